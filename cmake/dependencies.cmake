@@ -1,0 +1,22 @@
+# Everything comes from Debian's packages; nothing is downloaded at build time.
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
+endif()
+
+# Boost.Asio and Boost.Beast compiled once (src/io, src/http) instead of in every file that includes them.
+add_library(guestagent_asio INTERFACE)
+target_compile_definitions(guestagent_asio INTERFACE
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE BOOST_BEAST_SEPARATE_COMPILATION
+  BOOST_ASIO_DISABLE_VISIBILITY)
+target_include_directories(guestagent_asio SYSTEM INTERFACE ${Boost_INCLUDE_DIRS})
+target_link_libraries(guestagent_asio INTERFACE Threads::Threads)

@@ -1,0 +1,8 @@
+# GUESTAGENT_HARDENING: what Debian's dpkg-buildflags calls hardening=+all. Set by the release preset.
+set(GUESTAGENT_HARDENING OFF CACHE BOOL "Harden the programs: PIE, RELRO, stack protector, fortify")
+if(GUESTAGENT_HARDENING)
+  set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+  add_compile_options(-fstack-protector-strong -fstack-clash-protection -fcf-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+                      -ffunction-sections -fdata-sections)
+  add_link_options(-pie -Wl,-z,relro -Wl,-z,now -Wl,--gc-sections -Wl,--as-needed)
+endif()

@@ -1,0 +1,10 @@
+# GUESTAGENT_SANITIZERS: what -fsanitize= gets, for instance "address" or "address,undefined". Set by the presets.
+set(GUESTAGENT_SANITIZERS "" CACHE STRING "Sanitizers to build with, as -fsanitize takes them")
+set(GUESTAGENT_FUZZ OFF CACHE BOOL "Build the libFuzzer targets (needs clang)")
+if(GUESTAGENT_SANITIZERS)
+  add_compile_options(-fsanitize=${GUESTAGENT_SANITIZERS} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${GUESTAGENT_SANITIZERS})
+endif()
+if(GUESTAGENT_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

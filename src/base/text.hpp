@@ -1,0 +1,36 @@
+// Small pure helpers on text that came from outside: total, allocation-free where they can be.
+#pragma once
+
+#include <charconv>
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace base {
+
+// The whole of `text` as a decimal number without sign-prefix '+', spaces or overflow; nullopt otherwise.
+template <std::integral T>
+[[nodiscard]] std::optional<T> parse_number(std::string_view text) {
+  T value{};
+  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || status != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// A port number that can be forwarded: 1 to 65535.
+[[nodiscard]] inline std::optional<std::uint16_t> parse_port(std::string_view text) {
+  const auto port = parse_number<std::uint16_t>(text);
+  return port && *port != 0 ? port : std::nullopt;
+}
+
+[[nodiscard]] std::string_view trim(std::string_view text);                                // ASCII white space
+[[nodiscard]] std::vector<std::string_view> split(std::string_view text, char separator);  // "" gives one empty part
+[[nodiscard]] std::string to_lower(std::string_view text);                                 // ASCII letters
+
+// For log lines: bytes that are not printable ASCII as \xNN, and cut with "…" behind `limit` characters.
+[[nodiscard]] std::string printable(std::string_view text, std::size_t limit = 200);
+
+}  // namespace base

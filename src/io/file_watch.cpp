@@ -1,0 +1,75 @@
+#include "io/file_watch.hpp"
+
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace io {
+namespace {
+
+constexpr std::uint32_t directory_events = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_CLOSE_WRITE | IN_ATTRIB |
+                                           IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+
+}  // namespace
+
+std::optional<file_identity> identify(const std::filesystem::path& path) {
+  struct stat about {};
+  if (::stat(path.c_str(), &about) != 0) return std::nullopt;
+  return file_identity{about.st_dev, about.st_ino, about.st_ctim.tv_sec * 1'000'000'000 + about.st_ctim.tv_nsec};
+}
+
+file_watch::file_watch(const executor& where, int fd, std::filesystem::path path) : inotify_(where, fd), path_(std::move(path)) {
+  arm();
+}
+
+base::result<file_watch> file_watch::open(const executor& where, std::filesystem::path path) {
+  const int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  if (fd < 0) return base::fail_errno("inotify_init");
+  return file_watch(where, fd, std::filesystem::absolute(path).lexically_normal());
+}
+
+// Adding a watch that exists answers its descriptor again, so arming is idempotent and picks up new directories.
+void file_watch::arm() {
+  expected_.clear();
+  std::filesystem::path directory;
+  for (auto part = path_.begin(); std::next(part) != path_.end(); ++part) {
+    directory /= *part;
+    const int watch = inotify_add_watch(inotify_.native_handle(), directory.c_str(), directory_events);
+    if (watch < 0) return;
+    expected_[watch] = std::next(part)->string();
+  }
+}
+
+bool file_watch::read_events() {
+  bool ours = false;
+  alignas(inotify_event) std::array<char, 4096> buffer;
+  while (true) {
+    const auto got = ::read(inotify_.native_handle(), buffer.data(), buffer.size());
+    if (got <= 0) return ours;
+    for (std::size_t at = 0; at + sizeof(inotify_event) <= static_cast<std::size_t>(got);) {
+      inotify_event event{};
+      std::memcpy(&event, buffer.data() + at, sizeof event);
+      const char* name = buffer.data() + at + sizeof event;
+      const auto expected = expected_.find(event.wd);
+      const bool self = (event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_Q_OVERFLOW)) != 0;
+      ours = ours || self || (expected != expected_.end() && event.len > 0 && expected->second == name);
+      at += sizeof event + event.len;
+    }
+  }
+}
+
+task<> file_watch::changed() {
+  while (true) {
+    co_await inotify_.async_wait(asio::posix::stream_descriptor::wait_read, nothrow);
+    co_await check_cancelled();
+    if (!read_events()) continue;
+    arm();
+    co_return;
+  }
+}
+
+}  // namespace io

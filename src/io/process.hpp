@@ -1,0 +1,28 @@
+// Runs a program by its argument vector: no shell, nothing inherited but stdin, stdout and stderr, and a deadline.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "io/task.hpp"
+
+namespace io {
+
+struct process_request {
+  std::vector<std::string> argv;  // argv[0] is looked up in PATH
+  std::string input;              // what the program reads on stdin
+  std::size_t output_limit = 64 << 20;  // bytes of stdout and of stderr each; more is an error
+};
+
+struct process_output {
+  int exit_code = 0;  // 128 + the signal's number where a signal ended it
+  std::string out;
+  std::string err;
+};
+
+// Fails where the program cannot be started (ENOENT …), prints more than the limit, or does not end before the deadline
+// (then it is killed, by its pidfd). An exit code other than 0 is not a failure here.
+task<base::result<process_output>> run_process(process_request request, clock::duration limit);
+
+}  // namespace io

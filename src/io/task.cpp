@@ -1,0 +1,22 @@
+#include "io/task.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/system/system_error.hpp>
+
+namespace io {
+
+task<> check_cancelled() {
+  const auto state = co_await asio::this_coro::cancellation_state;
+  if (state.cancelled() != asio::cancellation_type::none) throw boost::system::system_error(asio::error::operation_aborted);
+}
+
+task<> sleep_until(clock::time_point when) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, when);
+  co_await timer.async_wait(nothrow);
+  co_await check_cancelled();
+}
+
+task<> sleep_for(clock::duration how_long) { return sleep_until(clock::now() + how_long); }
+
+}  // namespace io

@@ -1,0 +1,36 @@
+// The coroutine vocabulary of the whole program: everything above this directory writes io::task and io::nothrow, and
+// only src/io and src/http know more of Asio than that. One io_context, one thread: nothing here is thread-safe.
+//
+// Two rules that the compiler does not check: never pass a capturing lambda as a temporary inside a co_await expression
+// (g++ 12.2 destroys it twice), and give a coroutine its state by value or by a reference that outlives it.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+
+namespace io {
+
+namespace asio = boost::asio;
+
+template <class T = void>
+using task = asio::awaitable<T>;
+
+using executor = asio::any_io_executor;
+using clock = std::chrono::steady_clock;
+
+// Completion token for operations whose failure is an answer: auto [ec, n] = co_await socket.async_read_some(b, io::nothrow).
+inline constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
+
+// Throws boost::system::system_error(operation_aborted) once the running task has been cancelled. The operations of this
+// directory call it; call it in loops that use io::nothrow with Asio directly, or they never notice their cancellation.
+task<> check_cancelled();
+
+// Waits. Cancelled: throws operation_aborted.
+task<> sleep_until(clock::time_point when);
+task<> sleep_for(clock::duration how_long);
+
+}  // namespace io

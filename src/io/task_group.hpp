@@ -1,0 +1,42 @@
+// task_group: owner of running tasks. A task lives in exactly one group, and a group goes only after its tasks have:
+// stop() cancels them, the last started first, and waits for each.
+//
+// A task that ends with operation_aborted was cancelled. Any other exception that leaves a task is a broken invariant:
+// it is logged with the task's name, and the program aborts, for the supervisor to start it again.
+#pragma once
+
+#include <boost/asio/cancellation_signal.hpp>
+#include <cstddef>
+#include <list>
+#include <memory>
+#include <string>
+
+#include "io/condition.hpp"
+#include "io/task.hpp"
+
+namespace io {
+
+class task_group {
+ public:
+  explicit task_group(const executor& where);
+  task_group(const task_group&) = delete;
+  task_group& operator=(const task_group&) = delete;
+  ~task_group();  // cancels what still runs; it winds up when the io_context runs on
+
+  // Starts `work` at the executor's next turn. `name` is what the log calls it.
+  void spawn(std::string name, task<> work);
+
+  // Cancels every task, the last started first, and waits for each. False if some still run at the deadline.
+  task<bool> stop(clock::time_point deadline);
+
+  // Waits until no task runs.
+  task<> join();
+
+  [[nodiscard]] std::size_t size() const;
+
+ private:
+  struct state;
+  std::shared_ptr<state> state_;
+};
+
+}  // namespace io

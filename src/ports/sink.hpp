@@ -1,0 +1,93 @@
+// sink: a peer that holds forwards (host-switch, wsl-proxy, the loopback rules …), as its reconciler sees it: it can be
+// asked what it holds, be told to add and remove, and tells when it may have been restarted.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "io/task.hpp"
+#include "ports/binding.hpp"
+
+namespace ports {
+
+// What is to be held under a key. Two forwards with one key and different values replace each other: remove, then add.
+struct forward {
+  port_key key;
+  std::uint16_t container_port = 0;
+  source_id source = source_id::docker;  // who claims it; not part of what the peer holds
+  std::string owner;                     // for comments and the status; not part of what the peer holds
+
+  // Equal for the peer. host-switch does not see container ports, but a change of one means another container.
+  [[nodiscard]] bool same_for_peer(const forward& other) const {
+    return key == other.key && container_port == other.container_port && owner == other.owner;
+  }
+  bool operator==(const forward&) const = default;
+};
+
+enum class verb : std::uint8_t { add, remove };
+
+struct operation {
+  verb what = verb::add;
+  forward target;
+};
+
+enum class outcome_kind : std::uint8_t {
+  done,      // the peer said so, or it was so already
+  conflict,  // add: somebody else holds it on the peer; shown with the peer's words, tried again
+  exists,    // add: the peer says that it holds this already: list again to learn whose it is
+  refused,   // the peer will not do it, whatever the time; tried again slowly
+  unknown,   // no answer, or the connection was lost: it may have happened or not
+};
+
+struct outcome {
+  outcome_kind kind = outcome_kind::done;
+  std::string reason;  // the peer's words, or the error's
+};
+
+// One forward that the peer holds. `exact`: it is what the agent would have made for this key (same remote).
+struct held_forward {
+  port_key key;
+  bool exact = true;
+};
+
+// What a peer answered to "what do you hold". A peer that cannot be asked answers `complete = false` and no forwards:
+// then everything that was applied must be sent again if `identity` differs from the last one.
+struct peer_state {
+  std::string identity;  // differs after a restart where the peer can tell; may be empty
+  bool complete = true;
+  std::vector<held_forward> held;
+};
+
+struct sink_traits {
+  unsigned workers = 1;     // apply() calls under way at one time
+  unsigned batch = 1;       // operations in one apply() call
+  bool shared = true;       // others may hold forwards there too: only what the journal says is ours is removed
+};
+
+class sink {
+ public:
+  virtual ~sink() = default;
+  [[nodiscard]] virtual std::string_view name() const = 0;  // "host-switch": in the status, the log, the journal's file name
+  [[nodiscard]] virtual sink_traits traits() const = 0;
+
+  // Asks the peer what it holds. An error: the peer is down (refused, no answer before the sink's own deadline …).
+  virtual io::task<base::result<peer_state>> list() = 0;
+
+  // Does the operations, removals first, and answers one outcome each, in their order. Has its own deadline; never throws
+  // for what the peer does. An `unknown` outcome makes the reconciler list again.
+  virtual io::task<std::vector<outcome>> apply(std::vector<operation> batch) = 0;
+
+  // Returns when the peer may have been restarted or changed since the last successful list(); the reconciler lists again.
+  virtual io::task<> changed() = 0;
+
+  // The agent stops: called once after the removals, within the stop's deadline. Takes back what is not a forward
+  // (the loopback sink's rule pair, route_localnet).
+  virtual io::task<> close() = 0;
+};
+
+}  // namespace ports

@@ -1,0 +1,32 @@
+// snapshot: all that one source knows, at one moment. Sources publish whole snapshots and never commands, so a lost or
+// doubled message cannot leave anything behind.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ports/binding.hpp"
+
+namespace ports {
+
+// Something a source saw and does not publish, with the reason: shown in the status, dropped in silence never.
+struct refusal {
+  std::string owner;
+  std::string what;  // "8080/sctp", "nerdctl/ports"
+  std::string why;
+
+  auto operator<=>(const refusal&) const = default;
+};
+
+struct snapshot {
+  std::vector<binding> bindings;
+  std::vector<refusal> refusals;  // at most a few hundred: sources cap it
+  // Counts the source's fresh starts: one more whenever it lists anew after it was connected again. Peers are then
+  // verified against what they really hold, since an engine that restarts may have flushed rules.
+  std::uint64_t epoch = 0;
+
+  bool operator==(const snapshot&) const = default;
+};
+
+}  // namespace ports
