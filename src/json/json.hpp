@@ -1,0 +1,45 @@
+// JSON from outside: bounded parsing over Boost.JSON, and accessors that answer nullptr or nullopt instead of throwing
+// when a document has another shape than expected. Boost.JSON itself is compiled once, here.
+#pragma once
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace json {
+
+using boost::json::array;
+using boost::json::object;
+using boost::json::serialize;
+using boost::json::value;
+
+struct limits {
+  std::size_t bytes = 16 << 20;
+  std::size_t depth = 32;
+};
+
+// The whole of `text` as one document; an error names the byte at which it went wrong.
+[[nodiscard]] base::result<value> parse(std::string_view text, limits bounds = {});
+
+// The first document in `text`, as Go's json.Decoder reads one; what stands behind it is ignored.
+[[nodiscard]] base::result<value> parse_first(std::string_view text, limits bounds = {});
+
+// Member `name` of `v`: nullptr where v is no object, has no such member, or the member is null.
+[[nodiscard]] const value* find(const value& v, std::string_view name);
+// The same, with the name compared as Go's encoding/json does: an exact match first, then ASCII case ignored.
+[[nodiscard]] const value* find_any_case(const value& v, std::string_view name);
+
+[[nodiscard]] const object* find_object(const value& v, std::string_view name);
+[[nodiscard]] const array* find_array(const value& v, std::string_view name);
+[[nodiscard]] std::optional<std::string_view> find_string(const value& v, std::string_view name);
+[[nodiscard]] std::optional<bool> find_bool(const value& v, std::string_view name);
+[[nodiscard]] std::optional<std::int64_t> find_integer(const value& v, std::string_view name);  // numbers only
+
+}  // namespace json
