@@ -22,7 +22,7 @@ struct forward {
   source_id source = source_id::docker;  // who claims it; not part of what the peer holds
   std::string owner;                     // for comments and the status; not part of what the peer holds
 
-  // Equal for the peer. host-switch does not see container ports, but a change of one means another container.
+  // Equal for the peer. The policy leaves empty what a peer does not hold (host-switch knows no container port).
   [[nodiscard]] bool same_for_peer(const forward& other) const {
     return key == other.key && container_port == other.container_port && owner == other.owner;
   }
@@ -50,13 +50,16 @@ struct outcome {
 };
 
 // One forward that the peer holds. `exact`: it is what the agent would have made for this key (same remote).
+// `container_port` and `owner` where the peer can tell them (0 and empty: it cannot, and they count as what is wanted).
 struct held_forward {
   port_key key;
   bool exact = true;
+  std::uint16_t container_port = 0;
+  std::string owner;
 };
 
-// What a peer answered to "what do you hold". A peer that cannot be asked answers `complete = false` and no forwards:
-// then everything that was applied must be sent again if `identity` differs from the last one.
+// What a peer answered to "what do you hold". A peer that cannot be asked (wsl-proxy) answers `complete = false` and no
+// forwards: then what was applied is sent again if `identity` differs from the last one, and additions must be idempotent.
 struct peer_state {
   std::string identity;  // differs after a restart where the peer can tell; may be empty
   bool complete = true;
@@ -67,6 +70,7 @@ struct sink_traits {
   unsigned workers = 1;     // apply() calls under way at one time
   unsigned batch = 1;       // operations in one apply() call
   bool shared = true;       // others may hold forwards there too: only what the journal says is ours is removed
+  bool announces_return = false;  // changed() also tells when a peer that is down comes up: it need not be polled
 };
 
 class sink {
@@ -78,7 +82,7 @@ class sink {
   // Asks the peer what it holds. An error: the peer is down (refused, no answer before the sink's own deadline …).
   virtual io::task<base::result<peer_state>> list() = 0;
 
-  // Does the operations, removals first, and answers one outcome each, in their order. Has its own deadline; never throws
+  // Does the operations (one for each key at most), removals first, and answers one outcome each, in their order. Has its own deadline; never throws
   // for what the peer does. An `unknown` outcome makes the reconciler list again.
   virtual io::task<std::vector<outcome>> apply(std::vector<operation> batch) = 0;
 

@@ -1,0 +1,46 @@
+// exposure_policy: which ports of the table each peer should hold, and for every other port the reason why not. Pure.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ports/port_table.hpp"
+#include "ports/sink.hpp"
+
+namespace ports {
+
+enum class network_mode : std::uint8_t {
+  network_tunnel,  // -adminInstall: the host binds what was asked for
+  non_admin,       // everything on 127.0.0.1, ports below 1024 restricted
+};
+[[nodiscard]] std::string_view to_string(network_mode mode);
+
+enum class verdict : std::uint8_t {
+  exposed,
+  covered,      // 127.0.0.1:P while 0.0.0.0:P is exposed, which answers there too
+  restricted,   // a privileged port in non-admin mode
+  unsupported,  // SCTP
+};
+
+// One port of the table as the host is to see it.
+struct planned_port {
+  port_key key;               // what the host binds
+  std::vector<claim> claims;  // never empty; the first one's owner gets the traffic
+  verdict decision = verdict::exposed;
+  std::string reason;         // for people; empty when exposed
+};
+
+using forward_map = std::map<port_key, forward>;
+
+struct exposure_plan {
+  std::vector<planned_port> ports;  // by key
+  forward_map host;                 // for host-switch: key and source only
+  forward_map wsl;                  // for wsl-proxy: with the container port
+  forward_map loopback;             // keys as they are inside the VM: what the tap address does not reach by itself
+};
+
+[[nodiscard]] exposure_plan plan_exposure(const port_table& table, network_mode mode);
+
+}  // namespace ports

@@ -1,0 +1,181 @@
+#include "ports/journal.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "base/unique_fd.hpp"
+#include "ports/journal_codec.hpp"
+
+namespace ports {
+namespace {
+
+constexpr std::size_t max_file_bytes = 64 << 20;
+constexpr std::size_t lines_before_rewrite = 4096;
+
+std::string read_file(int fd, std::size_t limit) {
+  std::string text;
+  std::array<char, 65536> buffer;
+  while (text.size() < limit) {
+    const auto got = ::read(fd, buffer.data(), buffer.size());
+    if (got <= 0) break;
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  return text;
+}
+
+base::result<> write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const auto written = ::write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return base::fail_errno("write the journal");
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+// Calls fdatasync on a descriptor of its own whenever asked to, coalescing what piles up meanwhile.
+class disk_syncer {
+ public:
+  disk_syncer() : thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+  void request(int fd) {
+    const std::lock_guard lock(mutex_);
+    pending_ = base::unique_fd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    changed_.notify_all();
+  }
+  void wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !pending_ && !busy_; });
+  }
+
+ private:
+  void run(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (changed_.wait(lock, stop, [this] { return static_cast<bool>(pending_); })) {
+      const auto fd = std::move(pending_);
+      busy_ = true;
+      lock.unlock();
+      ::fdatasync(fd.get());
+      lock.lock();
+      busy_ = false;
+      changed_.notify_all();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  base::unique_fd pending_;
+  bool busy_ = false;
+  std::jthread thread_;
+};
+
+base::result<base::unique_fd> open_locked(const std::filesystem::path& path) {
+  base::unique_fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) return base::fail_errno("open " + path.string());
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return base::fail_errno("lock " + path.string() + " (is another agent running?)");
+  return fd;
+}
+
+}  // namespace
+
+struct journal::state {
+  std::filesystem::path path;
+  std::string boot_id;
+  base::unique_fd lock;  // held as long as the journal is: the journal file itself is replaced by rewrites
+  base::unique_fd file;
+  std::map<port_key, forward> live;
+  std::vector<forward> remembered;
+  bool same_boot = false;
+  std::size_t lines = 0;
+  disk_syncer syncer;
+
+  base::result<> rewrite();
+  base::result<> append(const std::string& text, std::size_t count);
+};
+
+base::result<> journal::state::rewrite() {
+  std::string text = encode_journal_header(boot_id);
+  for (const auto& [key, f] : live) text += encode_journal_add(f);
+  const auto fresh = path.string() + ".new";
+  base::unique_fd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) return base::fail_errno("open " + fresh);
+  if (auto written = write_all(fd.get(), text); !written) return written;
+  if (::fdatasync(fd.get()) != 0) return base::fail_errno("sync " + fresh);
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return base::fail_errno("rename " + fresh);
+  file = std::move(fd);
+  lines = live.size();
+  return {};
+}
+
+base::result<> journal::state::append(const std::string& text, std::size_t count) {
+  if (text.empty()) return {};
+  if (auto written = write_all(file.get(), text); !written) return written;
+  lines += count;
+  if (lines > lines_before_rewrite + 4 * live.size()) return rewrite();
+  syncer.request(file.get());
+  return {};
+}
+
+journal::journal(std::unique_ptr<state> opened) : state_(std::move(opened)) {}
+journal::journal(journal&&) noexcept = default;
+journal& journal::operator=(journal&&) noexcept = default;
+journal::~journal() = default;
+
+base::result<journal> journal::open(const std::filesystem::path& directory, const std::string& peer, const std::string& boot_id) {
+  std::error_code made;
+  std::filesystem::create_directories(directory, made);
+  if (made) return base::fail(made, "create " + directory.string());
+  auto s = std::make_unique<state>();
+  s->path = directory / (peer + ".journal");
+  s->boot_id = boot_id;
+  auto lock = open_locked(directory / (peer + ".lock"));
+  if (!lock) return std::unexpected(lock.error());
+  s->lock = std::move(*lock);
+  const base::unique_fd old(::open(s->path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  auto content = parse_journal(old ? read_file(old.get(), max_file_bytes) : std::string());
+  if (content.damaged_lines > 0)
+    base::log::warn("journal", "skipped damaged lines path={} lines={}", s->path.string(), content.damaged_lines);
+  s->same_boot = !boot_id.empty() && content.boot_id == boot_id;
+  s->live = std::move(content.live);
+  for (const auto& [key, f] : s->live) s->remembered.push_back(f);
+  if (auto written = s->rewrite(); !written) return std::unexpected(written.error());
+  return journal(std::move(s));
+}
+
+const std::vector<forward>& journal::remembered() const { return state_->remembered; }
+bool journal::same_boot() const { return state_->same_boot; }
+
+base::result<> journal::record(std::span<const forward> about_to_be_added) {
+  std::string text;
+  for (const auto& f : about_to_be_added) {
+    state_->live[f.key] = f;
+    text += encode_journal_add(f);
+  }
+  return state_->append(text, about_to_be_added.size());
+}
+
+base::result<> journal::erase(std::span<const port_key> no_longer_ours) {
+  std::string text;
+  for (const auto& key : no_longer_ours)
+    if (state_->live.erase(key) > 0) text += encode_journal_erase(key);
+  return state_->append(text, no_longer_ours.size());
+}
+
+void journal::flush() { state_->syncer.wait(); }
+
+std::string read_boot_id() {
+  const base::unique_fd fd(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
+  return fd ? std::string(base::trim(read_file(fd.get(), 64))) : std::string();
+}
+
+}  // namespace ports

@@ -1,0 +1,48 @@
+// journal: what this agent has exposed on one peer, on disk, so that an agent that comes after a crash or a reboot of
+// the VM knows what it may remove. One file a peer, "<directory>/<peer>.journal"; the format is in journal_codec.hpp.
+//
+// record() is called before the peer is asked: write(2) has returned, so a kill -9 loses nothing. The disk is brought
+// up to date behind the caller's back by a thread of the journal's own (fdatasync, coalesced): only a power failure
+// within those milliseconds can lose a line. When the file has grown to several times what is live it is written anew
+// and renamed into place. A write that fails is reported, and the journal keeps working in memory.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "ports/sink.hpp"
+
+namespace ports {
+
+class journal {
+ public:
+  // Reads what an earlier run left (a damaged line is skipped and logged) and writes the file anew. Fails where the
+  // directory cannot be made or the file cannot be written or is held by another agent (flock).
+  static base::result<journal> open(const std::filesystem::path& directory, const std::string& peer, const std::string& boot_id);
+  journal(journal&&) noexcept;
+  journal& operator=(journal&&) noexcept;
+  ~journal();
+
+  // What was live when it was opened, and whether the VM has been up without a break since then.
+  [[nodiscard]] const std::vector<forward>& remembered() const;
+  [[nodiscard]] bool same_boot() const;
+
+  base::result<> record(std::span<const forward> about_to_be_added);
+  base::result<> erase(std::span<const port_key> no_longer_ours);
+  // Waits for the disk.
+  void flush();
+
+ private:
+  struct state;
+  explicit journal(std::unique_ptr<state> opened);
+  std::unique_ptr<state> state_;
+};
+
+// /proc/sys/kernel/random/boot_id; empty where it cannot be read.
+[[nodiscard]] std::string read_boot_id();
+
+}  // namespace ports

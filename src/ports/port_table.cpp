@@ -1,0 +1,63 @@
+#include "ports/port_table.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace ports {
+namespace {
+
+void normalise(std::vector<binding>& bindings) {
+  std::ranges::sort(bindings);
+  bindings.erase(std::ranges::unique(bindings).begin(), bindings.end());
+}
+
+template <class F>
+void for_each_missing(const std::vector<binding>& of, const std::vector<binding>& in, F&& call) {
+  std::vector<binding> missing;
+  std::ranges::set_difference(of, in, std::back_inserter(missing));
+  for (auto& b : missing) call(b);
+}
+
+}  // namespace
+
+bool port_table::publish(source_id id, snapshot now) {
+  auto& slice = state(id);
+  normalise(now.bindings);
+  const bool ports_changed = slice.last.bindings != now.bindings;
+  const bool changed = ports_changed || !slice.reported || slice.trouble || slice.last != now;
+  if (ports_changed) replace(id, slice.last.bindings, now.bindings);
+  slice.reported = true;
+  slice.trouble.reset();
+  slice.last = std::move(now);
+  return changed;
+}
+
+void port_table::degraded(source_id id, base::error why) { state(id).trouble = std::move(why); }
+
+void port_table::replace(source_id id, const std::vector<binding>& before, const std::vector<binding>& after) {
+  for_each_missing(before, after, [&](const binding& gone) {
+    const auto at = ports_.find(host_key(gone));
+    std::erase(at->second, claim{id, gone});
+    if (at->second.empty()) ports_.erase(at);
+  });
+  for_each_missing(after, before, [&](const binding& added) {
+    auto& claims = ports_[host_key(added)];
+    claim made{id, added};
+    claims.insert(std::ranges::upper_bound(claims, made), std::move(made));
+  });
+  ++generation_;
+}
+
+source_set port_table::settled() const {
+  source_set set;
+  for (std::size_t i = 0; i < source_count; ++i) set[i] = sources_[i].reported || !sources_[i].enabled;
+  return set;
+}
+
+std::uint64_t port_table::epoch() const {
+  std::uint64_t sum = 0;
+  for (const auto& s : sources_) sum += s.last.epoch;
+  return sum;
+}
+
+}  // namespace ports

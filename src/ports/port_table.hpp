@@ -1,0 +1,66 @@
+// port_table: the merge of what all sources say. Pure: no I/O, no clock.
+//
+// Every source owns one slice, replaced whole by publish(). Claims of one key are kept together, the best ranked first
+// (source_id order, then the binding's own order), so the key is exposed once and stays until its last claim goes.
+// A degraded source keeps its last slice.
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/result.hpp"
+#include "ports/snapshot.hpp"
+
+namespace ports {
+
+using source_set = std::bitset<source_count>;
+
+struct claim {
+  source_id source = source_id::docker;
+  binding what;
+
+  auto operator<=>(const claim&) const = default;
+};
+
+struct source_state {
+  bool enabled = false;
+  bool reported = false;              // has published at least once
+  std::optional<base::error> trouble;  // why it is degraded; empty while it is well
+  snapshot last;
+};
+
+class port_table {
+ public:
+  using claims_by_key = std::map<port_key, std::vector<claim>>;
+
+  // Only enabled sources are waited for, see settled().
+  void enable(source_id id) { state(id).enabled = true; }
+
+  // Replaces the slice of `id`. False if nothing changed by it, the epoch included.
+  bool publish(source_id id, snapshot now);
+  void degraded(source_id id, base::error why);
+
+  [[nodiscard]] const claims_by_key& ports() const { return ports_; }
+  [[nodiscard]] const source_state& source(source_id id) const { return sources_[static_cast<std::size_t>(id)]; }
+
+  // The sources whose silence means "nothing": those that have published, and those that are not enabled.
+  [[nodiscard]] source_set settled() const;
+  // Grows with every fresh start of any source, see snapshot::epoch.
+  [[nodiscard]] std::uint64_t epoch() const;
+  // Grows with every change of the ports.
+  [[nodiscard]] std::uint64_t generation() const { return generation_; }
+
+ private:
+  source_state& state(source_id id) { return sources_[static_cast<std::size_t>(id)]; }
+  void replace(source_id id, const std::vector<binding>& before, const std::vector<binding>& after);
+
+  std::array<source_state, source_count> sources_;
+  claims_by_key ports_;
+  std::uint64_t generation_ = 0;
+};
+
+}  // namespace ports

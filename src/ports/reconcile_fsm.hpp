@@ -1,0 +1,135 @@
+// reconcile_fsm: makes one peer hold what is wanted. Pure: every call gets the time, and what is to be done next is
+// asked for with should_list() and take(); the reconciler does it and reports back with listed() and finished().
+//
+// The peer is
+//   awaiting  what it holds is not known: only should_list() may answer something, after the back-off
+//   syncing   list() is under way: nothing else may be
+//   synced    take() hands out operations: what is due, never two at a time for one protocol and port
+//
+// A slot (one key) is
+//   absent    the peer does not hold it                           add if wanted
+//   maybe     an operation's outcome, or a crash's, is unknown    add again if wanted (idempotent), remove if not
+//   ours      the peer holds it, by us                            remove if no longer wanted, or wanted otherwise
+//   foreign   the peer holds exactly what is wanted, not by us    nothing, ever
+//
+// Only ours and maybe are removed, and both come from operations of ours or from the journal. A removal of what the
+// journal remembered waits until the source that had claimed it has spoken: "I don't know" is not "nothing".
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/backoff.hpp"
+#include "ports/exposure_policy.hpp"
+#include "ports/sink.hpp"
+
+namespace ports {
+
+using time_point = std::chrono::steady_clock::time_point;
+
+struct reconcile_options {
+  base::backoff peer_retry{std::chrono::milliseconds(50), std::chrono::milliseconds(1000), 0.2};
+  base::backoff key_retry{std::chrono::milliseconds(100), std::chrono::milliseconds(1500), 0.2};
+  base::backoff refused_retry{std::chrono::seconds(5), std::chrono::seconds(60), 0.2};
+  std::chrono::milliseconds announced_peer_retry_cap{30'000};  // for a peer whose return is announced
+  std::chrono::milliseconds delete_grace{0};  // how long a key may be unwanted before it is removed
+  std::uint32_t seed = 1;                     // of the jitter
+};
+
+enum class peer_status : std::uint8_t { awaiting, syncing, synced };
+enum class slot_state : std::uint8_t { absent, maybe, ours, foreign };
+[[nodiscard]] std::string_view to_string(peer_status status);
+
+class reconcile_fsm {
+ public:
+  struct slot {
+    std::optional<forward> wanted;
+    std::optional<forward> applied;  // what is or may be there; set in maybe, ours and foreign
+    slot_state state = slot_state::absent;
+    std::optional<verb> in_flight;
+    bool remembered = false;         // from the journal, and its source has not spoken yet
+    unsigned failures = 0;           // in a row
+    std::optional<outcome> trouble;  // the last failure; empty when all is well
+    time_point not_before{};
+    time_point since{};              // when it was applied
+  };
+  struct by_port {  // all addresses of one port stand together
+    bool operator()(const port_key& a, const port_key& b) const {
+      return std::tie(a.protocol, a.port, a.address) < std::tie(b.protocol, b.port, b.address);
+    }
+  };
+  using slot_map = std::map<port_key, slot, by_port>;
+
+  reconcile_fsm(sink_traits traits, reconcile_options options);
+
+  // What an earlier run left in the journal; before anything else. `sources_may_keep` false (it was written before the VM
+  // was booted, so nothing that it names runs any more): removed without hearing the sources first.
+  void remember(const std::vector<forward>& journaled, bool sources_may_keep, time_point now);
+
+  // The whole desired state. `settled`: sources whose silence means "nothing". A new epoch makes the peer be listed again.
+  void want(const forward_map& desired, source_set settled, std::uint64_t epoch, time_point now);
+  // From now on nothing is wanted, and nothing is waited for.
+  void drain(time_point now);
+  // The peer may have restarted, or come back: ask it now.
+  void peer_changed(time_point now);
+
+  // True: call list() and report to listed(). Marks it as under way.
+  [[nodiscard]] bool should_list(time_point now);
+  // Forwards that were remembered or applied but turned out not to be ours come back: erase them from the journal.
+  [[nodiscard]] std::vector<forward> listed(const base::result<peer_state>& answer, time_point now);
+
+  // Up to `limit` operations that are due, marked as in flight; report each to finished().
+  [[nodiscard]] std::vector<operation> take(std::size_t limit, time_point now);
+  void finished(const operation& op, const outcome& result, time_point now);
+
+  // After take() and should_list() had nothing to do at `now`: when to ask again if no event and no report comes before;
+  // max() for never.
+  [[nodiscard]] time_point wake_at(time_point now) const;
+
+  [[nodiscard]] peer_status status() const { return status_; }
+  // How often in a row the peer could not be asked; why, the last time; and when it is asked again.
+  [[nodiscard]] unsigned peer_failures() const { return list_failures_; }
+  [[nodiscard]] const std::optional<base::error>& peer_trouble() const { return peer_trouble_; }
+  [[nodiscard]] time_point peer_retry_at() const { return list_not_before_; }
+  [[nodiscard]] const slot_map& slots() const { return slots_; }
+  // True when nothing is in flight and nothing is left to do, whatever the time.
+  [[nodiscard]] bool settled() const;
+  // False: there is nothing on the peer, surely or possibly, that is ours.
+  [[nodiscard]] bool holds_ours() const;
+
+ private:
+  [[nodiscard]] std::optional<verb> needed(const slot& s) const;
+  [[nodiscard]] bool blocked(const port_key& key, verb next) const;
+  void schedule(slot_map::iterator at, time_point when);
+  void reschedule(slot_map::iterator at, time_point now);
+  void fail(slot_map::iterator at, const outcome& why, time_point now);
+  void set_wanted(slot_map::iterator at, std::optional<forward> wanted, time_point now);
+  void adopt(slot_map::iterator at, const held_forward* held, bool may_be_ours, time_point now, std::vector<forward>& lost);
+  void adopt_all(const peer_state& answer, time_point now, std::vector<forward>& lost);
+  void adopt_identity(const peer_state& answer, time_point now, std::vector<forward>& lost);
+  void request_list(time_point now);
+  std::uint32_t random();
+
+  sink_traits traits_;
+  reconcile_options options_;
+  slot_map slots_;
+  std::set<std::pair<time_point, port_key>> due_;  // exactly the slots that need something and are not in flight
+  std::size_t in_flight_ = 0;
+  peer_status status_ = peer_status::awaiting;
+  bool draining_ = false;
+  bool list_again_ = false;  // asked for while a list was under way
+  unsigned list_failures_ = 0;
+  time_point list_not_before_{};
+  std::optional<base::error> peer_trouble_;
+  std::string identity_;
+  std::uint64_t epoch_ = 0;
+  source_set settled_sources_;
+  std::uint32_t random_;
+};
+
+}  // namespace ports

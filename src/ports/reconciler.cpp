@@ -1,0 +1,143 @@
+#include "ports/reconciler.hpp"
+
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "io/task_group.hpp"
+#include "io/timeout.hpp"
+
+namespace ports {
+namespace {
+
+// Whether the journal still names it: not once the peer said that it is gone, or that it is somebody else's.
+bool still_ours(const operation& op, const outcome& result) {
+  if (op.what == verb::remove) return result.kind != outcome_kind::done;
+  return result.kind == outcome_kind::done || result.kind == outcome_kind::unknown;
+}
+
+void log_outcome(std::string_view peer, const operation& op, const outcome& result, const reconcile_fsm::slot* before) {
+  const auto* verb_name = op.what == verb::add ? "expose" : "unexpose";
+  if (result.kind == outcome_kind::done) return base::log::debug(peer, "{} {} done", verb_name, to_string(op.target.key));
+  const bool known = before != nullptr && before->trouble && before->trouble->kind == result.kind && before->trouble->reason == result.reason;
+  if (known) return;  // said already
+  base::log::warn(peer, "{} {} failed, will be tried again reason=\"{}\"", verb_name, to_string(op.target.key), base::printable(result.reason));
+}
+
+}  // namespace
+
+reconciler::reconciler(const io::executor& where, std::unique_ptr<sink> peer, std::optional<journal> book, reconcile_options options)
+    : peer_(std::move(peer)), journal_(std::move(book)), machine_(peer_->traits(), options), changed_(where) {
+  if (journal_) machine_.remember(journal_->remembered(), journal_->same_boot(), io::clock::now());
+}
+
+void reconciler::want(const forward_map& desired, source_set settled, std::uint64_t epoch) {
+  machine_.want(desired, settled, epoch, io::clock::now());
+  changed_.notify_all();
+}
+
+io::task<> reconciler::run() {
+  io::task_group tasks(co_await io::asio::this_coro::executor);
+  const std::string name(peer_->name());
+  for (unsigned i = 0; i < peer_->traits().workers; ++i) tasks.spawn(name + " worker", work());
+  tasks.spawn(name + " watch", watch());
+  tasks.spawn(name + " list", follow_list());
+  std::exception_ptr cancelled;
+  try {
+    co_await tasks.join();
+  } catch (...) {
+    cancelled = std::current_exception();
+  }
+  co_await io::asio::this_coro::reset_cancellation_state(io::asio::disable_cancellation());
+  co_await tasks.stop(io::clock::time_point::max());
+  if (cancelled) std::rethrow_exception(cancelled);
+}
+
+io::task<> reconciler::work() {
+  while (true) {
+    auto batch = machine_.take(peer_->traits().batch, io::clock::now());
+    if (batch.empty()) {
+      co_await changed_.wait_until(machine_.wake_at(io::clock::now()));
+      continue;
+    }
+    write_ahead(batch);
+    const auto outcomes = co_await peer_->apply(batch);
+    report(batch, outcomes);
+  }
+}
+
+io::task<> reconciler::follow_list() {
+  while (true) {
+    if (!machine_.should_list(io::clock::now())) {
+      co_await changed_.wait_until(machine_.wake_at(io::clock::now()));
+      continue;
+    }
+    const auto answer = co_await peer_->list();
+    const auto lost = machine_.listed(answer, io::clock::now());
+    std::vector<port_key> keys;
+    for (const auto& f : lost) keys.push_back(f.key);
+    if (journal_ && !keys.empty()) note(journal_->erase(keys));
+    log_peer(answer.has_value());
+    changed_.notify_all();
+  }
+}
+
+// A peer is watched while it is there; one that tells when it comes back, also while it is not.
+io::task<> reconciler::watch() {
+  while (true) {
+    if (machine_.status() != peer_status::synced && !peer_->traits().announces_return) {
+      co_await changed_.wait();
+      continue;
+    }
+    co_await peer_->changed();
+    machine_.peer_changed(io::clock::now());
+    changed_.notify_all();
+  }
+}
+
+io::task<> reconciler::drain(io::clock::time_point deadline) {
+  const unsigned failures_before = machine_.peer_failures();
+  machine_.drain(io::clock::now());
+  changed_.notify_all();
+  while (!machine_.settled() && io::clock::now() < deadline) {
+    if (machine_.peer_failures() > failures_before || !machine_.holds_ours()) break;
+    co_await changed_.wait_until(deadline);
+  }
+  static_cast<void>(co_await io::until(deadline, peer_->close()));
+  if (journal_) journal_->flush();
+}
+
+void reconciler::write_ahead(const std::vector<operation>& batch) {
+  if (!journal_) return;
+  std::vector<forward> adds;
+  for (const auto& op : batch)
+    if (op.what == verb::add) adds.push_back(op.target);
+  note(journal_->record(adds));
+}
+
+void reconciler::report(const std::vector<operation>& batch, const std::vector<outcome>& outcomes) {
+  static const outcome no_answer{outcome_kind::unknown, "the sink gave no outcome"};
+  std::vector<port_key> gone;
+  const auto now = io::clock::now();
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const auto& result = i < outcomes.size() ? outcomes[i] : no_answer;
+    const auto before = machine_.slots().find(batch[i].target.key);
+    log_outcome(peer_->name(), batch[i], result, before == machine_.slots().end() ? nullptr : &before->second);
+    machine_.finished(batch[i], result, now);
+    if (!still_ours(batch[i], result)) gone.push_back(batch[i].target.key);
+  }
+  if (journal_ && !gone.empty()) note(journal_->erase(gone));
+  changed_.notify_all();
+}
+
+void reconciler::note(const base::result<>& written) {
+  if (!written && journal_well_) base::log::error(peer_->name(), "journal: {}; going on without", written.error().message());
+  journal_well_ = written.has_value();
+}
+
+void reconciler::log_peer(bool well) {
+  if (well == peer_well_) return;
+  peer_well_ = well;
+  if (well) base::log::info(peer_->name(), "is there again");
+  else base::log::warn(peer_->name(), "cannot be reached, will be tried again reason=\"{}\"", machine_.peer_trouble()->message());
+}
+
+}  // namespace ports

@@ -1,0 +1,52 @@
+// reconciler: the shell of one reconcile_fsm. Carries what the machine asks for to its sink and the answers back, and
+// keeps the journal one step ahead. One per sink; a dead or hung peer delays nobody else's.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "io/condition.hpp"
+#include "io/task.hpp"
+#include "ports/journal.hpp"
+#include "ports/reconcile_fsm.hpp"
+
+namespace ports {
+
+class reconciler {
+ public:
+  // Without a journal, only what this run has added is ever removed.
+  reconciler(const io::executor& where, std::unique_ptr<sink> peer, std::optional<journal> book, reconcile_options options = {});
+
+  // The whole desired state, see reconcile_fsm::want.
+  void want(const forward_map& desired, source_set settled, std::uint64_t epoch);
+
+  // Runs until cancelled.
+  io::task<> run();
+
+  // Takes everything of ours back from the peer and lets the sink close. Returns when that is done, when the peer turns
+  // out to be down, or at the deadline. run() must still be running; cancel it afterwards.
+  io::task<> drain(io::clock::time_point deadline);
+
+  [[nodiscard]] const sink& peer() const { return *peer_; }
+  [[nodiscard]] const reconcile_fsm& machine() const { return machine_; }
+  // Fires at every change of the machine.
+  [[nodiscard]] io::condition& changed() { return changed_; }
+
+ private:
+  io::task<> work();
+  io::task<> watch();
+  io::task<> follow_list();
+  void write_ahead(const std::vector<operation>& batch);
+  void report(const std::vector<operation>& batch, const std::vector<outcome>& outcomes);
+  void note(const base::result<>& written);
+  void log_peer(bool well);
+
+  std::unique_ptr<sink> peer_;
+  std::optional<journal> journal_;
+  reconcile_fsm machine_;
+  io::condition changed_;
+  bool journal_well_ = true;
+  bool peer_well_ = true;
+};
+
+}  // namespace ports
