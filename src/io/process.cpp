@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,7 +74,8 @@ base::result<> start(child& c, const std::vector<std::string>& arguments) {
     c.pid = -1;
     return base::fail(std::error_code(failed, std::system_category()), "start " + arguments[0]);
   }
-  const int pidfd = pidfd_open(c.pid, 0);
+  // glibc 2.36 declares pidfd_open() without C linkage: call the kernel.
+  const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, c.pid, 0));
   if (pidfd < 0) return base::fail_errno("pidfd_open");
   c.exited.assign(pidfd);
   c.in.assign(in->write.release());

@@ -167,7 +167,7 @@ std::vector<forward> reconcile_fsm::listed(const base::result<peer_state>& answe
   list_failures_ = 0;
   peer_trouble_.reset();
   if (answer->complete) adopt_all(*answer, now, lost);
-  else adopt_identity(*answer, now, lost);
+  else adopt_identity(*answer, now);
   identity_ = answer->identity;
   return lost;
 }
@@ -213,16 +213,13 @@ void reconcile_fsm::adopt(slot_map::iterator at, const held_forward* held, bool 
   reschedule(at, now);
 }
 
-// A peer that cannot be asked: a new instance holds nothing; of the same one everything stays as it was.
-void reconcile_fsm::adopt_identity(const peer_state& answer, time_point now, std::vector<forward>& lost) {
-  const bool new_instance = !identity_.empty() && identity_ != answer.identity;
-  if (!new_instance) return;
+// A peer that cannot be asked. A new instance holds nothing, except what an operation that was in flight may have reached
+// it with: all is unknown again. Of the same one everything stays as it was.
+void reconcile_fsm::adopt_identity(const peer_state& answer, time_point now) {
+  if (identity_.empty() || identity_ == answer.identity) return;
   for (auto at = slots_.begin(); at != slots_.end();) {
     const auto here = at++;
-    auto& s = here->second;
-    if (held_by_us(s)) lost.push_back(*s.applied);
-    s.state = slot_state::absent;
-    s.applied.reset();
+    if (here->second.state == slot_state::ours) here->second.state = slot_state::maybe;
     reschedule(here, now);
   }
 }

@@ -111,7 +111,7 @@ class reconcile_fsm {
   void set_wanted(slot_map::iterator at, std::optional<forward> wanted, time_point now);
   void adopt(slot_map::iterator at, const held_forward* held, bool may_be_ours, time_point now, std::vector<forward>& lost);
   void adopt_all(const peer_state& answer, time_point now, std::vector<forward>& lost);
-  void adopt_identity(const peer_state& answer, time_point now, std::vector<forward>& lost);
+  void adopt_identity(const peer_state& answer, time_point now);
   void request_list(time_point now);
   std::uint32_t random();
 

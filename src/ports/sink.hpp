@@ -17,10 +17,10 @@ namespace ports {
 
 // What is to be held under a key. Two forwards with one key and different values replace each other: remove, then add.
 struct forward {
-  port_key key;
+  port_key key{};
   std::uint16_t container_port = 0;
   source_id source = source_id::docker;  // who claims it; not part of what the peer holds
-  std::string owner;                     // for comments and the status; not part of what the peer holds
+  std::string owner{};                   // for comments and the status; not part of what the peer holds
 
   // Equal for the peer. The policy leaves empty what a peer does not hold (host-switch knows no container port).
   [[nodiscard]] bool same_for_peer(const forward& other) const {
@@ -46,16 +46,16 @@ enum class outcome_kind : std::uint8_t {
 
 struct outcome {
   outcome_kind kind = outcome_kind::done;
-  std::string reason;  // the peer's words, or the error's
+  std::string reason{};  // the peer's words, or the error's
 };
 
 // One forward that the peer holds. `exact`: it is what the agent would have made for this key (same remote).
 // `container_port` and `owner` where the peer can tell them (0 and empty: it cannot, and they count as what is wanted).
 struct held_forward {
-  port_key key;
+  port_key key{};
   bool exact = true;
   std::uint16_t container_port = 0;
-  std::string owner;
+  std::string owner{};
 };
 
 // What a peer answered to "what do you hold". A peer that cannot be asked (wsl-proxy) answers `complete = false` and no

@@ -1,0 +1,29 @@
+#include "ports/binding.hpp"
+
+#include <gtest/gtest.h>
+
+namespace ports {
+namespace {
+
+binding at(const char* address) { return {net::protocol::tcp, net::address::parse(address).value(), 8080, 80, "c1", "web"}; }
+
+TEST(Binding, HostKeyNeverWidens) {
+  for (const auto* loopback : {"127.0.0.1", "127.8.9.10", "::1"}) EXPECT_EQ(host_key(at(loopback)).address.to_string(), "127.0.0.1") << loopback;
+  for (const auto* wildcard : {"0.0.0.0", "::"}) EXPECT_EQ(host_key(at(wildcard)).address.to_string(), "0.0.0.0") << wildcard;
+  for (const auto* other : {"192.168.127.2", "10.0.0.5", "fe80::1"}) EXPECT_EQ(host_key(at(other)).address.to_string(), "127.0.0.1") << other;
+}
+
+TEST(Binding, BothProtocolsOfOneNumberAreTwoKeys) {
+  auto udp = at("0.0.0.0");
+  udp.protocol = net::protocol::udp;
+  EXPECT_NE(host_key(udp), host_key(at("0.0.0.0")));
+}
+
+TEST(Binding, KeysAndSourcesHaveText) {
+  EXPECT_EQ(to_string(raw_key(at("::1"))), "tcp [::1]:8080");
+  for (const auto id : {source_id::docker, source_id::fixed}) EXPECT_EQ(parse_source(to_string(id)), id);
+  EXPECT_EQ(parse_source("nobody"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace ports

@@ -1,0 +1,41 @@
+#include "ports/journal_codec.hpp"
+
+#include <gtest/gtest.h>
+
+namespace ports {
+namespace {
+
+const forward web{{net::protocol::tcp, net::address::any_v4(), 8080}, 80, source_id::docker, {}};
+const forward dns{{net::protocol::udp, net::address::loopback_v6(), 53}, 53, source_id::kubernetes, {}};
+
+TEST(JournalCodec, RoundTrips) {
+  const auto c = parse_journal(encode_journal_header("boot-1") + encode_journal_add(web) + encode_journal_add(dns));
+  EXPECT_EQ(c.boot_id, "boot-1");
+  ASSERT_EQ(c.live.size(), 2U);
+  EXPECT_EQ(c.live.at(web.key), web);
+  EXPECT_EQ(c.live.at(dns.key), dns);
+  EXPECT_EQ(c.damaged_lines, 0U);
+}
+
+TEST(JournalCodec, ErasedEntriesAreGone) {
+  const auto c = parse_journal(encode_journal_header("b") + encode_journal_add(web) + encode_journal_erase(web.key));
+  EXPECT_TRUE(c.live.empty());
+}
+
+TEST(JournalCodec, ATornLastLineIsSkipped) {
+  auto text = encode_journal_header("b") + encode_journal_add(web) + encode_journal_add(dns);
+  text.pop_back();
+  const auto c = parse_journal(text);
+  EXPECT_EQ(c.live.size(), 1U);
+  EXPECT_EQ(c.damaged_lines, 1U);
+}
+
+TEST(JournalCodec, DamageTakesOnlyItsOwnLine) {
+  const auto c = parse_journal("rubbish\n+ tcp 0.0.0.0 0 80 docker\n+ tcp nowhere 80 80 docker\n+ tcp 0.0.0.0 80 80 nobody\n" + encode_journal_add(web) + std::string("\0\n", 2));
+  EXPECT_EQ(c.boot_id, "");
+  EXPECT_EQ(c.live.size(), 1U);
+  EXPECT_EQ(c.damaged_lines, 5U);
+}
+
+}  // namespace
+}  // namespace ports

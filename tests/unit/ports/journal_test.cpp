@@ -1,0 +1,85 @@
+#include "ports/journal.hpp"
+
+#include <gmock/gmock.h>
+#include <stdlib.h>
+
+#include <fstream>
+
+namespace ports {
+namespace {
+
+class Journal : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "journalXXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  journal open(const std::string& boot = "boot-1") const {
+    auto opened = journal::open(directory_, "host-switch", boot);
+    EXPECT_TRUE(opened) << opened.error().message();
+    return std::move(*opened);
+  }
+  static forward on(std::uint16_t port) { return {{net::protocol::tcp, net::address::any_v4(), port}, 0, source_id::docker, {}}; }
+
+  std::filesystem::path directory_;
+};
+
+TEST_F(Journal, RemembersWhatWasRecordedAndNotErased) {
+  {
+    auto j = open();
+    EXPECT_THAT(j.remembered(), testing::IsEmpty());
+    const std::vector adds{on(1), on(2)};
+    ASSERT_TRUE(j.record(adds));
+    const std::vector erased{on(1).key};
+    ASSERT_TRUE(j.erase(erased));
+  }
+  auto j = open();
+  EXPECT_THAT(j.remembered(), testing::ElementsAre(on(2)));
+  EXPECT_TRUE(j.same_boot());
+}
+
+TEST_F(Journal, WritesBeforeItReturns) {
+  auto j = open();
+  const std::vector adds{on(8080)};
+  ASSERT_TRUE(j.record(adds));
+  std::ifstream file(directory_ / "host-switch.journal");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_THAT(text, testing::HasSubstr("+ tcp 0.0.0.0 8080 0 docker\n"));
+}
+
+TEST_F(Journal, AnotherBootIsTold) {
+  open("boot-1");
+  EXPECT_FALSE(open("boot-2").same_boot());
+  EXPECT_TRUE(open("boot-2").same_boot());
+  EXPECT_FALSE(open("").same_boot());
+}
+
+TEST_F(Journal, IsHeldByOneAgentOnly) {
+  const auto first = open();
+  const auto second = journal::open(directory_, "host-switch", "boot-1");
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().message(), testing::HasSubstr("another agent"));
+}
+
+TEST_F(Journal, DoesNotGrowWithoutBound) {
+  auto j = open();
+  const std::vector adds{on(80)};
+  const std::vector keys{on(80).key};
+  for (int i = 0; i < 20'000; ++i) {
+    ASSERT_TRUE(j.record(adds));
+    ASSERT_TRUE(j.erase(keys));
+  }
+  j.flush();
+  EXPECT_LT(std::filesystem::file_size(directory_ / "host-switch.journal"), 300'000U);
+}
+
+TEST_F(Journal, ADirectoryThatCannotBeMadeIsAnError) {
+  std::ofstream(directory_ / "file") << "x";
+  EXPECT_FALSE(journal::open(directory_ / "file" / "below", "p", "b"));
+}
+
+}  // namespace
+}  // namespace ports

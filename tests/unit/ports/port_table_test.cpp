@@ -1,0 +1,83 @@
+#include "ports/port_table.hpp"
+
+#include <gmock/gmock.h>
+
+namespace ports {
+namespace {
+
+using testing::ElementsAre;
+using testing::Pair;
+using testing::SizeIs;
+
+binding make(const char* address, std::uint16_t port, std::string owner, net::protocol protocol = net::protocol::tcp) {
+  return {protocol, net::address::parse(address).value(), port, 80, std::move(owner), ""};
+}
+snapshot of(std::vector<binding> bindings, std::uint64_t epoch = 1) { return {std::move(bindings), {}, epoch}; }
+
+TEST(PortTable, MergesFamiliesAndSourcesIntoOneKey) {
+  port_table table;
+  table.publish(source_id::listeners, of({make("0.0.0.0", 8080, "docker-proxy")}));
+  table.publish(source_id::docker, of({make("0.0.0.0", 8080, "c1"), make("::", 8080, "c1")}));
+  ASSERT_THAT(table.ports(), SizeIs(1));
+  const auto& claims = table.ports().begin()->second;
+  ASSERT_THAT(claims, SizeIs(3));
+  EXPECT_EQ(claims.front().source, source_id::docker);
+}
+
+TEST(PortTable, AKeyStaysUntilItsLastClaimGoes) {
+  port_table table;
+  table.publish(source_id::docker, of({make("0.0.0.0", 8080, "c1")}));
+  table.publish(source_id::iptables, of({make("0.0.0.0", 8080, "rule")}));
+  table.publish(source_id::docker, of({}));
+  EXPECT_THAT(table.ports(), ElementsAre(Pair(testing::_, SizeIs(1))));
+  table.publish(source_id::iptables, of({}));
+  EXPECT_THAT(table.ports(), testing::IsEmpty());
+}
+
+TEST(PortTable, TheSameBindingTwiceIsOne) {
+  port_table table;
+  table.publish(source_id::listeners, of({make("0.0.0.0", 80, "s"), make("0.0.0.0", 80, "s")}));
+  EXPECT_THAT(table.ports().begin()->second, SizeIs(1));
+}
+
+TEST(PortTable, DegradedKeepsTheSliceUntilTheNextPublish) {
+  port_table table;
+  table.publish(source_id::docker, of({make("0.0.0.0", 8080, "c1")}));
+  table.degraded(source_id::docker, {std::make_error_code(std::errc::connection_refused), "docker"});
+  EXPECT_THAT(table.ports(), SizeIs(1));
+  EXPECT_TRUE(table.source(source_id::docker).trouble);
+  EXPECT_TRUE(table.publish(source_id::docker, of({make("0.0.0.0", 8080, "c1")}))) << "being well again is a change";
+  EXPECT_FALSE(table.source(source_id::docker).trouble);
+}
+
+TEST(PortTable, UnchangedSnapshotsChangeNothing) {
+  port_table table;
+  table.publish(source_id::docker, of({make("0.0.0.0", 8080, "c1")}));
+  const auto generation = table.generation();
+  EXPECT_FALSE(table.publish(source_id::docker, of({make("0.0.0.0", 8080, "c1")})));
+  EXPECT_TRUE(table.publish(source_id::docker, of({make("0.0.0.0", 8080, "c1")}, 2)));
+  EXPECT_EQ(table.generation(), generation);
+  EXPECT_EQ(table.epoch(), 2U);
+}
+
+TEST(PortTable, OnlyEnabledSourcesAreWaitedFor) {
+  port_table table;
+  table.enable(source_id::docker);
+  EXPECT_FALSE(table.settled()[static_cast<std::size_t>(source_id::docker)]);
+  EXPECT_TRUE(table.settled()[static_cast<std::size_t>(source_id::kubernetes)]);
+  table.degraded(source_id::docker, {});
+  EXPECT_FALSE(table.settled().all());
+  table.publish(source_id::docker, of({}));
+  EXPECT_TRUE(table.settled().all());
+}
+
+TEST(PortTable, IsDeterministic) {
+  port_table one, other;
+  one.publish(source_id::docker, of({make("127.0.0.1", 80, "a"), make("::1", 80, "b")}));
+  other.publish(source_id::docker, of({make("::1", 80, "b"), make("127.0.0.1", 80, "a")}));
+  EXPECT_EQ(one.ports(), other.ports());
+  EXPECT_EQ(one.ports().begin()->second.front().what.owner, "a");
+}
+
+}  // namespace
+}  // namespace ports
