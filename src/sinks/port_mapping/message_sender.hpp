@@ -1,0 +1,26 @@
+// Sends one PortMapping message to a peer that never answers: connect, write, close.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <variant>
+
+#include "base/result.hpp"
+#include "io/task.hpp"
+#include "net/endpoint.hpp"
+
+namespace port_mapping {
+
+// A UNIX socket (wsl-proxy), or a TCP endpoint (vtunnel's peer end).
+using peer_address = std::variant<std::filesystem::path, net::endpoint>;
+[[nodiscard]] std::string to_string(const peer_address& peer);
+
+// Delivers `bytes` on a connection of its own and closes it, within `limit`. Success means that the peer's kernel has
+// all of it. Where the peer closes its end soon after, as one does that has read the message, waits for that, so that
+// a peer with a thread for each connection has handled one message before the next one comes.
+io::task<base::result<>> send(peer_address peer, std::string bytes, io::clock::duration limit);
+
+// Whether anybody accepts there: connects and closes. The Go wsl-proxy logs an error for each such connection.
+io::task<base::result<>> probe(peer_address peer, io::clock::duration limit);
+
+}  // namespace port_mapping

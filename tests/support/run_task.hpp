@@ -1,0 +1,28 @@
+// run_task: runs one coroutine to its end from a test that is none. Fails the program, loudly, after 20 s.
+#pragma once
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <chrono>
+#include <future>
+#include <stdexcept>
+
+#include "io/task.hpp"
+
+namespace support {
+
+template <class T>
+T run_task(boost::asio::io_context& context, io::task<T> work) {
+  auto result = boost::asio::co_spawn(context, std::move(work), boost::asio::use_future);
+  const auto deadline = io::clock::now() + std::chrono::seconds(20);
+  context.restart();
+  while (result.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    if (io::clock::now() > deadline) throw std::runtime_error("run_task: no end within 20 s");
+    context.run_one_for(std::chrono::milliseconds(50));
+    if (context.stopped()) context.restart();
+  }
+  return result.get();
+}
+
+}  // namespace support

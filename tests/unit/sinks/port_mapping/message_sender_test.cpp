@@ -1,0 +1,110 @@
+#include "sinks/port_mapping/message_sender.hpp"
+
+#include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "base/unique_fd.hpp"
+#include "portmapping/message_codec.hpp"
+#include "tests/support/fake_wsl_proxy.hpp"
+#include "tests/support/run_task.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace port_mapping {
+namespace {
+
+using namespace std::chrono_literals;
+
+portmapping::message mapping(std::uint16_t first, std::uint16_t count) {
+  portmapping::message m;
+  for (std::uint16_t i = 0; i < count; ++i)
+    m.bindings.push_back({net::protocol::tcp, 80, {net::address::loopback_v4(), static_cast<std::uint16_t>(first + i)}});
+  return m;
+}
+
+class MessageSender : public testing::Test {
+ protected:
+  base::result<> deliver(const portmapping::message& m, io::clock::duration limit = 5s) {
+    return support::run_task(context_, send(socket_, portmapping::encode(m), limit));
+  }
+
+  support::temp_dir directory_;
+  std::filesystem::path socket_ = directory_ / "proxy.sock";
+  support::fake_wsl_proxy proxy_{socket_};
+  boost::asio::io_context context_;
+};
+
+TEST_F(MessageSender, DeliversInOrder) {
+  proxy_.start();
+  for (std::uint16_t port = 1; port <= 50; ++port) ASSERT_TRUE(deliver(mapping(port, 1)));
+  ASSERT_TRUE(proxy_.wait_for_messages([](const auto& all) { return all.size() == 50; }));
+  std::uint16_t expected = 1;
+  for (const auto& m : proxy_.received()) EXPECT_EQ(m, mapping(expected++, 1));
+}
+
+TEST_F(MessageSender, DeliversMoreThanTheSocketBuffers) {
+  proxy_.start_slow(50ms);
+  const auto big = mapping(1, 10'000);
+  const auto sent = deliver(big);
+  ASSERT_TRUE(sent) << sent.error().message();
+  ASSERT_TRUE(proxy_.wait_for_messages([&](const auto& all) { return all.size() == 1; }));
+  EXPECT_EQ(proxy_.received()[0], big);
+}
+
+TEST_F(MessageSender, WaitsForASlowReceiverToFinish) {
+  proxy_.start_slow(20ms);
+  ASSERT_TRUE(deliver(mapping(1, 1)));
+  EXPECT_EQ(proxy_.received().size(), 1U);
+}
+
+TEST_F(MessageSender, SaysWhyNot) {
+  EXPECT_EQ(deliver(mapping(1, 1)).error().code, std::errc::no_such_file_or_directory);
+  proxy_.start();
+  proxy_.crash();
+  EXPECT_EQ(deliver(mapping(1, 1)).error().code, std::errc::connection_refused);
+  const std::filesystem::path too_long(std::string(200, 'x'));
+  const auto refused = support::run_task(context_, send(too_long, "x", 1s));
+  EXPECT_EQ(refused.error().code, std::errc::filename_too_long);
+}
+
+TEST_F(MessageSender, AHungPeerCostsTheDeadlineOnly) {
+  proxy_.start_hanging();
+  const auto big = deliver(mapping(1, 10'000), 100ms);  // more than fits: written in part
+  EXPECT_EQ(big.error().code, std::errc::timed_out);
+  const auto behind = deliver(mapping(1, 1), 100ms);  // the backlog is full now
+  EXPECT_EQ(behind.error().code, std::errc::timed_out);
+  EXPECT_EQ(behind.error().context, "send to " + socket_.string());
+}
+
+TEST_F(MessageSender, WaitsForRoomInTheBacklog) {
+  proxy_.start_hanging();
+  std::uint16_t sent = 0;
+  while (deliver(mapping(1, 1), 10ms)) ++sent;  // lies in the backlog: a peer that hangs later cannot be told from one that reads
+  std::jthread other([this] { proxy_.wake(); });
+  EXPECT_TRUE(deliver(mapping(2, 1), 10s));
+  EXPECT_TRUE(proxy_.wait_for_messages([&](const auto& all) { return all.size() > sent && all.back() == mapping(2, 1); }));
+}
+
+TEST_F(MessageSender, Probes) {
+  EXPECT_FALSE(support::run_task(context_, probe(socket_, 1s)));
+  proxy_.start();
+  EXPECT_TRUE(support::run_task(context_, probe(socket_, 1s)));
+}
+
+TEST_F(MessageSender, SpeaksTcpToo) {
+  base::unique_fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  net::socket_address at = net::to_sockaddr({net::address::loopback_v4(), 0});
+  ASSERT_EQ(::bind(listener.get(), at.get(), at.size), 0);
+  ASSERT_EQ(::getsockname(listener.get(), at.get(), &at.size), 0);
+  const auto endpoint = net::from_sockaddr(at).value();
+  EXPECT_EQ(support::run_task(context_, send(endpoint, "x", 1s)).error().code, std::errc::connection_refused);
+  ASSERT_EQ(::listen(listener.get(), 4), 0);
+  ASSERT_TRUE(support::run_task(context_, send(endpoint, "hello\n", 5s)));
+  base::unique_fd accepted(::accept(listener.get(), nullptr, nullptr));
+  std::array<char, 16> got{};
+  EXPECT_EQ(::recv(accepted.get(), got.data(), got.size(), MSG_WAITALL), 6);
+  EXPECT_STREQ(got.data(), "hello\n");
+}
+
+}  // namespace
+}  // namespace port_mapping

@@ -1,0 +1,135 @@
+#include "sinks/port_mapping/port_mapping_sink.hpp"
+
+#include <gmock/gmock.h>
+
+#include "io/task_group.hpp"
+#include "io/timeout.hpp"
+#include "tests/support/fake_wsl_proxy.hpp"
+#include "tests/support/run_task.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace port_mapping {
+namespace {
+
+using namespace std::chrono_literals;
+using ports::outcome_kind;
+using ports::verb;
+using testing::Each;
+using testing::ElementsAre;
+using testing::Field;
+using testing::SizeIs;
+
+ports::operation op(verb what, std::uint16_t port, std::uint16_t container_port = 80) {
+  return {what, {{net::protocol::tcp, net::address::loopback_v4(), port}, container_port, ports::source_id::docker, {}}};
+}
+
+auto all_are(outcome_kind kind) { return Each(Field(&ports::outcome::kind, kind)); }
+
+class PortMappingSink : public testing::Test {
+ protected:
+  base::result<ports::peer_state> list() { return support::run_task(context_, sink_.list()); }
+  std::vector<ports::outcome> apply(std::vector<ports::operation> batch) { return support::run_task(context_, sink_.apply(std::move(batch))); }
+  // Whether changed() returns while `happening` runs on another thread.
+  bool changes(std::function<void()> happening, io::clock::duration limit) {
+    std::jthread other(std::move(happening));
+    return support::run_task(context_, io::within(limit, sink_.changed())).has_value();
+  }
+
+  support::temp_dir directory_;
+  std::filesystem::path socket_ = directory_ / "run" / "proxy.sock";
+  support::fake_wsl_proxy proxy_{socket_};
+  boost::asio::io_context context_;
+  port_mapping_sink sink_{context_.get_executor(), {.peer = socket_, .connect_addresses = {}, .deadline = 200ms}};
+
+  void SetUp() override { std::filesystem::create_directory(directory_ / "run"); }
+};
+
+TEST_F(PortMappingSink, OneMessageOfRemovalsThenOneOfAdditions) {
+  proxy_.start();
+  const auto outcomes = apply({op(verb::remove, 1), op(verb::add, 2), op(verb::remove, 3, 0), op(verb::add, 4)});
+  EXPECT_THAT(outcomes, SizeIs(4));
+  EXPECT_THAT(outcomes, all_are(outcome_kind::done));
+  ASSERT_TRUE(proxy_.wait_for_messages([](const auto& all) { return all.size() == 2; }));
+  const auto binding = [](std::uint16_t container, std::uint16_t port) {
+    return portmapping::binding{net::protocol::tcp, container, {net::address::loopback_v4(), port}};
+  };
+  EXPECT_THAT(proxy_.received(), ElementsAre(portmapping::message{.remove = true, .bindings = {binding(3, 3), binding(80, 1)}, .connect_addresses = {}},
+                                             portmapping::message{.remove = false, .bindings = {binding(80, 2), binding(80, 4)}, .connect_addresses = {}}));
+}
+
+TEST_F(PortMappingSink, SplitsWhatIsTooMuchForOneMessage) {
+  proxy_.start();
+  std::vector<ports::operation> batch;
+  for (std::uint16_t port = 1; port <= 10'000; ++port) batch.push_back(op(verb::add, port));
+  EXPECT_THAT(apply(batch), all_are(outcome_kind::done));
+  ASSERT_TRUE(proxy_.wait_for_messages([](const auto& all) { return all.size() == 3; }));
+  EXPECT_THAT(proxy_.held(), SizeIs(10'000));
+}
+
+TEST_F(PortMappingSink, NothingIsDoneThatThePeerDidNotTake) {
+  EXPECT_THAT(apply({op(verb::add, 1), op(verb::remove, 2)}), all_are(outcome_kind::unknown));
+  EXPECT_THAT(apply({op(verb::add, 1)})[0].reason, testing::HasSubstr("No such file"));
+  proxy_.start_hanging();
+  while (apply({op(verb::add, 1)})[0].kind == outcome_kind::done) {}  // until the backlog is full
+  EXPECT_THAT(apply({op(verb::add, 1)})[0].reason, testing::HasSubstr("timed out"));
+}
+
+TEST_F(PortMappingSink, ListTellsInstancesApart) {
+  EXPECT_EQ(list().error().code, std::errc::no_such_file_or_directory);
+  proxy_.start();
+  const auto first = list();
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(first->complete);
+  EXPECT_EQ(list()->identity, first->identity);
+  proxy_.crash();
+  proxy_.start();
+  EXPECT_NE(list()->identity, first->identity);
+  EXPECT_EQ(proxy_.bad_connections(), 0U);  // it looked, it did not knock
+}
+
+TEST_F(PortMappingSink, AStaleSocketIsAPeerThatIsDown) {
+  proxy_.start();
+  proxy_.crash();
+  EXPECT_TRUE(list());  // not known yet
+  EXPECT_THAT(apply({op(verb::add, 1)}), all_are(outcome_kind::unknown));
+  EXPECT_EQ(list().error().code, std::errc::connection_refused);
+  proxy_.start();
+  EXPECT_TRUE(list());
+  EXPECT_EQ(proxy_.bad_connections(), 0U);
+  EXPECT_THAT(apply({op(verb::add, 1)}), all_are(outcome_kind::done));
+}
+
+TEST_F(PortMappingSink, AFileThatIsNoSocketIsNoPeer) {
+  std::filesystem::create_directory(socket_);
+  EXPECT_EQ(list().error().code, std::errc::not_a_socket);
+}
+
+TEST_F(PortMappingSink, NoticesTheSocketComingGoingAndComingAgain) {
+  std::filesystem::remove(directory_ / "run");
+  EXPECT_FALSE(list());
+  const auto begin = io::clock::now();
+  EXPECT_TRUE(changes([this] { std::filesystem::create_directory(directory_ / "run"); proxy_.start(); }, 10s));
+  ASSERT_TRUE(list());
+  EXPECT_TRUE(changes([this] { proxy_.stop(); }, 10s));
+  EXPECT_FALSE(list());
+  EXPECT_TRUE(changes([this] { proxy_.start(); }, 10s));
+  ASSERT_TRUE(list());
+  EXPECT_TRUE(changes([this] { proxy_.crash(); proxy_.start(); }, 10s));
+  EXPECT_LT(io::clock::now() - begin, 5s);
+}
+
+TEST_F(PortMappingSink, NothingChangesWhileTheInstanceLives) {
+  proxy_.start();
+  ASSERT_TRUE(list());
+  EXPECT_FALSE(changes([this] { std::filesystem::create_directory(directory_ / "run" / "other"); }, 100ms));
+}
+
+TEST_F(PortMappingSink, ATcpPeerIsAnotherOneAfterItWasAway) {
+  port_mapping_sink tcp(context_.get_executor(), {.name = "vtunnel", .peer = net::endpoint{net::address::loopback_v4(), 1}, .connect_addresses = {}, .deadline = 200ms});
+  EXPECT_TRUE(support::run_task(context_, tcp.list()));
+  EXPECT_THAT(support::run_task(context_, tcp.apply({op(verb::add, 1)})), all_are(outcome_kind::unknown));
+  EXPECT_FALSE(support::run_task(context_, tcp.list()));
+}
+
+}  // namespace
+}  // namespace port_mapping
