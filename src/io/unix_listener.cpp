@@ -1,0 +1,84 @@
+#include "io/unix_listener.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+namespace io {
+namespace {
+
+constexpr int backlog = 1024;
+constexpr std::chrono::milliseconds lock_pause{20};
+constexpr int lock_tries = 50;
+
+base::result<sockaddr_un> address_of(const std::filesystem::path& path) {
+  sockaddr_un made{};
+  made.sun_family = AF_UNIX;
+  const auto& text = path.native();
+  if (text.size() >= sizeof made.sun_path) return base::fail(std::errc::filename_too_long, "listen on " + text);
+  std::memcpy(made.sun_path, text.c_str(), text.size() + 1);
+  return made;
+}
+
+// Held until the descriptor goes.
+base::result<base::unique_fd> lock_directory(const std::filesystem::path& path) {
+  const auto directory = std::filesystem::absolute(path).parent_path();
+  const std::string name = "lock " + directory.string();
+  base::unique_fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return base::fail_errno(name);
+  for (int i = 0; ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0; ++i) {
+    if (errno != EWOULDBLOCK || i == lock_tries) return base::fail_errno(name);
+    std::this_thread::sleep_for(lock_pause);
+  }
+  return fd;
+}
+
+// Makes room at the path: succeeds where nothing is there, or where it was a dead instance's socket.
+base::result<> remove_stale(const std::filesystem::path& path, const sockaddr_un& at) {
+  const std::string name = "listen on " + path.string();
+  struct stat about {};
+  if (::lstat(path.c_str(), &about) != 0) return errno == ENOENT ? base::result<>{} : base::fail_errno(name);
+  if (!S_ISSOCK(about.st_mode)) return base::fail(std::errc::file_exists, name + ": not a socket");
+  const base::unique_fd knock(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const bool answered = ::connect(knock.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0;
+  if (answered || errno == EAGAIN) return base::fail(std::errc::address_in_use, name + ": another instance is running");
+  if (errno != ECONNREFUSED) return base::fail_errno(name);
+  if (::unlink(path.c_str()) != 0) return base::fail_errno("remove " + path.string());
+  return {};
+}
+
+}  // namespace
+
+base::result<unix_listener> unix_listener::claim(const std::filesystem::path& path) {
+  const auto at = address_of(path);
+  if (!at) return std::unexpected(at.error());
+  const auto lock = lock_directory(path);
+  if (!lock) return std::unexpected(lock.error());
+  if (auto room = remove_stale(path, *at); !room) return std::unexpected(room.error());
+  const std::string name = "listen on " + path.string();
+  unix_listener made(base::unique_fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)), path);
+  // bind() gives the file the socket's mode: it is never open to others, not even for a moment.
+  if (!made.fd_ || ::fchmod(made.fd(), 0600) != 0) return base::fail_errno(name);
+  if (::bind(made.fd(), reinterpret_cast<const sockaddr*>(&*at), sizeof *at) != 0) return base::fail_errno(name);
+  struct stat about {};
+  if (::lstat(path.c_str(), &about) != 0) return base::fail_errno(name);
+  made.device_ = about.st_dev;
+  made.inode_ = about.st_ino;
+  if (::listen(made.fd(), backlog) != 0) return base::fail_errno(name);
+  return made;
+}
+
+unix_listener::~unix_listener() {
+  struct stat about {};
+  if (!fd_ || ::lstat(path_.c_str(), &about) != 0) return;
+  if (about.st_dev == device_ && about.st_ino == inode_) ::unlink(path_.c_str());
+}
+
+}  // namespace io

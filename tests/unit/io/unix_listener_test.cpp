@@ -1,0 +1,102 @@
+#include "io/unix_listener.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <atomic>
+#include <fstream>
+#include <thread>
+#include <vector>
+
+#include "tests/support/temp_dir.hpp"
+
+namespace io {
+namespace {
+
+class UnixListener : public testing::Test {
+ protected:
+  // A socket file whose owner did not remove it.
+  void leave_stale() const {
+    const base::unique_fd dead(::socket(AF_UNIX, SOCK_STREAM, 0));
+    sockaddr_un at{};
+    at.sun_family = AF_UNIX;
+    path_.native().copy(at.sun_path, sizeof at.sun_path - 1);
+    ASSERT_EQ(::bind(dead.get(), reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+  }
+
+  support::temp_dir directory_;
+  std::filesystem::path path_ = directory_ / "x.sock";
+};
+
+TEST_F(UnixListener, IsItsOwnersOnly) {
+  const auto l = unix_listener::claim(path_);
+  ASSERT_TRUE(l) << l.error().message();
+  struct stat about {};
+  ASSERT_EQ(::stat(path_.c_str(), &about), 0);
+  EXPECT_TRUE(S_ISSOCK(about.st_mode));
+  EXPECT_EQ(about.st_mode & 07777U, 0600U);
+}
+
+TEST_F(UnixListener, RemovesItsFile) {
+  { ASSERT_TRUE(unix_listener::claim(path_)); }
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(UnixListener, LeavesAnothersFileAlone) {
+  {
+    const auto l = unix_listener::claim(path_);
+    ASSERT_TRUE(l);
+    std::filesystem::remove(path_);
+    std::ofstream(path_) << "x";
+  }
+  EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
+TEST_F(UnixListener, ReplacesAStaleSocket) {
+  leave_stale();
+  const auto l = unix_listener::claim(path_);
+  EXPECT_TRUE(l) << l.error().message();
+}
+
+TEST_F(UnixListener, DoesNotReplaceALivingOne) {
+  const auto first = unix_listener::claim(path_);
+  ASSERT_TRUE(first);
+  const auto second = unix_listener::claim(path_);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, std::errc::address_in_use);
+  EXPECT_NE(second.error().message().find("another instance is running"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
+TEST_F(UnixListener, DoesNotReplaceWhatIsNoSocket) {
+  std::ofstream(path_) << "precious";
+  EXPECT_EQ(unix_listener::claim(path_).error().code, std::errc::file_exists);
+  EXPECT_EQ(unix_listener::claim(directory_ / "no" / "x.sock").error().code, std::errc::no_such_file_or_directory);
+  EXPECT_EQ(unix_listener::claim(directory_ / std::string(200, 'x')).error().code, std::errc::filename_too_long);
+}
+
+TEST_F(UnixListener, OneOfManyThatStartAtOnce) {
+  leave_stale();
+  std::atomic<int> claimed = 0, ready = 0;
+  std::atomic<bool> done = false;
+  {
+    std::vector<std::jthread> starters;
+    for (int i = 0; i < 8; ++i) {
+      starters.emplace_back([&] {
+        const auto l = unix_listener::claim(path_);
+        if (l) ++claimed;
+        ++ready;
+        done.wait(false);
+      });
+    }
+    while (ready != 8) std::this_thread::yield();
+    EXPECT_EQ(claimed, 1);
+    done = true;
+    done.notify_all();
+  }
+}
+
+}  // namespace
+}  // namespace io
