@@ -1,0 +1,235 @@
+// The reconciler over a scripted sink: what the machine asks for reaches the sink, and the journal is one step ahead.
+#include "ports/reconciler.hpp"
+
+#include <gmock/gmock.h>
+#include <stdlib.h>
+
+#include <boost/asio/io_context.hpp>
+#include <fstream>
+#include <functional>
+#include <set>
+
+#include "io/task_group.hpp"
+#include "io/timeout.hpp"
+
+namespace ports {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::ElementsAre;
+
+forward on(std::uint16_t port) { return {{net::protocol::tcp, net::address::any_v4(), port}, 0, source_id::docker, {}}; }
+forward_map all(std::initializer_list<forward> forwards) {
+  forward_map made;
+  for (const auto& f : forwards) made[f.key] = f;
+  return made;
+}
+
+// What the sink of a test is told and what it answers; outlives the sink.
+struct script {
+  explicit script(const io::executor& where) : event(where) {}
+  io::condition event;
+  std::set<port_key> held;
+  bool down = false;
+  bool hangs = false;
+  bool restarted = false;
+  bool closed = false;
+  std::function<void(const operation&)> on_apply;
+  std::set<std::uint16_t> busy;
+  unsigned lists = 0;
+};
+
+class scripted_sink : public sink {
+ public:
+  explicit scripted_sink(script& s) : script_(s) {}
+  std::string_view name() const override { return "scripted"; }
+  sink_traits traits() const override { return {.workers = 2, .batch = 2, .shared = true, .announces_return = false}; }
+
+  io::task<base::result<peer_state>> list() override {
+    ++script_.lists;
+    script_.event.notify_all();
+    if (script_.down) co_return base::fail(std::errc::connection_refused, "scripted");
+    peer_state state;
+    for (const auto& key : script_.held) state.held.push_back({key});
+    co_return state;
+  }
+  io::task<std::vector<outcome>> apply(std::vector<operation> batch) override {
+    while (script_.hangs) co_await script_.event.wait();
+    std::vector<outcome> outcomes;
+    for (const auto& op : batch) outcomes.push_back(perform(op));
+    script_.event.notify_all();
+    co_return outcomes;
+  }
+  io::task<> changed() override {
+    while (!script_.restarted) co_await script_.event.wait();
+    script_.restarted = false;
+  }
+  io::task<> close() override {
+    script_.closed = true;
+    co_return;
+  }
+
+ private:
+  outcome perform(const operation& op) {
+    if (script_.on_apply) script_.on_apply(op);
+    if (op.what == verb::add && script_.busy.contains(op.target.key.port)) return {outcome_kind::conflict, "address already in use"};
+    if (op.what == verb::add) script_.held.insert(op.target.key);
+    else script_.held.erase(op.target.key);
+    return {};
+  }
+  script& script_;
+};
+
+class Reconciler : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "reconcilerXXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+  }
+  void TearDown() override {
+    crash();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void start() {
+    auto book = journal::open(directory_, "scripted", "boot");
+    ASSERT_TRUE(book) << book.error().message();
+    reconciler_ = std::make_unique<reconciler>(context_.get_executor(), std::make_unique<scripted_sink>(script_), std::move(*book));
+    tasks_ = std::make_unique<io::task_group>(context_.get_executor());
+    tasks_->spawn("reconciler", reconciler_->run());
+  }
+  // Nothing is taken back, as after kill -9.
+  void crash() {
+    tasks_.reset();
+    context_.restart();
+    context_.run();
+    reconciler_.reset();
+  }
+  void want(std::initializer_list<forward> forwards, source_set settled = source_set{0x3f}) {
+    reconciler_->want(all(forwards), settled, 1);
+  }
+  template <class Predicate>
+  [[nodiscard]] bool soon(Predicate holds) {
+    const auto deadline = io::clock::now() + seconds(10);
+    context_.restart();
+    while (!holds() && io::clock::now() < deadline) context_.run_one_for(milliseconds(50));
+    return holds();
+  }
+  [[nodiscard]] bool holds_soon(std::set<std::uint16_t> ports) {
+    return soon([&] {
+      std::set<std::uint16_t> held;
+      for (const auto& key : script_.held) held.insert(key.port);
+      return held == ports;
+    });
+  }
+
+  boost::asio::io_context context_{1};
+  script script_{context_.get_executor()};
+  std::filesystem::path directory_;
+  std::unique_ptr<reconciler> reconciler_;
+  std::unique_ptr<io::task_group> tasks_;
+};
+
+TEST_F(Reconciler, MakesThePeerHoldWhatIsWanted) {
+  start();
+  want({on(1), on(2), on(3), on(4), on(5)});
+  EXPECT_TRUE(holds_soon({1, 2, 3, 4, 5}));
+  want({on(2)});
+  EXPECT_TRUE(holds_soon({2}));
+}
+
+TEST_F(Reconciler, TheJournalNamesAForwardBeforeThePeerIsAsked) {
+  std::string seen;
+  script_.on_apply = [&](const operation&) {
+    std::ifstream file(directory_ / "scripted.journal");
+    seen.assign(std::istreambuf_iterator<char>(file), {});
+  };
+  start();
+  want({on(80)});
+  ASSERT_TRUE(holds_soon({80}));
+  EXPECT_THAT(seen, testing::HasSubstr("+ tcp 0.0.0.0 80"));
+}
+
+TEST_F(Reconciler, AfterACrashItRemovesWhatIsGoneAndTouchesNothingElse) {
+  script_.held.insert(on(22).key);
+  start();
+  want({on(80), on(81)});
+  ASSERT_TRUE(holds_soon({22, 80, 81}));
+  crash();
+  unsigned operations = 0;
+  script_.on_apply = [&](const operation&) { ++operations; };
+  start();
+  want({on(80)});
+  EXPECT_TRUE(holds_soon({22, 80}));
+  EXPECT_EQ(operations, 1U);
+}
+
+TEST_F(Reconciler, APeerThatRestartsGetsEverythingAgain) {
+  start();
+  want({on(80)});
+  ASSERT_TRUE(holds_soon({80}));
+  script_.held.clear();
+  script_.restarted = true;
+  script_.event.notify_all();
+  EXPECT_TRUE(holds_soon({80}));
+}
+
+TEST_F(Reconciler, APeerThatIsDownIsAskedUntilItIsThere) {
+  script_.down = true;
+  start();
+  want({on(80)});
+  ASSERT_TRUE(soon([&] { return script_.lists >= 3; }));
+  script_.down = false;
+  EXPECT_TRUE(holds_soon({80}));
+}
+
+TEST_F(Reconciler, ABusyPortDelaysNoOtherAndIsExposedWhenItIsFree) {
+  script_.busy = {80};
+  start();
+  want({on(80), on(81)});
+  ASSERT_TRUE(holds_soon({81}));
+  script_.busy.clear();
+  EXPECT_TRUE(holds_soon({80, 81}));
+}
+
+TEST_F(Reconciler, DrainTakesEverythingBackAndClosesTheSink) {
+  script_.held.insert(on(22).key);
+  start();
+  want({on(80), on(81)});
+  ASSERT_TRUE(holds_soon({22, 80, 81}));
+  tasks_->spawn("drain", reconciler_->drain(io::clock::now() + seconds(5)));
+  EXPECT_TRUE(soon([&] { return script_.closed; }));
+  EXPECT_TRUE(holds_soon({22}));
+}
+
+TEST_F(Reconciler, DrainGivesUpAtItsDeadlineAndTheJournalKeepsWhatIsLeft) {
+  start();
+  want({on(80)});
+  ASSERT_TRUE(holds_soon({80}));
+  script_.hangs = true;
+  tasks_->spawn("drain", reconciler_->drain(io::clock::now() + milliseconds(100)));
+  EXPECT_TRUE(soon([&] { return script_.closed; }));
+  crash();
+  const auto book = journal::open(directory_, "scripted", "boot");
+  ASSERT_TRUE(book);
+  EXPECT_THAT(book->remembered(), ElementsAre(on(80)));
+}
+
+TEST_F(Reconciler, DrainDoesNotWaitForAPeerThatIsDown) {
+  start();
+  want({on(80)});
+  ASSERT_TRUE(holds_soon({80}));
+  script_.down = true;
+  script_.restarted = true;
+  script_.event.notify_all();
+  ASSERT_TRUE(soon([&] { return reconciler_->machine().peer_failures() > 0; }));
+  const auto before = io::clock::now();
+  tasks_->spawn("drain", reconciler_->drain(before + seconds(60)));
+  EXPECT_TRUE(soon([&] { return script_.closed; }));
+  EXPECT_LT(io::clock::now(), before + seconds(5));
+}
+
+}  // namespace
+}  // namespace ports
