@@ -1,0 +1,149 @@
+#include "agent/status.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace agent {
+namespace {
+
+using ports::outcome_kind;
+using ports::slot_state;
+
+std::int64_t milliseconds_until(ports::time_point when, ports::time_point now) {
+  return std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(when - now).count());
+}
+
+std::string since(const status_view& view, ports::time_point when) {
+  return to_utc(view.wall_now - std::chrono::duration_cast<std::chrono::system_clock::duration>(view.now - when));
+}
+
+json::object describe_source(ports::source_id id, const ports::source_state& source) {
+  json::object o;
+  o["name"] = to_string(id);
+  o["state"] = source.trouble ? "degraded" : source.reported ? "ok" : "waiting";
+  if (source.trouble) o["reason"] = source.trouble->message();
+  o["bindings"] = source.last.bindings.size();
+  json::array refusals;
+  for (const auto& r : source.last.refusals) refusals.push_back({{"owner", r.owner}, {"what", r.what}, {"why", r.why}});
+  o["refusals"] = std::move(refusals);
+  return o;
+}
+
+json::object describe_peer(const status_view& view, const peer_view& peer) {
+  const auto& machine = *peer.machine;
+  const bool down = machine.peer_failures() > 0;
+  json::object o;
+  o["name"] = peer.name;
+  o["state"] = down ? "down" : to_string(machine.status());
+  if (down) {
+    o["reason"] = machine.peer_trouble()->message();
+    o["retry_in_ms"] = milliseconds_until(machine.peer_retry_at(), view.now);
+  }
+  o["applied"] = std::ranges::count_if(machine.slots(), [](const auto& item) {
+    return item.second.state == slot_state::ours || item.second.state == slot_state::foreign;
+  });
+  return o;
+}
+
+std::string_view trouble_state(outcome_kind kind) {
+  switch (kind) {
+    case outcome_kind::conflict:
+    case outcome_kind::exists: return "conflict";
+    case outcome_kind::refused: return "refused";
+    case outcome_kind::done:
+    case outcome_kind::unknown: break;
+  }
+  return "retrying";
+}
+
+std::optional<ports::port_key> key_at(peer_role role, const ports::planned_port& port) {
+  if (role != peer_role::loopback) return port.key;
+  const auto& winner = port.claims.front().what;
+  return winner.host_address.is_unspecified() ? std::nullopt : std::optional(raw_key(winner));
+}
+
+json::object describe_port_at(const status_view& view, const peer_view& peer, const ports::port_key& key) {
+  const auto at = peer.machine->slots().find(key);
+  const auto* slot = at == peer.machine->slots().end() ? nullptr : &at->second;
+  const auto told = describe_slot(*peer.machine, slot);
+  json::object o;
+  o["name"] = peer.name;
+  o["state"] = told.state;
+  if (!told.reason.empty()) o["reason"] = told.reason;
+  if (slot == nullptr) return o;
+  if (told.state == "applied" || told.state == "foreign") o["since"] = since(view, slot->since);
+  if (slot->trouble && slot->not_before > view.now) o["retry_in_ms"] = milliseconds_until(slot->not_before, view.now);
+  return o;
+}
+
+json::object describe_claim(const ports::claim& c) {
+  return {{"source", to_string(c.source)}, {"owner", c.what.owner}, {"name", c.what.owner_name},
+          {"address", c.what.host_address.to_string()}, {"container_port", c.what.container_port}};
+}
+
+std::string_view to_text(ports::verdict decision) {
+  switch (decision) {
+    case ports::verdict::exposed: return "exposed";
+    case ports::verdict::covered: return "covered";
+    case ports::verdict::restricted: return "restricted";
+    case ports::verdict::unsupported: break;
+  }
+  return "unsupported";
+}
+
+json::object describe_port(const status_view& view, const ports::planned_port& port) {
+  const auto& winner = port.claims.front();
+  json::object o{{"protocol", to_string(port.key.protocol)}, {"address", port.key.address.to_string()},
+                 {"port", port.key.port}, {"container_port", winner.what.container_port},
+                 {"source", to_string(winner.source)}, {"owner", winner.what.owner},
+                 {"name", winner.what.owner_name}, {"decision", to_text(port.decision)}};
+  if (!port.reason.empty()) o["reason"] = port.reason;
+  json::array claims;
+  for (const auto& c : port.claims) claims.push_back(describe_claim(c));
+  o["claims"] = std::move(claims);
+  json::array peers;
+  if (port.decision == ports::verdict::exposed)
+    for (const auto& peer : view.peers)
+      if (const auto key = key_at(peer.role, port)) peers.push_back(describe_port_at(view, peer, *key));
+  o["peers"] = std::move(peers);
+  return o;
+}
+
+}  // namespace
+
+std::string to_utc(std::chrono::system_clock::time_point when) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(when)));
+}
+
+peer_port describe_slot(const ports::reconcile_fsm& machine, const ports::reconcile_fsm::slot* slot) {
+  if (slot != nullptr && slot->in_flight == ports::verb::remove) return {"removing", {}};
+  if (slot != nullptr && slot->state == slot_state::foreign) return {"foreign", "the peer had this forward already; it will not be removed"};
+  if (machine.peer_failures() > 0) return {"down", machine.peer_trouble()->message()};
+  if (slot == nullptr) return {"pending", {}};
+  if (slot->trouble) return {trouble_state(slot->trouble->kind), slot->trouble->reason};
+  return {slot->state == slot_state::ours ? "applied" : "pending", {}};
+}
+
+json::object describe(const status_view& view) {
+  json::object o;
+  o["version"] = view.version;
+  o["mode"] = to_string(view.mode);
+  o["started"] = since(view, view.started);
+  o["now"] = to_utc(view.wall_now);
+  json::array sources, peers, ports;
+  for (std::size_t i = 0; i < ports::source_count; ++i) {
+    const auto id = static_cast<ports::source_id>(i);
+    if (view.table->source(id).enabled) sources.push_back(describe_source(id, view.table->source(id)));
+  }
+  for (const auto& peer : view.peers) peers.push_back(describe_peer(view, peer));
+  for (const auto& port : view.plan->ports) ports.push_back(describe_port(view, port));
+  o["sources"] = std::move(sources);
+  o["peers"] = std::move(peers);
+  o["ports"] = std::move(ports);
+  return o;
+}
+
+}  // namespace agent
