@@ -13,6 +13,8 @@ if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
 endif()
 
+add_compile_definitions(GUESTAGENT_VERSION="${PROJECT_VERSION}")
+
 # Boost.Asio and Boost.Beast compiled once (src/io, src/http) instead of in every file that includes them.
 add_library(guestagent_asio INTERFACE)
 target_compile_definitions(guestagent_asio INTERFACE

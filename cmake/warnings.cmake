@@ -5,5 +5,6 @@ target_compile_options(guestagent_warnings INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports these inside its own standard library and inside coroutine frames; they are wrong there.
   target_compile_options(guestagent_warnings INTERFACE
-    -Wno-maybe-uninitialized -Wno-restrict -Wno-dangling-pointer -Wno-stringop-overflow -Wno-array-bounds)
+    -Wno-maybe-uninitialized -Wno-restrict -Wno-dangling-pointer -Wno-stringop-overflow -Wno-array-bounds
+    -Wno-mismatched-new-delete)
 endif()

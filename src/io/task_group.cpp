@@ -73,6 +73,19 @@ task<bool> task_group::stop(clock::time_point deadline) {
   co_return s->children.empty();
 }
 
+task<> task_group::join_or_stop() {
+  std::exception_ptr cancelled;
+  try {
+    co_await join();
+  } catch (...) {
+    cancelled = std::current_exception();
+  }
+  if (!cancelled) co_return;
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  co_await stop(clock::time_point::max());
+  std::rethrow_exception(cancelled);
+}
+
 std::size_t task_group::size() const { return state_->children.size(); }
 
 }  // namespace io

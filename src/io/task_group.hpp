@@ -32,6 +32,10 @@ class task_group {
   // Waits until no task runs.
   task<> join();
 
+  // Waits until no task runs; when the caller is cancelled meanwhile, cancels them all and waits for that before it
+  // throws operation_aborted. What a task that owns a group ends with.
+  task<> join_or_stop();
+
   [[nodiscard]] std::size_t size() const;
 
  private:

@@ -40,15 +40,7 @@ io::task<> reconciler::run() {
   for (unsigned i = 0; i < peer_->traits().workers; ++i) tasks.spawn(name + " worker", work());
   tasks.spawn(name + " watch", watch());
   tasks.spawn(name + " list", follow_list());
-  std::exception_ptr cancelled;
-  try {
-    co_await tasks.join();
-  } catch (...) {
-    cancelled = std::current_exception();
-  }
-  co_await io::asio::this_coro::reset_cancellation_state(io::asio::disable_cancellation());
-  co_await tasks.stop(io::clock::time_point::max());
-  if (cancelled) std::rethrow_exception(cancelled);
+  co_await tasks.join_or_stop();
 }
 
 io::task<> reconciler::work() {

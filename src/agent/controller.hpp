@@ -1,0 +1,56 @@
+// controller: the middle of the agent. Takes what the sources publish, merges it in the port table, plans it, and gives
+// every peer's reconciler its part. Owns the table, the plan and the reconcilers; lives on the control thread.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "agent/status.hpp"
+#include "io/condition.hpp"
+#include "io/task_group.hpp"
+#include "ports/reconciler.hpp"
+#include "ports/source.hpp"
+
+namespace agent {
+
+class controller : public ports::source_feed {
+ public:
+  controller(const io::executor& where, ports::network_mode mode);
+
+  // Before run(): which sources are waited for, and who gets which part of the plan.
+  void enable(ports::source_id id) { table_.enable(id); }
+  void add_peer(peer_role role, std::unique_ptr<ports::reconciler> reconciler);
+
+  void publish(ports::source_id id, ports::snapshot now) override;
+  void degraded(ports::source_id id, base::error why) override;
+
+  // Runs the reconcilers until cancelled.
+  io::task<> run();
+  // Takes everything back from every peer at the same time, within the deadline. run() must still be running.
+  io::task<> drain(io::clock::time_point deadline);
+
+  // For the status; valid until the controller is called again.
+  [[nodiscard]] status_view view() const;
+  // Fires at every change that the status shows.
+  [[nodiscard]] io::condition& changed() { return changed_; }
+
+ private:
+  struct peer {
+    peer_role role;
+    std::unique_ptr<ports::reconciler> reconciler;
+  };
+  void distribute();
+  void log_verdicts();
+  io::task<> follow(ports::reconciler& reconciler);
+
+  ports::network_mode mode_;
+  ports::port_table table_;
+  ports::exposure_plan plan_;
+  std::vector<peer> peers_;
+  std::set<ports::port_key> warned_;  // ports that are not exposed as asked, said once each; at most what the plan has
+  ports::time_point started_;
+  io::condition changed_;
+};
+
+}  // namespace agent

@@ -1,0 +1,219 @@
+#include "http/connection.hpp"
+
+#include <netinet/tcp.h>
+
+#include <array>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <optional>
+
+#include "io/timeout.hpp"
+
+namespace http {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast::http;
+using socket_type = asio::generic::stream_protocol::socket;
+using stream_parser = beast::response_parser<beast::buffer_body>;
+
+constexpr std::uint32_t header_bytes = 64 << 10;
+
+std::unexpected<base::error> failure(const boost::system::error_code& ec, std::string context) {
+  return base::fail(static_cast<std::error_code>(ec), std::move(context));
+}
+
+// A peer that vanished without a word is noticed within half a minute, also while nothing is sent.
+void tune(socket_type& socket) {
+  const int fd = socket.native_handle();
+  const auto set = [fd](int level, int name, int value) { ::setsockopt(fd, level, name, &value, sizeof value); };
+  set(IPPROTO_TCP, TCP_NODELAY, 1);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 10);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 5);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 20'000);
+}
+
+io::task<base::result<>> connect_to(socket_type& socket, asio::generic::stream_protocol::endpoint to) {
+  boost::system::error_code ec;
+  socket.open(to.protocol(), ec);
+  if (ec) co_return failure(ec, "");
+  const auto [failed] = co_await socket.async_connect(to, io::nothrow);
+  co_await io::check_cancelled();
+  if (failed) {
+    socket.close(ec);
+    co_return failure(failed, "");
+  }
+  co_return base::result<>{};
+}
+
+io::task<base::result<>> connect_tcp(socket_type& socket, const server_address& address) {
+  asio::ip::tcp::resolver resolver(socket.get_executor());
+  const auto [ec, found] = co_await resolver.async_resolve(address.host, std::to_string(address.port), io::nothrow);
+  co_await io::check_cancelled();
+  if (ec) co_return failure(ec, "resolve " + address.host);
+  base::result<> last = base::fail(std::errc::address_not_available, address.host);
+  for (const auto& entry : found) {
+    last = co_await connect_to(socket, entry.endpoint());
+    if (!last) continue;
+    tune(socket);
+    break;
+  }
+  co_return last;
+}
+
+io::task<base::result<>> connect_any(socket_type& socket, const server_address& address) {
+  if (address.path.empty()) co_return co_await connect_tcp(socket, address);
+  co_return co_await connect_to(socket, asio::local::stream_protocol::endpoint(address.path));
+}
+
+std::string host_header(const server_address& address) {
+  if (!address.path.empty()) return "localhost";
+  const auto url = to_string(address).substr(std::string_view("http://").size());
+  return address.port == 80 ? url.substr(0, url.rfind(':')) : url;
+}
+
+template <class Message>
+response head_of(const Message& message) {
+  response made;
+  made.status = message.result_int();
+  for (const auto& field : message) made.headers[std::string(field.name_string())] = field.value();
+  return made;
+}
+
+}  // namespace
+
+struct connection::state {
+  explicit state(const io::executor& where) : socket(where) {}
+  server_address address;
+  socket_type socket;
+  boost::beast::flat_buffer buffer{1 << 20};
+  bool keep_alive = true;
+  std::optional<stream_parser> stream;
+  std::unique_ptr<std::array<char, 32768>> chunk_storage;
+
+  io::task<base::result<>> send(request r);
+  io::task<base::result<response>> exchange(request r, std::size_t body_bytes);
+  io::task<base::result<response>> open_stream(request r);
+  std::unexpected<base::error> broken(const boost::system::error_code& ec, const char* doing);
+  std::unexpected<base::error> broken(base::error why);
+};
+
+std::unexpected<base::error> connection::state::broken(base::error why) {
+  boost::system::error_code ignored;
+  socket.close(ignored);
+  why.context = to_string(address) + (why.context.empty() ? "" : ": " + why.context);
+  return std::unexpected(std::move(why));
+}
+
+std::unexpected<base::error> connection::state::broken(const boost::system::error_code& ec, const char* doing) {
+  return broken({static_cast<std::error_code>(ec), doing});
+}
+
+io::task<base::result<>> connection::state::send(request r) {
+  if (!socket.is_open()) co_return base::fail(std::errc::not_connected, to_string(address));
+  beast::request<beast::string_body> out(beast::string_to_verb(r.method), r.target, 11, std::move(r.body));
+  if (out.method() == beast::verb::unknown) out.method_string(r.method);
+  out.set(beast::field::host, host_header(address));
+  out.set(beast::field::user_agent, "guestagent");
+  for (const auto& [name, value] : r.headers) out.set(name, value);
+  if (!out.body().empty() || out.method() == beast::verb::post) out.prepare_payload();
+  const auto [ec, sent] = co_await beast::async_write(socket, out, io::nothrow);
+  co_await io::check_cancelled();
+  if (ec) co_return broken(ec, "send a request");
+  co_return base::result<>{};
+}
+
+io::task<base::result<response>> connection::state::exchange(request r, std::size_t body_bytes) {
+  const bool head = r.method == "HEAD";
+  if (auto sent = co_await send(std::move(r)); !sent) co_return std::unexpected(sent.error());
+  beast::response_parser<beast::string_body> parser;
+  parser.header_limit(header_bytes);
+  parser.body_limit(body_bytes);
+  parser.skip(head);
+  const auto [ec, got] = co_await beast::async_read(socket, buffer, parser, io::nothrow);
+  co_await io::check_cancelled();
+  if (ec) co_return broken(ec, "read an answer");
+  auto made = head_of(parser.get());
+  made.body = std::move(parser.get().body());
+  keep_alive = parser.get().keep_alive();
+  boost::system::error_code ignored;
+  if (!keep_alive) socket.close(ignored);
+  co_return made;
+}
+
+io::task<base::result<response>> connection::state::open_stream(request r) {
+  if (auto sent = co_await send(std::move(r)); !sent) co_return std::unexpected(sent.error());
+  stream.emplace();
+  stream->header_limit(header_bytes);
+  stream->body_limit(boost::none);
+  const auto [ec, got] = co_await beast::async_read_header(socket, buffer, *stream, io::nothrow);
+  co_await io::check_cancelled();
+  if (ec) co_return broken(ec, "read an answer");
+  co_return head_of(stream->get());
+}
+
+connection::connection(std::unique_ptr<state> opened) : state_(std::move(opened)) {}
+connection::connection(connection&&) noexcept = default;
+connection& connection::operator=(connection&&) noexcept = default;
+connection::~connection() = default;
+
+io::task<base::result<connection>> connection::open(server_address address, std::chrono::milliseconds deadline) {
+  auto s = std::make_unique<state>(co_await io::asio::this_coro::executor);
+  s->address = std::move(address);
+  auto connected = co_await io::within(deadline, connect_any(s->socket, s->address));
+  if (!connected) co_return s->broken(std::move(connected.error()));
+  co_return connection(std::move(s));
+}
+
+io::task<base::result<response>> connection::exchange(request r, exchange_limits limits) {
+  auto answer = co_await io::within(limits.deadline, state_->exchange(std::move(r), limits.body_bytes));
+  if (!answer && answer.error().code == std::errc::timed_out) co_return state_->broken({answer.error().code, "no answer"});
+  co_return answer;
+}
+
+io::task<base::result<response>> connection::open_stream(request r, exchange_limits limits) {
+  auto answer = co_await io::within(limits.deadline, state_->open_stream(std::move(r)));
+  if (!answer && answer.error().code == std::errc::timed_out) co_return state_->broken({answer.error().code, "no answer"});
+  co_return answer;
+}
+
+io::task<base::result<std::string>> connection::read_some() {
+  auto& s = *state_;
+  if (!s.stream) co_return base::fail(std::errc::not_connected, to_string(s.address));
+  if (!s.chunk_storage) s.chunk_storage = std::make_unique<std::array<char, 32768>>();
+  auto& body = s.stream->get().body();
+  while (!s.stream->is_done()) {
+    body.data = s.chunk_storage->data();
+    body.size = s.chunk_storage->size();
+    const auto [ec, got] = co_await beast::async_read_some(s.socket, s.buffer, *s.stream, io::nothrow);
+    co_await io::check_cancelled();
+    const std::size_t filled = s.chunk_storage->size() - body.size;
+    if (ec && ec != beast::error::need_buffer) co_return s.broken(ec, "read the stream");
+    if (filled > 0) co_return std::string(s.chunk_storage->data(), filled);
+  }
+  boost::system::error_code ignored;
+  s.socket.close(ignored);
+  co_return std::string();
+}
+
+bool connection::usable() const { return state_->keep_alive && state_->socket.is_open() && !state_->stream; }
+
+io::task<> connection::closed() {
+  if (!usable()) co_return;
+  co_await state_->socket.async_wait(socket_type::wait_read, io::nothrow);
+  co_await io::check_cancelled();
+  boost::system::error_code ignored;
+  state_->socket.close(ignored);
+}
+
+}  // namespace http

@@ -1,0 +1,60 @@
+// connection: one HTTP/1.1 connection to a peer, over TCP or a UNIX socket, kept alive between requests. No proxy
+// variables, no redirects, no retries: what to do about a failure is the caller's to know. Control thread only; one
+// exchange at a time.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "base/result.hpp"
+#include "http/message.hpp"
+#include "io/task.hpp"
+
+namespace http {
+
+// Where a server is. `path` set: a UNIX socket; otherwise `host` (name or numeric address) and `port`.
+struct server_address {
+  std::string path{};
+  std::string host{};
+  std::uint16_t port = 80;
+  bool operator==(const server_address&) const = default;
+};
+// "http://host[:port]", "tcp://host:port", "unix:///path"; an error names what is wrong with the text.
+[[nodiscard]] base::result<server_address> parse_server_address(std::string_view url);
+[[nodiscard]] std::string to_string(const server_address& address);
+
+struct exchange_limits {
+  std::chrono::milliseconds deadline{5'000};  // for the whole exchange; of a stream: until its header is there
+  std::size_t body_bytes = 32 << 20;
+};
+
+class connection {
+ public:
+  static io::task<base::result<connection>> open(server_address address, std::chrono::milliseconds deadline);
+  connection(connection&&) noexcept;
+  connection& operator=(connection&&) noexcept;
+  ~connection();
+
+  // Sends one request and reads its whole answer. After an error the connection is not usable() any more; whether the
+  // server acted on the request is unknown, except for errc::not_connected, where nothing was sent.
+  io::task<base::result<response>> exchange(request r, exchange_limits limits);
+
+  // Sends a request whose answer has no end. `body` of the result is empty: read it piece by piece with read_some(),
+  // which waits without a deadline (wrap it in io::within) and answers an empty string at the end of the stream.
+  io::task<base::result<response>> open_stream(request r, exchange_limits limits);
+  io::task<base::result<std::string>> read_some();
+
+  // Open, and the server has agreed to keep it so.
+  [[nodiscard]] bool usable() const;
+  // Waits until the idle connection was closed by the server, or broke. Cancelled: throws operation_aborted.
+  io::task<> closed();
+
+ private:
+  struct state;
+  explicit connection(std::unique_ptr<state> opened);
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace http

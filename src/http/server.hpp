@@ -1,0 +1,45 @@
+// server: HTTP/1.1 on a listening socket (TCP or UNIX) that its owner has bound. One task a connection, at most
+// `connections` of them; keep-alive with an idle timeout, bounded headers and bodies, and a deadline on every read and
+// write, so that no client can hold anything for longer. Control thread only.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/unique_fd.hpp"
+#include "http/message.hpp"
+#include "io/task.hpp"
+
+namespace http {
+
+struct server_limits {
+  std::size_t connections = 256;  // more wait in the listen queue
+  std::size_t header_bytes = 16 << 10;
+  std::size_t body_bytes = 1 << 20;
+  std::chrono::milliseconds idle{10'000};   // between requests, and for the whole of one to arrive
+  std::chrono::milliseconds write{10'000};  // for the client to take an answer, or a piece of a stream
+};
+
+struct incoming {
+  request head;          // with the body
+  std::string peer;      // the client's address, "192.168.127.2"; empty over a UNIX socket
+};
+
+// Writes one piece of a streamed answer; false when the client is gone.
+using stream_writer = std::function<io::task<bool>(std::string piece)>;
+
+// What a handler answers: a response, and for a stream also the function that writes its body piece by piece.
+struct answer {
+  response head;
+  std::function<io::task<>(stream_writer)> stream{};
+};
+using handler = std::function<io::task<answer>(incoming)>;
+
+// Accepts and serves until cancelled. `listener` is a listening stream socket. Out of file descriptors: pauses, resumes,
+// and says so once.
+io::task<> serve(base::unique_fd listener, handler handle, server_limits limits = {});
+
+}  // namespace http

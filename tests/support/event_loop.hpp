@@ -1,0 +1,60 @@
+// event_loop: an io_context for one test, with the tasks that run on it. Runs until a condition holds or ten seconds are
+// over; tasks are cancelled and awaited at the end.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "io/task_group.hpp"
+
+namespace support {
+
+class event_loop {
+ public:
+  event_loop() = default;
+  event_loop(const event_loop&) = delete;
+  event_loop& operator=(const event_loop&) = delete;
+  ~event_loop() { stop(); }
+
+  [[nodiscard]] io::executor executor() { return context_.get_executor(); }
+  void spawn(io::task<> work) { tasks_.spawn("test task", std::move(work)); }
+
+  // Cancels everything that runs and lets it wind up.
+  void stop() {
+    bool done = false;
+    auto end = [](io::task_group& tasks, bool& flag) -> io::task<> {
+      co_await tasks.stop(io::clock::now() + std::chrono::seconds(10));
+      flag = true;
+    };
+    io::task_group stopper(context_.get_executor());
+    stopper.spawn("stop", end(tasks_, done));
+    run_until([&] { return done; });
+  }
+
+  template <class Predicate>
+  bool run_until(Predicate holds, std::chrono::milliseconds limit = std::chrono::seconds(10)) {
+    const auto deadline = io::clock::now() + limit;
+    context_.restart();
+    while (!holds() && io::clock::now() < deadline) context_.run_one_for(std::chrono::milliseconds(20));
+    return holds();
+  }
+
+  // The result of `work`.
+  template <class T>
+  T run(io::task<T> work) {
+    std::optional<T> value;
+    auto keep = [](io::task<T> inner, std::optional<T>& into) -> io::task<> { into = co_await std::move(inner); };
+    spawn(keep(std::move(work), value));
+    if (!run_until([&] { return value.has_value(); })) throw std::runtime_error("the task did not end within ten seconds");
+    return std::move(*value);
+  }
+
+ private:
+  boost::asio::io_context context_{1};
+  io::task_group tasks_{context_.get_executor()};
+};
+
+}  // namespace support

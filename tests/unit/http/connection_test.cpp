@@ -1,0 +1,89 @@
+// The client against servers that do not behave.
+#include "http/connection.hpp"
+
+#include <gmock/gmock.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/write.hpp>
+
+#include "io/timeout.hpp"
+#include "tests/support/event_loop.hpp"
+#include "tests/support/loopback_socket.hpp"
+
+namespace http {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Accepts once, reads one request header, writes `pieces` one by one, and closes, or holds the connection open.
+io::task<> misbehave(base::unique_fd listener, std::vector<std::string> pieces, bool hold) {
+  boost::asio::ip::tcp::acceptor acceptor(co_await io::asio::this_coro::executor, boost::asio::ip::tcp::v4(), listener.release());
+  auto [ec, socket] = co_await acceptor.async_accept(io::nothrow);
+  std::string head;
+  co_await boost::asio::async_read_until(socket, boost::asio::dynamic_buffer(head, 65536), "\r\n\r\n", io::nothrow);
+  for (const auto& piece : pieces) co_await boost::asio::async_write(socket, boost::asio::buffer(piece), io::nothrow);
+  if (hold) co_await io::sleep_for(1h);
+}
+
+class Connection : public testing::Test {
+ protected:
+  base::result<response> ask(std::vector<std::string> pieces, bool hold = false, exchange_limits limits = {}) {
+    auto listener = support::listen_on_loopback();
+    loop_.spawn(misbehave(std::move(listener.fd), std::move(pieces), hold));
+    connection_.emplace(loop_.run(connection::open({.host = "127.0.0.1", .port = listener.port}, 5s)).value());
+    return loop_.run(connection_->exchange({}, limits));
+  }
+  support::event_loop loop_;
+  std::optional<connection> connection_;
+};
+
+TEST_F(Connection, RefusedAndMissingAreToldApart) {
+  const auto port = support::listen_on_loopback().port;  // closed again
+  EXPECT_EQ(loop_.run(connection::open({.host = "127.0.0.1", .port = port}, 5s)).error().code, std::errc::connection_refused);
+  const auto missing = loop_.run(connection::open({.path = "/nonexistent/x.sock"}, 5s));
+  EXPECT_EQ(missing.error().code, std::errc::no_such_file_or_directory);
+  EXPECT_EQ(missing.error().message(), "unix:///nonexistent/x.sock: No such file or directory");
+}
+
+TEST_F(Connection, AServerThatNeverAnswersMeetsTheDeadline) {
+  const auto r = ask({}, true, {.deadline = 50ms});
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().code, std::errc::timed_out);
+  EXPECT_FALSE(connection_->usable());
+}
+
+TEST_F(Connection, AServerThatClosesMidwayIsAnError) {
+  EXPECT_FALSE(ask({}));
+  EXPECT_FALSE(ask({"HTTP/1.1 200 OK\r\nContent-Le"}));
+  EXPECT_FALSE(ask({"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"}));
+  EXPECT_FALSE(ask({"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf"}));
+}
+
+TEST_F(Connection, GarbageIsAnError) {
+  EXPECT_FALSE(ask({"\x16\x03\x01 rubbish\r\n\r\n"}));
+  EXPECT_FALSE(ask({"HTTP/1.1 200 OK\r\nX: " + std::string(100'000, 'x')}));
+}
+
+TEST_F(Connection, BodiesAreBounded) {
+  EXPECT_FALSE(ask({"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"}, true, {.deadline = 5s, .body_bytes = 999}));
+  EXPECT_TRUE(ask({"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", "a", "bc"}, true, {.deadline = 5s, .body_bytes = 3}));
+}
+
+TEST_F(Connection, ChunksMayBeSplitAnywhere) {
+  std::vector<std::string> pieces;
+  for (const char c : std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n")) pieces.emplace_back(1, c);
+  const auto r = ask(std::move(pieces), true);
+  ASSERT_TRUE(r) << r.error().message();
+  EXPECT_EQ(r->body, "abcde");
+  EXPECT_TRUE(connection_->usable());
+}
+
+TEST_F(Connection, ConnectionCloseIsHonoured) {
+  const auto r = ask({"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"});
+  ASSERT_TRUE(r);
+  EXPECT_FALSE(connection_->usable());
+}
+
+}  // namespace
+}  // namespace http
