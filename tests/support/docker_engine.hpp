@@ -1,0 +1,70 @@
+// docker_engine: a real dockerd with its own containerd, inside a network namespace and a sandbox, with one image: the
+// test's echo-server. Nothing of it outlives the object but what the kernel needs a moment to take apart.
+//
+// dockerd is started without `ip netns exec`, which would hide the control groups from it.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tests/support/child_process.hpp"
+#include "tests/support/netns.hpp"
+#include "tests/support/sandbox.hpp"
+
+namespace support {
+
+enum class iptables_variant { nft, legacy };
+
+struct docker_options {
+  iptables_variant iptables = iptables_variant::nft;  // what dockerd finds as iptables in its PATH
+  bool userland_proxy = true;
+  std::string bridge_address = "10.99.0.1/24";
+};
+
+class docker_engine {
+ public:
+  // Not started yet. `directory` holds all of its files; the caller removes it after the engine.
+  docker_engine(const netns& where, std::filesystem::path directory, docker_options options = {});
+  ~docker_engine();
+
+  void start();   // returns when the API answers and the image is there; throws after 30 s
+  void launch();  // only starts the program
+  void stop();    // SIGTERM: it stops the containers
+  void kill9();   // the containers live on until the next start
+
+  [[nodiscard]] std::filesystem::path socket() const { return directory_ / "docker.sock"; }
+  [[nodiscard]] std::string log() const { return read_text(directory_ / "dockerd.log"); }
+
+  // `docker <arguments>`: its output without the last newline; throws with it where docker fails.
+  std::string docker(std::vector<std::string> arguments,
+                     std::chrono::milliseconds limit = std::chrono::seconds(60)) const;
+  // The same, not waited for.
+  [[nodiscard]] child_process docker_started(std::vector<std::string> arguments) const;
+  // Runs a container that serves `ports` ("tcp:80", "udp:53", "tcp:1000-1999"), named and with that host name;
+  // `arguments` as `docker run` takes them ("-p", "8080:80").
+  void run(const std::string& name, const std::vector<std::string>& arguments,
+           const std::vector<std::string>& ports = {"tcp:80"}) const;
+  [[nodiscard]] static std::vector<std::string> run_arguments(const std::string& name,
+                                                              const std::vector<std::string>& arguments,
+                                                              const std::vector<std::string>& ports = {"tcp:80"});
+
+  // All rules and chains of the namespace as both iptables-save print them, without counters; sorted.
+  [[nodiscard]] std::vector<std::string> rules() const;
+
+ private:
+  [[nodiscard]] child_options client(std::vector<std::string> arguments) const;
+  void make_tool_directory() const;
+  void make_image_archive() const;
+  [[nodiscard]] bool answers() const;
+
+  const netns& where_;
+  std::filesystem::path directory_;
+  docker_options options_;
+  std::string control_group_;
+  sandbox box_;
+  child_process daemon_;
+};
+
+}  // namespace support

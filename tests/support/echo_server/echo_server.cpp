@@ -1,0 +1,90 @@
+// echo-server: what runs in the test containers, as their only file. `echo-server tcp:80 tcp:1000-1999 udp:53` listens
+// on each port; every answer begins with the host's name (the container's short id, or what --hostname says), so that a
+// test sees who answered. TCP: one line or request of HTTP is read and answered, then the connection ends. UDP: "<name>
+// " and the datagram. Linked statically; ends on SIGTERM.
+#include <arpa/inet.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace {
+
+std::string host_name() {
+  char name[256] = {};
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
+int listen_on(bool tcp, int port) {
+  const int fd = ::socket(AF_INET6, tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
+  const int one = 1, zero = 0;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+  sockaddr_in6 at{};
+  at.sin6_family = AF_INET6;
+  at.sin6_port = htons(static_cast<std::uint16_t>(port));
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0 || (tcp && ::listen(fd, 128) != 0)) {
+    std::perror("echo-server");
+    std::exit(1);
+  }
+  return fd;
+}
+
+void serve_tcp(int listener) {
+  const int fd = ::accept(listener, nullptr, nullptr);
+  if (fd < 0 || ::fork() != 0) {
+    ::close(fd);
+    return;
+  }
+  char request[4096];
+  const auto got = ::read(fd, request, sizeof request);
+  const bool http = got > 4 && std::strncmp(request, "GET ", 4) == 0;
+  const std::string line = host_name() + "\n";
+  const std::string answer = http ? "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n" + line : line;
+  const auto sent = ::write(fd, answer.data(), answer.size());
+  ::shutdown(fd, SHUT_WR);
+  while (::read(fd, request, sizeof request) > 0) continue;
+  std::_Exit(sent > 0 ? 0 : 1);
+}
+
+void serve_udp(int fd) {
+  static std::vector<char> buffer(65'536);
+  sockaddr_storage from{};
+  socklen_t size = sizeof from;
+  const auto got = ::recvfrom(fd, buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
+  if (got < 0) return;
+  const auto answer = host_name() + " " + std::string(buffer.data(), static_cast<std::size_t>(got));
+  ::sendto(fd, answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
+}
+
+void listen_on_all(const char* spec, std::vector<pollfd>& sockets, std::vector<bool>& is_tcp) {
+  int first = 0, last = 0;
+  const int numbers = std::sscanf(spec + 4, "%d-%d", &first, &last);
+  for (int port = first; numbers > 0 && port <= (numbers == 2 ? last : first); ++port) {
+    is_tcp.push_back(std::strncmp(spec, "tcp:", 4) == 0);
+    sockets.push_back({.fd = listen_on(is_tcp.back(), port), .events = POLLIN, .revents = 0});
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ::signal(SIGTERM, [](int) { ::_exit(0); });
+  ::signal(SIGCHLD, SIG_IGN);
+  const rlimit many{65'536, 65'536};
+  ::setrlimit(RLIMIT_NOFILE, &many);
+  std::vector<pollfd> sockets;
+  std::vector<bool> is_tcp;
+  for (int i = 1; i < argc; ++i) listen_on_all(argv[i], sockets, is_tcp);
+  while (::poll(sockets.data(), sockets.size(), -1) >= 0)
+    for (std::size_t i = 0; i < sockets.size(); ++i)
+      if (sockets[i].revents != 0) is_tcp[i] ? serve_tcp(sockets[i].fd) : serve_udp(sockets[i].fd);
+}

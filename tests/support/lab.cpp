@@ -1,0 +1,146 @@
+#include "tests/support/lab.hpp"
+
+#include <fmt/format.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/text.hpp"
+#include "json/json.hpp"
+#include "tests/support/unique_name.hpp"
+
+namespace support {
+namespace {
+
+namespace fs = std::filesystem;
+
+const net::endpoint host_switch_api{net::address::v4(192, 168, 127, 1), 80};
+
+fs::path program_directory() {
+  const char* given = ::getenv("GUESTAGENT_PROGRAM_DIR");
+  return given != nullptr ? given : GUESTAGENT_PROGRAM_DIR;
+}
+
+bool in_path(const char* program) {
+  for (const auto directory : base::split(::getenv("PATH"), ':'))
+    if (::access((fs::path(directory) / program).c_str(), X_OK) == 0) return true;
+  return false;
+}
+
+std::optional<host_forward> to_forward(const json::value& v) {
+  const auto protocol = json::find_string(v, "protocol"), local = json::find_string(v, "local"),
+             remote = json::find_string(v, "remote");
+  if (!protocol || !local || !remote) return std::nullopt;
+  return host_forward{std::string(*protocol), std::string(*local), std::string(*remote)};
+}
+
+std::string last_lines(const std::string& name, const fs::path& file) {
+  constexpr std::size_t limit = 6000;
+  const auto text = read_text(file);
+  return fmt::format("--- {}\n{}", name, text.size() > limit ? text.substr(text.size() - limit) : text);
+}
+
+}  // namespace
+
+lab_directory::lab_directory() : path_(fs::temp_directory_path() / unique_name("lab")) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(fs::temp_directory_path(), ignored))
+    if (is_leftover(entry.path().filename().string())) fs::remove_all(entry.path(), ignored);
+  fs::create_directories(path_);
+}
+
+lab_directory::~lab_directory() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+std::string lab::missing() {
+  if (::geteuid() != 0) return "needs root";
+  for (const char* tool : {"ip", "dockerd", "docker", "containerd", "runc", "iptables-nft", "iptables-legacy"})
+    if (!in_path(tool)) return fmt::format("{} is not installed", tool);
+  for (const char* program : {"rancher-desktop-guestagent", "guestagentctl", "host-switch", "wsl-proxy"})
+    if (!fs::exists(program_directory() / program)) return fmt::format("{} is not built", program);
+  return {};
+}
+
+lab::lab(docker_options options)
+    : host_("host"), wsl_("wsl"), rd_("rd"), engine_(rd_, directory_.path() / "docker", std::move(options)) {
+  connect({&host_, "rd", "192.168.127.1/24"}, {&rd_, "eth0", "192.168.127.2/24"});
+  connect({&wsl_, "rd", "192.168.143.2/24"}, {&rd_, "veth-rd-ns", "192.168.143.1/24"});
+}
+
+child_process lab::start(const netns& where, const char* program, std::vector<std::string> flags) const {
+  flags.insert(flags.begin(), program_directory() / program);
+  return child_process({.argv = std::move(flags), .log = at(program) + ".log", .net_namespace = where.path()});
+}
+
+void lab::start_agent(const std::vector<std::string>& more_flags) {
+  std::vector<std::string> flags{"-adminInstall=true",
+                                 "-kubernetes=false",
+                                 "-docker=true",
+                                 "-containerd=false",
+                                 "-iptables=false",
+                                 "-debug=true",
+                                 "-wsl-proxy-socket=" + at("wsl-proxy.sock"),
+                                 "-docker-socket=" + engine_.socket().string(),
+                                 "-status-socket=" + at("status.sock"),
+                                 "-state-dir=" + at("state"),
+                                 "-host-switch-url=http://" + net::to_string(host_switch_api)};
+  flags.insert(flags.end(), more_flags.begin(), more_flags.end());
+  agent_.kill9();
+  agent_ = start(rd_, "rancher-desktop-guestagent", std::move(flags));
+}
+
+void lab::start_host_switch(const std::vector<std::string>& more_flags) {
+  std::vector<std::string> flags{"-debug", "-subnet=192.168.127.0/24"};
+  flags.insert(flags.end(), more_flags.begin(), more_flags.end());
+  host_switch_.kill9();
+  host_switch_ = start(host_, "host-switch", std::move(flags));
+}
+
+void lab::start_wsl_proxy() {
+  wsl_proxy_.kill9();
+  wsl_proxy_ = start(wsl_, "wsl-proxy",
+                     {"-debug", "-logfile=" + at("wsl-proxy.file.log"), "-socketFile=" + at("wsl-proxy.sock")});
+}
+
+std::optional<std::set<host_forward>> lab::host_forwards() const {
+  const auto body = http_get(rd_, host_switch_api, "/services/forwarder/all");
+  const auto document = body ? json::parse(*body) : base::fail("no answer");
+  if (!document || !document->is_array()) return std::nullopt;
+  std::set<host_forward> all;
+  for (const auto& one : document->get_array())
+    if (auto forward = to_forward(one)) all.insert(std::move(*forward));
+  return all;
+}
+
+int lab::call_host_switch(const std::string& path, const std::string& json_body) const {
+  const auto request = fmt::format("POST {} HTTP/1.0\r\nHost: gateway\r\nContent-Length: {}\r\n\r\n{}", path,
+                                   json_body.size(), json_body);
+  const auto answer = ask(rd_, net::protocol::tcp, host_switch_api, request);
+  return answer && answer->size() > 12 ? base::parse_number<int>(answer->substr(9, 3)).value_or(0) : 0;
+}
+
+std::set<listening_socket> lab::host_listeners() const {
+  auto all = listening_sockets(host_);
+  all.erase({net::protocol::tcp, host_switch_api});
+  return all;
+}
+
+std::set<listening_socket> lab::wsl_listeners() const {
+  return listening_sockets(wsl_);
+}
+
+command_output lab::control(std::vector<std::string> arguments) const {
+  std::vector<std::string> argv{program_directory() / "guestagentctl"};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  argv.push_back("-socket=" + at("status.sock"));
+  return run_command({.argv = std::move(argv), .net_namespace = rd_.path()});
+}
+
+std::string lab::logs() const {
+  return last_lines("agent", at("rancher-desktop-guestagent.log")) + last_lines("host-switch", at("host-switch.log")) +
+         last_lines("wsl-proxy", at("wsl-proxy.file.log")) + last_lines("wsl-proxy stderr", at("wsl-proxy.log")) +
+         last_lines("dockerd", directory_.path() / "docker" / "dockerd.log");
+}
+
+}  // namespace support

@@ -1,0 +1,86 @@
+// lab: the product's three places as network namespaces, with the real programs in them.
+//
+//   host  192.168.127.1/24 ──veth── eth0 192.168.127.2/24  rd  192.168.143.1/24 ──veth── 192.168.143.2/24  wsl
+//   host-switch                                       agent, dockerd                               wsl-proxy
+//
+// A person on the host, or in another WSL distribution, opens localhost:P: that is a probe in `host()` or `wsl()`.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/support/child_process.hpp"
+#include "tests/support/docker_engine.hpp"
+#include "tests/support/netns.hpp"
+#include "tests/support/probe.hpp"
+
+namespace support {
+
+// A directory under the system's temporary one; with the leftovers of killed runs removed first.
+class lab_directory {
+ public:
+  lab_directory();
+  lab_directory(const lab_directory&) = delete;
+  lab_directory& operator=(const lab_directory&) = delete;
+  ~lab_directory();
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+struct host_forward {
+  std::string protocol, local, remote;
+  auto operator<=>(const host_forward&) const = default;
+};
+
+class lab {
+ public:
+  // Why there can be no lab here (not root, no dockerd, a program not built …); empty if there can.
+  [[nodiscard]] static std::string missing();
+
+  explicit lab(docker_options options = {});
+
+  [[nodiscard]] const netns& host() const { return host_; }
+  [[nodiscard]] const netns& wsl() const { return wsl_; }
+  [[nodiscard]] const netns& rd() const { return rd_; }
+  docker_engine& docker() { return engine_; }
+
+  // Each starts one program with the product's flags and does not wait for it. Starting it again ends the old one
+  // first.
+  void start_agent(const std::vector<std::string>& more_flags = {});
+  void start_host_switch(const std::vector<std::string>& more_flags = {});
+  void start_wsl_proxy();
+  child_process& agent() { return agent_; }
+  child_process& host_switch() { return host_switch_; }
+  child_process& wsl_proxy() { return wsl_proxy_; }
+
+  // What host-switch says it holds; nullopt without an answer.
+  [[nodiscard]] std::optional<std::set<host_forward>> host_forwards() const;
+  // A call of the forwarder API from the agent's side, as another client of it would make: the status, 0 without an
+  // answer.
+  int call_host_switch(const std::string& path, const std::string& json_body) const;
+  // The programs' listeners in the two namespaces; host-switch's own API is left out.
+  [[nodiscard]] std::set<listening_socket> host_listeners() const;
+  [[nodiscard]] std::set<listening_socket> wsl_listeners() const;
+
+  // `guestagentctl <arguments>`
+  [[nodiscard]] command_output control(std::vector<std::string> arguments) const;
+  // The programs' logs, for a test that failed.
+  [[nodiscard]] std::string logs() const;
+
+ private:
+  [[nodiscard]] child_process start(const netns& where, const char* program, std::vector<std::string> flags) const;
+  [[nodiscard]] std::string at(const char* name) const { return (directory_.path() / name).string(); }
+
+  lab_directory directory_;
+  netns host_, wsl_, rd_;
+  docker_engine engine_;
+  child_process agent_, host_switch_, wsl_proxy_;
+};
+
+}  // namespace support

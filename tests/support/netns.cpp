@@ -1,0 +1,67 @@
+#include "tests/support/netns.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+
+#include <filesystem>
+#include <stdexcept>
+
+#include "base/unique_fd.hpp"
+#include "tests/support/child_process.hpp"
+#include "tests/support/unique_name.hpp"
+
+namespace support {
+namespace {
+
+void remove_leftovers() {
+  std::error_code none_there;
+  for (const auto& entry : std::filesystem::directory_iterator("/run/netns", none_there))
+    if (const auto name = entry.path().filename().string(); is_leftover(name))
+      run_command({.argv = {"ip", "netns", "del", name}});
+}
+
+void enter(const std::string& path) {
+  const base::unique_fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd || ::setns(fd.get(), CLONE_NEWNET) != 0) throw std::runtime_error("cannot enter " + path);
+}
+
+}  // namespace
+
+netns::netns(std::string_view purpose) : name_(unique_name(purpose)) {
+  static const bool clean = (remove_leftovers(), true);
+  static_cast<void>(clean);
+  run_or_throw({.argv = {"ip", "netns", "add", name_}});
+  ip({"link", "set", "lo", "up"});
+}
+
+netns::~netns() {
+  run_command({.argv = {"ip", "netns", "del", name_}});
+}
+
+void netns::ip(std::vector<std::string> arguments) const {
+  arguments.insert(arguments.begin(), {"ip", "-n", name_});
+  run_or_throw({.argv = std::move(arguments)});
+}
+
+void netns::run_inside(const std::function<void()>& work) const {
+  std::exception_ptr trouble;
+  std::jthread([&] {
+    try {
+      enter(path());
+      work();
+    } catch (...) {
+      trouble = std::current_exception();
+    }
+  }).join();
+  if (trouble) std::rethrow_exception(trouble);
+}
+
+void connect(const veth_end& a, const veth_end& b) {
+  a.where->ip({"link", "add", a.interface, "type", "veth", "peer", "name", b.interface, "netns", b.where->name()});
+  for (const auto* end : {&a, &b}) {
+    end->where->ip({"address", "add", end->cidr, "dev", end->interface});
+    end->where->ip({"link", "set", end->interface, "up"});
+  }
+}
+
+}  // namespace support

@@ -1,0 +1,43 @@
+// probe: what a person would try by hand from inside a namespace: connect to a port, send a line, see what comes back.
+// Each call has a deadline of its own and answers nullopt where no answer came.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "base/unique_fd.hpp"
+#include "net/endpoint.hpp"
+#include "net/protocol.hpp"
+#include "tests/support/netns.hpp"
+
+namespace support {
+
+inline constexpr std::chrono::milliseconds probe_limit{1000};
+
+// TCP: connects, sends `request`, ends its side, and reads until the other side ends. UDP: one datagram each way.
+[[nodiscard]] std::optional<std::string> ask(const netns& from, net::protocol protocol, const net::endpoint& to,
+                                             std::string_view request, std::chrono::milliseconds limit = probe_limit);
+
+// The body of `GET path`; nullopt without an answer or with another status than 200.
+[[nodiscard]] std::optional<std::string> http_get(const netns& from, const net::endpoint& to, std::string_view path,
+                                                  std::chrono::milliseconds limit = probe_limit);
+
+// True if nobody listens there: connecting by TCP is refused at once.
+[[nodiscard]] bool refused(const netns& from, const net::endpoint& to);
+
+// A connected, or with `listen` a listening, socket inside the namespace; empty where it fails.
+[[nodiscard]] base::unique_fd open_socket(const netns& in, net::protocol protocol, const net::endpoint& at,
+                                          bool listen);
+
+struct listening_socket {
+  net::protocol protocol;
+  net::endpoint at;  // a socket on [::], which takes both families, as 0.0.0.0
+  auto operator<=>(const listening_socket&) const = default;
+};
+// TCP sockets in LISTEN and UDP sockets that are not connected.
+[[nodiscard]] std::set<listening_socket> listening_sockets(const netns& in);
+
+}  // namespace support
