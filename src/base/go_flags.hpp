@@ -1,0 +1,70 @@
+// go_flags: command lines by the rules of Go's package flag, which the scripts that start these programs rely on: one
+// dash or two, "-name=value" or "-name value", booleans without a value or with one after "=", the last one wins, and
+// the first word that is no flag, or "--", ends them.
+//
+// A flag_set refers to the variables that it fills; they hold the defaults before parse() and must outlive it. Nothing
+// here prints or exits: see base/program.hpp for that.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace base {
+
+enum class parse_outcome { ok, help };
+
+class flag_set {
+ public:
+  // `description` is the text between the synopsis and the flags; it is wrapped, paragraphs are separated by "\n\n".
+  flag_set(std::string program, std::string synopsis, std::string description);
+
+  // `value` holds the default. `help` is shown wrapped; a word in `back-quotes` names the value, as in Go's usage texts.
+  void add(std::string name, bool& value, std::string help);
+  void add(std::string name, std::string& value, std::string help);
+  void add(std::string name, std::uint16_t& value, std::string help);  // decimal, 0 to 65535
+  void add(std::string name, std::int64_t& value, std::string help);   // decimal
+  void add(std::string name, std::vector<std::string>& values, std::string help);  // may be repeated
+  // Any type: `set` stores the text, or answers why it is not a value; `shown_default` is what the usage says.
+  void add_checked(std::string name, std::function<result<>(std::string_view)> set, std::string shown_default, std::string help);
+
+  // `arguments` without the program's name. The error is what Go prints, without the usage.
+  [[nodiscard]] result<parse_outcome> parse(const std::vector<std::string>& arguments);
+
+  // The words behind the flags.
+  [[nodiscard]] const std::vector<std::string>& rest() const { return rest_; }
+  // Was the flag on the command line?
+  [[nodiscard]] bool is_set(std::string_view name) const { return set_.contains(std::string(name)); }
+
+  [[nodiscard]] const std::string& program() const { return program_; }
+  [[nodiscard]] std::string usage() const;
+
+ private:
+  struct flag {
+    std::string name;
+    std::string help;
+    std::string shown_default;
+    std::string value_name;  // empty for booleans
+    bool boolean = false;
+    std::function<bool(std::string_view)> set;
+    std::function<result<>(std::string_view)> checked_set;
+  };
+  flag& declare(std::string name, std::string help, std::string value_name);
+  [[nodiscard]] const flag* find(std::string_view name) const;
+  result<> assign(const flag& f, std::string_view value);
+  result<> parse_one(const std::vector<std::string>& arguments, std::size_t& at, std::string_view word);
+
+  std::string program_;
+  std::string synopsis_;
+  std::string description_;
+  std::vector<flag> flags_;
+  std::vector<std::string> rest_;
+  std::set<std::string> set_;
+};
+
+}  // namespace base

@@ -1,0 +1,31 @@
+#include "base/program.hpp"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+
+namespace base {
+
+int report_failure(std::string_view program, std::string_view message, int exit_code) {
+  fmt::print(stderr, "{}: {}\n", program, message);
+  return exit_code;
+}
+
+std::optional<int> parse_command_line(flag_set& flags, int argc, const char* const* argv) {
+  bool version = false;
+  flags.add("version", version, "Print the version and exit.");
+  const auto parsed = flags.parse(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
+  if (!parsed) {
+    fmt::print(stderr, "{}\n{}", parsed.error().message(), flags.usage());
+    return exit_usage;
+  }
+  if (*parsed == parse_outcome::help) {
+    fmt::print(stderr, "{}", flags.usage());
+    return exit_ok;
+  }
+  if (!version) return std::nullopt;
+  fmt::print("{} {}\n", flags.program(), GUESTAGENT_VERSION);
+  return exit_ok;
+}
+
+}  // namespace base
