@@ -127,6 +127,10 @@ base::unique_fd open_socket(const netns& in, net::protocol protocol, const net::
   });
 }
 
+std::optional<std::string> receive_once(int fd, std::chrono::milliseconds limit) {
+  return receive(fd, false, clock::now() + limit);
+}
+
 std::set<listening_socket> listening_sockets(const netns& in) {
   return in.run([] {
     std::set<listening_socket> all;

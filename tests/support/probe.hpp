@@ -32,6 +32,9 @@ inline constexpr std::chrono::milliseconds probe_limit{1000};
 [[nodiscard]] base::unique_fd open_socket(const netns& in, net::protocol protocol, const net::endpoint& at,
                                           bool listen);
 
+// What one datagram, or one read, brings; nullopt if nothing came in time.
+[[nodiscard]] std::optional<std::string> receive_once(int fd, std::chrono::milliseconds limit = probe_limit);
+
 struct listening_socket {
   net::protocol protocol;
   net::endpoint at;  // a socket on [::], which takes both families, as 0.0.0.0

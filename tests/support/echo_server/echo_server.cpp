@@ -1,7 +1,7 @@
 // echo-server: what runs in the test containers, as their only file. `echo-server tcp:80 tcp:1000-1999 udp:53` listens
 // on each port; every answer begins with the host's name (the container's short id, or what --hostname says), so that a
 // test sees who answered. TCP: one line or request of HTTP is read and answered, then the connection ends. UDP: "<name>
-// " and the datagram. Linked statically; ends on SIGTERM.
+// " and the datagram. `echo-server end` ends the container from within. Linked statically; ends on SIGTERM.
 #include <arpa/inet.h>
 #include <poll.h>
 #include <signal.h>
@@ -77,6 +77,7 @@ void listen_on_all(const char* spec, std::vector<pollfd>& sockets, std::vector<b
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::strcmp(argv[1], "end") == 0) return ::kill(1, SIGTERM);
   ::signal(SIGTERM, [](int) { ::_exit(0); });
   ::signal(SIGCHLD, SIG_IGN);
   const rlimit many{65'536, 65'536};

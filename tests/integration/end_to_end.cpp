@@ -1,0 +1,144 @@
+#include "tests/integration/end_to_end.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace integration {
+namespace {
+
+using support::host_forward;
+using support::listening_socket;
+
+constexpr std::chrono::milliseconds start_limit = 10s;
+
+// "tcp 0.0.0.0:8080"
+listening_socket parse_port(std::string_view text) {
+  const auto protocol = net::parse_protocol(text.substr(0, 3));
+  const auto at = net::parse_endpoint(text.substr(4));
+  if (!protocol || !at) throw std::invalid_argument(std::string(text));
+  return {*protocol, *at};
+}
+
+std::string to_text(const listening_socket& s) {
+  return fmt::format("{} {}", net::to_string(s.protocol), net::to_string(s.at));
+}
+
+host_forward ours(const listening_socket& s) {
+  return {std::string(net::to_string(s.protocol)), net::to_string(s.at), fmt::format("192.168.127.2:{}", s.at.port)};
+}
+
+std::string to_text(const host_forward& f) {
+  return fmt::format("{} {} -> {}", f.protocol, f.local, f.remote);
+}
+
+template <class T>
+std::string compare(std::string_view what, const std::set<T>& wanted, const std::set<T>& got) {
+  std::string text;
+  for (const auto& one : wanted)
+    if (!got.contains(one)) text += fmt::format("{}: {} is missing\n", what, to_text(one));
+  for (const auto& one : got)
+    if (!wanted.contains(one)) text += fmt::format("{}: {} is too many\n", what, to_text(one));
+  return text;
+}
+
+// The engine's rule; and for a binding that the tap's address does not reach by itself, ours behind it.
+std::string check_rules(const listening_socket& port, const std::vector<std::string>& rules) {
+  const auto protocol = fmt::format("-p {} ", net::to_string(port.protocol)),
+             number = fmt::format("--dport {} ", port.at.port);
+  const auto count = std::ranges::count_if(rules, [&](const std::string& rule) {
+    return rule.starts_with("-A DOCKER ") && rule.contains("-j DNAT") && rule.contains(protocol) &&
+           rule.contains(number);
+  });
+  const auto most = port.at.ip.is_unspecified() ? 1 : 2;
+  return count <= most ? "" : fmt::format("{} DNAT rules for {}\n", count, to_text(port));
+}
+
+}  // namespace
+
+void end_to_end::SetUp() {
+  if (const auto missing = support::lab::missing(); !missing.empty()) GTEST_SKIP() << missing;
+  lab_ = std::make_unique<support::lab>(support::docker_options{.iptables = variant_});
+  lab_->docker().start();
+  start_host_switch();
+  lab_->start_wsl_proxy();
+  add_foreign_forward();
+  lab_->start_agent();
+  ASSERT_TRUE(eventually(start_limit, [this] { return lab_->control({"status"}).exit_code == 0; }))
+      << "the agent does not start";
+  expect_published({});
+  rules_before_ = lab_->docker().rules();
+}
+
+void end_to_end::TearDown() {
+  if (lab_ && HasFailure()) std::fputs((ports_shown() + lab_->logs()).c_str(), stderr);
+}
+
+void end_to_end::start_host_switch() {
+  lab_->start_host_switch({"-port-forward=" + static_forward.local + "=" + static_forward.remote});
+  others_ = {static_forward};
+}
+
+void end_to_end::add_foreign_forward(const host_forward& f) {
+  const auto body = fmt::format(R"({{"local":"{}","remote":"{}","protocol":"{}"}})", f.local, f.remote, f.protocol);
+  ASSERT_TRUE(
+      eventually(start_limit, [&] { return lab_->call_host_switch("/services/forwarder/expose", body) == 200; }));
+  others_.insert(f);
+}
+
+std::string end_to_end::difference(const published_set& ports) const {
+  std::set<listening_socket> at_wsl, at_host;
+  auto forwards = others_;
+  for (const auto& other : others_) at_host.insert(parse_port(fmt::format("{} {}", other.protocol, other.local)));
+  std::string rule_trouble;
+  const auto rules = lab_->docker().rules();
+  for (const auto& text : ports) {
+    const auto port = parse_port(text);
+    at_wsl.insert(port);
+    at_host.insert(port);
+    forwards.insert(ours(port));
+    rule_trouble += check_rules(port, rules);
+  }
+  const auto held = lab_->host_forwards();
+  if (!held) return "host-switch does not answer\n";
+  return compare("host-switch", forwards, *held) + compare("on the host", at_host, lab_->host_listeners()) +
+         compare("in wsl", at_wsl, lab_->wsl_listeners()) + rule_trouble;
+}
+
+void end_to_end::expect_published(const published_set& ports, std::chrono::milliseconds limit) {
+  std::string trouble;
+  const bool right = eventually(limit, [&] { return (trouble = difference(ports)).empty(); });
+  EXPECT_TRUE(right) << trouble;
+}
+
+void end_to_end::expect_nothing_left() {
+  expect_published({});
+  EXPECT_TRUE(eventually(soon, [this] { return lab_->docker().rules() == rules_before_; })) << fmt::format(
+      "before:\n{}\nnow:\n{}\n", fmt::join(rules_before_, "\n"), fmt::join(lab_->docker().rules(), "\n"));
+}
+
+void end_to_end::expect_answer(const support::netns& from, const std::string& port, std::string_view container) {
+  const auto [protocol, at] = parse_port(port);
+  const auto answered = [&] {
+    if (protocol == protocol::udp)
+      return support::ask(from, protocol, at, "hello", 300ms) == fmt::format("{} hello", container);
+    return support::http_get(from, at, "/") == fmt::format("{}\n", container);
+  };
+  EXPECT_TRUE(eventually(soon, answered)) << port << " in " << from.name();
+}
+
+void end_to_end::expect_answers(const std::string& port, std::string_view container) {
+  expect_answer(lab_->host(), port, container);
+  expect_answer(lab_->wsl(), port, container);
+}
+
+void end_to_end::expect_refused(const std::string& port) {
+  const auto at = parse_port(port).at;
+  for (const auto* from : {&lab_->host(), &lab_->wsl()})
+    EXPECT_TRUE(eventually(soon, [&] { return support::refused(*from, at); })) << port << " in " << from->name();
+}
+
+}  // namespace integration

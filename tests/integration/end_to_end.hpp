@@ -1,0 +1,75 @@
+// end_to_end: a lab with all programs running and two forwards on host-switch that are not the agent's; what each test
+// of the whole path begins with, and the questions that it asks.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/support/eventually.hpp"
+#include "tests/support/lab.hpp"
+
+namespace integration {
+
+using namespace std::chrono_literals;
+using net::protocol;
+using support::eventually;
+
+// How long after the last event the world may be wrong.
+inline constexpr std::chrono::milliseconds soon = 2s;
+
+// What a published port is called here: "tcp 0.0.0.0:8080", as the host binds it.
+using published_set = std::set<std::string>;
+
+// Two forwards that are there from the start: one of host-switch's own, one that somebody else asked for.
+inline const support::host_forward static_forward{"tcp", "127.0.0.1:2222", "192.168.127.2:22"};
+inline const support::host_forward foreign_forward{"tcp", "127.0.0.1:2323", "192.168.127.2:23"};
+
+class end_to_end : public testing::Test {
+ protected:
+  explicit end_to_end(support::iptables_variant variant = support::iptables_variant::nft) : variant_(variant) {}
+  void SetUp() override;     // dockerd, host-switch, wsl-proxy, agent, in this order, all up
+  void TearDown() override;  // after a failure: the programs' logs
+
+  void start_host_switch();  // with the static forward, which all that is expected below includes
+  void add_foreign_forward(const support::host_forward& forward = foreign_forward);
+
+  // Within `limit` host-switch holds these, the static and the foreign forwards and nothing else, wsl-proxy listens on
+  // these and on nothing else, and each DNAT rule is there as often as it should be.
+  void expect_published(const published_set& ports, std::chrono::milliseconds limit = soon);
+  // The same and back to the rules that stood there before the first container.
+  void expect_nothing_left();
+
+  // Asked at 127.0.0.1 in the namespace, the container of that name answers within `soon`.
+  void expect_answer(const support::netns& from, const std::string& port, std::string_view container);
+  void expect_answers(const std::string& port, std::string_view container);  // on the host, and in wsl
+  void expect_refused(const std::string& port);                              // on both, TCP only
+
+  [[nodiscard]] std::string ports_shown() const { return lab_->control({"ports"}).text; }
+
+  std::unique_ptr<support::lab> lab_;
+  std::set<support::host_forward> others_;  // what host-switch has to hold that is not ours
+
+ private:
+  [[nodiscard]] std::string difference(const published_set& ports) const;
+  support::iptables_variant variant_;
+  std::vector<std::string> rules_before_;
+};
+
+// For what depends on the rules: once with each of the two iptables.
+class with_each_iptables : public end_to_end, public testing::WithParamInterface<support::iptables_variant> {
+ protected:
+  with_each_iptables() : end_to_end(GetParam()) {}
+};
+#define INSTANTIATE_WITH_EACH_IPTABLES(suite)                                                              \
+  INSTANTIATE_TEST_SUITE_P(                                                                                \
+      iptables, suite, testing::Values(support::iptables_variant::nft, support::iptables_variant::legacy), \
+      [](const auto& one) { return one.param == support::iptables_variant::nft ? "nft" : "legacy"; })
+
+}  // namespace integration
