@@ -1,0 +1,20 @@
+// status_server: what guestagentctl and a person with curl ask the agent, over a UNIX socket that is root's alone.
+//
+//   GET /v1/status        the status document (agent/status.hpp)
+//   GET /v1/status/watch  the same now and after every change, one document a line, at most ten a second
+//   GET /metrics          the numbers of it, in Prometheus' text format
+#pragma once
+
+#include "agent/controller.hpp"
+#include "http/server.hpp"
+#include "io/unix_listener.hpp"
+
+namespace agent {
+
+// Serves until cancelled. `middle` must outlive it.
+io::task<> serve_status(controller& middle, const io::unix_listener& listener);
+
+// Pure: the metrics of a view.
+[[nodiscard]] std::string describe_metrics(const status_view& view);
+
+}  // namespace agent

@@ -1,0 +1,141 @@
+#include "ctl/commands.hpp"
+
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <cstdio>
+
+#include "base/program.hpp"
+#include "base/text.hpp"
+#include "ctl/listing.hpp"
+#include "http/connection.hpp"
+#include "io/signals.hpp"
+#include "io/task_group.hpp"
+
+namespace ctl {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* description =
+    "Asks the guest agent what it does.\n\n"
+    "ports: every port that a container engine publishes, one line each: the address on the host, the container's port, whose it "
+    "is, its state at each peer (applied; foreign: the peer had it before; pending; conflict: somebody else has it; retrying; "
+    "refused; down: the peer cannot be reached; restricted, unsupported or covered: by policy), since when, and why not.\n\n"
+    "status: the agent, its sources with what they refused, and its peers.";
+
+struct request {
+  std::string socket = "/run/rancher-desktop-guestagent.sock";
+  std::string command;
+  bool json = false;
+  bool watch = false;
+};
+
+void add_flags(base::flag_set& flags, request& r) {
+  flags.add("socket", r.socket, "The `path` of the agent's status socket.");
+  flags.add("json", r.json, "Print JSON instead of tables.");
+  flags.add("watch", r.watch, "Go on: print again after every change, until interrupted.");
+}
+
+void print(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+base::result<> show(const request& r, std::string_view text) {
+  const auto document = json::parse(text, {.bytes = 256 << 20});
+  if (!document) return base::fail("the agent's answer: " + document.error().message());
+  const bool ports = r.command == "ports";
+  if (r.json) {
+    const auto* list = ports ? json::find(*document, "ports") : nullptr;
+    print(json::serialize(list == nullptr ? *document : *list) + "\n");
+    return {};
+  }
+  if (r.watch && ::isatty(STDOUT_FILENO) != 0) print("\x1b[H\x1b[2J");
+  print(ports ? list_ports(*document) : list_status(*document));
+  if (r.watch) print("\n");
+  return {};
+}
+
+base::result<> check_status(const http::response& answer) {
+  if (answer.status == 200) return {};
+  return base::fail("the agent answered " + std::to_string(answer.status) + ": " + base::printable(base::trim(answer.body)));
+}
+
+io::task<base::result<>> follow(const request& r, http::connection& agent) {
+  http::request watch{.target = "/v1/status/watch"};
+  const auto head = co_await agent.open_stream(std::move(watch), http::exchange_limits());
+  if (!head) co_return std::unexpected(head.error());
+  if (auto good = check_status(*head); !good) co_return good;
+  std::string line;
+  while (true) {
+    const auto piece = co_await agent.read_some();
+    if (!piece) co_return std::unexpected(piece.error());
+    if (piece->empty()) co_return base::fail("the agent has stopped");
+    line += *piece;
+    for (auto end = line.find('\n'); end != std::string::npos; end = line.find('\n')) {
+      if (auto shown = show(r, line.substr(0, end)); !shown) co_return shown;
+      line.erase(0, end + 1);
+    }
+    if (line.size() > (256U << 20)) co_return base::fail("the agent's answer has no end");
+  }
+}
+
+io::task<base::result<>> ask(const request& r) {
+  http::server_address address{.path = r.socket};  // named: g++ 12 destroys braced temporaries in a co_await twice
+  auto agent = co_await http::connection::open(std::move(address), 2s);
+  if (!agent) co_return base::fail(agent.error().message() + " (is the agent running, and are you root?)");
+  if (r.watch) co_return co_await follow(r, *agent);
+  http::request status{.target = "/v1/status"};
+  const http::exchange_limits limits{.deadline = 5s, .body_bytes = 256 << 20};
+  const auto answer = co_await agent->exchange(std::move(status), limits);
+  if (!answer) co_return std::unexpected(answer.error());
+  if (auto good = check_status(*answer); !good) co_return good;
+  co_return show(r, answer->body);
+}
+
+io::task<> keep(io::task<base::result<>> work, base::result<>& into, boost::asio::io_context& context) {
+  into = co_await std::move(work);
+  context.stop();
+}
+
+io::task<> stop_on_signal(boost::asio::io_context& context) {
+  co_await io::stop_signal();
+  context.stop();
+}
+
+// Flags may stand before and behind the command.
+base::result<base::parse_outcome> parse_behind(base::flag_set& flags, request& r) {
+  auto words = flags.rest();
+  if (words.empty()) return base::fail("no command: ports or status");
+  r.command = words.front();
+  if (r.command != "ports" && r.command != "status") return base::fail("unknown command: " + base::printable(r.command));
+  words.erase(words.begin());
+  auto parsed = flags.parse(words);
+  if (parsed && !flags.rest().empty()) return base::fail("unexpected argument: " + base::printable(flags.rest().front()));
+  return parsed;
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv) {
+  request r;
+  base::flag_set flags("guestagentctl", "[flags] ports|status [flags]", description);
+  add_flags(flags, r);
+  if (const auto code = base::parse_command_line(flags, argc, argv)) return *code;
+  const auto parsed = parse_behind(flags, r);
+  if (parsed && *parsed == base::parse_outcome::help) {
+    std::fputs(flags.usage().c_str(), stderr);
+    return base::exit_ok;
+  }
+  if (!parsed) return base::report_failure(flags.program(), parsed.error().message() + "\n" + flags.usage(), base::exit_usage);
+  boost::asio::io_context context(1);
+  io::task_group tasks(context.get_executor());
+  base::result<> outcome;
+  tasks.spawn("signals", stop_on_signal(context));
+  tasks.spawn("ask", keep(ask(r), outcome, context));
+  context.run();
+  return outcome ? base::exit_ok : base::report_failure(flags.program(), outcome.error().message());
+}
+
+}  // namespace ctl
