@@ -117,7 +117,8 @@ task<base::result<process_output>> finish(std::shared_ptr<child> c, process_requ
   if (output.out.size() > request.output_limit || output.err.size() > request.output_limit)
     co_return base::fail(std::errc::message_size, "output of " + request.argv[0]);
   int status = 0;
-  ::waitpid(std::exchange(c->pid, -1), &status, 0);
+  output.pid = std::exchange(c->pid, -1);
+  ::waitpid(output.pid, &status, 0);
   output.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   co_return output;
 }

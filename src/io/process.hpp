@@ -1,6 +1,8 @@
 // Runs a program by its argument vector: no shell, nothing inherited but stdin, stdout and stderr, and a deadline.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <vector>
 
@@ -16,6 +18,7 @@ struct process_request {
 };
 
 struct process_output {
+  pid_t pid = -1;     // what it was, to recognise what others say of it
   int exit_code = 0;  // 128 + the signal's number where a signal ended it
   std::string out;
   std::string err;
