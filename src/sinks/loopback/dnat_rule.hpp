@@ -1,0 +1,35 @@
+// dnat_rule: what a rule's words say, as far as publishing a port goes. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "net/address.hpp"
+#include "net/protocol.hpp"
+#include "sinks/loopback/iptables_save.hpp"
+
+namespace loopback {
+
+// "Packets of this protocol for this port, and for this address if there is one, go to the target."
+struct dnat {
+  net::protocol protocol = net::protocol::tcp;
+  std::optional<net::address> destination;  // empty: any
+  std::uint16_t port = 0;
+  std::string target;  // "172.17.0.2:80", as the rule has it
+  std::uint16_t target_port = 0;
+
+  auto operator<=>(const dnat&) const = default;
+};
+
+// nullopt for a rule that is none, or that matches more or less than one protocol, one port and one (or any) address.
+[[nodiscard]] std::optional<dnat> read_dnat(const rule& r);
+
+[[nodiscard]] std::string_view comment_of(const rule& r);  // empty: none
+[[nodiscard]] std::string_view jump_of(const rule& r);     // the target, "DNAT", "DOCKER"; empty: none
+
+// The same rule for any destination address, with this comment instead of what it had.
+[[nodiscard]] rule widened(const rule& r, const std::string& comment);
+
+}  // namespace loopback

@@ -1,0 +1,56 @@
+// engine_rules: a nat table seen from the agent: which rules are the engines', which are ours, and which of ours are
+// alive. A view: it must not outlive the table. Pure.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sinks/loopback/rule_plan.hpp"
+
+namespace loopback {
+
+// The words in any order: iptables prints some of them in another order than they were written.
+[[nodiscard]] rule canonical(rule r);
+
+class engine_rules {
+ public:
+  engine_rules(const nat_table& table, const rule_options& options);
+
+  // The engine's own rule for a port, or nullptr.
+  [[nodiscard]] const rule* find(const ports::port_key& key) const;
+  // The addresses for which an engine sends this port to this target.
+  [[nodiscard]] std::vector<net::address> addresses(const dnat& of) const;
+  // Where the last engine's rule for this port stands that names an address; 0 if there is none. Counts all rules
+  // from 1.
+  [[nodiscard]] std::size_t last_position(const std::string& chain, net::protocol protocol, std::uint16_t port) const;
+
+  struct own_rule {
+    const rule* what = nullptr;
+    std::size_t position = 0;
+  };
+  [[nodiscard]] const std::vector<own_rule>& ours() const { return ours_; }
+  // Behind which position of PREROUTING ours have to stand: that of the last jump to a chain.
+  [[nodiscard]] std::size_t last_jump() const { return last_jump_; }
+  [[nodiscard]] bool active() const { return active_; }
+
+  // What stands behind the tag in the comment of a rule of ours: a container's id, "pair", "direct".
+  [[nodiscard]] std::string_view label(const rule& r) const { return comment_of(r).substr(tag_.size()); }
+
+ private:
+  void add(const rule& r, std::size_t position);
+  [[nodiscard]] bool is_engine_chain(std::string_view name) const;
+
+  std::string tag_;                       // with its colon
+  std::vector<std::string_view> chains_;  // the active engines' chains; "CNI-DN-*" stands for many
+  std::map<ports::port_key, const rule*> by_key_;
+  std::map<dnat, std::set<net::address>> by_target_;  // its key names no destination
+  std::map<std::tuple<std::string, net::protocol, std::uint16_t>, std::size_t> last_;
+  std::vector<own_rule> ours_;
+  std::size_t last_jump_ = 0;
+  bool active_ = false;
+};
+
+}  // namespace loopback

@@ -1,0 +1,136 @@
+#include "sinks/loopback/iptables_save.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/text.hpp"
+
+namespace loopback {
+namespace {
+
+constexpr std::size_t most_rules = 200'000;
+constexpr std::size_t most_words = 256;
+
+// One word at a time off a line. Inside double quotes a backslash takes the next character as it is.
+class word_reader {
+ public:
+  explicit word_reader(std::string_view line) : rest_(line) {}
+
+  // nullopt at the end of the line and at an open quote, see broken().
+  std::optional<std::string> next() {
+    while (!rest_.empty() && rest_.front() == ' ') rest_.remove_prefix(1);
+    if (rest_.empty()) return std::nullopt;
+    std::string word;
+    while (!rest_.empty() && (quoted_ || rest_.front() != ' ')) take(word);
+    broken_ = quoted_;
+    return broken_ ? std::nullopt : std::optional(std::move(word));
+  }
+
+  [[nodiscard]] bool broken() const { return broken_; }
+  [[nodiscard]] std::string_view rest() const { return rest_; }
+
+ private:
+  void take(std::string& word) {
+    const char c = rest_.front();
+    rest_.remove_prefix(1);
+    if (c == '"') {
+      quoted_ = !quoted_;
+    } else if (quoted_ && c == '\\' && !rest_.empty()) {
+      word += rest_.front();
+      rest_.remove_prefix(1);
+    } else {
+      word += c;
+    }
+  }
+
+  std::string_view rest_;
+  bool quoted_ = false;
+  bool broken_ = false;
+};
+
+base::result<rule> parse_rule(std::string_view line) {
+  word_reader words(line);
+  auto first = words.next();
+  if (first && first->starts_with('[')) first = words.next();  // counters
+  auto chain = words.next();
+  if (first != "-A" || !chain) return base::fail("iptables-save: no rule: " + base::printable(line));
+  rule r{std::move(*chain), {}};
+  while (auto word = words.next()) {
+    if (r.words.size() == most_words) return base::fail("iptables-save: a rule of too many words");
+    r.words.push_back(std::move(*word));
+  }
+  if (words.broken()) return base::fail("iptables-save: open quote: " + base::printable(line));
+  return r;
+}
+
+base::result<> add_line(nat_table& table, std::string_view line) {
+  if (line.starts_with(':')) {
+    auto name = word_reader(line.substr(1)).next();
+    if (!name) return base::fail("iptables-save: a chain without a name");
+    table.chains.push_back(std::move(*name));
+    return {};
+  }
+  auto r = parse_rule(line);
+  if (!r) return std::unexpected(r.error());
+  if (table.rules.size() == most_rules) return base::fail("iptables-save: too many rules");
+  table.rules.push_back(std::move(*r));
+  return {};
+}
+
+std::string quoted(const std::string& word) {
+  const bool plain = !word.empty() && word.find_first_of(" \t\"\\'") == std::string::npos;
+  if (plain) return word;
+  std::string text = "\"";
+  for (const char c : word) {
+    if (c == '"' || c == '\\' || c == '\'') text += '\\';
+    text += c;
+  }
+  return text + '"';
+}
+
+std::string line(std::string_view command, const rule& r) {
+  std::string text(command);
+  text += ' ';
+  text += r.chain;
+  for (const auto& word : r.words) text += ' ' + quoted(word);
+  return text;
+}
+
+}  // namespace
+
+bool nat_table::has_chain(std::string_view name) const {
+  return std::ranges::find(chains, name) != chains.end();
+}
+
+base::result<nat_table> parse_nat_table(std::string_view text) {
+  nat_table table;
+  bool inside = false;
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    const auto line = base::trim(text.substr(0, end));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (line.empty() || line.starts_with('#')) continue;
+    if (line.starts_with('*'))
+      inside = line == "*nat";
+    else if (line == "COMMIT")
+      inside = false;
+    else if (inside)
+      if (auto added = add_line(table, line); !added) return std::unexpected(added.error());
+  }
+  return table;
+}
+
+std::string append_line(const rule& r) {
+  return line("-A", r);
+}
+std::string delete_line(const rule& r) {
+  return line("-D", r);
+}
+
+std::string restore_input(const std::vector<std::string>& lines) {
+  std::string text = "*nat\n";
+  for (const auto& line : lines) text += line + '\n';
+  return text + "COMMIT\n";
+}
+
+}  // namespace loopback

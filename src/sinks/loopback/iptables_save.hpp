@@ -1,0 +1,40 @@
+// iptables_save: the text of iptables-save and iptables-restore, to rules and back. A rule is kept as the words of its
+// line, so that what this program does not understand is still written back unchanged. Pure.
+#pragma once
+
+#include <compare>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace loopback {
+
+struct rule {
+  std::string chain;
+  std::vector<std::string> words;  // what stands behind "-A CHAIN", unquoted
+
+  auto operator<=>(const rule&) const = default;
+};
+
+struct nat_table {
+  std::vector<std::string> chains;  // built-in ones too, in the order of the text
+  std::vector<rule> rules;          // of one chain in its order
+
+  [[nodiscard]] bool has_chain(std::string_view name) const;
+  bool operator==(const nat_table&) const = default;
+};
+
+// The nat table of what `iptables-save` printed; empty if the text has none. Fails on a line that iptables-save does
+// not print, an open quote, and on more than 200,000 rules or 256 words in a rule.
+[[nodiscard]] base::result<nat_table> parse_nat_table(std::string_view text);
+
+// Lines as iptables-restore reads them: "-A DOCKER -p tcp …".
+[[nodiscard]] std::string append_line(const rule& r);
+[[nodiscard]] std::string delete_line(const rule& r);
+
+// The input of `iptables-restore --noflush` that makes all these changes or none.
+[[nodiscard]] std::string restore_input(const std::vector<std::string>& lines);
+
+}  // namespace loopback

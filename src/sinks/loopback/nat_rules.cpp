@@ -1,0 +1,181 @@
+#include "sinks/loopback/nat_rules.hpp"
+
+#include "base/log.hpp"
+#include "io/timeout.hpp"
+#include "sinks/loopback/legacy_fingerprint.hpp"
+#include "sinks/loopback/tap_interface.hpp"
+
+namespace loopback {
+namespace {
+
+constexpr const char* component = "loopback";
+constexpr std::chrono::seconds settle_limit{10};
+constexpr int most_attempts = 6;
+constexpr std::chrono::milliseconds pause{20};  // times the attempt's number
+
+}  // namespace
+
+nat_rules::nat_rules(const io::executor& where, nat_rules_options options)
+    : options_(std::move(options)), localnet_(options_.state_directory / "route-localnet") {
+  for (const auto& programs : options_.programs) tools_.emplace_back(programs);
+  auto watch = netlink::change_watch::open(where);
+  if (watch) watch_.emplace(std::move(*watch));
+  if (!watch_ || !watch_->sees_rules())
+    base::log::info(component, "the kernel announces no rule changes, looking every {} s",
+                    options_.resync.count() / 1000);
+}
+
+io::task<base::result<std::vector<relayed_port>>> nat_rules::settle(wanted_ports& wanted, adopt_live adopt) {
+  co_return co_await io::within(settle_limit, attempts(wanted, adopt));
+}
+
+io::task<base::result<std::vector<relayed_port>>> nat_rules::attempts(wanted_ports& wanted, adopt_live adopt) {
+  static const nat_table no_table;
+  base::error trouble;
+  for (int attempt = 1; attempt <= most_attempts; ++attempt) {
+    if (attempt > 1) co_await io::sleep_for(pause * attempt);
+    auto machine = look_at_machine(options_.rules.tap);
+    if (!machine) co_return std::unexpected(machine.error());
+    seen_ = fingerprint();
+    const auto all = co_await read();
+    if (!all) co_return std::unexpected(all.error());
+    choose_home(*all, wanted);
+    const auto& table = home_ ? (*all)[*home_] : no_table;
+    if (adopt == adopt_live::yes) wanted.merge(find_held(table, wanted, options_.rules));
+    prepare_pair(*machine);
+    auto plan = plan_rules(table, wanted, never_by_rule_, *machine, options_.rules);
+    const auto changed = co_await change_all(*all, plan);
+    if (changed) {
+      conclude_pair(plan.pair);
+      co_return std::move(plan.relayed);
+    }
+    trouble = changed.error();
+  }
+  co_return std::unexpected(trouble);
+}
+
+io::task<base::result<>> nat_rules::change_all(const tables& all, const rule_plan& at_home) {
+  auto done = base::result<>{};
+  for (std::size_t tool = 0; tool < tools_.size() && done; ++tool)
+    done = co_await change(tool, tool == home_ ? at_home : plan_removal(all[tool], options_.rules));
+  co_return done;
+}
+
+io::task<base::result<nat_rules::tables>> nat_rules::read() {
+  tables all;
+  for (auto& tool : tools_) {
+    auto table = co_await tool.read();
+    if (!table) co_return std::unexpected(table.error());
+    all.push_back(std::move(*table));
+  }
+  co_return all;
+}
+
+// The engine may have been switched from one variant to the other, and its old chains are still there: the one that
+// publishes more of what is wanted counts, and the first in doubt.
+void nat_rules::choose_home(const tables& all, const wanted_ports& wanted) {
+  const auto before = home_;
+  std::size_t most = 0;
+  home_.reset();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!has_engine(all[i], options_.rules)) continue;
+    const auto published = count_published(all[i], wanted, options_.rules);
+    if (home_ && published <= most) continue;
+    home_ = i;
+    most = published;
+  }
+  if (home_ == before) return;
+  if (!home_) return base::log::info(component, "no engine publishes by iptables rules any more, ports are relayed");
+  base::log::info(component, "an engine publishes by iptables rules variant={}", to_string(tools_[*home_].variant()));
+}
+
+io::task<base::result<>> nat_rules::change(std::size_t tool, const rule_plan& plan) {
+  if (plan.changes.empty()) co_return base::result<>{};
+  const auto changed = co_await tools_[tool].change(plan.changes);
+  if (!changed) {
+    blame(plan, changed.error());
+    co_return std::unexpected(changed.error());
+  }
+  seen_.reset();  // what the table looks like now is learnt at the next look
+  complained_of_.clear();
+  if (watch_) watch_->ignore(*changed);
+  co_return base::result<>{};
+}
+
+// A line that fails because the table changed meanwhile will not be there again after the next look. One that fails
+// twice is one that the kernel does not take: its port is relayed from now on.
+void nat_rules::blame(const rule_plan& plan, const base::error& why) {
+  const auto number = line_complained_of(why.context);  // the first line is "*nat"
+  if (!number || *number < 2 || *number - 2 >= plan.changes.size()) return;
+  const auto& line = plan.changes[*number - 2];
+  if (line != std::exchange(complained_of_, line)) return;
+  base::log::error(component, "a rule is not taken rule=\"{}\" reason=\"{}\"", line, why.message());
+  const auto& key = plan.owners[*number - 2];
+  if (key.port != 0)
+    never_by_rule_.insert(key);
+  else
+    never_pair_ = true;
+}
+
+// The pair needs route_localnet before it comes; where that cannot be had, ports are relayed as without a pair.
+void nat_rules::prepare_pair(machine_state& machine) {
+  if (never_pair_) machine.tap_interface.clear();
+  if (!home_ || machine.tap_interface.empty()) return;
+  localnet_on_ = true;
+  const auto enabled = localnet_.enable(machine.tap_interface);
+  if (!enabled) machine.tap_interface.clear();
+  complain(enabled);
+}
+
+void nat_rules::conclude_pair(bool wanted) {
+  if (wanted || !localnet_on_) return;
+  const auto restored = localnet_.restore();
+  localnet_on_ = !restored;
+  complain(restored);
+}
+
+void nat_rules::complain(const base::result<>& about_localnet) {
+  if (!about_localnet && localnet_well_)
+    base::log::warn(component, "route_localnet: {}", about_localnet.error().message());
+  localnet_well_ = about_localnet.has_value();
+}
+
+io::task<> nat_rules::remove_all() {
+  for (int attempt = 1; attempt <= most_attempts; ++attempt) {
+    if (attempt > 1) co_await io::sleep_for(pause * attempt);
+    auto done = base::result<>{};
+    const auto all = co_await read();
+    if (!all) done = std::unexpected(all.error());
+    for (std::size_t tool = 0; tool < tools_.size() && done; ++tool)
+      done = co_await change(tool, plan_removal((*all)[tool], options_.rules));
+    if (done) break;
+    if (attempt == most_attempts)
+      base::log::warn(component, "rules may be left behind reason=\"{}\"", done.error().message());
+  }
+  if (auto restored = localnet_.restore(); !restored) base::log::warn(component, "{}", restored.error().message());
+}
+
+bool nat_rules::polls() const {
+  return home_ && tools_[*home_].variant() != nat_variant::nft;
+}
+
+std::optional<std::uint64_t> nat_rules::fingerprint() const {
+  return polls() ? legacy_nat_fingerprint() : std::nullopt;
+}
+
+io::task<> nat_rules::changed() {
+  const auto deadline = io::clock::now() + options_.resync;
+  while (io::clock::now() < deadline) {
+    if (polls() && !std::exchange(told_of_polling_, true))
+      base::log::info(component, "iptables-legacy announces no changes, its table is looked at every {} ms",
+                      options_.legacy_poll.count());
+    const auto until = polls() ? std::min(deadline, io::clock::now() + options_.legacy_poll) : deadline;
+    if (!watch_)
+      co_await io::sleep_until(until);
+    else if (co_await io::until(until, watch_->changed()))
+      co_return;
+    if (polls() && seen_ != legacy_nat_fingerprint()) co_return;
+  }
+}
+
+}  // namespace loopback

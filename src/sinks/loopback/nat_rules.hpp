@@ -1,0 +1,73 @@
+// nat_rules: the agent's rules in the machine's nat table, in whichever variant of iptables the engine publishes, and
+// route_localnet on the tap interface, which goes with the pair. Makes them what is wanted each time it is asked to.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "netlink/change_watch.hpp"
+#include "sinks/loopback/nat_tool.hpp"
+#include "sinks/loopback/route_localnet.hpp"
+#include "sinks/loopback/rule_plan.hpp"
+
+namespace loopback {
+
+struct nat_rules_options {
+  rule_options rules{};
+  std::filesystem::path state_directory = "/var/lib/rancher-desktop-guestagent";
+  std::vector<nat_programs> programs = find_nat_programs();
+  std::chrono::milliseconds resync{30'000};      // between looks at the tables when nothing announced a change
+  std::chrono::milliseconds legacy_poll{1'000};  // between looks at a legacy table in which an engine publishes
+};
+
+// Whether ports whose live rules were found, and that nobody has asked for yet, become wanted.
+enum class adopt_live : std::uint8_t { no, yes };
+
+class nat_rules {
+ public:
+  nat_rules(const io::executor& where, nat_rules_options options);
+
+  // Reads the tables, changes what differs, and answers the ports that need a relay. A table that changes meanwhile is
+  // read and planned again, a few times. Fails where it cannot be read or changed now; takes ten seconds at most.
+  io::task<base::result<std::vector<relayed_port>>> settle(wanted_ports& wanted, adopt_live adopt);
+
+  // Takes every rule of ours out of every table, then restores route_localnet.
+  io::task<> remove_all();
+
+  // Returns when the tables, or the machine's addresses, may have changed by somebody else's doing.
+  io::task<> changed();
+
+ private:
+  using tables = std::vector<nat_table>;
+  io::task<base::result<std::vector<relayed_port>>> attempts(wanted_ports& wanted, adopt_live adopt);
+  io::task<base::result<tables>> read();
+  io::task<base::result<>> change(std::size_t tool, const rule_plan& plan);
+  io::task<base::result<>> change_all(const tables& all, const rule_plan& at_home);
+  void choose_home(const tables& all, const wanted_ports& wanted);
+  void blame(const rule_plan& plan, const base::error& why);
+  void prepare_pair(machine_state& machine);
+  void conclude_pair(bool wanted);
+  void complain(const base::result<>& about_localnet);
+  [[nodiscard]] bool polls() const;
+  [[nodiscard]] std::optional<std::uint64_t> fingerprint() const;
+
+  nat_rules_options options_;
+  std::vector<nat_tool> tools_;
+  std::optional<netlink::change_watch> watch_;
+  route_localnet localnet_;
+  std::optional<std::size_t> home_;  // the tool in whose table the engine publishes
+  std::set<ports::port_key> never_by_rule_;
+  bool never_pair_ = false;
+  std::string complained_of_;  // the line of the last failure
+  bool localnet_well_ = true;
+  bool localnet_on_ = true;            // until it is known to be off: a crashed run may have left it on
+  std::optional<std::uint64_t> seen_;  // the legacy table when it was read
+  bool told_of_polling_ = false;
+};
+
+}  // namespace loopback

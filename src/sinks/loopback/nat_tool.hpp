@@ -1,0 +1,55 @@
+// nat_tool: one variant of iptables (nft or legacy), as the pair of programs that print its nat table and change it.
+// Every run has a deadline; a lock that another program holds is waited for.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "io/task.hpp"
+#include "sinks/loopback/iptables_save.hpp"
+
+namespace loopback {
+
+enum class nat_variant : std::uint8_t { nft, legacy, plain };  // plain: whatever "iptables" is
+[[nodiscard]] std::string_view to_string(nat_variant variant);
+
+struct nat_programs {
+  nat_variant variant = nat_variant::nft;
+  std::string save;     // "iptables-nft-save"
+  std::string restore;  // "iptables-nft-restore"
+};
+
+// The variants whose programs are installed, looked for in PATH and the system's directories: nft and legacy, or the
+// plain one where neither is. With absolute paths.
+[[nodiscard]] std::vector<nat_programs> find_nat_programs();
+
+class nat_tool {
+ public:
+  explicit nat_tool(nat_programs programs) : programs_(std::move(programs)) {}
+
+  [[nodiscard]] nat_variant variant() const { return programs_.variant; }
+
+  // The table; empty where the kernel does not have this variant at all. Fails where it cannot be read now.
+  // Never brings legacy tables into being that were not there.
+  io::task<base::result<nat_table>> read();
+
+  // All of the changes or none. Answers the process that made them, for netlink::change_watch::ignore(). Fails with
+  // std::errc::resource_unavailable_try_again when the lock was not to be had.
+  io::task<base::result<pid_t>> change(const std::vector<std::string>& lines);
+
+ private:
+  void log_unusable(std::string_view why);
+
+  nat_programs programs_;
+  bool unusable_ = false;
+};
+
+// The line of its input of which iptables-restore complains, counted from 1; nullopt if it names none.
+[[nodiscard]] std::optional<std::size_t> line_complained_of(std::string_view message);
+
+}  // namespace loopback

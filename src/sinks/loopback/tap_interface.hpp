@@ -1,0 +1,12 @@
+// tap_interface: which interface has the tap's address, and which addresses the machine has at all.
+#pragma once
+
+#include "base/result.hpp"
+#include "sinks/loopback/rule_plan.hpp"
+
+namespace loopback {
+
+// Asks the kernel, in the network namespace of the calling thread.
+[[nodiscard]] base::result<machine_state> look_at_machine(const net::address& tap);
+
+}  // namespace loopback

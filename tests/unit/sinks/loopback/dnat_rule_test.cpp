@@ -1,0 +1,47 @@
+#include "sinks/loopback/dnat_rule.hpp"
+
+#include "tests/unit/sinks/loopback/nat_text.hpp"
+
+namespace loopback {
+namespace {
+
+rule one(const std::string& line) {
+  return table_of(line + "\n").rules.at(0);
+}
+
+TEST(DnatRule, ReadsDockersRule) {
+  const auto d = read_dnat(
+      one("-A DOCKER -d 127.0.0.1/32 ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80"));
+  EXPECT_EQ(d, (dnat{net::protocol::tcp, net::address::loopback_v4(), 8080, "172.17.0.2:80", 80}));
+  EXPECT_EQ(read_dnat(one("-A C -p udp -m udp --dport 53 -j DNAT --to-destination 10.4.0.7")),
+            (dnat{net::protocol::udp, std::nullopt, 53, "10.4.0.7", 53}));
+}
+
+TEST(DnatRule, IsNotTakenForMoreOrLessThanItSays) {
+  for (const std::string line : {
+           "-A DOCKER -i docker0 -j RETURN",
+           "-A DOCKER -p tcp -m tcp --dport 8080:8090 -j DNAT --to-destination 172.17.0.2:80-90",
+           "-A DOCKER -p tcp -m tcp ! --dport 80 -j DNAT --to-destination 172.17.0.2:80",
+           "-A DOCKER ! -d 127.0.0.1/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 172.17.0.2:80",
+           "-A DOCKER -d 127.0.0.0/8 -p tcp -m tcp --dport 80 -j DNAT --to-destination 172.17.0.2:80",
+           "-A DOCKER -p tcp -m tcp --dport 0 -j DNAT --to-destination 172.17.0.2:80",
+           "-A DOCKER -p tcp -m tcp --dport 80 -j DNAT --to-destination 172.17.0.2:http",
+           "-A DOCKER -p icmp -j DNAT --to-destination 172.17.0.2",
+       })
+    EXPECT_FALSE(read_dnat(one(line))) << line;
+}
+
+TEST(DnatRule, WidenedLosesItsDestinationAlone) {
+  const auto from =
+      one("-A DOCKER -d 127.0.0.1/32 ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80");
+  EXPECT_EQ(append_line(widened(from, "tag:abc")),
+            "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -m comment --comment tag:abc -j DNAT --to-destination "
+            "172.17.0.2:80");
+  const auto commented = one(
+      R"(-A C -d 10.0.0.1/32 -p tcp -m comment --comment "dnat x" -m tcp --dport 1 -j DNAT --to-destination 10.4.0.7:2)");
+  EXPECT_EQ(append_line(widened(commented, "t:x")),
+            "-A C -p tcp -m tcp --dport 1 -m comment --comment t:x -j DNAT --to-destination 10.4.0.7:2");
+}
+
+}  // namespace
+}  // namespace loopback

@@ -1,0 +1,73 @@
+#include "sinks/loopback/nat_tool.hpp"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "tests/support/run_task.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace loopback {
+namespace {
+
+using testing::HasSubstr;
+
+class NatTool : public testing::Test {
+ protected:
+  // A program that does what the shell script says.
+  std::string program(const std::string& name, const std::string& script) {
+    const auto file = directory_ / name;
+    std::ofstream(file) << "#!/bin/sh\n" << script << "\n";
+    std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+    return file.string();
+  }
+  base::result<nat_table> read(const std::string& save) {
+    nat_tool tool({nat_variant::nft, program("save", save), "none"});
+    return support::run_task(context_, tool.read());
+  }
+  base::result<pid_t> change(const std::string& restore) {
+    nat_tool tool({nat_variant::nft, "none", program("restore", restore)});
+    return support::run_task(context_, tool.change({"-A X -j Y"}));
+  }
+  support::temp_dir directory_;
+  boost::asio::io_context context_;
+};
+
+TEST_F(NatTool, ReadsWhatTheProgramPrints) {
+  EXPECT_EQ(read("[ \"$*\" = '-t nat' ] && printf '*nat\\n:X -\\nCOMMIT\\n'")->chains, std::vector<std::string>{"X"});
+}
+
+TEST_F(NatTool, AVariantThatTheKernelLacksHasNoTable) {
+  EXPECT_EQ(read("echo 'Could not fetch rule set generation id' >&2; exit 1"), nat_table{});
+}
+
+TEST_F(NatTool, ALockThatIsHeldIsAnError) {
+  EXPECT_EQ(read("exit 4").error().code, std::errc::resource_unavailable_try_again);
+  EXPECT_EQ(change("exit 4").error().code, std::errc::resource_unavailable_try_again);
+}
+
+TEST_F(NatTool, WritesATransaction) {
+  const auto seen = directory_ / "seen";
+  EXPECT_GT(change("cat > " + seen.string()).value(), 0);
+  std::ifstream file(seen);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "*nat\n-A X -j Y\nCOMMIT\n");
+}
+
+TEST_F(NatTool, TellsWhatTheProgramComplainedOf) {
+  const auto failed = change("echo 'iptables-restore: line 2 failed' >&2; exit 1");
+  EXPECT_THAT(failed.error().message(), HasSubstr("line 2 failed"));
+}
+
+TEST(LineComplainedOf, ReadsAllForms) {
+  EXPECT_EQ(
+      line_complained_of("iptables-nft-restore: line 3 failed: Bad rule (does a matching rule exist in that chain?)."),
+      3);
+  EXPECT_EQ(line_complained_of("iptables-restore: line 2 failed"), 2);
+  EXPECT_EQ(line_complained_of("unknown protocol\nError occurred at line: 12\nTry"), 12);
+  EXPECT_EQ(line_complained_of("line of some kind 7"), std::nullopt);
+  EXPECT_EQ(line_complained_of("Another app is currently holding the xtables lock."), std::nullopt);
+  EXPECT_EQ(line_complained_of("line 99999999999999999999999"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace loopback

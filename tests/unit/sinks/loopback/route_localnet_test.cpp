@@ -1,0 +1,102 @@
+#include "sinks/loopback/route_localnet.hpp"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "tests/support/temp_dir.hpp"
+
+namespace loopback {
+namespace {
+
+class RouteLocalnet : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const auto* interface : {"eth0", "eth1"}) {
+      std::filesystem::create_directories(directory_ / "conf" / interface);
+      set(interface, "0\n");
+    }
+    write(directory_ / "boot", "one\n");
+  }
+  static void write(const std::filesystem::path& file, const std::string& text) { std::ofstream(file) << text; }
+  std::filesystem::path file(const std::string& interface) const {
+    return directory_ / "conf" / interface / "route_localnet";
+  }
+  void set(const std::string& interface, const std::string& value) { write(file(interface), value); }
+  std::string get(const std::string& interface = "eth0") const {
+    std::string value;
+    std::ifstream(file(interface)) >> value;
+    return value;
+  }
+  route_localnet setting() const { return route_localnet(state(), directory_ / "conf", directory_ / "boot"); }
+  std::filesystem::path state() const { return directory_ / "state" / "route-localnet"; }
+
+  support::temp_dir directory_;
+};
+
+TEST_F(RouteLocalnet, IsPutBack) {
+  auto s = setting();
+  EXPECT_TRUE(s.enable("eth0"));
+  EXPECT_EQ(get(), "1");
+  EXPECT_TRUE(s.enable("eth0"));
+  EXPECT_TRUE(s.restore());
+  EXPECT_EQ(get(), "0");
+  EXPECT_FALSE(std::filesystem::exists(state()));
+}
+
+TEST_F(RouteLocalnet, ASuccessorPutsBackWhatTheCrashedOneFound) {
+  EXPECT_TRUE(setting().enable("eth0"));
+  auto successor = setting();
+  EXPECT_TRUE(successor.enable("eth0"));
+  EXPECT_TRUE(successor.restore());
+  EXPECT_EQ(get(), "0");
+}
+
+TEST_F(RouteLocalnet, WhatWasOnBeforeStaysOn) {
+  set("eth0", "1\n");
+  auto s = setting();
+  EXPECT_TRUE(s.enable("eth0"));
+  EXPECT_TRUE(s.restore());
+  EXPECT_EQ(get(), "1");
+}
+
+TEST_F(RouteLocalnet, AStateOfAnotherBootSaysNothing) {
+  EXPECT_TRUE(setting().enable("eth0"));
+  write(directory_ / "boot", "two\n");
+  set("eth0", "1\n");
+  EXPECT_TRUE(setting().restore());
+  EXPECT_EQ(get(), "1");
+}
+
+TEST_F(RouteLocalnet, OnlyOneInterfaceAtATime) {
+  auto s = setting();
+  EXPECT_TRUE(s.enable("eth0"));
+  EXPECT_TRUE(s.enable("eth1"));
+  EXPECT_EQ(get("eth0"), "0");
+  EXPECT_EQ(get("eth1"), "1");
+  EXPECT_TRUE(s.restore());
+  EXPECT_EQ(get("eth1"), "0");
+}
+
+TEST_F(RouteLocalnet, AnInterfaceThatHasGoneIsNoTrouble) {
+  auto s = setting();
+  EXPECT_TRUE(s.enable("eth0"));
+  std::filesystem::remove_all(directory_ / "conf" / "eth0");
+  EXPECT_TRUE(s.restore());
+  EXPECT_FALSE(s.enable("eth0"));
+}
+
+TEST_F(RouteLocalnet, ABrokenStateFileLeadsNowhere) {
+  std::filesystem::create_directories(state().parent_path());
+  for (const std::string text : {"", "one ../eth1 0", "one eth0", "one eth0 7", "x", "one  0"}) {
+    write(state(), text);
+    set("eth0", "1\n");
+    EXPECT_TRUE(setting().restore()) << text;
+    EXPECT_EQ(get(), "1") << text;
+  }
+  EXPECT_FALSE(setting().enable("../eth0"));
+  EXPECT_FALSE(setting().enable(""));
+}
+
+}  // namespace
+}  // namespace loopback

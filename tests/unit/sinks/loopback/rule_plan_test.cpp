@@ -1,0 +1,205 @@
+#include "sinks/loopback/rule_plan.hpp"
+
+#include "tests/unit/sinks/loopback/nat_text.hpp"
+
+namespace loopback {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+const rule_options options;
+const net::address tap = options.tap;
+const net::address veth = options.veth;
+const machine_state machine{"eth0", {tap, veth, net::address::loopback_v4()}};
+const std::string pair_in =
+    "-A PREROUTING -d 192.168.127.2/32 -i eth0 -m comment --comment rancher-desktop-guestagent:pair -j DNAT "
+    "--to-destination 127.0.0.1";
+const std::string pair_out =
+    "-A POSTROUTING -o eth0 -m addrtype --src-type LOCAL -m comment --comment rancher-desktop-guestagent:pair -j SNAT "
+    "--to-source 192.168.127.2";
+const std::string direct_82 =
+    "-A PREROUTING -d 192.168.127.2/32 -i eth0 -p tcp -m tcp --dport 82 -m comment --comment "
+    "rancher-desktop-guestagent:direct -j ACCEPT";
+
+rule_plan plan(const nat_table& table, const wanted_ports& wanted, const machine_state& on = machine) {
+  return plan_rules(table, wanted, {}, on, options);
+}
+std::string unquoted(std::string line) {
+  std::erase(line, '"');
+  line.pop_back();
+  return line;
+}
+
+TEST(RulePlan, AddsTheEnginesRuleForAnyAddressAndThePair) {
+  const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 8080, "172.17.0.2:80"));
+  const auto wanted = all_of({wanted_by("abc", key("127.0.0.1", 8080))});
+  const auto made = plan(before, wanted);
+  EXPECT_TRUE(made.pair);
+  EXPECT_THAT(made.relayed, IsEmpty());
+  EXPECT_THAT(made.changes, SizeIs(3));
+  const auto after = changed_by(before, made);
+  EXPECT_EQ(lines_of(after, "DOCKER").back(), unquoted(our_rule("abc", 8080, "172.17.0.2:80")));
+  EXPECT_EQ(lines_of(after, "PREROUTING").back(), pair_in);
+  EXPECT_EQ(lines_of(after, "POSTROUTING").back(), pair_out);
+  EXPECT_THAT(plan(after, wanted).changes, IsEmpty());
+}
+
+TEST(RulePlan, TakesTheTargetFromTheEnginesOwnRule) {  // of a container in two networks, Docker has chosen one
+  const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 53, "10.9.0.3:5353", "udp") +
+                               docker_rule("127.0.0.1", 53, "10.8.0.3:54"));
+  const auto after =
+      changed_by(before, plan(before, all_of({wanted_by("c", key("127.0.0.1", 53, net::protocol::udp), 5353),
+                                              wanted_by("c", key("127.0.0.1", 53), 54)})));
+  EXPECT_THAT(lines_of(after, "DOCKER"), Contains(unquoted(our_rule("c", 53, "10.9.0.3:5353", "udp"))));
+  EXPECT_THAT(lines_of(after, "DOCKER"), Contains(unquoted(our_rule("c", 53, "10.8.0.3:54"))));
+}
+
+TEST(RulePlan, AStaleRuleGoesBeforeAnythingIsWanted) {
+  const auto before = table_of(docker_jumps + our_rule("gone", 8080, "172.17.0.2:80") +
+                               docker_rule("127.0.0.1", 8080, "172.17.0.3:80"));
+  EXPECT_THAT(find_held(before, {}, options), IsEmpty());
+  const auto after = changed_by(before, plan(before, {}));
+  EXPECT_THAT(lines_of(after, "DOCKER"), Not(Contains(unquoted(our_rule("gone", 8080, "172.17.0.2:80")))));
+}
+
+TEST(RulePlan, ALiveRuleIsFoundWithItsKey) {
+  const auto table =
+      table_of(docker_jumps + docker_rule("10.0.0.5", 8080, "172.17.0.2:81") + our_rule("abc", 8080, "172.17.0.2:81"));
+  const auto held = find_held(table, {}, options);
+  ASSERT_THAT(held, SizeIs(1));
+  EXPECT_EQ(held.begin()->second, wanted_by("abc", key("10.0.0.5", 8080), 81));
+}
+
+TEST(RulePlan, OneRuleServesBothAddressesOfAContainersPort) {
+  const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80") +
+                               docker_rule("10.0.0.5", 80, "172.17.0.2:80"));
+  const auto both = all_of({wanted_by("c", key("127.0.0.1", 80)), wanted_by("c", key("10.0.0.5", 80))});
+  const auto after = changed_by(before, plan(before, both));
+  EXPECT_THAT(lines_of(after, "DOCKER"), SizeIs(4));
+  EXPECT_EQ(find_held(after, {}, options).begin()->first, key("10.0.0.5", 80));
+  EXPECT_EQ(find_held(after, all_of({wanted_by("c", key("127.0.0.1", 80))}), options).begin()->first,
+            key("127.0.0.1", 80));
+  EXPECT_THAT(plan(after, all_of({wanted_by("c", key("127.0.0.1", 80))})).changes, IsEmpty());
+}
+
+TEST(RulePlan, DoublesGo) {
+  const auto wanted = all_of({wanted_by("abc", key("127.0.0.1", 80))});
+  const auto ours = our_rule("abc", 80, "172.17.0.2:80");
+  const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80") + ours + ours + pair_in +
+                               "\n" + pair_in + "\n" + pair_out + "\n" + pair_out + "\n");
+  const auto after = changed_by(before, plan(before, wanted));
+  EXPECT_THAT(lines_of(after, "DOCKER"), SizeIs(3));
+  EXPECT_THAT(lines_of(after, "PREROUTING"), SizeIs(2));
+  EXPECT_THAT(lines_of(after, "POSTROUTING"), SizeIs(2));
+}
+
+TEST(RulePlan, AnEnginesRuleBehindOursIsNotShadowed) {
+  const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80") +
+                               our_rule("a", 80, "172.17.0.2:80") + docker_rule("10.0.0.5", 80, "172.17.0.3:80"));
+  const auto after = changed_by(before, plan(before, all_of({wanted_by("a", key("127.0.0.1", 80))})));
+  EXPECT_EQ(lines_of(after, "DOCKER").back(), unquoted(our_rule("a", 80, "172.17.0.2:80")));
+  EXPECT_THAT(lines_of(after, "DOCKER"), SizeIs(4));
+}
+
+TEST(RulePlan, ThePairMovesBehindAJumpThatComesLater) {
+  const auto before = table_of(pair_in + "\n" + docker_jumps + pair_out + "\n");
+  const auto made = plan(before, {});
+  EXPECT_THAT(made.changes, SizeIs(2));
+  EXPECT_EQ(lines_of(changed_by(before, made), "PREROUTING").back(), pair_in);
+}
+
+TEST(RulePlan, WithoutAnEnginesJumpThereIsNoPairAndPortsAreRelayed) {
+  const auto before = table_of(docker_rule("127.0.0.1", 80, "172.17.0.2:80") + our_rule("a", 80, "172.17.0.2:80") +
+                               pair_in + "\n" + pair_out + "\n");
+  EXPECT_FALSE(has_engine(before, options));
+  const auto made = plan(before, all_of({wanted_by("a", key("127.0.0.1", 80))}));
+  EXPECT_FALSE(made.pair);
+  EXPECT_THAT(made.changes, SizeIs(3));  // all of ours go
+  ASSERT_THAT(made.relayed, SizeIs(1));
+  EXPECT_THAT(made.relayed[0].listen, ElementsAre(tap, veth));
+}
+
+TEST(RulePlan, ThePairServesTheTapForListenersOnLoopback) {
+  const auto made =
+      plan(table_of(docker_jumps), all_of({wanted_by("a", key("127.0.0.1", 81)), wanted_by("b", key("::1", 82))}));
+  ASSERT_THAT(made.relayed, SizeIs(2));
+  EXPECT_THAT(made.relayed[0].listen, ElementsAre(veth));
+  EXPECT_THAT(made.relayed[1].listen, ElementsAre(tap, veth));
+  EXPECT_EQ(made.changes[0], direct_82);
+  EXPECT_EQ(made.changes[1], pair_in);
+}
+
+TEST(RulePlan, APortOnTheTapAddressItselfIsLeftToItsListener) {
+  const auto made = plan(table_of(docker_jumps), all_of({wanted_by("a", key("192.168.127.2", 82))}));
+  EXPECT_THAT(made.relayed[0].listen, ElementsAre(veth));
+  EXPECT_EQ(made.changes[0], direct_82);
+  EXPECT_THAT(plan(table_of(docker_jumps), all_of({wanted_by("a", key("192.168.143.1", 82))})).relayed[0].listen,
+              ElementsAre(tap));
+}
+
+TEST(RulePlan, AnExclusionComesBeforeThePairThatIsThere) {
+  const auto wanted = all_of({wanted_by("b", key("::1", 82))});
+  const auto before = table_of(docker_jumps + pair_in + "\n" + pair_out + "\n");
+  const auto after = changed_by(before, plan(before, wanted));
+  EXPECT_THAT(lines_of(after, "PREROUTING"), ElementsAre(testing::_, direct_82, pair_in));
+  EXPECT_THAT(plan(after, wanted).changes, IsEmpty());
+  EXPECT_THAT(lines_of(changed_by(after, plan(after, {})), "PREROUTING"), ElementsAre(testing::_, pair_in));
+}
+
+TEST(RulePlan, WithoutATapInterfaceThereIsNoPairButTheRules) {
+  const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80"));
+  const auto made =
+      plan(before, all_of({wanted_by("a", key("127.0.0.1", 80)), wanted_by("b", key("::1", 82))}), {"", {veth}});
+  EXPECT_FALSE(made.pair);
+  EXPECT_THAT(made.changes, ElementsAre(unquoted(our_rule("a", 80, "172.17.0.2:80"))));
+  EXPECT_THAT(made.relayed[0].listen, ElementsAre(veth));
+}
+
+TEST(RulePlan, AnOwnerThatIsNoPlainIdNeverGetsIntoARule) {
+  const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80"));
+  for (const std::string owner : {"", "a b", "x\n-F", "\"", std::string(129, 'a').c_str()}) {
+    const auto made = plan(before, all_of({wanted_by(owner, key("127.0.0.1", 80))}));
+    EXPECT_THAT(made.relayed, SizeIs(1)) << owner;
+    EXPECT_THAT(made.changes, ElementsAre(pair_in, pair_out)) << owner;
+  }
+}
+
+TEST(RulePlan, ARuleThatTheKernelDoesNotTakeIsRelayed) {
+  const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80"));
+  const auto made =
+      plan_rules(before, all_of({wanted_by("a", key("127.0.0.1", 80))}), {key("127.0.0.1", 80)}, machine, options);
+  EXPECT_THAT(made.relayed, SizeIs(1));
+}
+
+TEST(RulePlan, OtherAgentsRulesAreForeign) {
+  const auto theirs =
+      "-A PREROUTING -d 192.168.127.2/32 -i eth0 -m comment --comment \"other:pair\" -j DNAT --to-destination "
+      "127.0.0.1\n";
+  const auto before = table_of(docker_jumps + theirs + pair_in + "\n" + pair_out + "\n");
+  EXPECT_THAT(plan(before, {}).changes, IsEmpty());
+  EXPECT_THAT(plan_removal(before, options).changes, SizeIs(2));
+  const auto swapped = table_of(docker_jumps + pair_in + "\n" + theirs + pair_out + "\n");
+  EXPECT_THAT(plan(swapped, {}).changes, IsEmpty());  // two agents do not push each other aside for ever
+}
+
+TEST(RulePlan, CniChainsWorkTheSameWay) {
+  rule_options cni;
+  cni.engines.push_back({"CNI-HOSTPORT-DNAT", "CNI-DN-*"});
+  const auto table = parse_nat_table(
+      "*nat\n:PREROUTING ACCEPT\n:POSTROUTING ACCEPT\n:CNI-HOSTPORT-DNAT -\n:CNI-DN-abc -\n"
+      "-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT\n"
+      "-A CNI-DN-abc -s 10.4.0.0/24 -d 127.0.0.1/32 -p tcp -m tcp --dport 8080 -j CNI-HOSTPORT-SETMARK\n"
+      "-A CNI-DN-abc -d 127.0.0.1/32 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.4.0.7:80\nCOMMIT\n");
+  const auto made = plan_rules(*table, all_of({wanted_by("web", key("127.0.0.1", 8080))}), {}, machine, cni);
+  EXPECT_THAT(
+      made.changes,
+      Contains("-A CNI-DN-abc -p tcp -m tcp --dport 8080 -m comment --comment rancher-desktop-guestagent:web -j DNAT "
+               "--to-destination 10.4.0.7:80"));
+}
+
+}  // namespace
+}  // namespace loopback
