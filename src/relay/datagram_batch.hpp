@@ -1,0 +1,53 @@
+// datagram_batch: room for a handful of datagrams of any size, to receive and send with one system call each way. The
+// memory is reserved at once and taken up only as far as datagrams have reached.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+
+#include "net/endpoint.hpp"
+
+namespace relay {
+
+// The local address that a client wrote to, as the control message that makes a reply leave from it.
+struct local_address {
+  alignas(cmsghdr) std::array<char, 64> control{};
+  std::size_t size = 0;
+};
+
+class datagram_batch {
+ public:
+  static constexpr unsigned capacity = 32;
+  static constexpr std::size_t datagram_bytes = 65'536;
+
+  datagram_batch();
+  datagram_batch(const datagram_batch&) = delete;
+  datagram_batch& operator=(const datagram_batch&) = delete;
+  ~datagram_batch();
+
+  // Receives what is there, at most `capacity`. Answers how many, or -1 and errno.
+  int receive(int fd, bool with_addresses);
+  // Sends the received datagrams [first, last) to a connected socket, or to `to` from `from`. Answers how many it took.
+  int send(int fd, unsigned first, unsigned last);
+  int send(int fd, unsigned first, unsigned last, const net::socket_address& to, const local_address& from);
+
+  // Of a received datagram; with_addresses only.
+  [[nodiscard]] const net::socket_address& source(unsigned i) const { return sources_[i]; }
+  [[nodiscard]] local_address destination(unsigned i) const;
+
+ private:
+  int send_prepared(int fd, unsigned first, unsigned last);
+
+  char* memory_;
+  std::array<mmsghdr, capacity> headers_{};
+  std::array<iovec, capacity> vectors_{};
+  std::array<net::socket_address, capacity> sources_{};
+  struct control_buffer {
+    alignas(cmsghdr) std::array<char, 64> bytes;
+  };
+  std::array<control_buffer, capacity> controls_{};
+};
+
+}  // namespace relay

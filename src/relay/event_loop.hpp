@@ -1,0 +1,72 @@
+// event_loop: one data-plane thread. Level-triggered epoll over handlers, commands from other threads by an eventfd, and
+// a tick that runs only while somebody asked for it, so an idle loop sleeps for ever.
+//
+// Handlers are owned by whoever made them and used on the loop's thread alone. A handler that ends while events are
+// being dispatched is given to retire(): it is destroyed after the batch, since later events of the batch may name it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/unique_fd.hpp"
+
+namespace relay {
+
+using clock = std::chrono::steady_clock;
+
+class event_handler {
+ public:
+  virtual ~event_handler() = default;
+  // `which` is what was given to watch(): a handler may have two descriptors.
+  virtual void on_event(unsigned which, std::uint32_t events) = 0;
+};
+
+class event_loop {
+ public:
+  event_loop();
+  event_loop(const event_loop&) = delete;
+  event_loop& operator=(const event_loop&) = delete;
+  ~event_loop();  // stops the thread; pending commands are run first
+
+  // From any thread. Commands run in their order on the loop's thread; call() returns when its command has run.
+  void post(std::function<void()> command);
+  void call(std::function<void()> command);
+
+  // On the loop's thread. `which` is 0 or 1. False: the descriptor could not be registered.
+  [[nodiscard]] bool watch(int fd, event_handler& handler, unsigned which, std::uint32_t events);
+  void change(int fd, event_handler& handler, unsigned which, std::uint32_t events);
+  void unwatch(int fd);
+  void retire(std::unique_ptr<event_handler> handler) { retired_.push_back(std::move(handler)); }
+
+  // The time at which the current batch of events was taken from the kernel.
+  [[nodiscard]] clock::time_point now() const { return now_; }
+  // Calls `tick` about every `period` from now on, until it answers false. Several may run.
+  void every(std::chrono::milliseconds period, std::function<bool()> tick);
+
+ private:
+  struct ticker {
+    std::chrono::milliseconds period;
+    clock::time_point due;
+    std::function<bool()> tick;
+  };
+  void run();
+  void run_commands();
+  [[nodiscard]] int run_tickers();
+
+  base::unique_fd epoll_;
+  base::unique_fd wake_;
+  clock::time_point now_ = clock::now();
+  std::vector<std::unique_ptr<event_handler>> retired_;
+  std::vector<ticker> tickers_;
+  std::mutex mutex_;
+  std::vector<std::function<void()>> commands_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace relay

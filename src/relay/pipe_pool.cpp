@@ -1,0 +1,27 @@
+#include "relay/pipe_pool.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+
+namespace relay {
+namespace {
+
+constexpr int wanted_pipe_bytes = 512 << 10;  // refused by the kernel over its per-user limit: then it stays at 64 KiB
+
+}  // namespace
+
+std::optional<pipe_pair> pipe_pool::borrow() {
+  if (!kept_.empty()) {
+    auto pipe = std::move(kept_.back());
+    kept_.pop_back();
+    return pipe;
+  }
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC) != 0) return std::nullopt;
+  static_cast<void>(::fcntl(ends[1], F_SETPIPE_SZ, wanted_pipe_bytes));
+  return pipe_pair{base::unique_fd(ends[0]), base::unique_fd(ends[1])};
+}
+
+}  // namespace relay

@@ -1,0 +1,79 @@
+#include "relay/sockets.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+namespace relay {
+namespace {
+
+constexpr int backlog = 4096;
+constexpr int flow_buffer_bytes = 1 << 20;
+
+void set(int fd, int level, int name, int value) { static_cast<void>(::setsockopt(fd, level, name, &value, sizeof value)); }
+
+int kind_of(net::protocol protocol) { return (protocol == net::protocol::udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC; }
+
+// The FORCE forms go beyond the system's limits and need CAP_NET_ADMIN; without it the others go as far as they may.
+void set_buffers(int fd, int bytes) {
+  if (::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0) set(fd, SOL_SOCKET, SO_RCVBUF, bytes);
+  if (::setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) != 0) set(fd, SOL_SOCKET, SO_SNDBUF, bytes);
+}
+
+// UDP replies must leave from the address that the client wrote to, so the kernel is asked to tell it.
+void prepare_udp(int fd, bool v6, int buffer_bytes) {
+  set_buffers(fd, buffer_bytes);
+  if (v6) set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+  else set(fd, IPPROTO_IP, IP_PKTINFO, 1);
+}
+
+base::result<base::unique_fd> open_on(const listener_spec& spec, const net::endpoint& at, bool both_families) {
+  const bool v6 = at.ip.is_v6();
+  base::unique_fd fd(::socket(v6 ? AF_INET6 : AF_INET, kind_of(spec.protocol), 0));
+  if (!fd) return base::fail_errno("");
+  if (v6) set(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, both_families ? 0 : 1);
+  if (spec.reuse_port) set(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
+  if (spec.protocol == net::protocol::tcp) set(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+  else prepare_udp(fd.get(), v6, spec.udp_buffer_bytes);
+  const auto address = net::to_sockaddr(at);
+  if (::bind(fd.get(), address.get(), address.size) != 0) return base::fail_errno("");
+  if (spec.protocol == net::protocol::tcp && ::listen(fd.get(), backlog) != 0) return base::fail_errno("");
+  return fd;
+}
+
+}  // namespace
+
+base::result<base::unique_fd> open_listener(const listener_spec& spec) {
+  if (!spec.dual_stack || !spec.listen.ip.is_unspecified()) return open_on(spec, spec.listen, false);
+  auto both = open_on(spec, {net::address::any_v6(), spec.listen.port}, true);
+  const bool no_ipv6 = !both && (both.error().code == std::errc::address_family_not_supported || both.error().code == std::errc::address_not_available);
+  return no_ipv6 ? open_on(spec, {net::address::any_v4(), spec.listen.port}, false) : std::move(both);
+}
+
+base::result<base::unique_fd> open_toward(net::protocol protocol, const net::endpoint& target) {
+  base::unique_fd fd(::socket(target.ip.is_v6() ? AF_INET6 : AF_INET, kind_of(protocol), 0));
+  if (!fd) return base::fail_errno("");
+  if (protocol == net::protocol::tcp) set(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  else set_buffers(fd.get(), flow_buffer_bytes);
+  const auto address = net::to_sockaddr(target);
+  if (::connect(fd.get(), address.get(), address.size) != 0 && errno != EINPROGRESS) return base::fail_errno("");
+  return fd;
+}
+
+int pending_error(int fd) {
+  int error_number = 0;
+  socklen_t size = sizeof error_number;
+  ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error_number, &size);
+  return error_number;
+}
+
+void reset_on_close(int fd) {
+  const linger now{1, 0};
+  static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now));
+}
+
+bool out_of_resources(int error_number) {
+  return error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS || error_number == ENOMEM;
+}
+
+}  // namespace relay

@@ -1,0 +1,32 @@
+// The relays' sockets: all non-blocking and close-on-exec.
+#pragma once
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "net/endpoint.hpp"
+#include "net/protocol.hpp"
+
+namespace relay {
+
+struct listener_spec {
+  net::protocol protocol = net::protocol::tcp;  // tcp or udp
+  net::endpoint listen;
+  net::endpoint target;    // dialled for every connection and every UDP client
+  bool dual_stack = false;  // with a wildcard `listen`: one socket for both families
+  bool reuse_port = false;  // SO_REUSEPORT: only where two listeners of one program overlap on purpose
+  int udp_buffer_bytes = 4 << 20;  // of the listening socket, each way; the kernel may grant less
+};
+
+// Bound, and for TCP listening. The error's code is the kernel's: address_in_use, permission_denied …
+[[nodiscard]] base::result<base::unique_fd> open_listener(const listener_spec& spec);
+// A TCP connection under way, or a UDP socket that talks to `target` alone.
+[[nodiscard]] base::result<base::unique_fd> open_toward(net::protocol protocol, const net::endpoint& target);
+
+// The socket's pending error, 0 for none; asking clears it.
+[[nodiscard]] int pending_error(int fd);
+// Makes the coming close() send a reset instead of an orderly end.
+void reset_on_close(int fd);
+// errno says that this process or the kernel is out of something for now, rather than that the call was wrong.
+[[nodiscard]] bool out_of_resources(int error_number);
+
+}  // namespace relay

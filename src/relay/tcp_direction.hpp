@@ -1,0 +1,45 @@
+// tcp_direction: one half of a relayed connection, from one socket to the other, by splice(2): the bytes never enter
+// user space. Its states and what is legal in them:
+//
+//   open      bytes may come           pump() reads and writes
+//   draining  the source has ended     pump() writes what is in the pipe, then shuts the destination's sending side
+//   finished  all was passed on        nothing
+//   broken    an error on either side  nothing: the connection is reset
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "relay/pipe_pool.hpp"
+
+namespace relay {
+
+class tcp_direction {
+ public:
+  enum class state : std::uint8_t { open, draining, finished, broken };
+
+  // Moves what can be moved without blocking, at most about a megabyte, so that others get their turn. Out of file
+  // descriptors, so without a pipe, it copies instead: what is relayed already goes on.
+  state pump(int source, int destination, pipe_pool& pipes);
+
+  [[nodiscard]] state now() const { return state_; }
+  // Which events it waits for: bytes at the source, or room at the destination. Never both: while the destination is slow
+  // the source is left alone, and its sender slows down.
+  [[nodiscard]] bool wants_read() const { return state_ == state::open && !backlog(); }
+  [[nodiscard]] bool wants_write() const { return backlog() && (state_ == state::open || state_ == state::draining); }
+
+ private:
+  [[nodiscard]] bool backlog() const { return in_pipe_ > 0 || left_at_source_; }
+  bool fill(int source);
+  bool drain(int destination);
+  void end(int destination);
+  void copy(int source, int destination);
+
+  std::optional<pipe_pair> pipe_;
+  std::size_t in_pipe_ = 0;
+  bool left_at_source_ = false;  // without a pipe: the destination took less than there was
+  state state_ = state::open;
+};
+
+}  // namespace relay

@@ -1,0 +1,118 @@
+#include "relay/listener_set.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/socket_peer.hpp"
+
+namespace relay {
+namespace {
+
+using support::connected_socket;
+
+constexpr auto loopback = net::address::loopback_v4();
+const net::endpoint nowhere{loopback, 9};
+
+listener_spec tcp(net::endpoint listen) { return {.protocol = net::protocol::tcp, .listen = listen, .target = nowhere}; }
+
+TEST(ListenerSet, BusyPortsAreToldAtOnce) {
+  const auto holder = support::bound_socket(SOCK_STREAM, {loopback, 0});
+  listener_set set;
+  EXPECT_EQ(set.add(tcp(support::local_endpoint(holder.get()))).error().code, std::errc::address_in_use);
+  EXPECT_EQ(set.size(), 0U);
+}
+
+TEST(ListenerSet, TheSameKeyTwiceIsAnError) {
+  listener_set set;
+  const net::endpoint at{loopback, support::free_port()};
+  ASSERT_TRUE(set.add(tcp(at)));
+  EXPECT_EQ(set.add(tcp(at)).error().code, std::errc::file_exists);
+  EXPECT_TRUE(set.contains(net::protocol::tcp, at));
+  EXPECT_FALSE(set.contains(net::protocol::udp, at));
+}
+
+TEST(ListenerSet, KeysAreProtocolAddressAndPort) {
+  listener_set set;
+  const auto port = support::free_port();
+  const net::endpoint other{net::address::v4(127, 0, 0, 2), port};
+  ASSERT_TRUE(set.add(tcp({loopback, port})));
+  ASSERT_TRUE(set.add(tcp(other)));
+  ASSERT_TRUE(set.add({.protocol = net::protocol::udp, .listen = {loopback, port}, .target = nowhere}));
+  EXPECT_TRUE(set.remove(net::protocol::tcp, {loopback, port}));
+  EXPECT_FALSE(set.remove(net::protocol::tcp, {loopback, port}));
+  EXPECT_TRUE(set.contains(net::protocol::tcp, other));
+  EXPECT_TRUE(set.contains(net::protocol::udp, {loopback, port}));
+  EXPECT_NO_THROW(connected_socket(SOCK_STREAM, other));
+}
+
+TEST(ListenerSet, APortIsFreeWhenRemoveReturns) {
+  listener_set set;
+  const net::endpoint at{loopback, support::free_port()};
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_TRUE(set.add(tcp(at))) << i;
+    ASSERT_TRUE(set.remove(net::protocol::tcp, at)) << i;
+  }
+}
+
+TEST(ListenerSet, AWildcardIsDualStackWhenAskedTo) {
+  listener_set set;
+  const auto port = support::free_port();
+  ASSERT_TRUE(set.add({.protocol = net::protocol::tcp, .listen = {net::address::any_v4(), port}, .target = nowhere, .dual_stack = true}));
+  EXPECT_NO_THROW(connected_socket(SOCK_STREAM, {loopback, port}));
+  EXPECT_NO_THROW(connected_socket(SOCK_STREAM, {net::address::loopback_v6(), port}));
+}
+
+TEST(ListenerSet, AnIpv6ListenerLeavesIpv4Alone) {
+  listener_set set;
+  const auto port = support::free_port();
+  ASSERT_TRUE(set.add(tcp({net::address::any_v6(), port})));
+  EXPECT_NO_THROW(connected_socket(SOCK_STREAM, {net::address::loopback_v6(), port}));
+  EXPECT_THROW(connected_socket(SOCK_STREAM, {loopback, port}), std::system_error);
+}
+
+TEST(ListenerSet, WithReusePortAWildcardAndAnAddressCoexistAndTheAddressWins) {
+  const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
+  listener_set set;
+  const auto port = support::free_port();
+  auto specific = tcp({loopback, port});
+  specific.reuse_port = true;
+  specific.target = support::local_endpoint(target.get());
+  ASSERT_TRUE(set.add(specific));
+  auto wildcard = listener_spec{.protocol = net::protocol::tcp, .listen = {net::address::any_v4(), port}, .target = nowhere, .dual_stack = true, .reuse_port = true};
+  const auto added = set.add(wildcard);
+  ASSERT_TRUE(added) << added.error().message();
+  const auto client = connected_socket(SOCK_STREAM, {loopback, port});
+  EXPECT_NO_THROW(support::accept_one(target.get()));
+}
+
+TEST(ListenerSet, NeverForwardsToItself) {
+  listener_set set;
+  const auto port = support::free_port();
+  const net::endpoint at{loopback, port};
+  EXPECT_EQ(set.add({.protocol = net::protocol::tcp, .listen = at, .target = at}).error().code, std::errc::too_many_symbolic_link_levels);
+  EXPECT_FALSE(set.add({.protocol = net::protocol::tcp, .listen = {net::address::any_v4(), port}, .target = at}));
+  ASSERT_TRUE(set.add(tcp(at)));
+  EXPECT_FALSE(set.add({.protocol = net::protocol::tcp, .listen = {net::address::v4(127, 0, 0, 2), port}, .target = at}));
+}
+
+TEST(ListenerSet, TenThousandListeners) {
+  listener_set set;
+  std::size_t made = 0;
+  for (std::uint16_t port = 20'000; made < 10'000; ++port) made += set.add(tcp({net::address::v4(127, 9, 9, 9), port})).has_value();
+  EXPECT_EQ(set.size(), 10'000U);
+}
+
+TEST(ListenerSet, SeveralShardsShareTheListeners) {
+  const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
+  listener_set set({.shards = 2});
+  for (int i = 0; i < 4; ++i) {
+    const net::endpoint at{loopback, support::free_port()};
+    ASSERT_TRUE(set.add({.protocol = net::protocol::tcp, .listen = at, .target = support::local_endpoint(target.get())}));
+    const auto client = connected_socket(SOCK_STREAM, at);
+    const auto server = support::accept_one(target.get());
+    support::send_all(client.get(), "hi");
+    EXPECT_EQ(support::read_exactly(server.get(), 2), "hi");
+  }
+}
+
+}  // namespace
+}  // namespace relay

@@ -1,0 +1,227 @@
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <future>
+
+#include "relay/listener_set.hpp"
+#include "tests/support/socket_peer.hpp"
+
+namespace relay {
+namespace {
+
+using support::accept_one;
+using support::connected_socket;
+using support::eventually;
+using support::read_all;
+using support::read_exactly;
+using support::send_all;
+
+constexpr auto loopback = net::address::loopback_v4();
+
+// A relay on a free port of 127.0.0.1 in front of a target that the test plays.
+class TcpRelay : public testing::Test {
+ protected:
+  void SetUp() override {
+    target_ = support::bound_socket(SOCK_STREAM, {loopback, 0});
+    start();
+  }
+  void start(relay_options options = {}) {
+    set_ = std::make_unique<listener_set>(options);
+    listen_ = {loopback, support::free_port()};
+    const auto added = set_->add({.protocol = net::protocol::tcp, .listen = listen_, .target = support::local_endpoint(target_.get())});
+    ASSERT_TRUE(added) << added.error().message();
+  }
+  void connect() {
+    client_ = connected_socket(SOCK_STREAM, listen_);
+    server_ = accept_one(target_.get());
+  }
+  [[nodiscard]] bool all_closed() const {
+    return eventually([this] { return set_->count().connections == 0; });
+  }
+
+  base::unique_fd target_, client_, server_;
+  net::endpoint listen_;
+  std::unique_ptr<listener_set> set_;
+};
+
+TEST_F(TcpRelay, CarriesBytesBothWays) {
+  connect();
+  send_all(client_.get(), "ping");
+  EXPECT_EQ(read_exactly(server_.get(), 4), "ping");
+  send_all(server_.get(), "pong");
+  EXPECT_EQ(read_exactly(client_.get(), 4), "pong");
+}
+
+TEST_F(TcpRelay, AHalfCloseOfTheClientLeavesTheOtherWayOpen) {
+  connect();
+  send_all(client_.get(), "request");
+  ::shutdown(client_.get(), SHUT_WR);
+  EXPECT_EQ(read_all(server_.get()), "request");
+  send_all(server_.get(), "answer");
+  server_.reset();
+  EXPECT_EQ(read_all(client_.get()), "answer");
+  client_.reset();
+  EXPECT_TRUE(all_closed());
+}
+
+TEST_F(TcpRelay, AHalfCloseOfTheTargetLeavesTheOtherWayOpen) {
+  connect();
+  send_all(server_.get(), "greeting");
+  ::shutdown(server_.get(), SHUT_WR);
+  EXPECT_EQ(read_all(client_.get()), "greeting");
+  send_all(client_.get(), "late");
+  client_.reset();
+  EXPECT_EQ(read_all(server_.get()), "late");
+  EXPECT_TRUE(all_closed());
+}
+
+TEST_F(TcpRelay, AResetStaysAReset) {
+  for (const bool by_client : {true, false}) {
+    connect();
+    send_all(client_.get(), "x");
+    read_exactly(server_.get(), 1);
+    auto& dies = by_client ? client_ : server_;
+    auto& sees = by_client ? server_ : client_;
+    reset_on_close(dies.get());
+    dies.reset();
+    char byte = 0;
+    EXPECT_EQ(::recv(sees.get(), &byte, 1, 0), -1);
+    EXPECT_EQ(errno, ECONNRESET) << (by_client ? "of the client" : "of the target");
+    EXPECT_TRUE(all_closed());
+  }
+}
+
+TEST_F(TcpRelay, ManyBytesArriveUnchangedThoughTheReaderIsSlow) {
+  connect();
+  std::string sent(64 << 20, '\0');
+  for (std::size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<char>((i * 2654435761U) >> 13);
+  auto writing = std::async(std::launch::async, [&] {
+    send_all(client_.get(), sent);
+    ::shutdown(client_.get(), SHUT_WR);
+  });
+  // Nothing is read until the sender has been held up: the relay must not take in what it cannot pass on.
+  EXPECT_EQ(writing.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout);
+  EXPECT_EQ(read_all(server_.get()), sent);
+  writing.get();
+}
+
+TEST_F(TcpRelay, ASlowReaderSlowsItsOwnConnectionOnly) {
+  connect();
+  auto stuck_client = std::move(client_);
+  auto stuck_server = std::move(server_);
+  const std::string block(1 << 20, 'x');
+  const timeval soon{0, 100'000};
+  ::setsockopt(stuck_client.get(), SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof soon);
+  while (::send(stuck_client.get(), block.data(), block.size(), MSG_NOSIGNAL) > 0) {
+  }
+  connect();
+  send_all(client_.get(), "quick");
+  EXPECT_EQ(read_exactly(server_.get(), 5), "quick");
+}
+
+TEST_F(TcpRelay, BothWaysAtOnce) {
+  connect();
+  const std::string there(8 << 20, 'a'), back(8 << 20, 'b');
+  const auto send = [](int fd, const std::string& bytes) {
+    send_all(fd, bytes);
+    ::shutdown(fd, SHUT_WR);
+  };
+  auto a = std::async(std::launch::async, send, client_.get(), std::cref(there));
+  auto b = std::async(std::launch::async, send, server_.get(), std::cref(back));
+  auto c = std::async(std::launch::async, read_all, client_.get());
+  EXPECT_EQ(read_all(server_.get()), there);
+  EXPECT_EQ(c.get(), back);
+  EXPECT_TRUE(all_closed());
+}
+
+TEST_F(TcpRelay, ATargetThatRefusesIsAResetOfTheClient) {
+  target_.reset();
+  client_ = connected_socket(SOCK_STREAM, listen_);
+  EXPECT_THROW(read_all(client_.get()), std::system_error);
+  EXPECT_TRUE(eventually([this] { return set_->count().connect_failures == 1; }));
+  EXPECT_TRUE(all_closed());
+}
+
+TEST_F(TcpRelay, ATargetThatNeverAnswersMeetsTheTimeout) {
+  target_ = support::bound_socket(SOCK_STREAM, {loopback, 0});
+  ::listen(target_.get(), 0);  // a queue of one, which is filled now, so further connections are not answered
+  const auto filling = connected_socket(SOCK_STREAM, support::local_endpoint(target_.get()));
+  start({.connect_timeout = std::chrono::milliseconds(100)});
+  client_ = connected_socket(SOCK_STREAM, listen_);
+  EXPECT_THROW(read_all(client_.get()), std::system_error);
+  EXPECT_EQ(set_->count().connect_failures, 1U);
+}
+
+TEST_F(TcpRelay, AThousandConnectionsAtOnce) {
+  std::vector<base::unique_fd> clients, servers;
+  for (int i = 0; i < 1000; ++i) {
+    connect();
+    clients.push_back(std::move(client_));
+    servers.push_back(std::move(server_));
+  }
+  EXPECT_TRUE(eventually([this] { return set_->count().connections == 1000U; }));
+  for (std::size_t i = 0; i < clients.size(); ++i) send_all(clients[i].get(), std::to_string(10'000 + i));
+  for (std::size_t i = 0; i < clients.size(); ++i) EXPECT_EQ(read_exactly(servers[i].get(), 5), std::to_string(10'000 + i));
+  clients.clear();
+  servers.clear();
+  EXPECT_TRUE(all_closed());
+}
+
+TEST_F(TcpRelay, ConnectionsOutliveTheirListener) {
+  connect();
+  EXPECT_TRUE(set_->remove(net::protocol::tcp, listen_));
+  EXPECT_THROW(connected_socket(SOCK_STREAM, listen_), std::system_error);
+  send_all(client_.get(), "still");
+  EXPECT_EQ(read_exactly(server_.get(), 5), "still");
+}
+
+// In a process of its own, since it takes away all the descriptors.
+int run_out_of_descriptors() {
+  const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
+  listener_set set;
+  const net::endpoint listen{loopback, support::free_port()};
+  if (!set.add({.protocol = net::protocol::tcp, .listen = listen, .target = support::local_endpoint(target.get())})) return 1;
+  auto early = connected_socket(SOCK_STREAM, listen);
+  auto early_server = accept_one(target.get());
+  auto late = support::make_socket(SOCK_STREAM, loopback);
+  const int top = ::dup(0);
+  ::close(top);
+  const rlimit limit{static_cast<rlim_t>(top), static_cast<rlim_t>(top)};
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return 2;
+  const auto address = net::to_sockaddr(listen);
+  if (::connect(late.get(), address.get(), address.size) != 0) return 3;
+  send_all(early.get(), "goes on");  // without a pipe: none can be had
+  if (read_exactly(early_server.get(), 7) != "goes on") return 4;
+  if (set.count().accepted != 1) return 5;
+  early.reset();
+  early_server.reset();  // with what the relay closes then, enough descriptors are free again for one more connection
+  base::unique_fd late_server;
+  const bool served = eventually([&] {
+    late_server.reset(::accept4(target.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    return static_cast<bool>(late_server);
+  });
+  if (!served) return 7;
+  send_all(late.get(), "resumes");
+  return read_exactly(late_server.get(), 7) == "resumes" ? 0 : 6;
+}
+
+TEST_F(TcpRelay, OutOfDescriptorsItServesWhatItHasAndResumesByItself) {
+  set_.reset();
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    int code = 100;
+    try {
+      code = run_out_of_descriptors();
+    } catch (...) {
+    }
+    std::_Exit(code);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0) << "step " << WEXITSTATUS(status);
+}
+
+}  // namespace
+}  // namespace relay

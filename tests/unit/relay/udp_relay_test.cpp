@@ -1,0 +1,162 @@
+#include <gmock/gmock.h>
+
+#include "relay/listener_set.hpp"
+#include "tests/support/socket_peer.hpp"
+
+namespace relay {
+namespace {
+
+using support::connected_socket;
+using support::eventually;
+
+constexpr auto loopback = net::address::loopback_v4();
+
+class UdpRelay : public testing::Test {
+ protected:
+  void start(relay_options options = {}, net::address listen_on = loopback, bool dual_stack = false) {
+    if (!target_) target_ = support::bound_socket(SOCK_DGRAM, {loopback, 0});
+    set_.reset();
+    set_ = std::make_unique<listener_set>(options);
+    listen_ = {listen_on, support::free_port(SOCK_DGRAM)};
+    const auto added = set_->add({.protocol = net::protocol::udp, .listen = listen_, .target = support::local_endpoint(target_.get()), .dual_stack = dual_stack});
+    ASSERT_TRUE(added) << added.error().message();
+  }
+  base::unique_fd client(net::address to = loopback) { return connected_socket(SOCK_DGRAM, {to, listen_.port}); }
+
+  struct received {
+    std::string bytes;
+    net::socket_address from;
+  };
+  received receive() {
+    received r{std::string(70'000, '\0'), {}};
+    const auto got = ::recvfrom(target_.get(), r.bytes.data(), r.bytes.size(), 0, r.from.get(), &r.from.size);
+    if (got < 0) throw std::system_error(errno, std::system_category(), "recvfrom");
+    r.bytes.resize(static_cast<std::size_t>(got));
+    return r;
+  }
+  void reply(const received& to, const std::string& bytes) { ::sendto(target_.get(), bytes.data(), bytes.size(), 0, to.from.get(), to.from.size); }
+  static std::string read(const base::unique_fd& fd) {
+    std::string bytes(70'000, '\0');
+    const auto got = ::recv(fd.get(), bytes.data(), bytes.size(), 0);
+    if (got < 0) throw std::system_error(errno, std::system_category(), "recv");
+    bytes.resize(static_cast<std::size_t>(got));
+    return bytes;
+  }
+  static void send(const base::unique_fd& fd, const std::string& bytes) {
+    ASSERT_EQ(::send(fd.get(), bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+  }
+
+  base::unique_fd target_;
+  net::endpoint listen_;
+  std::unique_ptr<listener_set> set_;
+};
+
+TEST_F(UdpRelay, CarriesDatagramsOfEverySizeBothWays) {
+  start();
+  const auto c = client();
+  for (const std::size_t size : {0UL, 1UL, 1472UL, 9000UL, 65'507UL}) {
+    const std::string there(size, 'q'), back(size, 'r');
+    send(c, there);
+    const auto got = receive();
+    EXPECT_EQ(got.bytes, there);
+    reply(got, back);
+    EXPECT_EQ(read(c), back);
+  }
+  EXPECT_EQ(set_->count().flows, 1U);
+}
+
+TEST_F(UdpRelay, RepliesGoToTheClientThatAsked) {
+  start();
+  std::vector<base::unique_fd> clients;
+  for (int i = 0; i < 50; ++i) clients.push_back(client());
+  for (std::size_t i = 0; i < clients.size(); ++i) send(clients[i], std::to_string(i));
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    const auto got = receive();
+    reply(got, "for " + got.bytes);
+  }
+  for (std::size_t i = 0; i < clients.size(); ++i) EXPECT_EQ(read(clients[i]), "for " + std::to_string(i));
+}
+
+TEST_F(UdpRelay, RepliesLeaveFromTheAddressThatTheClientWroteTo) {
+  start({}, net::address::any_v4(), true);
+  for (const auto* to : {"127.0.0.7", "::1"}) {
+    const auto c = client(net::address::parse(to).value());  // connected: takes answers from there alone
+    send(c, "hello");
+    reply(receive(), "answer");
+    EXPECT_EQ(read(c), "answer") << to;
+  }
+}
+
+TEST_F(UdpRelay, ManyDatagramsOfManyClientsKeepTheirOrder) {
+  start();
+  const auto a = client(), b = client();
+  for (int i = 0; i < 100; ++i) {
+    send(a, "a" + std::to_string(i));
+    send(b, "b" + std::to_string(i));
+  }
+  int next_a = 0, next_b = 0;
+  for (int i = 0; i < 200; ++i) {
+    const auto got = receive().bytes;
+    auto& next = got[0] == 'a' ? next_a : next_b;
+    EXPECT_EQ(got.substr(1), std::to_string(next++));
+  }
+}
+
+TEST_F(UdpRelay, IdleFlowsExpire) {
+  start({.udp = {.idle = std::chrono::milliseconds(40)}});
+  const auto c = client();
+  send(c, "x");
+  const auto first = receive();
+  EXPECT_TRUE(eventually([this] { return set_->count().flows == 0; }));
+  send(c, "y");
+  const auto second = receive();
+  EXPECT_EQ(second.bytes, "y");
+  EXPECT_NE(net::from_sockaddr(second.from), net::from_sockaddr(first.from)) << "a new flow";
+  reply(second, "z");
+  EXPECT_EQ(read(c), "z");
+}
+
+TEST_F(UdpRelay, TheOldestFlowMakesRoomWhenThereAreTooMany) {
+  start({.udp = {.flows = 2}});
+  const auto a = client(), b = client(), c = client();
+  send(a, "a");
+  const auto from_a = receive();
+  send(b, "b");
+  receive();
+  send(c, "c");
+  const auto from_c = receive();
+  EXPECT_EQ(set_->count().flows, 2U);
+  reply(from_c, "c");
+  EXPECT_EQ(read(c), "c");
+  send(a, "again");
+  EXPECT_NE(net::from_sockaddr(receive().from), net::from_sockaddr(from_a.from));
+}
+
+TEST_F(UdpRelay, ATargetThatIsAwayForAWhileDoesNotEndTheFlow) {
+  start();
+  const auto at = support::local_endpoint(target_.get());
+  const auto c = client();
+  target_.reset();
+  for (int i = 0; i < 3; ++i) send(c, "lost");
+  ASSERT_TRUE(eventually([this] { return set_->count().flows == 1; }));
+  target_ = support::bound_socket(SOCK_DGRAM, at);
+  std::string got;
+  ASSERT_TRUE(eventually([&] {
+    send(c, "found");
+    return ::recv(target_.get(), nullptr, 0, MSG_PEEK | MSG_DONTWAIT) >= 0;
+  }));
+  EXPECT_EQ(set_->count().flows, 1U);
+}
+
+TEST_F(UdpRelay, RemovingTheListenerEndsItsFlows) {
+  start();
+  const auto c = client();
+  send(c, "x");
+  const auto got = receive();
+  EXPECT_TRUE(set_->remove(net::protocol::udp, listen_));
+  EXPECT_TRUE(eventually([this] { return set_->count().flows == 0; }));
+  EXPECT_NO_THROW(support::bound_socket(SOCK_DGRAM, listen_)) << "the port is free at once";
+}
+
+}  // namespace
+}  // namespace relay
