@@ -43,7 +43,7 @@ base::result<base::unique_fd> lock_directory(const std::filesystem::path& path) 
 // Makes room at the path: succeeds where nothing is there, or where it was a dead instance's socket.
 base::result<> remove_stale(const std::filesystem::path& path, const sockaddr_un& at) {
   const std::string name = "listen on " + path.string();
-  struct stat about {};
+  struct stat about{};
   if (::lstat(path.c_str(), &about) != 0) return errno == ENOENT ? base::result<>{} : base::fail_errno(name);
   if (!S_ISSOCK(about.st_mode)) return base::fail(std::errc::file_exists, name + ": not a socket");
   const base::unique_fd knock(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -67,7 +67,7 @@ base::result<unix_listener> unix_listener::claim(const std::filesystem::path& pa
   // bind() gives the file the socket's mode: it is never open to others, not even for a moment.
   if (!made.fd_ || ::fchmod(made.fd(), 0600) != 0) return base::fail_errno(name);
   if (::bind(made.fd(), reinterpret_cast<const sockaddr*>(&*at), sizeof *at) != 0) return base::fail_errno(name);
-  struct stat about {};
+  struct stat about{};
   if (::lstat(path.c_str(), &about) != 0) return base::fail_errno(name);
   made.device_ = about.st_dev;
   made.inode_ = about.st_ino;
@@ -76,7 +76,7 @@ base::result<unix_listener> unix_listener::claim(const std::filesystem::path& pa
 }
 
 unix_listener::~unix_listener() {
-  struct stat about {};
+  struct stat about{};
   if (!fd_ || ::lstat(path_.c_str(), &about) != 0) return;
   if (about.st_dev == device_ && about.st_ino == inode_) ::unlink(path_.c_str());
 }

@@ -30,7 +30,7 @@ class document_splitter {
   void step(char c);
 
   std::size_t limit_;
-  std::string current_;  // the document that has begun; empty between documents
+  std::string current_;    // the document that has begun; empty between documents
   std::size_t depth_ = 0;  // of braces and brackets
   bool quoted_ = false;
   bool escaped_ = false;

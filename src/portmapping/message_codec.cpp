@@ -20,7 +20,8 @@ constexpr json::limits bounds{.bytes = max_message_bytes, .depth = 16};
 void append_bindings(std::string& text, const std::vector<const binding*>& bindings) {
   const char* separator = "";
   for (const auto* b : bindings) {
-    fmt::format_to(std::back_inserter(text), R"({}{{"HostIp":"{}","HostPort":"{}"}})", separator, b->host.ip.to_string(), b->host.port);
+    fmt::format_to(std::back_inserter(text), R"({}{{"HostIp":"{}","HostPort":"{}"}})", separator,
+                   b->host.ip.to_string(), b->host.port);
     separator = ",";
   }
 }
@@ -28,7 +29,8 @@ void append_bindings(std::string& text, const std::vector<const binding*>& bindi
 // Go writes the keys of a map sorted as text.
 void append_ports(std::string& text, const std::vector<binding>& bindings) {
   std::map<std::string, std::vector<const binding*>> by_key;
-  for (const auto& b : bindings) by_key[fmt::format("{}/{}", b.container_port, net::to_string(b.protocol))].push_back(&b);
+  for (const auto& b : bindings)
+    by_key[fmt::format("{}/{}", b.container_port, net::to_string(b.protocol))].push_back(&b);
   const char* separator = "";
   for (const auto& [key, members] : by_key) {
     fmt::format_to(std::back_inserter(text), R"({}"{}":[)", separator, key);
@@ -45,7 +47,8 @@ void append_connect_addresses(std::string& text, const std::vector<connect_addre
   }
   char separator = '[';
   for (const auto& a : addresses) {
-    fmt::format_to(std::back_inserter(text), R"({}{{"network":"ip+net","addr":"{}/{}"}})", separator, a.ip.to_string(), a.prefix_length);
+    fmt::format_to(std::back_inserter(text), R"({}{{"network":"ip+net","addr":"{}/{}"}})", separator, a.ip.to_string(),
+                   a.prefix_length);
     separator = ',';
   }
   text += ']';
@@ -55,7 +58,8 @@ void append_connect_addresses(std::string& text, const std::vector<connect_addre
 
 void refuse(decoded& into, std::string_view what, std::string_view why) {
   ++into.refused_count;
-  if (into.refused.size() < shown_refusals) into.refused.push_back(fmt::format("{}: {}", base::printable(what, 60), why));
+  if (into.refused.size() < shown_refusals)
+    into.refused.push_back(fmt::format("{}: {}", base::printable(what, 60), why));
 }
 
 // The key of `ports`, as Docker's nat.Port: "80/tcp", "80/TCP", "80".
@@ -112,8 +116,10 @@ base::result<> decode_ports(decoded& into, const json::object& members) {
     count += entries->size();
     if (count > max_message_bindings) return base::fail(std::errc::message_size, "port mapping: bindings");
     const auto at = parse_port_key(key);
-    if (!at) refuse(into, key, at.error());
-    else for (const auto& entry : *entries) decode_binding(into, key, *at, entry);
+    if (!at)
+      refuse(into, key, at.error());
+    else
+      for (const auto& entry : *entries) decode_binding(into, key, *at, entry);
   }
   return {};
 }

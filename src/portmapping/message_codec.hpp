@@ -28,9 +28,10 @@ struct decoded {
   std::size_t refused_count = 0;     // all of them
 };
 
-// Reads one document. Lists may be null or absent, the protocol may be in either case or absent (tcp), an empty HostIp is
-// the IPv4 wildcard, unknown fields are ignored. A binding that makes no sense is refused alone. Fails where the document
-// is no JSON object, where a field that says what the message means has another type, or where a bound is passed.
+// Reads one document. Lists may be null or absent, the protocol may be in either case or absent (tcp), an empty HostIp
+// is the IPv4 wildcard, unknown fields are ignored. A binding that makes no sense is refused alone. Fails where the
+// document is no JSON object, where a field that says what the message means has another type, or where a bound is
+// passed.
 [[nodiscard]] base::result<decoded> decode(std::string_view document);
 
 }  // namespace portmapping

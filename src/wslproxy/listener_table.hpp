@@ -1,5 +1,5 @@
-// listener_table: which listeners the messages ask for, which of them are open, and when the others are to be tried again.
-// Pure: opens nothing itself, and time is an argument.
+// listener_table: which listeners the messages ask for, which of them are open, and when the others are to be tried
+// again. Pure: opens nothing itself, and time is an argument.
 //
 // A listener is keyed by protocol, address and port; the wildcard of either family is one key, 0.0.0.0. It is
 //   waiting   not open: due at some time, now at first             opened() or failed() after a try; remove()

@@ -23,8 +23,9 @@ namespace log = base::log;
 using descriptor = boost::asio::posix::stream_descriptor;
 
 constexpr std::string_view component = "messages";
-constexpr std::size_t read_at_once = 2 * portmapping::max_message_bytes;  // of one connection, before the next has its turn
-constexpr std::chrono::milliseconds accept_pause{100};                    // after a failure, such as no descriptors left
+constexpr std::size_t read_at_once =
+    2 * portmapping::max_message_bytes;                 // of one connection, before the next has its turn
+constexpr std::chrono::milliseconds accept_pause{100};  // after a failure, such as no descriptors left
 
 struct connection {
   connection(const io::executor& where, int fd, std::uint64_t serial) : stream(where, fd), number(serial) {}
@@ -48,10 +49,14 @@ io::task<> wait_readable(descriptor& stream) {
 
 void hand_over(const std::string& document, std::uint64_t number, const message_server::handler& take) {
   const auto decoded = portmapping::decode(document);
-  if (!decoded) return log::warn(component, "ignored a message connection={} reason=\"{}\"", number, base::printable(decoded.error().message()));
-  for (const auto& refused : decoded->refused) log::warn(component, "ignored a part of a message connection={} {}", number, refused);
+  if (!decoded)
+    return log::warn(component, "ignored a message connection={} reason=\"{}\"", number,
+                     base::printable(decoded.error().message()));
+  for (const auto& refused : decoded->refused)
+    log::warn(component, "ignored a part of a message connection={} {}", number, refused);
   if (decoded->refused_count > decoded->refused.size())
-    log::warn(component, "ignored more parts of a message connection={} count={}", number, decoded->refused_count - decoded->refused.size());
+    log::warn(component, "ignored more parts of a message connection={} count={}", number,
+              decoded->refused_count - decoded->refused.size());
   take(decoded->accepted);
 }
 
@@ -60,7 +65,8 @@ void feed(connection& c, std::string_view bytes, const message_server::handler& 
   const auto fed = c.documents.feed(bytes);
   while (auto document = c.documents.next()) hand_over(*document, c.number, take);
   if (fed) return;
-  log::warn(component, "closed a connection that sent no message connection={} reason=\"{}\"", c.number, fed.error().message());
+  log::warn(component, "closed a connection that sent no message connection={} reason=\"{}\"", c.number,
+            fed.error().message());
   c.close();
 }
 
@@ -123,7 +129,9 @@ bool message_server::state::accept_all() {
   for (std::size_t i = 0; i < options.max_connections; ++i) {
     const int fd = ::accept4(listener.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     const bool well = fd >= 0 || errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
-    if (!well && accepts_well) log::error(component, "cannot accept connections, trying on reason=\"{}\"", base::fail_errno("accept").error().message());
+    if (!well && accepts_well)
+      log::error(component, "cannot accept connections, trying on reason=\"{}\"",
+                 base::fail_errno("accept").error().message());
     accepts_well = well;
     if (fd < 0) return well;
     make_room();
@@ -161,7 +169,8 @@ io::task<> message_server::state::accept_loop() {
   }
 }
 
-message_server::message_server(const io::executor& where, io::unix_listener listener, handler take, message_server_options options)
+message_server::message_server(const io::executor& where, io::unix_listener listener, handler take,
+                               message_server_options options)
     : state_(std::make_unique<state>(where, std::move(listener), std::move(take), options)) {}
 
 message_server::~message_server() = default;

@@ -26,7 +26,8 @@ class message_server {
   using handler = std::function<void(const portmapping::message&)>;
 
   // `take` is called on the control thread, and does not block.
-  message_server(const io::executor& where, io::unix_listener listener, handler take, message_server_options options = {});
+  message_server(const io::executor& where, io::unix_listener listener, handler take,
+                 message_server_options options = {});
   ~message_server();
 
   // Runs until cancelled.

@@ -33,15 +33,20 @@ void fake_wsl_proxy::listen_anew(int backlog) {
   sockaddr_un at{};
   at.sun_family = AF_UNIX;
   std::strncpy(at.sun_path, path_.c_str(), sizeof at.sun_path - 1);
-  if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) != 0 || ::listen(listener_.get(), backlog) != 0)
+  if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) != 0 ||
+      ::listen(listener_.get(), backlog) != 0)
     throw std::runtime_error("fake wsl-proxy: cannot listen on " + path_.string());
   const std::scoped_lock lock(mutex_);
   held_.clear();
 }
 
-void fake_wsl_proxy::start() { start_slow(std::chrono::milliseconds(0)); }
+void fake_wsl_proxy::start() {
+  start_slow(std::chrono::milliseconds(0));
+}
 
-void fake_wsl_proxy::start_hanging() { listen_anew(0); }
+void fake_wsl_proxy::start_hanging() {
+  listen_anew(0);
+}
 
 void fake_wsl_proxy::start_slow(std::chrono::milliseconds each) {
   listen_anew(64);
@@ -95,8 +100,10 @@ void fake_wsl_proxy::record(const portmapping::message& m) {
   const std::scoped_lock lock(mutex_);
   received_.push_back(m);
   for (const auto& b : m.bindings) {
-    if (m.remove) held_.erase({b.protocol, b.host});
-    else held_.insert({b.protocol, b.host});
+    if (m.remove)
+      held_.erase({b.protocol, b.host});
+    else
+      held_.insert({b.protocol, b.host});
   }
   changed_.notify_all();
 }
@@ -116,7 +123,8 @@ std::size_t fake_wsl_proxy::bad_connections() const {
   return bad_;
 }
 
-bool fake_wsl_proxy::wait_for_messages(const std::function<bool(const messages&)>& enough, std::chrono::milliseconds limit) {
+bool fake_wsl_proxy::wait_for_messages(const std::function<bool(const messages&)>& enough,
+                                       std::chrono::milliseconds limit) {
   std::unique_lock lock(mutex_);
   return changed_.wait_for(lock, limit, [&] { return enough(received_); });
 }

@@ -40,7 +40,8 @@ class fake_wsl_proxy {
   [[nodiscard]] std::size_t bad_connections() const;  // with nothing, or with something that is no message
 
   // True as soon as the predicate, called with the lock held, is; false at the deadline.
-  bool wait_for_messages(const std::function<bool(const messages&)>& enough, std::chrono::milliseconds limit = std::chrono::seconds(10));
+  bool wait_for_messages(const std::function<bool(const messages&)>& enough,
+                         std::chrono::milliseconds limit = std::chrono::seconds(10));
   bool wait_until_held(const std::set<held_port>& wanted, std::chrono::milliseconds limit = std::chrono::seconds(10));
 
  private:

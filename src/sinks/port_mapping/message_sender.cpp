@@ -51,9 +51,12 @@ io::task<base::result<asio_socket>> connect(peer_address peer) {
   asio_socket socket(co_await boost::asio::this_coro::executor, asio_protocol(family, 0), fd.release());
   while (::connect(socket.native_handle(), to->get(), to->size) != 0) {
     if (errno == EISCONN) break;
-    if (errno == EAGAIN) co_await io::sleep_for(full_backlog_pause);
-    else if (errno != EINPROGRESS && errno != EALREADY) co_return base::fail_errno(name);
-    else co_await socket.async_wait(asio_socket::wait_write, io::nothrow);
+    if (errno == EAGAIN)
+      co_await io::sleep_for(full_backlog_pause);
+    else if (errno != EINPROGRESS && errno != EALREADY)
+      co_return base::fail_errno(name);
+    else
+      co_await socket.async_wait(asio_socket::wait_write, io::nothrow);
     co_await io::check_cancelled();
   }
   co_return std::move(socket);

@@ -11,7 +11,7 @@ namespace port_mapping {
 namespace {
 
 constexpr std::size_t bindings_per_message = 4'096;  // half a megabyte at most
-constexpr std::chrono::milliseconds poll{1'000};  // where no event is to be had
+constexpr std::chrono::milliseconds poll{1'000};     // where no event is to be had
 
 std::optional<io::file_watch> watch_for(const io::executor& where, const peer_address& peer) {
   const auto* path = std::get_if<std::filesystem::path>(&peer);
@@ -64,7 +64,8 @@ io::task<base::result<ports::peer_state>> port_mapping_sink::list() {
 io::task<base::result<>> port_mapping_sink::send_all(const std::vector<ports::operation>& batch, ports::verb what,
                                                      std::vector<ports::outcome>& outcomes) {
   for (std::size_t at = 0; at < batch.size();) {
-    portmapping::message m{.remove = what == ports::verb::remove, .bindings = {}, .connect_addresses = options_.connect_addresses};
+    portmapping::message m{
+        .remove = what == ports::verb::remove, .bindings = {}, .connect_addresses = options_.connect_addresses};
     std::vector<std::size_t> carried;
     for (; at < batch.size() && carried.size() < bindings_per_message; ++at) {
       if (batch[at].what != what) continue;
@@ -90,17 +91,22 @@ io::task<std::vector<ports::outcome>> port_mapping_sink::apply(std::vector<ports
   co_return outcomes;
 }
 
-// Whatever wakes it, it is the identity that tells; so a doubled or a lost event does no harm. A peer that went on living
-// but took no message gives no event when it takes them again.
+// Whatever wakes it, it is the identity that tells; so a doubled or a lost event does no harm. A peer that went on
+// living but took no message gives no event when it takes them again.
 io::task<> port_mapping_sink::changed() {
   while (true) {
-    const std::chrono::milliseconds limit = watch_ && doubted_.empty() ? options_.resync : std::min(options_.resync, poll);
-    if (watch_) static_cast<void>(co_await io::within(limit, watch_->changed()));
-    else co_await io::sleep_for(limit);
+    const std::chrono::milliseconds limit =
+        watch_ && doubted_.empty() ? options_.resync : std::min(options_.resync, poll);
+    if (watch_)
+      static_cast<void>(co_await io::within(limit, watch_->changed()));
+    else
+      co_await io::sleep_for(limit);
     if (identity().value_or("") != listed_) co_return;
   }
 }
 
-io::task<> port_mapping_sink::close() { co_return; }
+io::task<> port_mapping_sink::close() {
+  co_return;
+}
 
 }  // namespace port_mapping

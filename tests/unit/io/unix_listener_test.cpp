@@ -33,14 +33,16 @@ class UnixListener : public testing::Test {
 TEST_F(UnixListener, IsItsOwnersOnly) {
   const auto l = unix_listener::claim(path_);
   ASSERT_TRUE(l) << l.error().message();
-  struct stat about {};
+  struct stat about{};
   ASSERT_EQ(::stat(path_.c_str(), &about), 0);
   EXPECT_TRUE(S_ISSOCK(about.st_mode));
   EXPECT_EQ(about.st_mode & 07777U, 0600U);
 }
 
 TEST_F(UnixListener, RemovesItsFile) {
-  { ASSERT_TRUE(unix_listener::claim(path_)); }
+  {
+    ASSERT_TRUE(unix_listener::claim(path_));
+  }
   EXPECT_FALSE(std::filesystem::exists(path_));
 }
 

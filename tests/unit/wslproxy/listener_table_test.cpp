@@ -13,7 +13,9 @@ using added = listener_table::added;
 const auto busy = std::make_error_code(std::errc::address_in_use);
 const auto denied = std::make_error_code(std::errc::permission_denied);
 
-listener_key tcp(net::address ip, std::uint16_t port) { return {net::protocol::tcp, port, ip}; }
+listener_key tcp(net::address ip, std::uint16_t port) {
+  return {net::protocol::tcp, port, ip};
+}
 const auto loop = tcp(net::address::loopback_v4(), 80);
 const auto wild = tcp(net::address::any_v4(), 80);
 
@@ -24,7 +26,8 @@ class ListenerTable : public testing::Test {
 };
 
 TEST(ListenerKey, TheWildcardsAreOne) {
-  const portmapping::binding v4{net::protocol::udp, 1, {net::address::any_v4(), 53}}, v6{net::protocol::udp, 2, {net::address::any_v6(), 53}};
+  const portmapping::binding v4{net::protocol::udp, 1, {net::address::any_v4(), 53}},
+      v6{net::protocol::udp, 2, {net::address::any_v6(), 53}};
   EXPECT_EQ(key_of(v4), key_of(v6));
   EXPECT_EQ(to_string(key_of(v6)), "udp 0.0.0.0:53");
 }

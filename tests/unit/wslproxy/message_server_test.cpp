@@ -23,7 +23,8 @@ class MessageServer : public testing::Test {
     stop();
     auto listener = io::unix_listener::claim(path_);
     ASSERT_TRUE(listener) << listener.error().message();
-    server_.emplace(context_.get_executor(), std::move(*listener), [this](const auto& m) { seen_.push_back(m); }, options);
+    server_.emplace(
+        context_.get_executor(), std::move(*listener), [this](const auto& m) { seen_.push_back(m); }, options);
     tasks_.spawn("server", server_->run());
   }
   void stop() {
@@ -72,7 +73,9 @@ class MessageServer : public testing::Test {
   std::vector<portmapping::message> seen_;
 };
 
-portmapping::message add(std::uint16_t port) { return {.remove = false, .bindings = {{net::protocol::tcp, 80, {{}, port}}}, .connect_addresses = {}}; }
+portmapping::message add(std::uint16_t port) {
+  return {.remove = false, .bindings = {{net::protocol::tcp, 80, {{}, port}}}, .connect_addresses = {}};
+}
 
 TEST_F(MessageServer, HearsMessagesInTheOrderOfTheirSending) {
   std::vector<std::uint16_t> expected;
@@ -129,11 +132,15 @@ TEST_F(MessageServer, TooManyConnectionsCostTheMostSilent) {
 
 TEST_F(MessageServer, HostileBytesCostTheirConnectionOnly) {
   const auto good = connect();
-  for (const auto* text : {"GET / HTTP/1.1\r\n\r\n", "{\"ports\":7}", "{]", "\xff\xfe", "", "[1,2]", "{\"remove\":\"x\"}", "{\"a"}) write(connect(), text);
+  for (const auto* text :
+       {"GET / HTTP/1.1\r\n\r\n", "{\"ports\":7}", "{]", "\xff\xfe", "", "[1,2]", "{\"remove\":\"x\"}", "{\"a"})
+    write(connect(), text);
   const auto endless = connect();
   const std::string chunk(60'000, '[');
   write(endless, "{\"x\":");
-  const auto full = [&] { return ::send(endless.get(), chunk.data(), chunk.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EPIPE; };
+  const auto full = [&] {
+    return ::send(endless.get(), chunk.data(), chunk.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EPIPE;
+  };
   EXPECT_TRUE(run_until(full));
   write(good, portmapping::encode(add(1)));
   ASSERT_TRUE(run_until([&] { return !seen_.empty(); }));

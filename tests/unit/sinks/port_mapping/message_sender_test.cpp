@@ -18,7 +18,8 @@ using namespace std::chrono_literals;
 portmapping::message mapping(std::uint16_t first, std::uint16_t count) {
   portmapping::message m;
   for (std::uint16_t i = 0; i < count; ++i)
-    m.bindings.push_back({net::protocol::tcp, 80, {net::address::loopback_v4(), static_cast<std::uint16_t>(first + i)}});
+    m.bindings.push_back(
+        {net::protocol::tcp, 80, {net::address::loopback_v4(), static_cast<std::uint16_t>(first + i)}});
   return m;
 }
 
@@ -79,10 +80,12 @@ TEST_F(MessageSender, AHungPeerCostsTheDeadlineOnly) {
 TEST_F(MessageSender, WaitsForRoomInTheBacklog) {
   proxy_.start_hanging();
   std::uint16_t sent = 0;
-  while (deliver(mapping(1, 1), 10ms)) ++sent;  // lies in the backlog: a peer that hangs later cannot be told from one that reads
+  while (deliver(mapping(1, 1), 10ms))
+    ++sent;  // lies in the backlog: a peer that hangs later cannot be told from one that reads
   std::jthread other([this] { proxy_.wake(); });
   EXPECT_TRUE(deliver(mapping(2, 1), 10s));
-  EXPECT_TRUE(proxy_.wait_for_messages([&](const auto& all) { return all.size() > sent && all.back() == mapping(2, 1); }));
+  EXPECT_TRUE(
+      proxy_.wait_for_messages([&](const auto& all) { return all.size() > sent && all.back() == mapping(2, 1); }));
 }
 
 TEST_F(MessageSender, Probes) {

@@ -20,15 +20,20 @@ using testing::Field;
 using testing::SizeIs;
 
 ports::operation op(verb what, std::uint16_t port, std::uint16_t container_port = 80) {
-  return {what, {{net::protocol::tcp, net::address::loopback_v4(), port}, container_port, ports::source_id::docker, {}}};
+  return {what,
+          {{net::protocol::tcp, net::address::loopback_v4(), port}, container_port, ports::source_id::docker, {}}};
 }
 
-auto all_are(outcome_kind kind) { return Each(Field(&ports::outcome::kind, kind)); }
+auto all_are(outcome_kind kind) {
+  return Each(Field(&ports::outcome::kind, kind));
+}
 
 class PortMappingSink : public testing::Test {
  protected:
   base::result<ports::peer_state> list() { return support::run_task(context_, sink_.list()); }
-  std::vector<ports::outcome> apply(std::vector<ports::operation> batch) { return support::run_task(context_, sink_.apply(std::move(batch))); }
+  std::vector<ports::outcome> apply(std::vector<ports::operation> batch) {
+    return support::run_task(context_, sink_.apply(std::move(batch)));
+  }
   // Whether changed() returns while `happening` runs on another thread.
   bool changes(std::function<void()> happening, io::clock::duration limit) {
     std::jthread other(std::move(happening));
@@ -53,8 +58,12 @@ TEST_F(PortMappingSink, OneMessageOfRemovalsThenOneOfAdditions) {
   const auto binding = [](std::uint16_t container, std::uint16_t port) {
     return portmapping::binding{net::protocol::tcp, container, {net::address::loopback_v4(), port}};
   };
-  EXPECT_THAT(proxy_.received(), ElementsAre(portmapping::message{.remove = true, .bindings = {binding(3, 3), binding(80, 1)}, .connect_addresses = {}},
-                                             portmapping::message{.remove = false, .bindings = {binding(80, 2), binding(80, 4)}, .connect_addresses = {}}));
+  EXPECT_THAT(
+      proxy_.received(),
+      ElementsAre(
+          portmapping::message{.remove = true, .bindings = {binding(3, 3), binding(80, 1)}, .connect_addresses = {}},
+          portmapping::message{
+              .remove = false, .bindings = {binding(80, 2), binding(80, 4)}, .connect_addresses = {}}));
 }
 
 TEST_F(PortMappingSink, SplitsWhatIsTooMuchForOneMessage) {
@@ -70,7 +79,8 @@ TEST_F(PortMappingSink, NothingIsDoneThatThePeerDidNotTake) {
   EXPECT_THAT(apply({op(verb::add, 1), op(verb::remove, 2)}), all_are(outcome_kind::unknown));
   EXPECT_THAT(apply({op(verb::add, 1)})[0].reason, testing::HasSubstr("No such file"));
   proxy_.start_hanging();
-  while (apply({op(verb::add, 1)})[0].kind == outcome_kind::done) {}  // until the backlog is full
+  while (apply({op(verb::add, 1)})[0].kind == outcome_kind::done) {
+  }  // until the backlog is full
   EXPECT_THAT(apply({op(verb::add, 1)})[0].reason, testing::HasSubstr("timed out"));
 }
 
@@ -108,13 +118,23 @@ TEST_F(PortMappingSink, NoticesTheSocketComingGoingAndComingAgain) {
   std::filesystem::remove(directory_ / "run");
   EXPECT_FALSE(list());
   const auto begin = io::clock::now();
-  EXPECT_TRUE(changes([this] { std::filesystem::create_directory(directory_ / "run"); proxy_.start(); }, 10s));
+  EXPECT_TRUE(changes(
+      [this] {
+        std::filesystem::create_directory(directory_ / "run");
+        proxy_.start();
+      },
+      10s));
   ASSERT_TRUE(list());
   EXPECT_TRUE(changes([this] { proxy_.stop(); }, 10s));
   EXPECT_FALSE(list());
   EXPECT_TRUE(changes([this] { proxy_.start(); }, 10s));
   ASSERT_TRUE(list());
-  EXPECT_TRUE(changes([this] { proxy_.crash(); proxy_.start(); }, 10s));
+  EXPECT_TRUE(changes(
+      [this] {
+        proxy_.crash();
+        proxy_.start();
+      },
+      10s));
   EXPECT_LT(io::clock::now() - begin, 5s);
 }
 
@@ -125,7 +145,10 @@ TEST_F(PortMappingSink, NothingChangesWhileTheInstanceLives) {
 }
 
 TEST_F(PortMappingSink, ATcpPeerIsAnotherOneAfterItWasAway) {
-  port_mapping_sink tcp(context_.get_executor(), {.name = "vtunnel", .peer = net::endpoint{net::address::loopback_v4(), 1}, .connect_addresses = {}, .deadline = 200ms});
+  port_mapping_sink tcp(context_.get_executor(), {.name = "vtunnel",
+                                                  .peer = net::endpoint{net::address::loopback_v4(), 1},
+                                                  .connect_addresses = {},
+                                                  .deadline = 200ms});
   EXPECT_TRUE(support::run_task(context_, tcp.list()));
   EXPECT_THAT(support::run_task(context_, tcp.apply({op(verb::add, 1)})), all_are(outcome_kind::unknown));
   EXPECT_FALSE(support::run_task(context_, tcp.list()));
