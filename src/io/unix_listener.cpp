@@ -40,8 +40,8 @@ base::result<base::unique_fd> lock_directory(const std::filesystem::path& path) 
   return fd;
 }
 
-// Makes room at the path: succeeds where nothing is there, or where it was a dead instance's socket.
-base::result<> remove_stale(const std::filesystem::path& path, const sockaddr_un& at) {
+// Succeeds where nothing is at the path, or a dead instance's socket.
+base::result<> check_room(const std::filesystem::path& path, const sockaddr_un& at) {
   const std::string name = "listen on " + path.string();
   struct stat about{};
   if (::lstat(path.c_str(), &about) != 0) return errno == ENOENT ? base::result<>{} : base::fail_errno(name);
@@ -50,28 +50,33 @@ base::result<> remove_stale(const std::filesystem::path& path, const sockaddr_un
   const bool answered = ::connect(knock.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0;
   if (answered || errno == EAGAIN) return base::fail(std::errc::address_in_use, name + ": another instance is running");
   if (errno != ECONNREFUSED) return base::fail_errno(name);
-  if (::unlink(path.c_str()) != 0) return base::fail_errno("remove " + path.string());
   return {};
 }
 
 }  // namespace
 
+// Bound beside the path and moved there once it listens: whoever sees it there is not refused.
 base::result<unix_listener> unix_listener::claim(const std::filesystem::path& path) {
-  const auto at = address_of(path);
-  if (!at) return std::unexpected(at.error());
+  const std::filesystem::path beside = path.native() + ".new";
+  const auto at = address_of(path), new_at = address_of(beside);
+  if (!at || !new_at) return std::unexpected((at ? new_at : at).error());
   const auto lock = lock_directory(path);
   if (!lock) return std::unexpected(lock.error());
-  if (auto room = remove_stale(path, *at); !room) return std::unexpected(room.error());
+  if (auto room = check_room(path, *at); !room) return std::unexpected(room.error());
   const std::string name = "listen on " + path.string();
-  unix_listener made(base::unique_fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)), path);
+  ::unlink(beside.c_str());  // of one that was killed right here
+  unix_listener made(base::unique_fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)), beside);
   // bind() gives the file the socket's mode: it is never open to others, not even for a moment.
   if (!made.fd_ || ::fchmod(made.fd(), 0600) != 0) return base::fail_errno(name);
-  if (::bind(made.fd(), reinterpret_cast<const sockaddr*>(&*at), sizeof *at) != 0) return base::fail_errno(name);
+  if (::bind(made.fd(), reinterpret_cast<const sockaddr*>(&*new_at), sizeof *new_at) != 0)
+    return base::fail_errno(name);
   struct stat about{};
-  if (::lstat(path.c_str(), &about) != 0) return base::fail_errno(name);
+  if (::lstat(beside.c_str(), &about) != 0) return base::fail_errno(name);
   made.device_ = about.st_dev;
   made.inode_ = about.st_ino;
   if (::listen(made.fd(), backlog) != 0) return base::fail_errno(name);
+  if (::rename(beside.c_str(), path.c_str()) != 0) return base::fail_errno(name);
+  made.path_ = path;
   return made;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <thread>
@@ -58,8 +59,10 @@ TEST_F(UnixListener, LeavesAnothersFileAlone) {
 
 TEST_F(UnixListener, ReplacesAStaleSocket) {
   leave_stale();
+  std::ofstream(path_.string() + ".new") << "x";  // of an instance that was killed while it started
   const auto l = unix_listener::claim(path_);
   EXPECT_TRUE(l) << l.error().message();
+  EXPECT_EQ(std::ranges::distance(std::filesystem::directory_iterator(directory_.path())), 1);
 }
 
 TEST_F(UnixListener, DoesNotReplaceALivingOne) {
