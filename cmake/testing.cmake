@@ -18,3 +18,17 @@ function(guestagent_test name)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
 endfunction()
+
+# guestagent_fuzz(<name> USES …): the libFuzzer target tests/fuzz/<name>_fuzz.cpp, in the fuzz preset only. ctest runs it
+# over its seed corpus, tests/fuzz/corpus/<name>.
+function(guestagent_fuzz name)
+  cmake_parse_arguments(ARG "" "" "USES" ${ARGN})
+  if(NOT GUESTAGENT_FUZZ)
+    return()
+  endif()
+  add_executable(${name}_fuzz ${name}_fuzz.cpp)
+  target_link_libraries(${name}_fuzz PRIVATE ${ARG_USES} guestagent_warnings)
+  target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
+  add_test(NAME fuzz.${name} COMMAND ${name}_fuzz -runs=0 ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
+  set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 60)
+endfunction()
