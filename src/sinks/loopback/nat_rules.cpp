@@ -9,7 +9,8 @@ namespace loopback {
 namespace {
 
 constexpr const char* component = "loopback";
-constexpr std::chrono::seconds settle_limit{10};
+constexpr std::chrono::seconds settle_limit{15};
+constexpr std::chrono::milliseconds between_changes{500};
 constexpr int most_attempts = 6;
 constexpr std::chrono::milliseconds pause{20};  // times the attempt's number
 
@@ -44,7 +45,7 @@ io::task<base::result<std::vector<relayed_port>>> nat_rules::attempts(wanted_por
     if (adopt == adopt_live::yes) wanted.merge(find_held(table, wanted, options_.rules));
     prepare_pair(*machine);
     auto plan = plan_rules(table, wanted, never_by_rule_, *machine, options_.rules);
-    const auto changed = co_await change_all(*all, plan);
+    const auto changed = co_await change_all(*all, &plan);
     if (changed) {
       conclude_pair(plan.pair);
       co_return std::move(plan.relayed);
@@ -54,11 +55,15 @@ io::task<base::result<std::vector<relayed_port>>> nat_rules::attempts(wanted_por
   co_return std::unexpected(trouble);
 }
 
-io::task<base::result<>> nat_rules::change_all(const tables& all, const rule_plan& at_home) {
-  auto done = base::result<>{};
-  for (std::size_t tool = 0; tool < tools_.size() && done; ++tool)
-    done = co_await change(tool, tool == home_ ? at_home : plan_removal(all[tool], options_.rules));
-  co_return done;
+// `at_home`: what the engine's table needs; nullptr for nothing. The other tables lose what is ours.
+io::task<base::result<>> nat_rules::change_all(const tables& all, const rule_plan* at_home) {
+  for (std::size_t tool = 0; tool < tools_.size(); ++tool) {
+    const bool home = at_home != nullptr && tool == home_;
+    const auto plan = home ? *at_home : plan_removal(all[tool], options_.rules);
+    const auto done = co_await change(tool, plan);
+    if (!done) co_return done;
+  }
+  co_return base::result<>{};
 }
 
 io::task<base::result<nat_rules::tables>> nat_rules::read() {
@@ -140,17 +145,19 @@ void nat_rules::complain(const base::result<>& about_localnet) {
   localnet_well_ = about_localnet.has_value();
 }
 
+io::task<base::result<>> nat_rules::remove_once() {
+  const auto all = co_await read();
+  if (!all) co_return std::unexpected(all.error());
+  co_return co_await change_all(*all, nullptr);
+}
+
 io::task<> nat_rules::remove_all() {
   for (int attempt = 1; attempt <= most_attempts; ++attempt) {
-    if (attempt > 1) co_await io::sleep_for(pause * attempt);
-    auto done = base::result<>{};
-    const auto all = co_await read();
-    if (!all) done = std::unexpected(all.error());
-    for (std::size_t tool = 0; tool < tools_.size() && done; ++tool)
-      done = co_await change(tool, plan_removal((*all)[tool], options_.rules));
+    const auto done = co_await remove_once();
     if (done) break;
     if (attempt == most_attempts)
       base::log::warn(component, "rules may be left behind reason=\"{}\"", done.error().message());
+    co_await io::sleep_for(pause * attempt);
   }
   if (auto restored = localnet_.restore(); !restored) base::log::warn(component, "{}", restored.error().message());
 }
@@ -164,6 +171,12 @@ std::optional<std::uint64_t> nat_rules::fingerprint() const {
 }
 
 io::task<> nat_rules::changed() {
+  co_await changed_at_all();
+  co_await io::sleep_until(told_ + between_changes);
+  told_ = io::clock::now();
+}
+
+io::task<> nat_rules::changed_at_all() {
   const auto deadline = io::clock::now() + options_.resync;
   while (io::clock::now() < deadline) {
     if (polls() && !std::exchange(told_of_polling_, true))

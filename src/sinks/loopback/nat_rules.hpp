@@ -33,13 +33,14 @@ class nat_rules {
   nat_rules(const io::executor& where, nat_rules_options options);
 
   // Reads the tables, changes what differs, and answers the ports that need a relay. A table that changes meanwhile is
-  // read and planned again, a few times. Fails where it cannot be read or changed now; takes ten seconds at most.
+  // read and planned again, a few times. Fails where it cannot be read or changed now; takes 15 s at most.
   io::task<base::result<std::vector<relayed_port>>> settle(wanted_ports& wanted, adopt_live adopt);
 
   // Takes every rule of ours out of every table, then restores route_localnet.
   io::task<> remove_all();
 
-  // Returns when the tables, or the machine's addresses, may have changed by somebody else's doing.
+  // Returns when the tables, or the machine's addresses, may have changed by somebody else's doing; no more often than
+  // twice a second while an engine works through many ports.
   io::task<> changed();
 
  private:
@@ -47,12 +48,14 @@ class nat_rules {
   io::task<base::result<std::vector<relayed_port>>> attempts(wanted_ports& wanted, adopt_live adopt);
   io::task<base::result<tables>> read();
   io::task<base::result<>> change(std::size_t tool, const rule_plan& plan);
-  io::task<base::result<>> change_all(const tables& all, const rule_plan& at_home);
+  io::task<base::result<>> change_all(const tables& all, const rule_plan* at_home);
+  io::task<base::result<>> remove_once();
   void choose_home(const tables& all, const wanted_ports& wanted);
   void blame(const rule_plan& plan, const base::error& why);
   void prepare_pair(machine_state& machine);
   void conclude_pair(bool wanted);
   void complain(const base::result<>& about_localnet);
+  io::task<> changed_at_all();
   [[nodiscard]] bool polls() const;
   [[nodiscard]] std::optional<std::uint64_t> fingerprint() const;
 
@@ -65,7 +68,8 @@ class nat_rules {
   bool never_pair_ = false;
   std::string complained_of_;  // the line of the last failure
   bool localnet_well_ = true;
-  bool localnet_on_ = true;            // until it is known to be off: a crashed run may have left it on
+  bool localnet_on_ = true;  // until it is known to be off: a crashed run may have left it on
+  io::clock::time_point told_{};
   std::optional<std::uint64_t> seen_;  // the legacy table when it was read
   bool told_of_polling_ = false;
 };

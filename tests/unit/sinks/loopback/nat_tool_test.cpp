@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "tests/support/run_task.hpp"
@@ -14,6 +15,7 @@ using testing::HasSubstr;
 
 class NatTool : public testing::Test {
  protected:
+  NatTool() { std::signal(SIGPIPE, SIG_IGN); }  // as every program of ours does; some scripts read no input
   // A program that does what the shell script says.
   std::string program(const std::string& name, const std::string& script) {
     const auto file = directory_ / name;

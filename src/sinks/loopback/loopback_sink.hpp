@@ -1,0 +1,52 @@
+// loopback_sink: makes ports that are published on single addresses of the VM (127.0.0.1, ::1, 10.0.0.5 …) reachable at
+// the VM's tap address, where host-switch connects, and at its veth address, where wsl-proxy connects. Rules do it
+// where an engine publishes by iptables, a userspace relay where none does; rule_plan.hpp says which rules.
+//
+// It heals itself: every list() and apply() reads the nat table and changes what differs from what is wanted, in one
+// transaction. What an earlier run left and what is still alive is reported as held, so that it goes on without a gap;
+// what is dead is removed at once. Forwards' keys are raw, as the port is inside the VM.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "io/condition.hpp"
+#include "ports/sink.hpp"
+#include "sinks/loopback/nat_rules.hpp"
+#include "sinks/loopback/relay_ports.hpp"
+
+namespace loopback {
+
+struct loopback_options {
+  nat_rules_options rules{};
+  relay::relay_options relay{};
+};
+
+class loopback_sink final : public ports::sink {
+ public:
+  loopback_sink(const io::executor& where, loopback_options options);
+
+  [[nodiscard]] std::string_view name() const override { return "loopback"; }
+  // All ports in one transaction. Not shared: the comment of a rule says that it is ours.
+  [[nodiscard]] ports::sink_traits traits() const override { return {.workers = 1, .batch = 4096, .shared = false}; }
+
+  io::task<base::result<ports::peer_state>> list() override;
+  io::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override;
+  io::task<> changed() override;
+  // Removes all rules of ours and the relays, and restores route_localnet. Afterwards nothing is done any more.
+  io::task<> close() override;
+
+ private:
+  io::task<base::result<>> settle(adopt_live adopt);
+  void admit(const ports::operation& op, ports::outcome& answer);
+  [[nodiscard]] ports::outcome outcome_of(const ports::operation& op) const;
+
+  nat_rules rules_;
+  relay_ports relays_;
+  io::condition never_;
+  wanted_ports wanted_;
+  relay_ports::troubles troubles_;  // of the last settling: ports that are not served
+  bool closed_ = false;
+};
+
+}  // namespace loopback

@@ -1,0 +1,68 @@
+// What the tests of the loopback rules stand on: a VM's namespace with a tap and a veth, containers behind a bridge,
+// and an engine that writes the rules that dockerd 20.10 writes. The test's own thread is inside the VM's namespace.
+//
+//   host 192.168.127.1 ── tap0 192.168.127.2  rd  192.168.143.1 veth0 ── 192.168.143.2 wsl
+//                                docker0 172.17.0.1 ── 172.17.0.2 one, 172.17.0.3 two
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.hpp"
+#include "sinks/loopback/nat_tool.hpp"
+#include "tests/support/child_process.hpp"
+#include "tests/support/netns.hpp"
+#include "tests/support/probe.hpp"
+
+namespace support {
+
+// Puts the calling thread into a namespace, and back.
+class inside {
+ public:
+  explicit inside(const netns& where);
+  inside(const inside&) = delete;
+  inside& operator=(const inside&) = delete;
+  ~inside();
+
+ private:
+  base::unique_fd before_;
+};
+
+// The nat rules that dockerd makes, made by hand.
+class nat_engine {
+ public:
+  nat_engine(const netns& where, loopback::nat_variant variant);
+
+  void start();  // the chain and the jumps to it
+  void publish(const std::string& address, int port, const std::string& target, const std::string& protocol = "tcp");
+  void unpublish(const std::string& address, int port, const std::string& target, const std::string& protocol = "tcp");
+  // `iptables -t nat <arguments>`, and many lines of iptables-restore at once.
+  void iptables(std::vector<std::string> arguments) const;
+  void restore(const std::string& lines) const;
+  // The rules of a chain, or of all: "-A DOCKER …".
+  [[nodiscard]] std::vector<std::string> rules(const std::string& chain = "") const;
+
+ private:
+  [[nodiscard]] std::string program(const std::string& suffix = "") const;
+  const netns& where_;
+  loopback::nat_variant variant_;
+};
+
+class loopback_lab {
+ public:
+  explicit loopback_lab(loopback::nat_variant variant, bool with_tap = true);
+
+  void connect_tap();
+  // A server in a container's place, or on loopback in the VM itself; `ports` as echo-server takes them.
+  void serve(const netns& where, const std::string& name, const std::vector<std::string>& ports);
+
+  netns rd{"rd"}, host{"host"}, wsl{"wsl"}, one{"one"}, two{"two"};
+  nat_engine engine;
+
+ private:
+  std::vector<child_process> servers_;
+  inside here_{rd};
+};
+
+}  // namespace support
