@@ -1,8 +1,10 @@
 #include "http/connection.hpp"
 
 #include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -206,10 +208,15 @@ io::task<base::result<std::string>> connection::read_some() {
   co_return std::string();
 }
 
-bool connection::usable() const { return state_->keep_alive && state_->socket.is_open() && !state_->stream; }
+// On an idle connection nothing comes in but its end.
+bool connection::usable() const {
+  if (!state_->keep_alive || !state_->socket.is_open() || state_->stream) return false;
+  char byte = 0;
+  return ::recv(state_->socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
 
 io::task<> connection::closed() {
-  if (!usable()) co_return;
+  if (!state_->socket.is_open()) co_return;
   co_await state_->socket.async_wait(socket_type::wait_read, io::nothrow);
   co_await io::check_cancelled();
   boost::system::error_code ignored;

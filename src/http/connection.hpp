@@ -46,7 +46,7 @@ class connection {
   io::task<base::result<response>> open_stream(request r, exchange_limits limits);
   io::task<base::result<std::string>> read_some();
 
-  // Open, and the server has agreed to keep it so.
+  // Open, and the server has agreed to keep it so and has not closed it since; it may do so at any moment.
   [[nodiscard]] bool usable() const;
   // Waits until the idle connection was closed by the server, or broke. Cancelled: throws operation_aborted.
   io::task<> closed();

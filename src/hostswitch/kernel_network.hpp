@@ -1,0 +1,33 @@
+// kernel_network: host-switch's way to the VM where the kernel routes to it, over a veth or a tap. Everything that touches
+// the VM's side is here: the API's socket at the gateway address, and the relays that dial into the VM. A network that is
+// carried in user space takes the place of this class.
+#pragma once
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "net/endpoint.hpp"
+#include "net/protocol.hpp"
+#include "relay/listener_set.hpp"
+
+namespace hostswitch {
+
+class kernel_network {
+ public:
+  // `api` is where listen_for_api() will listen.
+  explicit kernel_network(net::endpoint api);
+
+  // The listening socket of the API. The address need not be there yet: the VM's network may come up later.
+  [[nodiscard]] base::result<base::unique_fd> listen_for_api() const;
+
+  // Listens on the host and relays into the VM. A wildcard is for both families. On the API's own port, a wildcard shares
+  // the port with the API's socket, which keeps its address. Errors are listener_set::add's.
+  base::result<> forward(net::protocol protocol, const net::endpoint& host, const net::endpoint& vm);
+  // The listening socket is closed when it returns.
+  void stop(net::protocol protocol, const net::endpoint& host);
+
+ private:
+  net::endpoint api_;
+  relay::listener_set relays_;
+};
+
+}  // namespace hostswitch

@@ -1,0 +1,65 @@
+#include "sinks/host_switch/host_switch_sink.hpp"
+
+#include "io/timeout.hpp"
+#include "sinks/host_switch/forwarder_codec.hpp"
+
+namespace host_switch {
+
+io::task<base::result<host_switch_sink::connection_ptr>> host_switch_sink::borrow() {
+  while (!idle_.empty()) {
+    auto kept = std::move(idle_.back());
+    idle_.pop_back();
+    if (kept->usable()) co_return kept;
+  }
+  auto opened = co_await http::connection::open(options_.server, options_.deadline);
+  if (!opened) co_return std::unexpected(opened.error());
+  co_return std::make_shared<http::connection>(std::move(*opened));
+}
+
+void host_switch_sink::give_back(connection_ptr connection) {
+  if (connection->usable() && idle_.size() < options_.workers) idle_.push_back(std::move(connection));
+}
+
+io::task<base::result<ports::peer_state>> host_switch_sink::list() {
+  std::erase_if(idle_, [](const auto& c) { return !c->usable(); });
+  auto connection = co_await borrow();
+  if (!connection) co_return std::unexpected(connection.error());
+  http::request all{.target = "/services/forwarder/all"};
+  const http::exchange_limits limits{.deadline = options_.deadline, .body_bytes = 64 << 20};
+  const auto answer = co_await (*connection)->exchange(std::move(all), limits);
+  if (!answer) co_return std::unexpected(answer.error());
+  if (answer->status != 200) co_return base::fail("host-switch answered " + std::to_string(answer->status) + " to a list");
+  if (watched_ && watched_->usable()) give_back(std::move(*connection));
+  else watched_ = std::move(*connection);
+  co_return parse_all(answer->body, options_.tap);
+}
+
+io::task<ports::outcome> host_switch_sink::perform(ports::operation op) {
+  auto connection = co_await borrow();
+  if (!connection) co_return ports::outcome{ports::outcome_kind::unknown, connection.error().message()};
+  auto request = encode(op, options_.tap);
+  const http::exchange_limits limits{.deadline = options_.deadline, .body_bytes = 64 << 10};
+  const auto answer = co_await (*connection)->exchange(std::move(request), limits);
+  if (!answer) co_return ports::outcome{ports::outcome_kind::unknown, answer.error().message()};
+  give_back(std::move(*connection));
+  co_return classify(op.what, *answer);
+}
+
+io::task<std::vector<ports::outcome>> host_switch_sink::apply(std::vector<ports::operation> batch) {
+  std::vector<ports::outcome> outcomes;
+  for (const auto& op : batch) outcomes.push_back(co_await perform(op));
+  co_return outcomes;
+}
+
+io::task<> host_switch_sink::changed() {
+  const auto watched = watched_;
+  if (!watched) co_return co_await io::sleep_for(options_.resync);
+  static_cast<void>(co_await io::within(options_.resync, watched->closed()));
+}
+
+io::task<> host_switch_sink::close() {
+  idle_.clear();
+  co_return;
+}
+
+}  // namespace host_switch

@@ -1,0 +1,49 @@
+// host_switch_sink: the host's end of every forward, by host-switch's HTTP API. Several requests are under way at once, each
+// on a connection of its own that is kept alive.
+//
+// Loss of the idle connection is the heartbeat: the server closes one after some seconds without a request, and the kernel
+// closes all when the server dies. Either way the reconciler lists again, so a restart is noticed at once, and the list is
+// verified every few seconds for nothing but one small request.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "http/connection.hpp"
+#include "net/address.hpp"
+#include "ports/sink.hpp"
+
+namespace host_switch {
+
+struct host_switch_options {
+  http::server_address server{.host = "gateway.rancher-desktop.internal"};
+  net::address tap = net::address::v4(192, 168, 127, 2);  // where host-switch reaches this VM
+  std::chrono::milliseconds deadline{5'000};  // for each call
+  std::chrono::milliseconds resync{30'000};   // the longest time between two lists
+  unsigned workers = 4;
+};
+
+class host_switch_sink : public ports::sink {
+ public:
+  explicit host_switch_sink(host_switch_options options) : options_(std::move(options)) {}
+
+  [[nodiscard]] std::string_view name() const override { return "host-switch"; }
+  [[nodiscard]] ports::sink_traits traits() const override { return {.workers = options_.workers}; }
+  io::task<base::result<ports::peer_state>> list() override;
+  io::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override;
+  io::task<> changed() override;
+  io::task<> close() override;
+
+ private:
+  using connection_ptr = std::shared_ptr<http::connection>;
+  io::task<base::result<connection_ptr>> borrow();
+  void give_back(connection_ptr connection);
+  io::task<ports::outcome> perform(ports::operation op);
+
+  host_switch_options options_;
+  std::vector<connection_ptr> idle_;  // at most one for each worker
+  connection_ptr watched_;            // idle since the last list; nobody else uses it
+};
+
+}  // namespace host_switch

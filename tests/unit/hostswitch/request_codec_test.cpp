@@ -1,0 +1,55 @@
+#include "hostswitch/request_codec.hpp"
+
+#include <gmock/gmock.h>
+
+namespace hostswitch {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(RequestCodec, ReadsAsGoDoes) {
+  const forward_request wanted{"0.0.0.0:80", "192.168.127.2:80", "udp"};
+  EXPECT_EQ(parse_request(R"({"local":"0.0.0.0:80","remote":"192.168.127.2:80","protocol":"udp"})").value(), wanted);
+  EXPECT_EQ(parse_request(R"({"LOCAL":"0.0.0.0:80","Remote":"192.168.127.2:80","pRoToCoL":"udp","more":[{}]} trailing)").value(), wanted);
+}
+
+TEST(RequestCodec, AbsentAndNullAreTheSame) {
+  EXPECT_EQ(parse_request("{}").value(), (forward_request{"", "", "tcp"}));
+  EXPECT_EQ(parse_request(R"({"local":null,"protocol":""})").value(), (forward_request{"", "", "tcp"}));
+  EXPECT_EQ(parse_request("null").value(), (forward_request{"", "", "tcp"}));
+}
+
+TEST(RequestCodec, BadDocumentsHaveAReason) {
+  EXPECT_EQ(parse_request("").error().message(), "EOF");
+  EXPECT_THAT(parse_request("{").error().message(), HasSubstr("JSON"));
+  EXPECT_THAT(parse_request("[1]").error().message(), HasSubstr("cannot unmarshal"));
+  EXPECT_THAT(parse_request(R"({"local":80})").error().message(), HasSubstr("ExposeRequest.local"));
+}
+
+TEST(RequestCodec, TheCallersAddressCompletesARemote) {
+  EXPECT_EQ(complete_remote(":80", "192.168.127.2").value(), "192.168.127.2:80");
+  EXPECT_EQ(complete_remote("10.0.0.1:80", "192.168.127.2").value(), "10.0.0.1:80");
+  EXPECT_THAT(complete_remote("10.0.0.1", "x").error().message(), HasSubstr("missing port"));
+}
+
+TEST(RequestCodec, LocalForms) {
+  EXPECT_EQ(net::to_string(parse_local(":80").value()), "0.0.0.0:80");
+  EXPECT_EQ(net::to_string(parse_local("[::1]:80").value()), "[::1]:80");
+  for (const auto* bad : {"", "80", "localhost:80", "1.2.3.4:0", "1.2.3.4:99999"}) EXPECT_FALSE(parse_local(bad)) << bad;
+}
+
+TEST(RequestCodec, StaticForwardsAndSubnets) {
+  EXPECT_EQ(parse_static_forward("127.0.0.1:2222=192.168.127.2:22").value(), (forward_request{"127.0.0.1:2222", "192.168.127.2:22", "tcp"}));
+  for (const auto* bad : {"", "127.0.0.1:2222", "x=192.168.127.2:22", "127.0.0.1:2222=guest:22", "127.0.0.1:2222=:22"}) EXPECT_FALSE(parse_static_forward(bad)) << bad;
+  EXPECT_EQ(parse_gateway("192.168.127.0/24").value().to_string(), "192.168.127.1");
+  EXPECT_EQ(parse_gateway("10.1.2.3/20").value().to_string(), "10.1.0.1");
+  for (const auto* bad : {"", "192.168.127.0", "192.168.127.0/31", "fe80::/64", "192.168.127.0/x"}) EXPECT_FALSE(parse_gateway(bad)) << bad;
+}
+
+TEST(RequestCodec, EncodesAList) {
+  EXPECT_EQ(encode_all({}), "[]\n");
+  EXPECT_EQ(encode_all({{":80", "1.2.3.4:80", "tcp"}}), "[{\"local\":\":80\",\"remote\":\"1.2.3.4:80\",\"protocol\":\"tcp\"}]\n");
+}
+
+}  // namespace
+}  // namespace hostswitch

@@ -1,0 +1,136 @@
+// The sink against the real host-switch library over real sockets, and against servers that do not behave.
+#include "sinks/host_switch/host_switch_sink.hpp"
+
+#include <gmock/gmock.h>
+
+#include "hostswitch/forwarder.hpp"
+#include "http/server.hpp"
+#include "io/timeout.hpp"
+#include "tests/support/event_loop.hpp"
+#include "tests/support/loopback_socket.hpp"
+#include "tests/support/socket_peer.hpp"
+
+namespace host_switch {
+namespace {
+
+using namespace std::chrono_literals;
+using ports::outcome_kind;
+using ports::verb;
+
+io::task<http::answer> serve_forwarder(hostswitch::forwarder* forwards, http::incoming in) {
+  co_return http::answer{forwards->answer(in.head, in.peer), {}};
+}
+io::task<http::answer> never(http::incoming) {
+  co_await io::sleep_for(1h);
+  co_return http::answer{};
+}
+
+class HostSwitchSink : public testing::Test {
+ protected:
+  void serve(http::handler handler, http::server_limits limits = {}) {
+    auto listener = support::listen_on_loopback(port_);
+    port_ = listener.port;
+    server_ = std::make_unique<io::task_group>(loop_.executor());
+    server_->spawn("server", http::serve(std::move(listener.fd), std::move(handler), limits));
+    sink_ = std::make_unique<host_switch_sink>(host_switch_options{.server = {.host = "127.0.0.1", .port = port_}, .tap = tap, .deadline = 2s, .resync = 60s});
+  }
+  void serve_real(http::server_limits limits = {}) {
+    auto* forwards = &forwards_;
+    serve([forwards](http::incoming in) { return serve_forwarder(forwards, std::move(in)); }, limits);
+  }
+  void kill_server() {
+    server_.reset();
+    loop_.run_until([] { return false; }, 20ms);
+  }
+  ports::operation op(verb what, std::uint16_t port) { return {what, {{net::protocol::tcp, net::address::loopback_v4(), port}, 0, ports::source_id::docker, {}}}; }
+  ports::outcome apply(ports::operation operation) { return loop_.run(sink_->apply({std::move(operation)})).at(0); }
+
+  static constexpr auto tap = net::address::v4(127, 0, 0, 77);
+  support::event_loop loop_;
+  hostswitch::kernel_network network_{{net::address::v4(127, 0, 0, 99), 1}};
+  hostswitch::forwarder forwards_{network_};
+  std::uint16_t port_ = 0;
+  std::unique_ptr<io::task_group> server_;
+  std::unique_ptr<host_switch_sink> sink_;
+};
+
+TEST_F(HostSwitchSink, ExposesListsAndUnexposes) {
+  serve_real();
+  const auto port = support::free_port();
+  EXPECT_EQ(apply(op(verb::add, port)).kind, outcome_kind::done);
+  const auto state = loop_.run(sink_->list());
+  ASSERT_TRUE(state) << state.error().message();
+  EXPECT_TRUE(state->complete);
+  ASSERT_EQ(state->held.size(), 1U);
+  EXPECT_EQ(state->held[0].key, op(verb::add, port).target.key);
+  EXPECT_TRUE(state->held[0].exact);
+  EXPECT_EQ(apply(op(verb::add, port)).kind, outcome_kind::exists);
+  EXPECT_EQ(apply(op(verb::remove, port)).kind, outcome_kind::done);
+  EXPECT_EQ(apply(op(verb::remove, port)).kind, outcome_kind::done) << "not found is as good";
+}
+
+TEST_F(HostSwitchSink, ABusyPortIsAConflictWithTheHostsReason) {
+  serve_real();
+  const auto holder = support::bound_socket(SOCK_STREAM, {net::address::loopback_v4(), 0});
+  const auto result = apply(op(verb::add, support::local_endpoint(holder.get()).port));
+  EXPECT_EQ(result.kind, outcome_kind::conflict);
+  EXPECT_THAT(result.reason, testing::EndsWith("bind: address already in use"));
+}
+
+TEST_F(HostSwitchSink, AConnectionThatWasClosedWhileIdleCostsNothing) {
+  serve_real({.idle = 20ms});
+  for (int i = 0; i < 5; ++i) {
+    const auto port = support::free_port();
+    ASSERT_EQ(apply(op(verb::add, port)).kind, outcome_kind::done);
+    loop_.run_until([] { return false; }, 40ms);
+  }
+}
+
+TEST_F(HostSwitchSink, AServerThatIsAwayIsAnErrorOfTheListAndAnUnknownOutcome) {
+  serve_real();
+  kill_server();
+  EXPECT_FALSE(loop_.run(sink_->list()));
+  const auto result = apply(op(verb::add, 8080));
+  EXPECT_EQ(result.kind, outcome_kind::unknown);
+  EXPECT_THAT(result.reason, testing::HasSubstr("refused"));
+}
+
+TEST_F(HostSwitchSink, AServerThatNeverAnswersMeetsTheDeadline) {
+  serve(never);
+  sink_ = std::make_unique<host_switch_sink>(host_switch_options{.server = {.host = "127.0.0.1", .port = port_}, .tap = tap, .deadline = 50ms});
+  EXPECT_EQ(loop_.run(sink_->list()).error().code, std::errc::timed_out);
+  EXPECT_EQ(apply(op(verb::add, 8080)).kind, outcome_kind::unknown);
+}
+
+TEST_F(HostSwitchSink, TheDeathOfTheServerIsNoticedAtOnce) {
+  serve_real();
+  ASSERT_TRUE(loop_.run(sink_->list()));
+  bool changed = false;
+  auto wait = [](host_switch_sink& sink, bool& flag) -> io::task<> {
+    co_await sink.changed();
+    flag = true;
+  };
+  loop_.spawn(wait(*sink_, changed));
+  loop_.run_until([] { return false; }, 50ms);
+  EXPECT_FALSE(changed);
+  const auto before = io::clock::now();
+  server_.reset();
+  EXPECT_TRUE(loop_.run_until([&] { return changed; }));
+  EXPECT_LT(io::clock::now() - before, 1s);
+}
+
+TEST_F(HostSwitchSink, AListMayRunWhileTheIdleConnectionIsWatched) {
+  serve_real();
+  ASSERT_TRUE(loop_.run(sink_->list()));
+  bool changed = false;
+  auto wait = [](host_switch_sink& sink, bool& flag) -> io::task<> {
+    co_await sink.changed();
+    flag = true;
+  };
+  loop_.spawn(wait(*sink_, changed));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(loop_.run(sink_->list()));
+  EXPECT_FALSE(changed);
+}
+
+}  // namespace
+}  // namespace host_switch
