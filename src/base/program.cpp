@@ -1,5 +1,7 @@
 #include "base/program.hpp"
 
+#include <sys/resource.h>
+
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -26,6 +28,13 @@ std::optional<int> parse_command_line(flag_set& flags, int argc, const char* con
   if (!version) return std::nullopt;
   fmt::print("{} {}\n", flags.program(), GUESTAGENT_VERSION);
   return exit_ok;
+}
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace base

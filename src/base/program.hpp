@@ -20,4 +20,7 @@ inline constexpr int exit_usage = 2;
 // "<program>: message" on stderr; answers the exit code.
 int report_failure(std::string_view program, std::string_view message, int exit_code = exit_failure);
 
+// As many descriptors as the system allows: a range of thousands of ports is thousands of sockets.
+void raise_descriptor_limit();
+
 }  // namespace base

@@ -68,6 +68,7 @@ io::task<> stop_on_signal(boost::asio::io_context& context) {
 }
 
 int serve(const settings& wanted) {
+  base::raise_descriptor_limit();
   kernel_network network(wanted.api);
   forwarder forwards(network);
   auto listener = network.listen_for_api();

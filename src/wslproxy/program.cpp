@@ -1,7 +1,5 @@
 #include "wslproxy/program.hpp"
 
-#include <sys/resource.h>
-
 #include <boost/asio/io_context.hpp>
 
 #include "base/log.hpp"
@@ -21,14 +19,6 @@ namespace log = base::log;
 
 constexpr std::string_view component = "wsl-proxy";
 constexpr std::chrono::seconds stop_limit{4};
-
-// A range of thousands of ports is thousands of sockets.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 io::task<> serve(options o, io::unix_listener listener) {
   const auto where = co_await io::asio::this_coro::executor;
@@ -54,7 +44,7 @@ int run_program(int argc, const char* const* argv) {
   if (!o.log_file.empty() && !log::set_file(o.log_file))
     return base::report_failure(component, "cannot open the log file " + o.log_file);
   if (o.debug) log::set_level(log::level::debug);
-  raise_descriptor_limit();
+  base::raise_descriptor_limit();
   boost::asio::io_context context(1);
   io::task_group main(context.get_executor());
   main.spawn("wsl-proxy", serve(o, std::move(*listener)));

@@ -1,0 +1,130 @@
+#include "agent/wiring.hpp"
+
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+
+#include "agent/controller.hpp"
+#include "agent/status_server.hpp"
+#include "agent/version.hpp"
+#include "base/log.hpp"
+#include "base/program.hpp"
+#include "base/text.hpp"
+#include "io/signals.hpp"
+#include "io/task_group.hpp"
+#include "io/timeout.hpp"
+#include "io/unix_listener.hpp"
+#include "sinks/host_switch/host_switch_sink.hpp"
+#include "sinks/loopback/loopback_sink.hpp"
+#include "sinks/port_mapping/port_mapping_sink.hpp"
+#include "sources/docker/docker_source.hpp"
+
+namespace agent {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto drain_limit = 4s;  // the supervisor grants five seconds from the signal to the end
+constexpr auto stop_limit = 500ms;
+
+// Everything that can be found wrong is found before anything is started.
+struct configuration {
+  options flags;
+  settings sound;
+  docker::docker_options docker;
+};
+
+// What the agent has exposed on a peer that others use too. Without it the agent works, but forgets when it crashes.
+std::optional<ports::journal> open_journal(const configuration& c, const std::string& peer) {
+  auto opened = ports::journal::open(c.flags.state_directory, peer, ports::read_boot_id());
+  if (opened) return std::move(*opened);
+  base::log::error("journal", "what is exposed will not be remembered through a crash reason=\"{}\"", opened.error().message());
+  return std::nullopt;
+}
+
+std::unique_ptr<ports::reconciler> make_host_switch(const io::executor& where, const configuration& c) {
+  host_switch::host_switch_options o{.server = c.sound.host_switch, .tap = c.sound.tap};
+  auto sink = std::make_unique<host_switch::host_switch_sink>(std::move(o));
+  return std::make_unique<ports::reconciler>(where, std::move(sink), open_journal(c, "host-switch"));
+}
+
+std::unique_ptr<ports::reconciler> make_wsl_proxy(const io::executor& where, const configuration& c) {
+  port_mapping::port_mapping_options o;
+  o.peer = std::filesystem::path(c.flags.wsl_proxy_socket);
+  auto sink = std::make_unique<port_mapping::port_mapping_sink>(where, std::move(o));
+  return std::make_unique<ports::reconciler>(where, std::move(sink), open_journal(c, "wsl-proxy"));
+}
+
+std::unique_ptr<ports::reconciler> make_loopback(const io::executor& where, const configuration& c) {
+  loopback::loopback_options o;
+  o.rules.rules.tap = c.sound.tap;
+  o.rules.rules.veth = c.sound.veth;
+  o.rules.state_directory = c.flags.state_directory;
+  auto sink = std::make_unique<loopback::loopback_sink>(where, std::move(o));
+  return std::make_unique<ports::reconciler>(where, std::move(sink), std::nullopt);
+}
+
+// Runs until a signal comes, takes everything back, and stops, the last started first.
+io::task<> supervise(const configuration& c, io::unix_listener status) {
+  const auto where = co_await io::asio::this_coro::executor;
+  controller middle(where, c.sound.mode);
+  middle.add_peer(peer_role::host, make_host_switch(where, c));
+  middle.add_peer(peer_role::wsl, make_wsl_proxy(where, c));
+  middle.add_peer(peer_role::loopback, make_loopback(where, c));
+
+  io::task_group peers(where), sources(where);
+  std::optional<docker::docker_source> engine;
+  if (c.flags.docker) middle.enable(ports::source_id::docker);
+  peers.spawn("status", serve_status(middle, status));
+  peers.spawn("controller", middle.run());
+  if (c.flags.docker) sources.spawn("docker", engine.emplace(where, c.docker).run(middle));
+
+  base::log::info("agent", "started version={} mode={} host-switch={}", program_version, to_string(c.sound.mode), http::to_string(c.sound.host_switch));
+  if (c.flags.iptables) base::log::info("agent", "scanning DNAT rules (-iptables) is not supported by this version yet");
+  const int signal = co_await io::stop_signal();
+  base::log::info("agent", "stopping signal={}", signal);
+  const auto now = io::clock::now();
+  co_await sources.stop(now + stop_limit);
+  static_cast<void>(co_await io::until(now + drain_limit + stop_limit, middle.drain(now + drain_limit)));
+  co_await peers.stop(io::clock::now() + stop_limit);
+}
+
+// Ends the process without waiting for what may hang in a library, such as a name look-up.
+io::task<> main_task(configuration c, io::unix_listener status) {
+  co_await supervise(c, std::move(status));
+  base::log::info("agent", "stopped");
+}
+
+base::result<configuration> configure(options o, const base::flag_set& flags) {
+  auto sound = validate(o, flags);
+  if (!sound) return std::unexpected(sound.error());
+  configuration c{std::move(o), std::move(*sound), {}};
+  if (!c.flags.docker) return c;
+  auto engine = docker::options_from_environment(c.flags.docker_socket);
+  if (!engine) return std::unexpected(engine.error());
+  c.docker = std::move(*engine);
+  return c;
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv) {
+  options o;
+  auto flags = make_flags(o);
+  if (const auto code = base::parse_command_line(flags, argc, argv)) return *code;
+  auto c = configure(std::move(o), flags);
+  if (!c) return base::report_failure(flags.program(), c.error().message(), base::exit_usage);
+  if (::geteuid() != 0) return base::report_failure(flags.program(), "agent must run as root");
+  if (c->flags.debug) base::log::set_level(base::log::level::debug);
+  auto status = io::unix_listener::claim(c->flags.status_socket);
+  if (!status) return base::report_failure(flags.program(), status.error().message() + " (is another agent running?)");
+  base::raise_descriptor_limit();
+  boost::asio::io_context context(1);
+  io::task_group main(context.get_executor());
+  main.spawn("agent", main_task(std::move(*c), std::move(*status)));
+  while (main.size() > 0) context.run_one();
+  std::fflush(nullptr);
+  ::_exit(base::exit_ok);
+}
+
+}  // namespace agent
