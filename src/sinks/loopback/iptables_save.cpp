@@ -78,7 +78,7 @@ base::result<> add_line(nat_table& table, std::string_view line) {
 }
 
 std::string quoted(const std::string& word) {
-  const bool plain = !word.empty() && word.find_first_of(" \t\"\\'") == std::string::npos;
+  const bool plain = !word.empty() && word.find_first_of(" \t\r\v\f\"\\'") == std::string::npos;
   if (plain) return word;
   std::string text = "\"";
   for (const char c : word) {
@@ -91,7 +91,7 @@ std::string quoted(const std::string& word) {
 std::string line(std::string_view command, const rule& r) {
   std::string text(command);
   text += ' ';
-  text += r.chain;
+  text += quoted(r.chain);
   for (const auto& word : r.words) text += ' ' + quoted(word);
   return text;
 }

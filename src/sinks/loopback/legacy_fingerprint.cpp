@@ -18,6 +18,12 @@ namespace {
 
 constexpr std::size_t largest_table = 64 << 20;
 
+// The kernel's ipt_get_entries without the entries, which follow it.
+struct alignas(ipt_entry) entries_head {
+  char name[XT_TABLE_MAXNAMELEN];
+  unsigned size;
+};
+
 // FNV-1a, eight bytes at a time.
 struct hash {
   std::uint64_t value = 0xcbf29ce484222325;
@@ -54,15 +60,14 @@ std::optional<std::uint64_t> legacy_nat_fingerprint() {
   socklen_t size = sizeof info;
   if (!fd || ::getsockopt(fd.get(), IPPROTO_IP, IPT_SO_GET_INFO, &info, &size) != 0 || info.size > largest_table)
     return std::nullopt;
-  ipt_get_entries head{};
+  entries_head head{};
   std::strcpy(head.name, "nat");
   head.size = info.size;
-  constexpr auto entries_at = offsetof(ipt_get_entries, entrytable);
-  std::vector<std::byte> table(entries_at + info.size);
-  std::memcpy(table.data(), &head, entries_at);
+  std::vector<std::byte> table(sizeof head + info.size);
+  std::memcpy(table.data(), &head, sizeof head);
   size = static_cast<socklen_t>(table.size());
   if (::getsockopt(fd.get(), IPPROTO_IP, IPT_SO_GET_ENTRIES, table.data(), &size) != 0) return std::nullopt;
-  return fingerprint(std::span<const std::byte>(table).subspan(entries_at));
+  return fingerprint(std::span<const std::byte>(table).subspan(sizeof head));
 }
 
 }  // namespace loopback

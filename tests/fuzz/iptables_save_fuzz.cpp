@@ -1,0 +1,39 @@
+// What iptables-save printed, and what the agent would do about it. What was read and written again must read the same.
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "sinks/loopback/rule_plan.hpp"
+
+namespace {
+
+loopback::wanted_ports wanted() {
+  loopback::wanted_ports made;
+  for (const auto port : {std::uint16_t{80}, std::uint16_t{8080}})
+    for (const auto& at : {net::address::loopback_v4(), net::address::loopback_v6()}) {
+      const ports::port_key key{net::protocol::tcp, at, port};
+      made[key] = {key, 80, ports::source_id::docker, "abc"};
+    }
+  return made;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const loopback::rule_options options;
+  static const loopback::machine_state machine{"eth0", {options.tap, options.veth}};
+  static const auto wishes = wanted();
+  const auto table = loopback::parse_nat_table({reinterpret_cast<const char*>(data), size});
+  if (!table) return 0;
+  std::vector<std::string> lines;
+  for (const auto& r : table->rules) lines.push_back(loopback::append_line(r));
+  const auto again = loopback::parse_nat_table(loopback::restore_input(lines));
+  if (!again || again->rules != table->rules) std::abort();
+  for (const auto& [key, held] : loopback::find_held(*table, wishes, options))
+    if (!loopback::is_plain_id(held.owner)) std::abort();
+  const auto plan = loopback::plan_rules(*table, wishes, {}, machine, options);
+  if (plan.changes.size() != plan.owners.size()) std::abort();
+  for (const auto& change : plan.changes)
+    if (change.find('\n') != std::string::npos) std::abort();
+  return 0;
+}
