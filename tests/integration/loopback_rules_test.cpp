@@ -1,9 +1,11 @@
 // The loopback sink with the real iptables, of both variants, and real packets.
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <array>
 #include <fstream>
 #include <thread>
 
@@ -127,6 +129,25 @@ TEST_P(loopback_rules, a_port_on_loopback_answers_at_the_tap_and_the_veth) {
   EXPECT_EQ(from_host(8080), std::nullopt);
   EXPECT_EQ(from_wsl(8080), std::nullopt);
   EXPECT_EQ(from_host(8080, protocol::udp), "web x");
+}
+
+TEST_P(loopback_rules, a_client_of_udp_that_was_too_early_is_answered_later) {
+  lab_->serve(lab_->one, "dns", {"udp:53"});
+  lab_->engine.start();
+  lab_->engine.publish("127.0.0.1", 5300, "172.17.0.2:53", "udp");
+  list();
+  const auto client = open_socket(lab_->wsl, protocol::udp, {veth, 5300}, false);
+  const auto ask_again = [&] {
+    std::array<char, 64> answer{};
+    ::send(client.get(), "x", 1, 0);
+    pollfd one{.fd = client.get(), .events = POLLIN, .revents = 0};
+    ::poll(&one, 1, 100);
+    const auto got = ::recv(client.get(), answer.data(), answer.size(), MSG_DONTWAIT);
+    return std::string(answer.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  };
+  EXPECT_EQ(ask_again(), "");
+  add(key("127.0.0.1", 5300, protocol::udp), 53);
+  EXPECT_TRUE(eventually(1s, [&] { return ask_again() == "dns x"; }));
 }
 
 TEST_P(loopback_rules, close_leaves_nothing) {

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "io/timeout.hpp"
+#include "netlink/conntrack.hpp"
 #include "sinks/loopback/legacy_fingerprint.hpp"
 #include "sinks/loopback/tap_interface.hpp"
 
@@ -104,7 +105,20 @@ io::task<base::result<>> nat_rules::change(std::size_t tool, const rule_plan& pl
   seen_.reset();  // what the table looks like now is learnt at the next look
   complained_of_.clear();
   if (watch_) watch_->ignore(*changed);
+  forget_flows(plan);
   co_return base::result<>{};
+}
+
+// Clients of UDP that have sent to a port before its rule was there.
+void nat_rules::forget_flows(const rule_plan& plan) const {
+  std::set<net::endpoint> destinations;
+  for (const auto& key : plan.owners) {
+    if (key.protocol != net::protocol::udp) continue;
+    destinations.insert({{options_.rules.tap, key.port}, {options_.rules.veth, key.port}});
+  }
+  if (destinations.empty()) return;
+  const auto forgotten = netlink::forget_udp_flows(destinations);
+  if (!forgotten) base::log::debug(component, "flows cannot be forgotten reason=\"{}\"", forgotten.error().message());
 }
 
 // A line that fails because the table changed meanwhile will not be there again after the next look. One that fails

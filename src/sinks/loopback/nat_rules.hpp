@@ -51,6 +51,7 @@ class nat_rules {
   io::task<base::result<>> change_all(const tables& all, const rule_plan* at_home);
   io::task<base::result<>> remove_once();
   void choose_home(const tables& all, const wanted_ports& wanted);
+  void forget_flows(const rule_plan& plan) const;
   void blame(const rule_plan& plan, const base::error& why);
   void prepare_pair(machine_state& machine);
   void conclude_pair(bool wanted);

@@ -1,0 +1,32 @@
+// conntrack_codec: the messages of connection tracking (nfnetlink, subsystem ctnetlink) that are needed to find the
+// kernel's UDP flows and to make it forget some. IPv4. Pure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "net/endpoint.hpp"
+
+namespace netlink {
+
+struct udp_flow {
+  net::endpoint source, destination;  // as the first datagram had them, before any translation
+  std::vector<std::byte> identity;    // the attributes by which the kernel finds it again
+
+  bool operator==(const udp_flow&) const = default;
+};
+
+struct flow_dump {
+  std::vector<udp_flow> flows;
+  bool done = false;  // nothing more comes, or the kernel refused
+};
+
+[[nodiscard]] std::vector<std::byte> flow_dump_request();
+// One datagram of the answer. Flows of other protocols, and what is cut or malformed, are passed over.
+[[nodiscard]] flow_dump parse_flow_dump(std::span<const std::byte> datagram);
+
+[[nodiscard]] std::vector<std::byte> flow_delete_request(const udp_flow& flow);
+
+}  // namespace netlink
