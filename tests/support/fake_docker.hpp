@@ -1,0 +1,58 @@
+// fake_docker: a Docker engine for tests, as far as its API is concerned: ping, events, list and inspect over a real UNIX
+// socket, with the misbehaviour that tests ask for. Runs on the test's loop.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "http/server.hpp"
+#include "io/task_group.hpp"
+
+namespace support {
+
+class fake_docker {
+ public:
+  struct container {
+    std::string name;
+    std::string ports_json = "{}";  // NetworkSettings.Ports, as an inspect has it
+    std::string list_json = "[]";   // Ports, as a list has it
+    bool running = true;
+  };
+
+  fake_docker(io::executor where, std::filesystem::path socket) : where_(std::move(where)), socket_(std::move(socket)), changed_(where_) {}
+
+  // The socket appears, or goes with every connection.
+  void start();
+  void stop();
+
+  // A container that publishes `host_port` on `host_ip` for its port 80/tcp, with its event.
+  void run(const std::string& id, std::uint16_t host_port, const std::string& host_ip = "0.0.0.0");
+  void end(const std::string& id);  // die, then stop
+  void emit(const std::string& action, const std::string& id);
+
+  std::map<std::string, container> containers;
+  std::string api_version = "1.41";
+  std::string separator = "\n";      // between events
+  bool hangs = false;                // accepts and never answers
+  bool silent = false;               // loses events
+  bool list_is_stale = false;        // the list still shows what has ended
+  unsigned pings = 0, lists = 0, inspects = 0, subscribers = 0;
+  std::vector<std::string> targets;  // what was asked for
+
+ private:
+  static io::task<http::answer> handle(fake_docker* self, http::incoming in);
+  static io::task<> stream(fake_docker* self, http::stream_writer write);
+  std::string list() const;
+  http::answer inspect(const std::string& id) const;
+
+  io::executor where_;
+  std::filesystem::path socket_;
+  io::condition changed_;
+  std::vector<std::string> log_;  // all events ever
+  std::unique_ptr<io::task_group> tasks_;
+};
+
+}  // namespace support

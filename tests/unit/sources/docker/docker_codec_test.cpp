@@ -1,0 +1,101 @@
+#include "sources/docker/docker_codec.hpp"
+
+#include <gmock/gmock.h>
+
+namespace docker {
+namespace {
+
+using testing::IsEmpty;
+using testing::SizeIs;
+
+std::string inspect(const std::string& ports, bool running = true) {
+  return R"({"Id":"abc","Name":"/web","State":{"Running":)" + std::string(running ? "true" : "false") +
+         R"(},"NetworkSettings":{"Ports":)" + ports + "}}";
+}
+container parse(const std::string& ports) { return parse_inspect(inspect(ports)).value().value(); }
+
+TEST(DockerCodec, InspectHasEveryBindingOfEveryPort) {
+  const auto c = parse(R"({"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"},{"HostIp":"::","HostPort":"8080"}],
+                           "53/udp":[{"HostIp":"127.0.0.1","HostPort":"5353"}],"81/tcp":null})");
+  EXPECT_EQ(c.id, "abc");
+  EXPECT_EQ(c.name, "web");
+  ASSERT_THAT(c.bindings, SizeIs(3));
+  EXPECT_EQ(c.bindings[0], (ports::binding{net::protocol::tcp, net::address::any_v4(), 8080, 80, "abc", "web"}));
+  EXPECT_EQ(c.bindings[1].host_address, net::address::any_v6());
+  EXPECT_EQ(c.bindings[2].protocol, net::protocol::udp);
+  EXPECT_THAT(c.refusals, IsEmpty());
+}
+
+TEST(DockerCodec, AnEmptyHostIpIsTheWildcard) {
+  EXPECT_TRUE(parse(R"({"80/tcp":[{"HostIp":"","HostPort":"1"}]})").bindings[0].host_address.is_unspecified());
+}
+
+TEST(DockerCodec, SctpIsKeptForThePolicyToName) {
+  EXPECT_EQ(parse(R"({"9/sctp":[{"HostIp":"","HostPort":"9"}]})").bindings[0].protocol, net::protocol::sctp);
+}
+
+TEST(DockerCodec, WhatIsWrongIsRefusedAlone) {
+  const auto c = parse(R"({"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"0"},{"HostIp":"0.0.0.0","HostPort":"70000"},
+      {"HostIp":"0.0.0.0","HostPort":"80; rm"},{"HostIp":"nowhere","HostPort":"81"},{"HostIp":"0.0.0.0","HostPort":"82"},7,null],
+      "0/tcp":[{"HostPort":"1"}],"x/tcp":[{"HostPort":"1"}],"80/ipx":[{"HostPort":"1"}]})");
+  ASSERT_THAT(c.bindings, SizeIs(1));
+  EXPECT_EQ(c.bindings[0].host_port, 82);
+  EXPECT_THAT(c.refusals, SizeIs(9));
+}
+
+TEST(DockerCodec, RefusalsAreBounded) {
+  std::string list = R"({"HostPort":"bad"})";
+  for (int i = 0; i < 1000; ++i) list += R"(,{"HostPort":"bad"})";
+  EXPECT_THAT(parse(R"({"80/tcp":[)" + list + "]}").refusals, SizeIs(16));
+}
+
+TEST(DockerCodec, AContainerThatDoesNotRunHasNothing) {
+  EXPECT_EQ(parse_inspect(inspect("{}", false)).value(), std::nullopt);
+  EXPECT_EQ(parse_inspect(R"({"Id":"abc"})").value(), std::nullopt);
+}
+
+TEST(DockerCodec, InspectAnswersThatAreNoneAreErrors) {
+  for (const auto* bad : {"", "{}", "[]", R"({"Id":7})", R"({"Id":"a/../b"})", R"({"Id":"abc")"}) EXPECT_FALSE(parse_inspect(bad)) << bad;
+  EXPECT_THAT(parse(R"("x")").bindings, IsEmpty());
+}
+
+TEST(DockerCodec, ListsHavePortsAsNumbers) {
+  const auto list = parse_list(R"([{"Id":"a","Names":["/one"],"Ports":[
+      {"IP":"0.0.0.0","PrivatePort":80,"PublicPort":8080,"Type":"tcp"},
+      {"IP":"::","PrivatePort":80,"PublicPort":8080,"Type":"tcp"},{"PrivatePort":81,"Type":"tcp"}]},
+      {"Id":"b","Ports":[{"PrivatePort":0,"PublicPort":9,"Type":"tcp"},{"PrivatePort":80,"PublicPort":99999999999,"Type":"tcp"}]},
+      {"Id":""},{},null])");
+  ASSERT_TRUE(list) << list.error().message();
+  ASSERT_THAT(*list, SizeIs(2));
+  EXPECT_EQ(list->at(0).name, "one");
+  EXPECT_THAT(list->at(0).bindings, SizeIs(2));
+  EXPECT_THAT(list->at(1).bindings, IsEmpty());
+  EXPECT_THAT(list->at(1).refusals, SizeIs(2));
+  EXPECT_FALSE(parse_list("{}"));
+}
+
+TEST(DockerCodec, EventsAreStartsEndsAndOthers) {
+  const auto of = [](const std::string& what) { return parse_event(R"({"Action":")" + what + R"(","Actor":{"ID":"abc"}})").value(); };
+  EXPECT_EQ(of("start").what, action::start);
+  EXPECT_EQ(of("start").id, "abc");
+  EXPECT_EQ(of("die").what, action::end);
+  EXPECT_EQ(of("stop").what, action::end);
+  EXPECT_EQ(of("exec_start: sh").what, action::other);
+  EXPECT_EQ(parse_event(R"({"Action":"start","Actor":{"ID":"../x"}})").value().what, action::other);
+  EXPECT_FALSE(parse_event("no"));
+}
+
+TEST(DockerCodec, TheOlderVersionIsSpoken) {
+  EXPECT_EQ(choose_version("1.41"), "1.41");
+  EXPECT_EQ(choose_version("1.99"), "1.52");
+  EXPECT_EQ(choose_version("2.0"), "1.52");
+  for (const auto* bad : {"", "1", "1.x", "-1.2", "1.41/../"}) EXPECT_EQ(choose_version(bad), std::nullopt) << bad;
+}
+
+TEST(DockerCodec, NamesAreShownHarmlessly) {
+  const auto c = parse_inspect("{\"Id\":\"abc\",\"Name\":\"/\\u001b[31m\",\"State\":{\"Running\":true}}").value();
+  EXPECT_EQ(c->name, "\\x1b[31m");
+}
+
+}  // namespace
+}  // namespace docker

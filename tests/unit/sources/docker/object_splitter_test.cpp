@@ -1,0 +1,42 @@
+#include "sources/docker/object_splitter.hpp"
+
+#include <gmock/gmock.h>
+
+#include <vector>
+
+namespace docker {
+namespace {
+
+std::vector<std::string> split(const std::string& bytes, std::size_t piece) {
+  object_splitter splitter;
+  std::vector<std::string> objects;
+  for (std::size_t at = 0; at < bytes.size(); at += piece) {
+    splitter.feed(std::string_view(bytes).substr(at, piece));
+    for (auto next = splitter.next(); next.value(); next = splitter.next()) objects.push_back(**next);
+  }
+  return objects;
+}
+
+TEST(ObjectSplitter, CutsWhereverTheNetworkDoes) {
+  const std::string bytes = "{\"a\":\"}{\\\"\\\\\"}{\"b\":{\"c\":{}}}\r\n  {\"d\":1}\n";
+  for (std::size_t piece = 1; piece <= bytes.size(); ++piece)
+    EXPECT_THAT(split(bytes, piece), testing::ElementsAre("{\"a\":\"}{\\\"\\\\\"}", "{\"b\":{\"c\":{}}}", "{\"d\":1}")) << piece;
+}
+
+TEST(ObjectSplitter, WhatIsNoObjectEndsTheStream) {
+  object_splitter splitter;
+  splitter.feed("{}[1]");
+  EXPECT_TRUE(splitter.next().value());
+  EXPECT_FALSE(splitter.next());
+}
+
+TEST(ObjectSplitter, AnObjectWithoutAnEndIsBounded) {
+  object_splitter splitter(1000);
+  splitter.feed("{\"a\":\"" + std::string(900, 'x'));
+  EXPECT_FALSE(splitter.next().value());
+  splitter.feed(std::string(200, 'x'));
+  EXPECT_FALSE(splitter.next());
+}
+
+}  // namespace
+}  // namespace docker
