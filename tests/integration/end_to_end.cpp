@@ -45,16 +45,16 @@ std::string compare(std::string_view what, const std::set<T>& wanted, const std:
   return text;
 }
 
-// The engine's rule; and for a binding that the tap's address does not reach by itself, ours behind it.
+// How many rules the engine needs is its own affair; of ours there is one at most, and none for a wildcard.
 std::string check_rules(const listening_socket& port, const std::vector<std::string>& rules) {
   const auto protocol = fmt::format("-p {} ", net::to_string(port.protocol)),
              number = fmt::format("--dport {} ", port.at.port);
   const auto count = std::ranges::count_if(rules, [&](const std::string& rule) {
-    return rule.starts_with("-A DOCKER ") && rule.contains("-j DNAT") && rule.contains(protocol) &&
+    return rule.starts_with("-A DOCKER ") && rule.contains("rancher-desktop-guestagent:") && rule.contains(protocol) &&
            rule.contains(number);
   });
-  const auto most = port.at.ip.is_unspecified() ? 1 : 2;
-  return count <= most ? "" : fmt::format("{} DNAT rules for {}\n", count, to_text(port));
+  const auto most = port.at.ip.is_unspecified() ? 0 : 1;
+  return count <= most ? "" : fmt::format("{} rules of ours for {}\n", count, to_text(port));
 }
 
 }  // namespace

@@ -122,6 +122,8 @@ base::unique_fd open_socket(const netns& in, net::protocol protocol, const net::
     auto fd = new_socket(protocol, at);
     const auto address = net::to_sockaddr(at);
     if (!listen) return connect_by(fd.get(), at, clock::now() + probe_limit) == 0 ? std::move(fd) : base::unique_fd();
+    const int one = 1;  // connections of a listener before it may linger
+    if (protocol == net::protocol::tcp) ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (::bind(fd.get(), address.get(), address.size) != 0) return base::unique_fd();
     return protocol == net::protocol::udp || ::listen(fd.get(), 16) == 0 ? std::move(fd) : base::unique_fd();
   });
