@@ -1,0 +1,60 @@
+# Sourced by ./dev: what has to be installed for what, as Debian 12 names it, and how it is installed.
+
+readonly build_packages=(
+  g++ cmake ninja-build ccache libboost1.81-dev libspdlog-dev libfmt-dev libssl-dev libgtest-dev libgmock-dev
+  libbenchmark-dev libyaml-cpp-dev)
+readonly run_packages=(
+  iproute2 iptables nftables docker.io containerd busybox-static curl ca-certificates procps util-linux socat)
+readonly bench_packages=(haproxy nginx-light libnginx-mod-stream)
+readonly clang_packages=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev)
+readonly package_packages=(dpkg-dev fakeroot)
+
+say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
+fail() {
+  printf 'dev: %s\n' "$*" >&2
+  exit 1
+}
+
+# as_root COMMAND…: runs it as root, and says so when that takes asking.
+as_root() {
+  if ((EUID == 0)); then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo -- "$@"
+  elif command -v su >/dev/null && [[ -t 0 ]]; then
+    su root -c "$(printf '%q ' "$@")"
+  else
+    fail "needs root for: $*"
+  fi
+}
+
+missing_packages() {
+  local name
+  for name in "$@"; do
+    [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2>/dev/null) == installed ]] || echo "$name"
+  done
+}
+
+# The part that runs as root. Packages that bring a daemon (docker.io, nginx …) must not start it here: the hook that
+# Debian provides for that is put in place for as long as the installation lasts, unless the machine has its own.
+install_as_root() {
+  local hook=/usr/sbin/policy-rc.d
+  if [[ ! -e $hook ]]; then
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$hook"
+    chmod 0755 "$hook"
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update --quiet=2
+  apt-get install --yes --quiet=2 --no-install-recommends "$@" </dev/null
+}
+
+# need PACKAGE…: installs those that are missing. Quick when none is.
+need() {
+  local missing
+  command -v dpkg-query >/dev/null || fail "needs Debian 12 (dpkg-query is not there)"
+  mapfile -t missing < <(missing_packages "$@")
+  ((${#missing[@]} == 0)) && return
+  say "installing with apt-get, as root: ${missing[*]}"
+  as_root "$root/dev" --install "${missing[@]}"
+}

@@ -1,0 +1,63 @@
+# Sourced by ./dev: builds and runs the tests in the presets dev and asan, and adds up what came out.
+
+passed=0 failed=0 skipped=0
+
+# count FILE: adds the numbers of a JUnit report; a report that is not there is a failure.
+count() {
+  local head tests failures skips
+  head=$(grep --max-count=1 --after-context=8 '<testsuite ' "$1" 2>/dev/null | tr '\n' ' ') || head=
+  tests=$(sed -n 's/.*[[:space:]]tests="\([0-9]*\)".*/\1/p' <<<"$head")
+  failures=$(sed -n 's/.*[[:space:]]failures="\([0-9]*\)".*/\1/p' <<<"$head")
+  skips=$(sed -n 's/.*[[:space:]]skipped="\([0-9]*\)".*/\1/p' <<<"$head")
+  if [[ -z $tests || -z $failures ]]; then
+    echo "dev: ctest left no report in $1" >&2
+    failed=$((failed + 1))
+    return
+  fi
+  failed=$((failed + failures))
+  skipped=$((skipped + ${skips:-0}))
+  passed=$((passed + tests - failures - ${skips:-0}))
+}
+
+# run_label PRESET LABEL JOBS [CTEST ARGUMENTS…]
+run_label() {
+  local preset=$1 label=$2 jobs=$3 report
+  shift 3
+  report=$PWD/build/$preset/report-$label.xml
+  as_root rm -f "$report"
+  say "preset $preset: $label tests"
+  as_root env "ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}" \
+    ctest --test-dir "build/$preset" --label-regex "^$label\$" --parallel "$jobs" --output-on-failure --no-tests=ignore \
+    --output-junit "$report" "$@" </dev/null || true
+  count "$report"
+}
+
+run_tests() {
+  local presets=(dev asan) arguments=() preset
+  while (($# > 0)); do
+    case $1 in
+      --only)
+        [[ ${2:-} == dev || ${2:-} == asan ]] || fail "--only needs dev or asan"
+        presets=("$2")
+        ;;
+      -R) arguments+=(--tests-regex "${2:?-R needs a regular expression}") ;;
+      --repeat) arguments+=(--repeat "until-fail:${2:?--repeat needs a number}") ;;
+      *) fail "test: unknown option $1; see ./dev help" ;;
+    esac
+    shift 2
+  done
+  for preset in "${presets[@]}"; do
+    if ! (build "$preset"); then
+      failed=$((failed + 1))
+      continue
+    fi
+    run_label "$preset" unit 4 "${arguments[@]}"
+    run_label "$preset" integration 1 "${arguments[@]}"
+    # As root, ctest leaves files that the caller could not write over next time.
+    ((EUID == 0)) || as_root chown -R "$(id -u):$(id -g)" "build/$preset/Testing"
+  done
+  local summary="$passed passed, $failed failed"
+  ((skipped == 0)) || summary+=", $skipped skipped"
+  echo "$summary" | tee build/test-summary
+  ((passed > 0 && failed == 0))
+}
