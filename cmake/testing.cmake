@@ -19,16 +19,19 @@ function(guestagent_test name)
     PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
 endfunction()
 
-# guestagent_fuzz(<name> USES …): the libFuzzer target tests/fuzz/<name>_fuzz.cpp, in the fuzz preset only. ctest runs it
-# over its seed corpus, tests/fuzz/corpus/<name>.
+# guestagent_fuzz(<name> USES …): the libFuzzer target tests/fuzz/<name>_fuzz.cpp. In the fuzz preset it is a fuzzer; in
+# every other one it is a unit test that replays the corpus tests/fuzz/corpus/<name>: what was found once stays found.
 function(guestagent_fuzz name)
   cmake_parse_arguments(ARG "" "" "USES" ${ARGN})
-  if(NOT GUESTAGENT_FUZZ)
-    return()
-  endif()
   add_executable(${name}_fuzz ${name}_fuzz.cpp)
   target_link_libraries(${name}_fuzz PRIVATE ${ARG_USES} guestagent_warnings)
-  target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
-  add_test(NAME fuzz.${name} COMMAND ${name}_fuzz -runs=0 ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
-  set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 60)
+  set(corpus "${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name}")
+  if(GUESTAGENT_FUZZ)
+    target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
+    add_test(NAME fuzz.${name} COMMAND ${name}_fuzz -runs=0 "${corpus}")
+  else()
+    target_sources(${name}_fuzz PRIVATE replay.cpp)
+    add_test(NAME fuzz.${name} COMMAND ${name}_fuzz "${corpus}")
+  endif()
+  set_tests_properties(fuzz.${name} PROPERTIES LABELS unit TIMEOUT 60)
 endfunction()
