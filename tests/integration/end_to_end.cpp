@@ -70,6 +70,10 @@ void end_to_end::SetUp() {
   ASSERT_TRUE(eventually(start_limit, [this] { return lab_->control({"status"}).exit_code == 0; }))
       << "the agent does not start";
   expect_published({});
+  const auto has_pair = [this] {  // what the agent installs with nothing published: it stays to the end
+    return std::ranges::count_if(lab_->docker().rules(), [](const auto& rule) { return rule.contains("guestagent:pair"); }) == 2;
+  };
+  EXPECT_TRUE(eventually(soon, has_pair)) << "no pair of rules in PREROUTING and POSTROUTING";
   rules_before_ = lab_->docker().rules();
 }
 
