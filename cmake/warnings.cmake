@@ -7,4 +7,6 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(guestagent_warnings INTERFACE
     -Wno-maybe-uninitialized -Wno-restrict -Wno-dangling-pointer -Wno-stringop-overflow -Wno-array-bounds
     -Wno-mismatched-new-delete)
+  # Link-time optimisation takes the frames of one coroutine template in two files for two types.
+  add_link_options(-Wno-odr)
 endif()

@@ -1,0 +1,240 @@
+// agent_bench: what the agent costs and how quick it is, against a fake engine and a fake or real host-switch, in a
+// network namespace of its own. Every time is printed beside the same work done by a bare loop in this program.
+//
+//   agent_bench [PROGRAM_DIR] [IDLE_SECONDS]
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "http/connection.hpp"
+#include "http/server.hpp"
+#include "io/timeout.hpp"
+#include "json/json.hpp"
+#include "tests/support/child_process.hpp"
+#include "tests/support/event_loop.hpp"
+#include "tests/support/fake_docker.hpp"
+#include "tests/support/loopback_socket.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using io::clock;
+
+constexpr std::uint16_t first_port = 20'000;
+
+struct stamps {
+  std::map<std::uint16_t, clock::time_point> exposed;  // by port: when the request arrived
+};
+
+// Takes every forward and notes when it came.
+io::task<http::answer> note_expose(stamps* noted, http::incoming in) {
+  const auto now = clock::now();
+  http::answer a;
+  if (in.head.target == "/services/forwarder/all") {
+    a.head.body = "[]\n";
+    co_return a;
+  }
+  const auto at = in.head.body.find("0.0.0.0:");
+  if (in.head.target.ends_with("/expose") && at != std::string::npos)
+    noted->exposed.emplace(static_cast<std::uint16_t>(std::atoi(in.head.body.c_str() + at + 8)), now);
+  co_return a;
+}
+
+double milliseconds(clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
+
+double at_share(std::vector<double> values, double share) {
+  std::ranges::sort(values);
+  return values.empty() ? 0 : values[std::min(values.size() - 1, static_cast<std::size_t>(share * static_cast<double>(values.size())))];
+}
+
+struct process_use {
+  double cpu_ms = 0;
+  long switches = 0;  // voluntary: times it woke up and went to sleep again
+};
+
+process_use use_of(pid_t pid, bool with_children = false) {
+  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
+  std::string text((std::istreambuf_iterator<char>(stat)), {});
+  std::istringstream fields(text.substr(text.rfind(')') + 2));
+  std::string skipped;
+  for (int i = 3; i < 14; ++i) fields >> skipped;
+  double user = 0, system = 0, child_user = 0, child_system = 0;
+  fields >> user >> system >> child_user >> child_system;
+  process_use use{(user + system + (with_children ? child_user + child_system : 0)) * 1000.0 / static_cast<double>(::sysconf(_SC_CLK_TCK)), 0};
+  for (const auto& thread : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid))) {
+    std::ifstream status(thread.path() / "status");
+    for (std::string line; std::getline(status, line);)
+      if (line.starts_with("voluntary_ctxt_switches:")) use.switches += std::atol(line.c_str() + 24);
+  }
+  return use;
+}
+
+long status_kib(pid_t pid, std::string_view name) {
+  std::ifstream status(fmt::format("/proc/{}/status", pid));
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with(name)) return std::atol(line.c_str() + name.size() + 1);
+  return 0;
+}
+
+class bench {
+ public:
+  bench(std::filesystem::path programs, std::filesystem::path directory)
+      : programs_(std::move(programs)), directory_(std::move(directory)), engine_(loop_.executor(), directory_ / "docker.sock") {}
+
+  void run(int idle_seconds) {
+    engine_.start();
+    fmt::print("{:46} {:>12} {:>12} {:>8}\n", "", "agent", "bare loop", "ratio");
+    latency();
+    idle(idle_seconds);
+    many();
+  }
+
+ private:
+  static void row(std::string_view what, double ours, double bare, std::string_view unit) {
+    fmt::print("{:46} {:>9.2f} {:<2} {:>9.2f} {:<2} {:>7.1f}x\n", what, ours, unit, bare, unit, bare > 0 ? ours / bare : 0);
+  }
+
+  void start_agent(std::uint16_t host_switch) {
+    agent_ = support::child_process({.argv = {programs_ / "rancher-desktop-guestagent", "-adminInstall", "-docker", "-iptables=false",
+                                              fmt::format("-host-switch-url=http://127.0.0.1:{}", host_switch),
+                                              "-docker-socket=" + (directory_ / "docker.sock").string(),
+                                              "-wsl-proxy-socket=" + (directory_ / "wsl-proxy.sock").string(),
+                                              "-status-socket=" + (directory_ / "status.sock").string(),
+                                              "-state-dir=" + (directory_ / "state").string()},
+                                     .log = directory_ / "agent.log"});
+    const auto before = engine_.subscribers;
+    if (!loop_.run_until([&] { return engine_.subscribers > before && engine_.lists > 0; })) throw std::runtime_error("the agent does not connect");
+  }
+
+  // From the engine's event to the expose request at host-switch; the bare loop asks the engine and posts, no more.
+  void latency() {
+    stamps noted;
+    auto* const to = &noted;
+    auto listener = support::listen_on_loopback();
+    loop_.spawn(http::serve(std::move(listener.fd), [to](http::incoming in) { return note_expose(to, std::move(in)); }));
+    start_agent(listener.port);
+    std::vector<double> ours, bare;
+    for (std::uint16_t i = 0; i < 1000; ++i) {
+      const auto port = static_cast<std::uint16_t>(first_port + i);
+      const auto begin = clock::now();
+      engine_.run("c" + std::to_string(i), port);
+      if (!loop_.run_until([&] { return noted.exposed.contains(port); })) throw std::runtime_error("not exposed");
+      if (i >= 20) ours.push_back(milliseconds(noted.exposed[port] - begin));
+      engine_.end("c" + std::to_string(i));
+      engine_.containers.erase("c" + std::to_string(i));
+      loop_.run_until([] { return false; }, 2ms);
+    }
+    measure_bare(listener.port, bare);
+    row("event to expose request, p50", at_share(ours, 0.50), at_share(bare, 0.50), "ms");
+    row("event to expose request, p99 (goal: < 1 ms)", at_share(ours, 0.99), at_share(bare, 0.99), "ms");
+  }
+
+  void measure_bare(std::uint16_t port, std::vector<double>& times) {
+    engine_.run("bare", first_port);
+    auto engine = loop_.run(http::connection::open({.path = directory_ / "docker.sock"}, 5s)).value();
+    auto host = loop_.run(http::connection::open({.host = "127.0.0.1", .port = port}, 5s)).value();
+    for (int i = 0; i < 500; ++i) {
+      const auto begin = clock::now();
+      loop_.run(engine.exchange({.target = "/v1.41/containers/bare/json"}, {})).value();
+      loop_.run(host.exchange({.method = "POST", .target = "/services/forwarder/expose", .body = R"({"local":"0.0.0.0:1"})"}, {})).value();
+      times.push_back(milliseconds(clock::now() - begin));
+    }
+    engine_.end("bare");
+    engine_.containers.clear();
+  }
+
+  // Beside the agent: a shell that lists the nat table every three seconds, as the agent's predecessors did.
+  void idle(int seconds) {
+    loop_.run_until([] { return false; }, 3s);
+    support::child_process poller({.argv = {"sh", "-c", "while :; do iptables -t nat -S >/dev/null 2>&1; sleep 3; done"}});
+    const auto before = use_of(agent_.pid()), poller_before = use_of(poller.pid(), true);
+    loop_.run_until([] { return false; }, std::chrono::seconds(seconds));
+    const auto after = use_of(agent_.pid()), poller_after = use_of(poller.pid(), true);
+    const double minutes = seconds / 60.0;
+    fmt::print("\n{:46} {:>12} {:>12} {:>8}\n", fmt::format("idle, for {} s", seconds), "agent", "poll each 3s", "ratio");
+    row("CPU a minute", (after.cpu_ms - before.cpu_ms) / minutes, (poller_after.cpu_ms - poller_before.cpu_ms) / minutes, "ms");
+    fmt::print("{:46} {:>12.1f}\n", "wake-ups a minute (host-switch closes each 10 s)", static_cast<double>(after.switches - before.switches) / minutes);
+    fmt::print("{:46} {:>9.2f} MB\n", "resident memory (goal: < 10 MB)", static_cast<double>(status_kib(agent_.pid(), "VmRSS:")) / 1024);
+    fmt::print("{:46} {:>9.2f} MB\n", "of which its own, not shared library text", static_cast<double>(status_kib(agent_.pid(), "RssAnon:")) / 1024);
+    fmt::print("{:46} {:>9.2f} MB\n\n", "size of the program", static_cast<double>(std::filesystem::file_size(programs_ / "rancher-desktop-guestagent")) / 1e6);
+    agent_.stop();
+  }
+
+  // One container with 10,000 ports against the real host-switch; the bare loop posts them one after the other.
+  void many() {
+    constexpr int count = 10'000;
+    const double bare = post_all(count);
+    std::string ports = "[";
+    for (int i = 0; i < count; ++i) ports += fmt::format(R"({}{{"IP":"0.0.0.0","PrivatePort":{},"PublicPort":{},"Type":"tcp"}})", i == 0 ? "" : ",", i + 1, first_port + i);
+    engine_.containers["many"] = {.name = "many", .list_json = ports + "]"};
+    const auto port = start_host_switch();
+    start_agent(port);
+    const auto begin = clock::now();
+    if (!loop_.run_until([&] { return applied() == count; }, 60s)) throw std::runtime_error("not all exposed");
+    const double ours = milliseconds(clock::now() - begin);
+    fmt::print("{:46} {:>12} {:>12} {:>8}\n", "", "agent", "bare loop", "ratio");
+    row(fmt::format("{} ports exposed (goal: < 1000 ms)", count), ours, bare, "ms");
+    fmt::print("{:46} {:>9.2f} MB\n", "resident memory with them", static_cast<double>(status_kib(agent_.pid(), "VmRSS:")) / 1024);
+    agent_.stop();
+    host_switch_.stop();
+  }
+
+  std::uint16_t start_host_switch() {
+    const auto port = support::listen_on_loopback().port;
+    host_switch_ = support::child_process({.argv = {programs_ / "host-switch", fmt::format("-api-address=127.0.0.1:{}", port)}, .log = directory_ / "host-switch.log"});
+    if (!loop_.run_until([&] { return loop_.run(http::connection::open({.host = "127.0.0.1", .port = port}, 1s)).has_value(); })) throw std::runtime_error("host-switch");
+    return port;
+  }
+
+  double post_all(int count) {
+    const auto port = start_host_switch();
+    auto host = loop_.run(http::connection::open({.host = "127.0.0.1", .port = port}, 5s)).value();
+    const auto begin = clock::now();
+    for (int i = 0; i < count; ++i) {
+      const auto body = fmt::format(R"({{"local":"0.0.0.0:{0}","remote":"192.168.127.2:{0}","protocol":"tcp"}})", first_port + i);
+      loop_.run(host.exchange({.method = "POST", .target = "/services/forwarder/expose", .body = body}, {})).value();
+    }
+    const double took = milliseconds(clock::now() - begin);
+    host_switch_.stop();
+    return took;
+  }
+
+  int applied() {
+    auto agent = loop_.run(http::connection::open({.path = directory_ / "status.sock"}, 1s));
+    if (!agent) return 0;
+    const auto metrics = loop_.run(agent->exchange({.target = "/metrics"}, {}));
+    constexpr std::string_view wanted = "guestagent_peer_ports{peer=\"host-switch\",state=\"applied\"} ";
+    const auto at = metrics ? metrics->body.find(wanted) : std::string::npos;
+    return at == std::string::npos ? 0 : std::atoi(metrics->body.c_str() + at + wanted.size());
+  }
+
+  std::filesystem::path programs_, directory_;
+  support::event_loop loop_;
+  support::fake_docker engine_;
+  support::child_process agent_, host_switch_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  if (::unshare(CLONE_NEWNET) != 0) throw std::runtime_error("needs root, for a network namespace of its own");
+  support::run_or_throw({.argv = {"ip", "link", "set", "lo", "up"}});
+  std::string directory = std::filesystem::temp_directory_path() / "guestagent-bench-XXXXXX";
+  if (::mkdtemp(directory.data()) == nullptr) throw std::runtime_error("no temporary directory");
+  base::log::set_level(base::log::level::error);
+  bench(argc > 1 ? argv[1] : "build/bin", directory).run(argc > 2 ? std::atoi(argv[2]) : 60);
+  std::filesystem::remove_all(directory);
+  return 0;
+} catch (const std::exception& e) {
+  std::cerr << "agent_bench: " << e.what() << "\n";
+  return 1;
+}
