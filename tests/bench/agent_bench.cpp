@@ -92,6 +92,7 @@ class bench {
 
   void run(int idle_seconds) {
     engine_.start();
+    if (idle_seconds == 0) return many();
     fmt::print("{:46} {:>12} {:>12} {:>8}\n", "", "agent", "bare loop", "ratio");
     latency();
     idle(idle_seconds);

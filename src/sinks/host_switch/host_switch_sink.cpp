@@ -47,7 +47,11 @@ io::task<ports::outcome> host_switch_sink::perform(ports::operation op) {
 
 io::task<std::vector<ports::outcome>> host_switch_sink::apply(std::vector<ports::operation> batch) {
   std::vector<ports::outcome> outcomes;
-  for (const auto& op : batch) outcomes.push_back(co_await perform(op));
+  for (const auto& op : batch) {
+    outcomes.push_back(co_await perform(op));
+    if (outcomes.back().kind == ports::outcome_kind::unknown) break;  // the rest would wait for the same deadline
+  }
+  outcomes.resize(batch.size(), outcomes.back());
   co_return outcomes;
 }
 

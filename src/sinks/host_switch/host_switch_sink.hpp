@@ -29,8 +29,9 @@ class host_switch_sink : public ports::sink {
   explicit host_switch_sink(host_switch_options options) : options_(std::move(options)) {}
 
   [[nodiscard]] std::string_view name() const override { return "host-switch"; }
-  [[nodiscard]] ports::sink_traits traits() const override { return {.workers = options_.workers}; }
+  [[nodiscard]] ports::sink_traits traits() const override { return {.workers = options_.workers, .batch = 16}; }
   io::task<base::result<ports::peer_state>> list() override;
+  // One after the other on one connection. After the first without an answer the rest is not tried.
   io::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override;
   io::task<> changed() override;
   io::task<> close() override;

@@ -100,6 +100,11 @@ TEST_F(HostSwitchSink, AServerThatNeverAnswersMeetsTheDeadline) {
   sink_ = std::make_unique<host_switch_sink>(host_switch_options{.server = {.host = "127.0.0.1", .port = port_}, .tap = tap, .deadline = 50ms});
   EXPECT_EQ(loop_.run(sink_->list()).error().code, std::errc::timed_out);
   EXPECT_EQ(apply(op(verb::add, 8080)).kind, outcome_kind::unknown);
+  const auto before = io::clock::now();
+  const auto outcomes = loop_.run(sink_->apply(std::vector<ports::operation>(16, op(verb::add, 8080))));
+  EXPECT_EQ(outcomes.size(), 16U);
+  EXPECT_EQ(outcomes.back().kind, outcome_kind::unknown);
+  EXPECT_LT(io::clock::now() - before, 500ms) << "one deadline for the whole batch";
 }
 
 TEST_F(HostSwitchSink, TheDeathOfTheServerIsNoticedAtOnce) {
