@@ -1,20 +1,40 @@
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "http/connection.hpp"
+#include "net/address.hpp"
 
 namespace http {
 namespace {
 
+// Goes into the Host header as it is: nothing may be in it that could end a line or start another field.
+bool is_host_name(std::string_view text) {
+  constexpr std::size_t longest = 253;  // DNS
+  return !text.empty() && text.size() <= longest && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+  });
+}
+
+bool is_v6(std::string_view text) {
+  const auto parsed = net::address::parse(text);
+  return parsed && text.find(':') != std::string_view::npos;
+}
+
 base::result<server_address> parse_authority(std::string_view text, std::string_view url) {
+  const auto wrong = [url](std::string_view why) {
+    return base::fail("address \"" + base::printable(url) + "\": " + std::string(why));
+  };
   server_address made;
   const bool bracketed = text.starts_with('[');
-  const auto end = bracketed ? text.find(']') : std::string_view::npos;
-  if (bracketed && end == std::string_view::npos) return base::fail("address \"" + base::printable(url) + "\": missing ]");
-  const auto colon = text.find(':', bracketed ? end : 0);
-  made.host = bracketed ? text.substr(1, end - 1) : text.substr(0, colon);
-  if (made.host.empty()) return base::fail("address \"" + base::printable(url) + "\": no host");
-  if (colon == std::string_view::npos) return made;
-  const auto port = base::parse_port(text.substr(colon + 1));
-  if (!port) return base::fail("address \"" + base::printable(url) + "\": bad port");
+  const auto end = bracketed ? text.find(']') : text.find(':');
+  if (bracketed && end == std::string_view::npos) return wrong("missing ]");
+  made.host = bracketed ? text.substr(1, end - 1) : text.substr(0, end);
+  if (made.host.empty()) return wrong("no host");
+  if (bracketed ? !is_v6(made.host) : !is_host_name(made.host)) return wrong("bad host");
+  auto rest = end == std::string_view::npos ? std::string_view{} : text.substr(bracketed ? end + 1 : end);
+  if (rest.empty()) return made;
+  const auto port = rest.starts_with(':') ? base::parse_port(rest.substr(1)) : std::nullopt;
+  if (!port) return wrong("bad port");
   made.port = *port;
   return made;
 }
