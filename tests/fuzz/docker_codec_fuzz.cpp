@@ -1,0 +1,36 @@
+// What the Docker engine answers and tells. Whatever it is: ports are ports, ids are ids, and lists are bounded.
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "sources/docker/docker_codec.hpp"
+#include "sources/docker/object_splitter.hpp"
+
+namespace {
+
+void check(const docker::container& c) {
+  if (!docker::is_id(c.id) || c.refusals.size() > 16) std::abort();
+  for (const auto& b : c.bindings)
+    if (b.host_port == 0 || b.container_port == 0 || b.owner != c.id) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  if (const auto list = docker::parse_list(bytes))
+    for (const auto& c : *list) check(c);
+  if (const auto inspected = docker::parse_inspect(bytes); inspected && *inspected) check(**inspected);
+  static_cast<void>(docker::choose_version(bytes));
+  docker::object_splitter splitter(4096);
+  for (std::size_t at = 0; at < bytes.size(); at += 7) {
+    splitter.feed(bytes.substr(at, 7));
+    auto object = splitter.next();
+    for (; object && *object; object = splitter.next()) {
+      const auto e = docker::parse_event(**object);
+      if (e && e->what != docker::action::other && !docker::is_id(e->id)) std::abort();
+    }
+    if (!object) break;
+  }
+  return 0;
+}

@@ -1,0 +1,22 @@
+// Both ends of the forwarder API: what a VM asks of host-switch, and what a host-switch answers the agent.
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "hostswitch/request_codec.hpp"
+#include "sinks/host_switch/forwarder_codec.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  if (const auto request = hostswitch::parse_request(bytes)) {
+    if (request->protocol.empty()) std::abort();
+    static_cast<void>(hostswitch::complete_remote(request->remote, "192.168.127.2"));
+    if (const auto local = hostswitch::parse_local(request->local); local && local->port == 0) std::abort();
+  }
+  static_cast<void>(hostswitch::parse_static_forward(bytes));
+  static_cast<void>(hostswitch::parse_gateway(bytes));
+  if (const auto state = host_switch::parse_all(bytes, net::address::v4(192, 168, 127, 2)))
+    for (const auto& held : state->held)
+      if (held.key.port == 0) std::abort();
+  return 0;
+}
