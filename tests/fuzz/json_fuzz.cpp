@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (parsed) {
     const auto text = json::serialize(*parsed);
     const auto again = json::parse(text, {.bytes = 256 << 20});
-    const bool infinite = text.find("1e99999") != std::string::npos;  // how it writes 1e400, and does not read
+    const bool infinite = text.find("Infinity") != std::string::npos;  // what 1e400 becomes
     if (!infinite && (!again || again->kind() != parsed->kind())) std::abort();
     static_cast<void>(json::find_any_case(*parsed, "ports"));
   }
