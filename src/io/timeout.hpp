@@ -43,21 +43,21 @@ task<base::result<T>> until(clock::time_point when, task<base::result<T>> work) 
     run->timer.cancel();
   };
   asio::co_spawn(where, std::move(work), asio::bind_cancellation_slot(run->stop.slot(), std::move(finish)));
-  if (!run->finished()) co_await run->timer.async_wait(nothrow);
+  // From here to the end of `work` a cancellation of the caller only wakes it: it is looked at when the work has ended.
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
   const auto caller = co_await asio::this_coro::cancellation_state;
-  const bool cancelled = caller.cancelled() != asio::cancellation_type::none;
-  const bool timed_out = !run->finished();
-  if (timed_out) {
-    run->stop.emit(asio::cancellation_type::terminal);
-    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    while (!run->finished()) {
-      run->timer.expires_at(clock::time_point::max());
-      co_await run->timer.async_wait(nothrow);
-    }
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+  if (!run->finished()) co_await run->timer.async_wait(nothrow);
+  const bool cut_short = !run->finished();
+  if (cut_short) run->stop.emit(asio::cancellation_type::terminal);
+  while (!run->finished()) {
+    run->timer.expires_at(clock::time_point::max());
+    co_await run->timer.async_wait(nothrow);
   }
+  co_await asio::this_coro::throw_if_cancelled(throws);
+  const bool cancelled = caller.cancelled() != asio::cancellation_type::none;
   if (cancelled) throw boost::system::system_error(asio::error::operation_aborted);
-  if (timed_out) co_return base::fail(std::errc::timed_out, "deadline");
+  if (cut_short) co_return base::fail(std::errc::timed_out, "deadline");
   if (run->thrown) std::rethrow_exception(run->thrown);
   co_return std::move(*run->value);
 }
