@@ -89,17 +89,19 @@ task<> feed(child& c, std::string input) {
   c.in.close();
 }
 
-// Reads to the end of file; ends early, one byte over the limit, when there is more.
-task<> collect(asio::posix::stream_descriptor& from, std::string& into, std::size_t limit) {
+// Reads to the end of file. When there is more than the limit it ends one byte over it, and ends the program, which would
+// otherwise wait for somebody to read the rest while the other stream waits for the program.
+task<> collect(child& c, asio::posix::stream_descriptor& from, std::string& into, std::size_t limit) {
   co_await asio::async_read(from, asio::dynamic_buffer(into, limit + 1), nothrow);
+  if (into.size() > limit) ::kill(c.pid, SIGKILL);  // not reaped yet: the number is still its own
 }
 
 task<base::result<process_output>> finish(std::shared_ptr<child> c, process_request request) {
   process_output output;
   task_group streams(co_await asio::this_coro::executor);
   streams.spawn("stdin of " + request.argv[0], feed(*c, std::move(request.input)));
-  streams.spawn("stderr of " + request.argv[0], collect(c->err, output.err, request.output_limit));
-  streams.spawn("stdout of " + request.argv[0], collect(c->out, output.out, request.output_limit));
+  streams.spawn("stderr of " + request.argv[0], collect(*c, c->err, output.err, request.output_limit));
+  streams.spawn("stdout of " + request.argv[0], collect(*c, c->out, output.out, request.output_limit));
   std::exception_ptr cancelled;
   try {
     co_await streams.join();

@@ -1,0 +1,109 @@
+#include "io/file_watch.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "tests/support/event_loop.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace io {
+namespace {
+
+using namespace std::chrono_literals;
+
+task<> count_changes(file_watch& watch, int& changes) {
+  while (true) {
+    co_await watch.changed();
+    ++changes;
+  }
+}
+
+class file_watch_test : public testing::Test {
+ protected:
+  void watch(const std::filesystem::path& path) {
+    auto opened = file_watch::open(loop_.executor(), path);
+    ASSERT_TRUE(opened) << opened.error().message();
+    watch_.emplace(std::move(*opened));
+    loop_.spawn(count_changes(*watch_, changes_));
+    loop_.run_until([] { return false; }, 5ms);
+  }
+  // True if something was told since the last call.
+  bool told() {
+    const bool any = loop_.run_until([&] { return changes_ > 0; }, 2s);
+    loop_.run_until([] { return false; }, 5ms);
+    changes_ = 0;
+    return any;
+  }
+  bool silent() { return !loop_.run_until([&] { return changes_ > 0; }, 30ms); }
+  static void write(const std::filesystem::path& path, const std::string& text = "x") { std::ofstream(path) << text; }
+
+  support::temp_dir directory_;
+  std::optional<file_watch> watch_;
+  int changes_ = 0;
+  support::event_loop loop_;  // the last one: its tasks end before what they use
+};
+
+TEST_F(file_watch_test, tells_of_creation_writing_replacement_and_removal) {
+  const auto path = directory_ / "socket";
+  watch(path);
+  write(path);
+  EXPECT_TRUE(told());
+  write(path, "more");
+  EXPECT_TRUE(told());
+  write(directory_ / "other");
+  EXPECT_TRUE(silent());
+  std::filesystem::rename(directory_ / "other", path);
+  EXPECT_TRUE(told());
+  std::filesystem::remove(path);
+  EXPECT_TRUE(told());
+}
+
+TEST_F(file_watch_test, the_directories_on_the_way_may_come_later) {
+  const auto path = directory_ / "a" / "b" / "file";
+  watch(path);
+  std::filesystem::create_directory(directory_ / "a");
+  EXPECT_TRUE(told());
+  std::filesystem::create_directory(directory_ / "a" / "b");
+  EXPECT_TRUE(told());
+  write(path);
+  EXPECT_TRUE(told());
+}
+
+TEST_F(file_watch_test, a_directory_that_goes_and_comes_back_is_watched_again) {
+  const auto path = directory_ / "run" / "file";
+  std::filesystem::create_directory(directory_ / "run");
+  watch(path);
+  std::filesystem::remove_all(directory_ / "run");
+  EXPECT_TRUE(told());
+  std::filesystem::create_directory(directory_ / "run");
+  EXPECT_TRUE(told());
+  write(path);
+  EXPECT_TRUE(told());
+}
+
+TEST_F(file_watch_test, what_is_made_at_once_is_told_at_least_once) {
+  const auto path = directory_ / "a" / "b" / "file";
+  watch(path);
+  std::filesystem::create_directories(path.parent_path());
+  write(path);
+  EXPECT_TRUE(told());
+  write(path, "more");
+  EXPECT_TRUE(told());
+}
+
+TEST(file_identity, differs_for_the_next_file_at_a_path) {
+  support::temp_dir directory;
+  const auto path = directory / "file";
+  EXPECT_FALSE(identify(path));
+  std::ofstream(path) << 1;
+  const auto first = identify(path);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(identify(path), first);
+  std::ofstream(directory / "next") << 2;
+  std::filesystem::rename(directory / "next", path);
+  EXPECT_NE(identify(path), first);
+}
+
+}  // namespace
+}  // namespace io

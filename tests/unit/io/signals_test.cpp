@@ -1,0 +1,50 @@
+#include "io/signals.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "tests/support/event_loop.hpp"
+
+namespace io {
+namespace {
+
+using namespace std::chrono_literals;
+
+task<> keep_signal(std::optional<int>& into) { into = co_await stop_signal(); }
+
+// In a process of its own, as it changes what signals do for good.
+int first_signal(int number) {
+  support::event_loop loop;
+  std::optional<int> got;
+  loop.spawn(keep_signal(got));
+  loop.run_until([] { return false; }, 5ms);
+  ::raise(number);
+  return loop.run_until([&] { return got.has_value(); }) ? *got : -1;
+}
+
+TEST(signals_death, the_first_one_is_answered_and_the_second_ends_the_program) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  for (const int number : {SIGTERM, SIGINT}) {
+    EXPECT_EXIT(std::_Exit(first_signal(number)), testing::ExitedWithCode(number), "");
+    EXPECT_EXIT(
+        {
+          first_signal(number);
+          ::raise(SIGTERM);
+        },
+        testing::ExitedWithCode(128 + SIGTERM), "");
+  }
+}
+
+TEST(signals_death, a_pipe_that_is_gone_does_not_end_the_program) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        first_signal(SIGTERM);
+        ::raise(SIGPIPE);
+        std::_Exit(42);
+      },
+      testing::ExitedWithCode(42), "");
+}
+
+}  // namespace
+}  // namespace io
