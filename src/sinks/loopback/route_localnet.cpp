@@ -37,7 +37,7 @@ bool is_interface_name(std::string_view name) {
 }  // namespace
 
 route_localnet::route_localnet(std::filesystem::path state_file, std::filesystem::path settings,
-                               std::filesystem::path boot_id)
+                               const std::filesystem::path& boot_id)
     : state_file_(std::move(state_file)),
       settings_(std::move(settings)),
       boot_(read_line(boot_id).value_or("unknown")) {}

@@ -14,7 +14,7 @@ class route_localnet {
  public:
   // `state_file`: where the former value is kept; its directory exists, or is made. The other two are the kernel's.
   explicit route_localnet(std::filesystem::path state_file, std::filesystem::path settings = "/proc/sys/net/ipv4/conf",
-                          std::filesystem::path boot_id = "/proc/sys/kernel/random/boot_id");
+                          const std::filesystem::path& boot_id = "/proc/sys/kernel/random/boot_id");
 
   // Sets it on this interface; nothing to do if it is set. One interface at a time: the former one's is restored.
   base::result<> enable(const std::string& interface);
