@@ -38,10 +38,12 @@ class file_watch_test : public testing::Test {
   bool silent() { return !loop_.run_until([&] { return changes_ > 0; }, 30ms); }
   static void write(const std::filesystem::path& path, const std::string& text = "x") { std::ofstream(path) << text; }
 
+  void TearDown() override { loop_.stop(); }  // the task ends before what it uses
+
   support::temp_dir directory_;
-  std::optional<file_watch> watch_;
   int changes_ = 0;
-  support::event_loop loop_;  // the last one: its tasks end before what they use
+  support::event_loop loop_;
+  std::optional<file_watch> watch_;
 };
 
 TEST_F(file_watch_test, tells_of_creation_writing_replacement_and_removal) {
