@@ -1,13 +1,12 @@
 #include "http/connection.hpp"
 
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
-#include <boost/asio/connect.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/buffer_body.hpp>
@@ -17,7 +16,9 @@
 #include <boost/beast/http/write.hpp>
 #include <optional>
 
+#include "http/resolve.hpp"
 #include "io/timeout.hpp"
+#include "net/endpoint.hpp"
 
 namespace http {
 namespace {
@@ -58,14 +59,17 @@ io::task<base::result<>> connect_to(socket_type& socket, asio::generic::stream_p
   co_return base::result<>{};
 }
 
+asio::generic::stream_protocol::endpoint to_asio(const net::endpoint& at) {
+  const auto address = net::to_sockaddr(at);
+  return {address.get(), address.size, IPPROTO_TCP};
+}
+
 io::task<base::result<>> connect_tcp(socket_type& socket, const server_address& address) {
-  asio::ip::tcp::resolver resolver(socket.get_executor());
-  const auto [ec, found] = co_await resolver.async_resolve(address.host, std::to_string(address.port), io::nothrow);
-  co_await io::check_cancelled();
-  if (ec) co_return failure(ec, "resolve " + address.host);
-  base::result<> last = base::fail(std::errc::address_not_available, address.host);
-  for (const auto& entry : found) {
-    last = co_await connect_to(socket, entry.endpoint());
+  const auto found = co_await resolve(address.host, address.port);
+  if (!found) co_return std::unexpected(found.error());
+  base::result<> last;
+  for (const auto& at : *found) {
+    last = co_await connect_to(socket, to_asio(at));
     if (!last) continue;
     tune(socket);
     break;
