@@ -29,6 +29,7 @@ using socket_type = asio::generic::stream_protocol::socket;
 using stream_parser = beast::response_parser<beast::buffer_body>;
 
 constexpr std::uint32_t header_bytes = 64 << 10;
+constexpr int most_interim_answers = 8;
 
 std::unexpected<base::error> failure(const boost::system::error_code& ec, std::string context) {
   return base::fail(static_cast<std::error_code>(ec), std::move(context));
@@ -88,6 +89,21 @@ std::string host_header(const server_address& address) {
   return address.port == 80 ? url.substr(0, url.rfind(':')) : url;
 }
 
+// The header of the final answer: interim ones (100 Continue, 103 Early Hints …) are passed over.
+template <class Parser>
+io::task<boost::system::error_code> read_head(socket_type& socket, boost::beast::flat_buffer& buffer, std::optional<Parser>& parser,
+                                              boost::optional<std::uint64_t> body_bytes) {
+  for (int i = 0; i <= most_interim_answers; ++i) {
+    parser.emplace();
+    parser->header_limit(header_bytes);
+    parser->body_limit(body_bytes);
+    const auto [ec, got] = co_await beast::async_read_header(socket, buffer, *parser, io::nothrow);
+    co_await io::check_cancelled();
+    if (ec || parser->get().result_int() / 100 != 1) co_return ec;
+  }
+  co_return beast::error::bad_status;
+}
+
 template <class Message>
 response head_of(const Message& message) {
   response made;
@@ -103,7 +119,7 @@ struct connection::state {
   server_address address;
   socket_type socket;
   boost::beast::flat_buffer buffer{1 << 20};
-  bool keep_alive = true;
+  bool idle = true;  // no exchange under way, none was left halfway, and nothing came that nobody asked for
   std::optional<stream_parser> stream;
   std::unique_ptr<std::array<char, 32768>> chunk_storage;
 
@@ -127,6 +143,7 @@ std::unexpected<base::error> connection::state::broken(const boost::system::erro
 
 io::task<base::result<>> connection::state::send(request r) {
   if (!socket.is_open()) co_return base::fail(std::errc::not_connected, to_string(address));
+  idle = false;
   beast::request<beast::string_body> out(beast::string_to_verb(r.method), r.target, 11, std::move(r.body));
   if (out.method() == beast::verb::unknown) out.method_string(r.method);
   out.set(beast::field::host, host_header(address));
@@ -142,29 +159,25 @@ io::task<base::result<>> connection::state::send(request r) {
 io::task<base::result<response>> connection::state::exchange(request r, std::size_t body_bytes) {
   const bool head = r.method == "HEAD";
   if (auto sent = co_await send(std::move(r)); !sent) co_return std::unexpected(sent.error());
-  beast::response_parser<beast::string_body> parser;
-  parser.header_limit(header_bytes);
-  parser.body_limit(body_bytes);
-  parser.skip(head);
-  const auto [ec, got] = co_await beast::async_read(socket, buffer, parser, io::nothrow);
-  co_await io::check_cancelled();
-  if (ec) co_return broken(ec, "read an answer");
-  auto made = head_of(parser.get());
-  made.body = std::move(parser.get().body());
-  keep_alive = parser.get().keep_alive();
+  std::optional<beast::response_parser<beast::string_body>> parser;
+  const boost::optional<std::uint64_t> limit(!head, body_bytes);  // what HEAD names is not sent
+  if (const auto ec = co_await read_head(socket, buffer, parser, limit)) co_return broken(ec, "read an answer");
+  if (!head && !parser->is_done()) {
+    const auto [ec, got] = co_await beast::async_read(socket, buffer, *parser, io::nothrow);
+    co_await io::check_cancelled();
+    if (ec) co_return broken(ec, "read an answer");
+  }
+  auto made = head_of(parser->get());
+  made.body = std::move(parser->get().body());
+  idle = parser->get().keep_alive() && buffer.size() == 0;
   boost::system::error_code ignored;
-  if (!keep_alive) socket.close(ignored);
+  if (!idle) socket.close(ignored);
   co_return made;
 }
 
 io::task<base::result<response>> connection::state::open_stream(request r) {
   if (auto sent = co_await send(std::move(r)); !sent) co_return std::unexpected(sent.error());
-  stream.emplace();
-  stream->header_limit(header_bytes);
-  stream->body_limit(boost::none);
-  const auto [ec, got] = co_await beast::async_read_header(socket, buffer, *stream, io::nothrow);
-  co_await io::check_cancelled();
-  if (ec) co_return broken(ec, "read an answer");
+  if (const auto ec = co_await read_head(socket, buffer, stream, boost::none)) co_return broken(ec, "read an answer");
   co_return head_of(stream->get());
 }
 
@@ -214,7 +227,7 @@ io::task<base::result<std::string>> connection::read_some() {
 
 // On an idle connection nothing comes in but its end.
 bool connection::usable() const {
-  if (!state_->keep_alive || !state_->socket.is_open() || state_->stream) return false;
+  if (!state_->idle || !state_->socket.is_open()) return false;
   char byte = 0;
   return ::recv(state_->socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }

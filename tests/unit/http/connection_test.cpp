@@ -85,5 +85,46 @@ TEST_F(Connection, ConnectionCloseIsHonoured) {
   EXPECT_FALSE(connection_->usable());
 }
 
+TEST_F(Connection, InterimAnswersArePassedOver) {
+  const std::string interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n";
+  const auto r = ask({interim + "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"}, true);
+  ASSERT_TRUE(r) << r.error().message();
+  EXPECT_EQ(r->status, 200U);
+  EXPECT_EQ(r->body, "hi");
+  EXPECT_EQ(r->header("Link"), "");
+  EXPECT_TRUE(connection_->usable());
+  std::string endless;
+  for (int i = 0; i < 1000; ++i) endless += interim;
+  EXPECT_FALSE(ask({endless}, true));
+}
+
+TEST_F(Connection, AnAnswerThatNobodyAskedForIsNotTheNextOnes) {
+  const auto r = ask({"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 500 Forged\r\nContent-Length: 0\r\n\r\n"}, true);
+  ASSERT_TRUE(r) << r.error().message();
+  EXPECT_EQ(r->status, 200U);
+  EXPECT_FALSE(connection_->usable());
+  EXPECT_EQ(loop_.run(connection_->exchange({}, {})).error().code, std::errc::not_connected);
+}
+
+// The answer to an exchange that its caller gave up on must not be taken for the next one's.
+TEST_F(Connection, AnExchangeThatWasCutShortLeavesNothingUsable) {
+  auto listener = support::listen_on_loopback();
+  loop_.spawn(misbehave(std::move(listener.fd), {}, true));
+  connection_.emplace(loop_.run(connection::open({.host = "127.0.0.1", .port = listener.port}, 5s)).value());
+  EXPECT_TRUE(connection_->usable());
+  EXPECT_EQ(loop_.run(io::within(20ms, connection_->exchange({}, {}))).error().code, std::errc::timed_out);
+  EXPECT_FALSE(connection_->usable());
+}
+
+TEST_F(Connection, AHeadRequestHasNoBodyToWaitFor) {
+  auto listener = support::listen_on_loopback();
+  loop_.spawn(misbehave(std::move(listener.fd), {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"}, true));
+  connection_.emplace(loop_.run(connection::open({.host = "127.0.0.1", .port = listener.port}, 5s)).value());
+  const auto r = loop_.run(connection_->exchange({.method = "HEAD"}, {.body_bytes = 5}));
+  ASSERT_TRUE(r) << r.error().message();
+  EXPECT_EQ(r->header("Content-Length"), "10");
+  EXPECT_TRUE(connection_->usable());
+}
+
 }  // namespace
 }  // namespace http
