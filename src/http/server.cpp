@@ -159,9 +159,13 @@ io::task<> serve_session(std::shared_ptr<session> s) {
   s->socket.shutdown(socket_type::shutdown_both, ignored);
 }
 
-bool out_of_resources(const boost::system::error_code& ec) {
-  return ec == boost::system::errc::too_many_files_open || ec == boost::system::errc::too_many_files_open_in_system ||
-         ec == boost::system::errc::no_buffer_space || ec == boost::system::errc::not_enough_memory;
+// accept(2) hands on what befell the one connection that it was about to give out.
+bool of_one_connection(const boost::system::error_code& ec) {
+  namespace errc = boost::system::errc;
+  for (const auto kind : {errc::connection_aborted, errc::interrupted, errc::protocol_error, errc::network_down, errc::network_unreachable,
+                          errc::host_unreachable, errc::operation_not_permitted})
+    if (ec == kind) return true;
+  return false;
 }
 
 std::shared_ptr<session> make_session(int fd, const io::executor& where, const asio::generic::stream_protocol& protocol,
@@ -194,12 +198,12 @@ io::task<> serve(base::unique_fd listener, handler handle, server_limits limits)
       continue;
     }
     const boost::system::error_code ec(errno, boost::system::system_category());
-    if (out_of_resources(ec)) {
-      if (!std::exchange(told, true)) base::log::warn("http", "cannot accept for now, will go on by itself reason=\"{}\"", ec.message());
-      co_await io::sleep_for(std::chrono::milliseconds(100));
-    } else if (ec == boost::system::errc::operation_would_block) {
+    if (ec == boost::system::errc::operation_would_block) {
       co_await acceptor.async_wait(socket_type::wait_read, io::nothrow);
       co_await io::check_cancelled();
+    } else if (!of_one_connection(ec)) {
+      if (!std::exchange(told, true)) base::log::warn("http", "cannot accept for now, will go on by itself reason=\"{}\"", ec.message());
+      co_await io::sleep_for(std::chrono::milliseconds(100));
     }
   }
 }

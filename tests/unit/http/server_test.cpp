@@ -1,6 +1,7 @@
 #include "http/server.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -11,6 +12,7 @@
 #include "io/timeout.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/loopback_socket.hpp"
+#include "tests/support/socket_peer.hpp"
 
 namespace http {
 namespace {
@@ -118,6 +120,60 @@ TEST_F(Server, AClientThatSendsNothingHoldsItsSlotOnlyForTheIdleTime) {
   const auto r = loop_.run(waiting.exchange({.target = "/next"}, {}));
   ASSERT_TRUE(r) << r.error().message();
   EXPECT_EQ(r->body, "GET /next ");
+}
+
+TEST_F(Server, RequestsThatComeAtOnceAreAnsweredInOrder) {
+  start();
+  EXPECT_THAT(raw("GET /1 HTTP/1.1\r\n\r\nPOST /2 HTTP/1.1\r\nContent-Length: 1\r\n\r\nxGET /3 HTTP/1.1\r\nConnection: close\r\n\r\n"),
+              testing::ContainsRegex("GET /1 (.|\n)*POST /2 x(.|\n)*GET /3 "));
+}
+
+TEST_F(Server, AClientThatLeavesMidwayFreesItsSlot) {
+  start({.connections = 1});
+  for (const auto* part : {"", "GET / HT", "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf"}) {
+    const auto client = support::connected_socket(SOCK_STREAM, {net::address::loopback_v4(), port_});
+    support::send_all(client.get(), part);
+  }
+  const auto r = loop_.run(connect().exchange({.target = "/next"}, {}));
+  ASSERT_TRUE(r) << r.error().message();
+  EXPECT_EQ(r->body, "GET /next ");
+}
+
+// Descriptors up to `highest`, while it lives.
+class descriptor_limit {
+ public:
+  explicit descriptor_limit(int highest) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit lowered{static_cast<rlim_t>(highest) + 1, before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &lowered);
+  }
+  descriptor_limit(const descriptor_limit&) = delete;
+  descriptor_limit& operator=(const descriptor_limit&) = delete;
+  ~descriptor_limit() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(Server, OutOfDescriptorsItGoesOnWithThoseThereAreAndAcceptsAgainLater) {
+  start();
+  auto served = connect();
+  ASSERT_TRUE(loop_.run(served.exchange({}, {})));
+  const auto waiting = support::connected_socket(SOCK_STREAM, {net::address::loopback_v4(), port_});
+  {
+    const descriptor_limit none_left(2);
+    loop_.run_until([] { return false; }, 50ms);
+    EXPECT_TRUE(loop_.run(served.exchange({}, {})));
+  }
+  support::send_all(waiting.get(), "GET /late HTTP/1.1\r\n\r\n");
+  char answer = 0;
+  EXPECT_TRUE(loop_.run_until([&] { return ::recv(waiting.get(), &answer, 1, MSG_DONTWAIT | MSG_PEEK) == 1; }));
+}
+
+TEST_F(Server, ASocketThatCannotAcceptDoesNotHoldUpTheProgram) {
+  auto deaf = support::make_socket(SOCK_STREAM, net::address::loopback_v4());
+  loop_.spawn(serve(std::move(deaf), echo));
+  loop_.run_until([] { return false; }, 50ms);  // comes back
 }
 
 }  // namespace
