@@ -38,13 +38,14 @@ http::request encode(const ports::operation& op, const net::address& tap) {
   return r;
 }
 
+// The peer's words end up on terminals.
 ports::outcome classify(ports::verb what, const http::response& answer) {
-  const std::string reason(base::trim(answer.body));
+  const auto reason = base::printable(base::trim(answer.body));
   if (answer.status == 200) return {};
   if (what == ports::verb::remove && reason == "proxy not found") return {};
   if (what == ports::verb::add && reason.starts_with("proxy already running")) return {outcome_kind::exists, reason};
   if (what == ports::verb::add && reason.starts_with("listen ")) return {outcome_kind::conflict, reason};
-  return {outcome_kind::refused, fmt::format("host-switch answered {}: {}", answer.status, base::printable(reason))};
+  return {outcome_kind::refused, fmt::format("host-switch answered {}: {}", answer.status, reason)};
 }
 
 base::result<ports::peer_state> parse_all(std::string_view body, const net::address& tap) {

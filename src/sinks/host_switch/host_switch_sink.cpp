@@ -5,12 +5,16 @@
 
 namespace host_switch {
 
-io::task<base::result<host_switch_sink::connection_ptr>> host_switch_sink::borrow() {
+host_switch_sink::connection_ptr host_switch_sink::take_kept() {
   while (!idle_.empty()) {
     auto kept = std::move(idle_.back());
     idle_.pop_back();
-    if (kept->usable()) co_return kept;
+    if (kept->usable()) return kept;
   }
+  return nullptr;
+}
+
+io::task<base::result<host_switch_sink::connection_ptr>> host_switch_sink::open() {
   auto opened = co_await http::connection::open(options_.server, options_.deadline);
   if (!opened) co_return std::unexpected(opened.error());
   co_return std::make_shared<http::connection>(std::move(*opened));
@@ -20,28 +24,44 @@ void host_switch_sink::give_back(connection_ptr connection) {
   if (connection->usable() && idle_.size() < options_.workers) idle_.push_back(std::move(connection));
 }
 
-io::task<base::result<ports::peer_state>> host_switch_sink::list() {
-  std::erase_if(idle_, [](const auto& c) { return !c->usable(); });
-  auto connection = co_await borrow();
-  if (!connection) co_return std::unexpected(connection.error());
+io::task<base::result<http::response>> host_switch_sink::ask_all(connection_ptr connection) {
   http::request all{.target = "/services/forwarder/all"};
   const http::exchange_limits limits{.deadline = options_.deadline, .body_bytes = 64 << 20};
-  const auto answer = co_await (*connection)->exchange(std::move(all), limits);
+  co_return co_await connection->exchange(std::move(all), limits);
+}
+
+// The watched connection's end calls for a list at the very time at which the server is about to close the others, which
+// have been idle for as long: a kept connection that breaks says nothing of the server, and asking again does no harm.
+io::task<base::result<ports::peer_state>> host_switch_sink::list() {
+  base::result<http::response> answer = base::fail(std::errc::not_connected, "");
+  auto connection = take_kept();
+  if (connection) answer = co_await ask_all(connection);
+  if (!answer && answer.error().code != std::errc::timed_out) {
+    auto opened = co_await open();
+    if (!opened) co_return std::unexpected(opened.error());
+    connection = std::move(*opened);
+    answer = co_await ask_all(connection);
+  }
   if (!answer) co_return std::unexpected(answer.error());
   if (answer->status != 200) co_return base::fail("host-switch answered " + std::to_string(answer->status) + " to a list");
-  if (watched_ && watched_->usable()) give_back(std::move(*connection));
-  else watched_ = std::move(*connection);
+  if (watched_ && watched_->usable()) give_back(std::move(connection));
+  else watched_ = std::move(connection);
   co_return parse_all(answer->body, options_.tap);
 }
 
+// A request that went over a connection which then broke may have been acted upon: it is not sent again, the next list tells.
 io::task<ports::outcome> host_switch_sink::perform(ports::operation op) {
-  auto connection = co_await borrow();
-  if (!connection) co_return ports::outcome{ports::outcome_kind::unknown, connection.error().message()};
+  auto connection = take_kept();
+  if (!connection) {
+    auto opened = co_await open();
+    if (!opened) co_return ports::outcome{ports::outcome_kind::unknown, opened.error().message()};
+    connection = std::move(*opened);
+  }
   auto request = encode(op, options_.tap);
   const http::exchange_limits limits{.deadline = options_.deadline, .body_bytes = 64 << 10};
-  const auto answer = co_await (*connection)->exchange(std::move(request), limits);
+  const auto answer = co_await connection->exchange(std::move(request), limits);
   if (!answer) co_return ports::outcome{ports::outcome_kind::unknown, answer.error().message()};
-  give_back(std::move(*connection));
+  give_back(std::move(connection));
   co_return classify(op.what, *answer);
 }
 

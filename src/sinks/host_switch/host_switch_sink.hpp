@@ -38,7 +38,9 @@ class host_switch_sink : public ports::sink {
 
  private:
   using connection_ptr = std::shared_ptr<http::connection>;
-  io::task<base::result<connection_ptr>> borrow();
+  connection_ptr take_kept();  // null: none is left
+  io::task<base::result<connection_ptr>> open();
+  io::task<base::result<http::response>> ask_all(connection_ptr connection);
   void give_back(connection_ptr connection);
   io::task<ports::outcome> perform(ports::operation op);
 

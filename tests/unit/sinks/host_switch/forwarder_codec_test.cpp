@@ -35,6 +35,8 @@ TEST(ForwarderCodec, ClassifiesAnswers) {
   EXPECT_EQ(kind(verb::remove, 500, "proxy not found\n"), outcome_kind::done);
   EXPECT_EQ(kind(verb::remove, 500, "something else\n"), outcome_kind::refused);
   EXPECT_EQ(classify(verb::add, {500, {}, "listen tcp :80: busy\n"}).reason, "listen tcp :80: busy");
+  EXPECT_EQ(classify(verb::add, {500, {}, "listen \x1b[2J\n"}).reason, "listen \\x1b[2J") << "reasons are shown on terminals";
+  EXPECT_LT(classify(verb::add, {500, {}, "listen " + std::string(50'000, 'x')}).reason.size(), 300U);
 }
 
 TEST(ForwarderCodec, ListsOnlyWhatIsWrittenTheWayWeWriteIt) {

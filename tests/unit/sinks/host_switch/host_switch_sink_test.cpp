@@ -3,6 +3,10 @@
 
 #include <gmock/gmock.h>
 
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/write.hpp>
+
 #include "hostswitch/forwarder.hpp"
 #include "http/server.hpp"
 #include "io/timeout.hpp"
@@ -25,14 +29,38 @@ io::task<http::answer> never(http::incoming) {
   co_return http::answer{};
 }
 
+// Answers the first request on a connection, and closes it when the second has come.
+io::task<> answer_once(boost::asio::ip::tcp::socket socket) {
+  std::string bytes;
+  co_await boost::asio::async_read_until(socket, boost::asio::dynamic_buffer(bytes, 65536), "\r\n\r\n", io::nothrow);
+  const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]";
+  co_await boost::asio::async_write(socket, boost::asio::buffer(answer), io::nothrow);
+  bytes.clear();
+  co_await boost::asio::async_read_until(socket, boost::asio::dynamic_buffer(bytes, 65536), "\r\n\r\n", io::nothrow);
+}
+io::task<> answer_each_once(base::unique_fd listener) {
+  const auto where = co_await io::asio::this_coro::executor;
+  boost::asio::ip::tcp::acceptor acceptor(where, boost::asio::ip::tcp::v4(), listener.release());
+  io::task_group sessions(where);
+  while (true) {
+    auto [ec, socket] = co_await acceptor.async_accept(io::nothrow);
+    co_await io::check_cancelled();
+    sessions.spawn("session", answer_once(std::move(socket)));
+  }
+}
+
 class HostSwitchSink : public testing::Test {
  protected:
-  void serve(http::handler handler, http::server_limits limits = {}) {
+  template <class Server>
+  void serve_by(Server run) {
     auto listener = support::listen_on_loopback(port_);
     port_ = listener.port;
     server_ = std::make_unique<io::task_group>(loop_.executor());
-    server_->spawn("server", http::serve(std::move(listener.fd), std::move(handler), limits));
+    server_->spawn("server", run(std::move(listener.fd)));
     sink_ = std::make_unique<host_switch_sink>(host_switch_options{.server = {.host = "127.0.0.1", .port = port_}, .tap = tap, .deadline = 2s, .resync = 60s});
+  }
+  void serve(http::handler handler, http::server_limits limits = {}) {
+    serve_by([&](base::unique_fd listener) { return http::serve(std::move(listener), std::move(handler), limits); });
   }
   void serve_real(http::server_limits limits = {}) {
     auto* forwards = &forwards_;
@@ -105,6 +133,21 @@ TEST_F(HostSwitchSink, AServerThatNeverAnswersMeetsTheDeadline) {
   EXPECT_EQ(outcomes.size(), 16U);
   EXPECT_EQ(outcomes.back().kind, outcome_kind::unknown);
   EXPECT_LT(io::clock::now() - before, 500ms) << "one deadline for the whole batch";
+}
+
+TEST_F(HostSwitchSink, AConnectionThatEndsAsTheRequestIsSentCostsTheListNothing) {
+  serve_by(answer_each_once);
+  ASSERT_TRUE(loop_.run(sink_->list()));
+  ASSERT_EQ(apply(op(verb::add, 1)).kind, outcome_kind::done) << "over a new connection, which is kept";
+  const auto state = loop_.run(sink_->list());
+  EXPECT_TRUE(state) << state.error().message();
+}
+
+TEST_F(HostSwitchSink, ACallThatWasCutOffMayHaveBeenHeardAndIsNotSentAgain) {
+  serve_by(answer_each_once);
+  EXPECT_EQ(apply(op(verb::add, 1)).kind, outcome_kind::done);
+  EXPECT_EQ(apply(op(verb::add, 2)).kind, outcome_kind::unknown);
+  EXPECT_EQ(apply(op(verb::add, 2)).kind, outcome_kind::done);
 }
 
 TEST_F(HostSwitchSink, TheDeathOfTheServerIsNoticedAtOnce) {
