@@ -1,9 +1,10 @@
 #include "io/task_group.hpp"
 
-#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
+#include <cstdint>
 #include <cstdlib>
 #include <exception>
 
@@ -14,8 +15,18 @@ namespace io {
 namespace {
 
 struct child {
+  std::uint64_t number = 0;
   std::string name;
   asio::cancellation_signal stop;
+  bool begun = false;
+  bool unwanted = false;  // cancelled before it began
+
+  void cancel() {
+    if (begun)
+      stop.emit(asio::cancellation_type::terminal);
+    else
+      unwanted = true;
+  }
 };
 
 void check_ending(const std::string& name, const std::exception_ptr& thrown) try {
@@ -29,6 +40,21 @@ void check_ending(const std::string& name, const std::exception_ptr& thrown) try
   std::abort();
 }
 
+// Runs the work of a task, or drops it if it was cancelled before. What co_spawn itself awaits before and behind it
+// must not meet a cancellation: its exception would leave io_context::run(), and the end of the task would never be
+// told.
+task<> lead(child& c, task<> work) {
+  c.begun = true;
+  std::exception_ptr thrown;
+  try {
+    if (!c.unwanted) co_await std::move(work);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  co_await asio::this_coro::throw_if_cancelled(false);
+  if (thrown) std::rethrow_exception(thrown);
+}
+
 }  // namespace
 
 struct task_group::state {
@@ -36,25 +62,37 @@ struct task_group::state {
   executor where;
   condition ended;
   std::list<child> children;
+  std::uint64_t started = 0;
 };
 
 task_group::task_group(const executor& where) : state_(std::make_shared<state>(where)) {}
 
 task_group::~task_group() {
-  for (auto at = state_->children.rbegin(); at != state_->children.rend();) (at++)->stop.emit(asio::cancellation_type::terminal);
+  for (auto at = state_->children.rbegin(); at != state_->children.rend();) (at++)->cancel();
 }
+
+// What co_spawn calls at the end of a task. A type of its own and no lambda under bind_cancellation_slot: with that one
+// co_spawn posts a cancellation from outside the loop, by a pointer that the end of the task leaves dangling.
+struct task_group::ending {
+  using cancellation_slot_type = asio::cancellation_slot;
+  std::shared_ptr<state> group;
+  std::list<child>::iterator at;
+
+  [[nodiscard]] cancellation_slot_type get_cancellation_slot() const noexcept { return at->stop.slot(); }
+  void operator()(const std::exception_ptr& thrown) const {
+    check_ending(at->name, thrown);
+    group->children.erase(at);
+    group->ended.notify_all();
+  }
+};
 
 void task_group::spawn(std::string name, task<> work) {
   auto& children = state_->children;
   children.emplace_back();
   const auto at = std::prev(children.end());
+  at->number = ++state_->started;
   at->name = std::move(name);
-  auto finish = [s = state_, at](std::exception_ptr thrown) {
-    check_ending(at->name, thrown);
-    s->children.erase(at);
-    s->ended.notify_all();
-  };
-  asio::co_spawn(state_->where, std::move(work), asio::bind_cancellation_slot(at->stop.slot(), std::move(finish)));
+  asio::co_spawn(state_->where, lead(*at, std::move(work)), ending{state_, at});
 }
 
 task<> task_group::join() {
@@ -65,10 +103,10 @@ task<> task_group::join() {
 task<bool> task_group::stop(clock::time_point deadline) {
   const auto s = state_;
   while (!s->children.empty() && clock::now() < deadline) {
-    auto& last = s->children.back();
-    const auto before = s->children.size();
-    last.stop.emit(asio::cancellation_type::terminal);
-    while (s->children.size() == before && clock::now() < deadline) co_await s->ended.wait_until(deadline);
+    const auto last = s->children.back().number;
+    s->children.back().cancel();
+    while (!s->children.empty() && s->children.back().number == last && clock::now() < deadline)
+      co_await s->ended.wait_until(deadline);
   }
   co_return s->children.empty();
 }

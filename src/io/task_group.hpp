@@ -23,7 +23,8 @@ class task_group {
   task_group& operator=(const task_group&) = delete;
   ~task_group();  // cancels what still runs; it winds up when the io_context runs on
 
-  // Starts `work` at the executor's next turn. `name` is what the log calls it.
+  // Starts `work`: on the io_context's own thread it runs at once up to its first wait, otherwise when the context
+  // does. `name` is what the log calls it.
   void spawn(std::string name, task<> work);
 
   // Cancels every task, the last started first, and waits for each. False if some still run at the deadline.
@@ -40,6 +41,7 @@ class task_group {
 
  private:
   struct state;
+  struct ending;
   std::shared_ptr<state> state_;
 };
 

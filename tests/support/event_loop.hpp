@@ -4,6 +4,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -45,11 +46,13 @@ class event_loop {
   // The result of `work`.
   template <class T>
   T run(io::task<T> work) {
-    std::optional<T> value;
-    auto keep = [](io::task<T> inner, std::optional<T>& into) -> io::task<> { into = co_await std::move(inner); };
+    const auto value = std::make_shared<std::optional<T>>();
+    auto keep = [](io::task<T> inner, std::shared_ptr<std::optional<T>> into) -> io::task<> {
+      *into = co_await std::move(inner);
+    };
     spawn(keep(std::move(work), value));
-    if (!run_until([&] { return value.has_value(); })) throw std::runtime_error("the task did not end within ten seconds");
-    return std::move(*value);
+    if (!run_until([&] { return value->has_value(); })) throw std::runtime_error("the task did not end within ten seconds");
+    return std::move(**value);
   }
 
  private:

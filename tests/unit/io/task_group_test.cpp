@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+
 #include "tests/support/event_loop.hpp"
 
 namespace io {
@@ -98,6 +100,90 @@ TEST(task_group, a_group_that_goes_cancels_what_runs) {
     loop.run_until([] { return false; }, 5ms);
   }
   EXPECT_TRUE(loop.run_until([&] { return ended.size() == 1; }));
+}
+
+task<> wait_for(condition& c) { co_await c.wait(); }
+
+task<> note_begin(bool& begun) {
+  begun = true;
+  co_return;
+}
+
+TEST(task_group, a_task_cancelled_before_it_began_never_begins) {
+  support::event_loop loop;
+  bool begun = false;
+  {
+    task_group group(loop.executor());
+    group.spawn("dropped", note_begin(begun));
+  }
+  loop.run_until([] { return false; }, 5ms);
+  EXPECT_FALSE(begun);
+}
+
+task<> cancel_oneself(std::unique_ptr<task_group>& own) {
+  own.reset();
+  co_return;
+}
+
+TEST(task_group, a_task_that_cancels_its_own_group_ends_in_order) {
+  support::event_loop loop;
+  auto group = std::make_unique<task_group>(loop.executor());
+  group->spawn("last act", cancel_oneself(group));
+  EXPECT_TRUE(loop.run_until([&] { return group == nullptr; }));
+  loop.run_until([] { return false; }, 5ms);
+}
+
+// The end of a task and its cancellation from outside the loop may wait for the same turn.
+TEST(task_group, a_group_may_go_while_the_end_of_a_task_is_under_way) {
+  support::event_loop loop;
+  condition go(loop.executor());
+  {
+    task_group group(loop.executor());
+    group.spawn("one", wait_for(go));
+    loop.run_until([] { return false; }, 5ms);
+    go.notify_all();
+  }
+  loop.run_until([] { return false; }, 5ms);
+}
+
+task<> start_another_at_the_end(task_group& group, std::vector<std::string>& ended) {
+  try {
+    co_await sleep_for(1h);
+  } catch (const boost::system::system_error&) {
+    group.spawn("late", hang(ended, "late"));
+  }
+}
+
+// One that ends and one that begins in the same turn leave the number of tasks as it was.
+TEST(task_group, what_is_started_while_it_stops_is_stopped) {
+  support::event_loop loop;
+  task_group group(loop.executor());
+  std::vector<std::string> ended;
+  group.spawn("first", hang(ended, "first"));
+  group.spawn("starter", start_another_at_the_end(group, ended));
+  loop.run_until([] { return false; }, 5ms);
+  EXPECT_TRUE(loop.run(group.stop(clock::now() + 5s)));
+  EXPECT_EQ(ended, (std::vector<std::string>{"late", "first"}));
+}
+
+task<> spawn_and_look(task_group& group, bool& begun_at_once) {
+  bool begun = false;
+  auto begin = [](bool& flag) -> task<> {
+    flag = true;
+    co_return;
+  };
+  group.spawn("inner", begin(begun));
+  begun_at_once = begun;
+  co_await group.join();
+}
+
+TEST(task_group, a_task_begins_at_once_where_a_task_spawns_it) {
+  support::event_loop loop;
+  task_group group(loop.executor());
+  bool begun_at_once = false;
+  loop.spawn(spawn_and_look(group, begun_at_once));
+  EXPECT_FALSE(begun_at_once);
+  EXPECT_TRUE(loop.run_until([&] { return begun_at_once; }));
 }
 
 TEST(task_group_death, an_exception_that_leaves_a_task_aborts) {

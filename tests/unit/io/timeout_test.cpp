@@ -109,6 +109,40 @@ TEST(timeout, leaves_disabled_cancellation_disabled) {
   EXPECT_TRUE(finished);
 }
 
+task<base::result<int>> wind_up_and_tell(bool& winding, bool& wound_up) {
+  std::exception_ptr thrown;
+  try {
+    co_await sleep_for(1h);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  winding = true;
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  co_await sleep_for(20ms);
+  wound_up = true;
+  std::rethrow_exception(thrown);
+}
+
+task<> try_for_ever(bool& winding, int& rounds) {
+  while (true) {
+    bool wound_up = false;
+    static_cast<void>(co_await within(1ms, wind_up_and_tell(winding, wound_up)));
+    ++rounds;
+  }
+}
+
+// The deadline and the shutdown at the same time: the second must not get lost in the first.
+TEST(timeout, a_cancellation_that_comes_while_the_work_winds_up_counts) {
+  support::event_loop loop;
+  task_group group(loop.executor());
+  bool winding = false;
+  int rounds = 0;
+  group.spawn("tries", try_for_ever(winding, rounds));
+  ASSERT_TRUE(loop.run_until([&] { return winding; }));
+  EXPECT_TRUE(loop.run(group.stop(clock::now() + 5s)));
+  EXPECT_EQ(rounds, 0);
+}
+
 // A loop that only ever sees error codes ends nevertheless: the next co_await throws.
 task<> ignore_errors(condition& wake, int& rounds) {
   while (true) {
