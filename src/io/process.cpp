@@ -6,11 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
-#include <array>
 #include <csignal>
 #include <memory>
 
@@ -55,6 +55,7 @@ base::result<> start(child& c, const std::vector<std::string>& arguments) {
   posix_spawn_file_actions_adddup2(&actions, in->read.get(), 0);
   posix_spawn_file_actions_adddup2(&actions, out->write.get(), 1);
   posix_spawn_file_actions_adddup2(&actions, err->write.get(), 2);
+  posix_spawn_file_actions_addclosefrom_np(&actions, 3);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t none, defaults;
@@ -89,11 +90,12 @@ task<> feed(child& c, std::string input) {
   c.in.close();
 }
 
-// Reads to the end of file. When there is more than the limit it ends one byte over it, and ends the program, which would
-// otherwise wait for somebody to read the rest while the other stream waits for the program.
+// Reads to the end of file. When there is more than the limit it ends one byte over it, and the other streams with it:
+// the program, and what it started, would otherwise wait for somebody to read the rest.
 task<> collect(child& c, asio::posix::stream_descriptor& from, std::string& into, std::size_t limit) {
   co_await asio::async_read(from, asio::dynamic_buffer(into, limit + 1), nothrow);
-  if (into.size() > limit) ::kill(c.pid, SIGKILL);  // not reaped yet: the number is still its own
+  if (into.size() <= limit) co_return;
+  for (auto* stream : {&c.in, &c.out, &c.err}) stream->close();
 }
 
 task<base::result<process_output>> finish(std::shared_ptr<child> c, process_request request) {

@@ -12,8 +12,8 @@
 namespace io {
 
 struct process_request {
-  std::vector<std::string> argv;  // argv[0] is looked up in PATH
-  std::string input;              // what the program reads on stdin
+  std::vector<std::string> argv;        // argv[0] is looked up in PATH
+  std::string input;                    // what the program reads on stdin
   std::size_t output_limit = 64 << 20;  // bytes of stdout and of stderr each; more is an error
 };
 

@@ -2,7 +2,12 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <cerrno>
+
+#include "base/unique_fd.hpp"
 #include "tests/support/event_loop.hpp"
 
 namespace io {
@@ -71,6 +76,30 @@ TEST(process, output_beyond_the_limit_is_an_error) {
   const auto ended = run({"yes"}, {}, 1000);
   ASSERT_FALSE(ended);
   EXPECT_EQ(ended.error().code, std::errc::message_size);
+}
+
+// The one who writes is a child of the program, and holds both pipes.
+TEST(process, output_beyond_the_limit_ends_what_the_program_started_too) {
+  for (const auto* script : {"yes; exit 1", "yes >&2; exit 1"}) {
+    const auto ended = run({"sh", "-c", script}, {}, 1000);
+    ASSERT_FALSE(ended);
+    EXPECT_EQ(ended.error().code, std::errc::message_size) << ended.error().message();
+  }
+}
+
+TEST(process, no_other_descriptor_is_inherited) {
+  const base::unique_fd for_all(::dup(1));
+  const auto ended = run({"sh", "-c", "ls /proc/$$/fd"});
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->out, "0\n1\n2\n");
+}
+
+TEST(process, nothing_is_left_to_reap) {
+  EXPECT_TRUE(run({"true"}));
+  EXPECT_FALSE(run({"sleep", "60"}, {}, 1 << 20, 1ms));
+  EXPECT_FALSE(run({"yes"}, {}, 1000));
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
+  EXPECT_EQ(errno, ECHILD);
 }
 
 TEST(process, a_signal_is_told_as_a_shell_tells_it) {
