@@ -7,41 +7,59 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
+
+#include "base/unique_fd.hpp"
 
 namespace io {
 namespace {
 
-constexpr std::uint32_t directory_events = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_CLOSE_WRITE | IN_ATTRIB |
-                                           IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+constexpr std::uint32_t directory_events = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_CLOSE_WRITE |
+                                           IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
 }  // namespace
 
 std::optional<file_identity> identify(const std::filesystem::path& path) {
-  struct stat about {};
+  struct stat about{};
   if (::stat(path.c_str(), &about) != 0) return std::nullopt;
   return file_identity{about.st_dev, about.st_ino, about.st_ctim.tv_sec * 1'000'000'000 + about.st_ctim.tv_nsec};
 }
 
-file_watch::file_watch(const executor& where, int fd, std::filesystem::path path) : inotify_(where, fd), path_(std::move(path)) {
+file_watch::file_watch(const executor& where, int fd, std::filesystem::path path)
+    : inotify_(where, fd), path_(std::move(path)) {
   arm();
 }
 
 base::result<file_watch> file_watch::open(const executor& where, std::filesystem::path path) {
-  const int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  if (fd < 0) return base::fail_errno("inotify_init");
-  return file_watch(where, fd, std::filesystem::absolute(path).lexically_normal());
+  std::error_code wrong;
+  const auto absolute = std::filesystem::absolute(path, wrong);
+  if (wrong) return base::fail(wrong, "watch " + path.string());
+  base::unique_fd fd(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  if (!fd) return base::fail_errno("inotify_init");
+  return file_watch(where, fd.release(), absolute.lexically_normal());
 }
 
-// Adding a watch that exists answers its descriptor again, so arming is idempotent and picks up new directories.
+// Adding a watch that exists answers its descriptor again, so arming is idempotent and picks up new directories. What
+// no longer lies on the way is let go.
 void file_watch::arm() {
-  expected_.clear();
+  const auto before = std::exchange(expected_, {});
   std::filesystem::path directory;
   for (auto part = path_.begin(); std::next(part) != path_.end(); ++part) {
     directory /= *part;
     const int watch = inotify_add_watch(inotify_.native_handle(), directory.c_str(), directory_events);
-    if (watch < 0) return;
+    if (watch < 0) break;
     expected_[watch] = std::next(part)->string();
   }
+  for (const auto& [watch, name] : before)
+    if (!expected_.contains(watch)) inotify_rm_watch(inotify_.native_handle(), watch);
+}
+
+// Is it about the path? `name` is what the event names in its directory, if anything.
+bool file_watch::concerns(const inotify_event& event, const char* name) const {
+  if ((event.mask & IN_Q_OVERFLOW) != 0) return true;
+  const auto expected = expected_.find(event.wd);
+  if (expected == expected_.end()) return false;
+  return event.len > 0 ? expected->second == name : (event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT)) != 0;
 }
 
 bool file_watch::read_events() {
@@ -53,10 +71,7 @@ bool file_watch::read_events() {
     for (std::size_t at = 0; at + sizeof(inotify_event) <= static_cast<std::size_t>(got);) {
       inotify_event event{};
       std::memcpy(&event, buffer.data() + at, sizeof event);
-      const char* name = buffer.data() + at + sizeof event;
-      const auto expected = expected_.find(event.wd);
-      const bool self = (event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_Q_OVERFLOW)) != 0;
-      ours = ours || self || (expected != expected_.end() && event.len > 0 && expected->second == name);
+      ours = concerns(event, buffer.data() + at + sizeof event) || ours;
       at += sizeof event + event.len;
     }
   }

@@ -1,5 +1,6 @@
 // file_watch: tells when a path may have come, gone, been replaced or been written. Watches every directory on the way
-// that exists (inotify), so the path may lie in directories that do not exist yet. Says "may": look again when it fires.
+// that exists (inotify), so the path may lie in directories that do not exist yet. Says "may": look again when it
+// fires.
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -12,6 +13,8 @@
 
 #include "base/result.hpp"
 #include "io/task.hpp"
+
+struct inotify_event;
 
 namespace io {
 
@@ -26,7 +29,7 @@ struct file_identity {
 
 class file_watch {
  public:
-  // `path` is made absolute. Fails where inotify is not to be had.
+  // `path` is made absolute. Fails where inotify is not to be had, and for an empty path.
   static base::result<file_watch> open(const executor& where, std::filesystem::path path);
 
   // Returns at the first event since the last call. Cancelled: throws operation_aborted.
@@ -35,6 +38,7 @@ class file_watch {
  private:
   file_watch(const executor& where, int fd, std::filesystem::path path);
   void arm();
+  [[nodiscard]] bool concerns(const inotify_event& event, const char* name) const;
   [[nodiscard]] bool read_events();
 
   asio::posix::stream_descriptor inotify_;

@@ -94,6 +94,30 @@ TEST_F(file_watch_test, what_is_made_at_once_is_told_at_least_once) {
   EXPECT_TRUE(told());
 }
 
+TEST_F(file_watch_test, a_directory_that_was_moved_away_is_let_go) {
+  std::filesystem::create_directory(directory_ / "run");
+  watch(directory_ / "run" / "file");
+  std::filesystem::rename(directory_ / "run", directory_ / "old");
+  EXPECT_TRUE(told());
+  std::filesystem::create_directory(directory_ / "run");
+  EXPECT_TRUE(told());
+  write(directory_ / "old" / "file");
+  std::filesystem::remove_all(directory_ / "old");
+  EXPECT_TRUE(silent());
+  write(directory_ / "run" / "file");
+  EXPECT_TRUE(told());
+}
+
+TEST_F(file_watch_test, symbolic_links_to_directories_are_followed) {
+  std::filesystem::create_directory(directory_ / "run");
+  std::filesystem::create_directory_symlink("run", directory_ / "var");
+  watch(directory_ / "var" / "file");
+  write(directory_ / "run" / "file");
+  EXPECT_TRUE(told());
+}
+
+TEST_F(file_watch_test, an_empty_path_is_an_error) { EXPECT_FALSE(file_watch::open(loop_.executor(), "")); }
+
 TEST(file_identity, differs_for_the_next_file_at_a_path) {
   support::temp_dir directory;
   const auto path = directory / "file";
