@@ -154,8 +154,9 @@ result<parse_outcome> flag_set::parse(const std::vector<std::string>& arguments)
     }
     word.remove_prefix(word[1] == '-' ? 2 : 1);
     if (word.empty() || word[0] == '-' || word[0] == '=') return fail("bad flag syntax: " + printable(arguments[at]));
-    const bool asks_for_help = word == "h" || word == "help";
-    if (asks_for_help && find(word) == nullptr) return parse_outcome::help;
+    const auto name = word.substr(0, word.find('='));
+    const bool asks_for_help = name == "h" || name == "help";
+    if (asks_for_help && find(name) == nullptr) return parse_outcome::help;
     if (auto parsed = parse_one(arguments, at, word); !parsed) return std::unexpected(parsed.error());
   }
   return parse_outcome::ok;

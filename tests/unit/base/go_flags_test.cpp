@@ -86,7 +86,7 @@ TEST_F(GoFlags, TheLastOneWinsAndListsCollect) {
 }
 
 TEST_F(GoFlags, HelpIsNoError) {
-  for (const auto* ask : {"-h", "-help", "--help"}) EXPECT_EQ(flags.parse({ask}).value(), parse_outcome::help);
+  for (const auto* ask : {"-h", "-help", "--help", "-h=1", "-help="}) EXPECT_EQ(flags.parse({ask}).value(), parse_outcome::help);
 }
 
 TEST_F(GoFlags, UsageNamesEveryFlagItsValueAndItsDefault) {
