@@ -16,7 +16,8 @@ class kernel_network {
   // `api` is where listen_for_api() will listen.
   explicit kernel_network(net::endpoint api);
 
-  // The listening socket of the API. The address need not be there yet: the VM's network may come up later.
+  // The listening socket of the API. The address need not be there yet: the VM's network may come up later. Error: also
+  // address_in_use where another host-switch serves it.
   [[nodiscard]] base::result<base::unique_fd> listen_for_api() const;
 
   // Listens on the host and relays into the VM. A wildcard is for both families. On the API's own port, a wildcard shares
@@ -26,6 +27,8 @@ class kernel_network {
   void stop(net::protocol protocol, const net::endpoint& host);
 
  private:
+  [[nodiscard]] bool holds_a_wildcard(net::protocol protocol, std::uint16_t port) const;
+
   net::endpoint api_;
   relay::listener_set relays_;
 };

@@ -115,5 +115,41 @@ TEST_F(Forwarder, TheApisPortCanBeForwardedFromTheWildcard) {
   EXPECT_NO_THROW(support::accept_one(target.get()));
 }
 
+TEST_F(Forwarder, TheApisPortIsSharedWithOneWildcardOfThisProgramAlone) {
+  const net::endpoint api{loopback, support::free_port()};
+  kernel_network network(api), second(api);
+  const auto api_socket = network.listen_for_api();
+  ASSERT_TRUE(api_socket) << api_socket.error().message();
+  EXPECT_EQ(second.listen_for_api().error().code, std::errc::address_in_use) << "two instances would take turns";
+  const auto listen = [&](const net::address& ip) { return network.forward(net::protocol::tcp, {ip, api.port}, {loopback, 9}); };
+  EXPECT_EQ(listen(loopback).error().code, std::errc::address_in_use);
+  ASSERT_TRUE(listen(net::address::any_v4()));
+  EXPECT_EQ(listen(net::address::any_v6()).error().code, std::errc::address_in_use);
+  network.stop(net::protocol::tcp, {net::address::any_v4(), api.port});
+  EXPECT_TRUE(listen(net::address::any_v6()));
+}
+
+TEST_F(Forwarder, ABusyPortIsBusyThoughItIsTheApis) {
+  const net::endpoint api{net::address::v4(127, 0, 0, 3), support::free_port()};
+  kernel_network network(api);
+  const auto api_socket = network.listen_for_api();
+  ASSERT_TRUE(api_socket) << api_socket.error().message();
+  const auto holder = support::bound_socket(SOCK_STREAM, {net::address::v4(127, 0, 0, 4), api.port});
+  const auto wildcard = network.forward(net::protocol::tcp, {net::address::any_v4(), api.port}, {loopback, 9});
+  EXPECT_EQ(wildcard.error().code, std::errc::address_in_use);
+}
+
+TEST_F(Forwarder, TheApiComesBackWhereItWas) {
+  const net::endpoint api{loopback, support::free_port()};
+  for (int i = 0; i < 2; ++i) {
+    kernel_network network(api);
+    const auto api_socket = network.listen_for_api();
+    ASSERT_TRUE(api_socket) << api_socket.error().message();
+    ASSERT_TRUE(network.forward(net::protocol::tcp, {net::address::any_v4(), api.port}, {loopback, 9}));
+    const auto client = support::connected_socket(SOCK_STREAM, api);
+    ::close(::accept(api_socket->get(), nullptr, nullptr));  // first to close: the port stays in TIME_WAIT for a while
+  }
+}
+
 }  // namespace
 }  // namespace hostswitch
