@@ -62,11 +62,13 @@ std::vector<forward_request> forwarder::all() const {
 }
 
 http::response forwarder::answer_expose(const http::request& request, std::string_view caller) {
-  auto wanted = parse_request(request.body);
+  auto wanted = parse_expose(request.body);
   if (!wanted) return http::text_response(400, wanted.error().message());
-  auto remote = complete_remote(wanted->remote, caller);
-  if (!remote) return http::text_response(400, remote.error().message());
-  wanted->remote = std::move(*remote);
+  if (wanted->protocol != "unix" && wanted->protocol != "npipe") {  // their remote is a URL, which is none of ours
+    auto remote = complete_remote(wanted->remote, caller);
+    if (!remote) return http::text_response(400, remote.error().message());
+    wanted->remote = std::move(*remote);
+  }
   const auto done = expose(*wanted);
   if (done) return ok();
   base::log::info("forwarder", "not exposed caller={} reason=\"{}\"", caller, done.error().message());
@@ -74,7 +76,7 @@ http::response forwarder::answer_expose(const http::request& request, std::strin
 }
 
 http::response forwarder::answer_unexpose(const http::request& request) {
-  const auto which = parse_request(request.body);
+  const auto which = parse_unexpose(request.body);
   if (!which) return http::text_response(400, which.error().message());
   const auto done = unexpose(*which);
   return done ? ok() : http::text_response(500, done.error().message());

@@ -11,7 +11,7 @@
 
 namespace hostswitch {
 
-// The body of expose and unexpose, and an element of what `all` answers.
+// The body of expose, and of unexpose, and an element of what `all` answers.
 struct forward_request {
   std::string local;
   std::string remote;
@@ -20,7 +20,9 @@ struct forward_request {
   auto operator<=>(const forward_request&) const = default;
 };
 
-[[nodiscard]] base::result<forward_request> parse_request(std::string_view body);
+// The error is what Go would say. An unexpose has no remote: one that is there is an unknown key.
+[[nodiscard]] base::result<forward_request> parse_expose(std::string_view body);
+[[nodiscard]] base::result<forward_request> parse_unexpose(std::string_view body);
 [[nodiscard]] std::string encode_all(const std::vector<forward_request>& forwards);
 
 // `remote` as it is dialled: IPv4 and a port. With an empty ip (":8080") the caller's address is put in front. The error

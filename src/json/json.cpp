@@ -33,13 +33,13 @@ const value* find(const value& v, std::string_view name) {
 }
 
 const value* find_any_case(const value& v, std::string_view name) {
-  if (const auto* exact = find(v, name)) return exact;
   const auto* members = v.if_object();
   if (members == nullptr) return nullptr;
   const auto wanted = base::to_lower(name);
+  const value* last = nullptr;
   for (const auto& member : *members)
-    if (base::to_lower(member.key()) == wanted && !member.value().is_null()) return &member.value();
-  return nullptr;
+    if (!member.value().is_null() && base::to_lower(member.key()) == wanted) last = &member.value();
+  return last;
 }
 
 const object* find_object(const value& v, std::string_view name) {

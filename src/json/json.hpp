@@ -33,7 +33,7 @@ struct limits {
 
 // Member `name` of `v`: nullptr where v is no object, has no such member, or the member is null.
 [[nodiscard]] const value* find(const value& v, std::string_view name);
-// The same, with the name compared as Go's encoding/json does: an exact match first, then ASCII case ignored.
+// The same, as Go's encoding/json has it: ASCII case ignored, and of several the last one counts that is not null.
 [[nodiscard]] const value* find_any_case(const value& v, std::string_view name);
 
 [[nodiscard]] const object* find_object(const value& v, std::string_view name);

@@ -8,7 +8,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  if (const auto request = hostswitch::parse_request(bytes)) {
+  if (const auto request = hostswitch::parse_unexpose(bytes); request && !request->remote.empty()) std::abort();
+  if (const auto request = hostswitch::parse_expose(bytes)) {
     if (request->protocol.empty()) std::abort();
     static_cast<void>(hostswitch::complete_remote(request->remote, "192.168.127.2"));
     if (const auto local = hostswitch::parse_local(request->local); local && local->port == 0) std::abort();

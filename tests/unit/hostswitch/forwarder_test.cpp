@@ -74,6 +74,9 @@ TEST_F(Forwarder, ABusyPortIsToldInTheKernelsWords) {
 TEST_F(Forwarder, ListensOnUnixSocketsAndPipesForNoVm) {
   EXPECT_EQ(expose("/tmp/x.sock", "127.0.0.1:9", "unix").body, "unknown protocol unix\n");
   EXPECT_EQ(expose("pipe", "127.0.0.1:9", "npipe").body, "unknown protocol npipe\n");
+  const auto with_url = expose("/tmp/x.sock", "ssh-tunnel://root@192.168.127.2/run/x.sock?key=k", "unix");
+  EXPECT_EQ(with_url.status, 500U);
+  EXPECT_EQ(with_url.body, "unknown protocol unix\n");
 }
 
 TEST_F(Forwarder, IdentityIsTextButTheAddressIsOne) {

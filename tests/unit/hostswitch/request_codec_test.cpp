@@ -9,27 +9,35 @@ using testing::HasSubstr;
 
 TEST(RequestCodec, ReadsAsGoDoes) {
   const forward_request wanted{"0.0.0.0:80", "192.168.127.2:80", "udp"};
-  EXPECT_EQ(parse_request(R"({"local":"0.0.0.0:80","remote":"192.168.127.2:80","protocol":"udp"})").value(), wanted);
-  EXPECT_EQ(parse_request(R"({"LOCAL":"0.0.0.0:80","Remote":"192.168.127.2:80","pRoToCoL":"udp","more":[{}]} trailing)").value(), wanted);
+  EXPECT_EQ(parse_expose(R"({"local":"0.0.0.0:80","remote":"192.168.127.2:80","protocol":"udp"})").value(), wanted);
+  EXPECT_EQ(parse_expose(R"({"LOCAL":"0.0.0.0:80","Remote":"192.168.127.2:80","pRoToCoL":"udp","more":[{}]} trailing)").value(), wanted);
 }
 
 TEST(RequestCodec, AbsentAndNullAreTheSame) {
-  EXPECT_EQ(parse_request("{}").value(), (forward_request{"", "", "tcp"}));
-  EXPECT_EQ(parse_request(R"({"local":null,"protocol":""})").value(), (forward_request{"", "", "tcp"}));
-  EXPECT_EQ(parse_request("null").value(), (forward_request{"", "", "tcp"}));
+  EXPECT_EQ(parse_expose("{}").value(), (forward_request{"", "", "tcp"}));
+  EXPECT_EQ(parse_expose(R"({"local":null,"protocol":""})").value(), (forward_request{"", "", "tcp"}));
+  EXPECT_EQ(parse_expose("null").value(), (forward_request{"", "", "tcp"}));
 }
 
 TEST(RequestCodec, BadDocumentsHaveAReason) {
-  EXPECT_EQ(parse_request("").error().message(), "EOF");
-  EXPECT_THAT(parse_request("{").error().message(), HasSubstr("JSON"));
-  EXPECT_THAT(parse_request("[1]").error().message(), HasSubstr("cannot unmarshal"));
-  EXPECT_THAT(parse_request(R"({"local":80})").error().message(), HasSubstr("ExposeRequest.local"));
+  EXPECT_EQ(parse_expose("").error().message(), "EOF");
+  EXPECT_THAT(parse_expose("{").error().message(), HasSubstr("JSON"));
+  EXPECT_EQ(parse_expose("[1]").error().message(), "json: cannot unmarshal array into Go value of type types.ExposeRequest");
+  EXPECT_EQ(parse_expose(R"({"local":80})").error().message(), "json: cannot unmarshal number into Go struct field ExposeRequest.local of type string");
+  EXPECT_EQ(parse_unexpose(R"({"protocol":{}})").error().message(),
+            "json: cannot unmarshal object into Go struct field UnexposeRequest.protocol of type types.TransportProtocol");
+}
+
+TEST(RequestCodec, AnUnexposeHasNoRemote) {
+  EXPECT_EQ(parse_unexpose(R"({"Local":":80","remote":5})").value(), (forward_request{":80", "", "tcp"}));
 }
 
 TEST(RequestCodec, TheCallersAddressCompletesARemote) {
   EXPECT_EQ(complete_remote(":80", "192.168.127.2").value(), "192.168.127.2:80");
   EXPECT_EQ(complete_remote("10.0.0.1:80", "192.168.127.2").value(), "10.0.0.1:80");
-  EXPECT_THAT(complete_remote("10.0.0.1", "x").error().message(), HasSubstr("missing port"));
+  EXPECT_EQ(complete_remote("10.0.0.1", "x").error().message(), "address 10.0.0.1: missing port in address");
+  EXPECT_EQ(complete_remote("[::1]", "x").error().message(), "address [::1]: missing port in address");
+  EXPECT_EQ(complete_remote("", "x").error().message(), "missing port in address");
 }
 
 TEST(RequestCodec, LocalForms) {

@@ -36,8 +36,8 @@ TEST(Json, AccessorsAreTotal) {
   EXPECT_EQ(find(value(1), "s"), nullptr);
 }
 
-TEST(Json, AnyCasePrefersTheExactName) {
-  const auto v = parse(R"({"LOCAL":"a","local":"b","Remote":"c"})").value();
+TEST(Json, AnyCaseTakesTheLastThatIsThereAsGoDoes) {
+  const auto v = parse(R"({"local":"a","LOCAL":"b","Local":null,"Remote":"c"})").value();
   EXPECT_EQ(*find_any_case(v, "local"), "b");
   EXPECT_EQ(*find_any_case(v, "remote"), "c");
   EXPECT_EQ(find_any_case(v, "absent"), nullptr);
