@@ -23,9 +23,9 @@ std::string number_of(const json::value& v, std::string_view name) {
 
 // 64 hex digits are a container's id, which people know by its first twelve.
 std::string owner_of(const json::value& port) {
-  const auto name = text_of(port, "name");
+  auto name = text_of(port, "name");
   if (!name.empty()) return name;
-  const auto id = text_of(port, "owner");
+  auto id = text_of(port, "owner");
   return id.size() == 64 ? id.substr(0, 12) : id;
 }
 
@@ -57,7 +57,7 @@ std::vector<std::string> port_row(const json::value& port, const std::vector<std
       state = text_of(peer, "state");
       since = std::max(since, text_of(peer, "since"));
       const auto reason = text_of(peer, "reason");
-      if (!reason.empty()) append_note(notes, name + ": " + reason + retry_of(peer));
+      if (!reason.empty()) append_note(notes, fmt::format("{}: {}{}", name, reason, retry_of(peer)));
     }
     row.push_back(state);
   }

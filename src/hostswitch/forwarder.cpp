@@ -57,6 +57,7 @@ base::result<> forwarder::unexpose(const forward_request& which) {
 
 std::vector<forward_request> forwarder::all() const {
   std::vector<forward_request> list;
+  list.reserve(forwards_.size());
   for (const auto& [key, forward] : forwards_) list.push_back({key.first, forward.remote, key.second});
   return list;
 }

@@ -108,7 +108,7 @@ io::task<bool> write_piece(session* s, std::string piece) {
 
 io::task<> write_stream(session& s, answer a) {
   std::string head = fmt::format("HTTP/1.1 {} OK\r\nTransfer-Encoding: chunked\r\n", a.head.status);
-  for (const auto& [name, value] : a.head.headers) head += name + ": " + value + "\r\n";
+  for (const auto& [name, value] : a.head.headers) head += fmt::format("{}: {}\r\n", name, value);
   if (!co_await io::within(s.server->limits.write, write_bytes(s, head + "\r\n"))) co_return;
   session* const self = &s;
   const stream_writer writer = [self](std::string piece) { return write_piece(self, std::move(piece)); };

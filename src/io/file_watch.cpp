@@ -30,7 +30,7 @@ file_watch::file_watch(const executor& where, int fd, std::filesystem::path path
   arm();
 }
 
-base::result<file_watch> file_watch::open(const executor& where, std::filesystem::path path) {
+base::result<file_watch> file_watch::open(const executor& where, const std::filesystem::path& path) {
   std::error_code wrong;
   const auto absolute = std::filesystem::absolute(path, wrong);
   if (wrong) return base::fail(wrong, "watch " + path.string());

@@ -30,7 +30,7 @@ struct file_identity {
 class file_watch {
  public:
   // `path` is made absolute. Fails where inotify is not to be had, and for an empty path.
-  static base::result<file_watch> open(const executor& where, std::filesystem::path path);
+  static base::result<file_watch> open(const executor& where, const std::filesystem::path& path);
 
   // Returns at the first event since the last call. Cancelled: throws operation_aborted.
   task<> changed();

@@ -36,7 +36,7 @@ base::result<pipe_ends> make_pipe() {
 struct child {
   pid_t pid = -1;
   asio::posix::stream_descriptor in, out, err, exited;
-  child(const executor& where) : in(where), out(where), err(where), exited(where) {}
+  explicit child(const executor& where) : in(where), out(where), err(where), exited(where) {}
   child(const child&) = delete;
   child& operator=(const child&) = delete;
   ~child() {
@@ -66,6 +66,7 @@ base::result<> start(child& c, const std::vector<std::string>& arguments) {
   posix_spawnattr_setsigdefault(&attributes, &defaults);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (const auto& word : arguments) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   const int failed = posix_spawnp(&c.pid, argv[0], &actions, &attributes, argv.data(), environ);

@@ -63,6 +63,8 @@ struct task_group::state {
   condition ended;
   std::list<child> children;
   std::uint64_t started = 0;
+
+  [[nodiscard]] bool ends_with(std::uint64_t number) const { return !children.empty() && children.back().number == number; }
 };
 
 task_group::task_group(const executor& where) : state_(std::make_shared<state>(where)) {}
@@ -105,10 +107,10 @@ task<bool> task_group::stop(clock::time_point deadline) {
   while (!s->children.empty() && clock::now() < deadline) {
     const auto last = s->children.back().number;
     s->children.back().cancel();
-    while (!s->children.empty() && s->children.back().number == last && clock::now() < deadline)
-      co_await s->ended.wait_until(deadline);
+    while (s->ends_with(last) && clock::now() < deadline) co_await s->ended.wait_until(deadline);
   }
-  co_return s->children.empty();
+  const bool all_ended = s->children.empty();
+  co_return all_ended;
 }
 
 task<> task_group::join_or_stop() {

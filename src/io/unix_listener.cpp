@@ -47,6 +47,7 @@ base::result<> check_room(const std::filesystem::path& path, const sockaddr_un& 
   if (::lstat(path.c_str(), &about) != 0) return errno == ENOENT ? base::result<>{} : base::fail_errno(name);
   if (!S_ISSOCK(about.st_mode)) return base::fail(std::errc::file_exists, name + ": not a socket");
   const base::unique_fd knock(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!knock) return base::fail_errno(name);
   const bool answered = ::connect(knock.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0;
   if (answered || errno == EAGAIN) return base::fail(std::errc::address_in_use, name + ": another instance is running");
   if (errno != ECONNREFUSED) return base::fail_errno(name);

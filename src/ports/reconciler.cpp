@@ -45,10 +45,9 @@ io::task<> reconciler::run() {
 
 io::task<> reconciler::work() {
   while (true) {
-    const auto now = io::clock::now();
-    auto batch = machine_.take(peer_->traits().batch, now);
+    auto batch = machine_.take(peer_->traits().batch, io::clock::now());
     if (batch.empty()) {
-      co_await changed_.wait_until(machine_.wake_at(now));  // of the same moment: what falls due in between is not slept over
+      co_await changed_.wait_until(machine_.wake_at(io::clock::now()));
       continue;
     }
     write_ahead(batch);
@@ -66,6 +65,7 @@ io::task<> reconciler::follow_list() {
     const auto answer = co_await peer_->list();
     const auto lost = machine_.listed(answer, io::clock::now());
     std::vector<port_key> keys;
+    keys.reserve(lost.size());
     for (const auto& f : lost) keys.push_back(f.key);
     if (journal_ && !keys.empty()) note(journal_->erase(keys));
     log_peer(answer.has_value());

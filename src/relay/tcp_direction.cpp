@@ -56,8 +56,9 @@ void tcp_direction::copy(int source, int destination) {
     return;
   }
   const auto sent = ::send(destination, buffer.data(), static_cast<std::size_t>(seen), MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (sent < 0 && !would_block()) state_ = state::broken;
-  else if (sent > 0 && ::recv(source, nullptr, static_cast<std::size_t>(sent), MSG_TRUNC | MSG_DONTWAIT) != sent) state_ = state::broken;
+  const bool refused = sent < 0 && !would_block();
+  const bool lost = sent > 0 && ::recv(source, nullptr, static_cast<std::size_t>(sent), MSG_TRUNC | MSG_DONTWAIT) != sent;
+  if (refused || lost) state_ = state::broken;
   left_at_source_ = sent < seen;
 }
 

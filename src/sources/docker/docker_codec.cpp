@@ -13,7 +13,7 @@ constexpr std::size_t max_bindings = 200'000;  // of one container: every port o
 constexpr std::size_t max_refusals = 16;       // of one container: enough to see what is wrong
 constexpr std::pair<unsigned, unsigned> newest_known{1, 52};
 
-void refuse(container& c, std::string what, std::string why) {
+void refuse(container& c, std::string_view what, std::string_view why) {
   if (c.refusals.size() < max_refusals) c.refusals.push_back({c.name.empty() ? c.id : c.name, base::printable(what), base::printable(why)});
 }
 
@@ -35,12 +35,12 @@ std::optional<net::address> parse_host_ip(std::string_view text) {
 
 void add_binding(container& c, std::string_view spec, std::string_view host_ip, std::string_view host_port) {
   const auto port = parse_port_spec(spec);
-  if (!port) return refuse(c, std::string(spec), "not a container port");
+  if (!port) return refuse(c, spec, "not a container port");
   const auto address = parse_host_ip(host_ip);
-  if (!address) return refuse(c, std::string(host_ip), "not a host address");
+  if (!address) return refuse(c, host_ip, "not a host address");
   const auto number = base::parse_port(host_port);
   if (!number) return refuse(c, std::string(host_port) + " for " + std::string(spec), "not a host port");
-  if (c.bindings.size() >= max_bindings) return refuse(c, std::string(spec), "too many ports");
+  if (c.bindings.size() >= max_bindings) return refuse(c, spec, "too many ports");
   c.bindings.push_back({port->second, *address, *number, port->first, c.id, c.name});
 }
 
