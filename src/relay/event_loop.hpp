@@ -47,6 +47,8 @@ class event_loop {
   [[nodiscard]] clock::time_point now() const { return now_; }
   // Calls `tick` about every `period` from now on, until it answers false. Several may run.
   void every(std::chrono::milliseconds period, std::function<bool()> tick);
+  // No tick is called again: for the call() in which what they work on ends.
+  void stop_ticking() { tickers_.clear(); }
 
  private:
   struct ticker {

@@ -19,6 +19,7 @@ class listener_set::shard {
   shard& operator=(const shard&) = delete;
   ~shard() {
     loop_.call([this] {  // what uses the loop ends on its thread, before it
+      loop_.stop_ticking();
       listeners_.clear();
       tcp_.reset();
       udp_.reset();
