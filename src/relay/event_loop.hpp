@@ -40,6 +40,8 @@ class event_loop {
   // On the loop's thread. `which` is 0 or 1. False: the descriptor could not be registered.
   [[nodiscard]] bool watch(int fd, event_handler& handler, unsigned which, std::uint32_t events);
   void change(int fd, event_handler& handler, unsigned which, std::uint32_t events);
+  // Before every close() of a watched descriptor: a child process between fork and exec has it too, and would keep it
+  // reporting to a handler that is gone.
   void unwatch(int fd);
   void retire(std::unique_ptr<event_handler> handler) { retired_.push_back(std::move(handler)); }
 

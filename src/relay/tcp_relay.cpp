@@ -105,7 +105,10 @@ class tcp_connection : public event_handler {
 
   void finish() {
     over_ = true;
-    for (auto& s : sides_) s.fd.reset();
+    for (auto& s : sides_) {
+      if (s.watched) owner_.loop_.unwatch(s.fd.get());
+      s.fd.reset();
+    }
     owner_.ended(*this);
   }
 
@@ -122,7 +125,10 @@ class tcp_listener : public event_handler {
   tcp_listener(tcp_relay& owner, base::unique_fd fd, net::endpoint target) : owner_(owner), fd_(std::move(fd)), target_(target) {
     if (!owner_.loop_.watch(fd_.get(), *this, 0, EPOLLIN)) base::log::error("relay", "cannot watch a listener: {}", std::strerror(errno));
   }
-  ~tcp_listener() override { *alive_ = false; }
+  ~tcp_listener() override {
+    *alive_ = false;
+    owner_.loop_.unwatch(fd_.get());
+  }
 
   void on_event(unsigned /*which*/, std::uint32_t /*events*/) override {
     for (int i = 0; i < accepted_at_once; ++i) {

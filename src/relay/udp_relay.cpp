@@ -44,6 +44,8 @@ class udp_listener : public event_handler {
   }
   ~udp_listener() override {
     *alive_ = false;
+    loop_.unwatch(fd_.get());
+    for (const auto& flow : by_use_) loop_.unwatch(flow->fd_.get());
     count_.flows.fetch_sub(by_use_.size(), std::memory_order_relaxed);
   }
 
