@@ -302,7 +302,7 @@ time_point reconcile_fsm::wake_at(time_point now) const {
 bool reconcile_fsm::settled() const { return status_ == peer_status::synced && in_flight_ == 0 && due_.empty(); }
 
 bool reconcile_fsm::holds_ours() const {
-  return std::ranges::any_of(slots_, [](const auto& item) { return held_by_us(item.second); });
+  return in_flight_ > 0 || std::ranges::any_of(slots_, [](const auto& item) { return held_by_us(item.second); });
 }
 
 }  // namespace ports

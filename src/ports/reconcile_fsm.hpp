@@ -99,7 +99,7 @@ class reconcile_fsm {
   [[nodiscard]] const slot_map& slots() const { return slots_; }
   // True when nothing is in flight and nothing is left to do, whatever the time.
   [[nodiscard]] bool settled() const;
-  // False: there is nothing on the peer, surely or possibly, that is ours.
+  // False: there is nothing on the peer, surely or possibly, that is ours, and nothing under way to it.
   [[nodiscard]] bool holds_ours() const;
 
  private:

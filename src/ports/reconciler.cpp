@@ -45,9 +45,10 @@ io::task<> reconciler::run() {
 
 io::task<> reconciler::work() {
   while (true) {
-    auto batch = machine_.take(peer_->traits().batch, io::clock::now());
+    const auto now = io::clock::now();
+    auto batch = machine_.take(peer_->traits().batch, now);
     if (batch.empty()) {
-      co_await changed_.wait_until(machine_.wake_at(io::clock::now()));
+      co_await changed_.wait_until(machine_.wake_at(now));  // of the same moment: what falls due in between is not slept over
       continue;
     }
     write_ahead(batch);

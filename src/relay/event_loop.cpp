@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
-#include <latch>
 #include <system_error>
 
 namespace relay {
@@ -38,27 +37,34 @@ event_loop::event_loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_(::event
 }
 
 event_loop::~event_loop() {
-  post([this] { stopping_ = true; });
+  {
+    const std::lock_guard lock(turn_);
+    stopping_ = true;
+  }
+  wake();
   thread_.join();
 }
 
-void event_loop::post(std::function<void()> command) {
-  bool first = false;
+void event_loop::wake() { ::eventfd_write(wake_.get(), 1); }
+
+void event_loop::call(const std::function<void()>& command) {
+  ++callers_;
   {
-    const std::lock_guard lock(mutex_);
-    first = commands_.empty();
-    commands_.push_back(std::move(command));
+    const std::lock_guard lock(turn_);
+    ++calls_;
+    now_ = clock::now();
+    const auto tickers_before = tickers_.size();
+    command();
+    retired_.clear();
+    if (tickers_.size() != tickers_before) wake();  // it sleeps longer than it should now
   }
-  if (first) ::eventfd_write(wake_.get(), 1);
+  --callers_;
+  callers_.notify_all();
 }
 
-void event_loop::call(std::function<void()> command) {
-  std::latch done(1);
-  post([&] {
-    command();
-    done.count_down();
-  });
-  done.wait();
+// A mutex is not fair: under load the loop would take its turn again and again.
+void event_loop::let_callers_go_first() {
+  for (auto waiting = callers_.load(); waiting != 0; waiting = callers_.load()) callers_.wait(waiting);
 }
 
 bool event_loop::watch(int fd, event_handler& handler, unsigned which, std::uint32_t events) {
@@ -75,17 +81,6 @@ void event_loop::unwatch(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, 
 
 void event_loop::every(std::chrono::milliseconds period, std::function<bool()> tick) {
   tickers_.push_back({period, clock::now() + period, std::move(tick)});
-}
-
-void event_loop::run_commands() {
-  std::uint64_t count = 0;
-  static_cast<void>(::eventfd_read(wake_.get(), &count));
-  std::vector<std::function<void()>> commands;
-  {
-    const std::lock_guard lock(mutex_);
-    commands.swap(commands_);
-  }
-  for (auto& command : commands) command();
 }
 
 // Answers how long epoll may sleep, in milliseconds; -1 for ever.
@@ -105,26 +100,33 @@ int event_loop::run_tickers() {
   return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(std::max(next - now_, clock::duration::zero())).count());
 }
 
+void event_loop::dispatch(std::span<const epoll_event> events) {
+  for (const auto& e : events) {
+    auto* handler = reinterpret_cast<event_handler*>(e.data.u64 & ~std::uint64_t{1});  // NOLINT(performance-no-int-to-ptr): see tag()
+    std::uint64_t count = 0;
+    if (handler == nullptr) static_cast<void>(::eventfd_read(wake_.get(), &count));
+    else handler->on_event(static_cast<unsigned>(e.data.u64 & 1), e.events);
+  }
+}
+
+// Events that were taken before a call came in between may name what it has destroyed. They are let go: epoll reports
+// those that still hold once more.
 void event_loop::run() {
   pthread_setname_np(pthread_self(), "relay");
   std::array<epoll_event, batch> events;
+  std::unique_lock turn(turn_);
   while (!stopping_) {
     now_ = clock::now();
     const int timeout = run_tickers();
+    const auto calls_before = calls_;
+    turn.unlock();
     const int count = ::epoll_wait(epoll_.get(), events.data(), batch, timeout);
+    let_callers_go_first();
+    turn.lock();
     now_ = clock::now();
-    bool commanded = false;
-    for (int i = 0; i < count; ++i) {
-      const auto& e = events[static_cast<std::size_t>(i)];
-      auto* handler = reinterpret_cast<event_handler*>(e.data.u64 & ~std::uint64_t{1});  // NOLINT(performance-no-int-to-ptr): see tag()
-      if (handler == nullptr) commanded = true;
-      else handler->on_event(static_cast<unsigned>(e.data.u64 & 1), e.events);
-    }
-    if (commanded) run_commands();
+    if (calls_ == calls_before && count > 0) dispatch(std::span(events).first(static_cast<std::size_t>(count)));
     retired_.clear();
   }
-  run_commands();
-  retired_.clear();
 }
 
 }  // namespace relay

@@ -1,15 +1,21 @@
-// event_loop: one data-plane thread. Level-triggered epoll over handlers, commands from other threads by an eventfd, and
-// a tick that runs only while somebody asked for it, so an idle loop sleeps for ever.
+// event_loop: one data-plane thread. Level-triggered epoll over handlers, and a tick that runs only while somebody asked for
+// it, so an idle loop sleeps for ever. What belongs to the loop is used in turns: by its thread while it dispatches events,
+// and by other threads in call(), which waits for no thread to wake up: adding and removing thousands of listeners does not
+// cost two context switches each.
 //
-// Handlers are owned by whoever made them and used on the loop's thread alone. A handler that ends while events are
-// being dispatched is given to retire(): it is destroyed after the batch, since later events of the batch may name it.
+// Handlers are owned by whoever made them. A handler that ends while events are being dispatched is given to retire(): it
+// is destroyed after the batch, since later events of the batch may name it.
 #pragma once
 
+#include <sys/epoll.h>
+
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -31,13 +37,12 @@ class event_loop {
   event_loop();
   event_loop(const event_loop&) = delete;
   event_loop& operator=(const event_loop&) = delete;
-  ~event_loop();  // stops the thread; pending commands are run first
+  ~event_loop();  // stops the thread
 
-  // From any thread. Commands run in their order on the loop's thread; call() returns when its command has run.
-  void post(std::function<void()> command);
-  void call(std::function<void()> command);
+  // From any thread but the loop's: runs `command` here and now, between two batches of events.
+  void call(const std::function<void()>& command);
 
-  // On the loop's thread. `which` is 0 or 1. False: the descriptor could not be registered.
+  // By handlers, ticks and in call(). `which` is 0 or 1. False: the descriptor could not be registered.
   [[nodiscard]] bool watch(int fd, event_handler& handler, unsigned which, std::uint32_t events);
   void change(int fd, event_handler& handler, unsigned which, std::uint32_t events);
   // Before every close() of a watched descriptor: a child process between fork and exec has it too, and would keep it
@@ -45,7 +50,7 @@ class event_loop {
   void unwatch(int fd);
   void retire(std::unique_ptr<event_handler> handler) { retired_.push_back(std::move(handler)); }
 
-  // The time at which the current batch of events was taken from the kernel.
+  // The time at which the current batch of events was taken from the kernel, or the call began.
   [[nodiscard]] clock::time_point now() const { return now_; }
   // Calls `tick` about every `period` from now on, until it answers false. Several may run.
   void every(std::chrono::milliseconds period, std::function<bool()> tick);
@@ -59,7 +64,9 @@ class event_loop {
     std::function<bool()> tick;
   };
   void run();
-  void run_commands();
+  void wake();
+  void let_callers_go_first();
+  void dispatch(std::span<const epoll_event> events);
   [[nodiscard]] int run_tickers();
 
   base::unique_fd epoll_;
@@ -67,8 +74,9 @@ class event_loop {
   clock::time_point now_ = clock::now();
   std::vector<std::unique_ptr<event_handler>> retired_;
   std::vector<ticker> tickers_;
-  std::mutex mutex_;
-  std::vector<std::function<void()>> commands_;
+  std::mutex turn_;               // held by whoever uses anything of the loop but epoll_, wake_ and callers_
+  std::atomic<int> callers_{0};  // in call()
+  std::uint64_t calls_ = 0;
   bool stopping_ = false;
   std::thread thread_;
 };

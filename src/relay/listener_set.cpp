@@ -10,7 +10,7 @@
 
 namespace relay {
 
-// One thread with its listeners and connections. All but the loop is its thread's.
+// One thread with its listeners and connections. All but the loop is used in the loop's turns.
 class listener_set::shard {
  public:
   shard(counters& count, const relay_options& options)
@@ -18,7 +18,7 @@ class listener_set::shard {
   shard(const shard&) = delete;
   shard& operator=(const shard&) = delete;
   ~shard() {
-    loop_.call([this] {  // what uses the loop ends on its thread, before it
+    loop_.call([this] {  // what uses the loop ends before it
       loop_.stop_ticking();
       listeners_.clear();
       tcp_.reset();
@@ -26,15 +26,11 @@ class listener_set::shard {
     });
   }
 
-  // The caller goes on at once; the kernel queues what arrives before the thread has taken the socket over.
-  void add(const key& id, net::protocol protocol, int fd, net::endpoint target) {
-    loop_.post([this, id, protocol, fd, target] {
-      base::unique_fd owned(fd);
-      listeners_[id] = protocol == net::protocol::tcp ? tcp_->listen(std::move(owned), target) : udp_->listen(std::move(owned), target);
-    });
+  void add(const key& id, net::protocol protocol, base::unique_fd fd, const net::endpoint& target) {
+    loop_.call([&] { listeners_[id] = protocol == net::protocol::tcp ? tcp_->listen(std::move(fd), target) : udp_->listen(std::move(fd), target); });
   }
   void remove(const key& id) {
-    loop_.call([this, &id] { listeners_.erase(id); });  // between two batches of events: nothing names it any more
+    loop_.call([&] { listeners_.erase(id); });
   }
 
  private:
@@ -69,7 +65,7 @@ base::result<> listener_set::add(const listener_spec& spec) {
   auto fd = open_listener(spec);
   if (!fd) return std::unexpected(fd.error());
   auto& home = next_shard();
-  home.add(id, spec.protocol, fd->release(), spec.target);
+  home.add(id, spec.protocol, std::move(*fd), spec.target);
   listeners_[id] = &home;
   return {};
 }

@@ -1,6 +1,6 @@
 // tcp_relay: the TCP half of one data-plane thread. Owns its listeners' connections: each is dialled on to the target and
 // relayed both ways until both directions have ended; a reset of either side becomes a reset of the other. A listener may
-// go before its connections: they live on. On the loop's thread only.
+// go before its connections: they live on. In the loop's turns only.
 #pragma once
 
 #include <chrono>

@@ -1,7 +1,7 @@
 // udp_relay: the UDP half of one data-plane thread. Every client of a listener is a flow with a socket of its own toward
 // the target, so replies find the client that asked; they leave from the very address that it wrote to. Flows end after
 // `idle` without a datagram either way, with their listener, or, the one idle for longest first, when there are too many.
-// On the loop's thread only.
+// In the loop's turns only.
 #pragma once
 
 #include <chrono>

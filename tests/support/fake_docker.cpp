@@ -47,10 +47,10 @@ void fake_docker::emit(const std::string& action, const std::string& id) {
   changed_.notify_all();
 }
 
-std::string fake_docker::list() const {
+std::string fake_docker::list(bool with_paused) const {
   std::string text;
   for (const auto& [id, c] : containers)
-    if (c.running || list_is_stale)
+    if ((c.running && (with_paused || !c.paused)) || list_is_stale)
       text += fmt::format(R"({}{{"Id":"{}","Names":["/{}"],"Ports":{},"State":"running"}})", text.empty() ? "" : ",", id, c.name, c.list_json);
   return "[" + text + "]";
 }
@@ -93,7 +93,7 @@ io::task<http::answer> fake_docker::handle(fake_docker* self, http::incoming in)
   }
   if (path == versioned + "/containers/json") {
     ++self->lists;
-    a.head.body = self->list();
+    a.head.body = self->list(target.find("paused") != std::string::npos);
     co_return a;
   }
   const auto prefix = versioned + "/containers/";

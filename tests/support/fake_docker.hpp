@@ -20,6 +20,7 @@ class fake_docker {
     std::string ports_json = "{}";  // NetworkSettings.Ports, as an inspect has it
     std::string list_json = "[]";   // Ports, as a list has it
     bool running = true;
+    bool paused = false;  // runs, but is not "running" to the filter of a list
   };
 
   fake_docker(io::executor where, std::filesystem::path socket) : where_(std::move(where)), socket_(std::move(socket)), changed_(where_) {}
@@ -45,7 +46,7 @@ class fake_docker {
  private:
   static io::task<http::answer> handle(fake_docker* self, http::incoming in);
   static io::task<> stream(fake_docker* self, http::stream_writer write);
-  std::string list() const;
+  std::string list(bool with_paused) const;
   http::answer inspect(const std::string& id) const;
 
   io::executor where_;

@@ -4,6 +4,11 @@
 #include "sinks/host_switch/forwarder_codec.hpp"
 
 namespace host_switch {
+namespace {
+
+constexpr std::chrono::milliseconds least_pause{500};  // between two lists, however short the connections live
+
+}  // namespace
 
 host_switch_sink::connection_ptr host_switch_sink::take_kept() {
   while (!idle_.empty()) {
@@ -75,10 +80,13 @@ io::task<std::vector<ports::outcome>> host_switch_sink::apply(std::vector<ports:
   co_return outcomes;
 }
 
+// A server that keeps no connection open is listed at the pace of `least_pause`, not of the network.
 io::task<> host_switch_sink::changed() {
   const auto watched = watched_;
   if (!watched) co_return co_await io::sleep_for(options_.resync);
+  const auto earliest = io::clock::now() + least_pause;
   static_cast<void>(co_await io::within(options_.resync, watched->closed()));
+  co_await io::sleep_until(earliest);
 }
 
 io::task<> host_switch_sink::close() {

@@ -15,7 +15,8 @@ constexpr std::size_t body_bytes = 64 << 20;
 constexpr base::backoff retry{50ms, 1000ms, 0.0};
 // Only what is needed: an engine tells much else.
 constexpr const char* events_filter = R"({"type":{"container":true},"event":{"start":true,"stop":true,"die":true}})";
-constexpr const char* running_filter = R"({"status":["running"]})";
+// To the engine a paused container is not "running"; its ports are published all the same.
+constexpr const char* running_filter = R"({"status":["running","paused"]})";
 
 base::error not_ok(const http::response& answer, const std::string& path) {
   return {{}, "the engine answered " + std::to_string(answer.status) + " to " + path + ": " + base::printable(base::trim(answer.body))};

@@ -348,6 +348,30 @@ TEST_F(ReconcileFsm, DrainRemovesWhatIsOursWithoutWaitingForAnybody) {
   EXPECT_TRUE(fsm.settled());
 }
 
+TEST_F(ReconcileFsm, AnAdditionUnderWayIsOursToTakeBack) {
+  want({on(80)});
+  list();
+  EXPECT_FALSE(fsm.holds_ours());
+  EXPECT_EQ(take(), "+tcp 0.0.0.0:80 ");
+  fsm.drain(now);
+  EXPECT_TRUE(fsm.holds_ours()) << "the peer may have it before it says so";
+  finish();
+  EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
+  finish();
+  EXPECT_FALSE(fsm.holds_ours());
+}
+
+TEST_F(ReconcileFsm, WhatFallsDueAfterTheMomentOfTakeIsWokenFor) {
+  want({on(80)});
+  list();
+  take();
+  finish(outcome_kind::conflict, "busy");
+  const auto due = fsm.wake_at(now);
+  ASSERT_GT(due, now);
+  EXPECT_EQ(text(fsm.take(100, due - std::chrono::nanoseconds(1))), "");
+  EXPECT_EQ(fsm.wake_at(due - std::chrono::nanoseconds(1)), due) << "asked for the same moment as take()";
+}
+
 TEST_F(ReconcileFsm, OfAPeerThatIsOursAloneEverythingUnwantedIsRemoved) {
   fsm = reconcile_fsm({1, 100, false, false}, {});
   fsm.want({}, source_set{0x3e}, 1, now);

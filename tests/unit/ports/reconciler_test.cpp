@@ -204,6 +204,21 @@ TEST_F(Reconciler, DrainTakesEverythingBackAndClosesTheSink) {
   EXPECT_TRUE(holds_soon({22}));
 }
 
+TEST_F(Reconciler, DrainTakesBackWhatIsJustBeingAdded) {
+  start();
+  want({});
+  ASSERT_TRUE(soon([&] { return script_.lists > 0 && reconciler_->machine().settled(); }));
+  script_.hangs = true;
+  want({on(80)});
+  ASSERT_TRUE(soon([&] { return !reconciler_->machine().settled() && reconciler_->machine().holds_ours(); }));
+  tasks_->spawn("drain", reconciler_->drain(io::clock::now() + seconds(60)));
+  EXPECT_FALSE(script_.closed) << "the addition may yet be done";
+  script_.hangs = false;
+  script_.event.notify_all();
+  ASSERT_TRUE(soon([&] { return script_.closed; }));
+  EXPECT_TRUE(script_.held.empty());
+}
+
 TEST_F(Reconciler, DrainGivesUpAtItsDeadlineAndTheJournalKeepsWhatIsLeft) {
   start();
   want({on(80)});

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "tests/support/socket_peer.hpp"
 
 namespace relay {
@@ -112,6 +115,43 @@ TEST(ListenerSet, SeveralShardsShareTheListeners) {
     support::send_all(client.get(), "hi");
     EXPECT_EQ(support::read_exactly(server.get(), 2), "hi");
   }
+}
+
+// Connects, is answered, and closes, until told to stop; datagrams come too, so that there are events of both kinds.
+void knock(const std::atomic<bool>& stop, net::endpoint at) {
+  while (!stop) {
+    try {
+      const auto client = connected_socket(SOCK_STREAM, at);
+      support::send_all(client.get(), "hi");
+      const auto datagrams = connected_socket(SOCK_DGRAM, at);
+      static_cast<void>(::send(datagrams.get(), "hi", 2, MSG_NOSIGNAL));
+    } catch (const std::system_error&) {  // not there at the moment
+    }
+  }
+}
+
+TEST(ListenerSet, ListenersComeAndGoUnderLoad) {
+  const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
+  const net::endpoint to = support::local_endpoint(target.get());
+  // Addresses from which no client comes: one that happens to use the port would be in the way.
+  const net::endpoint at{net::address::v4(127, 66, 0, 1), support::free_port()}, steady{net::address::v4(127, 66, 0, 2), support::free_port()};
+  listener_set set;
+  ASSERT_TRUE(set.add({.protocol = net::protocol::tcp, .listen = steady, .target = to}));
+  std::atomic<bool> stop = false;
+  std::thread first([&] { knock(stop, at); }), second([&] { knock(stop, steady); });
+  for (int i = 0; i < 300; ++i) {
+    for (const auto protocol : {net::protocol::tcp, net::protocol::udp}) EXPECT_TRUE(set.add({.protocol = protocol, .listen = at, .target = to}));
+    for (const auto protocol : {net::protocol::tcp, net::protocol::udp}) EXPECT_TRUE(set.remove(protocol, at));
+  }
+  stop = true;
+  first.join();
+  second.join();
+  const auto calm = support::bound_socket(SOCK_STREAM, {loopback, 0});
+  ASSERT_TRUE(set.remove(net::protocol::tcp, steady));
+  ASSERT_TRUE(set.add({.protocol = net::protocol::tcp, .listen = steady, .target = support::local_endpoint(calm.get())}));
+  const auto client = connected_socket(SOCK_STREAM, steady);
+  support::send_all(client.get(), "after");
+  EXPECT_EQ(support::read_exactly(support::accept_one(calm.get()).get(), 5), "after");
 }
 
 }  // namespace

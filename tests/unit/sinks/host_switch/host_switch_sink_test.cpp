@@ -167,6 +167,22 @@ TEST_F(HostSwitchSink, TheDeathOfTheServerIsNoticedAtOnce) {
   EXPECT_LT(io::clock::now() - before, 1s);
 }
 
+TEST_F(HostSwitchSink, AServerThatKeepsNoConnectionOpenIsNotPolledWithoutPause) {
+  serve_real({.idle = 1ms});
+  auto wait = [](host_switch_sink& sink, bool& flag) -> io::task<> {
+    co_await sink.changed();
+    flag = true;
+  };
+  const auto before = io::clock::now();
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(loop_.run(sink_->list()));
+    bool changed = false;
+    loop_.spawn(wait(*sink_, changed));
+    ASSERT_TRUE(loop_.run_until([&] { return changed; }));
+  }
+  EXPECT_GE(io::clock::now() - before, 900ms);
+}
+
 TEST_F(HostSwitchSink, AListMayRunWhileTheIdleConnectionIsWatched) {
   serve_real();
   ASSERT_TRUE(loop_.run(sink_->list()));

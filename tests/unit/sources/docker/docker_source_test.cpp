@@ -152,6 +152,14 @@ TEST_F(DockerSource, ALostEventIsHealedByTheNextList) {
   EXPECT_TRUE(publishes({8080, 8081}));
 }
 
+TEST_F(DockerSource, APausedContainerKeepsItsPorts) {
+  engine_->run("a", 8080);
+  engine_->run("b", 8081);
+  engine_->containers["a"].paused = true;
+  start_both();
+  EXPECT_TRUE(publishes({8080, 8081}));
+}
+
 TEST_F(DockerSource, AnEngineThatAcceptsAndNeverAnswersIsDegradedAndTriedAgain) {
   engine_->hangs = true;
   engine_->run("a", 8080);
