@@ -17,6 +17,8 @@ namespace {
 constexpr int backlog = 1024;
 constexpr std::chrono::milliseconds lock_pause{20};
 constexpr int lock_tries = 50;
+// A killed instance's socket lives on for a moment in a program that it was just about to start.
+constexpr int room_tries = 15;
 
 base::result<sockaddr_un> address_of(const std::filesystem::path& path) {
   sockaddr_un made{};
@@ -57,7 +59,7 @@ base::result<> check_room(const std::filesystem::path& path, const sockaddr_un& 
 }  // namespace
 
 // Bound beside the path and moved there once it listens: whoever sees it there is not refused.
-base::result<unix_listener> unix_listener::claim(const std::filesystem::path& path) {
+base::result<unix_listener> unix_listener::claim_once(const std::filesystem::path& path) {
   const std::filesystem::path beside = path.native() + ".new";
   const auto at = address_of(path), new_at = address_of(beside);
   if (!at || !new_at) return std::unexpected((at ? new_at : at).error());
@@ -79,6 +81,14 @@ base::result<unix_listener> unix_listener::claim(const std::filesystem::path& pa
   if (::rename(beside.c_str(), path.c_str()) != 0) return base::fail_errno(name);
   made.path_ = path;
   return made;
+}
+
+base::result<unix_listener> unix_listener::claim(const std::filesystem::path& path) {
+  for (int i = 1;; ++i) {
+    auto made = claim_once(path);
+    if (made || made.error().code != std::errc::address_in_use || i == room_tries) return made;
+    std::this_thread::sleep_for(lock_pause);
+  }
 }
 
 unix_listener::~unix_listener() {

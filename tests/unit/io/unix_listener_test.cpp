@@ -19,12 +19,13 @@ namespace {
 class UnixListener : public testing::Test {
  protected:
   // A socket file whose owner did not remove it.
-  void leave_stale() const {
-    const base::unique_fd dead(::socket(AF_UNIX, SOCK_STREAM, 0));
+  void leave_stale() const { EXPECT_TRUE(bind_raw()); }
+  [[nodiscard]] base::unique_fd bind_raw() const {
+    base::unique_fd made(::socket(AF_UNIX, SOCK_STREAM, 0));
     sockaddr_un at{};
     at.sun_family = AF_UNIX;
     path_.native().copy(at.sun_path, sizeof at.sun_path - 1);
-    ASSERT_EQ(::bind(dead.get(), reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+    return ::bind(made.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) == 0 ? std::move(made) : base::unique_fd();
   }
 
   support::temp_dir directory_;
@@ -73,6 +74,18 @@ TEST_F(UnixListener, DoesNotReplaceALivingOne) {
   EXPECT_EQ(second.error().code, std::errc::address_in_use);
   EXPECT_NE(second.error().message().find("another instance is running"), std::string::npos);
   EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
+// As when an instance is killed just between the fork and the exec of a program that it starts.
+TEST_F(UnixListener, WaitsForOneThatIsDying) {
+  auto dying = bind_raw();
+  ASSERT_EQ(::listen(dying.get(), 8), 0);
+  const std::jthread end([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // the time that dying takes
+    dying.reset();
+  });
+  const auto next = unix_listener::claim(path_);
+  EXPECT_TRUE(next) << next.error().message();
 }
 
 TEST_F(UnixListener, DoesNotReplaceWhatIsNoSocket) {
