@@ -33,7 +33,7 @@ inline const support::host_forward foreign_forward{"tcp", "127.0.0.1:2323", "192
 
 class end_to_end : public testing::Test {
  protected:
-  explicit end_to_end(support::iptables_variant variant = support::iptables_variant::nft) : variant_(variant) {}
+  explicit end_to_end(support::docker_options engine = {}) : options_(std::move(engine)) {}
   void SetUp() override;     // dockerd, host-switch, wsl-proxy, agent, in this order, all up
   void TearDown() override;  // after a failure: the programs' logs
 
@@ -58,14 +58,14 @@ class end_to_end : public testing::Test {
 
  private:
   [[nodiscard]] std::string difference(const published_set& ports) const;
-  support::iptables_variant variant_;
+  support::docker_options options_;
   std::vector<std::string> rules_before_;
 };
 
 // For what depends on the rules: once with each of the two iptables.
 class with_each_iptables : public end_to_end, public testing::WithParamInterface<support::iptables_variant> {
  protected:
-  with_each_iptables() : end_to_end(GetParam()) {}
+  with_each_iptables() : end_to_end({.iptables = GetParam()}) {}
 };
 #define INSTANTIATE_WITH_EACH_IPTABLES(suite)                                                              \
   INSTANTIATE_TEST_SUITE_P(                                                                                \

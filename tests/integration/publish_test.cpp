@@ -129,6 +129,9 @@ TEST_P(publish, from_two_networks) {
   expect_answers("tcp 127.0.0.1:8080", "web");
   expect_answers("tcp 127.0.0.1:8081", "web");
   expect_answers("tcp 127.0.0.1:8082", "other");
+  lab_->docker().docker({"network", "disconnect", "front", "web"});  // the engine publishes by the other network now
+  expect_answers("tcp 127.0.0.1:8080", "web");
+  expect_answers("tcp 127.0.0.1:8081", "web");
   for (const auto* name : {"web", "other"}) lab_->docker().docker({"rm", "-f", name});
   for (const auto* name : {"front", "back"}) lab_->docker().docker({"network", "rm", name});
   expect_nothing_left();

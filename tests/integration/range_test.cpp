@@ -9,7 +9,7 @@ namespace {
 
 class range : public end_to_end {
  protected:
-  range() : end_to_end(support::iptables_variant::legacy) {}
+  range() : end_to_end({.iptables = support::iptables_variant::legacy}) {}
 };
 
 TEST_F(range, of_a_thousand_ports) {

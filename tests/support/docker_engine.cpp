@@ -19,9 +19,7 @@ namespace fs = std::filesystem;
 constexpr const char* image = "echo";
 constexpr std::chrono::seconds start_limit{30};
 
-std::string_view suffix(iptables_variant variant) {
-  return variant == iptables_variant::nft ? "-nft" : "-legacy";
-}
+std::string_view suffix(iptables_variant variant) { return variant == iptables_variant::nft ? "-nft" : "-legacy"; }
 
 // A control group's files cannot be removed, only its directories, the deepest first.
 void remove_control_group(const fs::path& group) {
@@ -87,17 +85,16 @@ void docker_engine::make_image_archive() const {
 
 void docker_engine::launch() {
   const auto at = [this](const char* name) { return (directory_ / name).string(); };
-  daemon_ =
-      child_process({.argv = {"dockerd", "--data-root", at("data"), "--exec-root", at("exec"), "-H",
-                              "unix://" + socket().string(), "--pidfile", at("pid"), "--bip", options_.bridge_address,
-                              "--cgroup-parent", "/" + control_group_, "--exec-opt", "native.cgroupdriver=cgroupfs",
-                              fmt::format("--userland-proxy={}", options_.userland_proxy)},
-                     .environment = {fmt::format("PATH={}:{}", at("tools"), ::getenv("PATH"))},
-                     .log = directory_ / "dockerd.log",
-                     .stdin_file = {},
-                     .net_namespace = where_.path(),
-                     .mount_namespace = box_.mount_namespace(),
-                     .pid_namespace = box_.pid_namespace()});
+  daemon_ = child_process(
+      {.argv = {"dockerd", "--data-root", at("data"), "--exec-root", at("exec"), "-H", "unix://" + socket().string(),
+                "--pidfile", at("pid"), "--bip", options_.bridge_address, "--cgroup-parent", "/" + control_group_,
+                "--exec-opt", "native.cgroupdriver=cgroupfs", fmt::format("--iptables={}", options_.writes_rules)},
+       .environment = {fmt::format("PATH={}:{}", at("tools"), ::getenv("PATH"))},
+       .log = directory_ / "dockerd.log",
+       .stdin_file = {},
+       .net_namespace = where_.path(),
+       .mount_namespace = box_.mount_namespace(),
+       .pid_namespace = box_.pid_namespace()});
 }
 
 void docker_engine::start() {
@@ -107,16 +104,10 @@ void docker_engine::start() {
   if (docker({"images", "-q", image}).empty()) docker({"import", directory_ / "image.tar", image});
 }
 
-bool docker_engine::answers() const {
-  return run_command(client({"version"})).exit_code == 0;
-}
+bool docker_engine::answers() const { return run_command(client({"version"})).exit_code == 0; }
 
-void docker_engine::stop() {
-  daemon_.stop(std::chrono::seconds(30));
-}
-void docker_engine::kill9() {
-  daemon_.kill9();
-}
+void docker_engine::stop() { daemon_.stop(std::chrono::seconds(30)); }
+void docker_engine::kill9() { daemon_.kill9(); }
 
 child_options docker_engine::client(std::vector<std::string> arguments) const {
   arguments.insert(arguments.begin(), "docker");

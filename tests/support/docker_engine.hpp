@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -16,10 +17,13 @@
 namespace support {
 
 enum class iptables_variant { nft, legacy };
+inline std::ostream& operator<<(std::ostream& to, iptables_variant v) {
+  return to << (v == iptables_variant::nft ? "nft" : "legacy");
+}
 
 struct docker_options {
   iptables_variant iptables = iptables_variant::nft;  // what dockerd finds as iptables in its PATH
-  bool userland_proxy = true;
+  bool writes_rules = true;  // false: dockerd --iptables=false, ports are reached by its userland proxies only
   std::string bridge_address = "10.99.0.1/24";
 };
 
