@@ -1,6 +1,7 @@
 #include "io/unix_listener.hpp"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -81,7 +82,8 @@ TEST_F(UnixListener, WaitsForOneThatIsDying) {
   auto dying = bind_raw();
   ASSERT_EQ(::listen(dying.get(), 8), 0);
   const std::jthread end([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // the time that dying takes
+    pollfd knock{.fd = dying.get(), .events = POLLIN, .revents = 0};
+    ::poll(&knock, 1, 10'000);
     dying.reset();
   });
   const auto next = unix_listener::claim(path_);
