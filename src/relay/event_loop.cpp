@@ -80,11 +80,20 @@ void event_loop::change(int fd, event_handler& handler, unsigned which, std::uin
 void event_loop::unwatch(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
 void event_loop::every(std::chrono::milliseconds period, std::function<bool()> tick) {
-  tickers_.push_back({period, clock::now() + period, std::move(tick)});
+  const auto due = clock::now() + period;
+  next_due_ = tickers_.empty() ? due : std::min(next_due_, due);
+  tickers_.push_back({period, due, std::move(tick)});
 }
 
 // Answers how long epoll may sleep, in milliseconds; -1 for ever.
 int event_loop::run_tickers() {
+  if (tickers_.empty()) return -1;
+  if (next_due_ <= now_) call_due();
+  if (tickers_.empty()) return -1;
+  return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(std::max(next_due_ - now_, clock::duration::zero())).count());
+}
+
+void event_loop::call_due() {
   for (std::size_t i = 0; i < tickers_.size();) {
     if (tickers_[i].due > now_) {
       ++i;
@@ -95,9 +104,7 @@ int event_loop::run_tickers() {
     if (tick()) ++i;
     else tickers_.erase(tickers_.begin() + static_cast<std::ptrdiff_t>(i));
   }
-  if (tickers_.empty()) return -1;
-  const auto next = std::ranges::min_element(tickers_, {}, &ticker::due)->due;
-  return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(std::max(next - now_, clock::duration::zero())).count());
+  if (!tickers_.empty()) next_due_ = std::ranges::min_element(tickers_, {}, &ticker::due)->due;
 }
 
 void event_loop::dispatch(std::span<const epoll_event> events) {

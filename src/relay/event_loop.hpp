@@ -54,6 +54,7 @@ class event_loop {
   [[nodiscard]] clock::time_point now() const { return now_; }
   // Calls `tick` about every `period` from now on, until it answers false. Several may run.
   void every(std::chrono::milliseconds period, std::function<bool()> tick);
+  [[nodiscard]] std::size_t tickers() const { return tickers_.size(); }
   // No tick is called again: for the call() in which what they work on ends.
   void stop_ticking() { tickers_.clear(); }
 
@@ -68,12 +69,14 @@ class event_loop {
   void let_callers_go_first();
   void dispatch(std::span<const epoll_event> events);
   [[nodiscard]] int run_tickers();
+  void call_due();
 
   base::unique_fd epoll_;
   base::unique_fd wake_;
   clock::time_point now_ = clock::now();
   std::vector<std::unique_ptr<event_handler>> retired_;
   std::vector<ticker> tickers_;
+  clock::time_point next_due_{};  // not after any ticker's: most wake-ups need not look at them
   std::mutex turn_;               // held by whoever uses anything of the loop but epoll_, wake_ and callers_
   std::atomic<int> callers_{0};  // in call()
   std::uint64_t calls_ = 0;

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <list>
 #include <map>
+#include <utility>
 
 #include "base/log.hpp"
 #include "relay/datagram_batch.hpp"
@@ -103,7 +104,7 @@ class udp_listener : public event_handler {
     if (!fd) return nullptr;
     auto made = std::make_unique<udp_flow>(*this, client, batch_.source(index), std::move(*fd));
     if (!loop_.watch(made->fd_.get(), *made, 0, EPOLLIN)) return nullptr;
-    if (by_use_.empty()) loop_.every(limits_.idle / 4, [this, alive = alive_] { return *alive && expire(); });
+    if (!std::exchange(ticking_, true)) loop_.every(limits_.idle / 4, [this, alive = alive_] { return *alive && (ticking_ = expire()); });
     by_use_.push_back(std::move(made));
     flows_.emplace(client, std::prev(by_use_.end()));
     count_.flows.fetch_add(1, std::memory_order_relaxed);
@@ -137,6 +138,7 @@ class udp_listener : public event_handler {
   net::endpoint target_;
   flow_list by_use_;  // the one idle for longest first
   std::map<net::endpoint, flow_list::iterator> flows_;
+  bool ticking_ = false;  // somebody calls expire() from time to time
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
