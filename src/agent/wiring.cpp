@@ -24,8 +24,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto drain_limit = 4s;  // the supervisor grants five seconds from the signal to the end
-constexpr auto stop_limit = 500ms;
+// The supervisor grants five seconds from the signal to the end. What these leave over is for what cannot be waited for
+// with a deadline.
+constexpr auto drain_limit = 3500ms;
+constexpr auto stop_limit = 400ms;
+constexpr auto exit_limit = 4800ms;
 
 // Everything that can be found wrong is found before anything is started.
 struct configuration {
@@ -83,6 +86,7 @@ io::task<> supervise(const configuration& c, io::unix_listener status) {
   if (c.flags.iptables) base::log::info("agent", "scanning DNAT rules (-iptables) is not supported by this version yet");
   const int signal = co_await io::stop_signal();
   base::log::info("agent", "stopping signal={}", signal);
+  io::exit_after(exit_limit, base::exit_ok);
   const auto now = io::clock::now();
   co_await sources.stop(now + stop_limit);
   static_cast<void>(co_await io::until(now + drain_limit + stop_limit, middle.drain(now + drain_limit)));

@@ -3,6 +3,9 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdlib>
+#include <thread>
+
+#include "base/log.hpp"
 
 namespace io {
 namespace {
@@ -20,6 +23,14 @@ task<int> stop_signal() {
   std::signal(SIGINT, exit_at_once);
   std::signal(SIGTERM, exit_at_once);
   co_return number;
+}
+
+void exit_after(clock::duration limit, int code) {
+  std::thread([limit, code] {
+    std::this_thread::sleep_for(limit);
+    base::log::error("stop", "something hangs, ending without it");
+    std::_Exit(code);
+  }).detach();
 }
 
 }  // namespace io

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "tests/support/event_loop.hpp"
 
@@ -44,6 +45,16 @@ TEST(signals_death, a_pipe_that_is_gone_does_not_end_the_program) {
         std::_Exit(42);
       },
       testing::ExitedWithCode(42), "");
+}
+
+TEST(signals_death, the_end_does_not_wait_for_what_hangs) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        exit_after(20ms, 7);
+        while (true) ::pause();
+      },
+      testing::ExitedWithCode(7), "something hangs");
 }
 
 }  // namespace
