@@ -14,7 +14,8 @@ int report_failure(std::string_view program, std::string_view message, int exit_
 }
 
 std::optional<int> parse_command_line(flag_set& flags, int argc, const char* const* argv) {
-  bool version = false;
+  static bool version = false;  // outlives this call: the flags may be parsed once more
+  version = false;
   flags.add("version", version, "Print the version and exit.");
   const auto parsed = flags.parse(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
   if (!parsed) {

@@ -37,9 +37,10 @@ void add_flags(base::flag_set& flags, request& r) {
   flags.add("watch", r.watch, "Go on: print again after every change, until interrupted.");
 }
 
-void print(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+// Fails when nobody reads any more: SIGPIPE is ignored, and --watch would go on for ever.
+base::result<> print(const std::string& text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  return written ? base::result<>{} : base::fail_errno("standard output");
 }
 
 base::result<> show(const request& r, std::string_view text) {
@@ -48,13 +49,10 @@ base::result<> show(const request& r, std::string_view text) {
   const bool ports = r.command == "ports";
   if (r.json) {
     const auto* list = ports ? json::find(*document, "ports") : nullptr;
-    print(json::serialize(list == nullptr ? *document : *list) + "\n");
-    return {};
+    return print(json::serialize(list == nullptr ? *document : *list) + "\n");
   }
-  if (r.watch && ::isatty(STDOUT_FILENO) != 0) print("\x1b[H\x1b[2J");
-  print(ports ? list_ports(*document) : list_status(*document));
-  if (r.watch) print("\n");
-  return {};
+  const std::string_view clear = r.watch && ::isatty(STDOUT_FILENO) != 0 ? "\x1b[H\x1b[2J" : "";
+  return print(std::string(clear) + (ports ? list_ports(*document) : list_status(*document)) + (r.watch ? "\n" : ""));
 }
 
 base::result<> check_status(const http::response& answer) {

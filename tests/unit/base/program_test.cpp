@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
+#include <array>
+
 namespace base {
 namespace {
 
@@ -57,6 +59,14 @@ TEST(Program, VersionIsOneLineOnStdout) {
     EXPECT_EQ(e.out, "prog " GUESTAGENT_VERSION "\n");
     EXPECT_EQ(e.err, "");
   }
+}
+
+TEST(Program, FlagsMayBeParsedOnceMore) {  // as guestagentctl does, for those behind its command
+  flag_set flags("prog", "[flags]", "");
+  const std::array<const char*, 1> none{"prog"};
+  ASSERT_EQ(parse_command_line(flags, static_cast<int>(none.size()), none.data()), std::nullopt);
+  EXPECT_TRUE(flags.parse({"-version"}));  // what it sets is there still
+  EXPECT_TRUE(flags.is_set("version"));
 }
 
 TEST(Program, AFailureNamesTheProgram) {
