@@ -97,6 +97,7 @@ struct journal::state {
   std::vector<forward> remembered;
   bool same_boot = false;
   std::size_t lines = 0;
+  bool torn = false;  // the last line may be half there
   disk_syncer syncer;
 
   base::result<> rewrite();
@@ -114,12 +115,17 @@ base::result<> journal::state::rewrite() {
   if (::rename(fresh.c_str(), path.c_str()) != 0) return base::fail_errno("rename " + fresh);
   file = std::move(fd);
   lines = live.size();
+  torn = false;
   return {};
 }
 
 base::result<> journal::state::append(const std::string& text, std::size_t count) {
   if (text.empty()) return {};
-  if (auto written = write_all(file.get(), text); !written) return written;
+  if (torn) return rewrite();  // what is to be said is in `live` already
+  if (auto written = write_all(file.get(), text); !written) {
+    torn = true;
+    return written;
+  }
   lines += count;
   if (lines > lines_before_rewrite + 4 * live.size()) return rewrite();
   syncer.request(file.get());

@@ -1,7 +1,9 @@
 #include "ports/journal.hpp"
 
 #include <gmock/gmock.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <fstream>
 
@@ -79,6 +81,24 @@ TEST_F(Journal, DoesNotGrowWithoutBound) {
 TEST_F(Journal, ADirectoryThatCannotBeMadeIsAnError) {
   std::ofstream(directory_ / "file") << "x";
   EXPECT_FALSE(journal::open(directory_ / "file" / "below", "p", "b"));
+}
+
+TEST_F(Journal, ALineThatWasCutOffSpoilsNoLaterOne) {
+  {
+    auto j = open();
+    const auto file = directory_ / "host-switch.journal";
+    ASSERT_TRUE(j.record(std::vector{on(1)}));
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    rlimit full = before;
+    full.rlim_cur = std::filesystem::file_size(file) + 5;  // as on a full disk
+    ::signal(SIGXFSZ, SIG_IGN);
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
+    EXPECT_FALSE(j.record(std::vector{on(2)}));
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    ASSERT_TRUE(j.record(std::vector{on(3)}));
+  }
+  EXPECT_THAT(open().remembered(), testing::ElementsAre(on(1), on(2), on(3)));
 }
 
 }  // namespace
