@@ -53,11 +53,13 @@ io::task<base::result<>> connect_to(socket_type& socket, asio::generic::stream_p
   if (ec) co_return failure(ec, "");
   const auto [failed] = co_await socket.async_connect(to, io::nothrow);
   co_await io::check_cancelled();
-  if (failed) {
-    socket.close(ec);
-    co_return failure(failed, "");
-  }
-  co_return base::result<>{};
+  net::socket_address peer;
+  const bool there = !failed && ::getpeername(socket.native_handle(), peer.get(), &peer.size) == 0;
+  if (there) co_return base::result<>{};
+  socket.close(ec);
+  // Asio takes EAGAIN of a UNIX socket, the server's full queue, for a connection under way, and then for success.
+  if (!failed) co_return base::fail(std::errc::resource_unavailable_try_again, "");
+  co_return failure(failed, "");
 }
 
 asio::generic::stream_protocol::endpoint to_asio(const net::endpoint& at) {

@@ -2,10 +2,15 @@
 #include "http/connection.hpp"
 
 #include <gmock/gmock.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
+#include <cstring>
+#include <filesystem>
 
 #include "io/timeout.hpp"
 #include "tests/support/event_loop.hpp"
@@ -44,6 +49,26 @@ TEST_F(Connection, RefusedAndMissingAreToldApart) {
   const auto missing = loop_.run(connection::open({.path = "/nonexistent/x.sock"}, 5s));
   EXPECT_EQ(missing.error().code, std::errc::no_such_file_or_directory);
   EXPECT_EQ(missing.error().message(), "unix:///nonexistent/x.sock: No such file or directory");
+}
+
+TEST_F(Connection, AUnixServersFullQueueIsNoConnection) {
+  std::string directory = testing::TempDir() + "connectionXXXXXX";
+  ASSERT_NE(mkdtemp(directory.data()), nullptr);
+  const auto path = directory + "/full.sock";
+  sockaddr_un at{};
+  at.sun_family = AF_UNIX;
+  std::strncpy(at.sun_path, path.c_str(), sizeof at.sun_path - 1);
+  const auto* address = reinterpret_cast<const sockaddr*>(&at);
+  const base::unique_fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::bind(listener.get(), address, sizeof at), 0);
+  ASSERT_EQ(::listen(listener.get(), 0), 0);
+  std::vector<base::unique_fd> queued;
+  do queued.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  while (::connect(queued.back().get(), address, sizeof at) == 0 && queued.size() < 100);
+  const auto refused = loop_.run(connection::open({.path = path}, 5s));
+  std::filesystem::remove_all(directory);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, std::errc::resource_unavailable_try_again);
 }
 
 TEST_F(Connection, AServerThatNeverAnswersMeetsTheDeadline) {
