@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace relay {
 namespace {
@@ -100,7 +101,8 @@ int datagram_batch::send(int fd, unsigned first, unsigned last, const net::socke
   return send_prepared(fd, first, last);
 }
 
-// A datagram that is refused (too large for the path, an ICMP answer to an earlier one) is left out; the others go.
+// A datagram that is refused (too large for the path, an ICMP answer to an earlier one) is left out; the others go. What may
+// not leave from the address that the client wrote to, as that was a broadcast or is no longer ours, leaves from another.
 int datagram_batch::send_prepared(int fd, unsigned first, unsigned last) {
   int sent = 0;
   while (first < last) {
@@ -110,7 +112,11 @@ int datagram_batch::send_prepared(int fd, unsigned first, unsigned last) {
       first += static_cast<unsigned>(took);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
       return sent;
-    } else if (errno != ECONNREFUSED) {  // the pending error of an earlier datagram: this one was not tried yet
+    } else if (errno == ECONNREFUSED) {  // the pending error of an earlier datagram: this one was not tried yet
+      continue;
+    } else if (std::exchange(headers_[first].msg_hdr.msg_control, nullptr) != nullptr) {
+      headers_[first].msg_hdr.msg_controllen = 0;
+    } else {
       ++first;
     }
   }

@@ -87,6 +87,22 @@ TEST_F(UdpRelay, RepliesLeaveFromTheAddressThatTheClientWroteTo) {
   }
 }
 
+TEST_F(UdpRelay, WhoWroteToABroadcastAddressGetsRepliesToo) {
+  for (const bool dual_stack : {false, true}) {
+    start({}, net::address::any_v4(), dual_stack);
+    const auto c = support::bound_socket(SOCK_DGRAM, {loopback, 0});
+    const int one = 1;
+    ::setsockopt(c.get(), SOL_SOCKET, SO_BROADCAST, &one, sizeof one);
+    const auto everybody = net::to_sockaddr({net::address::v4(127, 255, 255, 255), listen_.port});
+    ASSERT_EQ(::sendto(c.get(), "who?", 4, 0, everybody.get(), everybody.size), 4);
+    const auto asked = receive();
+    reply(asked, "me");
+    reply(asked, "and me");
+    EXPECT_EQ(read(c), "me");
+    EXPECT_EQ(read(c), "and me");
+  }
+}
+
 TEST_F(UdpRelay, ManyDatagramsOfManyClientsKeepTheirOrder) {
   start();
   const auto a = client(), b = client();
