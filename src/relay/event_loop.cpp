@@ -13,6 +13,11 @@ namespace relay {
 namespace {
 
 constexpr std::size_t batch = 128;
+constexpr std::size_t stack_bytes = 256 << 10;  // of which little is used; sanitizers need their share
+
+void check(int error_number, const char* what) {
+  if (error_number != 0) throw std::system_error(error_number, std::system_category(), what);
+}
 
 std::uint64_t tag(event_handler* handler, unsigned which) { return reinterpret_cast<std::uint64_t>(handler) | which; }
 
@@ -27,13 +32,18 @@ epoll_event make_event(event_handler* handler, unsigned which, std::uint32_t eve
 
 event_loop::event_loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   auto e = make_event(nullptr, 0, EPOLLIN);
-  if (!epoll_ || !wake_ || ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &e) != 0)
-    throw std::system_error(errno, std::system_category(), "epoll");
+  if (!epoll_ || !wake_ || ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &e) != 0) check(errno, "epoll");
+  pthread_attr_t small;
+  ::pthread_attr_init(&small);
+  ::pthread_attr_setstacksize(&small, stack_bytes);
   sigset_t all, before;  // signals are the control thread's
   sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const auto start = [](void* self) -> void* { return static_cast<event_loop*>(self)->run(), nullptr; };
+  const int failed = ::pthread_create(&thread_, &small, start, this);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  ::pthread_attr_destroy(&small);
+  check(failed, "thread");
 }
 
 event_loop::~event_loop() {
@@ -42,7 +52,7 @@ event_loop::~event_loop() {
     stopping_ = true;
   }
   wake();
-  thread_.join();
+  ::pthread_join(thread_, nullptr);
 }
 
 void event_loop::wake() { ::eventfd_write(wake_.get(), 1); }
@@ -54,12 +64,32 @@ void event_loop::call(const std::function<void()>& command) {
     ++calls_;
     now_ = clock::now();
     const auto tickers_before = tickers_.size();
+    run_posted();
     command();
     retired_.clear();
     if (tickers_.size() != tickers_before) wake();  // it sleeps longer than it should now
   }
   --callers_;
   callers_.notify_all();
+}
+
+void event_loop::post(std::function<void()> command) {
+  bool first = false;
+  {
+    const std::lock_guard lock(posting_);
+    first = posted_.empty();
+    posted_.push_back(std::move(command));
+  }
+  if (first) wake();
+}
+
+void event_loop::run_posted() {
+  std::vector<std::function<void()>> commands;
+  {
+    const std::lock_guard lock(posting_);
+    commands.swap(posted_);
+  }
+  for (const auto& command : commands) command();
 }
 
 // A mutex is not fair: under load the loop would take its turn again and again.
@@ -101,18 +131,23 @@ void event_loop::call_due() {
     }
     tickers_[i].due = now_ + tickers_[i].period;
     const auto tick = tickers_[i].tick;  // it may add another one
-    if (tick()) ++i;
-    else tickers_.erase(tickers_.begin() + static_cast<std::ptrdiff_t>(i));
+    if (tick())
+      ++i;
+    else
+      tickers_.erase(tickers_.begin() + static_cast<std::ptrdiff_t>(i));
   }
   if (!tickers_.empty()) next_due_ = std::ranges::min_element(tickers_, {}, &ticker::due)->due;
 }
 
 void event_loop::dispatch(std::span<const epoll_event> events) {
   for (const auto& e : events) {
-    auto* handler = reinterpret_cast<event_handler*>(e.data.u64 & ~std::uint64_t{1});  // NOLINT(performance-no-int-to-ptr): see tag()
+    auto* handler = reinterpret_cast<event_handler*>(
+        e.data.u64 & ~std::uint64_t{1});  // NOLINT(performance-no-int-to-ptr): see tag()
     std::uint64_t count = 0;
-    if (handler == nullptr) static_cast<void>(::eventfd_read(wake_.get(), &count));
-    else handler->on_event(static_cast<unsigned>(e.data.u64 & 1), e.events);
+    if (handler == nullptr)
+      static_cast<void>(::eventfd_read(wake_.get(), &count)), run_posted();
+    else
+      handler->on_event(static_cast<unsigned>(e.data.u64 & 1), e.events);
   }
 }
 

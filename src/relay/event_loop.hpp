@@ -1,12 +1,13 @@
-// event_loop: one data-plane thread. Level-triggered epoll over handlers, and a tick that runs only while somebody asked for
-// it, so an idle loop sleeps for ever. What belongs to the loop is used in turns: by its thread while it dispatches events,
-// and by other threads in call(), which waits for no thread to wake up: adding and removing thousands of listeners does not
-// cost two context switches each.
+// event_loop: one data-plane thread. Level-triggered epoll over handlers, and a tick that runs only while somebody
+// asked for it, so an idle loop sleeps for ever. What belongs to the loop is used in turns: by its thread while it
+// dispatches events, and by other threads in call(), which waits for no thread to wake up: adding and removing
+// thousands of listeners does not cost two context switches each.
 //
-// Handlers are owned by whoever made them. A handler that ends while events are being dispatched is given to retire(): it
-// is destroyed after the batch, since later events of the batch may name it.
+// Handlers are owned by whoever made them. A handler that ends while events are being dispatched is given to retire():
+// it is destroyed after the batch, since later events of the batch may name it.
 #pragma once
 
+#include <pthread.h>
 #include <sys/epoll.h>
 
 #include <atomic>
@@ -16,7 +17,6 @@
 #include <memory>
 #include <mutex>
 #include <span>
-#include <thread>
 #include <vector>
 
 #include "base/unique_fd.hpp"
@@ -34,13 +34,15 @@ class event_handler {
 
 class event_loop {
  public:
-  event_loop();
+  event_loop();  // throws std::system_error when the system is out of descriptors or threads
   event_loop(const event_loop&) = delete;
   event_loop& operator=(const event_loop&) = delete;
   ~event_loop();  // stops the thread
 
   // From any thread but the loop's: runs `command` here and now, between two batches of events.
   void call(const std::function<void()>& command);
+  // From any thread, another loop's too: the loop's own runs `command` soon, or a call() that comes first does.
+  void post(std::function<void()> command);
 
   // By handlers, ticks and in call(). `which` is 0 or 1. False: the descriptor could not be registered.
   [[nodiscard]] bool watch(int fd, event_handler& handler, unsigned which, std::uint32_t events);
@@ -66,6 +68,7 @@ class event_loop {
   };
   void run();
   void wake();
+  void run_posted();
   void let_callers_go_first();
   void dispatch(std::span<const epoll_event> events);
   [[nodiscard]] int run_tickers();
@@ -77,11 +80,13 @@ class event_loop {
   std::vector<std::unique_ptr<event_handler>> retired_;
   std::vector<ticker> tickers_;
   clock::time_point next_due_{};  // not after any ticker's: most wake-ups need not look at them
-  std::mutex turn_;               // held by whoever uses anything of the loop but epoll_, wake_ and callers_
+  std::mutex turn_;  // held by whoever uses anything of the loop but epoll_, wake_, callers_ and posted_
   std::atomic<int> callers_{0};  // in call()
   std::uint64_t calls_ = 0;
   bool stopping_ = false;
-  std::thread thread_;
+  std::mutex posting_;  // for posted_
+  std::vector<std::function<void()>> posted_;
+  pthread_t thread_{};
 };
 
 }  // namespace relay

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "relay/event_loop.hpp"
@@ -13,8 +14,9 @@ namespace relay {
 // One thread with its listeners and connections. All but the loop is used in the loop's turns.
 class listener_set::shard {
  public:
-  shard(counters& count, const relay_options& options)
-      : tcp_(std::in_place, loop_, count, options.connect_timeout), udp_(std::in_place, loop_, count, options.udp) {}
+  shard(counters& count, shortage& shortage, const relay_options& options)
+      : tcp_(std::in_place, loop_, count, shortage, options.connect_timeout),
+        udp_(std::in_place, loop_, count, options.udp) {}
   shard(const shard&) = delete;
   shard& operator=(const shard&) = delete;
   ~shard() {
@@ -26,11 +28,24 @@ class listener_set::shard {
     });
   }
 
-  void add(const key& id, net::protocol protocol, base::unique_fd fd, const net::endpoint& target) {
-    loop_.call([&] { listeners_[id] = protocol == net::protocol::tcp ? tcp_->listen(std::move(fd), target) : udp_->listen(std::move(fd), target); });
+  [[nodiscard]] tcp_relay* tcp() { return &*tcp_; }
+  base::result<> add(const key& id, const listener_spec& spec, base::unique_fd fd) {
+    base::result<> done;
+    loop_.call([&] {
+      auto made = spec.protocol == net::protocol::tcp ? tcp_->listen(std::move(fd), spec.target)
+                                                      : udp_->listen(std::move(fd), spec.target);
+      if (made)
+        listeners_[id] = std::move(*made);
+      else
+        done = std::unexpected(made.error());
+    });
+    return done;
   }
   void remove(const key& id) {
     loop_.call([&] { listeners_.erase(id); });
+  }
+  void remove_all() {
+    loop_.call([&] { listeners_.clear(); });
   }
 
  private:
@@ -41,11 +56,25 @@ class listener_set::shard {
 };
 
 listener_set::listener_set(relay_options options) : options_(options) {}
-listener_set::~listener_set() = default;
 
-listener_set::shard& listener_set::next_shard() {
-  if (shards_.size() < std::max(1U, options_.shards)) return *shards_.emplace_back(std::make_unique<shard>(count_, options_));
-  return *shards_[turn_++ % shards_.size()];
+// A thread deals connections out to the others: none may go before all have stopped.
+listener_set::~listener_set() {
+  for (const auto& s : shards_) s->remove_all();
+}
+
+// The threads start with the first listener.
+base::result<> listener_set::start() try {
+  if (!shards_.empty()) return {};
+  std::vector<std::unique_ptr<shard>> made;
+  while (made.size() < std::max(1U, options_.shards))
+    made.push_back(std::make_unique<shard>(count_, shortage_, options_));
+  std::vector<tcp_relay*> crew;
+  for (const auto& s : made) crew.push_back(s->tcp());
+  for (const auto& s : made) s->tcp()->work_with(crew);
+  shards_ = std::move(made);
+  return {};
+} catch (const std::system_error& e) {
+  return base::fail(e.code(), "");
 }
 
 // Would a connection to the target arrive at this listener, or at another one of the set?
@@ -62,10 +91,11 @@ base::result<> listener_set::add(const listener_spec& spec) {
   const key id{spec.protocol, spec.listen};
   if (listeners_.contains(id)) return base::fail(std::errc::file_exists, "");
   if (loops(spec)) return base::fail(std::errc::too_many_symbolic_link_levels, "");
+  if (auto started = start(); !started) return started;
   auto fd = open_listener(spec);
   if (!fd) return std::unexpected(fd.error());
-  auto& home = next_shard();
-  home.add(id, spec.protocol, std::move(*fd), spec.target);
+  auto& home = *shards_[turn_++ % shards_.size()];
+  if (auto added = home.add(id, spec, std::move(*fd)); !added) return added;
   listeners_[id] = &home;
   return {};
 }
@@ -78,6 +108,8 @@ bool listener_set::remove(net::protocol protocol, const net::endpoint& listen) {
   return true;
 }
 
-bool listener_set::contains(net::protocol protocol, const net::endpoint& listen) const { return listeners_.contains({protocol, listen}); }
+bool listener_set::contains(net::protocol protocol, const net::endpoint& listen) const {
+  return listeners_.contains({protocol, listen});
+}
 
 }  // namespace relay

@@ -1,5 +1,5 @@
-// listener_set: the data plane that host-switch, wsl-proxy and the agent's loopback fallback share. A set of TCP and UDP
-// listeners, each relaying to one target. Owns the threads that do it, which are started with the first listener.
+// listener_set: the data plane that host-switch, wsl-proxy and the agent's loopback fallback share. A set of TCP and
+// UDP listeners, each relaying to one target. Owns the threads that do it, which are started with the first listener.
 //
 // Listeners are keyed by protocol, address and port: taking 127.0.0.1:80 out leaves 0.0.0.0:80 alone. All functions are
 // called from one thread, the owner's.
@@ -14,13 +14,14 @@
 
 #include "base/result.hpp"
 #include "relay/counters.hpp"
+#include "relay/shortage.hpp"
 #include "relay/sockets.hpp"
 #include "relay/udp_relay.hpp"
 
 namespace relay {
 
 struct relay_options {
-  unsigned shards = 1;  // data-plane threads; listeners are dealt out to them in turn
+  unsigned shards = 1;  // data-plane threads: TCP connections and UDP listeners are spread over them
   std::chrono::milliseconds connect_timeout{10'000};
   udp_limits udp{};
 };
@@ -33,8 +34,8 @@ class listener_set {
   ~listener_set();  // closes the listeners and whatever they relay
 
   // Listens and relays from now on. Errors: file_exists for a key that is there already; too_many_symbolic_link_levels
-  // (ELOOP) for a target that is a listener of this set; otherwise the kernel's, such as address_in_use or
-  // permission_denied. The context is empty: the caller knows what it asked for.
+  // (ELOOP) for a target that is a listener of this set; otherwise the kernel's, such as address_in_use,
+  // permission_denied or too_many_files_open. The context is empty: the caller knows what it asked for.
   base::result<> add(const listener_spec& spec);
   // When it returns the listening socket is closed. TCP connections live on, UDP flows go. False: there was none.
   bool remove(net::protocol protocol, const net::endpoint& listen);
@@ -46,11 +47,12 @@ class listener_set {
  private:
   class shard;
   using key = std::tuple<net::protocol, net::endpoint>;
-  shard& next_shard();
+  base::result<> start();
   [[nodiscard]] bool loops(const listener_spec& spec) const;
 
   relay_options options_;
   counters count_;
+  shortage shortage_;
   std::map<key, shard*> listeners_;
   std::vector<std::unique_ptr<shard>> shards_;
   std::size_t turn_ = 0;

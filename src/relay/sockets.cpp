@@ -9,10 +9,24 @@ namespace {
 
 constexpr int backlog = 4096;
 constexpr int flow_buffer_bytes = 1 << 20;
+constexpr int idle_seconds = 120;  // then a silent peer is asked whether it is still there
+constexpr int probe_seconds = 30;
 
-void set(int fd, int level, int name, int value) { static_cast<void>(::setsockopt(fd, level, name, &value, sizeof value)); }
+void set(int fd, int level, int name, int value) {
+  static_cast<void>(::setsockopt(fd, level, name, &value, sizeof value));
+}
 
-int kind_of(net::protocol protocol) { return (protocol == net::protocol::udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC; }
+int kind_of(net::protocol protocol) {
+  return (protocol == net::protocol::udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
+}
+
+// The relay adds no delay of its own; a peer that is gone without a word, as a VM that was switched off, is noticed.
+void prepare_tcp(int fd) {
+  set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_seconds);
+  set(fd, IPPROTO_TCP, TCP_KEEPINTVL, probe_seconds);
+}
 
 // The FORCE forms go beyond the system's limits and need CAP_NET_ADMIN; without it the others go as far as they may.
 void set_buffers(int fd, int bytes) {
@@ -23,8 +37,16 @@ void set_buffers(int fd, int bytes) {
 // UDP replies must leave from the address that the client wrote to, so the kernel is asked to tell it.
 void prepare_udp(int fd, bool v6, int buffer_bytes) {
   set_buffers(fd, buffer_bytes);
-  if (v6) set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-  else set(fd, IPPROTO_IP, IP_PKTINFO, 1);
+  if (v6)
+    set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+  else
+    set(fd, IPPROTO_IP, IP_PKTINFO, 1);
+}
+
+// A target on this machine has answered when connect() comes back, though that says that it is in progress.
+bool has_peer(int fd) {
+  net::socket_address peer;
+  return ::getpeername(fd, peer.get(), &peer.size) == 0;
 }
 
 base::result<base::unique_fd> open_on(const listener_spec& spec, const net::endpoint& at, bool both_families) {
@@ -33,8 +55,12 @@ base::result<base::unique_fd> open_on(const listener_spec& spec, const net::endp
   if (!fd) return base::fail_errno("");
   if (v6) set(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, both_families ? 0 : 1);
   if (spec.reuse_port) set(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
-  if (spec.protocol == net::protocol::tcp) set(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
-  else prepare_udp(fd.get(), v6, spec.udp_buffer_bytes);
+  if (spec.protocol == net::protocol::tcp) {
+    set(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+    prepare_tcp(fd.get());
+  } else {
+    prepare_udp(fd.get(), v6, spec.udp_buffer_bytes);
+  }
   const auto address = net::to_sockaddr(at);
   if (::bind(fd.get(), address.get(), address.size) != 0) return base::fail_errno("");
   if (spec.protocol == net::protocol::tcp && ::listen(fd.get(), backlog) != 0) return base::fail_errno("");
@@ -46,17 +72,27 @@ base::result<base::unique_fd> open_on(const listener_spec& spec, const net::endp
 base::result<base::unique_fd> open_listener(const listener_spec& spec) {
   if (!spec.dual_stack || !spec.listen.ip.is_unspecified()) return open_on(spec, spec.listen, false);
   auto both = open_on(spec, {net::address::any_v6(), spec.listen.port}, true);
-  const bool no_ipv6 = !both && (both.error().code == std::errc::address_family_not_supported || both.error().code == std::errc::address_not_available);
+  const bool no_ipv6 = !both && (both.error().code == std::errc::address_family_not_supported ||
+                                 both.error().code == std::errc::address_not_available);
   return no_ipv6 ? open_on(spec, {net::address::any_v4(), spec.listen.port}, false) : std::move(both);
 }
 
-base::result<base::unique_fd> open_toward(net::protocol protocol, const net::endpoint& target) {
-  base::unique_fd fd(::socket(target.ip.is_v6() ? AF_INET6 : AF_INET, kind_of(protocol), 0));
+base::result<dialled> dial(const net::endpoint& target) {
+  base::unique_fd fd(::socket(target.ip.is_v6() ? AF_INET6 : AF_INET, kind_of(net::protocol::tcp), 0));
   if (!fd) return base::fail_errno("");
-  if (protocol == net::protocol::tcp) set(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
-  else set_buffers(fd.get(), flow_buffer_bytes);
+  prepare_tcp(fd.get());
   const auto address = net::to_sockaddr(target);
   if (::connect(fd.get(), address.get(), address.size) != 0 && errno != EINPROGRESS) return base::fail_errno("");
+  const bool connected = has_peer(fd.get());
+  return dialled{std::move(fd), connected};
+}
+
+base::result<base::unique_fd> open_flow(const net::endpoint& target) {
+  base::unique_fd fd(::socket(target.ip.is_v6() ? AF_INET6 : AF_INET, kind_of(net::protocol::udp), 0));
+  if (!fd) return base::fail_errno("");
+  set_buffers(fd.get(), flow_buffer_bytes);
+  const auto address = net::to_sockaddr(target);
+  if (::connect(fd.get(), address.get(), address.size) != 0) return base::fail_errno("");
   return fd;
 }
 

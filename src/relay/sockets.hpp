@@ -11,16 +11,23 @@ namespace relay {
 struct listener_spec {
   net::protocol protocol = net::protocol::tcp;  // tcp or udp
   net::endpoint listen;
-  net::endpoint target;    // dialled for every connection and every UDP client
-  bool dual_stack = false;  // with a wildcard `listen`: one socket for both families
-  bool reuse_port = false;  // SO_REUSEPORT: only where two listeners of one program overlap on purpose
+  net::endpoint target;            // dialled for every connection and every UDP client
+  bool dual_stack = false;         // with a wildcard `listen`: one socket for both families
+  bool reuse_port = false;         // SO_REUSEPORT: only where two listeners of one program overlap on purpose
   int udp_buffer_bytes = 4 << 20;  // of the listening socket, each way; the kernel may grant less
 };
 
-// Bound, and for TCP listening. The error's code is the kernel's: address_in_use, permission_denied …
+// Bound, and for TCP listening; what is accepted from it has its options. The error's code is the kernel's:
+// address_in_use, permission_denied …
 [[nodiscard]] base::result<base::unique_fd> open_listener(const listener_spec& spec);
-// A TCP connection under way, or a UDP socket that talks to `target` alone.
-[[nodiscard]] base::result<base::unique_fd> open_toward(net::protocol protocol, const net::endpoint& target);
+
+struct dialled {
+  base::unique_fd fd;
+  bool connected = false;  // to a target nearby, more often than not; else it is under way
+};
+[[nodiscard]] base::result<dialled> dial(const net::endpoint& target);  // TCP
+// A UDP socket that talks to `target` alone.
+[[nodiscard]] base::result<base::unique_fd> open_flow(const net::endpoint& target);
 
 // The socket's pending error, 0 for none; asking clears it.
 [[nodiscard]] int pending_error(int fd);

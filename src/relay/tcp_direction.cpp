@@ -10,6 +10,7 @@ namespace relay {
 namespace {
 
 constexpr std::size_t most_at_once = 512 << 10;
+constexpr std::size_t little = 64 << 10;  // less than this was all that there was
 constexpr int rounds = 2;
 constexpr unsigned flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 
@@ -17,13 +18,14 @@ bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == 
 
 }  // namespace
 
-// True if there is something to write now.
-bool tcp_direction::fill(int source) {
+// Answers how much it took.
+std::size_t tcp_direction::fill(int source) {
   const auto got = ::splice(source, nullptr, pipe_->write.get(), nullptr, most_at_once, flags);
-  if (got > 0) in_pipe_ += static_cast<std::size_t>(got);
-  else if (got == 0) state_ = state::draining;
-  else if (!would_block()) state_ = state::broken;
-  return in_pipe_ > 0;
+  if (got == 0) state_ = state::draining;
+  if (got < 0 && !would_block()) state_ = state::broken;
+  if (got <= 0) return 0;
+  in_pipe_ += static_cast<std::size_t>(got);
+  return static_cast<std::size_t>(got);
 }
 
 // True if the pipe is empty now.
@@ -40,44 +42,37 @@ bool tcp_direction::drain(int destination) {
   return true;
 }
 
-void tcp_direction::end(int destination) {
-  ::shutdown(destination, SHUT_WR);
-  state_ = state::finished;
-}
-
 // Looks at the bytes, sends them, and takes from the source only what was sent: nothing has to be kept in between.
 void tcp_direction::copy(int source, int destination) {
   std::array<char, 16384> buffer;
   const auto seen = ::recv(source, buffer.data(), buffer.size(), MSG_PEEK | MSG_DONTWAIT);
   left_at_source_ = false;
-  if (seen == 0) return end(destination);
-  if (seen < 0) {
-    if (!would_block()) state_ = state::broken;
-    return;
-  }
+  if (seen == 0) state_ = state::finished;
+  if (seen < 0 && !would_block()) state_ = state::broken;
+  if (seen <= 0) return;
   const auto sent = ::send(destination, buffer.data(), static_cast<std::size_t>(seen), MSG_DONTWAIT | MSG_NOSIGNAL);
-  const bool refused = sent < 0 && !would_block();
-  const bool lost = sent > 0 && ::recv(source, nullptr, static_cast<std::size_t>(sent), MSG_TRUNC | MSG_DONTWAIT) != sent;
-  if (refused || lost) state_ = state::broken;
+  if (sent < 0 && !would_block())
+    state_ = state::broken;
+  else if (sent > 0 && ::recv(source, nullptr, static_cast<std::size_t>(sent), MSG_TRUNC | MSG_DONTWAIT) != sent)
+    state_ = state::broken;
   left_at_source_ = sent < seen;
 }
 
-tcp_direction::state tcp_direction::pump(int source, int destination, pipe_pool& pipes) {
-  if (state_ == state::finished || state_ == state::broken) return state_;
+void tcp_direction::pump(int source, int destination, pipe_pool& pipes, bool source_ends) {
+  if (state_ == state::finished || state_ == state::broken) return;
   if (!pipe_) pipe_ = pipes.borrow();
-  if (!pipe_) {
-    copy(source, destination);
-    return state_;
-  }
+  if (!pipe_) return copy(source, destination);
   left_at_source_ = false;
   bool more = drain(destination);
-  for (int i = 0; i < rounds && more && state_ == state::open; ++i) more = fill(source) && drain(destination);
-  if (in_pipe_ > 0) return state_;
-  if (state_ == state::draining) end(destination);
+  for (int i = 0; i < rounds && more && state_ == state::open; ++i) {
+    const auto got = fill(source);
+    more = got > 0 && drain(destination) && (source_ends || got >= little);
+  }
+  if (in_pipe_ > 0) return;
+  if (state_ == state::draining) state_ = state::finished;
   // The pipe is clean. A broken direction's may not be: it goes with the connection.
   if (state_ != state::broken) pipes.give_back(std::move(*pipe_));
   pipe_.reset();
-  return state_;
 }
 
 }  // namespace relay

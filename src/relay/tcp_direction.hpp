@@ -2,8 +2,8 @@
 // user space. Its states and what is legal in them:
 //
 //   open      bytes may come           pump() reads and writes
-//   draining  the source has ended     pump() writes what is in the pipe, then shuts the destination's sending side
-//   finished  all was passed on        nothing
+//   draining  the source has ended     pump() writes what is in the pipe
+//   finished  all was passed on        nothing: the destination's sending side is to be shut
 //   broken    an error on either side  nothing: the connection is reset
 #pragma once
 
@@ -19,21 +19,21 @@ class tcp_direction {
  public:
   enum class state : std::uint8_t { open, draining, finished, broken };
 
-  // Moves what can be moved without blocking, at most about a megabyte, so that others get their turn. Out of file
-  // descriptors, so without a pipe, it copies instead: what is relayed already goes on.
-  state pump(int source, int destination, pipe_pool& pipes);
+  // Moves what can be moved without blocking, at most about a megabyte, so that others get their turn; epoll tells when
+  // there is more. Who knows that the source is at its end says so, and it is met at once. Out of file descriptors, so
+  // without a pipe, it copies instead: what is relayed already goes on.
+  void pump(int source, int destination, pipe_pool& pipes, bool source_ends);
 
   [[nodiscard]] state now() const { return state_; }
-  // Which events it waits for: bytes at the source, or room at the destination. Never both: while the destination is slow
-  // the source is left alone, and its sender slows down.
+  // Which events it waits for: bytes at the source, or room at the destination. Never both: while the destination is
+  // slow the source is left alone, and its sender slows down.
   [[nodiscard]] bool wants_read() const { return state_ == state::open && !backlog(); }
   [[nodiscard]] bool wants_write() const { return backlog() && (state_ == state::open || state_ == state::draining); }
 
  private:
   [[nodiscard]] bool backlog() const { return in_pipe_ > 0 || left_at_source_; }
-  bool fill(int source);
+  std::size_t fill(int source);
   bool drain(int destination);
-  void end(int destination);
   void copy(int source, int destination);
 
   std::optional<pipe_pair> pipe_;

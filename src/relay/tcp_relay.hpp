@@ -1,49 +1,61 @@
-// tcp_relay: the TCP half of one data-plane thread. Owns its listeners' connections: each is dialled on to the target and
-// relayed both ways until both directions have ended; a reset of either side becomes a reset of the other. A listener may
-// go before its connections: they live on. In the loop's turns only.
+// tcp_relay: the TCP half of one data-plane thread. Owns its listeners' connections: each is dialled on to the target
+// and relayed both ways until both directions have ended; a reset of either side becomes a reset of the other. A
+// listener may go before its connections: they live on. Connections are dealt out: each goes to the thread that has the
+// fewest. In the loop's turns only.
 #pragma once
 
+#include <atomic>
 #include <chrono>
-#include <cstdint>
-#include <deque>
+#include <cstddef>
+#include <list>
 #include <memory>
-#include <unordered_map>
+#include <vector>
 
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "net/endpoint.hpp"
 #include "relay/counters.hpp"
 #include "relay/event_loop.hpp"
 #include "relay/pipe_pool.hpp"
-#include "relay/sockets.hpp"
+#include "relay/shortage.hpp"
+#include "relay/tcp_connection.hpp"
 
 namespace relay {
 
-class tcp_connection;
-
 class tcp_relay {
  public:
-  tcp_relay(event_loop& loop, counters& count, std::chrono::milliseconds connect_timeout);
+  tcp_relay(event_loop& loop, counters& count, shortage& shortage, std::chrono::milliseconds connect_timeout);
   tcp_relay(const tcp_relay&) = delete;
   tcp_relay& operator=(const tcp_relay&) = delete;
   ~tcp_relay();  // closes every connection
 
-  // A listener over a socket that listens already; the caller owns it, and retires it to the loop to end it.
-  [[nodiscard]] std::unique_ptr<event_handler> listen(base::unique_fd fd, net::endpoint target);
+  // All that share the work, this one among them; said before the first listen(). They live as long as any listener.
+  void work_with(std::vector<tcp_relay*> crew) { crew_ = std::move(crew); }
+  // A listener over a socket that listens already; the caller owns it.
+  [[nodiscard]] base::result<std::unique_ptr<event_handler>> listen(base::unique_fd fd, const net::endpoint& target);
 
  private:
   friend class tcp_connection;
   friend class tcp_listener;
+  using connections = std::list<std::unique_ptr<tcp_connection>>;
   [[nodiscard]] bool reserve();
-  void accepted(base::unique_fd client, const net::endpoint& target);
-  void ended(tcp_connection& connection);
+  void deal(base::unique_fd client, const net::endpoint& target);
+  void open(base::unique_fd client, const net::endpoint& target);
+  void answered(tcp_connection& connection);
+  void unreachable(tcp_connection& connection);
+  void ended(tcp_connection& connection, bool was_connecting);
   [[nodiscard]] bool expire_connecting();
 
   event_loop& loop_;
   counters& count_;
+  shortage& short_;
   std::chrono::milliseconds connect_timeout_;
   pipe_pool pipes_;
   base::unique_fd spare_;
-  std::unordered_map<tcp_connection*, std::unique_ptr<tcp_connection>> open_;
-  // In the order of their dialling; entries of connections that have connected or ended are skipped.
-  std::deque<std::pair<clock::time_point, tcp_connection*>> connecting_;
+  std::vector<tcp_relay*> crew_;
+  std::atomic<std::size_t> load_{0};  // connections, those included that are on their way here from another thread
+  connections relaying_;
+  connections connecting_;  // the one that was dialled first is the first
 };
 
 }  // namespace relay

@@ -2,14 +2,12 @@
 
 #include <sys/epoll.h>
 
-#include <cerrno>
-#include <cstring>
 #include <list>
 #include <map>
 #include <utility>
 
-#include "base/log.hpp"
 #include "relay/datagram_batch.hpp"
+#include "relay/sockets.hpp"
 
 namespace relay {
 namespace {
@@ -34,15 +32,19 @@ class udp_flow : public event_handler {
   local_address local_;  // what the client wrote to last
   base::unique_fd fd_;
   clock::time_point used_;
-  bool over_ = false;  // retired: an event of the same batch may still come
+  std::list<std::unique_ptr<udp_flow>>::iterator place_{};  // in the listener's order of use
+  bool over_ = false;                                       // retired: an event of the same batch may still come
 };
 
 class udp_listener : public event_handler {
  public:
-  udp_listener(event_loop& loop, counters& count, udp_limits limits, datagram_batch& batch, base::unique_fd fd, net::endpoint target)
-      : loop_(loop), count_(count), limits_(limits), batch_(batch), fd_(std::move(fd)), target_(target) {
-    if (!loop_.watch(fd_.get(), *this, 0, EPOLLIN)) base::log::error("relay", "cannot watch a listener: {}", std::strerror(errno));
-  }
+  udp_listener(udp_relay& owner, base::unique_fd fd, net::endpoint target)
+      : owner_(owner),
+        loop_(owner.loop_),
+        count_(owner.count_),
+        limits_(owner.limits_),
+        fd_(std::move(fd)),
+        target_(target) {}
   ~udp_listener() override {
     *alive_ = false;
     loop_.unwatch(fd_.get());
@@ -50,17 +52,21 @@ class udp_listener : public event_handler {
     count_.flows.fetch_sub(by_use_.size(), std::memory_order_relaxed);
   }
 
+  // False: errno says why not. From any thread.
+  [[nodiscard]] bool watch() { return loop_.watch(fd_.get(), *this, 0, EPOLLIN); }
+
   // Datagrams of clients. Neighbours of one client are sent on together.
   void on_event(unsigned /*which*/, std::uint32_t /*events*/) override {
+    auto& batch = owner_.batch();
     for (int round = 0; round < rounds; ++round) {
-      const int got = batch_.receive(fd_.get(), true);
+      const int got = batch.receive(fd_.get(), true);
       if (got <= 0) return;
       const auto count = static_cast<unsigned>(got);
       for (unsigned first = 0, last = 0; first < count; first = last) {
-        const auto client = net::from_sockaddr(batch_.source(first));
-        for (last = first + 1; last < count && net::from_sockaddr(batch_.source(last)) == client; ++last) {
+        const auto client = net::from_sockaddr(batch.source(first));
+        for (last = first + 1; last < count && net::from_sockaddr(batch.source(last)) == client; ++last) {
         }
-        if (client) forward(*client, first, last);
+        if (client) forward(batch, *client, first, last);
       }
       if (count < datagram_batch::capacity) return;
     }
@@ -68,52 +74,55 @@ class udp_listener : public event_handler {
 
   // Replies of the target.
   void reply(udp_flow& flow) {
+    auto& batch = owner_.batch();
     for (int round = 0; round < rounds; ++round) {
-      const int got = batch_.receive(flow.fd_.get(), false);
+      const int got = batch.receive(flow.fd_.get(), false);
       if (got <= 0) return;  // also an ICMP error, which receiving has cleared
       touch(flow);
-      drop(got - batch_.send(fd_.get(), 0, static_cast<unsigned>(got), flow.client_address_, flow.local_));
+      drop(got - batch.send(fd_.get(), 0, static_cast<unsigned>(got), flow.client_address_, flow.local_));
       if (got < static_cast<int>(datagram_batch::capacity)) return;
     }
   }
 
  private:
-  using flow_list = std::list<std::unique_ptr<udp_flow>>;
+  using flow_list = std::list<std::unique_ptr<udp_flow>>;  // stays sorted by use
 
   void drop(int count) {
     if (count > 0) count_.dropped.fetch_add(static_cast<std::uint64_t>(count), std::memory_order_relaxed);
   }
 
-  void forward(const net::endpoint& client, unsigned first, unsigned last) {
-    auto* flow = flow_of(client, first);
+  void forward(datagram_batch& batch, const net::endpoint& client, unsigned first, unsigned last) {
+    auto* flow = flow_of(client, batch.source(first));
     if (flow == nullptr) return drop(static_cast<int>(last - first));
-    flow->local_ = batch_.destination(last - 1);
+    flow->local_ = batch.destination(last - 1);
     touch(*flow);
-    drop(static_cast<int>(last - first) - batch_.send(flow->fd_.get(), first, last));
+    drop(static_cast<int>(last - first) - batch.send(flow->fd_.get(), first, last));
   }
 
-  udp_flow* flow_of(const net::endpoint& client, unsigned index) {
+  udp_flow* flow_of(const net::endpoint& client, const net::socket_address& address) {
     const auto known = flows_.find(client);
-    if (known != flows_.end()) return known->second->get();
+    if (known != flows_.end()) return known->second;
     if (by_use_.size() >= limits_.flows) end_oldest();
-    auto fd = open_toward(net::protocol::udp, target_);
+    auto fd = open_flow(target_);
     if (!fd && out_of_resources(fd.error().code.value()) && !by_use_.empty()) {
       end_oldest();
-      fd = open_toward(net::protocol::udp, target_);
+      fd = open_flow(target_);
     }
     if (!fd) return nullptr;
-    auto made = std::make_unique<udp_flow>(*this, client, batch_.source(index), std::move(*fd));
+    auto made = std::make_unique<udp_flow>(*this, client, address, std::move(*fd));
     if (!loop_.watch(made->fd_.get(), *made, 0, EPOLLIN)) return nullptr;
-    if (!std::exchange(ticking_, true)) loop_.every(limits_.idle / 4, [this, alive = alive_] { return *alive && (ticking_ = expire()); });
-    by_use_.push_back(std::move(made));
-    flows_.emplace(client, std::prev(by_use_.end()));
+    if (!std::exchange(ticking_, true))
+      loop_.every(limits_.idle / 4, [this, alive = alive_] { return *alive && (ticking_ = expire()); });
+    auto& flow = *by_use_.emplace_back(std::move(made));
+    flow.place_ = std::prev(by_use_.end());
+    flows_.emplace(client, &flow);
     count_.flows.fetch_add(1, std::memory_order_relaxed);
-    return by_use_.back().get();
+    return &flow;
   }
 
   void touch(udp_flow& flow) {
     flow.used_ = loop_.now();
-    by_use_.splice(by_use_.end(), by_use_, flows_.at(flow.client_));
+    by_use_.splice(by_use_.end(), by_use_, flow.place_);
   }
 
   void end_oldest() {
@@ -130,14 +139,14 @@ class udp_listener : public event_handler {
     return !by_use_.empty();
   }
 
+  udp_relay& owner_;
   event_loop& loop_;
   counters& count_;
   udp_limits limits_;
-  datagram_batch& batch_;
   base::unique_fd fd_;
   net::endpoint target_;
   flow_list by_use_;  // the one idle for longest first
-  std::map<net::endpoint, flow_list::iterator> flows_;
+  std::map<net::endpoint, udp_flow*> flows_;
   bool ticking_ = false;  // somebody calls expire() from time to time
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
@@ -146,7 +155,8 @@ void udp_flow::on_event(unsigned /*which*/, std::uint32_t /*events*/) {
   if (!over_) owner_.reply(*this);
 }
 
-udp_relay::udp_relay(event_loop& loop, counters& count, udp_limits limits) : loop_(loop), count_(count), limits_(limits) {}
+udp_relay::udp_relay(event_loop& loop, counters& count, udp_limits limits)
+    : loop_(loop), count_(count), limits_(limits) {}
 udp_relay::~udp_relay() = default;
 
 datagram_batch& udp_relay::batch() {
@@ -154,8 +164,10 @@ datagram_batch& udp_relay::batch() {
   return *batch_;
 }
 
-std::unique_ptr<event_handler> udp_relay::listen(base::unique_fd fd, net::endpoint target) {
-  return std::make_unique<udp_listener>(loop_, count_, limits_, batch(), std::move(fd), target);
+base::result<std::unique_ptr<event_handler>> udp_relay::listen(base::unique_fd fd, const net::endpoint& target) {
+  auto made = std::make_unique<udp_listener>(*this, std::move(fd), target);
+  if (!made->watch()) return base::fail_errno("");
+  return made;
 }
 
 }  // namespace relay

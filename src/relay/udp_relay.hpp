@@ -1,16 +1,18 @@
-// udp_relay: the UDP half of one data-plane thread. Every client of a listener is a flow with a socket of its own toward
-// the target, so replies find the client that asked; they leave from the very address that it wrote to. Flows end after
-// `idle` without a datagram either way, with their listener, or, the one idle for longest first, when there are too many.
-// In the loop's turns only.
+// udp_relay: the UDP half of one data-plane thread. Every client of a listener is a flow with a socket of its own
+// toward the target, so replies find the client that asked; they leave from the very address that it wrote to. Flows
+// end after `idle` without a datagram either way, with their listener, or, the one idle for longest first, when there
+// are too many. In the loop's turns only.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <memory>
 
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "net/endpoint.hpp"
 #include "relay/counters.hpp"
 #include "relay/event_loop.hpp"
-#include "relay/sockets.hpp"
 
 namespace relay {
 
@@ -28,8 +30,8 @@ class udp_relay {
   udp_relay& operator=(const udp_relay&) = delete;
   ~udp_relay();
 
-  // A listener over a bound socket; the caller owns it, and retires it to the loop to end it and its flows.
-  [[nodiscard]] std::unique_ptr<event_handler> listen(base::unique_fd fd, net::endpoint target);
+  // A listener over a bound socket; the caller owns it; its flows end with it.
+  [[nodiscard]] base::result<std::unique_ptr<event_handler>> listen(base::unique_fd fd, const net::endpoint& target);
 
  private:
   friend class udp_listener;

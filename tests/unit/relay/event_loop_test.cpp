@@ -58,7 +58,7 @@ TEST(EventLoop, FlowsThatReplaceEachOtherAddNoTicker) {
   std::unique_ptr<event_handler> listener;
   loop.call([&] {
     relay.emplace(loop, count, udp_limits{.flows = 1});
-    listener = relay->listen(std::move(fd), support::local_endpoint(target.get()));
+    listener = relay->listen(std::move(fd), support::local_endpoint(target.get())).value();
   });
   for (int i = 0; i < 20; ++i) {
     const auto client = support::connected_socket(SOCK_DGRAM, at);

@@ -1,4 +1,6 @@
 #include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -29,7 +31,8 @@ class TcpRelay : public testing::Test {
   void start(relay_options options = {}) {
     set_ = std::make_unique<listener_set>(options);
     listen_ = {loopback, support::free_port()};
-    const auto added = set_->add({.protocol = net::protocol::tcp, .listen = listen_, .target = support::local_endpoint(target_.get())});
+    const auto added = set_->add(
+        {.protocol = net::protocol::tcp, .listen = listen_, .target = support::local_endpoint(target_.get())});
     ASSERT_TRUE(added) << added.error().message();
   }
   void connect() {
@@ -90,6 +93,55 @@ TEST_F(TcpRelay, AResetStaysAReset) {
     EXPECT_EQ(errno, ECONNRESET) << (by_client ? "of the client" : "of the target");
     EXPECT_TRUE(all_closed());
   }
+}
+
+TEST_F(TcpRelay, WhatWasSentBeforeAResetArrives) {
+  for (int i = 0; i < 20; ++i) {
+    connect();
+    send_all(client_.get(), "never read");  // so the close of the target is a reset
+    while (::recv(server_.get(), nullptr, 0, MSG_PEEK) < 0) {
+    }
+    send_all(server_.get(), "too large");
+    server_.reset();
+    EXPECT_EQ(read_exactly(client_.get(), 9), "too large");
+    char byte = 0;
+    EXPECT_EQ(::recv(client_.get(), &byte, 1, 0), -1);
+    EXPECT_EQ(errno, ECONNRESET);
+    EXPECT_TRUE(all_closed());
+  }
+}
+
+TEST_F(TcpRelay, ManySmallSegmentsAndTheEndBehindThem) {
+  connect();
+  const int one = 1;
+  ::setsockopt(client_.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  std::string sent;
+  for (int i = 0; i < 2000; ++i) {
+    const std::string piece(1, static_cast<char>('a' + i % 26));
+    send_all(client_.get(), piece);
+    sent += piece;
+  }
+  ::shutdown(client_.get(), SHUT_WR);
+  EXPECT_EQ(read_all(server_.get()), sent);
+}
+
+TEST_F(TcpRelay, ConnectionsOfOneListenerAreSharedOutAmongThreads) {
+  start({.shards = 3});
+  std::vector<base::unique_fd> clients, servers;
+  for (int i = 0; i < 30; ++i) {
+    connect();
+    clients.push_back(std::move(client_));
+    servers.push_back(std::move(server_));
+    send_all(clients.back().get(), std::to_string(100 + i));
+    EXPECT_EQ(read_exactly(servers.back().get(), 3), std::to_string(100 + i));
+  }
+  EXPECT_EQ(set_->count().connections, 30U);
+  EXPECT_TRUE(set_->remove(net::protocol::tcp, listen_));
+  for (auto& s : servers) send_all(s.get(), "bye");
+  for (auto& c : clients) EXPECT_EQ(read_exactly(c.get(), 3), "bye");
+  servers.clear();
+  clients.clear();
+  EXPECT_TRUE(all_closed());
 }
 
 TEST_F(TcpRelay, ManyBytesArriveUnchangedThoughTheReaderIsSlow) {
@@ -162,7 +214,8 @@ TEST_F(TcpRelay, AThousandConnectionsAtOnce) {
   }
   EXPECT_TRUE(eventually([this] { return set_->count().connections == 1000U; }));
   for (std::size_t i = 0; i < clients.size(); ++i) send_all(clients[i].get(), std::to_string(10'000 + i));
-  for (std::size_t i = 0; i < clients.size(); ++i) EXPECT_EQ(read_exactly(servers[i].get(), 5), std::to_string(10'000 + i));
+  for (std::size_t i = 0; i < clients.size(); ++i)
+    EXPECT_EQ(read_exactly(servers[i].get(), 5), std::to_string(10'000 + i));
   clients.clear();
   servers.clear();
   EXPECT_TRUE(all_closed());
@@ -181,7 +234,8 @@ int run_out_of_descriptors() {
   const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
   listener_set set;
   const net::endpoint listen{loopback, support::free_port()};
-  if (!set.add({.protocol = net::protocol::tcp, .listen = listen, .target = support::local_endpoint(target.get())})) return 1;
+  if (!set.add({.protocol = net::protocol::tcp, .listen = listen, .target = support::local_endpoint(target.get())}))
+    return 1;
   auto early = connected_socket(SOCK_STREAM, listen);
   auto early_server = accept_one(target.get());
   auto late = support::make_socket(SOCK_STREAM, loopback);
@@ -206,21 +260,40 @@ int run_out_of_descriptors() {
   return read_exactly(late_server.get(), 7) == "resumes" ? 0 : 6;
 }
 
-TEST_F(TcpRelay, OutOfDescriptorsItServesWhatItHasAndResumesByItself) {
-  set_.reset();
+int add_without_descriptors() {
+  listener_set set;
+  const int top = ::dup(0);
+  ::close(top);
+  const rlimit limit{static_cast<rlim_t>(top), static_cast<rlim_t>(top)};
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return 1;
+  const auto added = set.add({.protocol = net::protocol::tcp, .listen = {loopback, 0}, .target = {loopback, 9}});
+  return !added && added.error().code == std::errc::too_many_files_open ? 0 : 2;
+}
+
+// Answers what `steps` does, in a process of its own; 100 for an exception.
+int in_own_process(int (*steps)()) {
   const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
   if (child == 0) {
     int code = 100;
     try {
-      code = run_out_of_descriptors();
+      code = steps();
     } catch (...) {
     }
     std::_Exit(code);
   }
-  int status = 0;
+  int status = -1;
   ::waitpid(child, &status, 0);
-  EXPECT_EQ(status, 0) << "step " << WEXITSTATUS(status);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 101;
+}
+
+TEST_F(TcpRelay, OutOfDescriptorsAddSaysSo) {
+  set_.reset();
+  EXPECT_EQ(in_own_process(add_without_descriptors), 0);
+}
+
+TEST_F(TcpRelay, OutOfDescriptorsItServesWhatItHasAndResumesByItself) {
+  set_.reset();
+  EXPECT_EQ(in_own_process(run_out_of_descriptors), 0) << "the step that failed";
 }
 
 }  // namespace

@@ -1,0 +1,26 @@
+// shortage: when descriptors or memory ran out last, for all threads of a listener_set together, so that an episode is
+// one line in the log however many listeners meet it and however often.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+
+namespace relay {
+
+class shortage {
+ public:
+  using clock = std::chrono::steady_clock;
+  static constexpr std::chrono::seconds quiet{10};  // without a shortage: then an episode has ended
+
+  // Notes one. True if it is the first of an episode. From any thread.
+  [[nodiscard]] bool begins(clock::time_point now) {
+    const auto before = last_.exchange(now.time_since_epoch().count(), std::memory_order_relaxed);
+    return before == never || now - clock::time_point(clock::duration(before)) > quiet;
+  }
+
+ private:
+  static constexpr clock::rep never = clock::duration::min().count();
+  std::atomic<clock::rep> last_{never};
+};
+
+}  // namespace relay

@@ -1,0 +1,101 @@
+#include "relay/tcp_connection.hpp"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "relay/sockets.hpp"
+#include "relay/tcp_relay.hpp"
+
+namespace relay {
+
+tcp_connection::tcp_connection(tcp_relay& owner, base::unique_fd client, base::unique_fd target)
+    : owner_(owner), since_(owner.loop_.now()) {
+  sides_[0].fd = std::move(client);
+  sides_[1].fd = std::move(target);
+}
+
+void tcp_connection::start() {
+  state_ = state::relaying;
+  settle();
+}
+
+void tcp_connection::await_target() {
+  if (!arm(1, EPOLLOUT)) reset();
+}
+
+void tcp_connection::on_event(unsigned which, std::uint32_t events) {
+  if (state_ == state::over) return;  // a later event of the batch in which it ended
+  if (state_ == state::connecting) return connected();
+  if ((events & EPOLLERR) != 0) return failed(which);
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) != 0) pump(which, (events & (EPOLLRDHUP | EPOLLHUP)) != 0);
+  if (state_ != state::over && (events & EPOLLOUT) != 0) pump(1 - which, false);
+  if (state_ != state::over) settle();
+}
+
+void tcp_connection::reset() {
+  for (auto& s : sides_) reset_on_close(s.fd.get());
+  finish();
+}
+
+void tcp_connection::connected() {
+  if (pending_error(sides_[1].fd.get()) != 0) return owner_.unreachable(*this);
+  owner_.answered(*this);
+  start();
+}
+
+// A reset does not overtake what was sent before it: as far as the other side has room, it still gets that.
+void tcp_connection::failed(unsigned which) {
+  pump(which, true);
+  if (state_ != state::over) reset();
+}
+
+void tcp_connection::pump(unsigned from, bool source_ends) {
+  using enum tcp_direction::state;
+  auto& out = sides_[from].out;
+  if (out.now() == finished) return;
+  const int destination = sides_[1 - from].fd.get();
+  out.pump(sides_[from].fd.get(), destination, owner_.pipes_, source_ends);
+  if (out.now() == broken) return reset();
+  // With the second direction the sockets are closed anyway.
+  if (out.now() == finished && !ended(1 - from)) ::shutdown(destination, SHUT_WR);
+}
+
+// Tells epoll what is waited for next, or ends the connection.
+void tcp_connection::settle() {
+  if (ended(0) && ended(1)) return finish();
+  for (unsigned i = 0; i < 2; ++i) {
+    const auto& in = sides_[1 - i].out;  // what is written to this socket
+    const std::uint32_t events =
+        (sides_[i].out.wants_read() ? EPOLLIN | EPOLLRDHUP : 0U) | (in.wants_write() ? EPOLLOUT : 0U);
+    if (!arm(i, events)) return reset();
+  }
+}
+
+// A socket to which nothing more is written may report EPOLLHUP, which cannot be masked, without end: while nothing is
+// to be read from it either, epoll forgets it.
+bool tcp_connection::arm(unsigned i, std::uint32_t events) {
+  auto& s = sides_[i];
+  const bool wanted = events != 0 || !ended(1 - i);
+  if (wanted && !s.watched) {
+    if (!owner_.loop_.watch(s.fd.get(), *this, i, events)) return false;
+  } else if (wanted && events != s.events) {
+    owner_.loop_.change(s.fd.get(), *this, i, events);
+  } else if (!wanted && s.watched) {
+    owner_.loop_.unwatch(s.fd.get());
+  }
+  s.watched = wanted;
+  s.events = events;
+  return true;
+}
+
+void tcp_connection::finish() {
+  const bool was_connecting = state_ == state::connecting;
+  state_ = state::over;
+  for (auto& s : sides_) {
+    if (s.watched) owner_.loop_.unwatch(s.fd.get());
+    s.fd.reset();
+  }
+  owner_.ended(*this, was_connecting);
+}
+
+}  // namespace relay

@@ -1,0 +1,60 @@
+// tcp_connection: two sockets and the two directions between them. Owned by its tcp_relay, used in the loop's turns
+// only.
+//
+//   connecting   the target was dialled   waits for its answer or the timeout; the client is not read yet
+//   relaying     both are there           every event pumps; ends when both directions finished, or one broke
+//   over         the sockets are closed   nothing: it waits to be destroyed behind the batch of events
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <list>
+
+#include "base/unique_fd.hpp"
+#include "relay/event_loop.hpp"
+#include "relay/tcp_direction.hpp"
+
+namespace relay {
+
+class tcp_relay;
+
+class tcp_connection : public event_handler {
+ public:
+  tcp_connection(tcp_relay& owner, base::unique_fd client, base::unique_fd target);
+
+  // Exactly one of the two is called, once: the target is there already, or it is awaited.
+  void start();
+  void await_target();
+
+  void on_event(unsigned which, std::uint32_t events) override;
+  // Ends it; both sides see a reset.
+  void reset();
+  // Since when it has been there.
+  [[nodiscard]] clock::time_point since() const { return since_; }
+
+ private:
+  friend class tcp_relay;
+  enum class state : std::uint8_t { connecting, relaying, over };
+  struct side {
+    base::unique_fd fd;
+    tcp_direction out;         // from this socket to the other one
+    std::uint32_t events = 0;  // what epoll waits for
+    bool watched = false;
+  };
+
+  void connected();
+  void failed(unsigned which);
+  void pump(unsigned from, bool source_ends);
+  void settle();
+  [[nodiscard]] bool ended(unsigned from) const { return sides_[from].out.now() == tcp_direction::state::finished; }
+  bool arm(unsigned i, std::uint32_t events);
+  void finish();
+
+  tcp_relay& owner_;
+  clock::time_point since_;
+  std::array<side, 2> sides_;  // 0 the client, 1 the target
+  state state_ = state::connecting;
+  std::list<std::unique_ptr<tcp_connection>>::iterator place_{};  // the owner's note of where it keeps this one
+};
+
+}  // namespace relay
