@@ -8,7 +8,7 @@
 
 namespace {
 
-void check(const docker::container& c) {
+void check(const containers::container& c) {
   if (!docker::is_id(c.id) || c.refusals.size() > 16) std::abort();
   for (const auto& b : c.bindings)
     if (b.host_port == 0 || b.container_port == 0 || b.owner != c.id) std::abort();

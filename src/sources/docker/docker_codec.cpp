@@ -8,14 +8,11 @@
 namespace docker {
 namespace {
 
+using containers::container;
+
 constexpr json::limits body_limits{.bytes = 64 << 20, .depth = 32};
 constexpr std::size_t max_bindings = 200'000;  // of one container: every port of both protocols, more than once
-constexpr std::size_t max_refusals = 16;       // of one container: enough to see what is wrong
 constexpr std::pair<unsigned, unsigned> newest_known{1, 52};
-
-void refuse(container& c, std::string_view what, std::string_view why) {
-  if (c.refusals.size() < max_refusals) c.refusals.push_back({c.name.empty() ? c.id : c.name, base::printable(what), base::printable(why)});
-}
 
 // "80/tcp"; the protocol may be missing, and is tcp then, as in the engine's own parser.
 std::optional<std::pair<std::uint16_t, net::protocol>> parse_port_spec(std::string_view text) {
@@ -35,12 +32,12 @@ std::optional<net::address> parse_host_ip(std::string_view text) {
 
 void add_binding(container& c, std::string_view spec, std::string_view host_ip, std::string_view host_port) {
   const auto port = parse_port_spec(spec);
-  if (!port) return refuse(c, spec, "not a container port");
+  if (!port) return c.refuse(spec, "not a container port");
   const auto address = parse_host_ip(host_ip);
-  if (!address) return refuse(c, host_ip, "not a host address");
+  if (!address) return c.refuse(host_ip, "not a host address");
   const auto number = base::parse_port(host_port);
-  if (!number) return refuse(c, std::string(host_port) + " for " + std::string(spec), "not a host port");
-  if (c.bindings.size() >= max_bindings) return refuse(c, spec, "too many ports");
+  if (!number) return c.refuse(std::string(host_port) + " for " + std::string(spec), "not a host port");
+  if (c.bindings.size() >= max_bindings) return c.refuse(spec, "too many ports");
   c.bindings.push_back({port->second, *address, *number, port->first, c.id, c.name});
 }
 

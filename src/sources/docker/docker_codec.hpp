@@ -9,23 +9,14 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "ports/snapshot.hpp"
+#include "containers/container.hpp"
 
 namespace docker {
 
-// The ports of one running container.
-struct container {
-  std::string id;
-  std::string name;
-  std::vector<ports::binding> bindings;
-  std::vector<ports::refusal> refusals;
-  bool operator==(const container&) const = default;
-};
-
 // GET /containers/json: every element that has an id.
-[[nodiscard]] base::result<std::vector<container>> parse_list(std::string_view body);
+[[nodiscard]] base::result<std::vector<containers::container>> parse_list(std::string_view body);
 // GET /containers/<id>/json; nothing where the container does not run.
-[[nodiscard]] base::result<std::optional<container>> parse_inspect(std::string_view body);
+[[nodiscard]] base::result<std::optional<containers::container>> parse_inspect(std::string_view body);
 
 enum class action : std::uint8_t { start, end, other };
 struct event {

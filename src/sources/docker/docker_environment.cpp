@@ -1,6 +1,7 @@
 #include <cstdlib>
 
 #include "base/text.hpp"
+#include "sources/docker/docker_codec.hpp"
 #include "sources/docker/docker_source.hpp"
 
 namespace docker {

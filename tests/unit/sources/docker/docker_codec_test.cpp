@@ -5,6 +5,8 @@
 namespace docker {
 namespace {
 
+using containers::container;
+
 using testing::IsEmpty;
 using testing::SizeIs;
 

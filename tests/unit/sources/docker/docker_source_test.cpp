@@ -41,7 +41,7 @@ class DockerSource : public testing::Test {
   void start_source(std::chrono::milliseconds second_list = 1h, std::chrono::milliseconds deadline = 5s) {
     docker_options o;
     o.engine.path = directory_ / "docker.sock";
-    o.second_list = second_list;
+    o.following.second_list = second_list;
     o.deadline = deadline;
     source_ = std::make_unique<docker_source>(loop_.executor(), o);
     loop_.spawn(source_->run(feed_));

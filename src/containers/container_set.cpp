@@ -1,6 +1,6 @@
-#include "sources/docker/container_set.hpp"
+#include "containers/container_set.hpp"
 
-namespace docker {
+namespace containers {
 namespace {
 
 constexpr std::size_t max_refusals = 256;
@@ -65,8 +65,6 @@ void container_set::answered(const question& q, std::optional<container> now) {
   else erase(q.id);
 }
 
-void container_set::failed(const question& q) { under_way_.erase(q.id); }
-
 ports::snapshot container_set::snapshot() const {
   ports::snapshot s;
   for (const auto& [id, c] : running_) {
@@ -77,4 +75,4 @@ ports::snapshot container_set::snapshot() const {
   return s;
 }
 
-}  // namespace docker
+}  // namespace containers

@@ -1,11 +1,11 @@
-#include "sources/docker/container_set.hpp"
+#include "containers/container_set.hpp"
 
 #include <gmock/gmock.h>
 
 #include <deque>
 #include <random>
 
-namespace docker {
+namespace containers {
 namespace {
 
 using published = std::set<std::pair<std::string, std::uint16_t>>;  // container, host port
@@ -180,4 +180,4 @@ TEST(ContainerSet, WhateverTheOrderWhenAllHasArrivedItIsTheEnginesTruth) {
 }
 
 }  // namespace
-}  // namespace docker
+}  // namespace containers

@@ -14,11 +14,11 @@
 #include <utility>
 #include <vector>
 
-#include "sources/docker/docker_codec.hpp"
+#include "containers/container.hpp"
 
-namespace docker {
+namespace containers {
 
-// A question about one container, to be answered by answered() or failed() with the same numbers.
+// A question about one container, to be answered by answered() with the same numbers.
 struct question {
   std::string id;
   std::uint64_t round = 0;
@@ -41,8 +41,6 @@ class container_set {
   [[nodiscard]] std::optional<question> next_question();
   // Nothing: the container does not run, or there is none.
   void answered(const question& q, std::optional<container> now);
-  // The question could not be answered: it is asked again.
-  void failed(const question& q);
 
   // True once the first list since reset() is in: before, snapshot() is what an earlier connection knew.
   [[nodiscard]] bool listed_once() const { return listed_; }
@@ -67,4 +65,4 @@ class container_set {
   bool changed_ = false;
 };
 
-}  // namespace docker
+}  // namespace containers

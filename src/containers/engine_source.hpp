@@ -1,0 +1,72 @@
+// engine_source: what all sources that follow a container engine have in common. The engine is connected to the moment
+// its socket is there, its events are subscribed to, then its containers are listed; every container that starts is asked
+// about, and the list is read again from time to time in case an event was lost. While the engine is away the source is
+// degraded and its last ports stay.
+//
+// What an engine's API is, is the derived class's business: it answers the five questions below.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "containers/container_set.hpp"
+#include "io/condition.hpp"
+#include "io/file_watch.hpp"
+#include "ports/source.hpp"
+
+namespace containers {
+
+struct engine_options {
+  std::filesystem::path socket{};              // watched for its coming; empty: the engine is not on a UNIX socket
+  std::chrono::milliseconds second_list{2'000};  // after the first of a connection
+  std::chrono::milliseconds relist{300'000};     // how often to list unprompted from then on
+  unsigned questions = 4;                        // about containers, under way at once
+};
+
+class engine_source : public ports::source {
+ public:
+  engine_source(const io::executor& where, ports::source_id id, engine_options options);
+
+  [[nodiscard]] ports::source_id id() const override { return id_; }
+  io::task<> run(ports::source_feed& feed) override;
+
+ protected:
+  // A new connection: whatever an earlier one left is given up. Returns when events from now on will be told.
+  virtual io::task<base::result<>> connect() = 0;
+  // Reports every event by started() and ended() until the connection ends; answers why it did.
+  virtual io::task<base::error> read_events() = 0;
+  // All containers that run.
+  virtual io::task<base::result<std::vector<container>>> list() = 0;
+  // One container; nothing where it does not run or is not there. `slot` counts the questions under way at once from 0.
+  virtual io::task<base::result<std::optional<container>>> ask(const std::string& container_id, unsigned slot) = 0;
+  // After the connection's last task has ended.
+  virtual void disconnect() = 0;
+
+  // For read_events(): call handled() after each batch, for it to be published.
+  void started(const std::string& container_id) { containers_.started(container_id); }
+  void ended(const std::string& container_id) { containers_.ended(container_id); }
+  void handled() { changed_.notify_all(); }
+
+ private:
+  io::task<base::result<>> follow_engine(ports::source_feed& feed);
+  io::task<> follow_events();
+  io::task<> list_again();
+  io::task<> ask_questions(unsigned slot);
+  io::task<> wait_for_engine(std::chrono::milliseconds at_most);
+  void fail(base::error why);
+  void publish(ports::source_feed& feed);
+
+  ports::source_id id_;
+  engine_options options_;
+  container_set containers_;
+  io::condition changed_;               // something to ask, to publish, or to fail for
+  std::optional<base::error> failure_;  // of the present connection
+  std::uint64_t epoch_ = 0;
+  bool published_ = false;  // since the present connection was made
+  std::optional<io::file_watch> watch_;
+};
+
+}  // namespace containers
