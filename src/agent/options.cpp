@@ -26,7 +26,6 @@ base::result<> refuse_what_is_missing(const options& o, const base::flag_set& fl
   const auto missing = [](std::string_view flag, std::string_view what) {
     return base::fail(fmt::format("-{}: {} not supported by this version yet", flag, what));
   };
-  if (o.containerd) return missing("containerd", "the containerd API is");
   if (o.kubernetes) return missing("kubernetes", "Kubernetes Services are");
   if (o.iptables && flags.is_set("iptables")) return missing("iptables", "scanning DNAT rules is");
   if (o.privileged_service) return missing("privilegedService", "the privileged service is");
@@ -44,6 +43,7 @@ base::result<> check_kubernetes(const options& o) {
 
 base::result<> check_paths(const options& o) {
   const std::pair<const char*, const std::string*> paths[] = {{"wsl-proxy-socket", &o.wsl_proxy_socket},
+                                                              {"containerdSock", &o.containerd_socket},
                                                               {"status-socket", &o.status_socket},
                                                               {"state-dir", &o.state_directory}};
   for (const auto& [flag, path] : paths)
@@ -58,7 +58,7 @@ base::flag_set make_flags(options& o) {
   base::flag_set flags("rancher-desktop-guestagent", "[flags]", description);
   flags.add("debug", o.debug, "Write debug lines to the log too.");
   flags.add("docker", o.docker, "Watch the Docker API: forward the ports that containers publish.");
-  flags.add("containerd", o.containerd, "Watch the containerd API. Not supported by this version yet.");
+  flags.add("containerd", o.containerd, "Watch the containerd API: forward the ports that nerdctl's containers publish, in every namespace.");
   flags.add("containerdSock", o.containerd_socket, "The `path` of containerd's socket.");
   flags.add("kubernetes", o.kubernetes, "Watch Services of type NodePort and LoadBalancer. Not supported by this version yet.");
   flags.add("kubeconfig", o.kubeconfig, "The `file` that says how to reach the Kubernetes API.");

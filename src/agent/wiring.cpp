@@ -17,6 +17,7 @@
 #include "sinks/host_switch/host_switch_sink.hpp"
 #include "sinks/loopback/loopback_sink.hpp"
 #include "sinks/port_mapping/port_mapping_sink.hpp"
+#include "sources/containerd/containerd_source.hpp"
 #include "sources/docker/docker_source.hpp"
 
 namespace agent {
@@ -58,13 +59,32 @@ std::unique_ptr<ports::reconciler> make_wsl_proxy(const io::executor& where, con
   return std::make_unique<ports::reconciler>(where, std::move(sink), open_journal(c, "wsl-proxy"));
 }
 
+// The nat chains by which the engines that are watched publish: dockerd's own, and those of CNI's portmap plugin.
+std::vector<loopback::engine_chain> engine_chains(const options& o) {
+  std::vector<loopback::engine_chain> chains;
+  if (o.docker) chains.push_back({"DOCKER", "DOCKER"});
+  if (o.containerd) chains.push_back({"CNI-HOSTPORT-DNAT", "CNI-DN-*"});
+  return chains;
+}
+
 std::unique_ptr<ports::reconciler> make_loopback(const io::executor& where, const configuration& c) {
   loopback::loopback_options o;
   o.rules.rules.tap = c.sound.tap;
   o.rules.rules.veth = c.sound.veth;
+  o.rules.rules.engines = engine_chains(c.flags);
   o.rules.state_directory = c.flags.state_directory;
   auto sink = std::make_unique<loopback::loopback_sink>(where, std::move(o));
   return std::make_unique<ports::reconciler>(where, std::move(sink), std::nullopt);
+}
+
+std::vector<std::unique_ptr<ports::source>> make_sources(const io::executor& where, const configuration& c) {
+  std::vector<std::unique_ptr<ports::source>> sources;
+  if (c.flags.docker) sources.push_back(std::make_unique<docker::docker_source>(where, c.docker));
+  if (c.flags.containerd) {
+    containerd::containerd_options o{.socket = c.flags.containerd_socket};
+    sources.push_back(std::make_unique<containerd::containerd_source>(where, std::move(o)));
+  }
+  return sources;
 }
 
 // Runs until a signal comes, takes everything back, and stops, the last started first.
@@ -75,12 +95,12 @@ io::task<> supervise(const configuration& c, io::unix_listener status) {
   middle.add_peer(peer_role::wsl, make_wsl_proxy(where, c));
   middle.add_peer(peer_role::loopback, make_loopback(where, c));
 
+  const auto engines = make_sources(where, c);
   io::task_group peers(where), sources(where);
-  std::optional<docker::docker_source> engine;
-  if (c.flags.docker) middle.enable(ports::source_id::docker);
+  for (const auto& engine : engines) middle.enable(engine->id());
   peers.spawn("status", serve_status(middle, status));
   peers.spawn("controller", middle.run());
-  if (c.flags.docker) sources.spawn("docker", engine.emplace(where, c.docker).run(middle));
+  for (const auto& engine : engines) sources.spawn(std::string(to_string(engine->id())), engine->run(middle));
 
   base::log::info("agent", "started version={} mode={} host-switch={}", program_version, to_string(c.sound.mode), http::to_string(c.sound.host_switch));
   if (c.flags.iptables) base::log::info("agent", "scanning DNAT rules (-iptables) is not supported by this version yet");

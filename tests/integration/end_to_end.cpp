@@ -48,7 +48,7 @@ std::string check_rules(const listening_socket& port, const std::vector<std::str
   const auto protocol = fmt::format("-p {} ", net::to_string(port.protocol)),
              number = fmt::format("--dport {} ", port.at.port);
   const auto count = std::ranges::count_if(rules, [&](const std::string& rule) {
-    return rule.starts_with("-A DOCKER ") && rule.contains("rancher-desktop-guestagent:") && rule.contains(protocol) &&
+    return (rule.starts_with("-A DOCKER ") || rule.starts_with("-A CNI-DN-")) && rule.contains("rancher-desktop-guestagent:") && rule.contains(protocol) &&
            rule.contains(number);
   });
   const auto most = port.at.ip.is_unspecified() ? 0 : 1;
@@ -60,7 +60,7 @@ std::string check_rules(const listening_socket& port, const std::vector<std::str
 void end_to_end::SetUp() {
   if (const auto missing = support::lab::missing(); !missing.empty()) GTEST_SKIP() << missing;
   lab_ = std::make_unique<support::lab>(options_);
-  lab_->docker().start();
+  start_engine();
   start_host_switch();
   lab_->start_wsl_proxy();
   add_foreign_forward();
@@ -68,13 +68,16 @@ void end_to_end::SetUp() {
   ASSERT_TRUE(eventually(start_limit, [this] { return lab_->control({"status"}).exit_code == 0; }))
       << "the agent does not start";
   expect_published({});
+  leave_first_traces();
   const auto has_pair = [this] {  // what the agent installs with nothing published: it stays to the end
-    return std::ranges::count_if(lab_->docker().rules(),
+    return std::ranges::count_if(support::iptables_rules(lab_->rd()),
                                  [](const auto& rule) { return rule.contains("guestagent:pair"); }) == 2;
   };
   EXPECT_TRUE(!options_.writes_rules || eventually(soon, has_pair)) << "no pair of rules in PREROUTING and POSTROUTING";
-  rules_before_ = lab_->docker().rules();
+  rules_before_ = support::iptables_rules(lab_->rd());
 }
+
+void end_to_end::start_engine() { lab_->docker().start(); }
 
 void end_to_end::TearDown() {
   if (lab_ && HasFailure()) std::fputs((ports_shown() + lab_->logs()).c_str(), stderr);
@@ -97,7 +100,7 @@ std::string end_to_end::difference(const published_set& ports) const {
   auto forwards = others_;
   for (const auto& other : others_) at_host.insert(parse_port(fmt::format("{} {}", other.protocol, other.local)));
   std::string rule_trouble;
-  const auto rules = lab_->docker().rules();
+  const auto rules = support::iptables_rules(lab_->rd());
   for (const auto& text : ports) {
     const auto port = parse_port(text);
     at_wsl.insert(port);
@@ -119,8 +122,8 @@ void end_to_end::expect_published(const published_set& ports, std::chrono::milli
 
 void end_to_end::expect_nothing_left() {
   expect_published({});
-  EXPECT_TRUE(eventually(soon, [this] { return lab_->docker().rules() == rules_before_; })) << fmt::format(
-      "before:\n{}\nnow:\n{}\n", fmt::join(rules_before_, "\n"), fmt::join(lab_->docker().rules(), "\n"));
+  EXPECT_TRUE(eventually(soon, [this] { return support::iptables_rules(lab_->rd()) == rules_before_; })) << fmt::format(
+      "before:\n{}\nnow:\n{}\n", fmt::join(rules_before_, "\n"), fmt::join(support::iptables_rules(lab_->rd()), "\n"));
 }
 
 void end_to_end::expect_answer(const support::netns& from, const std::string& port, std::string_view container) {

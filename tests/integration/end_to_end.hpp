@@ -34,8 +34,13 @@ inline const support::host_forward foreign_forward{"tcp", "127.0.0.1:2323", "192
 class end_to_end : public testing::Test {
  protected:
   explicit end_to_end(support::docker_options engine = {}) : options_(std::move(engine)) {}
-  void SetUp() override;     // dockerd, host-switch, wsl-proxy, agent, in this order, all up
+  void SetUp() override;     // the engine, host-switch, wsl-proxy, agent, in this order, all up
   void TearDown() override;  // after a failure: the programs' logs
+
+  // The engine under test, where it is not Docker.
+  virtual void start_engine();
+  // What an engine leaves behind with its first container, and keeps.
+  virtual void leave_first_traces() {}
 
   void start_host_switch();  // with the static forward, which all that is expected below includes
   void add_foreign_forward(const support::host_forward& forward = foreign_forward);

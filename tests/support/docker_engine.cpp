@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <stdexcept>
 
 #include "base/text.hpp"
+#include "tests/support/control_group.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/unique_name.hpp"
 
@@ -21,44 +21,34 @@ constexpr std::chrono::seconds start_limit{30};
 
 std::string_view suffix(iptables_variant variant) { return variant == iptables_variant::nft ? "-nft" : "-legacy"; }
 
-// A control group's files cannot be removed, only its directories, the deepest first.
-void remove_control_group(const fs::path& group) {
-  std::error_code gone;
-  for (const auto& entry : fs::directory_iterator(group, gone))
-    if (entry.is_directory(gone)) remove_control_group(entry.path());
-  ::rmdir(group.c_str());
-}
-
-void for_each_hierarchy(const std::function<void(const fs::path&)>& visit) {
-  const fs::path root = "/sys/fs/cgroup";
-  visit(root);
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(root, none))
-    if (entry.is_directory() && !entry.is_symlink()) visit(entry.path());
-}
-
-void remove_control_groups(std::string_view name) {
-  for_each_hierarchy([&](const fs::path& at) { remove_control_group(at / name); });
-}
-
-void remove_leftovers() {
-  for_each_hierarchy([](const fs::path& at) {
-    std::error_code none;
-    for (const auto& entry : fs::directory_iterator(at, none))
-      if (is_leftover(entry.path().filename().string())) remove_control_group(entry.path());
-  });
-}
-
 }  // namespace
+
+void make_tool_directory(const fs::path& directory, iptables_variant variant) {
+  fs::create_directories(directory);
+  for (const std::string family : {"iptables", "ip6tables"})
+    for (const char* tool : {"", "-save", "-restore"})
+      fs::create_symlink(fmt::format("/usr/sbin/{}{}{}", family, suffix(variant), tool), directory / (family + tool));
+}
+
+std::vector<std::string> iptables_rules(const netns& where) {
+  const auto save = [&where](const char* tool) { return run_or_throw({.argv = {tool}, .net_namespace = where.path()}); };
+  const auto text = save("iptables-nft-save") + save("iptables-legacy-save");
+  std::vector<std::string> all;
+  for (const auto line : base::split(text, '\n'))
+    if (!line.empty() && line[0] != '#')
+      all.emplace_back(line.substr(0, line[0] == ':' ? line.find(' ') : line.size()));
+  std::ranges::sort(all);
+  return all;
+}
 
 docker_engine::docker_engine(const netns& where, fs::path directory, docker_options options)
     : where_(where),
       directory_(std::move(directory)),
       options_(std::move(options)),
       control_group_(unique_name("docker")) {
-  remove_leftovers();
+  remove_leftover_control_groups();
   fs::create_directories(directory_);
-  make_tool_directory();
+  make_tool_directory(directory_ / "tools", options_.iptables);
   make_image_archive();
 }
 
@@ -66,14 +56,6 @@ docker_engine::~docker_engine() {
   daemon_.kill9();
   box_.end();
   remove_control_groups(control_group_);
-}
-
-void docker_engine::make_tool_directory() const {
-  fs::create_directories(directory_ / "tools");
-  for (const std::string family : {"iptables", "ip6tables"})
-    for (const char* tool : {"", "-save", "-restore"})
-      fs::create_symlink(fmt::format("/usr/sbin/{}{}{}", family, suffix(options_.iptables), tool),
-                         directory_ / "tools" / (family + tool));
 }
 
 void docker_engine::make_image_archive() const {
@@ -139,17 +121,6 @@ std::vector<std::string> docker_engine::run_arguments(const std::string& name,
 void docker_engine::run(const std::string& name, const std::vector<std::string>& arguments,
                         const std::vector<std::string>& ports) const {
   docker(run_arguments(name, arguments, ports), std::chrono::seconds(90));
-}
-
-std::vector<std::string> docker_engine::rules() const {
-  const auto save = [this](const char* tool) { return run_or_throw({.argv = {tool}, .net_namespace = where_.path()}); };
-  const auto text = save("iptables-nft-save") + save("iptables-legacy-save");
-  std::vector<std::string> all;
-  for (const auto line : base::split(text, '\n'))
-    if (!line.empty() && line[0] != '#')
-      all.emplace_back(line.substr(0, line[0] == ':' ? line.find(' ') : line.size()));
-  std::ranges::sort(all);
-  return all;
 }
 
 }  // namespace support

@@ -21,6 +21,12 @@ inline std::ostream& operator<<(std::ostream& to, iptables_variant v) {
   return to << (v == iptables_variant::nft ? "nft" : "legacy");
 }
 
+// Links by which a PATH that begins with the directory has this variant as its iptables.
+void make_tool_directory(const std::filesystem::path& directory, iptables_variant variant);
+
+// All rules and chains of a namespace as both iptables-save print them, without counters; sorted.
+[[nodiscard]] std::vector<std::string> iptables_rules(const netns& where);
+
 struct docker_options {
   iptables_variant iptables = iptables_variant::nft;  // what dockerd finds as iptables in its PATH
   bool writes_rules = true;  // false: dockerd --iptables=false, ports are reached by its userland proxies only
@@ -54,12 +60,10 @@ class docker_engine {
                                                               const std::vector<std::string>& arguments,
                                                               const std::vector<std::string>& ports = {"tcp:80"});
 
-  // All rules and chains of the namespace as both iptables-save print them, without counters; sorted.
-  [[nodiscard]] std::vector<std::string> rules() const;
+  [[nodiscard]] std::vector<std::string> rules() const { return iptables_rules(where_); }
 
  private:
   [[nodiscard]] child_options client(std::vector<std::string> arguments) const;
-  void make_tool_directory() const;
   void make_image_archive() const;
   [[nodiscard]] bool answers() const;
 

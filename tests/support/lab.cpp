@@ -55,17 +55,23 @@ lab_directory::~lab_directory() {
 
 std::string lab::missing() {
   if (::geteuid() != 0) return "needs root";
-  for (const char* tool : {"ip", "dockerd", "docker", "containerd", "runc", "iptables-nft", "iptables-legacy"})
+  for (const char* tool : {"ip", "dockerd", "docker", "containerd", "ctr", "runc", "iptables-nft", "iptables-legacy"})
     if (!in_path(tool)) return fmt::format("{} is not installed", tool);
+  if (!fs::exists("/usr/lib/cni/portmap")) return "the CNI plugins are not installed";
   for (const char* program : {"rancher-desktop-guestagent", "guestagentctl", "host-switch", "wsl-proxy"})
     if (!fs::exists(program_directory() / program)) return fmt::format("{} is not built", program);
   return {};
 }
 
 lab::lab(docker_options options)
-    : host_("host"), wsl_("wsl"), rd_("rd"), engine_(rd_, directory_.path() / "docker", std::move(options)) {
+    : host_("host"), wsl_("wsl"), rd_("rd"), iptables_(options.iptables), engine_(rd_, directory_.path() / "docker", std::move(options)) {
   connect({&host_, "rd", "192.168.127.1/24"}, {&rd_, "eth0", "192.168.127.2/24"});
   connect({&wsl_, "rd", "192.168.143.2/24"}, {&rd_, "veth-rd-ns", "192.168.143.1/24"});
+}
+
+containerd_engine& lab::containerd() {
+  if (!containerd_) containerd_.emplace(rd_, directory_.path() / "containerd", iptables_);
+  return *containerd_;
 }
 
 child_process lab::start(const netns& where, const char* program, std::vector<std::string> flags) const {
@@ -85,6 +91,8 @@ void lab::start_agent(const std::vector<std::string>& more_flags) {
                                  "-status-socket=" + at("status.sock"),
                                  "-state-dir=" + at("state"),
                                  "-host-switch-url=http://" + net::to_string(host_switch_api)};
+  if (containerd_)
+    flags.insert(flags.end(), {"-docker=false", "-containerd=true", "-containerdSock=" + containerd_->socket().string()});
   flags.insert(flags.end(), more_flags.begin(), more_flags.end());
   agent_.kill9();
   agent_ = start(rd_, "rancher-desktop-guestagent", std::move(flags));
@@ -140,7 +148,8 @@ command_output lab::control(std::vector<std::string> arguments) const {
 std::string lab::logs() const {
   return last_lines("agent", at("rancher-desktop-guestagent.log")) + last_lines("host-switch", at("host-switch.log")) +
          last_lines("wsl-proxy", at("wsl-proxy.file.log")) + last_lines("wsl-proxy stderr", at("wsl-proxy.log")) +
-         last_lines("dockerd", directory_.path() / "docker" / "dockerd.log");
+         last_lines("dockerd", directory_.path() / "docker" / "dockerd.log") +
+         last_lines("containerd", directory_.path() / "containerd" / "containerd.log");
 }
 
 }  // namespace support

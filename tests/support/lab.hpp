@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tests/support/child_process.hpp"
+#include "tests/support/containerd_engine.hpp"
 #include "tests/support/docker_engine.hpp"
 #include "tests/support/netns.hpp"
 #include "tests/support/probe.hpp"
@@ -49,6 +50,7 @@ class lab {
   [[nodiscard]] const netns& wsl() const { return wsl_; }
   [[nodiscard]] const netns& rd() const { return rd_; }
   docker_engine& docker() { return engine_; }
+  containerd_engine& containerd();  // made at the first call; from then on the agent is started for it, without Docker
 
   // Each starts one program with the product's flags and does not wait for it. Starting it again ends the old one
   // first.
@@ -79,7 +81,9 @@ class lab {
 
   lab_directory directory_;
   netns host_, wsl_, rd_;
+  iptables_variant iptables_;
   docker_engine engine_;
+  std::optional<containerd_engine> containerd_;
   child_process agent_, host_switch_, wsl_proxy_;
 };
 

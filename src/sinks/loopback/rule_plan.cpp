@@ -7,10 +7,10 @@
 namespace loopback {
 namespace {
 
-constexpr std::size_t longest_id = 128;
+constexpr std::size_t longest_id = 200;
 
 bool is_id_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-' || c == '/';
 }
 
 std::string host_mask(const net::address& a) {

@@ -64,7 +64,7 @@ struct rule_plan {
 
 using wanted_ports = std::map<ports::port_key, ports::forward>;
 
-// Fit to stand in a comment: 1 to 128 of letters, digits, '_', '.', '-'.
+// Fit to stand in a comment: 1 to 200 of letters, digits, '_', '.', '-', '/'.
 [[nodiscard]] bool is_plain_id(std::string_view text);
 
 // True if an engine publishes by this table: PREROUTING jumps to its chain.

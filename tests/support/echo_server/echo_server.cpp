@@ -1,7 +1,8 @@
 // echo-server: what runs in the test containers, as their only file. `echo-server tcp:80 tcp:1000-1999 udp:53` listens
-// on each port; every answer begins with the host's name (the container's short id, or what --hostname says), so that a
-// test sees who answered. TCP: one line or request of HTTP is read and answered, then the connection ends. UDP: "<name>
-// " and the datagram. `echo-server end` ends the container from within. Linked statically; ends on SIGTERM.
+// on each port; every answer begins with the host's name (the container's short id, or what --hostname or ECHO_NAME
+// says), so that a test sees who answered. TCP: one line or request of HTTP is read and answered, then the connection
+// ends. UDP: "<name> " and the datagram. `echo-server end` ends the container from within; without a port it ends at
+// once. Linked statically; ends on SIGTERM.
 #include <arpa/inet.h>
 #include <poll.h>
 #include <signal.h>
@@ -18,6 +19,7 @@
 namespace {
 
 std::string host_name() {
+  if (const char* given = std::getenv("ECHO_NAME"); given != nullptr) return given;
   char name[256] = {};
   ::gethostname(name, sizeof name - 1);
   return name;
@@ -85,7 +87,7 @@ int main(int argc, char** argv) {
   std::vector<pollfd> sockets;
   std::vector<bool> is_tcp;
   for (int i = 1; i < argc; ++i) listen_on_all(argv[i], sockets, is_tcp);
-  while (::poll(sockets.data(), sockets.size(), -1) >= 0)
+  while (!sockets.empty() && ::poll(sockets.data(), sockets.size(), -1) >= 0)
     for (std::size_t i = 0; i < sockets.size(); ++i)
       if (sockets[i].revents != 0) is_tcp[i] ? serve_tcp(sockets[i].fd) : serve_udp(sockets[i].fd);
 }

@@ -38,7 +38,7 @@ TEST(Options, OldMessagesAreKept) {
 }
 
 TEST(Options, WhatIsNotThereYetIsAnErrorWhenAskedForByName) {
-  for (const auto* flag : {"-containerd", "-kubernetes", "-iptables", "-privilegedService"})
+  for (const auto* flag : {"-kubernetes", "-iptables", "-privilegedService"})
     EXPECT_THAT(error({"-docker", flag}), HasSubstr("not supported by this version yet")) << flag;
   EXPECT_EQ(error({"-docker"}), "") << "-iptables is on by default";
 }

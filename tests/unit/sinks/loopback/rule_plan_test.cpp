@@ -161,7 +161,7 @@ TEST(RulePlan, WithoutATapInterfaceThereIsNoPairButTheRules) {
 
 TEST(RulePlan, AnOwnerThatIsNoPlainIdNeverGetsIntoARule) {
   const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80"));
-  for (const auto& owner : std::vector<std::string>{"", "a b", "x\n-F", "\"", std::string(129, 'a')}) {
+  for (const auto& owner : std::vector<std::string>{"", "a b", "x\n-F", "\"", std::string(201, 'a')}) {
     const auto made = plan(before, all_of({wanted_by(owner, key("127.0.0.1", 80))}));
     EXPECT_THAT(made.relayed, SizeIs(1)) << owner;
     EXPECT_THAT(made.changes, ElementsAre(pair_in, pair_out)) << owner;

@@ -1,0 +1,51 @@
+// containerd_client: the calls of containerd's gRPC API that are needed here, as tasks of the control thread. One object
+// is one connection: it is made with the first call, and once it is lost every call fails; make a new object then.
+//
+// gRPC has threads of its own. They leave what they have at a gate, which wakes the task that waits for it; when the
+// client goes, the gate is closed and what is still on its way is dropped. Cancelling a task cancels its call.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "io/task.hpp"
+#include "sources/containerd/records.hpp"
+
+namespace containerd {
+
+class containerd_client {
+ public:
+  // `deadline` is for each call but the stream of events.
+  containerd_client(const io::executor& where, const std::filesystem::path& socket, std::chrono::milliseconds deadline);
+  containerd_client(const containerd_client&) = delete;
+  containerd_client& operator=(const containerd_client&) = delete;
+  ~containerd_client();  // no call may be under way
+
+  // Asks for the events of all namespaces. containerd acknowledges nothing: what happens within the next milliseconds may
+  // still be missed.
+  void subscribe();
+  // What has happened since the last call; waits for something to happen, silence may last for days. Fails when the
+  // stream has ended, and when more than 65,536 events wait to be taken.
+  io::task<base::result<std::vector<engine_event>>> next_events();
+
+  io::task<base::result<std::vector<std::string>>> list_namespaces();
+  // The containers that nerdctl made.
+  io::task<base::result<std::vector<container_record>>> list_containers(std::string name_space);
+  // The ids of those containers in the namespace whose task runs or is paused.
+  io::task<base::result<std::set<std::string>>> list_running(std::string name_space);
+
+  // Fails with std::errc::no_such_file_or_directory where the container is unknown.
+  io::task<base::result<container_record>> get_container(std::string name_space, std::string id);
+  io::task<base::result<bool>> is_running(std::string name_space, std::string id);
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace containerd

@@ -1,0 +1,87 @@
+#include "sources/containerd/containerd_source.hpp"
+
+#include "sources/containerd/network_config.hpp"
+#include "sources/containerd/ports_codec.hpp"
+
+namespace containerd {
+namespace {
+
+using containers::container;
+
+containers::engine_options watch(const containerd_options& o) {
+  auto following = o.following;
+  following.socket = o.socket;
+  return following;
+}
+
+container describe(const std::string& name_space, const container_record& record) {
+  const auto directory = state_directory(record);
+  const auto config = directory ? read_network_config(*directory) : std::nullopt;
+  return describe_container(name_space, record, config);
+}
+
+bool is_absent(const base::error& e) { return e.code == std::errc::no_such_file_or_directory; }
+
+}  // namespace
+
+containerd_source::containerd_source(const io::executor& where, containerd_options options)
+    : engine_source(where, ports::source_id::containerd, watch(options)), where_(where), options_(std::move(options)) {}
+
+// The first answer shows that containerd serves; what is asked afterwards stands behind the subscription.
+io::task<base::result<>> containerd_source::connect() {
+  disconnect();
+  if (!io::identify(options_.socket))
+    co_return base::fail(std::errc::no_such_file_or_directory, "connect " + options_.socket.string());
+  engine_.emplace(where_, options_.socket, options_.deadline);
+  if (const auto names = co_await engine_->list_namespaces(); !names) co_return std::unexpected(names.error());
+  engine_->subscribe();
+  co_return base::result<>{};
+}
+
+void containerd_source::disconnect() { engine_.reset(); }
+
+io::task<base::error> containerd_source::read_events() {
+  while (true) {
+    const auto events = co_await engine_->next_events();
+    if (!events) co_return events.error();
+    for (const auto& e : *events) {
+      const auto id = global_id(e.name_space, e.container_id);
+      if (e.what == happening::ended) ended(id);
+      else started(id);  // an update may have changed the labels: asked about as if it had just started
+    }
+    handled();
+  }
+}
+
+io::task<base::result<std::vector<container>>> containerd_source::list() {
+  const auto names = co_await engine_->list_namespaces();
+  if (!names) co_return std::unexpected(names.error());
+  std::vector<container> all;
+  for (const auto& name : *names)
+    if (auto listed = co_await list_namespace(name, all); !listed) co_return std::unexpected(listed.error());
+  co_return all;
+}
+
+io::task<base::result<>> containerd_source::list_namespace(const std::string& name, std::vector<container>& into) {
+  const auto records = co_await engine_->list_containers(name);
+  if (!records) co_return std::unexpected(records.error());
+  if (records->empty()) co_return base::result<>{};
+  const auto running = co_await engine_->list_running(name);
+  if (!running) co_return std::unexpected(running.error());
+  for (const auto& record : *records)
+    if (running->contains(record.id)) into.push_back(describe(name, record));
+  co_return base::result<>{};
+}
+
+io::task<base::result<std::optional<container>>> containerd_source::ask(const std::string& id, unsigned /*slot*/) {
+  const auto [name_space, local] = split_global_id(id);
+  const auto record = co_await engine_->get_container(name_space, local);
+  if (!record && is_absent(record.error())) co_return std::optional<container>();
+  if (!record) co_return std::unexpected(record.error());
+  const auto running = co_await engine_->is_running(name_space, local);
+  if (!running) co_return std::unexpected(running.error());
+  if (!*running) co_return std::optional<container>();
+  co_return std::optional(describe(name_space, *record));
+}
+
+}  // namespace containerd

@@ -1,0 +1,23 @@
+// event_codec: containerd's event payloads as values. Pure and total.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "sources/containerd/records.hpp"
+
+namespace containerd {
+
+// The topics that matter, as filters of Events.Subscribe.
+inline constexpr std::string_view event_filters[] = {R"(topic=="/tasks/start")", R"(topic=="/tasks/exit")",
+                                                     R"(topic=="/containers/update")"};
+
+// One event: its envelope's namespace and topic, and its payload's bytes. Nothing where it is of no interest: another
+// topic, the end of a process that is not a container's first one, names that cannot be containerd's, damaged bytes.
+[[nodiscard]] std::optional<engine_event> parse_event(std::string_view name_space, std::string_view topic,
+                                                      std::string_view payload);
+
+// containerd's rule for namespaces and ids: 1 to 76 of [A-Za-z0-9_.-].
+[[nodiscard]] bool is_identifier(std::string_view text);
+
+}  // namespace containerd

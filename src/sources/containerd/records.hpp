@@ -1,0 +1,27 @@
+// What containerd's API says, as far as it is needed here, as plain values.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace containerd {
+
+using labels = std::map<std::string, std::string, std::less<>>;
+
+// A container as it is stored; whether it runs is its task's business. Ids are unique in their namespace only.
+struct container_record {
+  std::string id;
+  containerd::labels labels;
+};
+
+enum class happening : std::uint8_t { started, ended, updated };
+
+struct engine_event {
+  happening what = happening::started;
+  std::string name_space;
+  std::string container_id;
+  bool operator==(const engine_event&) const = default;
+};
+
+}  // namespace containerd

@@ -1,0 +1,251 @@
+// containers of the real containerd, with nerdctl's labels and the rules of the real CNI plugins: each way to publish a
+// port, each way to go, in several namespaces.
+#include <fmt/format.h>
+
+#include "tests/integration/end_to_end.hpp"
+
+namespace integration {
+namespace {
+
+using support::container_spec;
+
+class containerd : public with_each_iptables {
+ protected:
+  void start_engine() override { lab_->containerd().start(); }
+  // The portmap plugin's chains that are not a container's.
+  void leave_first_traces() override {
+    const container_spec first{.name = "first", .ports = {{9999, 80, "tcp", "127.0.0.1"}, {9999, 80, "udp", ""}}};
+    engine().run(first);
+    expect_published({"tcp 127.0.0.1:9999", "udp 0.0.0.0:9999"});
+    engine().remove(first);
+    expect_published({});
+  }
+  support::containerd_engine& engine() { return lab_->containerd(); }
+  void remove_and_expect_nothing_left(const std::vector<container_spec>& all) {
+    for (const auto& one : all) engine().remove(one);
+    expect_nothing_left();
+  }
+  const container_spec web{.name = "web", .ports = {{8080, 80}, {8081, 80, "tcp", "127.0.0.1"}}};
+  const published_set webs{"tcp 0.0.0.0:8080", "tcp 127.0.0.1:8081"};
+  void run_web() {
+    engine().run(web);
+    expect_web();
+  }
+  void expect_web() {
+    expect_published(webs);
+    expect_answers("tcp 127.0.0.1:8080", "web");
+    expect_answers("tcp 127.0.0.1:8081", "web");
+  }
+};
+INSTANTIATE_WITH_EACH_IPTABLES(containerd);
+
+TEST_P(containerd, publishes_on_every_address_and_on_loopback) {
+  run_web();
+  EXPECT_TRUE(support::refused(lab_->host(), *net::parse_endpoint("192.168.127.1:8081")))
+      << "what was published on loopback must not be open to the network";
+  remove_and_expect_nothing_left({web});
+  expect_refused("tcp 127.0.0.1:8080");
+  expect_refused("tcp 127.0.0.1:8081");
+}
+
+TEST_P(containerd, ports_in_the_state_directory) {
+  auto spec = web;
+  spec.note = support::port_note::state_directory;
+  engine().run(spec);
+  expect_web();
+  remove_and_expect_nothing_left({spec});
+}
+
+TEST_P(containerd, udp_and_tcp_on_one_number) {
+  const container_spec spec{.name = "dns", .ports = {{5353, 53, "udp"}, {5353, 53, "tcp"}, {5454, 53, "udp", "127.0.0.1"}}, .serves = {"udp:53", "tcp:53"}};
+  engine().run(spec);
+  expect_published({"udp 0.0.0.0:5353", "tcp 0.0.0.0:5353", "udp 127.0.0.1:5454"});
+  expect_answers("udp 127.0.0.1:5353", "dns");
+  expect_answers("tcp 127.0.0.1:5353", "dns");
+  expect_answers("udp 127.0.0.1:5454", "dns");
+  remove_and_expect_nothing_left({spec});
+}
+
+TEST_P(containerd, on_a_specific_address) {
+  const container_spec spec{.name = "web", .ports = {{8080, 80, "tcp", "127.0.0.9"}, {8081, 80, "tcp", "192.168.127.2"}}};
+  engine().run(spec);
+  expect_published({"tcp 127.0.0.1:8080", "tcp 127.0.0.1:8081"});
+  expect_answers("tcp 127.0.0.1:8080", "web");
+  expect_answers("tcp 127.0.0.1:8081", "web");
+  remove_and_expect_nothing_left({spec});
+}
+
+TEST_P(containerd, a_range) {
+  container_spec spec{.name = "range", .serves = {"tcp:1000-1099"}, .note = support::port_note::state_directory};
+  published_set ports;
+  for (unsigned i = 0; i < 100; ++i) {
+    spec.ports.push_back({20'000 + i, 1'000 + i, "tcp", i % 2 == 0 ? "127.0.0.1" : ""});
+    ports.insert(fmt::format("tcp {}:{}", i % 2 == 0 ? "127.0.0.1" : "0.0.0.0", 20'000 + i));
+  }
+  engine().run(spec);
+  expect_published(ports);
+  for (const unsigned port : {20'000, 20'001, 20'098, 20'099}) expect_answers(fmt::format("tcp 127.0.0.1:{}", port), "range");
+  remove_and_expect_nothing_left({spec});
+}
+
+TEST_P(containerd, on_two_networks) {
+  auto spec = web;
+  spec.networks = 2;
+  engine().run(spec);
+  expect_web();
+  remove_and_expect_nothing_left({spec});
+}
+
+TEST_P(containerd, the_same_name_in_two_namespaces_is_two_containers) {
+  const container_spec here{.name = "web", .ports = {{8080, 80}, {8081, 80, "tcp", "127.0.0.1"}}};
+  const container_spec there{.name = "web", .ports = {{8082, 80}, {8083, 80, "tcp", "127.0.0.1"}}, .name_space = "k8s.io"};
+  engine().run(here);
+  engine().run(there);
+  expect_published({"tcp 0.0.0.0:8080", "tcp 127.0.0.1:8081", "tcp 0.0.0.0:8082", "tcp 127.0.0.1:8083"});
+  for (const char* port : {"8080", "8081", "8082", "8083"}) expect_answers(fmt::format("tcp 127.0.0.1:{}", port), "web");
+  EXPECT_TRUE(ports_shown().contains("k8s.io/web")) << ports_shown();
+  engine().remove(here);
+  expect_published({"tcp 0.0.0.0:8082", "tcp 127.0.0.1:8083"});
+  expect_answers("tcp 127.0.0.1:8083", "web");
+  remove_and_expect_nothing_left({there});
+}
+
+TEST_P(containerd, a_process_beside_the_first_one_ends) {
+  run_web();
+  engine().execute(web, {"/echo-server"});  // without ports to listen on it ends at once
+  engine().run({.name = "after", .ports = {{8090, 80}}});  // its start is told after that end
+  expect_published({"tcp 0.0.0.0:8080", "tcp 127.0.0.1:8081", "tcp 0.0.0.0:8090"});
+  expect_answers("tcp 127.0.0.1:8080", "web");
+}
+
+TEST_P(containerd, ends_by_itself_and_starts_again) {
+  run_web();
+  engine().end_task(web);
+  expect_published({});
+  expect_refused("tcp 127.0.0.1:8080");
+  engine().start_task(web);
+  expect_web();
+  remove_and_expect_nothing_left({web});
+}
+
+TEST_P(containerd, is_paused) {
+  run_web();
+  engine().ctr("default", {"tasks", "pause", "web"});
+  lab_->start_agent();  // learns of it by the list
+  expect_published(webs);
+  engine().ctr("default", {"tasks", "resume", "web"});
+  expect_web();
+}
+
+TEST_P(containerd, labels_are_updated) {
+  const container_spec spec{.name = "web", .ports = {{8080, 80}}};
+  engine().create(spec);
+  const auto relabel = [this](const std::vector<support::published_port>& ports) {
+    engine().ctr("default", {"containers", "label", "web", "nerdctl/ports=" + support::to_nerdctl_json(ports)});
+  };
+  relabel({{8080, 80}, {8088, 80}});  // of a container that does not run
+  expect_published({});
+  engine().attach(spec);
+  engine().start_task(spec);
+  expect_published({"tcp 0.0.0.0:8080", "tcp 0.0.0.0:8088"});
+  relabel({{8080, 80}});  // of one that does
+  expect_published({"tcp 0.0.0.0:8080"});
+  expect_answers("tcp 127.0.0.1:8080", "web");
+  remove_and_expect_nothing_left({spec});
+}
+
+TEST_P(containerd, twenty_at_once) {
+  std::vector<container_spec> all;
+  published_set ports;
+  for (unsigned i = 0; i < 20; ++i) {
+    all.push_back({.name = fmt::format("c{}", i), .ports = {{8000 + i, 80}}});
+    all.back().name_space = i % 2 == 0 ? "default" : "k8s.io";
+    engine().create(all.back());
+    engine().attach(all.back());
+    ports.insert(fmt::format("tcp 0.0.0.0:{}", 8000 + i));
+  }
+  for (const auto& one : all) engine().start_task(one);
+  expect_published(ports);
+  expect_answers("tcp 127.0.0.1:8019", "c19");
+  for (const auto& one : all) engine().end_task(one);
+  expect_published({});
+}
+
+TEST_P(containerd, is_restarted_and_killed) {
+  run_web();
+  engine().stop();
+  engine().start();
+  expect_web();
+  engine().kill9();
+  expect_published(webs);  // nobody knows better
+  engine().start();
+  expect_web();
+  engine().kill9();
+  engine().start();
+  engine().end_task(web);
+  expect_published({});
+  remove_and_expect_nothing_left({web});
+}
+
+TEST_P(containerd, changes_while_the_agent_is_away) {
+  run_web();
+  lab_->agent().kill9();
+  engine().end_task(web);
+  const container_spec other{.name = "other", .ports = {{8090, 80}, {8091, 80, "tcp", "127.0.0.1"}}};
+  engine().run(other);
+  lab_->start_agent();
+  expect_published({"tcp 0.0.0.0:8090", "tcp 127.0.0.1:8091"});
+  expect_answers("tcp 127.0.0.1:8091", "other");
+  remove_and_expect_nothing_left({web, other});
+}
+
+TEST_P(containerd, starts_after_the_agent) {
+  run_web();
+  engine().stop();
+  lab_->start_agent();
+  lab_->start_host_switch();
+  engine().start();
+  others_.clear();
+  start_host_switch();
+  expect_web();
+}
+
+TEST_P(containerd, beside_docker) {
+  lab_->docker().start();
+  lab_->start_agent({"-docker=true"});
+  lab_->docker().run("whale", {"-p", "8090:80", "-p", "127.0.0.1:8091:80"});
+  engine().run(web);
+  expect_published({"tcp 0.0.0.0:8080", "tcp 127.0.0.1:8081", "tcp 0.0.0.0:8090", "tcp 127.0.0.1:8091"});
+  expect_answers("tcp 127.0.0.1:8081", "web");
+  expect_answers("tcp 127.0.0.1:8091", "whale");
+  engine().kill9();  // one engine's absence is its own affair
+  lab_->docker().docker({"rm", "-f", "whale"});
+  expect_published(webs);
+  expect_answers("tcp 127.0.0.1:8081", "web");
+}
+
+// nerdctl's hook holds the host port for a moment, so that nobody takes it before CNI has made its rules.
+TEST_P(containerd, the_host_port_is_reserved_for_a_moment) {
+  engine().create(web);
+  {
+    const auto reserved = support::open_socket(lab_->rd(), protocol::tcp, *net::parse_endpoint("0.0.0.0:8080"), true);
+    ASSERT_TRUE(reserved);
+    engine().attach(web);
+  }
+  engine().start_task(web);
+  expect_web();
+  remove_and_expect_nothing_left({web});
+}
+
+TEST_P(containerd, hostile_labels_harm_only_themselves) {
+  engine().run({.name = "bad", .labels = {{"nerdctl/ports", R"([{"HostPort":0},{"HostPort":70000},"80; rm",-1,{"HostPort":8095,"ContainerPort":80}])"}}});
+  engine().run({.name = "torn", .labels = {{"nerdctl/ports", "[[[[[[[[[[[[[["}}});
+  engine().run({.name = "device", .labels = {{"nerdctl/state-dir", "/dev/zero"}}});
+  engine().run(web);
+  expect_published({"tcp 0.0.0.0:8095", "tcp 0.0.0.0:8080", "tcp 127.0.0.1:8081"});
+  expect_answers("tcp 127.0.0.1:8080", "web");
+  EXPECT_TRUE(lab_->control({"status"}).text.contains("nerdctl/ports")) << lab_->control({"status"}).text;
+}
+
+}  // namespace
+}  // namespace integration

@@ -1,0 +1,79 @@
+#include "tests/support/cni_network.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <fstream>
+
+#include "tests/support/unique_name.hpp"
+
+namespace support {
+namespace {
+
+constexpr const char* plugin_directory = "/usr/lib/cni";
+
+std::string to_json(const std::vector<published_port>& ports, std::string_view names) {
+  std::vector<std::string> all;
+  for (const auto& p : ports)
+    all.push_back(fmt::format(fmt::runtime(names), p.host_port, p.container_port, p.protocol, p.host_ip));
+  return fmt::format("[{}]", fmt::join(all, ","));
+}
+
+}  // namespace
+
+std::string to_cni_json(const std::vector<published_port>& ports) {
+  return to_json(ports, R"({{"hostPort":{},"containerPort":{},"protocol":"{}","hostIP":"{}"}})");
+}
+
+std::string to_nerdctl_json(const std::vector<published_port>& ports) {
+  return to_json(ports, R"({{"HostPort":{},"ContainerPort":{},"Protocol":"{}","HostIP":"{}"}})");
+}
+
+cni_network::cni_network(child_options place, std::filesystem::path directory, unsigned number)
+    : place_(std::move(place)), directory_(std::move(directory)), number_(number) {
+  std::filesystem::create_directories(directory_);
+}
+
+std::string cni_network::bridge_config() const {
+  return fmt::format(
+      R"({{"cniVersion":"0.4.0","name":"{}","type":"bridge","bridge":"nerdctl{}","isGateway":true,"ipMasq":true,)"
+      R"("hairpinMode":true,"ipam":{{"type":"host-local","ranges":[[{{"subnet":"10.4.{}.0/24"}}]],)"
+      R"("routes":[{{"dst":"0.0.0.0/0"}}],"dataDir":"{}"}}}})",
+      name(), number_, number_, (directory_ / "ipam").string());
+}
+
+std::string cni_network::portmap_config(const std::vector<published_port>& ports, const std::string& before) const {
+  return fmt::format(
+      R"({{"cniVersion":"0.4.0","name":"{}","type":"portmap","capabilities":{{"portMappings":true}},)"
+      R"("runtimeConfig":{{"portMappings":{}}}{}{}}})",
+      name(), to_cni_json(ports), before.empty() ? "" : R"(,"prevResult":)", before);
+}
+
+std::string cni_network::call(const char* command, const char* plugin, const std::string& container,
+                              const std::string& netns, const std::string& config) const {
+  const auto input = directory_ / unique_name("config");
+  std::ofstream(input) << config;
+  auto options = place_;
+  options.argv = {fmt::format("{}/{}", plugin_directory, plugin)};
+  options.stdin_file = input;
+  for (const auto& [name, value] : {std::pair<const char*, std::string>{"COMMAND", command}, {"CONTAINERID", container},
+                                    {"NETNS", netns}, {"IFNAME", fmt::format("eth{}", number_)}, {"PATH", plugin_directory}})
+    options.environment.push_back(fmt::format("CNI_{}={}", name, value));
+  auto output = run_or_throw(std::move(options), std::chrono::seconds(60));
+  std::filesystem::remove(input);
+  return output;
+}
+
+void cni_network::attach(const std::string& container, const std::string& netns,
+                         const std::vector<published_port>& ports) const {
+  const auto bridged = call("ADD", "bridge", container, netns, bridge_config());
+  if (!ports.empty()) static_cast<void>(call("ADD", "portmap", container, netns, portmap_config(ports, bridged)));
+}
+
+void cni_network::detach(const std::string& container, const std::string& netns,
+                         const std::vector<published_port>& ports) const {
+  if (!ports.empty()) static_cast<void>(call("DEL", "portmap", container, netns, portmap_config(ports, "")));
+  static_cast<void>(call("DEL", "bridge", container, netns, bridge_config()));
+}
+
+}  // namespace support

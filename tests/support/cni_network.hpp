@@ -1,0 +1,46 @@
+// cni_network: a network of the real CNI plugins bridge and portmap, as nerdctl sets one up: each container gets an
+// address on the bridge, and DNAT rules for the ports that it publishes.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tests/support/child_process.hpp"
+
+namespace support {
+
+struct published_port {
+  unsigned host_port = 0, container_port = 0;
+  std::string protocol = "tcp";
+  std::string host_ip{};  // empty: every address
+};
+
+// As CNI's portmap plugin takes them, and in nerdctl's spelling, as its labels have them.
+[[nodiscard]] std::string to_cni_json(const std::vector<published_port>& ports);
+[[nodiscard]] std::string to_nerdctl_json(const std::vector<published_port>& ports);
+
+class cni_network {
+ public:
+  // `place`: the namespaces and the PATH with which the plugins run. `number`, up to 250, tells networks apart.
+  cni_network(child_options place, std::filesystem::path directory, unsigned number);
+
+  [[nodiscard]] std::string name() const { return number_ == 0 ? "bridge" : "bridge-" + std::to_string(number_); }
+
+  // `container`: "<namespace>-<id>", as nerdctl calls it here. `netns`: the path of the container's network namespace.
+  // Throws std::runtime_error with the plugin's words.
+  void attach(const std::string& container, const std::string& netns, const std::vector<published_port>& ports) const;
+  void detach(const std::string& container, const std::string& netns, const std::vector<published_port>& ports) const;
+
+ private:
+  [[nodiscard]] std::string call(const char* command, const char* plugin, const std::string& container,
+                                 const std::string& netns, const std::string& config) const;
+  [[nodiscard]] std::string bridge_config() const;
+  [[nodiscard]] std::string portmap_config(const std::vector<published_port>& ports, const std::string& before) const;
+
+  child_options place_;
+  std::filesystem::path directory_;
+  unsigned number_;
+};
+
+}  // namespace support

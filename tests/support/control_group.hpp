@@ -1,0 +1,14 @@
+// control_group: the control groups that a container engine makes for a test, in every hierarchy of the machine.
+#pragma once
+
+#include <string_view>
+
+namespace support {
+
+// Removes the top group of that name with all below it, wherever it exists; nothing may run in it any more.
+void remove_control_groups(std::string_view name);
+
+// The same for those whose maker, a test that was killed, no longer runs.
+void remove_leftover_control_groups();
+
+}  // namespace support
