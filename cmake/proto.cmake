@@ -1,12 +1,20 @@
-# gRPC and the small runtime of protobuf, from Debian's packages. Found by pkg-config's and CMake's own means: neither
-# brings a CMake package that Debian's protobuf could satisfy.
+# gRPC and the small runtime of protobuf, from Debian's packages. Found by pkg-config: the CMake package of gRPC asks for one
+# of protobuf that Debian does not have.
 find_program(PROTOC protoc REQUIRED)
 find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
-find_library(GRPCXX_LIBRARY grpc++_unsecure REQUIRED)
-find_library(GRPC_LIBRARY grpc_unsecure REQUIRED)
-find_library(GPR_LIBRARY gpr REQUIRED)
-find_library(PROTOBUF_LITE_LIBRARY protobuf-lite REQUIRED)
-find_library(ABSL_SYNCHRONIZATION_LIBRARY absl_synchronization REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(GRPC REQUIRED grpc++_unsecure protobuf-lite)
+
+# Linked statically: of a shared gRPC and its fifty libraries each program would have the pages, with containerd or not.
+set(GUESTAGENT_GRPC_LIBRARIES)
+foreach(name ${GRPC_STATIC_LIBRARIES} address_sorting upb cares re2 z)
+  if(name MATCHES "^(atomic|rt|pthread|m|dl)$")
+    continue()
+  endif()
+  find_library(GRPC_STATIC_${name} "lib${name}.a" REQUIRED)
+  list(APPEND GUESTAGENT_GRPC_LIBRARIES "${GRPC_STATIC_${name}}")
+endforeach()
+list(REMOVE_DUPLICATES GUESTAGENT_GRPC_LIBRARIES)
 find_path(GRPC_INCLUDE_DIR grpcpp/grpcpp.h REQUIRED)
 
 # guestagent_proto(<name> FILES …): messages and services of the .proto files as a static library; its headers are
@@ -31,6 +39,5 @@ function(guestagent_proto name)
   add_library(guestagent::${name} ALIAS guestagent_${name})
   target_include_directories(guestagent_${name} SYSTEM PUBLIC "${directory}" "${GRPC_INCLUDE_DIR}")
   target_link_libraries(guestagent_${name} PUBLIC
-    "${GRPCXX_LIBRARY}" "${GRPC_LIBRARY}" "${GPR_LIBRARY}" "${PROTOBUF_LITE_LIBRARY}" "${ABSL_SYNCHRONIZATION_LIBRARY}"
-    Threads::Threads)
+    -Wl,--start-group ${GUESTAGENT_GRPC_LIBRARIES} -Wl,--end-group Threads::Threads)
 endfunction()

@@ -1,10 +1,12 @@
 # Sourced by ./dev: what has to be installed for what, as Debian 12 names it, and how it is installed.
 
 readonly build_packages=(
-  g++ cmake ninja-build ccache libboost1.81-dev libspdlog-dev libfmt-dev libssl-dev libgtest-dev libgmock-dev
-  libbenchmark-dev libyaml-cpp-dev libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc)
+  g++ cmake ninja-build ccache pkgconf libboost1.81-dev libspdlog-dev libfmt-dev libssl-dev libgtest-dev libgmock-dev
+  libbenchmark-dev libyaml-cpp-dev libgrpc++-dev libprotobuf-dev protobuf-compiler
+  protobuf-compiler-grpc)
 readonly run_packages=(
-  iproute2 iptables nftables docker.io containerd containernetworking-plugins busybox-static curl ca-certificates procps util-linux socat)
+  iproute2 iptables nftables docker.io containerd containernetworking-plugins busybox-static curl ca-certificates procps
+  util-linux socat)
 readonly bench_packages=(haproxy nginx-light libnginx-mod-stream)
 readonly clang_packages=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev)
 readonly package_packages=(dpkg-dev fakeroot)

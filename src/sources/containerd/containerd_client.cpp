@@ -181,10 +181,25 @@ std::string target(const std::filesystem::path& socket) {
   return text;
 }
 
+// gRPC's threads for callbacks go with the last channel, and must not be that one's to wait for; taking them down races with
+// itself besides (grpc/grpc issue 37858). So one channel stays to the end, which leads nowhere: it has no credentials.
+void keep_callback_threads() {
+  struct call_to_nowhere {
+    namespaces_api::Namespaces::Stub stub{grpc::CreateChannel("unix:", nullptr)};
+    call<namespaces_api::ListNamespacesRequest, namespaces_api::ListNamespacesResponse> first;
+  };
+  static call_to_nowhere* kept = nullptr;
+  if (kept != nullptr) return;
+  kept = new call_to_nowhere;
+  kept->stub.async()->List(&kept->first.context, &kept->first.request, &kept->first.response,
+                           [](const grpc::Status& /*refused*/) {});
+}
+
 std::shared_ptr<grpc::Channel> open_channel(const std::filesystem::path& socket) {
   // A poller that looks every 5 s whether a channel has lost its own: there is none on which this could happen.
   static const int quiet = ::setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "0", 0);
   static_cast<void>(quiet);
+  keep_callback_threads();
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // no memory of the failures of other channels
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);

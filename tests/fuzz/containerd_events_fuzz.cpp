@@ -1,0 +1,14 @@
+// Event payloads, of a topic that the first byte chooses: what is understood names a container that can be.
+#include <cstdint>
+#include <cstdlib>
+
+#include "sources/containerd/event_codec.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  constexpr std::string_view topics[] = {"/tasks/start", "/tasks/exit", "/containers/update", "/tasks/oom"};
+  if (size == 0) return 0;
+  const std::string_view payload(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const auto event = containerd::parse_event("default", topics[data[0] % 4], payload);
+  if (event && (!containerd::is_identifier(event->container_id) || event->name_space != "default")) std::abort();
+  return 0;
+}

@@ -1,0 +1,53 @@
+// fake_containerd: containerd for tests, as far as its gRPC API is concerned: events, namespaces, containers and tasks on
+// a real UNIX socket, with the misbehaviour that tests ask for. Has threads of its own; every member may be called at any
+// time.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace support {
+
+class fake_containerd {
+ public:
+  using label_map = std::map<std::string, std::string>;
+
+  explicit fake_containerd(const std::filesystem::path& socket);
+  fake_containerd(const fake_containerd&) = delete;
+  fake_containerd& operator=(const fake_containerd&) = delete;
+  ~fake_containerd();
+
+  // The socket appears, or goes with every connection.
+  void start();
+  void stop();
+
+  // A container that runs, with its event; and one that publishes `host_port` for its port 80.
+  void run(const std::string& name_space, const std::string& id, const label_map& labels);
+  void run(const std::string& id, std::uint16_t host_port);
+  // Its task ends, with the event; the container stays.
+  void end(const std::string& name_space, const std::string& id);
+  // New labels, with the event.
+  void update(const std::string& name_space, const std::string& id, const label_map& labels);
+  void pause(const std::string& name_space, const std::string& id);
+  // Without an event, as if nobody had ever heard of it.
+  void forget(const std::string& name_space, const std::string& id);
+
+  // Events about nothing: the end of another process in the container, a topic with these bytes.
+  void end_other_process(const std::string& name_space, const std::string& id);
+  void emit(const std::string& name_space, const std::string& topic, const std::string& payload);
+
+  void set_silent(bool loses_events);
+  void set_hanging(bool never_answers);
+  [[nodiscard]] unsigned subscribers() const;  // now
+  [[nodiscard]] unsigned lists() const;        // of containers, ever
+  [[nodiscard]] unsigned questions() const;    // about a container, ever
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace support

@@ -1,0 +1,31 @@
+// recording_feed: keeps the last that a source has said.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+
+#include "ports/source.hpp"
+
+namespace support {
+
+struct recording_feed : ports::source_feed {
+  void publish(ports::source_id, ports::snapshot now) override {
+    last = std::move(now);
+    trouble.reset();
+  }
+  void degraded(ports::source_id, base::error why) override { trouble = std::move(why); }
+
+  // The host ports of the last snapshot; nothing before the first one.
+  [[nodiscard]] std::optional<std::set<std::uint16_t>> host_ports() const {
+    if (!last) return std::nullopt;
+    std::set<std::uint16_t> ports;
+    for (const auto& b : last->bindings) ports.insert(b.host_port);
+    return ports;
+  }
+
+  std::optional<ports::snapshot> last;
+  std::optional<base::error> trouble;
+};
+
+}  // namespace support

@@ -1,0 +1,269 @@
+// The source against a containerd that speaks the real protocol over a real socket, and misbehaves.
+#include "sources/containerd/containerd_source.hpp"
+
+#include <gmock/gmock.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "tests/support/event_loop.hpp"
+#include "tests/support/fake_containerd.hpp"
+#include "tests/support/recording_feed.hpp"
+
+namespace containerd {
+namespace {
+
+using namespace std::chrono_literals;
+using support::fake_containerd;
+
+std::string mapping(unsigned port) {
+  return R"({"HostPort":)" + std::to_string(port) + R"(,"ContainerPort":80,"Protocol":"tcp","HostIP":""})";
+}
+
+class ContainerdSource : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "containerdXXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+    engine_ = std::make_unique<fake_containerd>(directory_ / "containerd.sock");
+  }
+  void TearDown() override {
+    loop_.stop();
+    source_.reset();
+    engine_->stop();
+    loop_.run_until([] { return false; }, 10ms);
+    std::filesystem::remove_all(directory_);
+  }
+  void start_source(std::chrono::milliseconds second_list = 1h, std::chrono::milliseconds deadline = 5s) {
+    containerd_options o;
+    o.socket = directory_ / "containerd.sock";
+    o.following.second_list = second_list;
+    o.deadline = deadline;
+    source_ = std::make_unique<containerd_source>(loop_.executor(), o);
+    loop_.spawn(source_->run(feed_));
+  }
+  void start_both() {
+    engine_->start();
+    start_source();
+    ASSERT_TRUE(loop_.run_until([this] { return feed_.last && engine_->subscribers() > 0; }));
+  }
+  [[nodiscard]] bool publishes(const std::set<std::uint16_t>& ports) {
+    return loop_.run_until([&] { return feed_.host_ports() == ports; });
+  }
+  // The container has no ports, and why is told.
+  void expect_refused(const std::string& id, const fake_containerd::label_map& labels, const std::string& where) {
+    engine_->run("default", id, labels);
+    const auto told = [&] { return refusals().contains(id + ": " + where + ": "); };
+    EXPECT_TRUE(loop_.run_until(told)) << id << "\n" << refusals();
+    EXPECT_EQ(feed_.host_ports(), std::set<std::uint16_t>{8080}) << id;
+  }
+  [[nodiscard]] std::string refusals() const {
+    std::string text;
+    for (const auto& r : feed_.last->refusals) text += r.owner + ": " + r.what + ": " + r.why + "\n";
+    return text;
+  }
+
+  support::event_loop loop_;
+  std::filesystem::path directory_;
+  std::unique_ptr<fake_containerd> engine_;
+  support::recording_feed feed_;
+  std::unique_ptr<containerd_source> source_;
+};
+
+TEST_F(ContainerdSource, PublishesWhatRunsAlreadyAndWhatStartsAndEnds) {
+  engine_->run("a", 8080);
+  start_both();
+  EXPECT_TRUE(publishes({8080}));
+  engine_->run("b", 8081);
+  EXPECT_TRUE(publishes({8080, 8081}));
+  engine_->end("default", "a");
+  EXPECT_TRUE(publishes({8081}));
+  EXPECT_EQ(feed_.last->bindings[0].owner, "default/b");
+  EXPECT_EQ(feed_.last->bindings[0].owner_name, "b");
+  EXPECT_EQ(feed_.last->epoch, 1U);
+}
+
+TEST_F(ContainerdSource, EveryNamespaceIsFollowed) {
+  engine_->run("k8s.io", "a", {{"nerdctl/ports", "[" + mapping(8081) + "]"}, {"nerdctl/name", "web"}});
+  engine_->run("a", 8080);
+  start_both();
+  EXPECT_TRUE(publishes({8080, 8081}));
+  EXPECT_EQ(feed_.last->bindings[1].owner_name, "k8s.io/web");
+  engine_->run("later", "a", {{"nerdctl/ports", "[" + mapping(8082) + "]"}});
+  EXPECT_TRUE(publishes({8080, 8081, 8082})) << "one that did not exist when the source connected";
+  engine_->end("k8s.io", "a");
+  EXPECT_TRUE(publishes({8080, 8082})) << "of three that share an id";
+}
+
+TEST_F(ContainerdSource, ConnectsTheMomentTheEngineIsThere) {
+  start_source();
+  ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); }));
+  EXPECT_EQ(feed_.trouble->code, std::errc::no_such_file_or_directory);
+  EXPECT_FALSE(feed_.last) << "not knowing is not an empty list";
+  engine_->run("a", 8080);
+  const auto before = io::clock::now();
+  engine_->start();
+  EXPECT_TRUE(publishes({8080}));
+  EXPECT_LT(io::clock::now() - before, 2s);
+}
+
+TEST_F(ContainerdSource, AnEngineThatGoesAndComesBackIsListedAnew) {
+  engine_->run("a", 8080);
+  start_both();
+  engine_->stop();
+  ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); }));
+  EXPECT_TRUE(publishes({8080})) << "the last ports stay";
+  engine_->end("default", "a");
+  engine_->run("b", 8081);
+  engine_->start();
+  EXPECT_TRUE(publishes({8081}));
+  EXPECT_EQ(feed_.last->epoch, 2U);
+  EXPECT_FALSE(feed_.trouble);
+}
+
+TEST_F(ContainerdSource, AnEngineThatAcceptsAndNeverAnswersIsDegradedAndTriedAgain) {
+  engine_->set_hanging(true);
+  engine_->run("a", 8080);
+  engine_->start();
+  start_source(1h, 50ms);
+  ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); }));
+  EXPECT_EQ(feed_.trouble->code, std::errc::timed_out);
+  engine_->set_hanging(false);
+  EXPECT_TRUE(publishes({8080}));
+}
+
+TEST_F(ContainerdSource, AFileInThePlaceOfTheSocketIsTrouble) {
+  std::ofstream(directory_ / "containerd.sock") << "no socket";
+  start_source();
+  ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); }));
+  std::filesystem::remove(directory_ / "containerd.sock");
+  engine_->run("a", 8080);
+  engine_->start();
+  EXPECT_TRUE(publishes({8080}));
+}
+
+TEST_F(ContainerdSource, TheEndOfAnotherProcessInAContainerIsNothing) {
+  engine_->run("a", 8080);
+  start_both();
+  ASSERT_TRUE(publishes({8080}));
+  engine_->end_other_process("default", "a");
+  engine_->run("b", 8081);
+  EXPECT_TRUE(publishes({8080, 8081}));
+}
+
+TEST_F(ContainerdSource, AContainerThatIsGoneBeforeItIsAskedAboutIsNothing) {
+  start_both();
+  engine_->set_silent(true);
+  engine_->run("ghost", 8079);
+  engine_->forget("default", "ghost");
+  engine_->set_silent(false);
+  engine_->emit("default", "/tasks/start", "\x0a\x05ghost");
+  engine_->run("a", 8080);
+  EXPECT_TRUE(publishes({8080}));
+  EXPECT_FALSE(feed_.trouble);
+}
+
+TEST_F(ContainerdSource, AnUpdateOfAStoppedContainerPublishesNothing) {
+  engine_->run("a", 8080);
+  start_both();
+  ASSERT_TRUE(publishes({8080}));
+  engine_->end("default", "a");
+  ASSERT_TRUE(publishes({}));
+  engine_->update("default", "a", {{"nerdctl/ports", "[" + mapping(8081) + "]"}});
+  engine_->run("b", 8082);
+  EXPECT_TRUE(publishes({8082}));
+  engine_->update("default", "b", {{"nerdctl/ports", "[" + mapping(8083) + "]"}});
+  EXPECT_TRUE(publishes({8083})) << "one that runs has the new ports";
+}
+
+TEST_F(ContainerdSource, ALostEventIsHealedByTheNextList) {
+  engine_->run("a", 8080);
+  engine_->start();
+  start_source(50ms);
+  ASSERT_TRUE(publishes({8080}));
+  engine_->set_silent(true);
+  engine_->run("b", 8081);
+  EXPECT_TRUE(publishes({8080, 8081}));
+}
+
+TEST_F(ContainerdSource, APausedContainerKeepsItsPorts) {
+  engine_->run("a", 8080);
+  engine_->pause("default", "a");
+  start_both();
+  EXPECT_TRUE(publishes({8080}));
+}
+
+TEST_F(ContainerdSource, FiftyContainersAtOnce) {
+  start_both();
+  std::set<std::uint16_t> ports;
+  for (std::uint16_t port = 9000; port < 9050; ++port) {
+    engine_->run("c" + std::to_string(port), port);
+    ports.insert(port);
+  }
+  EXPECT_TRUE(publishes(ports));
+  for (const auto port : ports) engine_->end("default", "c" + std::to_string(port));
+  EXPECT_TRUE(publishes({}));
+}
+
+TEST_F(ContainerdSource, EventsThatCannotBeReadAreNothing) {
+  start_both();
+  engine_->emit("default", "/tasks/start", "\xff\xff\xff");
+  engine_->emit("default", "/tasks/start", "");
+  engine_->emit("../etc", "/tasks/start", "\x0a\x01" "a");
+  engine_->emit("default", "/tasks/start", "\x0a\x04..\x2f\x0a");
+  engine_->run("a", 8080);
+  EXPECT_TRUE(publishes({8080}));
+  EXPECT_FALSE(feed_.trouble);
+}
+
+TEST_F(ContainerdSource, ALabelOfAMegabyteHarmsOnlyItself) {
+  engine_->run("a", 8080);
+  start_both();
+  std::string many = "[";
+  while (many.size() < 1 << 20) many += mapping(8081) + ",";
+  many.back() = ']';
+  expect_refused("large", {{"nerdctl/ports", many}}, "nerdctl/ports");
+}
+
+TEST_F(ContainerdSource, PortsOfTheStateDirectory) {
+  std::ofstream(directory_ / "network-config.json") << R"({"portMappings":[)" << mapping(8080) << "]}";
+  start_both();
+  engine_->run("default", "two", {{"nerdctl/state-dir", directory_}});
+  EXPECT_TRUE(publishes({8080}));
+  engine_->run("default", "absent", {{"nerdctl/state-dir", "/nowhere/at/all"}});
+  engine_->run("b", 8081);
+  EXPECT_TRUE(publishes({8080, 8081}));
+  EXPECT_EQ(refusals(), "") << "no file is no trouble";
+}
+
+TEST_F(ContainerdSource, AStateDirectoryThatIsNoneHarmsOnlyItself) {
+  engine_->run("a", 8080);
+  start_both();
+  const auto* config = "network-config.json";
+  const auto file = directory_ / "x";
+  std::filesystem::create_directory(file);
+  const auto in_x = file / "network-config.json";
+  const auto label = [](const std::string& path) { return fake_containerd::label_map{{"nerdctl/state-dir", path}}; };
+  expect_refused("relative", label("etc"), config);
+  expect_refused("device", label("/dev/zero"), config);
+  ASSERT_EQ(mkfifo(in_x.c_str(), 0600), 0);
+  expect_refused("fifo", label(file), config);
+  std::filesystem::remove(in_x);
+  std::filesystem::create_directory(in_x);
+  expect_refused("directory", label(file), config);
+  std::filesystem::remove(in_x);
+  std::filesystem::create_symlink("/etc/passwd", in_x);
+  expect_refused("link", label(file), config);
+  std::filesystem::remove(in_x);
+  std::ofstream(in_x) << "{";
+  ASSERT_EQ(truncate(in_x.c_str(), 1 << 30), 0);
+  expect_refused("huge", label(file), config);
+  std::filesystem::create_directory_symlink(file, directory_ / "y");
+  expect_refused("linked", label(directory_ / "y"), config);
+}
+
+}  // namespace
+}  // namespace containerd
