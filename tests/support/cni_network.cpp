@@ -49,11 +49,6 @@ std::string cni_network::portmap_config(const std::vector<published_port>& ports
       name(), to_cni_json(ports), before.empty() ? "" : R"(,"prevResult":)", before);
 }
 
-std::string cni_network::firewall_config(const std::string& before) const {
-  return fmt::format(R"({{"cniVersion":"0.4.0","name":"{}","type":"firewall"{}{}}})", name(),
-                     before.empty() ? "" : R"(,"prevResult":)", before);
-}
-
 std::string cni_network::call(const char* command, const char* plugin, const std::string& container,
                               const std::string& netns, const std::string& config) const {
   const auto input = directory_ / unique_name("config");
@@ -73,12 +68,10 @@ void cni_network::attach(const std::string& container, const std::string& netns,
                          const std::vector<published_port>& ports) const {
   const auto bridged = call("ADD", "bridge", container, netns, bridge_config());
   if (!ports.empty()) static_cast<void>(call("ADD", "portmap", container, netns, portmap_config(ports, bridged)));
-  static_cast<void>(call("ADD", "firewall", container, netns, firewall_config(bridged)));
 }
 
 void cni_network::detach(const std::string& container, const std::string& netns,
                          const std::vector<published_port>& ports) const {
-  static_cast<void>(call("DEL", "firewall", container, netns, firewall_config("")));
   if (!ports.empty()) static_cast<void>(call("DEL", "portmap", container, netns, portmap_config(ports, "")));
   static_cast<void>(call("DEL", "bridge", container, netns, bridge_config()));
 }

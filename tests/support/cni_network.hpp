@@ -1,4 +1,4 @@
-// cni_network: a network of the real CNI plugins bridge, portmap and firewall, as nerdctl sets one up: each container gets an
+// cni_network: a network of the real CNI plugins bridge and portmap, as nerdctl sets one up: each container gets an
 // address on the bridge, and DNAT rules for the ports that it publishes.
 #pragma once
 
@@ -37,7 +37,6 @@ class cni_network {
                                  const std::string& netns, const std::string& config) const;
   [[nodiscard]] std::string bridge_config() const;
   [[nodiscard]] std::string portmap_config(const std::vector<published_port>& ports, const std::string& before) const;
-  [[nodiscard]] std::string firewall_config(const std::string& before) const;
 
   child_options place_;
   std::filesystem::path directory_;
