@@ -7,6 +7,7 @@ find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
 
 find_program(CCACHE ccache)
 if(CCACHE)

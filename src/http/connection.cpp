@@ -6,8 +6,8 @@
 
 #include <array>
 #include <cerrno>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -16,7 +16,9 @@
 #include <boost/beast/http/write.hpp>
 #include <optional>
 
+#include "http/any_stream.hpp"
 #include "http/resolve.hpp"
+#include "http/tls_state.hpp"
 #include "io/timeout.hpp"
 #include "net/endpoint.hpp"
 
@@ -25,7 +27,7 @@ namespace {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast::http;
-using socket_type = asio::generic::stream_protocol::socket;
+using socket_type = any_stream::socket_type;
 using stream_parser = beast::response_parser<beast::buffer_body>;
 
 constexpr std::uint32_t header_bytes = 64 << 10;
@@ -85,15 +87,33 @@ io::task<base::result<>> connect_any(socket_type& socket, const server_address& 
   co_return co_await connect_to(socket, asio::local::stream_protocol::endpoint(address.path));
 }
 
-std::string host_header(const server_address& address) {
+// The name by which the certificate is checked, which SNI does not allow to be an address.
+io::task<base::result<>> shake_hands(any_stream& stream, const tls_context& with, const std::string& host) {
+  auto& settings = with.inner();
+  auto& tls = stream.start_tls(settings.context);
+  const auto& name = settings.server_name.empty() ? host : settings.server_name;
+  if (!net::address::parse(name))
+    ::SSL_ctrl(tls.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(name.c_str()));
+  boost::system::error_code ec;
+  tls.set_verify_mode(settings.insecure ? asio::ssl::verify_none : asio::ssl::verify_peer, ec);
+  tls.set_verify_callback(asio::ssl::host_name_verification(name), ec);
+  const auto [failed] = co_await tls.async_handshake(asio::ssl::stream_base::client, io::nothrow);
+  co_await io::check_cancelled();
+  if (!failed) co_return base::result<>{};
+  const auto verified = ::SSL_get_verify_result(tls.native_handle());
+  if (verified != X509_V_OK) co_return base::fail(std::string("TLS: ") + ::X509_verify_cert_error_string(verified));
+  co_return failure(failed, "TLS");
+}
+
+std::string host_header(const server_address& address, bool encrypted) {
   if (!address.path.empty()) return "localhost";
   const auto url = to_string(address).substr(std::string_view("http://").size());
-  return address.port == 80 ? url.substr(0, url.rfind(':')) : url;
+  return address.port == (encrypted ? 443 : 80) ? url.substr(0, url.rfind(':')) : url;
 }
 
 // The header of the final answer: interim ones (100 Continue, 103 Early Hints …) are passed over.
 template <class Parser>
-io::task<boost::system::error_code> read_head(socket_type& socket, boost::beast::flat_buffer& buffer, std::optional<Parser>& parser,
+io::task<boost::system::error_code> read_head(any_stream& socket, boost::beast::flat_buffer& buffer, std::optional<Parser>& parser,
                                               boost::optional<std::uint64_t> body_bytes) {
   for (int i = 0; i <= most_interim_answers; ++i) {
     parser.emplace();
@@ -117,14 +137,16 @@ response head_of(const Message& message) {
 }  // namespace
 
 struct connection::state {
-  explicit state(const io::executor& where) : socket(where) {}
+  explicit state(const io::executor& where) : stream_(where) {}
   server_address address;
-  socket_type socket;
+  any_stream stream_;
+  socket_type& socket = stream_.socket();
   boost::beast::flat_buffer buffer{1 << 20};
   bool idle = true;  // no exchange under way, none was left halfway, and nothing came that nobody asked for
   std::optional<stream_parser> stream;
   std::unique_ptr<std::array<char, 32768>> chunk_storage;
 
+  io::task<base::result<>> connect(const tls_context* tls);
   io::task<base::result<>> send(request r);
   io::task<base::result<response>> exchange(request r, std::size_t body_bytes);
   io::task<base::result<response>> open_stream(request r);
@@ -148,11 +170,11 @@ io::task<base::result<>> connection::state::send(request r) {
   idle = false;
   beast::request<beast::string_body> out(beast::string_to_verb(r.method), r.target, 11, std::move(r.body));
   if (out.method() == beast::verb::unknown) out.method_string(r.method);
-  out.set(beast::field::host, host_header(address));
+  out.set(beast::field::host, host_header(address, stream_.encrypted()));
   out.set(beast::field::user_agent, "guestagent");
   for (const auto& [name, value] : r.headers) out.set(name, value);
   if (!out.body().empty() || out.method() == beast::verb::post) out.prepare_payload();
-  const auto [ec, sent] = co_await beast::async_write(socket, out, io::nothrow);
+  const auto [ec, sent] = co_await beast::async_write(stream_, out, io::nothrow);
   co_await io::check_cancelled();
   if (ec) co_return broken(ec, "send a request");
   co_return base::result<>{};
@@ -163,9 +185,9 @@ io::task<base::result<response>> connection::state::exchange(request r, std::siz
   if (auto sent = co_await send(std::move(r)); !sent) co_return std::unexpected(sent.error());
   std::optional<beast::response_parser<beast::string_body>> parser;
   const boost::optional<std::uint64_t> limit(!head, body_bytes);  // what HEAD names is not sent
-  if (const auto ec = co_await read_head(socket, buffer, parser, limit)) co_return broken(ec, "read an answer");
+  if (const auto ec = co_await read_head(stream_, buffer, parser, limit)) co_return broken(ec, "read an answer");
   if (!head && !parser->is_done()) {
-    const auto [ec, got] = co_await beast::async_read(socket, buffer, *parser, io::nothrow);
+    const auto [ec, got] = co_await beast::async_read(stream_, buffer, *parser, io::nothrow);
     co_await io::check_cancelled();
     if (ec) co_return broken(ec, "read an answer");
   }
@@ -179,7 +201,7 @@ io::task<base::result<response>> connection::state::exchange(request r, std::siz
 
 io::task<base::result<response>> connection::state::open_stream(request r) {
   if (auto sent = co_await send(std::move(r)); !sent) co_return std::unexpected(sent.error());
-  if (const auto ec = co_await read_head(socket, buffer, stream, boost::none)) co_return broken(ec, "read an answer");
+  if (const auto ec = co_await read_head(stream_, buffer, stream, boost::none)) co_return broken(ec, "read an answer");
   co_return head_of(stream->get());
 }
 
@@ -188,10 +210,17 @@ connection::connection(connection&&) noexcept = default;
 connection& connection::operator=(connection&&) noexcept = default;
 connection::~connection() = default;
 
-io::task<base::result<connection>> connection::open(server_address address, std::chrono::milliseconds deadline) {
+io::task<base::result<>> connection::state::connect(const tls_context* tls) {
+  auto connected = co_await connect_any(socket, address);
+  if (!connected || tls == nullptr) co_return connected;
+  co_return co_await shake_hands(stream_, *tls, address.host);
+}
+
+io::task<base::result<connection>> connection::open(server_address address, std::chrono::milliseconds deadline,
+                                                    std::shared_ptr<const tls_context> tls) {
   auto s = std::make_unique<state>(co_await io::asio::this_coro::executor);
   s->address = std::move(address);
-  auto connected = co_await io::within(deadline, connect_any(s->socket, s->address));
+  auto connected = co_await io::within(deadline, s->connect(tls.get()));
   if (!connected) co_return s->broken(std::move(connected.error()));
   co_return connection(std::move(s));
 }
@@ -216,21 +245,24 @@ io::task<base::result<std::string>> connection::read_some() {
   while (!s.stream->is_done()) {
     body.data = s.chunk_storage->data();
     body.size = s.chunk_storage->size();
-    const auto [ec, got] = co_await beast::async_read_some(s.socket, s.buffer, *s.stream, io::nothrow);
+    const auto [ec, got] = co_await beast::async_read_some(s.stream_, s.buffer, *s.stream, io::nothrow);
     co_await io::check_cancelled();
     const std::size_t filled = s.chunk_storage->size() - body.size;
     if (ec && ec != beast::error::need_buffer) co_return s.broken(ec, "read the stream");
     if (filled > 0) co_return std::string(s.chunk_storage->data(), filled);
   }
+  s.idle = s.stream->get().keep_alive() && s.buffer.size() == 0;
+  s.stream.reset();
   boost::system::error_code ignored;
-  s.socket.close(ignored);
+  if (!s.idle) s.socket.close(ignored);
   co_return std::string();
 }
 
-// On an idle connection nothing comes in but its end.
+// On an idle connection nothing comes in but its end; with TLS, tickets for later sessions may.
 bool connection::usable() const {
   if (!state_->idle || !state_->socket.is_open()) return false;
   char byte = 0;
+  if (state_->stream_.encrypted()) return ::recv(state_->socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
   return ::recv(state_->socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 

@@ -1,4 +1,4 @@
-// connection: one HTTP/1.1 connection to a peer, over TCP or a UNIX socket, kept alive between requests. No proxy
+// connection: one HTTP/1.1 connection to a peer, over TCP, with TLS or without, or over a UNIX socket, kept alive between requests. No proxy
 // variables, no redirects, no retries: what to do about a failure is the caller's to know. Control thread only; one
 // exchange at a time.
 #pragma once
@@ -10,6 +10,7 @@
 
 #include "base/result.hpp"
 #include "http/message.hpp"
+#include "http/tls.hpp"
 #include "io/task.hpp"
 
 namespace http {
@@ -32,7 +33,9 @@ struct exchange_limits {
 
 class connection {
  public:
-  static io::task<base::result<connection>> open(server_address address, std::chrono::milliseconds deadline);
+  // `tls`: the connection is encrypted by it, and the server's certificate checked; the deadline includes the handshake.
+  static io::task<base::result<connection>> open(server_address address, std::chrono::milliseconds deadline,
+                                                 std::shared_ptr<const tls_context> tls = nullptr);
   connection(connection&&) noexcept;
   connection& operator=(connection&&) noexcept;
   ~connection();
@@ -42,7 +45,8 @@ class connection {
   io::task<base::result<response>> exchange(request r, exchange_limits limits);
 
   // Sends a request whose answer has no end. `body` of the result is empty: read it piece by piece with read_some(),
-  // which waits without a deadline (wrap it in io::within) and answers an empty string at the end of the stream.
+  // which waits without a deadline (wrap it in io::within) and answers an empty string at the end of the stream. After
+  // that the connection may be usable() for more.
   io::task<base::result<response>> open_stream(request r, exchange_limits limits);
   io::task<base::result<std::string>> read_some();
 

@@ -1,0 +1,50 @@
+#include "http/tls.hpp"
+
+#include <boost/asio/buffer.hpp>
+
+#include "http/tls_state.hpp"
+
+namespace http {
+namespace {
+
+namespace asio = boost::asio;
+
+base::result<> check(const boost::system::error_code& ec, const char* what) {
+  if (!ec) return {};
+  return base::fail(std::string(what) + ": " + ec.message());
+}
+
+base::result<> trust(asio::ssl::context& context, const std::string& ca_pem) {
+  boost::system::error_code ec;
+  if (ca_pem.empty()) context.set_default_verify_paths(ec);
+  else context.add_certificate_authority(asio::buffer(ca_pem), ec);
+  return check(ec, "certificate authority");
+}
+
+base::result<> identify(asio::ssl::context& context, const std::string& cert_pem, const std::string& key_pem) {
+  if (cert_pem.empty()) return {};
+  boost::system::error_code ec;
+  context.use_certificate_chain(asio::buffer(cert_pem), ec);
+  if (ec) return check(ec, "client certificate");
+  context.use_private_key(asio::buffer(key_pem), asio::ssl::context::pem, ec);
+  return check(ec, "client key");
+}
+
+}  // namespace
+
+tls_context::tls_context(std::unique_ptr<state> made) : state_(std::move(made)) {}
+tls_context::~tls_context() = default;
+
+base::result<std::shared_ptr<const tls_context>> tls_context::make(const tls_settings& settings) {
+  auto made = std::make_unique<state>();
+  made->insecure = settings.insecure;
+  made->server_name = settings.server_name;
+  ::SSL_CTX_set_min_proto_version(made->context.native_handle(), TLS1_2_VERSION);
+  if (!settings.insecure)
+    if (auto trusted = trust(made->context, settings.ca_pem); !trusted) return std::unexpected(trusted.error());
+  if (auto known = identify(made->context, settings.client_cert_pem, settings.client_key_pem); !known)
+    return std::unexpected(known.error());
+  return std::shared_ptr<const tls_context>(new tls_context(std::move(made)));
+}
+
+}  // namespace http

@@ -1,0 +1,17 @@
+// What a tls_context holds; included by what moves bytes through it, nowhere else.
+#pragma once
+
+#include <boost/asio/ssl/context.hpp>
+#include <string>
+
+#include "http/tls.hpp"
+
+namespace http {
+
+struct tls_context::state {
+  boost::asio::ssl::context context{boost::asio::ssl::context::tls_client};
+  bool insecure = false;
+  std::string server_name;
+};
+
+}  // namespace http

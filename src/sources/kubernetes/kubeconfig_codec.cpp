@@ -1,0 +1,155 @@
+#include "sources/kubernetes/kubeconfig_codec.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "base/text.hpp"
+
+namespace kubernetes {
+namespace {
+
+constexpr std::size_t longest_text = 1 << 20;
+
+// Leaves the reading at the first thing that is wrong; caught in parse_kubeconfig.
+struct wrong {
+  std::string why;
+};
+
+[[noreturn]] void fail(const std::string& key, const std::string& why) { throw wrong{"kubeconfig: " + key + ": " + why}; }
+
+YAML::Node member(const YAML::Node& map, const char* name) { return map.IsMap() ? map[name] : YAML::Node(YAML::NodeType::Undefined); }
+
+std::string text_of(const YAML::Node& map, const char* name) {
+  const auto node = member(map, name);
+  if (!node.IsDefined() || node.IsNull()) return {};
+  if (!node.IsScalar()) fail(name, "no text");
+  return node.Scalar();
+}
+
+bool truth_of(const YAML::Node& map, const char* name) {
+  const auto text = text_of(map, name);
+  if (text.empty() || text == "false") return false;
+  if (text == "true") return true;
+  fail(name, "neither true nor false");
+}
+
+std::string data_of(const YAML::Node& map, const char* name) {
+  auto decoded = decode_base64(text_of(map, name));
+  if (!decoded) fail(name, decoded.error().message());
+  return std::move(*decoded);
+}
+
+// The entry of that name in a list of {name: …, <what>: {…}}; of several the first counts.
+YAML::Node find_entry(const YAML::Node& root, const char* list, const char* what, const std::string& name) {
+  const auto entries = member(root, list);
+  if (entries.IsDefined() && entries.IsSequence())
+    for (const auto& entry : entries)
+      if (entry.IsMap() && text_of(entry, "name") == name) return member(entry, what);
+  fail(list, "there is no \"" + base::printable(name) + "\"");
+}
+
+void refuse(const YAML::Node& map, const char* name, const char* why) {
+  const auto node = member(map, name);
+  if (node.IsDefined() && !node.IsNull() && !(node.IsScalar() && node.Scalar().empty())) fail(name, why);
+}
+
+void read_server(cluster_reference& into, std::string url) {
+  if (url.empty()) fail("server", "is missing");
+  if (!url.contains("://")) url = "http://" + url;  // as client-go takes it
+  into.tls = url.starts_with("https://");
+  if (!into.tls && !url.starts_with("http://")) fail("server", "neither https:// nor http://: " + base::printable(url, 200));
+  const auto begin = url.find("://") + 3;
+  const auto slash = url.find_first_of("/?#", begin);
+  const auto authority = url.substr(begin, slash == std::string::npos ? slash : slash - begin);
+  if (slash != std::string::npos) into.path_prefix = url.substr(slash);
+  while (into.path_prefix.ends_with('/')) into.path_prefix.pop_back();
+  for (const char c : into.path_prefix)
+    if (c <= ' ' || c == '?' || c == '#' || c == 0x7f) fail("server", "its path has a character that is not allowed");
+  auto parsed = http::parse_server_address("http://" + authority);
+  if (!parsed) fail("server", parsed.error().message());
+  into.server = std::move(*parsed);
+  const auto bracket = authority.find(']');
+  const bool has_port = authority.find(':', bracket == std::string::npos ? 0 : bracket) != std::string::npos;
+  if (into.tls && !has_port) into.server.port = 443;
+}
+
+void read_cluster(cluster_reference& into, const YAML::Node& cluster) {
+  if (!cluster.IsMap()) fail("cluster", "is missing");
+  refuse(cluster, "proxy-url", "proxies are not supported: the API is expected in this VM");
+  read_server(into, text_of(cluster, "server"));
+  into.ca_pem = data_of(cluster, "certificate-authority-data");
+  into.ca_file = text_of(cluster, "certificate-authority");
+  into.insecure = truth_of(cluster, "insecure-skip-tls-verify");
+  into.tls_server_name = text_of(cluster, "tls-server-name");
+  if (into.insecure && (!into.ca_pem.empty() || !into.ca_file.empty()))
+    fail("insecure-skip-tls-verify", "contradicts the certificate-authority that is given too");
+}
+
+void read_user(cluster_reference& into, const YAML::Node& user) {
+  if (!user.IsMap()) return;
+  refuse(user, "exec", "credential plugins are not supported: give a certificate or a token");
+  refuse(user, "auth-provider", "auth providers are not supported: give a certificate or a token");
+  refuse(user, "username", "user names with passwords are not supported: give a certificate or a token");
+  into.client_cert_pem = data_of(user, "client-certificate-data");
+  into.client_cert_file = text_of(user, "client-certificate");
+  into.client_key_pem = data_of(user, "client-key-data");
+  into.client_key_file = text_of(user, "client-key");
+  into.token = text_of(user, "token");
+  into.token_file = text_of(user, "tokenFile");
+  const bool cert = !into.client_cert_pem.empty() || !into.client_cert_file.empty();
+  const bool key = !into.client_key_pem.empty() || !into.client_key_file.empty();
+  if (cert != key) fail(cert ? "client-key-data" : "client-certificate-data", "is missing beside its counterpart");
+}
+
+cluster_reference read(const YAML::Node& root) {
+  if (!root.IsMap()) fail("the file", "is empty or no kubeconfig");
+  const auto current = text_of(root, "current-context");
+  if (current.empty()) fail("current-context", "is missing");
+  const auto context = find_entry(root, "contexts", "context", current);
+  cluster_reference made;
+  read_cluster(made, find_entry(root, "clusters", "cluster", text_of(context, "cluster")));
+  if (const auto user = text_of(context, "user"); !user.empty()) read_user(made, find_entry(root, "users", "user", user));
+  return made;
+}
+
+std::optional<unsigned> sextet(char c) {
+  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const auto at = alphabet.find(c);
+  return at == std::string_view::npos ? std::nullopt : std::optional(static_cast<unsigned>(at));
+}
+
+}  // namespace
+
+base::result<std::string> decode_base64(std::string_view text) {
+  std::string made;
+  std::uint32_t bits = 0;
+  std::size_t count = 0, padding = 0;
+  for (const char c : text) {
+    if (c == ' ' || c == '\n' || c == '\r' || c == '\t') continue;
+    const auto value = c == '=' ? std::optional(0U) : sextet(c);
+    if (!value || (padding > 0 && c != '=')) return base::fail("no base64");
+    padding += c == '=' ? 1 : 0;
+    bits = bits << 6 | *value;
+    if (++count % 4 != 0) continue;
+    for (const int shift : {16, 8, 0}) made += static_cast<char>(bits >> shift & 0xff);
+    bits = 0;
+  }
+  if (count % 4 != 0 || padding > 2) return base::fail("base64 that breaks off");
+  made.resize(made.size() - padding);
+  return made;
+}
+
+base::result<cluster_reference> parse_kubeconfig(std::string_view text) try {
+  if (text.size() > longest_text) return base::fail("kubeconfig: larger than 1 MiB");
+  return read(YAML::Load(std::string(text)));
+} catch (const wrong& w) {
+  return base::fail(w.why);
+} catch (const YAML::Exception& e) {
+  const auto line = e.mark.is_null() ? std::string() : " line " + std::to_string(e.mark.line + 1);
+  return base::fail("kubeconfig" + line + ": " + base::printable(e.msg, 200));
+}
+
+}  // namespace kubernetes

@@ -1,0 +1,223 @@
+#include "sources/kubernetes/kubernetes_source.hpp"
+
+#include "base/backoff.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "io/task_group.hpp"
+#include "io/timeout.hpp"
+
+namespace kubernetes {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr base::backoff retry{50ms, 2'000ms, 0.0};
+constexpr base::backoff list_again{10ms, 5'000ms, 0.0};
+constexpr std::size_t many = 1'000;
+constexpr std::chrono::milliseconds between_publications{10};  // of many ports
+constexpr unsigned gone = 410;
+
+}  // namespace
+
+kubernetes_source::kubernetes_source(const io::executor& where, kubernetes_options options)
+    : options_(std::move(options)), services_(options_.listener), changed_(where) {
+  auto watch = io::file_watch::open(where, options_.kubeconfig);
+  if (watch) file_ = std::move(*watch);
+  else base::log::warn("kubernetes", "no inotify, polling for the kubeconfig reason=\"{}\"", watch.error().message());
+}
+
+io::task<> kubernetes_source::wait_for_kubeconfig(std::chrono::milliseconds at_most) {
+  if (file_) static_cast<void>(co_await io::within(at_most, file_->changed()));
+  else co_await io::sleep_for(at_most);
+}
+
+io::task<> kubernetes_source::run(ports::source_feed& feed) {
+  for (unsigned failures = 1;; ++failures) {
+    auto access = load_kubeconfig(options_.kubeconfig);
+    if (!access) {
+      feed.degraded(id(), access.error());
+      co_await wait_for_kubeconfig(options_.reread);
+      continue;
+    }
+    access_ = std::move(*access);
+    auto ended = co_await follow_cluster(feed);
+    if (published_) failures = 1;
+    feed.degraded(id(), std::move(ended));
+    co_await wait_for_kubeconfig(retry.delay(failures, 0));
+  }
+}
+
+// Ends with the reason why the cluster cannot be followed any more.
+io::task<base::error> kubernetes_source::follow_cluster(ports::source_feed& feed) {
+  listed_ = published_ = false;
+  failure_.reset();
+  if (auto connected = co_await connect(); !connected) co_return connected.error();
+  ++epoch_;
+  io::task_group tasks(co_await io::asio::this_coro::executor);
+  tasks.spawn("kubernetes watch", list_and_watch());
+  if (file_) tasks.spawn("kubeconfig", watch_kubeconfig());
+  std::exception_ptr cancelled;
+  try {
+    while (!failure_) {
+      if (publish(feed) && services_.size() > many) co_await io::sleep_for(between_publications);
+      else if (!failure_) co_await changed_.wait();
+    }
+  } catch (...) {
+    cancelled = std::current_exception();
+  }
+  if (cancelled) co_await io::asio::this_coro::reset_cancellation_state(io::asio::disable_cancellation());
+  co_await tasks.stop(io::clock::time_point::max());
+  api_.reset();
+  if (cancelled) std::rethrow_exception(cancelled);
+  co_return std::move(*failure_);
+}
+
+void kubernetes_source::fail(base::error why) {
+  if (!failure_) failure_ = std::move(why);
+  changed_.notify_all();
+}
+
+// True: something has been published.
+bool kubernetes_source::publish(ports::source_feed& feed) {
+  if (!listed_ || (!services_.take_changed() && published_)) return false;
+  auto now = services_.snapshot();
+  now.epoch = epoch_;
+  published_ = true;
+  feed.publish(id(), std::move(now));
+  return true;
+}
+
+// A file that changes and means the same is no reason to start over.
+io::task<> kubernetes_source::watch_kubeconfig() {
+  while (true) {
+    co_await file_->changed();
+    const auto now = load_kubeconfig(options_.kubeconfig);
+    if (now && *now != access_) co_return fail({{}, "the kubeconfig has changed"});
+  }
+}
+
+io::task<base::result<>> kubernetes_source::connect() {
+  tls_.reset();
+  if (access_.tls) {
+    auto made = http::tls_context::make({.ca_pem = access_.ca_pem,
+                                         .insecure = access_.insecure,
+                                         .client_cert_pem = access_.client_cert_pem,
+                                         .client_key_pem = access_.client_key_pem,
+                                         .server_name = access_.tls_server_name});
+    if (!made) co_return base::fail("kubeconfig: " + made.error().message());
+    tls_ = std::move(*made);
+  }
+  auto opened = co_await http::connection::open(access_.server, options_.deadline, tls_);
+  if (!opened) co_return std::unexpected(opened.error());
+  api_ = std::move(*opened);
+  co_return base::result<>{};
+}
+
+// On one connection, until it fails.
+io::task<> kubernetes_source::list_and_watch() {
+  while (true) {
+    if (gone_in_a_row_ > 0) co_await io::sleep_for(list_again.delay(gone_in_a_row_, 0));
+    if (auto done = co_await list(); !done) co_return fail(done.error());
+    while (true) {
+      const auto before = resource_version_;
+      const auto end = co_await watch();
+      if (!end) co_return fail(end.error());
+      if (resource_version_ != before) gone_in_a_row_ = 0;
+      if (*end == watch_end::gone) break;
+      if (!api_->usable()) co_return fail({{}, "the API server has closed the connection"});
+    }
+    ++gone_in_a_row_;
+    co_await drain();
+    if (!api_->usable()) co_return fail({{}, "the API server wants the Services to be listed anew"});
+  }
+}
+
+io::task<base::result<http::response>> kubernetes_source::open(std::string target) {
+  http::request r{.target = access_.path_prefix + std::move(target)};
+  r.headers["Accept"] = "application/json";
+  if (!access_.token.empty()) r.headers["Authorization"] = "Bearer " + access_.token;
+  const http::exchange_limits limits{.deadline = options_.deadline};
+  co_return co_await api_->open_stream(std::move(r), limits);
+}
+
+// What the server says where it does not answer with 200.
+io::task<base::error> kubernetes_source::refused(http::response head) {
+  const auto body = co_await io::within(options_.deadline, api_->read_some());
+  const auto text = body ? base::printable(base::trim(*body), 300) : std::string();
+  co_return base::error{{}, "the API server answered " + std::to_string(head.status) + (text.empty() ? "" : ": " + text)};
+}
+
+// To the end of an answer that is of no interest, so that the connection can be used again.
+io::task<> kubernetes_source::drain() {
+  for (int pieces = 0; pieces < 16; ++pieces) {
+    const auto piece = co_await io::within(options_.deadline, api_->read_some());
+    if (!piece || piece->empty()) co_return;
+  }
+}
+
+io::task<base::result<>> kubernetes_source::list() {
+  services_.begin_list();
+  std::string token;
+  do {
+    auto page = co_await list_page(token);
+    if (!page) co_return std::unexpected(page.error());
+    services_.add(page->services);
+    token = std::move(page->continue_token);
+    resource_version_ = std::move(page->resource_version);
+  } while (!token.empty());
+  services_.commit_list();
+  listed_ = true;
+  changed_.notify_all();
+  co_return base::result<>{};
+}
+
+io::task<base::result<service_list>> kubernetes_source::list_page(const std::string& continue_token) {
+  auto target = "/api/v1/services?limit=" + std::to_string(options_.page);
+  if (!continue_token.empty()) target += "&continue=" + http::escape(continue_token);
+  const auto head = co_await open(std::move(target));
+  if (!head) co_return std::unexpected(head.error());
+  if (head->status != 200) co_return std::unexpected(co_await refused(*head));
+  list_reader reader;
+  while (true) {
+    const auto piece = co_await io::within(options_.deadline, api_->read_some());
+    if (!piece) co_return std::unexpected(piece.error());
+    if (piece->empty()) co_return reader.finish();
+    if (auto read = reader.feed(*piece); !read) co_return std::unexpected(read.error());
+  }
+}
+
+io::task<base::result<kubernetes_source::watch_end>> kubernetes_source::watch() {
+  const auto head = co_await open("/api/v1/services?watch=true&allowWatchBookmarks=true&timeoutSeconds=" +
+                                  std::to_string(options_.watch.count()) + "&resourceVersion=" + http::escape(resource_version_));
+  if (!head) co_return std::unexpected(head.error());
+  if (head->status == gone) co_return watch_end::gone;
+  if (head->status != 200) co_return std::unexpected(co_await refused(*head));
+  co_return co_await read_events();
+}
+
+io::task<base::result<kubernetes_source::watch_end>> kubernetes_source::read_events() {
+  const auto deadline = io::clock::now() + options_.watch + options_.watch_grace;
+  watch_reader reader;
+  while (true) {
+    const auto piece = co_await io::until(deadline, api_->read_some());
+    if (!piece) co_return std::unexpected(piece.error());
+    if (piece->empty()) co_return watch_end::in_order;
+    const auto events = reader.feed(*piece);
+    if (!events) co_return std::unexpected(events.error());
+    const auto handled = handle(*events);
+    if (!handled || *handled == watch_end::gone) co_return handled;
+  }
+}
+
+base::result<kubernetes_source::watch_end> kubernetes_source::handle(const std::vector<watch_event>& events) {
+  for (const auto& e : events) {
+    if (e.what == change::error && e.code == gone) return watch_end::gone;
+    if (e.what == change::error) return base::fail("the watch: " + base::printable(e.message, 300));
+    services_.apply(e);
+    if (!e.resource_version.empty()) resource_version_ = e.resource_version;
+  }
+  if (!events.empty()) changed_.notify_all();
+  return watch_end::in_order;
+}
+
+}  // namespace kubernetes

@@ -1,0 +1,75 @@
+// kubernetes_source: the ports of Services of type NodePort and LoadBalancer, by the Kubernetes API: a list in pages, then
+// a watch from where the list stood. The kubeconfig is awaited, and read again when it changes.
+//
+// A watch that ends in good order goes on from where it was. After anything else (410, a lost connection, a server that
+// was away) the Services are listed anew: what was deleted meanwhile must not stay. While the API cannot be read the
+// source is degraded, and its last ports stay.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "http/connection.hpp"
+#include "io/condition.hpp"
+#include "io/file_watch.hpp"
+#include "ports/source.hpp"
+#include "sources/kubernetes/kubeconfig.hpp"
+#include "sources/kubernetes/service_set.hpp"
+
+namespace kubernetes {
+
+struct kubernetes_options {
+  std::filesystem::path kubeconfig = "/etc/rancher/k3s/k3s.yaml";
+  net::address listener = net::address::any_v4();  // to which Services are bound on the host
+  std::chrono::milliseconds deadline{10'000};      // for a connection, and for each piece of an answer
+  std::chrono::seconds watch{120};                 // how long the server is asked to keep one watch open
+  std::chrono::milliseconds watch_grace{15'000};   // how much later than that it counts as dead
+  std::chrono::milliseconds reread{5'000};         // between looks at a kubeconfig that is no good
+  unsigned page = 500;                             // Services in a page of the list
+};
+
+class kubernetes_source : public ports::source {
+ public:
+  kubernetes_source(const io::executor& where, kubernetes_options options);
+
+  [[nodiscard]] ports::source_id id() const override { return ports::source_id::kubernetes; }
+  io::task<> run(ports::source_feed& feed) override;
+
+ private:
+  // How a watch ended that did not fail.
+  enum class watch_end : std::uint8_t { in_order, gone };
+
+  io::task<base::error> follow_cluster(ports::source_feed& feed);
+  io::task<> list_and_watch();
+  io::task<> watch_kubeconfig();
+  io::task<base::result<>> connect();
+  io::task<base::result<>> list();
+  io::task<base::result<service_list>> list_page(const std::string& continue_token);
+  io::task<base::result<watch_end>> watch();
+  io::task<base::result<watch_end>> read_events();
+  io::task<base::result<http::response>> open(std::string target);
+  io::task<base::error> refused(http::response head);
+  io::task<> drain();
+  base::result<watch_end> handle(const std::vector<watch_event>& events);
+  io::task<> wait_for_kubeconfig(std::chrono::milliseconds at_most);
+  void fail(base::error why);
+  bool publish(ports::source_feed& feed);
+
+  kubernetes_options options_;
+  service_set services_;
+  cluster_access access_;
+  std::shared_ptr<const http::tls_context> tls_;
+  std::optional<http::connection> api_;
+  std::string resource_version_;
+  io::condition changed_;               // something to publish, or to fail for
+  std::optional<base::error> failure_;  // of the present connection
+  bool listed_ = false;                 // since the present connection was made
+  bool published_ = false;              // the same
+  unsigned gone_in_a_row_ = 0;          // without an event between
+  std::uint64_t epoch_ = 0;
+  std::optional<io::file_watch> file_;
+};
+
+}  // namespace kubernetes

@@ -1,0 +1,72 @@
+// services_codec: Kubernetes Services as the API server lists and watches them, read while the bytes come in. Pure. Only
+// what is needed is kept, so that neither a page of huge objects nor one of 64 MB takes more memory than its names and
+// ports do. Numbers, protocols and texts are taken as they stand; service_set judges them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace kubernetes {
+
+struct service_port {
+  std::string protocol = "TCP";
+  std::int64_t port = 0;
+  std::int64_t node_port = 0;  // 0: none
+};
+
+struct service_record {
+  std::string name_space, name, uid;
+  std::string type;                 // "NodePort", "LoadBalancer", "ClusterIP", …
+  std::vector<service_port> ports;  // 4,096 at most; further ones are dropped
+};
+
+struct service_list {
+  std::vector<service_record> services;
+  std::string resource_version;
+  std::string continue_token;  // empty: this was the last page
+};
+
+// One page of GET /api/v1/services.
+class list_reader {
+ public:
+  list_reader();
+  ~list_reader();
+  // The next piece of the body. Fails where it is no JSON, or nested deeper than 100.
+  base::result<> feed(std::string_view piece);
+  // At the end of the body. Fails where it is incomplete, or no ServiceList: an error is never an empty list.
+  base::result<service_list> finish();
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+enum class change : std::uint8_t { added, modified, deleted, bookmark, error, other };
+
+struct watch_event {
+  change what = change::other;
+  service_record service;
+  std::string resource_version;
+  std::int64_t code = 0;  // of an error: the HTTP status that it stands for, 410 for "list again"
+  std::string message;    // of an error
+};
+
+// The events of GET /api/v1/services?watch=true, one JSON document after the other.
+class watch_reader {
+ public:
+  watch_reader();
+  ~watch_reader();
+  // The events that the next piece of the body completes.
+  base::result<std::vector<watch_event>> feed(std::string_view piece);
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace kubernetes

@@ -1,0 +1,76 @@
+// fake_kubernetes: a Kubernetes API server for tests, as far as Services are concerned: list in pages, watch, resource
+// versions, bookmarks, 410, TLS with client certificates and tokens, on a real socket, with the misbehaviour that tests
+// ask for. Has threads of its own; every member may be called at any time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/test_certificates.hpp"
+
+namespace support {
+
+class fake_kubernetes {
+ public:
+  struct port {
+    long number = 80;
+    long node_port = 0;  // 0: left out
+    std::string protocol = "TCP";
+  };
+  struct service {
+    std::string name;
+    std::string type = "NodePort";
+    std::vector<port> ports{};
+    std::string name_space = "default";
+    std::string annotation{};  // as large as a test likes
+  };
+
+  // Without an authority it speaks plain HTTP.
+  explicit fake_kubernetes(const test_authority* authority = nullptr);
+  fake_kubernetes(const fake_kubernetes&) = delete;
+  fake_kubernetes& operator=(const fake_kubernetes&) = delete;
+  ~fake_kubernetes();
+
+  // Listens, on the same port each time; or refuses, and every connection breaks.
+  void start();
+  void stop();
+  // From the next start() on: another certificate, and whether clients have to show one by the same authority.
+  void use(const test_authority& authority, bool client_certificates);
+  void require_token(std::string token);  // empty: none
+
+  void put(const service& s);  // ADDED, or MODIFIED
+  void remove(const std::string& name, const std::string& name_space = "default");
+  void bookmark();
+  void lose_history();  // another cluster: all Services gone, versions begin anew
+
+  void answer_with(int status, std::string body = "");  // to everything; 0: as it should be
+  void hang(bool never_answers);                        // takes requests and never answers
+  void freeze_watches(bool silent);                     // watches say nothing and do not end
+  void gone_for_watches(int status);                    // every watch is answered with 410, or (200) with an ERROR event of 410
+  void expire_continue_tokens();
+  void send_raw(std::string bytes);  // into every watch, as they are
+  void cut_next_event();             // in the middle of its line the connection breaks
+  void end_watches();                // in good order
+  void close_after_answers(bool closes);
+
+  [[nodiscard]] unsigned lists() const;        // first pages, ever
+  [[nodiscard]] unsigned pages() const;        // ever
+  [[nodiscard]] unsigned watches() const;      // ever
+  [[nodiscard]] unsigned watching() const;     // now
+  [[nodiscard]] unsigned connections() const;  // ever
+  [[nodiscard]] std::string last_target() const;
+
+  [[nodiscard]] std::string url() const;
+  // As k3s writes one.
+  [[nodiscard]] std::string kubeconfig(const certificate* client = nullptr, const std::string& token = "") const;
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+[[nodiscard]] std::string to_base64(const std::string& bytes);
+
+}  // namespace support

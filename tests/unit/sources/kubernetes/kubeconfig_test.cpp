@@ -1,0 +1,68 @@
+#include "sources/kubernetes/kubeconfig.hpp"
+
+#include <gmock/gmock.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+namespace kubernetes {
+namespace {
+
+using testing::HasSubstr;
+
+class Kubeconfig : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "kubeconfigXXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+  void write(const std::string& name, const std::string& text) const { std::ofstream(directory_ / name) << text; }
+  [[nodiscard]] base::result<cluster_access> load(const std::string& cluster, const std::string& user) const {
+    write("config", "current-context: x\ncontexts: [{name: x, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {server: 'https://h', " +
+                        cluster + "}}]\nusers: [{name: u, user: {" + user + "}}]\n");
+    return load_kubeconfig(directory_ / "config");
+  }
+
+  std::filesystem::path directory_;
+};
+
+TEST_F(Kubeconfig, ReadsTheFilesThatItNamesBesideItself) {
+  write("ca.pem", "the ca");
+  write("cert.pem", "the cert");
+  write("key.pem", "the key");
+  write("token", " secret\n");
+  const auto access = load("certificate-authority: ca.pem", "client-certificate: cert.pem, client-key: " + (directory_ / "key.pem").string() + ", tokenFile: token, token: old");
+  ASSERT_TRUE(access) << access.error().message();
+  EXPECT_EQ(access->ca_pem, "the ca");
+  EXPECT_EQ(access->client_cert_pem, "the cert");
+  EXPECT_EQ(access->client_key_pem, "the key");
+  EXPECT_EQ(access->token, "secret");
+  EXPECT_EQ(access->server.port, 443);
+}
+
+TEST_F(Kubeconfig, AFileThatCannotBeReadIsAnErrorThatNamesItsKey) {
+  const auto access = load("certificate-authority: gone.pem", "");
+  ASSERT_FALSE(access);
+  EXPECT_THAT(access.error().message(), HasSubstr("certificate-authority: "));
+  EXPECT_NE(access.error().code, std::errc::no_such_file_or_directory) << "the kubeconfig itself is there";
+}
+
+TEST_F(Kubeconfig, WhatIsNoFileIsAnError) {
+  EXPECT_EQ(load_kubeconfig(directory_ / "gone").error().code, std::errc::no_such_file_or_directory);
+  EXPECT_THAT(load_kubeconfig(directory_).error().message(), HasSubstr("no regular file"));
+  ASSERT_EQ(mkfifo((directory_ / "fifo").c_str(), 0600), 0);
+  EXPECT_THAT(load_kubeconfig(directory_ / "fifo").error().message(), HasSubstr("no regular file"));
+  write("large", std::string((1 << 20) + 1, ' '));
+  EXPECT_THAT(load_kubeconfig(directory_ / "large").error().message(), HasSubstr("larger"));
+}
+
+TEST_F(Kubeconfig, ATokenThatCouldEndAHeaderIsRefused) {
+  write("token", "a\r\nHost: b");
+  EXPECT_THAT(load("insecure-skip-tls-verify: true", "tokenFile: token").error().message(), HasSubstr("token"));
+}
+
+}  // namespace
+}  // namespace kubernetes

@@ -1,0 +1,386 @@
+// The source against an API server that speaks the real protocol over a real socket, and misbehaves.
+#include "sources/kubernetes/kubernetes_source.hpp"
+
+#include <gmock/gmock.h>
+#include <stdlib.h>
+
+#include <fstream>
+
+#include "tests/support/event_loop.hpp"
+#include "tests/support/fake_kubernetes.hpp"
+#include "tests/support/recording_feed.hpp"
+
+namespace kubernetes {
+namespace {
+
+using namespace std::chrono_literals;
+using support::fake_kubernetes;
+using port_set = std::set<std::uint16_t>;
+
+class KubernetesSource : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "kubernetesXXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+  }
+  void TearDown() override {
+    loop_.stop();
+    source_.reset();
+    api_->stop();
+    std::filesystem::remove_all(directory_);
+  }
+  [[nodiscard]] std::filesystem::path config() const { return directory_ / "k3s.yaml"; }
+  // As k3s does: the file is replaced.
+  void write_config(const std::string& text) const {
+    std::ofstream(directory_ / "new") << text;
+    std::filesystem::rename(directory_ / "new", config());
+  }
+  void start_source(kubernetes_options o = {}) {
+    o.kubeconfig = config();
+    source_ = std::make_unique<kubernetes_source>(loop_.executor(), o);
+    loop_.spawn(source_->run(feed_));
+  }
+  void start_both(kubernetes_options o = {}) {
+    api_->start();
+    write_config(api_->kubeconfig());
+    start_source(o);
+    ASSERT_TRUE(loop_.run_until([this] { return feed_.last && api_->watching() == 1; }));
+  }
+  void publish_node_port(const std::string& name, long port) { api_->put({.name = name, .ports = {{80, port}}}); }
+  [[nodiscard]] bool publishes(const port_set& ports) {
+    return loop_.run_until([&] { return feed_.host_ports() == ports; });
+  }
+  [[nodiscard]] bool is_degraded(const std::string& why) {
+    return loop_.run_until([&] { return feed_.trouble && feed_.trouble->message().contains(why); });
+  }
+
+  support::event_loop loop_;
+  std::filesystem::path directory_;
+  std::unique_ptr<fake_kubernetes> api_ = std::make_unique<fake_kubernetes>();
+  support::recording_feed feed_;
+  std::unique_ptr<kubernetes_source> source_;
+};
+
+TEST_F(KubernetesSource, ListsAndFollows) {
+  publish_node_port("a", 30'001);
+  start_both();
+  EXPECT_TRUE(publishes({30'001}));
+  publish_node_port("b", 30'002);
+  EXPECT_TRUE(publishes({30'001, 30'002}));
+  api_->remove("a");
+  EXPECT_TRUE(publishes({30'002}));
+  EXPECT_EQ(api_->lists(), 1U) << "events are enough";
+  const auto& b = feed_.last->bindings[0];
+  EXPECT_EQ(b.owner, "uid-2");
+  EXPECT_EQ(b.owner_name, "default/b");
+  EXPECT_EQ(b.host_address, net::address::any_v4());
+}
+
+TEST_F(KubernetesSource, TheListenerAddressIsTheOneThatWasAskedFor) {
+  publish_node_port("a", 30'001);
+  start_both({.listener = net::address::loopback_v4()});
+  EXPECT_EQ(feed_.last->bindings[0].host_address, net::address::loopback_v4());
+}
+
+TEST_F(KubernetesSource, PortsAreAddedRemovedRenumberedAndChangeTheirProtocol) {
+  api_->put({.name = "dns", .type = "LoadBalancer", .ports = {{53, 0, "UDP"}, {53, 0, "TCP"}}});
+  start_both();
+  ASSERT_TRUE(publishes({53}));
+  EXPECT_EQ(feed_.last->bindings.size(), 2U) << "both protocols on one number";
+  api_->put({.name = "dns", .type = "LoadBalancer", .ports = {{53, 0, "UDP"}, {54, 0, "TCP"}, {55, 0, "TCP"}}});
+  EXPECT_TRUE(publishes({53, 54, 55}));
+  api_->put({.name = "dns", .type = "LoadBalancer", .ports = {{53, 0, "TCP"}}});
+  EXPECT_TRUE(publishes({53}));
+  EXPECT_EQ(feed_.last->bindings[0].protocol, net::protocol::tcp);
+  api_->put({.name = "dns", .type = "ClusterIP", .ports = {{53, 0, "TCP"}}});
+  EXPECT_TRUE(publishes({}));
+  api_->put({.name = "dns", .type = "NodePort", .ports = {{53, 30'053, "UDP"}}});
+  EXPECT_TRUE(publishes({30'053}));
+}
+
+TEST_F(KubernetesSource, AListInPages) {
+  port_set all;
+  for (std::uint16_t i = 0; i < 95; ++i) {
+    publish_node_port("s" + std::to_string(i), 30'000 + i);
+    all.insert(static_cast<std::uint16_t>(30'000 + i));
+  }
+  start_both({.page = 10});
+  EXPECT_TRUE(publishes(all));
+  EXPECT_EQ(api_->pages(), 10U);
+  EXPECT_EQ(api_->connections(), 1U) << "kept alive between pages";
+}
+
+TEST_F(KubernetesSource, AContinueTokenThatExpiresMeansToBeginAgain) {
+  for (std::uint16_t i = 0; i < 30; ++i) publish_node_port("s" + std::to_string(i), 30'000 + i);
+  api_->start();
+  write_config(api_->kubeconfig());
+  start_source({.page = 10});
+  ASSERT_TRUE(loop_.run_until([this] {
+    api_->expire_continue_tokens();
+    return api_->pages() > 1 || feed_.last;
+  }));
+  EXPECT_TRUE(loop_.run_until([this] { return feed_.last && feed_.last->bindings.size() == 30; }));
+}
+
+TEST_F(KubernetesSource, AWatchThatEndsInOrderGoesOnFromWhereItWas) {
+  publish_node_port("a", 30'001);
+  start_both();
+  publish_node_port("b", 30'002);
+  ASSERT_TRUE(publishes({30'001, 30'002}));
+  api_->end_watches();
+  ASSERT_TRUE(loop_.run_until([this] { return api_->watches() == 2 && api_->watching() == 1; }));
+  publish_node_port("c", 30'003);
+  EXPECT_TRUE(publishes({30'001, 30'002, 30'003}));
+  EXPECT_EQ(api_->lists(), 1U);
+  EXPECT_EQ(api_->connections(), 1U);
+  EXPECT_FALSE(feed_.trouble);
+}
+
+TEST_F(KubernetesSource, BookmarksMoveTheVersion) {
+  start_both();
+  api_->bookmark();
+  api_->bookmark();
+  loop_.run_until([] { return false; }, 20ms);
+  api_->end_watches();
+  ASSERT_TRUE(loop_.run_until([this] { return api_->watches() == 2; }));
+  EXPECT_THAT(api_->last_target(), testing::HasSubstr("resourceVersion=102"));
+}
+
+TEST_F(KubernetesSource, GoneMeansToListAnew) {
+  for (const int how : {410, 200}) {
+    api_ = std::make_unique<fake_kubernetes>();
+    feed_ = {};
+    publish_node_port("a", 30'001);
+    start_both();
+    api_->gone_for_watches(how);
+    const auto lists = api_->lists();
+    api_->end_watches();
+    ASSERT_TRUE(loop_.run_until([&] { return api_->lists() > lists; })) << how;
+    api_->gone_for_watches(0);
+    publish_node_port("b", 30'002);
+    EXPECT_TRUE(publishes({30'001, 30'002})) << how;
+    loop_.stop();
+    api_->stop();
+  }
+}
+
+TEST_F(KubernetesSource, GoneInALoopIsNoBusyLoop) {
+  api_->gone_for_watches(410);
+  api_->start();
+  write_config(api_->kubeconfig());
+  start_source();
+  loop_.run_until([] { return false; }, 1s);
+  EXPECT_GE(api_->lists(), 3U);
+  EXPECT_LE(api_->lists(), 12U);
+  publish_node_port("a", 30'001);
+  api_->gone_for_watches(0);
+  EXPECT_TRUE(publishes({30'001}));
+}
+
+TEST_F(KubernetesSource, WhatWasDeletedDuringAnOutageDoesNotStay) {
+  publish_node_port("a", 30'001);
+  publish_node_port("b", 30'002);
+  start_both();
+  ASSERT_TRUE(publishes({30'001, 30'002}));
+  api_->stop();
+  ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); }));
+  EXPECT_TRUE(publishes({30'001, 30'002})) << "the last ports stay while nobody knows better";
+  api_->remove("a");
+  api_->start();
+  EXPECT_TRUE(publishes({30'002}));
+  EXPECT_EQ(feed_.last->epoch, 2U);
+}
+
+TEST_F(KubernetesSource, AnotherClusterBehindTheSameAddress) {
+  publish_node_port("a", 30'001);
+  start_both();
+  api_->stop();
+  api_->lose_history();
+  publish_node_port("b", 30'002);
+  api_->start();
+  EXPECT_TRUE(publishes({30'002}));
+}
+
+TEST_F(KubernetesSource, AnEventThatBreaksOff) {
+  start_both();
+  api_->cut_next_event();
+  publish_node_port("a", 30'001);
+  EXPECT_TRUE(publishes({30'001}));
+}
+
+TEST_F(KubernetesSource, Unavailable) {
+  api_->answer_with(503, "apiserver not ready");
+  publish_node_port("a", 30'001);
+  api_->start();
+  write_config(api_->kubeconfig());
+  start_source();
+  EXPECT_TRUE(is_degraded("503: apiserver not ready"));
+  EXPECT_FALSE(feed_.last) << "not knowing is not an empty list";
+  api_->answer_with(0);
+  EXPECT_TRUE(publishes({30'001}));
+  EXPECT_FALSE(feed_.trouble);
+}
+
+TEST_F(KubernetesSource, AcceptedAndSilent) {
+  api_->hang(true);
+  publish_node_port("a", 30'001);
+  api_->start();
+  write_config(api_->kubeconfig());
+  start_source({.deadline = 50ms});
+  ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); }));
+  EXPECT_EQ(feed_.trouble->code, std::errc::timed_out);
+  api_->hang(false);
+  EXPECT_TRUE(publishes({30'001}));
+}
+
+TEST_F(KubernetesSource, AWatchWithoutTrafficIsNoticedAsDead) {
+  publish_node_port("a", 30'001);
+  start_both({.watch = 0s, .watch_grace = 200ms});
+  api_->freeze_watches(true);
+  ASSERT_TRUE(loop_.run_until([this] { return api_->watching() == 1; }));
+  api_->remove("a");  // nobody tells
+  EXPECT_TRUE(publishes({}));
+}
+
+TEST_F(KubernetesSource, AnswersThatAreNoListAreTroubleAndNotAnEmptyList) {
+  publish_node_port("a", 30'001);
+  start_both();
+  for (const char* body : {"<html>login</html>", "{}", "[]", R"({"kind":"ServiceList","metadata":{}})", R"({"kind":"ServiceList","items":[)"}) {
+    api_->answer_with(200, body);
+    feed_.trouble.reset();
+    api_->end_watches();
+    ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); })) << body;
+  }
+  EXPECT_TRUE(publishes({30'001}));
+  api_->answer_with(0);
+  EXPECT_TRUE(loop_.run_until([this] { return !feed_.trouble; }));
+}
+
+TEST_F(KubernetesSource, StrangeEventsHarmNothing) {
+  start_both();
+  api_->send_raw("\n\n");
+  api_->send_raw(R"({"type":"MODIFIED","object":{"metadata":{"name":"unheard","namespace":"of"},"spec":{"type":"NodePort","ports":[{"nodePort":30009,"port":1}]}}})" "\n");
+  api_->send_raw(R"({"type":"DELETED","object":{"metadata":{"name":"never","namespace":"listed"}}})" "\n");
+  api_->send_raw(R"({"type":"SOMETHING","object":7})" "\n" R"({"type":"ADDED"})" "\n");
+  api_->send_raw("{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"\xff\xfe\",\"namespace\":\"x\"},\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"nodePort\":30010}]}}}\n");
+  api_->send_raw(R"({"type":"ADDED","object":{"metadata":{"name":"n","namespace":"x"},"spec":{"type":"LoadBalancer","ports":[{"port":70000},{"port":-1},{"port":1e400},{"port":99999999999999999999},{"port":"80"},{"port":30011,"protocol":"QUIC"},{"port":30012}]}}})" "\n");
+  EXPECT_TRUE(publishes({30'009, 30'010, 30'012}));
+  EXPECT_FALSE(feed_.trouble);
+  EXPECT_THAT(feed_.last->refusals, testing::SizeIs(6));
+}
+
+TEST_F(KubernetesSource, GarbageInAWatchMeansToListAnew) {
+  publish_node_port("a", 30'001);
+  start_both();
+  api_->send_raw("}{ what?\n");
+  ASSERT_TRUE(loop_.run_until([this] { return api_->lists() == 2; }));
+  publish_node_port("b", 30'002);
+  EXPECT_TRUE(publishes({30'001, 30'002}));
+}
+
+TEST_F(KubernetesSource, AnObjectOf64MegabytesIsReadForItsPorts) {
+  api_->put({.name = "huge", .ports = {{80, 30'001}}, .annotation = std::string(64 << 20, 'x')});
+  publish_node_port("small", 30'002);
+  start_both();
+  EXPECT_TRUE(publishes({30'001, 30'002}));
+  api_->put({.name = "huge", .ports = {{80, 30'003}}, .annotation = std::string(64 << 20, 'y')});
+  EXPECT_TRUE(publishes({30'002, 30'003}));
+}
+
+TEST_F(KubernetesSource, FiveThousandChangesAtOnce) {
+  start_both();
+  port_set all;
+  for (std::uint16_t i = 0; i < 5'000; ++i) {
+    publish_node_port("s" + std::to_string(i), 20'000 + i);
+    all.insert(static_cast<std::uint16_t>(20'000 + i));
+  }
+  EXPECT_TRUE(publishes(all));
+  for (std::uint16_t i = 0; i < 5'000; ++i) api_->remove("s" + std::to_string(i));
+  EXPECT_TRUE(publishes({}));
+  EXPECT_EQ(api_->lists(), 1U);
+}
+
+TEST_F(KubernetesSource, TheKubeconfigIsAwaited) {
+  publish_node_port("a", 30'001);
+  api_->start();
+  start_source();
+  ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); }));
+  EXPECT_EQ(feed_.trouble->code, std::errc::no_such_file_or_directory);
+  const auto whole = api_->kubeconfig();
+  write_config(whole.substr(0, whole.size() / 2));  // half written
+  EXPECT_TRUE(is_degraded("kubeconfig"));
+  write_config(whole);
+  const auto before = io::clock::now();
+  EXPECT_TRUE(publishes({30'001}));
+  EXPECT_LT(io::clock::now() - before, 2s);
+}
+
+TEST_F(KubernetesSource, AKubeconfigThatMeansAnotherClusterIsFollowed) {
+  publish_node_port("a", 30'001);
+  start_both();
+  fake_kubernetes other;
+  other.put({.name = "b", .ports = {{80, 30'002}}});
+  other.start();
+  write_config(api_->kubeconfig() + "# the same\n");
+  write_config(other.kubeconfig());
+  EXPECT_TRUE(publishes({30'002}));
+  EXPECT_EQ(api_->connections(), 1U) << "a file that means the same is no reason to connect anew";
+}
+
+TEST_F(KubernetesSource, TlsWithClientCertificatesThatAreRotated) {
+  const support::test_authority first, second;
+  api_->use(first, true);
+  publish_node_port("a", 30'001);
+  api_->start();
+  const auto client = first.make_client("agent");
+  write_config(api_->kubeconfig(&client));
+  start_source();
+  ASSERT_TRUE(publishes({30'001}));
+  api_->stop();
+  api_->use(second, true);
+  publish_node_port("b", 30'002);
+  api_->start();
+  EXPECT_TRUE(is_degraded("TLS"));
+  const auto renewed = second.make_client("agent");
+  write_config(api_->kubeconfig(&renewed));
+  EXPECT_TRUE(publishes({30'001, 30'002}));
+}
+
+TEST_F(KubernetesSource, AServerThatIsNotTheRightOneIsRefused) {
+  const support::test_authority own, foreign;
+  api_->use(own, false);
+  api_->start();
+  fake_kubernetes other(&foreign);
+  other.start();
+  auto text = api_->kubeconfig();
+  write_config(text.replace(text.find(api_->url()), api_->url().size(), other.url()));
+  start_source();
+  EXPECT_TRUE(is_degraded("TLS: "));
+  EXPECT_FALSE(feed_.last);
+}
+
+TEST_F(KubernetesSource, ATokenIsShown) {
+  api_->require_token("secret");
+  publish_node_port("a", 30'001);
+  api_->start();
+  write_config(api_->kubeconfig(nullptr, "wrong"));
+  start_source();
+  EXPECT_TRUE(is_degraded("401"));
+  write_config(api_->kubeconfig(nullptr, "secret"));
+  EXPECT_TRUE(publishes({30'001}));
+}
+
+TEST_F(KubernetesSource, AServerThatClosesAfterEachAnswer) {
+  api_->close_after_answers(true);
+  publish_node_port("a", 30'001);
+  api_->start();
+  write_config(api_->kubeconfig());
+  start_source();
+  ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value() || feed_.last; }));
+  api_->close_after_answers(false);
+  EXPECT_TRUE(publishes({30'001}));
+}
+
+}  // namespace
+}  // namespace kubernetes

@@ -1,0 +1,96 @@
+#include "sources/kubernetes/services_codec.hpp"
+
+#include <gmock/gmock.h>
+
+namespace kubernetes {
+namespace {
+
+const std::string page = R"({"kind":"ServiceList","apiVersion":"v1","metadata":{"resourceVersion":"42","continue":"next"},"items":[
+ {"metadata":{"name":"web","namespace":"shop","uid":"u1","labels":{"name":"not this"},"managedFields":[{"name":"nor this","f:spec":{"type":{}}}]},
+  "spec":{"ports":[{"name":"http","protocol":"TCP","port":80,"targetPort":8080,"nodePort":30080},{"port":53,"protocol":"UDP"}],
+          "selector":{"type":"not this either"},"type":"NodePort"},"status":{"loadBalancer":{"ingress":[{"ports":[{"port":1}]}]}}},
+ {"spec":{"type":"ClusterIP"},"metadata":{"namespace":"shop","name":"db"}}]})";
+
+TEST(ListReader, ReadsWhatIsNeededAndNothingElse) {
+  list_reader reader;
+  ASSERT_TRUE(reader.feed(page));
+  const auto list = reader.finish();
+  ASSERT_TRUE(list) << list.error().message();
+  EXPECT_EQ(list->resource_version, "42");
+  EXPECT_EQ(list->continue_token, "next");
+  ASSERT_EQ(list->services.size(), 2U);
+  const auto& web = list->services[0];
+  EXPECT_EQ(web.name_space + "/" + web.name + " " + web.uid + " " + web.type, "shop/web u1 NodePort");
+  ASSERT_EQ(web.ports.size(), 2U);
+  EXPECT_EQ(web.ports[0].port, 80);
+  EXPECT_EQ(web.ports[0].node_port, 30'080);
+  EXPECT_EQ(web.ports[1].protocol, "UDP");
+  EXPECT_EQ(web.ports[1].node_port, 0);
+  EXPECT_EQ(list->services[1].name, "db");
+  EXPECT_TRUE(list->services[1].ports.empty());
+}
+
+TEST(ListReader, ItDoesNotMatterWhereThePiecesAreCut) {
+  for (std::size_t cut = 0; cut <= page.size(); ++cut) {
+    list_reader reader;
+    ASSERT_TRUE(reader.feed(std::string_view(page).substr(0, cut)));
+    ASSERT_TRUE(reader.feed(std::string_view(page).substr(cut)));
+    const auto list = reader.finish();
+    ASSERT_TRUE(list) << cut;
+    EXPECT_EQ(list->services[0].ports[0].node_port, 30'080);
+    EXPECT_EQ(list->continue_token, "next");
+  }
+}
+
+TEST(ListReader, WhatIsIncompleteOrNoListIsAnError) {
+  for (const std::size_t length : {std::size_t{0}, std::size_t{1}, page.size() - 1}) {
+    list_reader reader;
+    ASSERT_TRUE(reader.feed(std::string_view(page).substr(0, length)));
+    EXPECT_FALSE(reader.finish()) << length;
+  }
+  for (const char* text : {"{}", R"({"kind":"Status","code":500})", R"({"kind":"ServiceList"})", R"({"kind":"PodList","metadata":{"resourceVersion":"1"}})"}) {
+    list_reader reader;
+    ASSERT_TRUE(reader.feed(text));
+    EXPECT_FALSE(reader.finish()) << text;
+  }
+  list_reader reader;
+  EXPECT_FALSE(reader.feed("<html>"));
+  list_reader two;
+  EXPECT_FALSE(two.feed(page + "{}"));
+  list_reader deep;
+  EXPECT_FALSE(deep.feed(std::string(1000, '[')));
+}
+
+TEST(WatchReader, OneDocumentAfterTheOther) {
+  const std::string stream =
+      R"({"type":"ADDED","object":{"metadata":{"name":"a","namespace":"x","resourceVersion":"7"},"spec":{"type":"NodePort","ports":[{"nodePort":30001}]}}})" "\n"
+      R"({"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"9"}}})" "\n"
+      R"({"type":"ERROR","object":{"kind":"Status","code":410,"message":"too old"}})" "\n";
+  for (std::size_t cut = 0; cut <= stream.size(); ++cut) {
+    watch_reader reader;
+    auto events = reader.feed(std::string_view(stream).substr(0, cut));
+    ASSERT_TRUE(events);
+    const auto rest = reader.feed(std::string_view(stream).substr(cut));
+    ASSERT_TRUE(rest) << cut;
+    events->insert(events->end(), rest->begin(), rest->end());
+    ASSERT_EQ(events->size(), 3U) << cut;
+    EXPECT_EQ((*events)[0].what, change::added);
+    EXPECT_EQ((*events)[0].service.name, "a");
+    EXPECT_EQ((*events)[0].service.ports.at(0).node_port, 30'001);
+    EXPECT_EQ((*events)[0].resource_version, "7");
+    EXPECT_EQ((*events)[1].what, change::bookmark);
+    EXPECT_TRUE((*events)[1].service.name.empty()) << "nothing of the event before";
+    EXPECT_EQ((*events)[2].code, 410);
+    EXPECT_EQ((*events)[2].message, "too old");
+  }
+}
+
+TEST(WatchReader, LongTextsAreCut) {
+  watch_reader reader;
+  const auto events = reader.feed(R"({"type":"ADDED","object":{"metadata":{"name":")" + std::string(100'000, 'n') + R"("}}})");
+  ASSERT_TRUE(events);
+  EXPECT_EQ(events->at(0).service.name.size(), 4096U);
+}
+
+}  // namespace
+}  // namespace kubernetes
