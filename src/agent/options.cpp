@@ -14,6 +14,8 @@ constexpr const char* description =
     "Without -adminInstall and -privilegedService the agent works in non-admin mode: every port is bound to 127.0.0.1 on "
     "the host, and ports below 1024 are not exposed.";
 
+constexpr std::size_t longest_socket_path = 107;  // of sockaddr_un, with its zero
+
 base::result<net::address> parse_v4(std::string_view flag, const std::string& text) {
   const auto parsed = net::address::parse(text);
   if (!parsed || !parsed->is_v4() || parsed->is_unspecified())
@@ -26,7 +28,6 @@ base::result<> refuse_what_is_missing(const options& o, const base::flag_set& fl
   const auto missing = [](std::string_view flag, std::string_view what) {
     return base::fail(fmt::format("-{}: {} not supported by this version yet", flag, what));
   };
-  if (o.kubernetes) return missing("kubernetes", "Kubernetes Services are");
   if (o.iptables && flags.is_set("iptables")) return missing("iptables", "scanning DNAT rules is");
   if (o.privileged_service) return missing("privilegedService", "the privileged service is");
   return {};
@@ -44,11 +45,12 @@ base::result<> check_kubernetes(const options& o) {
 base::result<> check_paths(const options& o) {
   const std::pair<const char*, const std::string*> paths[] = {{"wsl-proxy-socket", &o.wsl_proxy_socket},
                                                               {"containerdSock", &o.containerd_socket},
-                                                              {"status-socket", &o.status_socket},
-                                                              {"state-dir", &o.state_directory}};
+                                                              {"status-socket", &o.status_socket}};
   for (const auto& [flag, path] : paths)
-    if (!path->starts_with('/') || (path != &o.state_directory && path->size() > 107))
+    if (!path->starts_with('/') || path->size() > longest_socket_path)
       return base::fail(fmt::format("invalid value \"{}\" for flag -{}: not an absolute path of a socket's length", base::printable(*path), flag));
+  for (const auto& [flag, path] : {std::pair("state-dir", &o.state_directory), std::pair("kubeconfig", &o.kubeconfig)})
+    if (!path->starts_with('/')) return base::fail(fmt::format("invalid value \"{}\" for flag -{}: not an absolute path", base::printable(*path), flag));
   return {};
 }
 
@@ -60,11 +62,11 @@ base::flag_set make_flags(options& o) {
   flags.add("docker", o.docker, "Watch the Docker API: forward the ports that containers publish.");
   flags.add("containerd", o.containerd, "Watch the containerd API: forward the ports that nerdctl's containers publish, in every namespace.");
   flags.add("containerdSock", o.containerd_socket, "The `path` of containerd's socket.");
-  flags.add("kubernetes", o.kubernetes, "Watch Services of type NodePort and LoadBalancer. Not supported by this version yet.");
+  flags.add("kubernetes", o.kubernetes, "Watch the Kubernetes API: forward the ports of Services of type NodePort and LoadBalancer.");
   flags.add("kubeconfig", o.kubeconfig, "The `file` that says how to reach the Kubernetes API.");
   flags.add("k8sServiceListenerAddr", o.k8s_service_listener_address,
             "The `address` to which Kubernetes Services are bound on the host: 0.0.0.0 or 127.0.0.1.");
-  flags.add("k8sAPIPort", o.k8s_api_port, "The `port` of the Kubernetes API, told to wsl-proxy while -kubernetes is on.");
+  flags.add("k8sAPIPort", o.k8s_api_port, "The `port` of the Kubernetes API itself, which the other WSL distributions get to see while -kubernetes is on.");
   flags.add("iptables", o.iptables, "Find forwarded ports in DNAT rules. Not supported by this version yet: left at its default, "
             "it is a line in the log and nothing more.");
   flags.add("adminInstall", o.admin_install, "Network tunnel mode: bind on the host what was asked for. Without it every port is "
@@ -99,7 +101,8 @@ base::result<settings> validate(const options& o, const base::flag_set& flags) {
   auto host_switch = http::parse_server_address(o.host_switch_url);
   if (!host_switch) return base::fail("flag -host-switch-url: " + host_switch.error().message());
   const auto mode = o.admin_install ? ports::network_mode::network_tunnel : ports::network_mode::non_admin;
-  return settings{mode, *tap, *veth, std::move(*host_switch)};
+  const auto listener = net::address::parse(o.k8s_service_listener_address).value_or(net::address::any_v4());
+  return settings{mode, *tap, *veth, std::move(*host_switch), listener, base::parse_port(o.k8s_api_port).value_or(0)};
 }
 
 }  // namespace agent

@@ -46,6 +46,8 @@ struct settings {
   net::address tap;
   net::address veth;
   http::server_address host_switch;
+  net::address service_listener;  // to which Kubernetes Services are bound on the host
+  std::uint16_t api_port = 0;     // of the Kubernetes API
 };
 
 // Errors name the flag. `flags` tells which were given by name: asking for a source that does not exist yet is an error,

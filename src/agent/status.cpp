@@ -59,10 +59,11 @@ std::string_view trouble_state(outcome_kind kind) {
   return "retrying";
 }
 
-std::optional<ports::port_key> key_at(peer_role role, const ports::planned_port& port) {
-  if (role != peer_role::loopback) return port.key;
-  const auto& winner = port.claims.front().what;
-  return winner.host_address.is_unspecified() ? std::nullopt : std::optional(raw_key(winner));
+// Nothing: the peer is not meant to have the port.
+std::optional<ports::port_key> key_at(peer_role role, const ports::exposure_plan& plan, const ports::planned_port& port) {
+  if (role == peer_role::loopback) return port.bound;
+  const auto& all = role == peer_role::host ? plan.host : plan.wsl;
+  return all.contains(port.key) ? std::optional(port.key) : std::nullopt;
 }
 
 json::object describe_port_at(const status_view& view, const peer_view& peer, const ports::port_key& key) {
@@ -107,7 +108,7 @@ json::object describe_port(const status_view& view, const ports::planned_port& p
   json::array peers;
   if (port.decision == ports::verdict::exposed)
     for (const auto& peer : view.peers)
-      if (const auto key = key_at(peer.role, port)) peers.push_back(describe_port_at(view, peer, *key));
+      if (const auto key = key_at(peer.role, *view.plan, port)) peers.push_back(describe_port_at(view, peer, *key));
   o["peers"] = std::move(peers);
   return o;
 }

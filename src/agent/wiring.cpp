@@ -19,6 +19,7 @@
 #include "sinks/port_mapping/port_mapping_sink.hpp"
 #include "sources/containerd/containerd_source.hpp"
 #include "sources/docker/docker_source.hpp"
+#include "sources/kubernetes/kubernetes_source.hpp"
 
 namespace agent {
 namespace {
@@ -84,7 +85,20 @@ std::vector<std::unique_ptr<ports::source>> make_sources(const io::executor& whe
     containerd::containerd_options o{.socket = c.flags.containerd_socket};
     sources.push_back(std::make_unique<containerd::containerd_source>(where, std::move(o)));
   }
+  if (c.flags.kubernetes) {
+    kubernetes::kubernetes_options o{.kubeconfig = c.flags.kubeconfig, .listener = c.sound.service_listener};
+    sources.push_back(std::make_unique<kubernetes::kubernetes_source>(where, std::move(o)));
+  }
   return sources;
+}
+
+// The Kubernetes API itself, for kubectl in the other WSL distributions.
+ports::snapshot static_ports(const configuration& c) {
+  ports::snapshot s;
+  if (!c.flags.kubernetes) return s;
+  const auto port = c.sound.api_port;
+  s.bindings.push_back({net::protocol::tcp, net::address::loopback_v4(), port, port, "kubernetes-api", "kubernetes-api"});
+  return s;
 }
 
 // Runs until a signal comes, takes everything back, and stops, the last started first.
@@ -98,6 +112,10 @@ io::task<> supervise(const configuration& c, io::unix_listener status) {
   const auto engines = make_sources(where, c);
   io::task_group peers(where), sources(where);
   for (const auto& engine : engines) middle.enable(engine->id());
+  if (auto fixed = static_ports(c); !fixed.bindings.empty()) {
+    middle.enable(ports::source_id::fixed);
+    middle.publish(ports::source_id::fixed, std::move(fixed));
+  }
   peers.spawn("status", serve_status(middle, status));
   peers.spawn("controller", middle.run());
   for (const auto& engine : engines) sources.spawn(std::string(to_string(engine->id())), engine->run(middle));

@@ -19,6 +19,17 @@ port_table::claims_by_key on_host(const port_table& table, network_mode mode) {
   return merged;
 }
 
+// A static port is there for the other WSL distributions alone; it ranks behind every other claim.
+bool only_static(const std::vector<claim>& claims) { return claims.front().source == source_id::fixed; }
+
+// What a source says is bound to a single address of the VM. Services have the host's address, and answer at every one of the
+// VM's (kube-proxy).
+const binding* find_bound_to_one_address(const std::vector<claim>& claims) {
+  for (const auto& c : claims)
+    if (c.source != source_id::kubernetes && c.source != source_id::fixed) return c.what.host_address.is_unspecified() ? nullptr : &c.what;
+  return nullptr;
+}
+
 void judge(planned_port& port, const port_table::claims_by_key& all, network_mode mode) {
   const auto decide = [&port](verdict decision, std::string reason) {
     port.decision = decision;
@@ -26,18 +37,20 @@ void judge(planned_port& port, const port_table::claims_by_key& all, network_mod
   };
   const port_key wildcard{port.key.protocol, net::address::any_v4(), port.key.port};
   if (port.key.protocol == net::protocol::sctp) return decide(verdict::unsupported, "SCTP is not forwarded");
-  if (mode == network_mode::non_admin && port.key.port < first_unprivileged_port)
+  if (mode == network_mode::non_admin && port.key.port < first_unprivileged_port && !only_static(port.claims))
     return decide(verdict::restricted, "ports below 1024 need an installation with administrator rights");
   if (port.key != wildcard && all.contains(wildcard)) decide(verdict::covered, "answered by " + to_string(wildcard));
 }
 
-void add_forwards(exposure_plan& plan, const planned_port& port) {
+void add_forwards(exposure_plan& plan, planned_port& port) {
   const auto& winner = port.claims.front();
-  plan.host[port.key] = {port.key, 0, winner.source, {}};
+  if (!only_static(port.claims)) plan.host[port.key] = {port.key, 0, winner.source, {}};
   plan.wsl[port.key] = {port.key, winner.what.container_port, winner.source, {}};
-  if (winner.what.host_address.is_unspecified()) return;
-  const auto raw = raw_key(winner.what);
-  plan.loopback[raw] = {raw, winner.what.container_port, winner.source, winner.what.owner};
+  const auto* bound = find_bound_to_one_address(port.claims);
+  if (bound == nullptr) return;
+  const auto raw = raw_key(*bound);
+  port.bound = raw;
+  plan.loopback[raw] = {raw, bound->container_port, winner.source, bound->owner};
 }
 
 }  // namespace
@@ -50,7 +63,7 @@ exposure_plan plan_exposure(const port_table& table, network_mode mode) {
   exposure_plan plan;
   const auto all = on_host(table, mode);
   for (const auto& [key, claims] : all) {
-    auto& port = plan.ports.emplace_back(planned_port{key, claims, verdict::exposed, {}});
+    auto& port = plan.ports.emplace_back(planned_port{key, claims, verdict::exposed, {}, {}});
     judge(port, all, mode);
     if (port.decision == verdict::exposed) add_forwards(plan, port);
   }

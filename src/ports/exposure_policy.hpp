@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,7 @@ struct planned_port {
   std::vector<claim> claims;  // never empty; the first one's owner gets the traffic
   verdict decision = verdict::exposed;
   std::string reason;         // for people; empty when exposed
+  std::optional<port_key> bound{};  // the key inside the VM, where it is bound to one of its addresses; of an exposed port
 };
 
 using forward_map = std::map<port_key, forward>;

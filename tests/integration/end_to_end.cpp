@@ -99,6 +99,7 @@ std::string end_to_end::difference(const published_set& ports) const {
   std::set<listening_socket> at_wsl, at_host;
   auto forwards = others_;
   for (const auto& other : others_) at_host.insert(parse_port(fmt::format("{} {}", other.protocol, other.local)));
+  for (const auto& text : in_wsl_only_) at_wsl.insert(parse_port(text));
   std::string rule_trouble;
   const auto rules = support::iptables_rules(lab_->rd());
   for (const auto& text : ports) {

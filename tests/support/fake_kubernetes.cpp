@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 #include <poll.h>
+#include <signal.h>
 
 #include <chrono>
 #include <condition_variable>
@@ -40,6 +41,14 @@ std::string to_json(const fake_kubernetes::service& s, long version, const std::
 
 std::string status_json(int code, const std::string& message) {
   return fmt::format(R"({{"kind":"Status","apiVersion":"v1","status":"Failure","message":"{}","code":{}}})", message, code);
+}
+
+// Of this thread: OpenSSL writes to a client that has gone as it writes to any other.
+void block_sigpipe() {
+  sigset_t pipe;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
 }
 
 struct stored {
@@ -95,7 +104,7 @@ struct fake_kubernetes::state {
   bool answer(server_connection& connection, const server_request& request);
   std::pair<int, std::string> list(const std::string& target);
   bool watch(server_connection& connection, const std::string& target);
-  bool send_events(server_connection& connection, std::size_t next, clock::time_point deadline);
+  bool send_events(server_connection& connection, std::size_t next, unsigned ends_before, clock::time_point deadline);
 };
 
 void fake_kubernetes::state::accept_all() {
@@ -109,6 +118,7 @@ void fake_kubernetes::state::accept_all() {
     ++connections;
     auto connection = std::make_shared<server_connection>(std::move(fd));
     clients.push_back({connection, std::thread([this, connection] {
+                         block_sigpipe();
                          if (!tls || connection->start_tls(*tls)) serve(*connection);
                          connection->cut();
                        })});
@@ -188,18 +198,18 @@ bool fake_kubernetes::state::watch(server_connection& connection, const std::str
   std::size_t next = 0;
   while (next < history.size() && history[next].version <= from) ++next;
   ++watching;
+  const auto ends_before = ends;
   lock.unlock();
   bool well = connection.write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
   if (well && gone_event) well = connection.write_chunk(R"({"type":"ERROR","object":)" + status_json(410, "too old") + "}\n") && connection.write_chunk("");
-  else if (well) well = send_events(connection, next, clock::now() + std::chrono::seconds(seconds));
+  else if (well) well = send_events(connection, next, ends_before, clock::now() + std::chrono::seconds(seconds));
   lock.lock();
   --watching;
   return well;
 }
 
-bool fake_kubernetes::state::send_events(server_connection& connection, std::size_t next, clock::time_point deadline) {
+bool fake_kubernetes::state::send_events(server_connection& connection, std::size_t next, unsigned ends_before, clock::time_point deadline) {
   std::unique_lock lock(mutex);
-  const auto ends_before = ends;
   while (!stopping && !connection.gone()) {
     if (!frozen && (ends != ends_before || clock::now() >= deadline)) {
       lock.unlock();

@@ -111,6 +111,11 @@ void lab::start_wsl_proxy() {
                      {"-debug", "-logfile=" + at("wsl-proxy.file.log"), "-socketFile=" + at("wsl-proxy.sock")});
 }
 
+child_process lab::start_echo_server(const std::string& name, std::vector<std::string> ports) const {
+  ports.insert(ports.begin(), GUESTAGENT_ECHO_SERVER);
+  return child_process({.argv = std::move(ports), .environment = {"ECHO_NAME=" + name}, .net_namespace = rd_.path()});
+}
+
 std::optional<std::set<host_forward>> lab::host_forwards() const {
   const auto body = http_get(rd_, host_switch_api, "/services/forwarder/all");
   const auto document = body ? json::parse(*body) : base::fail("no answer");

@@ -70,6 +70,10 @@ class lab {
   [[nodiscard]] std::set<listening_socket> host_listeners() const;
   [[nodiscard]] std::set<listening_socket> wsl_listeners() const;
 
+  // The test's echo-server in the VM's namespace, as a listener that no engine knows of.
+  [[nodiscard]] child_process start_echo_server(const std::string& name, std::vector<std::string> ports) const;
+  [[nodiscard]] const std::filesystem::path& directory() const { return directory_.path(); }
+
   // `guestagentctl <arguments>`
   [[nodiscard]] command_output control(std::vector<std::string> arguments) const;
   // The programs' logs, for a test that failed.

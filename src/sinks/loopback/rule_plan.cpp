@@ -53,11 +53,12 @@ class planner {
   // The pair brings the tap address's packets to 127.0.0.1 in the kernel; every other way goes through user space.
   void relay(const ports::port_key& key) {
     relayed_port made{key, {}};
-    const bool by_pair = plan_.pair && key.address == net::address::loopback_v4();
+    const bool paired = plan_.pair && key.protocol == net::protocol::tcp;
+    const bool by_pair = paired && key.address == net::address::loopback_v4();
     for (const auto& at : {options_.tap, options_.veth})
       if (at != key.address && machine_.local.contains(at) && !(by_pair && at == options_.tap))
         made.listen.push_back(at);
-    const bool first = plan_.pair && !by_pair && direct_ports_.emplace(key.protocol, key.port).second;
+    const bool first = paired && !by_pair && direct_ports_.emplace(key.protocol, key.port).second;
     if (first) direct_.emplace_back(direct_rule(key), key);
     plan_.relayed.push_back(std::move(made));
   }
@@ -72,7 +73,7 @@ class planner {
 
   [[nodiscard]] rule to_loopback_rule() const {
     return {"PREROUTING",
-            {"-d", host_mask(options_.tap), "-i", machine_.tap_interface, "-m", "comment", "--comment", comment("pair"),
+            {"-d", host_mask(options_.tap), "-i", machine_.tap_interface, "-p", "tcp", "-m", "comment", "--comment", comment("pair"),
              "-j", "DNAT", "--to-destination", net::address::loopback_v4().to_string()}};
   }
 

@@ -38,7 +38,7 @@ TEST(Options, OldMessagesAreKept) {
 }
 
 TEST(Options, WhatIsNotThereYetIsAnErrorWhenAskedForByName) {
-  for (const auto* flag : {"-kubernetes", "-iptables", "-privilegedService"})
+  for (const auto* flag : {"-iptables", "-privilegedService"})
     EXPECT_THAT(error({"-docker", flag}), HasSubstr("not supported by this version yet")) << flag;
   EXPECT_EQ(error({"-docker"}), "") << "-iptables is on by default";
 }
@@ -49,6 +49,7 @@ TEST(Options, ValuesAreChecked) {
   EXPECT_THAT(error({"-docker", "-k8sAPIPort=0"}), HasSubstr("-k8sAPIPort"));
   EXPECT_THAT(error({"-docker", "-host-switch-url=gateway"}), HasSubstr("-host-switch-url"));
   EXPECT_THAT(error({"-docker", "-status-socket=relative"}), HasSubstr("-status-socket"));
+  EXPECT_THAT(error({"-docker", "-kubernetes", "-kubeconfig=k3s.yaml"}), HasSubstr("-kubeconfig: not an absolute path"));
   EXPECT_THAT(error({"-docker", "-wsl-proxy-socket=/" + std::string(200, 'x')}), HasSubstr("-wsl-proxy-socket"));
   EXPECT_THAT(error({"-docker", "more"}), HasSubstr("unexpected argument: more"));
 }

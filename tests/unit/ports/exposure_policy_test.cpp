@@ -68,6 +68,37 @@ TEST(ExposurePolicy, SctpIsNamedAsUnsupported) {
   EXPECT_EQ(p.ports[0].decision, verdict::unsupported);
 }
 
+exposure_plan plan_of(source_id source, binding b, network_mode mode = network_mode::network_tunnel) {
+  port_table table;
+  table.publish(source, {{std::move(b)}, {}, 1});
+  return plan_exposure(table, mode);
+}
+
+TEST(ExposurePolicy, ServicesAnswerAtEveryAddressOfTheVm) {
+  const auto p = plan_of(source_id::kubernetes, make("127.0.0.1", 30'080));
+  EXPECT_THAT(keys(p.host), testing::ElementsAre("tcp 127.0.0.1:30080"));
+  EXPECT_EQ(keys(p.host), keys(p.wsl));
+  EXPECT_THAT(p.loopback, IsEmpty());
+}
+
+TEST(ExposurePolicy, AStaticPortIsForTheOtherDistributionsAlone) {
+  for (const auto mode : {network_mode::network_tunnel, network_mode::non_admin}) {
+    const auto p = plan_of(source_id::fixed, make("127.0.0.1", 443), mode);
+    EXPECT_THAT(p.host, IsEmpty());
+    EXPECT_THAT(keys(p.wsl), testing::ElementsAre("tcp 127.0.0.1:443"));
+    EXPECT_THAT(p.loopback, IsEmpty());
+  }
+}
+
+TEST(ExposurePolicy, AStaticPortThatAContainerPublishesTooIsForTheHostAsWell) {
+  port_table table;
+  table.publish(source_id::fixed, {{make("127.0.0.1", 6443)}, {}, 1});
+  table.publish(source_id::docker, {{make("127.0.0.1", 6443)}, {}, 1});
+  const auto p = plan_exposure(table, network_mode::network_tunnel);
+  EXPECT_THAT(keys(p.host), testing::ElementsAre("tcp 127.0.0.1:6443"));
+  EXPECT_THAT(keys(p.loopback), testing::ElementsAre("tcp 127.0.0.1:6443"));
+}
+
 TEST(ExposurePolicy, TcpAndUdpOfOneNumberAreBothExposed) {
   EXPECT_THAT(plan({make("0.0.0.0", 53), make("0.0.0.0", 53, net::protocol::udp)}).host, SizeIs(2));
 }

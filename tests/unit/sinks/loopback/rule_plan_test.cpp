@@ -16,7 +16,7 @@ const net::address tap = options.tap;
 const net::address veth = options.veth;
 const machine_state machine{"eth0", {tap, veth, net::address::loopback_v4()}};
 const std::string pair_in =
-    "-A PREROUTING -d 192.168.127.2/32 -i eth0 -m comment --comment rancher-desktop-guestagent:pair -j DNAT "
+    "-A PREROUTING -d 192.168.127.2/32 -i eth0 -p tcp -m comment --comment rancher-desktop-guestagent:pair -j DNAT "
     "--to-destination 127.0.0.1";
 const std::string pair_out =
     "-A POSTROUTING -o eth0 -m addrtype --src-type LOCAL -m comment --comment rancher-desktop-guestagent:pair -j SNAT "
@@ -131,6 +131,15 @@ TEST(RulePlan, ThePairServesTheTapForListenersOnLoopback) {
   EXPECT_THAT(made.relayed[1].listen, ElementsAre(tap, veth));
   EXPECT_EQ(made.changes[0], direct_82);
   EXPECT_EQ(made.changes[1], pair_in);
+}
+
+TEST(RulePlan, UdpIsRelayedBesideThePair) {
+  auto wanted = wanted_by("a", key("127.0.0.1", 81));
+  wanted.key.protocol = net::protocol::udp;
+  const auto made = plan(table_of(docker_jumps), all_of({wanted}));
+  ASSERT_THAT(made.relayed, SizeIs(1));
+  EXPECT_THAT(made.relayed[0].listen, ElementsAre(tap, veth));
+  EXPECT_EQ(made.changes[0], pair_in) << "no exclusion: the pair leaves UDP alone";
 }
 
 TEST(RulePlan, APortOnTheTapAddressItselfIsLeftToItsListener) {
