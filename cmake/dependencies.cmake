@@ -7,6 +7,7 @@ find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
+set(OPENSSL_USE_STATIC_LIBS TRUE)  # as shared libraries they cost each program memory that most never use TLS for (docs/adr/0006)
 find_package(OpenSSL 3 REQUIRED)
 
 find_program(CCACHE ccache)
