@@ -11,6 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr base::backoff retry{50ms, 1000ms, 0.0};
+constexpr auto steady = 10s;  // a connection that lasted this long ended a row of failures
 
 }  // namespace
 
@@ -31,8 +32,9 @@ io::task<> engine_source::wait_for_engine(std::chrono::milliseconds at_most) {
 io::task<> engine_source::run(ports::source_feed& feed) {
   for (unsigned failures = 1;; ++failures) {
     published_ = false;
+    const auto begin = io::clock::now();
     const auto ended = co_await follow_engine(feed);
-    if (published_) failures = 1;
+    if (io::clock::now() - begin > steady) failures = 1;
     feed.degraded(id_, ended.error());
     // A socket that is not there is announced when it comes; one that is there and refuses is not.
     const bool absent = watch_ && ended.error().code == std::errc::no_such_file_or_directory;

@@ -146,7 +146,9 @@ struct connection::state {
   std::optional<stream_parser> stream;
   std::unique_ptr<std::array<char, 32768>> chunk_storage;
 
-  io::task<base::result<>> connect(const tls_context* tls);
+  std::shared_ptr<const tls_context> tls;
+
+  io::task<base::result<>> connect();
   io::task<base::result<>> send(request r);
   io::task<base::result<response>> exchange(request r, std::size_t body_bytes);
   io::task<base::result<response>> open_stream(request r);
@@ -210,9 +212,9 @@ connection::connection(connection&&) noexcept = default;
 connection& connection::operator=(connection&&) noexcept = default;
 connection::~connection() = default;
 
-io::task<base::result<>> connection::state::connect(const tls_context* tls) {
+io::task<base::result<>> connection::state::connect() {
   auto connected = co_await connect_any(socket, address);
-  if (!connected || tls == nullptr) co_return connected;
+  if (!connected || !tls) co_return connected;
   co_return co_await shake_hands(stream_, *tls, address.host);
 }
 
@@ -220,7 +222,8 @@ io::task<base::result<connection>> connection::open(server_address address, std:
                                                     std::shared_ptr<const tls_context> tls) {
   auto s = std::make_unique<state>(co_await io::asio::this_coro::executor);
   s->address = std::move(address);
-  auto connected = co_await io::within(deadline, s->connect(tls.get()));
+  s->tls = std::move(tls);
+  auto connected = co_await io::within(deadline, s->connect());
   if (!connected) co_return s->broken(std::move(connected.error()));
   co_return connection(std::move(s));
 }

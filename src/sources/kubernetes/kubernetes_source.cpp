@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 
 constexpr base::backoff retry{50ms, 2'000ms, 0.0};
 constexpr base::backoff list_again{10ms, 5'000ms, 0.0};
+constexpr std::chrono::seconds steady{10};  // a connection that lasted this long ended a row of failures
 constexpr std::size_t many = 1'000;
 constexpr std::chrono::milliseconds between_publications{10};  // of many ports
 constexpr unsigned gone = 410;
@@ -40,8 +41,9 @@ io::task<> kubernetes_source::run(ports::source_feed& feed) {
       continue;
     }
     access_ = std::move(*access);
+    const auto begin = io::clock::now();
     auto ended = co_await follow_cluster(feed);
-    if (published_) failures = 1;
+    if (io::clock::now() - begin > steady) failures = 1;
     feed.degraded(id(), std::move(ended));
     co_await wait_for_kubeconfig(retry.delay(failures, 0));
   }
