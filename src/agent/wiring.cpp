@@ -160,6 +160,7 @@ int run(int argc, const char* const* argv) {
   if (c->flags.debug) base::log::set_level(base::log::level::debug);
   auto status = io::unix_listener::claim(c->flags.status_socket);
   if (!status) return base::report_failure(flags.program(), status.error().message() + " (is another agent running?)");
+  if (c->flags.containerd) containerd::quieten_grpc();
   base::raise_descriptor_limit();
   boost::asio::io_context context(1);
   io::task_group main(context.get_executor());

@@ -1,6 +1,7 @@
 // container: one running container with the ports that it publishes, whatever engine runs it.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,12 @@ struct container {
   // Notes something that is wrong with one port, without harm to the others. The first 16 are kept: enough to see what
   // is wrong.
   void refuse(std::string_view what, std::string_view why);
+};
+
+// What an engine answers to "which containers run".
+struct container_list {
+  std::vector<container> running;
+  std::set<std::string> unknown{};  // ids of those of which it cannot tell at present: nothing about them changes
 };
 
 }  // namespace containers

@@ -35,9 +35,9 @@ void container_set::ended(const std::string& id) {
   erase(id);
 }
 
-void container_set::listed(std::vector<container> running) {
-  std::set<std::string> named;
-  for (auto& c : running) {
+void container_set::listed(container_list now) {
+  auto named = std::move(now.unknown);
+  for (auto& c : now.running) {
     named.insert(c.id);
     if (!newer_than_list(c.id)) store(std::move(c));
   }

@@ -32,13 +32,15 @@ class container_set {
   void started(const std::string& id);
   void ended(const std::string& id);
   // The answer to the list that was asked for after the last reset() or begin_list().
-  void listed(std::vector<container> running);
+  void listed(container_list now);
   // A list is about to be asked for: events from now on are newer than it. So are those of the time since the list before:
   // an engine tells that a container has ended somewhat before its list does.
   void begin_list() { touched_before_ = std::exchange(touched_, {}); }
 
   // The next question to ask; at most one for each container is under way.
   [[nodiscard]] std::optional<question> next_question();
+  // The engine cannot tell at present: what is known stays, and it is asked again.
+  void unanswered(const question& q) { under_way_.erase(q.id); }
   // Nothing: the container does not run, or there is none.
   void answered(const question& q, std::optional<container> now);
 

@@ -11,6 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr base::backoff retry{50ms, 1000ms, 0.0};
+constexpr auto ask_again = 500ms;  // about a container of which the engine could not tell
 constexpr auto steady = 10s;  // a connection that lasted this long ended a row of failures
 
 }  // namespace
@@ -37,7 +38,7 @@ io::task<> engine_source::run(ports::source_feed& feed) {
     if (io::clock::now() - begin > steady) failures = 1;
     feed.degraded(id_, ended.error());
     // A socket that is not there is announced when it comes; one that is there and refuses is not.
-    const bool absent = watch_ && ended.error().code == std::errc::no_such_file_or_directory;
+    const bool absent = watch_ && !io::identify(options_.socket);
     co_await wait_for_engine(absent ? 30s : retry.delay(failures, 0));
   }
 }
@@ -96,6 +97,11 @@ io::task<> engine_source::ask_questions(unsigned slot) {
       continue;
     }
     auto now = co_await ask(q->id, slot);
+    if (!now && now.error().code == std::errc::resource_unavailable_try_again) {
+      containers_.unanswered(*q);
+      co_await io::sleep_for(ask_again);
+      continue;
+    }
     if (!now) co_return fail(now.error());
     containers_.answered(*q, std::move(*now));
     changed_.notify_all();

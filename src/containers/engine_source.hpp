@@ -38,9 +38,9 @@ class engine_source : public ports::source {
   virtual io::task<base::result<>> connect() = 0;
   // Reports every event by started() and ended() until the connection ends; answers why it did.
   virtual io::task<base::error> read_events() = 0;
-  // All containers that run.
-  virtual io::task<base::result<std::vector<container>>> list() = 0;
-  // One container; nothing where it does not run or is not there. `slot` counts the questions under way at once from 0.
+  virtual io::task<base::result<container_list>> list() = 0;
+  // One container; nothing where it does not run or is not there. Fails with resource_unavailable_try_again where the engine
+  // cannot tell at present: it is asked again then. `slot` counts the questions under way at once from 0.
   virtual io::task<base::result<std::optional<container>>> ask(const std::string& container_id, unsigned slot) = 0;
   // After the connection's last task has ended.
   virtual void disconnect() = 0;

@@ -39,6 +39,10 @@ class containerd : public with_each_iptables {
 };
 INSTANTIATE_WITH_EACH_IPTABLES(containerd);
 
+// What does not depend on the rules: once is enough.
+class containerd_life : public containerd {};
+INSTANTIATE_TEST_SUITE_P(iptables, containerd_life, testing::Values(support::iptables_variant::nft), [](const auto&) { return "nft"; });
+
 TEST_P(containerd, publishes_on_every_address_and_on_loopback) {
   run_web();
   EXPECT_TRUE(support::refused(lab_->host(), *net::parse_endpoint("192.168.127.1:8081")))
@@ -48,7 +52,7 @@ TEST_P(containerd, publishes_on_every_address_and_on_loopback) {
   expect_refused("tcp 127.0.0.1:8081");
 }
 
-TEST_P(containerd, ports_in_the_state_directory) {
+TEST_P(containerd_life, ports_in_the_state_directory) {
   auto spec = web;
   spec.note = support::port_note::state_directory;
   engine().run(spec);
@@ -96,7 +100,7 @@ TEST_P(containerd, on_two_networks) {
   remove_and_expect_nothing_left({spec});
 }
 
-TEST_P(containerd, the_same_name_in_two_namespaces_is_two_containers) {
+TEST_P(containerd_life, the_same_name_in_two_namespaces_is_two_containers) {
   const container_spec here{.name = "web", .ports = {{8080, 80}, {8081, 80, "tcp", "127.0.0.1"}}};
   const container_spec there{.name = "web", .ports = {{8082, 80}, {8083, 80, "tcp", "127.0.0.1"}}, .name_space = "k8s.io"};
   engine().run(here);
@@ -110,7 +114,7 @@ TEST_P(containerd, the_same_name_in_two_namespaces_is_two_containers) {
   remove_and_expect_nothing_left({there});
 }
 
-TEST_P(containerd, a_process_beside_the_first_one_ends) {
+TEST_P(containerd_life, a_process_beside_the_first_one_ends) {
   run_web();
   engine().execute(web, {"/echo-server"});  // without ports to listen on it ends at once
   engine().run({.name = "after", .ports = {{8090, 80}}});  // its start is told after that end
@@ -118,7 +122,7 @@ TEST_P(containerd, a_process_beside_the_first_one_ends) {
   expect_answers("tcp 127.0.0.1:8080", "web");
 }
 
-TEST_P(containerd, ends_by_itself_and_starts_again) {
+TEST_P(containerd_life, ends_by_itself_and_starts_again) {
   run_web();
   engine().end_task(web);
   expect_published({});
@@ -128,16 +132,17 @@ TEST_P(containerd, ends_by_itself_and_starts_again) {
   remove_and_expect_nothing_left({web});
 }
 
-TEST_P(containerd, is_paused) {
+TEST_P(containerd_life, is_paused) {
   run_web();
   engine().ctr("default", {"tasks", "pause", "web"});
+  ASSERT_EQ(lab_->agent().stop(), 0);
   lab_->start_agent();  // learns of it by the list
   expect_published(webs);
   engine().ctr("default", {"tasks", "resume", "web"});
   expect_web();
 }
 
-TEST_P(containerd, labels_are_updated) {
+TEST_P(containerd_life, labels_are_updated) {
   const container_spec spec{.name = "web", .ports = {{8080, 80}}};
   engine().create(spec);
   const auto relabel = [this](const std::vector<support::published_port>& ports) {
@@ -154,7 +159,7 @@ TEST_P(containerd, labels_are_updated) {
   remove_and_expect_nothing_left({spec});
 }
 
-TEST_P(containerd, twenty_at_once) {
+TEST_P(containerd_life, twenty_at_once) {
   std::vector<container_spec> all;
   published_set ports;
   for (unsigned i = 0; i < 20; ++i) {
@@ -171,12 +176,13 @@ TEST_P(containerd, twenty_at_once) {
   expect_published({});
 }
 
-TEST_P(containerd, is_restarted_and_killed) {
+TEST_P(containerd_life, is_restarted_and_killed) {
   run_web();
   engine().stop();
   engine().start();
   expect_web();
   engine().kill9();
+  EXPECT_TRUE(eventually(soon, [this] { return lab_->control({"status"}).text.contains("degraded"); }));
   expect_published(webs);  // nobody knows better
   engine().start();
   expect_web();
@@ -199,7 +205,7 @@ TEST_P(containerd, changes_while_the_agent_is_away) {
   remove_and_expect_nothing_left({web, other});
 }
 
-TEST_P(containerd, starts_after_the_agent) {
+TEST_P(containerd_life, starts_after_the_agent) {
   run_web();
   engine().stop();
   lab_->start_agent();
@@ -225,7 +231,7 @@ TEST_P(containerd, beside_docker) {
 }
 
 // nerdctl's hook holds the host port for a moment, so that nobody takes it before CNI has made its rules.
-TEST_P(containerd, the_host_port_is_reserved_for_a_moment) {
+TEST_P(containerd_life, the_host_port_is_reserved_for_a_moment) {
   engine().create(web);
   {
     const auto reserved = support::open_socket(lab_->rd(), protocol::tcp, *net::parse_endpoint("0.0.0.0:8080"), true);
@@ -237,7 +243,7 @@ TEST_P(containerd, the_host_port_is_reserved_for_a_moment) {
   remove_and_expect_nothing_left({web});
 }
 
-TEST_P(containerd, hostile_labels_harm_only_themselves) {
+TEST_P(containerd_life, hostile_labels_harm_only_themselves) {
   engine().run({.name = "bad", .labels = {{"nerdctl/ports", R"([{"HostPort":0},{"HostPort":70000},"80; rm",-1,{"HostPort":8095,"ContainerPort":80}])"}}});
   engine().run({.name = "torn", .labels = {{"nerdctl/ports", "[[[[[[[[[[[[[["}}});
   engine().run({.name = "device", .labels = {{"nerdctl/state-dir", "/dev/zero"}}});

@@ -23,7 +23,8 @@ namespace tasks_api = containerd::services::tasks::v1;
 
 struct stored_container {
   fake_containerd::label_map labels;
-  tasks_api::Status task = tasks_api::UNKNOWN;  // UNKNOWN: it has none
+  tasks_api::Status task = tasks_api::UNKNOWN;
+  bool has_task = false;
 };
 
 // What all services share.
@@ -124,7 +125,7 @@ struct tasks_service final : tasks_api::Tasks::Service {
     const auto lock = w_.enter(*context);
     const auto& all = w_.namespaces[name_space_of(*context)];
     const auto found = all.find(request->container_id());
-    if (found == all.end() || found->second.task == tasks_api::UNKNOWN) return not_found;
+    if (found == all.end() || !found->second.has_task) return not_found;
     response->mutable_process()->set_id(found->first);
     response->mutable_process()->set_status(found->second.task);
     return grpc::Status::OK;
@@ -133,7 +134,7 @@ struct tasks_service final : tasks_api::Tasks::Service {
                     tasks_api::ListTasksResponse* response) override {
     const auto lock = w_.enter(*context);
     for (const auto& [id, container] : w_.namespaces[name_space_of(*context)]) {
-      if (container.task == tasks_api::UNKNOWN) continue;
+      if (!container.has_task) continue;
       auto* process = response->add_tasks();
       process->set_id(id);  // and no container_id, as containerd has it
       process->set_status(container.task);
@@ -196,7 +197,7 @@ void fake_containerd::stop() {
 
 void fake_containerd::run(const std::string& name_space, const std::string& id, const label_map& labels) {
   const std::lock_guard lock(state_->all.mutex);
-  state_->all.namespaces[name_space][id] = {labels, tasks_api::RUNNING};
+  state_->all.namespaces[name_space][id] = {labels, tasks_api::RUNNING, true};
   events_api::TaskStart start;
   start.set_container_id(id);
   state_->tell(name_space, "/tasks/start", start);
@@ -226,6 +227,11 @@ void fake_containerd::update(const std::string& name_space, const std::string& i
 void fake_containerd::pause(const std::string& name_space, const std::string& id) {
   const std::lock_guard lock(state_->all.mutex);
   state_->all.namespaces[name_space][id].task = tasks_api::PAUSED;
+}
+
+void fake_containerd::hang_shim(const std::string& name_space, const std::string& id, bool hangs) {
+  const std::lock_guard lock(state_->all.mutex);
+  state_->all.namespaces[name_space][id].task = hangs ? tasks_api::UNKNOWN : tasks_api::RUNNING;
 }
 
 void fake_containerd::forget(const std::string& name_space, const std::string& id) {

@@ -32,6 +32,8 @@ class fake_containerd {
   // New labels, with the event.
   void update(const std::string& name_space, const std::string& id, const label_map& labels);
   void pause(const std::string& name_space, const std::string& id);
+  // containerd cannot tell the state of its task.
+  void hang_shim(const std::string& name_space, const std::string& id, bool hangs);
   // Without an event, as if nobody had ever heard of it.
   void forget(const std::string& name_space, const std::string& id);
 

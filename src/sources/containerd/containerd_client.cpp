@@ -166,9 +166,15 @@ class event_stream : public grpc::ClientReadReactor<events_api::Envelope> {
   bool overflow_ = false;
 };
 
-// A paused container's ports stay published.
-bool runs(const tasks_api::Process& task) {
-  return task.status() == tasks_api::RUNNING || task.status() == tasks_api::PAUSED || task.status() == tasks_api::PAUSING;
+task_state state_of(const tasks_api::Process& task) {
+  switch (task.status()) {
+    case tasks_api::RUNNING:
+    case tasks_api::PAUSED:
+    case tasks_api::PAUSING: return task_state::runs;
+    case tasks_api::CREATED:
+    case tasks_api::STOPPED: return task_state::ended;
+    default: return task_state::unknown;
+  }
 }
 
 // gRPC takes a URI: what has a meaning in one is escaped.
@@ -196,9 +202,6 @@ void keep_callback_threads() {
 }
 
 std::shared_ptr<grpc::Channel> open_channel(const std::filesystem::path& socket) {
-  // A poller that looks every 5 s whether a channel has lost its own: there is none on which this could happen.
-  static const int quiet = ::setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "0", 0);
-  static_cast<void>(quiet);
   keep_callback_threads();
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // no memory of the failures of other channels
@@ -244,6 +247,9 @@ struct containerd_client::state {
     co_return std::move(c->response);
   }
 };
+
+// A poller that looks every 5 s whether a channel has lost its own: there is none on which this could happen.
+void quieten_grpc() { ::setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "0", 0); }
 
 containerd_client::containerd_client(const io::executor& where, const std::filesystem::path& socket,
                                      std::chrono::milliseconds deadline)
@@ -293,15 +299,15 @@ io::task<base::result<std::vector<container_record>>> containerd_client::list_co
   co_return records;
 }
 
-io::task<base::result<std::set<std::string>>> containerd_client::list_running(std::string name_space) {
+io::task<base::result<std::map<std::string, task_state>>> containerd_client::list_tasks(std::string name_space) {
   using service = tasks_api::Tasks::StubInterface::async_interface;
   auto answer = co_await state_->ask<service>(state_->tasks.async(), &service::List, std::move(name_space),
                                               tasks_api::ListTasksRequest(), "list of tasks");
   if (!answer) co_return std::unexpected(answer.error());
-  std::set<std::string> ids;
+  std::map<std::string, task_state> tasks;
   for (const auto& task : answer->tasks())
-    if (runs(task)) ids.insert(task.container_id().empty() ? task.id() : task.container_id());
-  co_return ids;
+    tasks.insert_or_assign(task.container_id().empty() ? task.id() : task.container_id(), state_of(task));
+  co_return tasks;
 }
 
 io::task<base::result<container_record>> containerd_client::get_container(std::string name_space, std::string id) {
@@ -315,15 +321,15 @@ io::task<base::result<container_record>> containerd_client::get_container(std::s
   co_return container_record{c.id(), {c.labels().begin(), c.labels().end()}};
 }
 
-io::task<base::result<bool>> containerd_client::is_running(std::string name_space, std::string id) {
+io::task<base::result<task_state>> containerd_client::get_task(std::string name_space, std::string id) {
   using service = tasks_api::Tasks::StubInterface::async_interface;
   tasks_api::GetRequest request;
   request.set_container_id(std::move(id));
   auto answer = co_await state_->ask<service>(state_->tasks.async(), &service::Get, std::move(name_space),
                                               std::move(request), "task");
-  if (!answer && answer.error().code == std::errc::no_such_file_or_directory) co_return false;
+  if (!answer && answer.error().code == std::errc::no_such_file_or_directory) co_return task_state::ended;
   if (!answer) co_return std::unexpected(answer.error());
-  co_return runs(answer->process());
+  co_return state_of(answer->process());
 }
 
 }  // namespace containerd

@@ -8,7 +8,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,6 +17,9 @@
 #include "sources/containerd/records.hpp"
 
 namespace containerd {
+
+// Makes gRPC wake up less often. Changes the environment: call it before the process has a second thread.
+void quieten_grpc();
 
 class containerd_client {
  public:
@@ -36,12 +39,13 @@ class containerd_client {
   io::task<base::result<std::vector<std::string>>> list_namespaces();
   // The containers that nerdctl made.
   io::task<base::result<std::vector<container_record>>> list_containers(std::string name_space);
-  // The ids of those containers in the namespace whose task runs or is paused.
-  io::task<base::result<std::set<std::string>>> list_running(std::string name_space);
+  // The tasks of the namespace by their container's id; a container without a task is not among them.
+  io::task<base::result<std::map<std::string, task_state>>> list_tasks(std::string name_space);
 
   // Fails with std::errc::no_such_file_or_directory where the container is unknown.
   io::task<base::result<container_record>> get_container(std::string name_space, std::string id);
-  io::task<base::result<bool>> is_running(std::string name_space, std::string id);
+  // A task that is not there has ended.
+  io::task<base::result<task_state>> get_task(std::string name_space, std::string id);
 
  private:
   struct state;

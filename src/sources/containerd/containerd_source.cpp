@@ -53,23 +53,27 @@ io::task<base::error> containerd_source::read_events() {
   }
 }
 
-io::task<base::result<std::vector<container>>> containerd_source::list() {
+io::task<base::result<containers::container_list>> containerd_source::list() {
   const auto names = co_await engine_->list_namespaces();
   if (!names) co_return std::unexpected(names.error());
-  std::vector<container> all;
+  containers::container_list all;
   for (const auto& name : *names)
     if (auto listed = co_await list_namespace(name, all); !listed) co_return std::unexpected(listed.error());
   co_return all;
 }
 
-io::task<base::result<>> containerd_source::list_namespace(const std::string& name, std::vector<container>& into) {
+io::task<base::result<>> containerd_source::list_namespace(const std::string& name, containers::container_list& into) {
   const auto records = co_await engine_->list_containers(name);
   if (!records) co_return std::unexpected(records.error());
   if (records->empty()) co_return base::result<>{};
-  const auto running = co_await engine_->list_running(name);
-  if (!running) co_return std::unexpected(running.error());
-  for (const auto& record : *records)
-    if (running->contains(record.id)) into.push_back(describe(name, record));
+  const auto tasks = co_await engine_->list_tasks(name);
+  if (!tasks) co_return std::unexpected(tasks.error());
+  for (const auto& record : *records) {
+    const auto task = tasks->find(record.id);
+    if (task == tasks->end() || task->second == task_state::ended) continue;
+    if (task->second == task_state::runs) into.running.push_back(describe(name, record));
+    else into.unknown.insert(global_id(name, record.id));
+  }
   co_return base::result<>{};
 }
 
@@ -78,9 +82,10 @@ io::task<base::result<std::optional<container>>> containerd_source::ask(const st
   const auto record = co_await engine_->get_container(name_space, local);
   if (!record && is_absent(record.error())) co_return std::optional<container>();
   if (!record) co_return std::unexpected(record.error());
-  const auto running = co_await engine_->is_running(name_space, local);
-  if (!running) co_return std::unexpected(running.error());
-  if (!*running) co_return std::optional<container>();
+  const auto task = co_await engine_->get_task(name_space, local);
+  if (!task) co_return std::unexpected(task.error());
+  if (*task == task_state::unknown) co_return base::fail(std::errc::resource_unavailable_try_again, "task of " + id);
+  if (*task == task_state::ended) co_return std::optional<container>();
   co_return std::optional(describe(name_space, *record));
 }
 

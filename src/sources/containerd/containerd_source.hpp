@@ -26,11 +26,11 @@ class containerd_source : public containers::engine_source {
  private:
   io::task<base::result<>> connect() override;
   io::task<base::error> read_events() override;
-  io::task<base::result<std::vector<containers::container>>> list() override;
+  io::task<base::result<containers::container_list>> list() override;
   io::task<base::result<std::optional<containers::container>>> ask(const std::string& id, unsigned slot) override;
   void disconnect() override;
 
-  io::task<base::result<>> list_namespace(const std::string& name, std::vector<containers::container>& into);
+  io::task<base::result<>> list_namespace(const std::string& name, containers::container_list& into);
 
   io::executor where_;
   containerd_options options_;

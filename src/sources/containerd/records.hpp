@@ -15,6 +15,9 @@ struct container_record {
   containerd::labels labels;
 };
 
+// A paused task runs. containerd cannot tell the state of one whose shim does not answer it in time.
+enum class task_state : std::uint8_t { runs, ended, unknown };
+
 enum class happening : std::uint8_t { started, ended, updated };
 
 struct engine_event {

@@ -107,11 +107,13 @@ io::task<base::result<std::string>> docker_source::get(std::optional<http::conne
   co_return std::move(answer->body);
 }
 
-io::task<base::result<std::vector<containers::container>>> docker_source::list() {
+io::task<base::result<containers::container_list>> docker_source::list() {
   std::optional<http::connection> engine;  // for once: the next list is minutes away
   const auto body = co_await get(engine, "/containers/json?filters=" + http::escape(running_filter));
   if (!body) co_return std::unexpected(body.error());
-  co_return parse_list(*body);
+  auto running = parse_list(*body);
+  if (!running) co_return std::unexpected(running.error());
+  co_return containers::container_list{std::move(*running)};
 }
 
 io::task<base::result<std::optional<containers::container>>> docker_source::ask(const std::string& id, unsigned slot) {

@@ -31,7 +31,7 @@ class docker_source : public containers::engine_source {
  private:
   io::task<base::result<>> connect() override;
   io::task<base::error> read_events() override;
-  io::task<base::result<std::vector<containers::container>>> list() override;
+  io::task<base::result<containers::container_list>> list() override;
   io::task<base::result<std::optional<containers::container>>> ask(const std::string& id, unsigned slot) override;
   void disconnect() override;
 

@@ -24,7 +24,7 @@ TEST(ContainerSet, AnEventBeatsTheListThatWasAskedForBeforeIt) {
   set.begin_list();
   set.ended("a");
   set.started("b");
-  set.listed({make("a"), make("c")});
+  set.listed({{make("a"), make("c")}});
   EXPECT_EQ(shown_by(set), (published{{"c", 80}}));
   const auto q = set.next_question();
   ASSERT_TRUE(q);
@@ -62,25 +62,25 @@ TEST(ContainerSet, ARestartIsAskedAboutAgain) {
 TEST(ContainerSet, ALaterListHealsWhatEventsMissed) {
   container_set set;
   set.begin_list();
-  set.listed({make("a")});
+  set.listed({{make("a")}});
   set.begin_list();
-  set.listed({make("b")});
+  set.listed({{make("b")}});
   EXPECT_EQ(shown_by(set), (published{{"b", 80}}));
 }
 
 TEST(ContainerSet, AListThatIsBehindTheEventsDoesNotBringBackTheDead) {
   container_set set;
   set.begin_list();
-  set.listed({make("a")});
+  set.listed({{make("a")}});
   set.ended("a");
   set.begin_list();
-  set.listed({make("a")});
+  set.listed({{make("a")}});
   EXPECT_TRUE(shown_by(set).empty());
 }
 
 TEST(ContainerSet, AResetKeepsWhatIsKnownUntilTheNextList) {
   container_set set;
-  set.listed({make("a")});
+  set.listed({{make("a")}});
   set.reset();
   EXPECT_FALSE(set.listed_once());
   EXPECT_EQ(shown_by(set).size(), 1U);
@@ -90,7 +90,7 @@ TEST(ContainerSet, AResetKeepsWhatIsKnownUntilTheNextList) {
 
 TEST(ContainerSet, TellsWhetherAnythingChanged) {
   container_set set;
-  set.listed({make("a")});
+  set.listed({{make("a")}});
   EXPECT_TRUE(set.take_changed());
   EXPECT_FALSE(set.take_changed());
   set.ended("nobody");
@@ -150,7 +150,7 @@ class random_engine {
     for (const auto& [id, port] : running_) list_.push_back(make(id, port));
   }
   void answer_list() {
-    if (std::exchange(list_asked_, false)) set_.listed(list_);
+    if (std::exchange(list_asked_, false)) set_.listed({list_});
   }
   void ask() {
     if (const auto q = set_.next_question()) questions_.emplace_back(*q, now(q->id));
@@ -177,6 +177,28 @@ TEST(ContainerSet, WhateverTheOrderWhenAllHasArrivedItIsTheEnginesTruth) {
     engine.settle();
     ASSERT_EQ(shown_by(engine.set()), engine.truth()) << "seed " << seed;
   }
+}
+
+TEST(ContainerSet, AListThatCannotTellOfAContainerLeavesIt) {
+  container_set set;
+  set.listed({{make("a"), make("b")}});
+  set.begin_list();
+  set.listed({{}, {"a"}});
+  EXPECT_EQ(shown_by(set), (published{{"a", 80}}));
+}
+
+TEST(ContainerSet, AQuestionWithoutAnAnswerIsAskedAgain) {
+  container_set set;
+  set.listed({});
+  set.started("a");
+  const auto q = set.next_question();
+  ASSERT_TRUE(q);
+  EXPECT_FALSE(set.next_question());
+  set.unanswered(*q);
+  const auto again = set.next_question();
+  ASSERT_TRUE(again);
+  set.answered(*again, make("a"));
+  EXPECT_EQ(shown_by(set), (published{{"a", 80}}));
 }
 
 }  // namespace

@@ -40,14 +40,14 @@ class ContainerdSource : public testing::Test {
   void start_source(std::chrono::milliseconds second_list = 1h, std::chrono::milliseconds deadline = 5s) {
     containerd_options o;
     o.socket = directory_ / "containerd.sock";
-    o.following.second_list = second_list;
+    o.following.second_list = o.following.relist = second_list;
     o.deadline = deadline;
     source_ = std::make_unique<containerd_source>(loop_.executor(), o);
     loop_.spawn(source_->run(feed_));
   }
-  void start_both() {
+  void start_both(std::chrono::milliseconds second_list = 1h) {
     engine_->start();
-    start_source();
+    start_source(second_list);
     ASSERT_TRUE(loop_.run_until([this] { return feed_.last && engine_->subscribers() > 0; }));
   }
   [[nodiscard]] bool publishes(const std::set<std::uint16_t>& ports) {
@@ -164,6 +164,7 @@ TEST_F(ContainerdSource, AContainerThatIsGoneBeforeItIsAskedAboutIsNothing) {
   engine_->run("a", 8080);
   EXPECT_TRUE(publishes({8080}));
   EXPECT_FALSE(feed_.trouble);
+  EXPECT_EQ(feed_.last->epoch, 1U);
 }
 
 TEST_F(ContainerdSource, AnUpdateOfAStoppedContainerPublishesNothing) {
@@ -196,6 +197,22 @@ TEST_F(ContainerdSource, APausedContainerKeepsItsPorts) {
   EXPECT_TRUE(publishes({8080}));
 }
 
+TEST_F(ContainerdSource, AStateThatContainerdCannotTellChangesNothing) {
+  engine_->run("a", 8080);
+  start_both(50ms);
+  ASSERT_TRUE(publishes({8080}));
+  engine_->hang_shim("default", "a", true);
+  engine_->update("default", "a", {{"nerdctl/ports", "[" + mapping(8081) + "]"}});
+  const auto lists = engine_->lists();
+  engine_->run("b", 8082);
+  EXPECT_TRUE(publishes({8080, 8082}));
+  ASSERT_TRUE(loop_.run_until([&] { return engine_->lists() > lists + 1; }));
+  EXPECT_TRUE(publishes({8080, 8082})) << "nor does a list";
+  engine_->hang_shim("default", "a", false);
+  EXPECT_TRUE(publishes({8081, 8082})) << "it is asked again";
+  EXPECT_EQ(feed_.last->epoch, 1U);
+}
+
 TEST_F(ContainerdSource, FiftyContainersAtOnce) {
   start_both();
   std::set<std::uint16_t> ports;
@@ -217,6 +234,7 @@ TEST_F(ContainerdSource, EventsThatCannotBeReadAreNothing) {
   engine_->run("a", 8080);
   EXPECT_TRUE(publishes({8080}));
   EXPECT_FALSE(feed_.trouble);
+  EXPECT_EQ(feed_.last->epoch, 1U);
 }
 
 TEST_F(ContainerdSource, ALabelOfAMegabyteHarmsOnlyItself) {
