@@ -1,5 +1,5 @@
 // containerd_client: the calls of containerd's gRPC API that are needed here, as tasks of the control thread. One object
-// is one connection: it is made with the first call, and once it is lost every call fails; make a new object then.
+// is one connection, made with the first call. That it was lost shows in the end of the stream of events; make a new object then.
 //
 // gRPC has threads of its own. They leave what they have at a gate, which wakes the task that waits for it; when the
 // client goes, the gate is closed and what is still on its way is dropped. Cancelling a task cancels its call.
