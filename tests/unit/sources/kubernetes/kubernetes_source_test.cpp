@@ -49,7 +49,7 @@ class KubernetesSource : public testing::Test {
   }
   void publish_node_port(const std::string& name, long port) { api_->put({.name = name, .ports = {{80, port}}}); }
   [[nodiscard]] bool publishes(const port_set& ports) {
-    return loop_.run_until([&] { return feed_.host_ports() == ports; });
+    return loop_.run_until([&] { return feed_.host_ports() == ports; }, 25s);  // 64 MB under a sanitizer take their time
   }
   [[nodiscard]] bool is_degraded(const std::string& why) {
     return loop_.run_until([&] { return feed_.trouble && feed_.trouble->message().contains(why); });
