@@ -1,14 +1,15 @@
-// containerd_client: the calls of containerd's gRPC API that are needed here, as tasks of the control thread. One object
-// is one connection, made with the first call. That it was lost shows in the end of the stream of events; make a new object then.
+// containerd_client: the calls of containerd's gRPC API that are needed here, as tasks of the control thread. One
+// object is one connection, made with the first call. That it was lost shows in the end of the stream of events; make a
+// new object then.
 //
-// gRPC has threads of its own. They leave what they have at a gate, which wakes the task that waits for it; when the
-// client goes, the gate is closed and what is still on its way is dropped. Cancelling a task cancels its call.
+// A thread waits for gRPC and hands on what is completed to the control thread, where all of the state is; it ends with
+// the client. Cancelling a task cancels its call.
 #pragma once
 
 #include <chrono>
 #include <filesystem>
-#include <memory>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,13 +28,13 @@ class containerd_client {
   containerd_client(const io::executor& where, const std::filesystem::path& socket, std::chrono::milliseconds deadline);
   containerd_client(const containerd_client&) = delete;
   containerd_client& operator=(const containerd_client&) = delete;
-  ~containerd_client();  // no call may be under way
+  ~containerd_client();  // cancels what is under way and waits for gRPC to let go of it; no task may wait for a call
 
-  // Asks for the events of all namespaces. containerd acknowledges nothing: what happens within the next milliseconds may
-  // still be missed.
+  // Asks for the events of all namespaces. containerd acknowledges nothing: what happens within the next milliseconds
+  // may still be missed.
   void subscribe();
   // What has happened since the last call; waits for something to happen, silence may last for days. Fails when the
-  // stream has ended, and when more than 65,536 events wait to be taken.
+  // stream has ended.
   io::task<base::result<std::vector<engine_event>>> next_events();
 
   io::task<base::result<std::vector<std::string>>> list_namespaces();

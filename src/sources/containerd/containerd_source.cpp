@@ -46,8 +46,10 @@ io::task<base::error> containerd_source::read_events() {
     if (!events) co_return events.error();
     for (const auto& e : *events) {
       const auto id = global_id(e.name_space, e.container_id);
-      if (e.what == happening::ended) ended(id);
-      else started(id);  // an update may have changed the labels: asked about as if it had just started
+      if (e.what == happening::ended)
+        ended(id);
+      else
+        started(id);  // an update may have changed the labels: asked about as if it had just started
     }
     handled();
   }
@@ -71,8 +73,10 @@ io::task<base::result<>> containerd_source::list_namespace(const std::string& na
   for (const auto& record : *records) {
     const auto task = tasks->find(record.id);
     if (task == tasks->end() || task->second == task_state::ended) continue;
-    if (task->second == task_state::runs) into.running.push_back(describe(name, record));
-    else into.unknown.insert(global_id(name, record.id));
+    if (task->second == task_state::runs)
+      into.running.push_back(describe(name, record));
+    else
+      into.unknown.insert(global_id(name, record.id));
   }
   co_return base::result<>{};
 }

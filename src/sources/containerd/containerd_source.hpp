@@ -1,5 +1,5 @@
-// containerd_source: the ports that nerdctl's containers publish, in every namespace of a containerd. What ports_codec.hpp
-// describes is read from the containers; a container counts while its task runs or is paused.
+// containerd_source: the ports that nerdctl's containers publish, in every namespace of a containerd. What
+// ports_codec.hpp describes is read from the containers; a container counts while its task runs or is paused.
 #pragma once
 
 #include <chrono>
@@ -15,7 +15,7 @@ namespace containerd {
 
 struct containerd_options {
   std::filesystem::path socket = "/run/k3s/containerd/containerd.sock";
-  std::chrono::milliseconds deadline{10'000};  // for each call
+  std::chrono::milliseconds deadline{10'000};                                           // for each call
   containers::engine_options following{.second_list = std::chrono::milliseconds(500)};  // its socket is the one above
 };
 

@@ -1,7 +1,7 @@
 #include "sources/containerd/event_codec.hpp"
 
-#include <algorithm>
 #include <events.pb.h>
+#include <algorithm>
 
 namespace containerd {
 namespace {

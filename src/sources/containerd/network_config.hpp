@@ -1,5 +1,5 @@
-// network_config: reads the file in which nerdctl 2 notes a container's ports. Where the directory is, a label says, that
-// is, anybody who may create containers: nothing but a regular file of sane size in a real directory is read.
+// network_config: reads the file in which nerdctl 2 notes a container's ports. Where the directory is, a label says,
+// that is, anybody who may create containers: nothing but a regular file of sane size in a real directory is read.
 #pragma once
 
 #include <optional>

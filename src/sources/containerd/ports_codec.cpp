@@ -92,9 +92,12 @@ container describe_container(std::string_view name_space, const container_record
   c.id = global_id(name_space, record.id);
   c.name = display_name(name_space, record);
   const auto label = record.labels.find(ports_label);
-  if (label != record.labels.end()) add_label(c, label->second);
-  else if (!network_config) c.refuse("network-config.json", network_config.error().message());
-  else if (*network_config) add_network_config(c, **network_config);
+  if (label != record.labels.end())
+    add_label(c, label->second);
+  else if (!network_config)
+    c.refuse("network-config.json", network_config.error().message());
+  else if (*network_config)
+    add_network_config(c, **network_config);
   return c;
 }
 

@@ -213,6 +213,31 @@ TEST_F(ContainerdSource, AStateThatContainerdCannotTellChangesNothing) {
   EXPECT_EQ(feed_.last->epoch, 1U);
 }
 
+TEST_F(ContainerdSource, IsStoppedWhateverIsUnderWay) {
+  engine_->run("a", 8080);
+  engine_->start();
+  for (int i = 0; i < 40; ++i) {
+    engine_->set_hanging(i % 2 == 0);
+    start_source(1ms);
+    loop_.run_until([] { return false; }, std::chrono::milliseconds(i));
+    engine_->run("c" + std::to_string(i), static_cast<std::uint16_t>(9000 + i));
+    loop_.stop();
+    source_.reset();
+  }
+  engine_->set_hanging(false);
+  start_source();
+  EXPECT_TRUE(loop_.run_until([this] { return feed_.last && feed_.last->bindings.size() == 41; }));
+}
+
+TEST_F(ContainerdSource, MoreEventsThanAreTakenAtOnce) {
+  start_both();
+  for (int i = 0; i < 5'000; ++i) engine_->end_other_process("default", "a");
+  for (int i = 0; i < 5'000; ++i) engine_->end("default", "ghost" + std::to_string(i));
+  engine_->run("a", 8080);
+  EXPECT_TRUE(publishes({8080}));
+  EXPECT_EQ(feed_.last->epoch, 1U);
+}
+
 TEST_F(ContainerdSource, FiftyContainersAtOnce) {
   start_both();
   std::set<std::uint16_t> ports;
@@ -229,7 +254,9 @@ TEST_F(ContainerdSource, EventsThatCannotBeReadAreNothing) {
   start_both();
   engine_->emit("default", "/tasks/start", "\xff\xff\xff");
   engine_->emit("default", "/tasks/start", "");
-  engine_->emit("../etc", "/tasks/start", "\x0a\x01" "a");
+  engine_->emit("../etc", "/tasks/start",
+                "\x0a\x01"
+                "a");
   engine_->emit("default", "/tasks/start", "\x0a\x04..\x2f\x0a");
   engine_->run("a", 8080);
   EXPECT_TRUE(publishes({8080}));

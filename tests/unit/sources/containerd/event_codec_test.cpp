@@ -11,9 +11,12 @@ std::string field(char number, const std::string& text) {
 }
 
 TEST(EventCodec, TheThreeThatMatter) {
-  EXPECT_EQ(parse_event("default", "/tasks/start", field(1, "abc")), (engine_event{happening::started, "default", "abc"}));
-  EXPECT_EQ(parse_event("k8s.io", "/tasks/exit", field(1, "abc") + field(2, "abc")), (engine_event{happening::ended, "k8s.io", "abc"}));
-  EXPECT_EQ(parse_event("default", "/containers/update", field(1, "abc")), (engine_event{happening::updated, "default", "abc"}));
+  EXPECT_EQ(parse_event("default", "/tasks/start", field(1, "abc")),
+            (engine_event{happening::started, "default", "abc"}));
+  EXPECT_EQ(parse_event("k8s.io", "/tasks/exit", field(1, "abc") + field(2, "abc")),
+            (engine_event{happening::ended, "k8s.io", "abc"}));
+  EXPECT_EQ(parse_event("default", "/containers/update", field(1, "abc")),
+            (engine_event{happening::updated, "default", "abc"}));
 }
 
 TEST(EventCodec, TheEndOfAProcessBesideTheFirstOneIsNone) {
@@ -35,7 +38,10 @@ TEST(EventCodec, NamesThatCannotBeContainerds) {
 }
 
 TEST(EventCodec, DamagedBytes) {
-  EXPECT_EQ(parse_event("default", "/tasks/start", "\x0a\x7f" "abc"), std::nullopt);
+  EXPECT_EQ(parse_event("default", "/tasks/start",
+                        "\x0a\x7f"
+                        "abc"),
+            std::nullopt);
   EXPECT_EQ(parse_event("default", "/tasks/start", "\xff\xff\xff\xff"), std::nullopt);
 }
 

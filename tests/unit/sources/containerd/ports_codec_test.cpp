@@ -24,9 +24,10 @@ TEST(PortsCodec, TheLabel) {
   const auto c = with_label(R"([{"HostPort":8080,"ContainerPort":80,"Protocol":"tcp","HostIP":"127.0.0.1"},)"
                             R"({"HostPort":53,"ContainerPort":5353,"Protocol":"UDP","HostIP":"::"}])");
   EXPECT_THAT(c.refusals, IsEmpty());
-  EXPECT_THAT(c.bindings,
-              ElementsAre(ports::binding{net::protocol::tcp, net::address::loopback_v4(), 8080, 80, "default/abc", "web"},
-                          ports::binding{net::protocol::udp, *net::address::parse("::"), 53, 5353, "default/abc", "web"}));
+  EXPECT_THAT(
+      c.bindings,
+      ElementsAre(ports::binding{net::protocol::tcp, net::address::loopback_v4(), 8080, 80, "default/abc", "web"},
+                  ports::binding{net::protocol::udp, *net::address::parse("::"), 53, 5353, "default/abc", "web"}));
 }
 
 TEST(PortsCodec, WhatMayBeMissingIsMissing) {
@@ -41,7 +42,8 @@ TEST(PortsCodec, WhatMayBeMissingIsMissing) {
 }
 
 TEST(PortsCodec, TheFile) {
-  const auto c = with_file(R"({"other":1,"portMappings":[{"HostPort":8080,"ContainerPort":80,"Protocol":"tcp","HostIP":"0.0.0.0"}]})");
+  const auto c = with_file(
+      R"({"other":1,"portMappings":[{"HostPort":8080,"ContainerPort":80,"Protocol":"tcp","HostIP":"0.0.0.0"}]})");
   EXPECT_THAT(c.bindings, SizeIs(1));
   EXPECT_THAT(with_file("{}").refusals, IsEmpty());
   EXPECT_THAT(with_file("{}").bindings, IsEmpty());
@@ -56,10 +58,11 @@ TEST(PortsCodec, TheLabelIsStrongerThanTheFile) {
 }
 
 TEST(PortsCodec, EachWrongPortIsRefusedAlone) {
-  const auto c = with_label(R"([{"HostPort":0,"ContainerPort":80},{"HostPort":70000,"ContainerPort":80},{"HostPort":-1,"ContainerPort":80},)"
-                            R"({"HostPort":"80; rm","ContainerPort":80},{"HostPort":81,"ContainerPort":0},{"HostPort":80.5,"ContainerPort":80},)"
-                            R"({"HostPort":81,"ContainerPort":80,"Protocol":"carrier pigeon"},{"HostPort":81,"ContainerPort":80,"HostIP":"localhost"},)"
-                            R"(7,null,{"HostPort":8080,"ContainerPort":80}])");
+  const auto c = with_label(
+      R"([{"HostPort":0,"ContainerPort":80},{"HostPort":70000,"ContainerPort":80},{"HostPort":-1,"ContainerPort":80},)"
+      R"({"HostPort":"80; rm","ContainerPort":80},{"HostPort":81,"ContainerPort":0},{"HostPort":80.5,"ContainerPort":80},)"
+      R"({"HostPort":81,"ContainerPort":80,"Protocol":"carrier pigeon"},{"HostPort":81,"ContainerPort":80,"HostIP":"localhost"},)"
+      R"(7,null,{"HostPort":8080,"ContainerPort":80}])");
   ASSERT_THAT(c.bindings, SizeIs(1));
   EXPECT_EQ(c.bindings[0].host_port, 8080);
   ASSERT_THAT(c.refusals, SizeIs(10));
@@ -68,7 +71,8 @@ TEST(PortsCodec, EachWrongPortIsRefusedAlone) {
 }
 
 TEST(PortsCodec, HostileTextsAreRefusedAsAWhole) {
-  for (const auto& text : {std::string(10'000, '['), std::string("{\"a\":1}"), std::string("\xff\xfe"), std::string("[1"), std::string(2 << 20, ' ')}) {
+  for (const auto& text : {std::string(10'000, '['), std::string("{\"a\":1}"), std::string("\xff\xfe"),
+                           std::string("[1"), std::string(2 << 20, ' ')}) {
     EXPECT_THAT(with_label(text).bindings, IsEmpty());
     EXPECT_THAT(with_label(text).refusals, SizeIs(1)) << text.substr(0, 20);
   }
@@ -88,7 +92,8 @@ TEST(PortsCodec, AFileThatCannotBeReadIsARefusal) {
 TEST(PortsCodec, NamesTellTheNamespaceUnlessItIsTheDefault) {
   EXPECT_EQ(describe_container("default", {"abc", {}}, std::nullopt).name, "abc");
   EXPECT_EQ(describe_container("k8s.io", {"abc", {{"nerdctl/name", "web"}}}, std::nullopt).name, "k8s.io/web");
-  EXPECT_THAT(describe_container("default", {"abc", {{"nerdctl/name", "a\nb"}}}, std::nullopt).name, testing::Not(HasSubstr("\n")));
+  EXPECT_THAT(describe_container("default", {"abc", {{"nerdctl/name", "a\nb"}}}, std::nullopt).name,
+              testing::Not(HasSubstr("\n")));
 }
 
 TEST(PortsCodec, AGlobalIdCanBeTakenApart) {
