@@ -23,8 +23,10 @@ void controller::publish(ports::source_id id, ports::snapshot now) {
   const bool was_well = before.reported && !before.trouble;
   const auto count = now.bindings.size();
   if (!table_.publish(id, std::move(now))) return;
-  if (!was_well) base::log::info(to_string(id), "connected bindings={}", count);
-  else base::log::debug(to_string(id), "published bindings={}", count);
+  if (!was_well)
+    base::log::info(to_string(id), "connected bindings={}", count);
+  else
+    base::log::debug(to_string(id), "published bindings={}", count);
   distribute();
 }
 
@@ -32,7 +34,9 @@ void controller::degraded(ports::source_id id, base::error why) {
   const auto& before = table_.source(id);
   if (before.trouble == why) return;
   const bool new_text = !before.trouble || before.trouble->message() != why.message();
-  if (new_text) base::log::warn(to_string(id), "not available, its ports stay as they are reason=\"{}\"", base::printable(why.message()));
+  if (new_text)
+    base::log::warn(to_string(id), "not available, its ports stay as they are reason=\"{}\"",
+                    base::printable(why.message()));
   table_.degraded(id, std::move(why));
   changed_.notify_all();
 }
@@ -59,8 +63,11 @@ void controller::log_verdicts() {
     if (!narrowed && !told) continue;
     now.insert(port.key);
     if (warned_.contains(port.key)) continue;
-    if (told) base::log::warn("policy", "{} of {} is not exposed: {}", to_string(port.key), owner_of(asked), port.reason);
-    else base::log::info("policy", "{} of {} was asked for on {}, which is not the host's: bound to loopback", to_string(port.key), owner_of(asked), asked.host_address.to_string());
+    if (told)
+      base::log::warn("policy", "{} of {} is not exposed: {}", to_string(port.key), owner_of(asked), port.reason);
+    else
+      base::log::info("policy", "{} of {} was asked for on {}, which is not the host's: bound to loopback",
+                      to_string(port.key), owner_of(asked), asked.host_address.to_string());
   }
   warned_ = std::move(now);
 }
@@ -90,7 +97,8 @@ io::task<> controller::drain(io::clock::time_point deadline) {
 }
 
 status_view controller::view() const {
-  status_view v{program_version, mode_, &table_, &plan_, {}, started_, io::clock::now(), std::chrono::system_clock::now()};
+  status_view v{
+      program_version, mode_, &table_, &plan_, {}, started_, io::clock::now(), std::chrono::system_clock::now()};
   for (const auto& p : peers_) v.peers.push_back({p.reconciler->peer().name(), p.role, &p.reconciler->machine()});
   return v;
 }

@@ -25,12 +25,16 @@ std::string describe_metrics(const status_view& view) {
   for (std::size_t i = 0; i < ports::source_count; ++i) {
     const auto id = static_cast<ports::source_id>(i);
     const auto& source = view.table->source(id);
-    if (source.enabled) text += fmt::format("guestagent_source_up{{source=\"{}\"}} {}\n", to_string(id), source.reported && !source.trouble ? 1 : 0);
+    if (source.enabled)
+      text += fmt::format("guestagent_source_up{{source=\"{}\"}} {}\n", to_string(id),
+                          source.reported && !source.trouble ? 1 : 0);
   }
   append_metric(text, "guestagent_ports", "Ports that the sources publish.");
   text += fmt::format("guestagent_ports {}\n", view.plan->ports.size());
   append_metric(text, "guestagent_peer_up", "1 while the peer can be reached.");
-  for (const auto& peer : view.peers) text += fmt::format("guestagent_peer_up{{peer=\"{}\"}} {}\n", peer.name, peer.machine->peer_failures() == 0 ? 1 : 0);
+  for (const auto& peer : view.peers)
+    text +=
+        fmt::format("guestagent_peer_up{{peer=\"{}\"}} {}\n", peer.name, peer.machine->peer_failures() == 0 ? 1 : 0);
   append_metric(text, "guestagent_peer_ports", "Ports at a peer, by state.");
   for (const auto& peer : view.peers)
     for (const auto& [state, count] : count_states(*peer.machine))

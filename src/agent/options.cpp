@@ -9,9 +9,12 @@ namespace {
 
 constexpr const char* description =
     "Watches the container engine inside the VM and has every port that is published there forwarded: to the host by "
-    "host-switch, to the other WSL distributions by wsl-proxy. Runs as root in the engine's network namespace; the engine "
-    "and both peers may start later, restart and go. What is exposed, and why something is not: guestagentctl ports.\n\n"
-    "Without -adminInstall and -privilegedService the agent works in non-admin mode: every port is bound to 127.0.0.1 on "
+    "host-switch, to the other WSL distributions by wsl-proxy. Runs as root in the engine's network namespace; the "
+    "engine "
+    "and both peers may start later, restart and go. What is exposed, and why something is not: guestagentctl "
+    "ports.\n\n"
+    "Without -adminInstall and -privilegedService the agent works in non-admin mode: every port is bound to 127.0.0.1 "
+    "on "
     "the host, and ports below 1024 are not exposed.";
 
 constexpr std::size_t longest_socket_path = 107;  // of sockaddr_un, with its zero
@@ -19,7 +22,8 @@ constexpr std::size_t longest_socket_path = 107;  // of sockaddr_un, with its ze
 base::result<net::address> parse_v4(std::string_view flag, const std::string& text) {
   const auto parsed = net::address::parse(text);
   if (!parsed || !parsed->is_v4() || parsed->is_unspecified())
-    return base::fail(fmt::format("invalid value \"{}\" for flag -{}: not an IPv4 address", base::printable(text), flag));
+    return base::fail(
+        fmt::format("invalid value \"{}\" for flag -{}: not an IPv4 address", base::printable(text), flag));
   return *parsed;
 }
 
@@ -35,10 +39,12 @@ base::result<> refuse_what_is_missing(const options& o, const base::flag_set& fl
 
 base::result<> check_kubernetes(const options& o) {
   if (o.k8s_service_listener_address != "0.0.0.0" && o.k8s_service_listener_address != "127.0.0.1")
-    return base::fail(fmt::format("empty or invalid Kubernetes service listener IP address {}; valid options are 0.0.0.0 and 127.0.0.1",
-                                  base::printable(o.k8s_service_listener_address)));
+    return base::fail(fmt::format(
+        "empty or invalid Kubernetes service listener IP address {}; valid options are 0.0.0.0 and 127.0.0.1",
+        base::printable(o.k8s_service_listener_address)));
   if (!base::parse_port(o.k8s_api_port))
-    return base::fail(fmt::format("invalid value \"{}\" for flag -k8sAPIPort: not a port number", base::printable(o.k8s_api_port)));
+    return base::fail(
+        fmt::format("invalid value \"{}\" for flag -k8sAPIPort: not a port number", base::printable(o.k8s_api_port)));
   return {};
 }
 
@@ -48,9 +54,12 @@ base::result<> check_paths(const options& o) {
                                                               {"status-socket", &o.status_socket}};
   for (const auto& [flag, path] : paths)
     if (!path->starts_with('/') || path->size() > longest_socket_path)
-      return base::fail(fmt::format("invalid value \"{}\" for flag -{}: not an absolute path of a socket's length", base::printable(*path), flag));
+      return base::fail(fmt::format("invalid value \"{}\" for flag -{}: not an absolute path of a socket's length",
+                                    base::printable(*path), flag));
   for (const auto& [flag, path] : {std::pair("state-dir", &o.state_directory), std::pair("kubeconfig", &o.kubeconfig)})
-    if (!path->starts_with('/')) return base::fail(fmt::format("invalid value \"{}\" for flag -{}: not an absolute path", base::printable(*path), flag));
+    if (!path->starts_with('/'))
+      return base::fail(
+          fmt::format("invalid value \"{}\" for flag -{}: not an absolute path", base::printable(*path), flag));
   return {};
 }
 
@@ -60,36 +69,48 @@ base::flag_set make_flags(options& o) {
   base::flag_set flags("rancher-desktop-guestagent", "[flags]", description);
   flags.add("debug", o.debug, "Write debug lines to the log too.");
   flags.add("docker", o.docker, "Watch the Docker API: forward the ports that containers publish.");
-  flags.add("containerd", o.containerd, "Watch the containerd API: forward the ports that nerdctl's containers publish, in every namespace.");
+  flags.add("containerd", o.containerd,
+            "Watch the containerd API: forward the ports that nerdctl's containers publish, in every namespace.");
   flags.add("containerdSock", o.containerd_socket, "The `path` of containerd's socket.");
-  flags.add("kubernetes", o.kubernetes, "Watch the Kubernetes API: forward the ports of Services of type NodePort and LoadBalancer.");
+  flags.add("kubernetes", o.kubernetes,
+            "Watch the Kubernetes API: forward the ports of Services of type NodePort and LoadBalancer.");
   flags.add("kubeconfig", o.kubeconfig, "The `file` that says how to reach the Kubernetes API.");
   flags.add("k8sServiceListenerAddr", o.k8s_service_listener_address,
             "The `address` to which Kubernetes Services are bound on the host: 0.0.0.0 or 127.0.0.1.");
-  flags.add("k8sAPIPort", o.k8s_api_port, "The `port` of the Kubernetes API itself, which the other WSL distributions get to see while -kubernetes is on.");
-  flags.add("iptables", o.iptables, "Find forwarded ports in DNAT rules. Not supported by this version yet: left at its default, "
+  flags.add(
+      "k8sAPIPort", o.k8s_api_port,
+      "The `port` of the Kubernetes API itself, which the other WSL distributions get to see while -kubernetes is on.");
+  flags.add("iptables", o.iptables,
+            "Find forwarded ports in DNAT rules. Not supported by this version yet: left at its default, "
             "it is a line in the log and nothing more.");
-  flags.add("adminInstall", o.admin_install, "Network tunnel mode: bind on the host what was asked for. Without it every port is "
+  flags.add("adminInstall", o.admin_install,
+            "Network tunnel mode: bind on the host what was asked for. Without it every port is "
             "bound to 127.0.0.1.");
-  flags.add("privilegedService", o.privileged_service, "Forward ports by the privileged service on the host, through vtunnel. Not supported "
+  flags.add("privilegedService", o.privileged_service,
+            "Forward ports by the privileged service on the host, through vtunnel. Not supported "
             "by this version yet.");
   flags.add("vtunnelAddr", o.vtunnel_address, "The `address` (IP:PORT) of the vtunnel peer.");
-  flags.add("tap-interface-ip", o.tap_interface_ip, "The `address` of the interface by which the host reaches this VM; host-switch is "
+  flags.add("tap-interface-ip", o.tap_interface_ip,
+            "The `address` of the interface by which the host reaches this VM; host-switch is "
             "told to forward to it.");
-  flags.add("veth-interface-ip", o.veth_interface_ip, "The `address` of this network namespace at which wsl-proxy reaches it.");
+  flags.add("veth-interface-ip", o.veth_interface_ip,
+            "The `address` of this network namespace at which wsl-proxy reaches it.");
   flags.add("host-switch-url", o.host_switch_url, "The `URL` of host-switch's API.");
   flags.add("wsl-proxy-socket", o.wsl_proxy_socket, "The `path` of wsl-proxy's socket.");
-  flags.add("docker-socket", o.docker_socket, "The `path` of the Docker engine's socket. Empty: what DOCKER_HOST says, or "
+  flags.add("docker-socket", o.docker_socket,
+            "The `path` of the Docker engine's socket. Empty: what DOCKER_HOST says, or "
             "/var/run/docker.sock.");
   flags.add("status-socket", o.status_socket, "The `path` of the socket at which guestagentctl asks this agent.");
-  flags.add("state-dir", o.state_directory, "The `directory` in which the agent remembers, through crashes and reboots, what it has "
+  flags.add("state-dir", o.state_directory,
+            "The `directory` in which the agent remembers, through crashes and reboots, what it has "
             "exposed.");
   return flags;
 }
 
 base::result<settings> validate(const options& o, const base::flag_set& flags) {
   if (!flags.rest().empty()) return base::fail("unexpected argument: " + base::printable(flags.rest().front()));
-  if (!o.docker && !o.containerd && !o.iptables) return base::fail("requires either -docker, -containerd or -iptables enabled.");
+  if (!o.docker && !o.containerd && !o.iptables)
+    return base::fail("requires either -docker, -containerd or -iptables enabled.");
   if (o.privileged_service && o.vtunnel_address.empty()) return base::fail("-privilegedService needs -vtunnelAddr");
   if (auto sound = check_kubernetes(o); !sound) return std::unexpected(sound.error());
   if (auto sound = refuse_what_is_missing(o, flags); !sound) return std::unexpected(sound.error());

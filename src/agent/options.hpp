@@ -1,5 +1,5 @@
-// options: the agent's command line. Names, defaults and messages are those of the agent that the scripts already start;
-// the flags behind them are for tests and for VMs that are laid out otherwise.
+// options: the agent's command line. Names, defaults and messages are those of the agent that the scripts already
+// start; the flags behind them are for tests and for VMs that are laid out otherwise.
 #pragma once
 
 #include <cstdint>
@@ -50,8 +50,8 @@ struct settings {
   std::uint16_t api_port = 0;     // of the Kubernetes API
 };
 
-// Errors name the flag. `flags` tells which were given by name: asking for a source that does not exist yet is an error,
-// the default of -iptables is not.
+// Errors name the flag. `flags` tells which were given by name: asking for a source that does not exist yet is an
+// error, the default of -iptables is not.
 [[nodiscard]] base::result<settings> validate(const options& o, const base::flag_set& flags);
 
 }  // namespace agent

@@ -60,7 +60,8 @@ std::string_view trouble_state(outcome_kind kind) {
 }
 
 // Nothing: the peer is not meant to have the port.
-std::optional<ports::port_key> key_at(peer_role role, const ports::exposure_plan& plan, const ports::planned_port& port) {
+std::optional<ports::port_key> key_at(peer_role role, const ports::exposure_plan& plan,
+                                      const ports::planned_port& port) {
   if (role == peer_role::loopback) return port.bound;
   const auto& all = role == peer_role::host ? plan.host : plan.wsl;
   return all.contains(port.key) ? std::optional(port.key) : std::nullopt;
@@ -81,8 +82,11 @@ json::object describe_port_at(const status_view& view, const peer_view& peer, co
 }
 
 json::object describe_claim(const ports::claim& c) {
-  return {{"source", to_string(c.source)}, {"owner", c.what.owner}, {"name", c.what.owner_name},
-          {"address", c.what.host_address.to_string()}, {"container_port", c.what.container_port}};
+  return {{"source", to_string(c.source)},
+          {"owner", c.what.owner},
+          {"name", c.what.owner_name},
+          {"address", c.what.host_address.to_string()},
+          {"container_port", c.what.container_port}};
 }
 
 std::string_view to_text(ports::verdict decision) {
@@ -97,10 +101,14 @@ std::string_view to_text(ports::verdict decision) {
 
 json::object describe_port(const status_view& view, const ports::planned_port& port) {
   const auto& winner = port.claims.front();
-  json::object o{{"protocol", to_string(port.key.protocol)}, {"address", port.key.address.to_string()},
-                 {"port", port.key.port}, {"container_port", winner.what.container_port},
-                 {"source", to_string(winner.source)}, {"owner", winner.what.owner},
-                 {"name", winner.what.owner_name}, {"decision", to_text(port.decision)}};
+  json::object o{{"protocol", to_string(port.key.protocol)},
+                 {"address", port.key.address.to_string()},
+                 {"port", port.key.port},
+                 {"container_port", winner.what.container_port},
+                 {"source", to_string(winner.source)},
+                 {"owner", winner.what.owner},
+                 {"name", winner.what.owner_name},
+                 {"decision", to_text(port.decision)}};
   if (!port.reason.empty()) o["reason"] = port.reason;
   json::array claims;
   for (const auto& c : port.claims) claims.push_back(describe_claim(c));
@@ -121,7 +129,8 @@ std::string to_utc(std::chrono::system_clock::time_point when) {
 
 peer_port describe_slot(const ports::reconcile_fsm& machine, const ports::reconcile_fsm::slot* slot) {
   if (slot != nullptr && slot->in_flight == ports::verb::remove) return {"removing", {}};
-  if (slot != nullptr && slot->state == slot_state::foreign) return {"foreign", "the peer had this forward already; it will not be removed"};
+  if (slot != nullptr && slot->state == slot_state::foreign)
+    return {"foreign", "the peer had this forward already; it will not be removed"};
   if (machine.peer_failures() > 0) return {"down", machine.peer_trouble()->message()};
   if (slot == nullptr) return {"pending", {}};
   if (slot->trouble) return {trouble_state(slot->trouble->kind), slot->trouble->reason};

@@ -30,7 +30,7 @@ struct status_view {
   const ports::exposure_plan* plan = nullptr;
   std::vector<peer_view> peers;
   ports::time_point started;
-  ports::time_point now;                          // the machines' clock
+  ports::time_point now;                           // the machines' clock
   std::chrono::system_clock::time_point wall_now;  // the same moment for people
 };
 

@@ -43,7 +43,8 @@ struct configuration {
 std::optional<ports::journal> open_journal(const configuration& c, const std::string& peer) {
   auto opened = ports::journal::open(c.flags.state_directory, peer, ports::read_boot_id());
   if (opened) return std::move(*opened);
-  base::log::error("journal", "what is exposed will not be remembered through a crash reason=\"{}\"", opened.error().message());
+  base::log::error("journal", "what is exposed will not be remembered through a crash reason=\"{}\"",
+                   opened.error().message());
   return std::nullopt;
 }
 
@@ -97,7 +98,8 @@ ports::snapshot static_ports(const configuration& c) {
   ports::snapshot s;
   if (!c.flags.kubernetes) return s;
   const auto port = c.sound.api_port;
-  s.bindings.push_back({net::protocol::tcp, net::address::loopback_v4(), port, port, "kubernetes-api", "kubernetes-api"});
+  s.bindings.push_back(
+      {net::protocol::tcp, net::address::loopback_v4(), port, port, "kubernetes-api", "kubernetes-api"});
   return s;
 }
 
@@ -120,8 +122,10 @@ io::task<> supervise(const configuration& c, io::unix_listener status) {
   peers.spawn("controller", middle.run());
   for (const auto& engine : engines) sources.spawn(std::string(to_string(engine->id())), engine->run(middle));
 
-  base::log::info("agent", "started version={} mode={} host-switch={}", program_version, to_string(c.sound.mode), http::to_string(c.sound.host_switch));
-  if (c.flags.iptables) base::log::info("agent", "scanning DNAT rules (-iptables) is not supported by this version yet");
+  base::log::info("agent", "started version={} mode={} host-switch={}", program_version, to_string(c.sound.mode),
+                  http::to_string(c.sound.host_switch));
+  if (c.flags.iptables)
+    base::log::info("agent", "scanning DNAT rules (-iptables) is not supported by this version yet");
   const int signal = co_await io::stop_signal();
   base::log::info("agent", "stopping signal={}", signal);
   io::exit_after(exit_limit, base::exit_ok);

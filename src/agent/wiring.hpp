@@ -1,5 +1,5 @@
-// wiring: the composition root of the agent. Everything that the program consists of is made, connected, run and stopped
-// here and nowhere else.
+// wiring: the composition root of the agent. Everything that the program consists of is made, connected, run and
+// stopped here and nowhere else.
 #pragma once
 
 #include "agent/options.hpp"

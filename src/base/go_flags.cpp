@@ -123,7 +123,8 @@ result<> flag_set::assign(const flag& f, std::string_view value) {
   const auto shown = printable(value);
   if (f.checked_set) {
     const auto stored = f.checked_set(value);
-    if (!stored) return fail(fmt::format("invalid value \"{}\" for flag -{}: {}", shown, f.name, stored.error().message()));
+    if (!stored)
+      return fail(fmt::format("invalid value \"{}\" for flag -{}: {}", shown, f.name, stored.error().message()));
   } else if (!f.set(value)) {
     return fail(fmt::format("invalid {} \"{}\" for {}-{}: parse error", f.boolean ? "boolean value" : "value", shown,
                             f.boolean ? "" : "flag ", f.name));

@@ -24,14 +24,16 @@ class flag_set {
   // `description` is the text between the synopsis and the flags; it is wrapped, paragraphs are separated by "\n\n".
   flag_set(std::string program, std::string synopsis, std::string description);
 
-  // `value` holds the default. `help` is shown wrapped; a word in `back-quotes` names the value, as in Go's usage texts.
+  // `value` holds the default. `help` is shown wrapped; a word in `back-quotes` names the value, as in Go's usage
+  // texts.
   void add(std::string name, bool& value, std::string help);
   void add(std::string name, std::string& value, std::string help);
-  void add(std::string name, std::uint16_t& value, std::string help);  // decimal, 0 to 65535
-  void add(std::string name, std::int64_t& value, std::string help);   // decimal
+  void add(std::string name, std::uint16_t& value, std::string help);              // decimal, 0 to 65535
+  void add(std::string name, std::int64_t& value, std::string help);               // decimal
   void add(std::string name, std::vector<std::string>& values, std::string help);  // may be repeated
   // Any type: `set` stores the text, or answers why it is not a value; `shown_default` is what the usage says.
-  void add_checked(std::string name, std::function<result<>(std::string_view)> set, std::string shown_default, std::string help);
+  void add_checked(std::string name, std::function<result<>(std::string_view)> set, std::string shown_default,
+                   std::string help);
 
   // `arguments` without the program's name. The error is what Go prints, without the usage.
   [[nodiscard]] result<parse_outcome> parse(const std::vector<std::string>& arguments);

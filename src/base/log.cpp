@@ -12,7 +12,8 @@ namespace {
 
 std::shared_ptr<spdlog::logger> make_logger(const spdlog::sink_ptr& sink) {
   auto logger = std::make_shared<spdlog::logger>("guestagent", sink);
-  logger->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc));
+  logger->set_formatter(
+      std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc));
   logger->set_level(spdlog::level::info);
   logger->flush_on(spdlog::level::debug);
   return logger;

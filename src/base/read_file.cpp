@@ -14,7 +14,7 @@ result<std::string> read_file(const std::string& path, read_limits limits, int d
   const int links = limits.follow_links ? 0 : O_NOFOLLOW;
   const unique_fd file(::openat(directory, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | links));
   if (!file) return fail_errno(path);
-  struct stat is {};
+  struct stat is{};
   if (::fstat(file.get(), &is) != 0) return fail_errno(path);
   if (!S_ISREG(is.st_mode)) return fail(path + " is no regular file");
   const auto too_large = [&] { return fail(path + " is larger than " + std::to_string(limits.bytes) + " bytes"); };

@@ -32,7 +32,9 @@ using result = std::expected<T, error>;
   return fail(std::make_error_code(code), std::move(context));
 }
 // For input that is wrong rather than an operation that failed: message() is the context alone.
-[[nodiscard]] inline std::unexpected<error> fail(std::string context) { return fail(std::error_code{}, std::move(context)); }
+[[nodiscard]] inline std::unexpected<error> fail(std::string context) {
+  return fail(std::error_code{}, std::move(context));
+}
 
 // Takes the number from errno. Build the context from plain strings: an allocation in between could change errno.
 [[nodiscard]] inline std::unexpected<error> fail_errno(std::string context) {

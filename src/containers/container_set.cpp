@@ -55,14 +55,17 @@ std::optional<question> container_set::next_question() {
   return std::nullopt;
 }
 
-// A later event has made this answer stale where the round is another one, or none; then it is asked again, or not at all.
+// A later event has made this answer stale where the round is another one, or none; then it is asked again, or not at
+// all.
 void container_set::answered(const question& q, std::optional<container> now) {
   under_way_.erase(q.id);
   const auto wanted = wanted_.find(q.id);
   if (wanted == wanted_.end() || wanted->second != q.round) return;
   wanted_.erase(wanted);
-  if (now && now->id == q.id) store(std::move(*now));
-  else erase(q.id);
+  if (now && now->id == q.id)
+    store(std::move(*now));
+  else
+    erase(q.id);
 }
 
 ports::snapshot container_set::snapshot() const {

@@ -1,9 +1,9 @@
 // container_set: which containers run with which ports, put together from a list, from events, and from answers to
 // questions about single containers, in whatever order they arrive. Pure.
 //
-// The order of truth: events are subscribed to before the list is asked for, so an event that has been seen is newer than
-// the list. An end needs no question: the container is gone. A start makes a question necessary, and an answer counts only
-// if no later event about that container has been seen since it was asked.
+// The order of truth: events are subscribed to before the list is asked for, so an event that has been seen is newer
+// than the list. An end needs no question: the container is gone. A start makes a question necessary, and an answer
+// counts only if no later event about that container has been seen since it was asked.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +33,8 @@ class container_set {
   void ended(const std::string& id);
   // The answer to the list that was asked for after the last reset() or begin_list().
   void listed(container_list now);
-  // A list is about to be asked for: events from now on are newer than it. So are those of the time since the list before:
-  // an engine tells that a container has ended somewhat before its list does.
+  // A list is about to be asked for: events from now on are newer than it. So are those of the time since the list
+  // before: an engine tells that a container has ended somewhat before its list does.
   void begin_list() { touched_before_ = std::exchange(touched_, {}); }
 
   // The next question to ask; at most one for each container is under way.
@@ -55,12 +55,14 @@ class container_set {
   void store(container c);
   void erase(const std::string& id);
 
-  [[nodiscard]] bool newer_than_list(const std::string& id) const { return touched_.contains(id) || touched_before_.contains(id); }
+  [[nodiscard]] bool newer_than_list(const std::string& id) const {
+    return touched_.contains(id) || touched_before_.contains(id);
+  }
 
   std::map<std::string, container> running_;
-  std::set<std::string> touched_;         // by events since begin_list()
-  std::set<std::string> touched_before_;  // by events between the list before and begin_list()
-  std::map<std::string, std::uint64_t> wanted_;    // questions to ask or under way, by round
+  std::set<std::string> touched_;                // by events since begin_list()
+  std::set<std::string> touched_before_;         // by events between the list before and begin_list()
+  std::map<std::string, std::uint64_t> wanted_;  // questions to ask or under way, by round
   std::set<std::string> under_way_;
   std::uint64_t round_ = 0;
   bool listed_ = false;

@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 constexpr base::backoff retry{50ms, 1000ms, 0.0};
 constexpr auto ask_again = 500ms;  // about a container of which the engine could not tell
-constexpr auto steady = 10s;  // a connection that lasted this long ended a row of failures
+constexpr auto steady = 10s;       // a connection that lasted this long ended a row of failures
 
 }  // namespace
 
@@ -20,14 +20,19 @@ engine_source::engine_source(const io::executor& where, ports::source_id id, eng
     : id_(id), options_(std::move(options)), changed_(where) {
   if (options_.socket.empty()) return;
   auto watch = io::file_watch::open(where, options_.socket);
-  if (watch) watch_ = std::move(*watch);
-  else base::log::warn(to_string(id_), "no inotify, polling for the engine's socket reason=\"{}\"", watch.error().message());
+  if (watch)
+    watch_ = std::move(*watch);
+  else
+    base::log::warn(to_string(id_), "no inotify, polling for the engine's socket reason=\"{}\"",
+                    watch.error().message());
 }
 
 // Until the engine's socket is new, or the time is over.
 io::task<> engine_source::wait_for_engine(std::chrono::milliseconds at_most) {
-  if (watch_) static_cast<void>(co_await io::within(at_most, watch_->changed()));
-  else co_await io::sleep_for(at_most);
+  if (watch_)
+    static_cast<void>(co_await io::within(at_most, watch_->changed()));
+  else
+    co_await io::sleep_for(at_most);
 }
 
 io::task<> engine_source::run(ports::source_feed& feed) {

@@ -1,7 +1,7 @@
 // engine_source: what all sources that follow a container engine have in common. The engine is connected to the moment
-// its socket is there, its events are subscribed to, then its containers are listed; every container that starts is asked
-// about, and the list is read again from time to time in case an event was lost. While the engine is away the source is
-// degraded and its last ports stay.
+// its socket is there, its events are subscribed to, then its containers are listed; every container that starts is
+// asked about, and the list is read again from time to time in case an event was lost. While the engine is away the
+// source is degraded and its last ports stay.
 //
 // What an engine's API is, is the derived class's business: it answers the five questions below.
 #pragma once
@@ -20,7 +20,7 @@
 namespace containers {
 
 struct engine_options {
-  std::filesystem::path socket{};              // watched for its coming; empty: the engine is not on a UNIX socket
+  std::filesystem::path socket{};                // watched for its coming; empty: the engine is not on a UNIX socket
   std::chrono::milliseconds second_list{2'000};  // after the first of a connection
   std::chrono::milliseconds relist{300'000};     // how often to list unprompted from then on
   unsigned questions = 4;                        // about containers, under way at once
@@ -39,8 +39,8 @@ class engine_source : public ports::source {
   // Reports every event by started() and ended() until the connection ends; answers why it did.
   virtual io::task<base::error> read_events() = 0;
   virtual io::task<base::result<container_list>> list() = 0;
-  // One container; nothing where it does not run or is not there. Fails with resource_unavailable_try_again where the engine
-  // cannot tell at present: it is asked again then. `slot` counts the questions under way at once from 0.
+  // One container; nothing where it does not run or is not there. Fails with resource_unavailable_try_again where the
+  // engine cannot tell at present: it is asked again then. `slot` counts the questions under way at once from 0.
   virtual io::task<base::result<std::optional<container>>> ask(const std::string& container_id, unsigned slot) = 0;
   // After the connection's last task has ended.
   virtual void disconnect() = 0;

@@ -19,9 +19,12 @@ using namespace std::chrono_literals;
 
 constexpr const char* description =
     "Asks the guest agent what it does.\n\n"
-    "ports: every port that a container engine publishes, one line each: the address on the host, the container's port, whose it "
-    "is, its state at each peer (applied; foreign: the peer had it before; pending; conflict: somebody else has it; retrying; "
-    "refused; down: the peer cannot be reached; restricted, unsupported or covered: by policy), since when, and why not.\n\n"
+    "ports: every port that a container engine publishes, one line each: the address on the host, the container's "
+    "port, whose it "
+    "is, its state at each peer (applied; foreign: the peer had it before; pending; conflict: somebody else has it; "
+    "retrying; "
+    "refused; down: the peer cannot be reached; restricted, unsupported or covered: by policy), since when, and why "
+    "not.\n\n"
     "status: the agent, its sources with what they refused, and its peers.";
 
 struct request {
@@ -57,7 +60,8 @@ base::result<> show(const request& r, std::string_view text) {
 
 base::result<> check_status(const http::response& answer) {
   if (answer.status == 200) return {};
-  return base::fail("the agent answered " + std::to_string(answer.status) + ": " + base::printable(base::trim(answer.body)));
+  return base::fail("the agent answered " + std::to_string(answer.status) + ": " +
+                    base::printable(base::trim(answer.body)));
 }
 
 io::task<base::result<>> follow(const request& r, http::connection& agent) {
@@ -107,10 +111,12 @@ base::result<base::parse_outcome> parse_behind(base::flag_set& flags, request& r
   auto words = flags.rest();
   if (words.empty()) return base::fail("no command: ports or status");
   r.command = words.front();
-  if (r.command != "ports" && r.command != "status") return base::fail("unknown command: " + base::printable(r.command));
+  if (r.command != "ports" && r.command != "status")
+    return base::fail("unknown command: " + base::printable(r.command));
   words.erase(words.begin());
   auto parsed = flags.parse(words);
-  if (parsed && !flags.rest().empty()) return base::fail("unexpected argument: " + base::printable(flags.rest().front()));
+  if (parsed && !flags.rest().empty())
+    return base::fail("unexpected argument: " + base::printable(flags.rest().front()));
   return parsed;
 }
 
@@ -126,7 +132,8 @@ int run(int argc, const char* const* argv) {
     std::fputs(flags.usage().c_str(), stderr);
     return base::exit_ok;
   }
-  if (!parsed) return base::report_failure(flags.program(), parsed.error().message() + "\n" + flags.usage(), base::exit_usage);
+  if (!parsed)
+    return base::report_failure(flags.program(), parsed.error().message() + "\n" + flags.usage(), base::exit_usage);
   boost::asio::io_context context(1);
   io::task_group tasks(context.get_executor());
   base::result<> outcome;

@@ -14,7 +14,9 @@ const json::array& array_of(const json::value& v, std::string_view name) {
   return found == nullptr ? none : *found;
 }
 
-std::string text_of(const json::value& v, std::string_view name) { return std::string(json::find_string(v, name).value_or("")); }
+std::string text_of(const json::value& v, std::string_view name) {
+  return std::string(json::find_string(v, name).value_or(""));
+}
 
 std::string number_of(const json::value& v, std::string_view name) {
   const auto number = json::find_integer(v, name);
@@ -37,7 +39,8 @@ std::string host_of(const json::value& port) {
 
 std::string retry_of(const json::value& v) {
   const auto milliseconds = json::find_integer(v, "retry_in_ms");
-  return milliseconds ? fmt::format(", retrying in {:.1f} s", static_cast<double>(*milliseconds) / 1000.0) : std::string();
+  return milliseconds ? fmt::format(", retrying in {:.1f} s", static_cast<double>(*milliseconds) / 1000.0)
+                      : std::string();
 }
 
 void append_note(std::string& notes, const std::string& note) {
@@ -87,13 +90,15 @@ std::string list_ports(const json::value& document) {
 }
 
 std::string list_status(const json::value& document) {
-  std::string text = fmt::format("agent {} in {} mode, up since {}\n\n", base::printable(text_of(document, "version")),
-                                 base::printable(text_of(document, "mode")), base::printable(text_of(document, "started")));
+  std::string text =
+      fmt::format("agent {} in {} mode, up since {}\n\n", base::printable(text_of(document, "version")),
+                  base::printable(text_of(document, "mode")), base::printable(text_of(document, "started")));
   text_table sources({"SOURCE", "STATE", "BINDINGS", "NOTE"});
   text_table refusals({"SOURCE", "OWNER", "REFUSED", "WHY"});
   bool refused = false;
   for (const auto& source : array_of(document, "sources")) {
-    sources.add({text_of(source, "name"), text_of(source, "state"), number_of(source, "bindings"), text_of(source, "reason")});
+    sources.add(
+        {text_of(source, "name"), text_of(source, "state"), number_of(source, "bindings"), text_of(source, "reason")});
     for (const auto& r : array_of(source, "refusals")) {
       refused = true;
       refusals.add({text_of(source, "name"), text_of(r, "owner"), text_of(r, "what"), text_of(r, "why")});
@@ -101,7 +106,8 @@ std::string list_status(const json::value& document) {
   }
   text_table peers({"PEER", "STATE", "APPLIED", "NOTE"});
   for (const auto& peer : array_of(document, "peers"))
-    peers.add({text_of(peer, "name"), text_of(peer, "state"), number_of(peer, "applied"), text_of(peer, "reason") + retry_of(peer)});
+    peers.add({text_of(peer, "name"), text_of(peer, "state"), number_of(peer, "applied"),
+               text_of(peer, "reason") + retry_of(peer)});
   text += sources.render() + "\n" + peers.render();
   if (refused) text += "\n" + refusals.render();
   return text;

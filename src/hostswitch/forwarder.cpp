@@ -33,14 +33,17 @@ base::error listen_failure(const forward_request& wanted, const base::error& why
 
 base::result<> forwarder::expose(const forward_request& wanted) {
   if (forwards_.contains({wanted.local, wanted.protocol}))
-    return base::fail(fmt::format("proxy already running for {} on {}", base::printable(wanted.protocol), base::printable(wanted.local)));
+    return base::fail(fmt::format("proxy already running for {} on {}", base::printable(wanted.protocol),
+                                  base::printable(wanted.local)));
   const auto protocol = parse_forwardable(wanted.protocol);
   if (!protocol) return base::fail("unknown protocol " + base::printable(wanted.protocol));
   const auto remote = net::parse_endpoint(wanted.remote);
-  if (!remote || !remote->ip.is_v4() || remote->ip.is_unspecified() || remote->port == 0) return base::fail("invalid remote addr");
+  if (!remote || !remote->ip.is_v4() || remote->ip.is_unspecified() || remote->port == 0)
+    return base::fail("invalid remote addr");
   const auto listen = parse_local(wanted.local);
   if (!listen) return base::fail(fmt::format("listen {}: {}", wanted.protocol, listen.error().message()));
-  if (auto made = network_.forward(*protocol, *listen, *remote); !made) return std::unexpected(listen_failure(wanted, made.error()));
+  if (auto made = network_.forward(*protocol, *listen, *remote); !made)
+    return std::unexpected(listen_failure(wanted, made.error()));
   forwards_[{wanted.local, wanted.protocol}] = {*listen, wanted.remote};
   base::log::debug("forwarder", "exposed protocol={} local={} remote={}", wanted.protocol, wanted.local, wanted.remote);
   return {};

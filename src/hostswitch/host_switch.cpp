@@ -14,10 +14,12 @@ namespace hostswitch {
 namespace {
 
 constexpr const char* description =
-    "Listens on this host for the ports that the guest agent of a VM exposes, and relays TCP and UDP to the VM. The agent asks "
+    "Listens on this host for the ports that the guest agent of a VM exposes, and relays TCP and UDP to the VM. The "
+    "agent asks "
     "over HTTP at the gateway's address, which only the VM's network reaches: POST /services/forwarder/expose and "
     "/services/forwarder/unexpose, GET /services/forwarder/all, as gvisor-tap-vsock has them.\n\n"
-    "The kernel must route to the VM, over a veth or a tap interface. A port on 0.0.0.0 is listened to for IPv6 as well.";
+    "The kernel must route to the VM, over a veth or a tap interface. A port on 0.0.0.0 is listened to for IPv6 as "
+    "well.";
 
 struct options {
   bool debug = false;
@@ -33,8 +35,10 @@ struct settings {
 
 void add_flags(base::flag_set& flags, options& o) {
   flags.add("debug", o.debug, "Write debug lines to the log too.");
-  flags.add("subnet", o.subnet, "The virtual network as a `CIDR`. Its first address is the gateway's, where the API listens on port 80.");
-  flags.add("port-forward", o.port_forwards, "A forward that is there from the start, as `Host:Port=Guest:Port`, for instance "
+  flags.add("subnet", o.subnet,
+            "The virtual network as a `CIDR`. Its first address is the gateway's, where the API listens on port 80.");
+  flags.add("port-forward", o.port_forwards,
+            "A forward that is there from the start, as `Host:Port=Guest:Port`, for instance "
             "127.0.0.1:2222=192.168.127.2:22. May be given several times.");
   flags.add("api-address", o.api_address, "The `address` (IP:PORT) at which the API listens instead.");
 }
@@ -42,16 +46,21 @@ void add_flags(base::flag_set& flags, options& o) {
 base::result<settings> validate(const options& o, const base::flag_set& flags) {
   if (!flags.rest().empty()) return base::fail("unexpected argument: " + base::printable(flags.rest().front()));
   const auto gateway = parse_gateway(o.subnet);
-  if (!gateway) return base::fail("invalid value \"" + base::printable(o.subnet) + "\" for flag -subnet: " + gateway.error().message());
+  if (!gateway)
+    return base::fail("invalid value \"" + base::printable(o.subnet) +
+                      "\" for flag -subnet: " + gateway.error().message());
   settings made{{*gateway, 80}, {}};
   if (!o.api_address.empty()) {
     const auto api = net::parse_endpoint(o.api_address);
-    if (!api || api->port == 0) return base::fail("invalid value \"" + base::printable(o.api_address) + "\" for flag -api-address: not IP:PORT");
+    if (!api || api->port == 0)
+      return base::fail("invalid value \"" + base::printable(o.api_address) + "\" for flag -api-address: not IP:PORT");
     made.api = *api;
   }
   for (const auto& text : o.port_forwards) {
     auto forward = parse_static_forward(text);
-    if (!forward) return base::fail("invalid value \"" + base::printable(text) + "\" for flag -port-forward: " + forward.error().message());
+    if (!forward)
+      return base::fail("invalid value \"" + base::printable(text) +
+                        "\" for flag -port-forward: " + forward.error().message());
     made.static_forwards.push_back(std::move(*forward));
   }
   return made;

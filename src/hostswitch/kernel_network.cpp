@@ -16,8 +16,8 @@ unsigned shard_count() { return std::clamp(std::thread::hardware_concurrency(), 
 
 kernel_network::kernel_network(net::endpoint api) : api_(api), relays_({.shards = shard_count()}) {}
 
-// SO_REUSEPORT is set behind bind(): the API's own bind() fails where a second host-switch, or anybody else, has the port,
-// and a wildcard of this program can still share it later.
+// SO_REUSEPORT is set behind bind(): the API's own bind() fails where a second host-switch, or anybody else, has the
+// port, and a wildcard of this program can still share it later.
 base::result<base::unique_fd> kernel_network::listen_for_api() const {
   base::unique_fd fd(::socket(api_.ip.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const auto set = [&fd](int level, int name) {
@@ -27,19 +27,23 @@ base::result<base::unique_fd> kernel_network::listen_for_api() const {
   if (!fd || !set(SOL_SOCKET, SO_REUSEADDR) || !set(IPPROTO_IP, IP_FREEBIND)) return base::fail_errno("socket option");
   const auto address = net::to_sockaddr(api_);
   const bool bound = ::bind(fd.get(), address.get(), address.size) == 0;
-  if (!bound || !set(SOL_SOCKET, SO_REUSEPORT) || ::listen(fd.get(), 1024) != 0) return base::fail_errno("listen tcp " + net::to_string(api_));
+  if (!bound || !set(SOL_SOCKET, SO_REUSEPORT) || ::listen(fd.get(), 1024) != 0)
+    return base::fail_errno("listen tcp " + net::to_string(api_));
   return fd;
 }
 
 bool kernel_network::holds_a_wildcard(net::protocol protocol, std::uint16_t port) const {
-  return relays_.contains(protocol, {net::address::any_v4(), port}) || relays_.contains(protocol, {net::address::any_v6(), port});
+  return relays_.contains(protocol, {net::address::any_v4(), port}) ||
+         relays_.contains(protocol, {net::address::any_v6(), port});
 }
 
 base::result<> kernel_network::forward(net::protocol protocol, const net::endpoint& host, const net::endpoint& vm) {
   const bool wildcard = host.ip.is_unspecified();
   const bool shares_the_api_port = wildcard && protocol == net::protocol::tcp && host.port == api_.port;
-  if (shares_the_api_port && holds_a_wildcard(protocol, host.port)) return base::fail(std::errc::address_in_use, "");  // the kernel would share it once more
-  return relays_.add({.protocol = protocol, .listen = host, .target = vm, .dual_stack = wildcard, .reuse_port = shares_the_api_port});
+  if (shares_the_api_port && holds_a_wildcard(protocol, host.port))
+    return base::fail(std::errc::address_in_use, "");  // the kernel would share it once more
+  return relays_.add(
+      {.protocol = protocol, .listen = host, .target = vm, .dual_stack = wildcard, .reuse_port = shares_the_api_port});
 }
 
 void kernel_network::stop(net::protocol protocol, const net::endpoint& host) { relays_.remove(protocol, host); }

@@ -1,6 +1,6 @@
-// kernel_network: host-switch's way to the VM where the kernel routes to it, over a veth or a tap. Everything that touches
-// the VM's side is here: the API's socket at the gateway address, and the relays that dial into the VM. A network that is
-// carried in user space takes the place of this class.
+// kernel_network: host-switch's way to the VM where the kernel routes to it, over a veth or a tap. Everything that
+// touches the VM's side is here: the API's socket at the gateway address, and the relays that dial into the VM. A
+// network that is carried in user space takes the place of this class.
 #pragma once
 
 #include "base/result.hpp"
@@ -20,8 +20,8 @@ class kernel_network {
   // address_in_use where another host-switch serves it.
   [[nodiscard]] base::result<base::unique_fd> listen_for_api() const;
 
-  // Listens on the host and relays into the VM. A wildcard is for both families. On the API's own port, a wildcard shares
-  // the port with the API's socket, which keeps its address. Errors are listener_set::add's.
+  // Listens on the host and relays into the VM. A wildcard is for both families. On the API's own port, a wildcard
+  // shares the port with the API's socket, which keeps its address. Errors are listener_set::add's.
   base::result<> forward(net::protocol protocol, const net::endpoint& host, const net::endpoint& vm);
   // The listening socket is closed when it returns.
   void stop(net::protocol protocol, const net::endpoint& host);

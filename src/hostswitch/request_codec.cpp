@@ -25,24 +25,27 @@ std::string_view kind_of(const json::value& v) {
 struct member {
   std::string_view name;
   std::string_view go_type;
-  std::string forward_request::*text;
+  std::string forward_request::* text;
 };
 constexpr member local{"local", "string", &forward_request::local};
 constexpr member remote{"remote", "string", &forward_request::remote};
 constexpr member protocol{"protocol", "types.TransportProtocol", &forward_request::protocol};
 
-base::result<forward_request> parse(std::string_view go_struct, std::initializer_list<member> members, std::string_view body) {
+base::result<forward_request> parse(std::string_view go_struct, std::initializer_list<member> members,
+                                    std::string_view body) {
   if (base::trim(body).empty()) return base::fail("EOF");
   const auto document = json::parse_first(body, request_limits);
   if (!document) return std::unexpected(document.error());
   if (!document->is_object() && !document->is_null())
-    return base::fail(fmt::format("json: cannot unmarshal {} into Go value of type types.{}", kind_of(*document), go_struct));
+    return base::fail(
+        fmt::format("json: cannot unmarshal {} into Go value of type types.{}", kind_of(*document), go_struct));
   forward_request made;
   for (const auto& m : members) {
     const auto* value = json::find_any_case(*document, m.name);
     if (value == nullptr) continue;
     if (!value->is_string())
-      return base::fail(fmt::format("json: cannot unmarshal {} into Go struct field {}.{} of type {}", kind_of(*value), go_struct, m.name, m.go_type));
+      return base::fail(fmt::format("json: cannot unmarshal {} into Go struct field {}.{} of type {}", kind_of(*value),
+                                    go_struct, m.name, m.go_type));
     made.*m.text = value->get_string();
   }
   if (made.protocol.empty()) made.protocol = "tcp";
@@ -56,8 +59,12 @@ base::error missing_port(std::string_view address) {
 
 }  // namespace
 
-base::result<forward_request> parse_expose(std::string_view body) { return parse("ExposeRequest", {local, remote, protocol}, body); }
-base::result<forward_request> parse_unexpose(std::string_view body) { return parse("UnexposeRequest", {local, protocol}, body); }
+base::result<forward_request> parse_expose(std::string_view body) {
+  return parse("ExposeRequest", {local, remote, protocol}, body);
+}
+base::result<forward_request> parse_unexpose(std::string_view body) {
+  return parse("UnexposeRequest", {local, protocol}, body);
+}
 
 std::string encode_all(const std::vector<forward_request>& forwards) {
   json::array list;
@@ -75,7 +82,8 @@ base::result<std::string> complete_remote(std::string_view given, std::string_vi
 base::result<net::endpoint> parse_local(std::string_view text) {
   if (text.rfind(':') == std::string_view::npos) return std::unexpected(missing_port(text));
   const auto parsed = net::parse_endpoint(text);
-  if (!parsed || parsed->port == 0) return base::fail("address " + base::printable(text) + ": not an address and a port");
+  if (!parsed || parsed->port == 0)
+    return base::fail("address " + base::printable(text) + ": not an address and a port");
   return *parsed;
 }
 
@@ -85,18 +93,22 @@ base::result<forward_request> parse_static_forward(std::string_view text) {
   forward_request made{std::string(text.substr(0, equals)), std::string(text.substr(equals + 1)), "tcp"};
   if (auto listen = parse_local(made.local); !listen) return std::unexpected(listen.error());
   const auto guest = net::parse_endpoint(made.remote);
-  if (!guest || !guest->ip.is_v4() || guest->ip.is_unspecified() || guest->port == 0) return base::fail("the guest's side must be an IPv4 address and a port");
+  if (!guest || !guest->ip.is_v4() || guest->ip.is_unspecified() || guest->port == 0)
+    return base::fail("the guest's side must be an IPv4 address and a port");
   return made;
 }
 
 base::result<net::address> parse_gateway(std::string_view subnet) {
   const auto slash = subnet.find('/');
   const auto base_address = net::address::parse(subnet.substr(0, slash));
-  const auto bits = slash == std::string_view::npos ? std::nullopt : base::parse_number<unsigned>(subnet.substr(slash + 1));
-  if (!base_address || !base_address->is_v4() || !bits || *bits == 0 || *bits > 30) return base::fail("not an IPv4 subnet like 192.168.127.0/24");
+  const auto bits =
+      slash == std::string_view::npos ? std::nullopt : base::parse_number<unsigned>(subnet.substr(slash + 1));
+  if (!base_address || !base_address->is_v4() || !bits || *bits == 0 || *bits > 30)
+    return base::fail("not an IPv4 subnet like 192.168.127.0/24");
   std::array<std::uint8_t, 4> bytes{};
   std::memcpy(bytes.data(), base_address->data(), bytes.size());
-  for (unsigned bit = *bits; bit < 32; ++bit) bytes.at(bit / 8) = static_cast<std::uint8_t>(bytes.at(bit / 8) & ~(0x80U >> (bit % 8)));
+  for (unsigned bit = *bits; bit < 32; ++bit)
+    bytes.at(bit / 8) = static_cast<std::uint8_t>(bytes.at(bit / 8) & ~(0x80U >> (bit % 8)));
   ++bytes[3];
   return net::address::v4(bytes.data());
 }

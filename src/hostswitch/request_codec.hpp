@@ -1,5 +1,5 @@
-// The forwarder API's documents (gvisor-tap-vsock, pkg/services/forwarder), read as Go's encoding/json reads them: keys in
-// any case, unknown keys ignored, null the same as absent, and whatever stands behind the first value ignored.
+// The forwarder API's documents (gvisor-tap-vsock, pkg/services/forwarder), read as Go's encoding/json reads them: keys
+// in any case, unknown keys ignored, null the same as absent, and whatever stands behind the first value ignored.
 #pragma once
 
 #include <string>
@@ -25,8 +25,8 @@ struct forward_request {
 [[nodiscard]] base::result<forward_request> parse_unexpose(std::string_view body);
 [[nodiscard]] std::string encode_all(const std::vector<forward_request>& forwards);
 
-// `remote` as it is dialled: IPv4 and a port. With an empty ip (":8080") the caller's address is put in front. The error
-// says what Go's net.SplitHostPort says of a text without a port.
+// `remote` as it is dialled: IPv4 and a port. With an empty ip (":8080") the caller's address is put in front. The
+// error says what Go's net.SplitHostPort says of a text without a port.
 [[nodiscard]] base::result<std::string> complete_remote(std::string_view remote, std::string_view caller);
 // Where `local` listens: ":port", "ip:port" or "[v6]:port".
 [[nodiscard]] base::result<net::endpoint> parse_local(std::string_view local);

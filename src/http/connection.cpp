@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <cerrno>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -14,6 +13,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <cerrno>
 #include <optional>
 
 #include "http/any_stream.hpp"
@@ -93,7 +93,8 @@ io::task<base::result<>> shake_hands(any_stream& stream, const tls_context& with
   auto& tls = stream.start_tls(settings.context);
   const auto& name = settings.server_name.empty() ? host : settings.server_name;
   if (!net::address::parse(name))
-    ::SSL_ctrl(tls.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(name.c_str()));
+    ::SSL_ctrl(tls.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+               const_cast<char*>(name.c_str()));
   boost::system::error_code ec;
   tls.set_verify_mode(settings.insecure ? asio::ssl::verify_none : asio::ssl::verify_peer, ec);
   tls.set_verify_callback(asio::ssl::host_name_verification(name), ec);
@@ -113,7 +114,8 @@ std::string host_header(const server_address& address, bool encrypted) {
 
 // The header of the final answer: interim ones (100 Continue, 103 Early Hints …) are passed over.
 template <class Parser>
-io::task<boost::system::error_code> read_head(any_stream& socket, boost::beast::flat_buffer& buffer, std::optional<Parser>& parser,
+io::task<boost::system::error_code> read_head(any_stream& socket, boost::beast::flat_buffer& buffer,
+                                              std::optional<Parser>& parser,
                                               boost::optional<std::uint64_t> body_bytes) {
   for (int i = 0; i <= most_interim_answers; ++i) {
     parser.emplace();
@@ -230,13 +232,15 @@ io::task<base::result<connection>> connection::open(server_address address, std:
 
 io::task<base::result<response>> connection::exchange(request r, exchange_limits limits) {
   auto answer = co_await io::within(limits.deadline, state_->exchange(std::move(r), limits.body_bytes));
-  if (!answer && answer.error().code == std::errc::timed_out) co_return state_->broken({answer.error().code, "no answer"});
+  if (!answer && answer.error().code == std::errc::timed_out)
+    co_return state_->broken({answer.error().code, "no answer"});
   co_return answer;
 }
 
 io::task<base::result<response>> connection::open_stream(request r, exchange_limits limits) {
   auto answer = co_await io::within(limits.deadline, state_->open_stream(std::move(r)));
-  if (!answer && answer.error().code == std::errc::timed_out) co_return state_->broken({answer.error().code, "no answer"});
+  if (!answer && answer.error().code == std::errc::timed_out)
+    co_return state_->broken({answer.error().code, "no answer"});
   co_return answer;
 }
 
@@ -265,8 +269,10 @@ io::task<base::result<std::string>> connection::read_some() {
 bool connection::usable() const {
   if (!state_->idle || !state_->socket.is_open()) return false;
   char byte = 0;
-  if (state_->stream_.encrypted()) return ::recv(state_->socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
-  return ::recv(state_->socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+  if (state_->stream_.encrypted())
+    return ::recv(state_->socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
+  return ::recv(state_->socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+         (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 io::task<> connection::closed() {

@@ -1,6 +1,6 @@
-// connection: one HTTP/1.1 connection to a peer, over TCP, with TLS or without, or over a UNIX socket, kept alive between requests. No proxy
-// variables, no redirects, no retries: what to do about a failure is the caller's to know. Control thread only; one
-// exchange at a time.
+// connection: one HTTP/1.1 connection to a peer, over TCP, with TLS or without, or over a UNIX socket, kept alive
+// between requests. No proxy variables, no redirects, no retries: what to do about a failure is the caller's to know.
+// Control thread only; one exchange at a time.
 #pragma once
 
 #include <chrono>
@@ -33,7 +33,8 @@ struct exchange_limits {
 
 class connection {
  public:
-  // `tls`: the connection is encrypted by it, and the server's certificate checked; the deadline includes the handshake.
+  // `tls`: the connection is encrypted by it, and the server's certificate checked; the deadline includes the
+  // handshake.
   static io::task<base::result<connection>> open(server_address address, std::chrono::milliseconds deadline,
                                                  std::shared_ptr<const tls_context> tls = nullptr);
   connection(connection&&) noexcept;

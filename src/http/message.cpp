@@ -11,7 +11,8 @@ namespace {
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool unreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("-._~").find(c) != std::string_view::npos;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("-._~").find(c) != std::string_view::npos;
 }
 
 }  // namespace
@@ -26,14 +27,18 @@ std::string_view response::header(std::string_view name) const {
 }
 
 response text_response(unsigned status, std::string text) {
-  return {status, {{"Content-Type", "text/plain; charset=utf-8"}, {"X-Content-Type-Options", "nosniff"}}, std::move(text) + "\n"};
+  return {status,
+          {{"Content-Type", "text/plain; charset=utf-8"}, {"X-Content-Type-Options", "nosniff"}},
+          std::move(text) + "\n"};
 }
 
 std::string escape(std::string_view component) {
   std::string escaped;
   for (const char c : component) {
-    if (unreserved(c)) escaped += c;
-    else escaped += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    if (unreserved(c))
+      escaped += c;
+    else
+      escaped += fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return escaped;
 }

@@ -30,7 +30,8 @@ using socket_type = asio::generic::stream_protocol::socket;
 using parser_type = beast::request_parser<beast::string_body>;
 
 struct shared_state {
-  shared_state(const io::executor& where, handler h, server_limits l) : handle(std::move(h)), limits(l), slot_freed(where) {}
+  shared_state(const io::executor& where, handler h, server_limits l)
+      : handle(std::move(h)), limits(l), slot_freed(where) {}
   handler handle;
   server_limits limits;
   std::size_t open = 0;
@@ -38,7 +39,9 @@ struct shared_state {
 };
 
 struct session {
-  session(socket_type s, std::shared_ptr<shared_state> st) : socket(std::move(s)), server(std::move(st)) { ++server->open; }
+  session(socket_type s, std::shared_ptr<shared_state> st) : socket(std::move(s)), server(std::move(st)) {
+    ++server->open;
+  }
   session(const session&) = delete;
   session& operator=(const session&) = delete;
   ~session() {
@@ -121,7 +124,8 @@ io::task<base::result<boost::system::error_code>> read_request(session& s, parse
   const auto [no_header, header] = co_await beast::async_read_header(s.socket, s.buffer, parser, io::nothrow);
   co_await io::check_cancelled();
   if (no_header || parser.is_done()) co_return no_header;
-  if (parser.get()[beast::field::expect] == "100-continue") static_cast<void>(co_await write_bytes(s, "HTTP/1.1 100 Continue\r\n\r\n"));
+  if (parser.get()[beast::field::expect] == "100-continue")
+    static_cast<void>(co_await write_bytes(s, "HTTP/1.1 100 Continue\r\n\r\n"));
   const auto [no_body, body] = co_await beast::async_read(s.socket, s.buffer, parser, io::nothrow);
   co_await io::check_cancelled();
   co_return no_body;
@@ -137,7 +141,8 @@ io::task<bool> serve_one(session& s) {
   const auto arrived = co_await io::until(deadline, read_request(s, parser));
   if (!arrived) co_return false;
   if (*arrived) {
-    if (auto told = complaint(*arrived)) static_cast<void>(co_await io::within(limits.write, write_response(s, std::move(*told), false, false)));
+    if (auto told = complaint(*arrived))
+      static_cast<void>(co_await io::within(limits.write, write_response(s, std::move(*told), false, false)));
     co_return false;
   }
   const bool keep_alive = parser.get().keep_alive();
@@ -149,7 +154,7 @@ io::task<bool> serve_one(session& s) {
     co_return false;
   }
   const auto written = co_await io::within(limits.write, write_response(s, std::move(a.head), keep_alive, head_only));
-  co_return written && keep_alive;
+  co_return written&& keep_alive;
 }
 
 io::task<> serve_session(std::shared_ptr<session> s) {
@@ -162,8 +167,8 @@ io::task<> serve_session(std::shared_ptr<session> s) {
 // accept(2) hands on what befell the one connection that it was about to give out.
 bool of_one_connection(const boost::system::error_code& ec) {
   namespace errc = boost::system::errc;
-  for (const auto kind : {errc::connection_aborted, errc::interrupted, errc::protocol_error, errc::network_down, errc::network_unreachable,
-                          errc::host_unreachable, errc::operation_not_permitted})
+  for (const auto kind : {errc::connection_aborted, errc::interrupted, errc::protocol_error, errc::network_down,
+                          errc::network_unreachable, errc::host_unreachable, errc::operation_not_permitted})
     if (ec == kind) return true;
   return false;
 }
@@ -202,7 +207,8 @@ io::task<> serve(base::unique_fd listener, handler handle, server_limits limits)
       co_await acceptor.async_wait(socket_type::wait_read, io::nothrow);
       co_await io::check_cancelled();
     } else if (!of_one_connection(ec)) {
-      if (!std::exchange(told, true)) base::log::warn("http", "cannot accept for now, will go on by itself reason=\"{}\"", ec.message());
+      if (!std::exchange(told, true))
+        base::log::warn("http", "cannot accept for now, will go on by itself reason=\"{}\"", ec.message());
       co_await io::sleep_for(std::chrono::milliseconds(100));
     }
   }

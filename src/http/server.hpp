@@ -24,8 +24,8 @@ struct server_limits {
 };
 
 struct incoming {
-  request head;          // with the body
-  std::string peer;      // the client's address, "192.168.127.2"; empty over a UNIX socket
+  request head;      // with the body
+  std::string peer;  // the client's address, "192.168.127.2"; empty over a UNIX socket
 };
 
 // Writes one piece of a streamed answer; false when the client is gone.
@@ -38,8 +38,8 @@ struct answer {
 };
 using handler = std::function<io::task<answer>(incoming)>;
 
-// Accepts and serves until cancelled. `listener` is a listening stream socket. Out of file descriptors: pauses, resumes,
-// and says so once.
+// Accepts and serves until cancelled. `listener` is a listening stream socket. Out of file descriptors: pauses,
+// resumes, and says so once.
 io::task<> serve(base::unique_fd listener, handler handle, server_limits limits = {});
 
 }  // namespace http

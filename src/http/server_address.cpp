@@ -11,7 +11,8 @@ namespace {
 bool is_host_name(std::string_view text) {
   constexpr std::size_t longest = 253;  // DNS
   return !text.empty() && text.size() <= longest && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+           c == '_';
   });
 }
 
@@ -43,17 +44,22 @@ base::result<server_address> parse_authority(std::string_view text, std::string_
 
 base::result<server_address> parse_server_address(std::string_view url) {
   const auto scheme_end = url.find("://");
-  if (scheme_end == std::string_view::npos) return base::fail("address \"" + base::printable(url) + "\": no scheme (unix://, tcp:// or http://)");
+  if (scheme_end == std::string_view::npos)
+    return base::fail("address \"" + base::printable(url) + "\": no scheme (unix://, tcp:// or http://)");
   const auto scheme = url.substr(0, scheme_end);
   auto rest = url.substr(scheme_end + 3);
   if (scheme == "unix") {
-    if (!rest.starts_with('/')) return base::fail("address \"" + base::printable(url) + "\": the path must be absolute");
-    if (rest.size() > 107) return base::fail("address \"" + base::printable(url) + "\": the path is longer than 107 bytes");
+    if (!rest.starts_with('/'))
+      return base::fail("address \"" + base::printable(url) + "\": the path must be absolute");
+    if (rest.size() > 107)
+      return base::fail("address \"" + base::printable(url) + "\": the path is longer than 107 bytes");
     return server_address{.path = std::string(rest)};
   }
-  if (scheme != "tcp" && scheme != "http") return base::fail("address \"" + base::printable(url) + "\": unknown scheme");
+  if (scheme != "tcp" && scheme != "http")
+    return base::fail("address \"" + base::printable(url) + "\": unknown scheme");
   while (rest.ends_with('/')) rest.remove_suffix(1);
-  if (rest.find('/') != std::string_view::npos) return base::fail("address \"" + base::printable(url) + "\": no path is allowed");
+  if (rest.find('/') != std::string_view::npos)
+    return base::fail("address \"" + base::printable(url) + "\": no path is allowed");
   return parse_authority(rest, url);
 }
 

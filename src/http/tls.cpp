@@ -16,8 +16,10 @@ base::result<> check(const boost::system::error_code& ec, const char* what) {
 
 base::result<> trust(asio::ssl::context& context, const std::string& ca_pem) {
   boost::system::error_code ec;
-  if (ca_pem.empty()) context.set_default_verify_paths(ec);
-  else context.add_certificate_authority(asio::buffer(ca_pem), ec);
+  if (ca_pem.empty())
+    context.set_default_verify_paths(ec);
+  else
+    context.add_certificate_authority(asio::buffer(ca_pem), ec);
   return check(ec, "certificate authority");
 }
 

@@ -14,7 +14,7 @@ struct tls_settings {
   bool insecure = false;          // trust anybody
   std::string client_cert_pem{};  // and the chain behind it; empty: none is shown
   std::string client_key_pem{};
-  std::string server_name{};      // the name or address that the server's certificate has to have; empty: the one dialled
+  std::string server_name{};  // the name or address that the server's certificate has to have; empty: the one dialled
 };
 
 class tls_context {

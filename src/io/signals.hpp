@@ -9,8 +9,8 @@ namespace io {
 // 128 + its number. SIGPIPE is ignored from the first call on.
 task<int> stop_signal();
 
-// From now on the program ends with `code` after `limit` at the latest, whatever hangs: also where a call into the kernel
-// does not return and nothing runs on the control thread any more. It cannot be taken back.
+// From now on the program ends with `code` after `limit` at the latest, whatever hangs: also where a call into the
+// kernel does not return and nothing runs on the control thread any more. It cannot be taken back.
 void exit_after(clock::duration limit, int code);
 
 }  // namespace io

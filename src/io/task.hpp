@@ -22,11 +22,13 @@ using task = asio::awaitable<T>;
 using executor = asio::any_io_executor;
 using clock = std::chrono::steady_clock;
 
-// Completion token for operations whose failure is an answer: auto [ec, n] = co_await socket.async_read_some(b, io::nothrow).
+// Completion token for operations whose failure is an answer: auto [ec, n] = co_await socket.async_read_some(b,
+// io::nothrow).
 inline constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
 
-// Throws boost::system::system_error(operation_aborted) once the running task has been cancelled. The operations of this
-// directory call it; call it in loops that use io::nothrow with Asio directly, or they never notice their cancellation.
+// Throws boost::system::system_error(operation_aborted) once the running task has been cancelled. The operations of
+// this directory call it; call it in loops that use io::nothrow with Asio directly, or they never notice their
+// cancellation.
 task<> check_cancelled();
 
 // Waits. Cancelled: throws operation_aborted.

@@ -64,7 +64,9 @@ struct task_group::state {
   std::list<child> children;
   std::uint64_t started = 0;
 
-  [[nodiscard]] bool ends_with(std::uint64_t number) const { return !children.empty() && children.back().number == number; }
+  [[nodiscard]] bool ends_with(std::uint64_t number) const {
+    return !children.empty() && children.back().number == number;
+  }
 };
 
 task_group::task_group(const executor& where) : state_(std::make_shared<state>(where)) {}

@@ -62,12 +62,16 @@ task<base::result<T>> until(clock::time_point when, task<base::result<T>> work) 
   co_return std::move(*run->value);
 }
 
-inline task<base::result<>> until(clock::time_point when, task<> work) { return until(when, detail::as_result(std::move(work))); }
+inline task<base::result<>> until(clock::time_point when, task<> work) {
+  return until(when, detail::as_result(std::move(work)));
+}
 
 template <class T>
 task<base::result<T>> within(clock::duration limit, task<base::result<T>> work) {
   return until(clock::now() + limit, std::move(work));
 }
-inline task<base::result<>> within(clock::duration limit, task<> work) { return until(clock::now() + limit, std::move(work)); }
+inline task<base::result<>> within(clock::duration limit, task<> work) {
+  return until(clock::now() + limit, std::move(work));
+}
 
 }  // namespace io

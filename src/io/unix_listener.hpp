@@ -15,8 +15,8 @@ namespace io {
 class unix_listener {
  public:
   // Fails with address_in_use where somebody accepts at `path`, and where something else than a socket lies there. Two
-  // programs that start at the same moment are told apart by a lock on the directory. Blocks for a moment where somebody
-  // accepts, who may be dying: 0.3 s, and a second at most where the directory is locked.
+  // programs that start at the same moment are told apart by a lock on the directory. Blocks for a moment where
+  // somebody accepts, who may be dying: 0.3 s, and a second at most where the directory is locked.
   static base::result<unix_listener> claim(const std::filesystem::path& path);
 
   unix_listener(unix_listener&&) noexcept = default;

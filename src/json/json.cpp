@@ -8,7 +8,8 @@ namespace json {
 namespace {
 
 base::result<value> parse_with(std::string_view text, limits bounds, bool whole) {
-  if (text.size() > bounds.bytes) return base::fail(std::errc::message_size, "JSON of " + std::to_string(text.size()) + " bytes");
+  if (text.size() > bounds.bytes)
+    return base::fail(std::errc::message_size, "JSON of " + std::to_string(text.size()) + " bytes");
   boost::json::parse_options options;
   options.max_depth = bounds.depth;
   boost::json::stream_parser parser({}, options);
@@ -16,7 +17,8 @@ base::result<value> parse_with(std::string_view text, limits bounds, bool whole)
   const std::size_t used = parser.write_some(text.data(), text.size(), ec);
   if (!ec && !parser.done()) parser.finish(ec);
   if (ec) return base::fail("JSON: " + ec.message() + " at byte " + std::to_string(used));
-  if (whole && !base::trim(text.substr(used)).empty()) return base::fail("JSON: extra data at byte " + std::to_string(used));
+  if (whole && !base::trim(text.substr(used)).empty())
+    return base::fail("JSON: extra data at byte " + std::to_string(used));
   return parser.release();
 }
 

@@ -19,9 +19,7 @@ struct tuple {
   std::uint8_t protocol = 0;
 };
 
-std::uint16_t port(bytes_view value) {
-  return ntohs(read<std::uint16_t>(value).value_or(0));
-}
+std::uint16_t port(bytes_view value) { return ntohs(read<std::uint16_t>(value).value_or(0)); }
 
 tuple parse_tuple(bytes_view bytes) {
   tuple found;
@@ -78,9 +76,7 @@ std::vector<std::byte> request(int what, std::uint16_t flags, bytes_view attribu
 
 }  // namespace
 
-std::vector<std::byte> flow_dump_request() {
-  return request(IPCTNL_MSG_CT_GET, NLM_F_DUMP, {});
-}
+std::vector<std::byte> flow_dump_request() { return request(IPCTNL_MSG_CT_GET, NLM_F_DUMP, {}); }
 
 std::vector<std::byte> flow_delete_request(const udp_flow& flow) {
   return request(IPCTNL_MSG_CT_DELETE, 0, flow.identity);

@@ -5,7 +5,8 @@
 namespace ports {
 namespace {
 
-constexpr std::array<std::string_view, source_count> names{"docker", "containerd", "kubernetes", "iptables", "listeners", "static"};
+constexpr std::array<std::string_view, source_count> names{"docker",   "containerd", "kubernetes",
+                                                           "iptables", "listeners",  "static"};
 
 }  // namespace
 
@@ -19,7 +20,8 @@ std::optional<source_id> parse_source(std::string_view text) {
 
 std::string to_string(const port_key& key) {
   const auto ip = key.address.to_string();
-  return std::string(net::to_string(key.protocol)) + " " + (key.address.is_v6() ? "[" + ip + "]" : ip) + ":" + std::to_string(key.port);
+  return std::string(net::to_string(key.protocol)) + " " + (key.address.is_v6() ? "[" + ip + "]" : ip) + ":" +
+         std::to_string(key.port);
 }
 
 net::address host_address_for(const net::address& asked) {

@@ -1,8 +1,8 @@
 // binding: one published port as its source reports it, and the key under which the host can hold it.
 //
-// A key is (protocol, host address, host port) after normalising (behaviour 3 and 6): loopback in any form is 127.0.0.1,
-// a wildcard of either family is 0.0.0.0, and an address that cannot be the host's becomes 127.0.0.1: what was asked
-// for is never widened.
+// A key is (protocol, host address, host port) after normalising (behaviour 3 and 6): loopback in any form is
+// 127.0.0.1, a wildcard of either family is 0.0.0.0, and an address that cannot be the host's becomes 127.0.0.1: what
+// was asked for is never widened.
 #pragma once
 
 #include <compare>
@@ -24,11 +24,11 @@ inline constexpr std::size_t source_count = 6;
 
 struct binding {
   net::protocol protocol = net::protocol::tcp;
-  net::address host_address;        // as the engine has it inside the VM
-  std::uint16_t host_port = 0;      // 1 to 65535
-  std::uint16_t container_port = 0; // 1 to 65535; the host port where there is no other
-  std::string owner;                // stable id: container id, Service UID, rule, socket
-  std::string owner_name;           // for people: container name, namespace/service; may be empty
+  net::address host_address;         // as the engine has it inside the VM
+  std::uint16_t host_port = 0;       // 1 to 65535
+  std::uint16_t container_port = 0;  // 1 to 65535; the host port where there is no other
+  std::string owner;                 // stable id: container id, Service UID, rule, socket
+  std::string owner_name;            // for people: container name, namespace/service; may be empty
 
   auto operator<=>(const binding&) const = default;
 };

@@ -22,11 +22,12 @@ port_table::claims_by_key on_host(const port_table& table, network_mode mode) {
 // A static port is there for the other WSL distributions alone; it ranks behind every other claim.
 bool only_static(const std::vector<claim>& claims) { return claims.front().source == source_id::fixed; }
 
-// What a source says is bound to a single address of the VM. Services have the host's address, and answer at every one of the
-// VM's (kube-proxy).
+// What a source says is bound to a single address of the VM. Services have the host's address, and answer at every one
+// of the VM's (kube-proxy).
 const binding* find_bound_to_one_address(const std::vector<claim>& claims) {
   for (const auto& c : claims)
-    if (c.source != source_id::kubernetes && c.source != source_id::fixed) return c.what.host_address.is_unspecified() ? nullptr : &c.what;
+    if (c.source != source_id::kubernetes && c.source != source_id::fixed)
+      return c.what.host_address.is_unspecified() ? nullptr : &c.what;
   return nullptr;
 }
 

@@ -30,8 +30,9 @@ struct planned_port {
   port_key key;               // what the host binds
   std::vector<claim> claims;  // never empty; the first one's owner gets the traffic
   verdict decision = verdict::exposed;
-  std::string reason;         // for people; empty when exposed
-  std::optional<port_key> bound{};  // the key inside the VM, where it is bound to one of its addresses; of an exposed port
+  std::string reason;  // for people; empty when exposed
+  std::optional<port_key>
+      bound{};  // the key inside the VM, where it is bound to one of its addresses; of an exposed port
 };
 
 using forward_map = std::map<port_key, forward>;

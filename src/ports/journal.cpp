@@ -82,7 +82,8 @@ class disk_syncer {
 base::result<base::unique_fd> open_locked(const std::filesystem::path& path) {
   base::unique_fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return base::fail_errno("open " + path.string());
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return base::fail_errno("lock " + path.string() + " (is another agent running?)");
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
+    return base::fail_errno("lock " + path.string() + " (is another agent running?)");
   return fd;
 }
 
@@ -137,7 +138,8 @@ journal::journal(journal&&) noexcept = default;
 journal& journal::operator=(journal&&) noexcept = default;
 journal::~journal() = default;
 
-base::result<journal> journal::open(const std::filesystem::path& directory, const std::string& peer, const std::string& boot_id) {
+base::result<journal> journal::open(const std::filesystem::path& directory, const std::string& peer,
+                                    const std::string& boot_id) {
   std::error_code made;
   std::filesystem::create_directories(directory, made);
   if (made) return base::fail(made, "create " + directory.string());

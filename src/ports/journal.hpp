@@ -22,7 +22,8 @@ class journal {
  public:
   // Reads what an earlier run left (a damaged line is skipped and logged) and writes the file anew. Fails where the
   // directory cannot be made or the file cannot be written or is held by another agent (flock).
-  static base::result<journal> open(const std::filesystem::path& directory, const std::string& peer, const std::string& boot_id);
+  static base::result<journal> open(const std::filesystem::path& directory, const std::string& peer,
+                                    const std::string& boot_id);
   journal(journal&&) noexcept;
   journal& operator=(journal&&) noexcept;
   ~journal();

@@ -58,8 +58,10 @@ journal_content parse_journal(std::string_view text) {
     const auto line = text.substr(0, end);
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     const bool whole = end != std::string_view::npos;
-    if (std::exchange(first, false) && whole && line.starts_with(header_start)) content.boot_id = line.substr(header_start.size());
-    else if (!whole || !apply_line(line, content)) ++content.damaged_lines;
+    if (std::exchange(first, false) && whole && line.starts_with(header_start))
+      content.boot_id = line.substr(header_start.size());
+    else if (!whole || !apply_line(line, content))
+      ++content.damaged_lines;
   }
   return content;
 }

@@ -28,7 +28,7 @@ struct claim {
 
 struct source_state {
   bool enabled = false;
-  bool reported = false;              // has published at least once
+  bool reported = false;               // has published at least once
   std::optional<base::error> trouble;  // why it is degraded; empty while it is well
   snapshot last;
 };

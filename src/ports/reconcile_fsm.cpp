@@ -54,7 +54,8 @@ std::optional<verb> reconcile_fsm::needed(const slot& s) const {
   if (s.state == slot_state::foreign) return std::nullopt;
   if (s.state == slot_state::absent) return s.wanted ? std::optional(verb::add) : std::nullopt;
   if (!s.wanted) {
-    const bool source_may_still_want_it = s.remembered && !settled_sources_[static_cast<std::size_t>(s.applied->source)];
+    const bool source_may_still_want_it =
+        s.remembered && !settled_sources_[static_cast<std::size_t>(s.applied->source)];
     return source_may_still_want_it && !draining_ ? std::nullopt : std::optional(verb::remove);
   }
   if (!s.wanted->same_for_peer(*s.applied)) return verb::remove;
@@ -112,8 +113,10 @@ void reconcile_fsm::want(const forward_map& desired, source_set settled, std::ui
   settled_sources_ = settled;
   for (auto at = slots_.begin(); at != slots_.end();) {
     const auto here = at++;
-    if (here->second.wanted && !desired.contains(here->first)) set_wanted(here, std::nullopt, now);
-    else if (sources_changed && here->second.remembered) reschedule(here, now);
+    if (here->second.wanted && !desired.contains(here->first))
+      set_wanted(here, std::nullopt, now);
+    else if (sources_changed && here->second.remembered)
+      reschedule(here, now);
   }
   for (const auto& [key, wanted] : desired) set_wanted(slots_.try_emplace(key).first, wanted, now);
   if (epoch != epoch_ && status_ != peer_status::awaiting) request_list(now);
@@ -166,8 +169,10 @@ std::vector<forward> reconcile_fsm::listed(const base::result<peer_state>& answe
   list_not_before_ = now;
   list_failures_ = 0;
   peer_trouble_.reset();
-  if (answer->complete) adopt_all(*answer, now, lost);
-  else adopt_identity(*answer, now);
+  if (answer->complete)
+    adopt_all(*answer, now, lost);
+  else
+    adopt_identity(*answer, now);
   identity_ = answer->identity;
   return lost;
 }
@@ -213,8 +218,8 @@ void reconcile_fsm::adopt(slot_map::iterator at, const held_forward* held, bool 
   reschedule(at, now);
 }
 
-// A peer that cannot be asked. A new instance holds nothing, except what an operation that was in flight may have reached
-// it with: all is unknown again. Of the same one everything stays as it was.
+// A peer that cannot be asked. A new instance holds nothing, except what an operation that was in flight may have
+// reached it with: all is unknown again. Of the same one everything stays as it was.
 void reconcile_fsm::adopt_identity(const peer_state& answer, time_point now) {
   if (identity_.empty() || identity_ == answer.identity) return;
   for (auto at = slots_.begin(); at != slots_.end();) {

@@ -37,8 +37,8 @@ struct reconcile_options {
   base::backoff key_retry{std::chrono::milliseconds(100), std::chrono::milliseconds(1500), 0.2};
   base::backoff refused_retry{std::chrono::seconds(5), std::chrono::seconds(60), 0.2};
   std::chrono::milliseconds announced_peer_retry_cap{30'000};  // for a peer whose return is announced
-  std::chrono::milliseconds delete_grace{0};  // how long a key may be unwanted before it is removed
-  std::uint32_t seed = 1;                     // of the jitter
+  std::chrono::milliseconds delete_grace{0};                   // how long a key may be unwanted before it is removed
+  std::uint32_t seed = 1;                                      // of the jitter
 };
 
 enum class peer_status : std::uint8_t { awaiting, syncing, synced };
@@ -56,7 +56,7 @@ class reconcile_fsm {
     unsigned failures = 0;           // in a row
     std::optional<outcome> trouble;  // the last failure; empty when all is well
     time_point not_before{};
-    time_point since{};              // when it was applied
+    time_point since{};  // when it was applied
   };
   struct by_port {  // all addresses of one port stand together
     bool operator()(const port_key& a, const port_key& b) const {
@@ -67,11 +67,12 @@ class reconcile_fsm {
 
   reconcile_fsm(sink_traits traits, reconcile_options options);
 
-  // What an earlier run left in the journal; before anything else. `sources_may_keep` false (it was written before the VM
-  // was booted, so nothing that it names runs any more): removed without hearing the sources first.
+  // What an earlier run left in the journal; before anything else. `sources_may_keep` false (it was written before the
+  // VM was booted, so nothing that it names runs any more): removed without hearing the sources first.
   void remember(const std::vector<forward>& journaled, bool sources_may_keep, time_point now);
 
-  // The whole desired state. `settled`: sources whose silence means "nothing". A new epoch makes the peer be listed again.
+  // The whole desired state. `settled`: sources whose silence means "nothing". A new epoch makes the peer be listed
+  // again.
   void want(const forward_map& desired, source_set settled, std::uint64_t epoch, time_point now);
   // From now on nothing is wanted, and nothing is waited for.
   void drain(time_point now);
@@ -87,8 +88,8 @@ class reconcile_fsm {
   [[nodiscard]] std::vector<operation> take(std::size_t limit, time_point now);
   void finished(const operation& op, const outcome& result, time_point now);
 
-  // After take() and should_list() had nothing to do at `now`: when to ask again if no event and no report comes before;
-  // max() for never.
+  // After take() and should_list() had nothing to do at `now`: when to ask again if no event and no report comes
+  // before; max() for never.
   [[nodiscard]] time_point wake_at(time_point now) const;
 
   [[nodiscard]] peer_status status() const { return status_; }
@@ -109,7 +110,8 @@ class reconcile_fsm {
   void reschedule(slot_map::iterator at, time_point now);
   void fail(slot_map::iterator at, const outcome& why, time_point now);
   void set_wanted(slot_map::iterator at, std::optional<forward> wanted, time_point now);
-  void adopt(slot_map::iterator at, const held_forward* held, bool may_be_ours, time_point now, std::vector<forward>& lost);
+  void adopt(slot_map::iterator at, const held_forward* held, bool may_be_ours, time_point now,
+             std::vector<forward>& lost);
   void adopt_all(const peer_state& answer, time_point now, std::vector<forward>& lost);
   void adopt_identity(const peer_state& answer, time_point now);
   void request_list(time_point now);

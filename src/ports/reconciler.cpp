@@ -16,15 +16,19 @@ bool still_ours(const operation& op, const outcome& result) {
 
 void log_outcome(std::string_view peer, const operation& op, const outcome& result, const reconcile_fsm::slot* before) {
   const auto* verb_name = op.what == verb::add ? "expose" : "unexpose";
-  if (result.kind == outcome_kind::done) return base::log::debug(peer, "{} {} done", verb_name, to_string(op.target.key));
-  const bool known = before != nullptr && before->trouble && before->trouble->kind == result.kind && before->trouble->reason == result.reason;
+  if (result.kind == outcome_kind::done)
+    return base::log::debug(peer, "{} {} done", verb_name, to_string(op.target.key));
+  const bool known = before != nullptr && before->trouble && before->trouble->kind == result.kind &&
+                     before->trouble->reason == result.reason;
   if (known) return;  // said already
-  base::log::warn(peer, "{} {} failed, will be tried again reason=\"{}\"", verb_name, to_string(op.target.key), base::printable(result.reason));
+  base::log::warn(peer, "{} {} failed, will be tried again reason=\"{}\"", verb_name, to_string(op.target.key),
+                  base::printable(result.reason));
 }
 
 }  // namespace
 
-reconciler::reconciler(const io::executor& where, std::unique_ptr<sink> peer, std::optional<journal> book, reconcile_options options)
+reconciler::reconciler(const io::executor& where, std::unique_ptr<sink> peer, std::optional<journal> book,
+                       reconcile_options options)
     : peer_(std::move(peer)), journal_(std::move(book)), machine_(peer_->traits(), options), changed_(where) {
   if (journal_) machine_.remember(journal_->remembered(), journal_->same_boot(), io::clock::now());
 }
@@ -48,7 +52,8 @@ io::task<> reconciler::work() {
     const auto now = io::clock::now();
     auto batch = machine_.take(peer_->traits().batch, now);
     if (batch.empty()) {
-      co_await changed_.wait_until(machine_.wake_at(now));  // of the same moment: what falls due in between is not slept over
+      co_await changed_.wait_until(
+          machine_.wake_at(now));  // of the same moment: what falls due in between is not slept over
       continue;
     }
     write_ahead(batch);
@@ -123,15 +128,19 @@ void reconciler::report(const std::vector<operation>& batch, const std::vector<o
 }
 
 void reconciler::note(const base::result<>& written) {
-  if (!written && journal_well_) base::log::error(peer_->name(), "journal: {}; going on without", written.error().message());
+  if (!written && journal_well_)
+    base::log::error(peer_->name(), "journal: {}; going on without", written.error().message());
   journal_well_ = written.has_value();
 }
 
 void reconciler::log_peer(bool well) {
   if (well == peer_well_) return;
   peer_well_ = well;
-  if (well) base::log::info(peer_->name(), "is there again");
-  else base::log::warn(peer_->name(), "cannot be reached, will be tried again reason=\"{}\"", machine_.peer_trouble()->message());
+  if (well)
+    base::log::info(peer_->name(), "is there again");
+  else
+    base::log::warn(peer_->name(), "cannot be reached, will be tried again reason=\"{}\"",
+                    machine_.peer_trouble()->message());
 }
 
 }  // namespace ports

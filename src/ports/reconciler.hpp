@@ -15,7 +15,8 @@ namespace ports {
 class reconciler {
  public:
   // Without a journal, only what this run has added is ever removed.
-  reconciler(const io::executor& where, std::unique_ptr<sink> peer, std::optional<journal> book, reconcile_options options = {});
+  reconciler(const io::executor& where, std::unique_ptr<sink> peer, std::optional<journal> book,
+             reconcile_options options = {});
 
   // The whole desired state, see reconcile_fsm::want.
   void want(const forward_map& desired, source_set settled, std::uint64_t epoch);

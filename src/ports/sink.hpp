@@ -59,7 +59,8 @@ struct held_forward {
 };
 
 // What a peer answered to "what do you hold". A peer that cannot be asked (wsl-proxy) answers `complete = false` and no
-// forwards: then what was applied is sent again if `identity` differs from the last one, and additions must be idempotent.
+// forwards: then what was applied is sent again if `identity` differs from the last one, and additions must be
+// idempotent.
 struct peer_state {
   std::string identity;  // differs after a restart where the peer can tell; may be empty
   bool complete = true;
@@ -67,26 +68,28 @@ struct peer_state {
 };
 
 struct sink_traits {
-  unsigned workers = 1;     // apply() calls under way at one time
-  unsigned batch = 1;       // operations in one apply() call
-  bool shared = true;       // others may hold forwards there too: only what the journal says is ours is removed
+  unsigned workers = 1;           // apply() calls under way at one time
+  unsigned batch = 1;             // operations in one apply() call
+  bool shared = true;             // others may hold forwards there too: only what the journal says is ours is removed
   bool announces_return = false;  // changed() also tells when a peer that is down comes up: it need not be polled
 };
 
 class sink {
  public:
   virtual ~sink() = default;
-  [[nodiscard]] virtual std::string_view name() const = 0;  // "host-switch": in the status, the log, the journal's file name
+  [[nodiscard]] virtual std::string_view name()
+      const = 0;  // "host-switch": in the status, the log, the journal's file name
   [[nodiscard]] virtual sink_traits traits() const = 0;
 
   // Asks the peer what it holds. An error: the peer is down (refused, no answer before the sink's own deadline …).
   virtual io::task<base::result<peer_state>> list() = 0;
 
-  // Does the operations (one for each key at most), removals first, and answers one outcome each, in their order. Has its own deadline; never throws
-  // for what the peer does. An `unknown` outcome makes the reconciler list again.
+  // Does the operations (one for each key at most), removals first, and answers one outcome each, in their order. Has
+  // its own deadline; never throws for what the peer does. An `unknown` outcome makes the reconciler list again.
   virtual io::task<std::vector<outcome>> apply(std::vector<operation> batch) = 0;
 
-  // Returns when the peer may have been restarted or changed since the last successful list(); the reconciler lists again.
+  // Returns when the peer may have been restarted or changed since the last successful list(); the reconciler lists
+  // again.
   virtual io::task<> changed() = 0;
 
   // The agent stops: called once after the removals, within the stop's deadline. Takes back what is not a forward

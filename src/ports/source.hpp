@@ -1,5 +1,6 @@
 // source: where published ports are learnt. It reports to a source_feed (the port table's owner) by whole snapshots, or
-// says that it cannot know at present ("degraded"): the table then keeps the last snapshot. An error is never an empty list.
+// says that it cannot know at present ("degraded"): the table then keeps the last snapshot. An error is never an empty
+// list.
 #pragma once
 
 #include "base/result.hpp"

@@ -7,11 +7,11 @@
 namespace relay {
 
 struct counters {
-  std::atomic<std::uint64_t> accepted{0};         // TCP connections taken
-  std::atomic<std::uint64_t> connections{0};      // of these, open now
+  std::atomic<std::uint64_t> accepted{0};          // TCP connections taken
+  std::atomic<std::uint64_t> connections{0};       // of these, open now
   std::atomic<std::uint64_t> connect_failures{0};  // targets that could not be reached
-  std::atomic<std::uint64_t> flows{0};            // UDP clients known now
-  std::atomic<std::uint64_t> dropped{0};          // datagrams that could not be passed on
+  std::atomic<std::uint64_t> flows{0};             // UDP clients known now
+  std::atomic<std::uint64_t> dropped{0};           // datagrams that could not be passed on
 };
 
 }  // namespace relay

@@ -29,7 +29,8 @@ local_address make_control(int level, int type, const Info& info) {
 }  // namespace
 
 datagram_batch::datagram_batch()
-    : memory_(static_cast<char*>(::mmap(nullptr, memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))) {
+    : memory_(static_cast<char*>(
+          ::mmap(nullptr, memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))) {
   if (memory_ == MAP_FAILED) throw std::bad_alloc();
   for (unsigned i = 0; i < capacity; ++i) {
     vectors_[i].iov_base = memory_ + i * datagram_bytes;
@@ -90,7 +91,8 @@ int datagram_batch::send(int fd, unsigned first, unsigned last) {
   return send_prepared(fd, first, last);
 }
 
-int datagram_batch::send(int fd, unsigned first, unsigned last, const net::socket_address& to, const local_address& from) {
+int datagram_batch::send(int fd, unsigned first, unsigned last, const net::socket_address& to,
+                         const local_address& from) {
   for (unsigned i = first; i < last; ++i) {
     auto& head = headers_[i].msg_hdr;
     head.msg_name = const_cast<sockaddr*>(to.get());
@@ -101,8 +103,9 @@ int datagram_batch::send(int fd, unsigned first, unsigned last, const net::socke
   return send_prepared(fd, first, last);
 }
 
-// A datagram that is refused (too large for the path, an ICMP answer to an earlier one) is left out; the others go. What may
-// not leave from the address that the client wrote to, as that was a broadcast or is no longer ours, leaves from another.
+// A datagram that is refused (too large for the path, an ICMP answer to an earlier one) is left out; the others go.
+// What may not leave from the address that the client wrote to, as that was a broadcast or is no longer ours, leaves
+// from another.
 int datagram_batch::send_prepared(int fd, unsigned first, unsigned last) {
   int sent = 0;
   while (first < last) {

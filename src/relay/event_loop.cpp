@@ -120,7 +120,8 @@ int event_loop::run_tickers() {
   if (tickers_.empty()) return -1;
   if (next_due_ <= now_) call_due();
   if (tickers_.empty()) return -1;
-  return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(std::max(next_due_ - now_, clock::duration::zero())).count());
+  return static_cast<int>(
+      std::chrono::ceil<std::chrono::milliseconds>(std::max(next_due_ - now_, clock::duration::zero())).count());
 }
 
 void event_loop::call_due() {

@@ -80,8 +80,8 @@ class event_loop {
   std::vector<std::unique_ptr<event_handler>> retired_;
   std::vector<ticker> tickers_;
   clock::time_point next_due_{};  // not after any ticker's: most wake-ups need not look at them
-  std::mutex turn_;  // held by whoever uses anything of the loop but epoll_, wake_, callers_ and posted_
-  std::atomic<int> callers_{0};  // in call()
+  std::mutex turn_;               // held by whoever uses anything of the loop but epoll_, wake_, callers_ and posted_
+  std::atomic<int> callers_{0};   // in call()
   std::uint64_t calls_ = 0;
   bool stopping_ = false;
   std::mutex posting_;  // for posted_

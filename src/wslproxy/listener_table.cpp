@@ -49,9 +49,7 @@ std::vector<listener_key> listener_table::due(time_point now, std::size_t limit)
   return keys;
 }
 
-time_point listener_table::next_due() const {
-  return schedule_.empty() ? time_point::max() : schedule_.begin()->first;
-}
+time_point listener_table::next_due() const { return schedule_.empty() ? time_point::max() : schedule_.begin()->first; }
 
 void listener_table::opened(const listener_key& key) {
   auto& e = entries_.at(key);

@@ -11,9 +11,7 @@ namespace log = base::log;
 constexpr std::string_view component = "ports";
 constexpr std::size_t opened_in_one_go = 1'024;
 
-net::endpoint endpoint_of(const listener_key& key) {
-  return {key.ip, key.port};
-}
+net::endpoint endpoint_of(const listener_key& key) { return {key.ip, key.port}; }
 
 }  // namespace
 

@@ -41,7 +41,8 @@ INSTANTIATE_WITH_EACH_IPTABLES(containerd);
 
 // What does not depend on the rules: once is enough.
 class containerd_life : public containerd {};
-INSTANTIATE_TEST_SUITE_P(iptables, containerd_life, testing::Values(support::iptables_variant::nft), [](const auto&) { return "nft"; });
+INSTANTIATE_TEST_SUITE_P(iptables, containerd_life, testing::Values(support::iptables_variant::nft),
+                         [](const auto&) { return "nft"; });
 
 TEST_P(containerd, publishes_on_every_address_and_on_loopback) {
   run_web();
@@ -61,7 +62,9 @@ TEST_P(containerd_life, ports_in_the_state_directory) {
 }
 
 TEST_P(containerd, udp_and_tcp_on_one_number) {
-  const container_spec spec{.name = "dns", .ports = {{5353, 53, "udp"}, {5353, 53, "tcp"}, {5454, 53, "udp", "127.0.0.1"}}, .serves = {"udp:53", "tcp:53"}};
+  const container_spec spec{.name = "dns",
+                            .ports = {{5353, 53, "udp"}, {5353, 53, "tcp"}, {5454, 53, "udp", "127.0.0.1"}},
+                            .serves = {"udp:53", "tcp:53"}};
   engine().run(spec);
   expect_published({"udp 0.0.0.0:5353", "tcp 0.0.0.0:5353", "udp 127.0.0.1:5454"});
   expect_answers("udp 127.0.0.1:5353", "dns");
@@ -71,7 +74,8 @@ TEST_P(containerd, udp_and_tcp_on_one_number) {
 }
 
 TEST_P(containerd, on_a_specific_address) {
-  const container_spec spec{.name = "web", .ports = {{8080, 80, "tcp", "127.0.0.9"}, {8081, 80, "tcp", "192.168.127.2"}}};
+  const container_spec spec{.name = "web",
+                            .ports = {{8080, 80, "tcp", "127.0.0.9"}, {8081, 80, "tcp", "192.168.127.2"}}};
   engine().run(spec);
   expect_published({"tcp 127.0.0.1:8080", "tcp 127.0.0.1:8081"});
   expect_answers("tcp 127.0.0.1:8080", "web");
@@ -88,7 +92,8 @@ TEST_P(containerd, a_range) {
   }
   engine().run(spec);
   expect_published(ports);
-  for (const unsigned port : {20'000, 20'001, 20'098, 20'099}) expect_answers(fmt::format("tcp 127.0.0.1:{}", port), "range");
+  for (const unsigned port : {20'000, 20'001, 20'098, 20'099})
+    expect_answers(fmt::format("tcp 127.0.0.1:{}", port), "range");
   remove_and_expect_nothing_left({spec});
 }
 
@@ -102,11 +107,13 @@ TEST_P(containerd, on_two_networks) {
 
 TEST_P(containerd_life, the_same_name_in_two_namespaces_is_two_containers) {
   const container_spec here{.name = "web", .ports = {{8080, 80}, {8081, 80, "tcp", "127.0.0.1"}}};
-  const container_spec there{.name = "web", .ports = {{8082, 80}, {8083, 80, "tcp", "127.0.0.1"}}, .name_space = "k8s.io"};
+  const container_spec there{
+      .name = "web", .ports = {{8082, 80}, {8083, 80, "tcp", "127.0.0.1"}}, .name_space = "k8s.io"};
   engine().run(here);
   engine().run(there);
   expect_published({"tcp 0.0.0.0:8080", "tcp 127.0.0.1:8081", "tcp 0.0.0.0:8082", "tcp 127.0.0.1:8083"});
-  for (const char* port : {"8080", "8081", "8082", "8083"}) expect_answers(fmt::format("tcp 127.0.0.1:{}", port), "web");
+  for (const char* port : {"8080", "8081", "8082", "8083"})
+    expect_answers(fmt::format("tcp 127.0.0.1:{}", port), "web");
   EXPECT_TRUE(ports_shown().contains("k8s.io/web")) << ports_shown();
   engine().remove(here);
   expect_published({"tcp 0.0.0.0:8082", "tcp 127.0.0.1:8083"});
@@ -116,7 +123,7 @@ TEST_P(containerd_life, the_same_name_in_two_namespaces_is_two_containers) {
 
 TEST_P(containerd_life, a_process_beside_the_first_one_ends) {
   run_web();
-  engine().execute(web, {"/echo-server"});  // without ports to listen on it ends at once
+  engine().execute(web, {"/echo-server"});                 // without ports to listen on it ends at once
   engine().run({.name = "after", .ports = {{8090, 80}}});  // its start is told after that end
   expect_published({"tcp 0.0.0.0:8080", "tcp 127.0.0.1:8081", "tcp 0.0.0.0:8090"});
   expect_answers("tcp 127.0.0.1:8080", "web");
@@ -244,7 +251,10 @@ TEST_P(containerd_life, the_host_port_is_reserved_for_a_moment) {
 }
 
 TEST_P(containerd_life, hostile_labels_harm_only_themselves) {
-  engine().run({.name = "bad", .labels = {{"nerdctl/ports", R"([{"HostPort":0},{"HostPort":70000},"80; rm",-1,{"HostPort":8095,"ContainerPort":80}])"}}});
+  engine().run(
+      {.name = "bad",
+       .labels = {{"nerdctl/ports",
+                   R"([{"HostPort":0},{"HostPort":70000},"80; rm",-1,{"HostPort":8095,"ContainerPort":80}])"}}});
   engine().run({.name = "torn", .labels = {{"nerdctl/ports", "[[[[[[[[[[[[[["}}});
   engine().run({.name = "device", .labels = {{"nerdctl/state-dir", "/dev/zero"}}});
   engine().run(web);

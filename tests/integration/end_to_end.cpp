@@ -48,8 +48,8 @@ std::string check_rules(const listening_socket& port, const std::vector<std::str
   const auto protocol = fmt::format("-p {} ", net::to_string(port.protocol)),
              number = fmt::format("--dport {} ", port.at.port);
   const auto count = std::ranges::count_if(rules, [&](const std::string& rule) {
-    return (rule.starts_with("-A DOCKER ") || rule.starts_with("-A CNI-DN-")) && rule.contains("rancher-desktop-guestagent:") && rule.contains(protocol) &&
-           rule.contains(number);
+    return (rule.starts_with("-A DOCKER ") || rule.starts_with("-A CNI-DN-")) &&
+           rule.contains("rancher-desktop-guestagent:") && rule.contains(protocol) && rule.contains(number);
   });
   const auto most = port.at.ip.is_unspecified() ? 0 : 1;
   return count <= most ? "" : fmt::format("{} rules of ours for {}\n", count, to_text(port));

@@ -59,7 +59,7 @@ class end_to_end : public testing::Test {
   [[nodiscard]] std::string ports_shown() const { return lab_->control({"ports"}).text; }
 
   std::unique_ptr<support::lab> lab_;
-  published_set in_wsl_only_;                // what wsl-proxy has to hold beside that
+  published_set in_wsl_only_;               // what wsl-proxy has to hold beside that
   std::set<support::host_forward> others_;  // what host-switch has to hold that is not ours
 
  private:

@@ -42,7 +42,9 @@ class kubernetes : public end_to_end {
     in_wsl_only_ = {"tcp 127.0.0.1:6443"};
     expect_published(ports);
   }
-  void serve(const std::string& name, const std::vector<std::string>& ports) { servers_.push_back(lab_->start_echo_server(name, ports)); }
+  void serve(const std::string& name, const std::vector<std::string>& ports) {
+    servers_.push_back(lab_->start_echo_server(name, ports));
+  }
 
   support::test_authority authority_;
   std::unique_ptr<support::fake_kubernetes> api_;

@@ -34,9 +34,7 @@ inside::inside(const netns& where) : before_(open_namespace("/proc/thread-self/n
     throw std::runtime_error("cannot enter " + where.path());
 }
 
-inside::~inside() {
-  ::setns(before_.get(), CLONE_NEWNET);
-}
+inside::~inside() { ::setns(before_.get(), CLONE_NEWNET); }
 
 nat_engine::nat_engine(const netns& where, loopback::nat_variant variant) : where_(where), variant_(variant) {}
 
@@ -98,9 +96,7 @@ loopback_lab::loopback_lab(loopback::nat_variant variant, bool with_tap) : engin
   add_container(rd, two, "port2", "172.17.0.3");
 }
 
-void loopback_lab::connect_tap() {
-  connect({&rd, "tap0", "192.168.127.2/24"}, {&host, "eth0", "192.168.127.1/24"});
-}
+void loopback_lab::connect_tap() { connect({&rd, "tap0", "192.168.127.2/24"}, {&host, "eth0", "192.168.127.1/24"}); }
 
 void loopback_lab::serve(const netns& where, const std::string& name, const std::vector<std::string>& ports) {
   std::vector<std::string> argv{

@@ -390,7 +390,8 @@ TEST_P(loopback_rules, a_lock_that_is_held_is_waited_for) {
   {
     base::unique_fd lock(::open("/run/xtables.lock", O_RDONLY | O_CREAT | O_CLOEXEC, 0600));
     ::flock(lock.get(), LOCK_EX);
-    other = std::jthread([held = std::move(lock)] { std::this_thread::sleep_for(300ms); });  // NOLINT: holds it that long
+    other =
+        std::jthread([held = std::move(lock)] { std::this_thread::sleep_for(300ms); });  // NOLINT: holds it that long
   }
   add(key("127.0.0.1", 8080));
   EXPECT_THAT(ours("DOCKER"), SizeIs(1));

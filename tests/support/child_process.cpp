@@ -79,9 +79,7 @@ pid_t fork_in(const std::string& pid_namespace) {
   return pid;
 }
 
-int to_exit_code(int status) {
-  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
+int to_exit_code(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
 }  // namespace
 
@@ -120,9 +118,7 @@ bool child_process::reap(int flags) {
   return true;
 }
 
-bool child_process::running() {
-  return !reap(WNOHANG);
-}
+bool child_process::running() { return !reap(WNOHANG); }
 
 void child_process::signal(int number) const {
   if (pid_ > 0) ::kill(pid_, number);

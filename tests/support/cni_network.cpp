@@ -43,10 +43,9 @@ std::string cni_network::bridge_config() const {
 }
 
 std::string cni_network::portmap_config(const std::vector<published_port>& ports, const std::string& before) const {
-  return fmt::format(
-      R"({{"cniVersion":"0.4.0","name":"{}","type":"portmap","capabilities":{{"portMappings":true}},)"
-      R"("runtimeConfig":{{"portMappings":{}}}{}{}}})",
-      name(), to_cni_json(ports), before.empty() ? "" : R"(,"prevResult":)", before);
+  return fmt::format(R"({{"cniVersion":"0.4.0","name":"{}","type":"portmap","capabilities":{{"portMappings":true}},)"
+                     R"("runtimeConfig":{{"portMappings":{}}}{}{}}})",
+                     name(), to_cni_json(ports), before.empty() ? "" : R"(,"prevResult":)", before);
 }
 
 std::string cni_network::call(const char* command, const char* plugin, const std::string& container,
@@ -56,8 +55,11 @@ std::string cni_network::call(const char* command, const char* plugin, const std
   auto options = place_;
   options.argv = {fmt::format("{}/{}", plugin_directory, plugin)};
   options.stdin_file = input;
-  for (const auto& [name, value] : {std::pair<const char*, std::string>{"COMMAND", command}, {"CONTAINERID", container},
-                                    {"NETNS", netns}, {"IFNAME", fmt::format("eth{}", number_)}, {"PATH", plugin_directory}})
+  for (const auto& [name, value] : {std::pair<const char*, std::string>{"COMMAND", command},
+                                    {"CONTAINERID", container},
+                                    {"NETNS", netns},
+                                    {"IFNAME", fmt::format("eth{}", number_)},
+                                    {"PATH", plugin_directory}})
     options.environment.push_back(fmt::format("CNI_{}={}", name, value));
   auto output = run_or_throw(std::move(options), std::chrono::seconds(60));
   std::filesystem::remove(input);

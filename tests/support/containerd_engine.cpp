@@ -48,8 +48,8 @@ child_options containerd_engine::inside() const {
 
 void containerd_engine::launch() {
   auto options = inside();
-  options.argv = {"containerd", "--config",  directory_ / "config.toml", "--address", socket(),
-                  "--root",     directory_ / "data", "--state", directory_ / "state"};
+  options.argv = {"containerd",        "--config", directory_ / "config.toml", "--address", socket(), "--root",
+                  directory_ / "data", "--state",  directory_ / "state"};
   options.log = directory_ / "containerd.log";
   daemon_ = child_process(options);
 }
@@ -129,7 +129,8 @@ void containerd_engine::start_task(const container_spec& spec) const {
 }
 
 void containerd_engine::execute(const container_spec& spec, std::vector<std::string> command) const {
-  command.insert(command.begin(), {"tasks", "exec", "--fifo-dir", directory_ / "fifo", "--exec-id", "beside", spec.name});
+  command.insert(command.begin(),
+                 {"tasks", "exec", "--fifo-dir", directory_ / "fifo", "--exec-id", "beside", spec.name});
   ctr(spec.name_space, std::move(command));
 }
 

@@ -31,7 +31,9 @@ void make_tool_directory(const fs::path& directory, iptables_variant variant) {
 }
 
 std::vector<std::string> iptables_rules(const netns& where) {
-  const auto save = [&where](const char* tool) { return run_or_throw({.argv = {tool}, .net_namespace = where.path()}); };
+  const auto save = [&where](const char* tool) {
+    return run_or_throw({.argv = {tool}, .net_namespace = where.path()});
+  };
   const auto text = save("iptables-nft-save") + save("iptables-legacy-save");
   std::vector<std::string> all;
   for (const auto line : base::split(text, '\n'))

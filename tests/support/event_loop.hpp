@@ -1,5 +1,5 @@
-// event_loop: an io_context for one test, with the tasks that run on it. Runs until a condition holds or ten seconds are
-// over; tasks are cancelled and awaited at the end.
+// event_loop: an io_context for one test, with the tasks that run on it. Runs until a condition holds or ten seconds
+// are over; tasks are cancelled and awaited at the end.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -51,7 +51,8 @@ class event_loop {
       *into = co_await std::move(inner);
     };
     spawn(keep(std::move(work), value));
-    if (!run_until([&] { return value->has_value(); })) throw std::runtime_error("the task did not end within ten seconds");
+    if (!run_until([&] { return value->has_value(); }))
+      throw std::runtime_error("the task did not end within ten seconds");
     return std::move(**value);
   }
 

@@ -111,7 +111,8 @@ struct containers_service final : containers_api::Containers::Service {
     for (const auto& [id, container] : w_.namespaces[name_space_of(*context)]) {
       bool matches = request->filters().empty();
       for (const auto& filter : request->filters())
-        for (const auto& [name, value] : container.labels) matches = matches || filter == fmt::format("labels.\"{}\"", name);
+        for (const auto& [name, value] : container.labels)
+          matches = matches || filter == fmt::format("labels.\"{}\"", name);
       if (matches) fill(*response->add_containers(), id, container);
     }
     return grpc::Status::OK;
@@ -121,7 +122,8 @@ struct containers_service final : containers_api::Containers::Service {
 
 struct tasks_service final : tasks_api::Tasks::Service {
   explicit tasks_service(world& w) : w_(w) {}
-  grpc::Status Get(grpc::ServerContext* context, const tasks_api::GetRequest* request, tasks_api::GetResponse* response) override {
+  grpc::Status Get(grpc::ServerContext* context, const tasks_api::GetRequest* request,
+                   tasks_api::GetResponse* response) override {
     const auto lock = w_.enter(*context);
     const auto& all = w_.namespaces[name_space_of(*context)];
     const auto found = all.find(request->container_id());
@@ -204,7 +206,9 @@ void fake_containerd::run(const std::string& name_space, const std::string& id, 
 }
 
 void fake_containerd::run(const std::string& id, std::uint16_t host_port) {
-  run("default", id, {{"nerdctl/ports", fmt::format(R"([{{"HostPort":{},"ContainerPort":80,"Protocol":"tcp","HostIP":"0.0.0.0"}}])", host_port)}});
+  run("default", id,
+      {{"nerdctl/ports",
+        fmt::format(R"([{{"HostPort":{},"ContainerPort":80,"Protocol":"tcp","HostIP":"0.0.0.0"}}])", host_port)}});
 }
 
 void fake_containerd::end(const std::string& name_space, const std::string& id) {

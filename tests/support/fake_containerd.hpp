@@ -1,6 +1,6 @@
-// fake_containerd: containerd for tests, as far as its gRPC API is concerned: events, namespaces, containers and tasks on
-// a real UNIX socket, with the misbehaviour that tests ask for. Has threads of its own; every member may be called at any
-// time.
+// fake_containerd: containerd for tests, as far as its gRPC API is concerned: events, namespaces, containers and tasks
+// on a real UNIX socket, with the misbehaviour that tests ask for. Has threads of its own; every member may be called
+// at any time.
 #pragma once
 
 #include <cstdint>

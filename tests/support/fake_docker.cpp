@@ -15,7 +15,8 @@ void fake_docker::start() {
   at.sun_family = AF_UNIX;
   std::strncpy(at.sun_path, socket_.c_str(), sizeof at.sun_path - 1);
   std::filesystem::remove(socket_);
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 || ::listen(fd.get(), 64) != 0) throw std::runtime_error("fake docker socket");
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 || ::listen(fd.get(), 64) != 0)
+    throw std::runtime_error("fake docker socket");
   tasks_ = std::make_unique<io::task_group>(where_);
   const http::handler handler = [this](http::incoming in) { return handle(this, std::move(in)); };
   tasks_->spawn("fake docker", http::serve(std::move(fd), handler));
@@ -30,7 +31,9 @@ void fake_docker::run(const std::string& id, std::uint16_t host_port, const std:
   container c;
   c.name = "name-" + id;
   c.ports_json = fmt::format(R"({{"80/tcp":[{{"HostIp":"{}","HostPort":"{}"}}],"81/tcp":null}})", host_ip, host_port);
-  c.list_json = fmt::format(R"([{{"IP":"{}","PrivatePort":80,"PublicPort":{},"Type":"tcp"}},{{"PrivatePort":81,"Type":"tcp"}}])", host_ip, host_port);
+  c.list_json =
+      fmt::format(R"([{{"IP":"{}","PrivatePort":80,"PublicPort":{},"Type":"tcp"}},{{"PrivatePort":81,"Type":"tcp"}}])",
+                  host_ip, host_port);
   containers[id] = c;
   emit("start", id);
 }
@@ -43,7 +46,9 @@ void fake_docker::end(const std::string& id) {
 
 void fake_docker::emit(const std::string& action, const std::string& id) {
   if (silent) return;
-  log_.push_back(fmt::format(R"({{"Type":"container","Action":"{}","Actor":{{"ID":"{}","Attributes":{{"name":"x"}}}},"timeNano":1}})", action, id));
+  log_.push_back(fmt::format(
+      R"({{"Type":"container","Action":"{}","Actor":{{"ID":"{}","Attributes":{{"name":"x"}}}},"timeNano":1}})", action,
+      id));
   changed_.notify_all();
 }
 
@@ -51,15 +56,19 @@ std::string fake_docker::list(bool with_paused) const {
   std::string text;
   for (const auto& [id, c] : containers)
     if ((c.running && (with_paused || !c.paused)) || list_is_stale)
-      text += fmt::format(R"({}{{"Id":"{}","Names":["/{}"],"Ports":{},"State":"running"}})", text.empty() ? "" : ",", id, c.name, c.list_json);
+      text += fmt::format(R"({}{{"Id":"{}","Names":["/{}"],"Ports":{},"State":"running"}})", text.empty() ? "" : ",",
+                          id, c.name, c.list_json);
   return "[" + text + "]";
 }
 
 http::answer fake_docker::inspect(const std::string& id) const {
   const auto at = containers.find(id);
   if (at == containers.end()) return {{404, {}, R"({"message":"No such container"})"}, {}};
-  return {{200, {}, fmt::format(R"({{"Id":"{}","Name":"/{}","State":{{"Running":{}}},"NetworkSettings":{{"Ports":{}}}}})", id, at->second.name,
-                                at->second.running, at->second.running ? at->second.ports_json : "{}")}, {}};
+  return {{200,
+           {},
+           fmt::format(R"({{"Id":"{}","Name":"/{}","State":{{"Running":{}}},"NetworkSettings":{{"Ports":{}}}}})", id,
+                       at->second.name, at->second.running, at->second.running ? at->second.ports_json : "{}")},
+          {}};
 }
 
 // Only what is new since the subscription.

@@ -1,5 +1,5 @@
-// fake_docker: a Docker engine for tests, as far as its API is concerned: ping, events, list and inspect over a real UNIX
-// socket, with the misbehaviour that tests ask for. Runs on the test's loop.
+// fake_docker: a Docker engine for tests, as far as its API is concerned: ping, events, list and inspect over a real
+// UNIX socket, with the misbehaviour that tests ask for. Runs on the test's loop.
 #pragma once
 
 #include <filesystem>
@@ -23,7 +23,8 @@ class fake_docker {
     bool paused = false;  // runs, but is not "running" to the filter of a list
   };
 
-  fake_docker(io::executor where, std::filesystem::path socket) : where_(std::move(where)), socket_(std::move(socket)), changed_(where_) {}
+  fake_docker(io::executor where, std::filesystem::path socket)
+      : where_(std::move(where)), socket_(std::move(socket)), changed_(where_) {}
 
   // The socket appears, or goes with every connection.
   void start();
@@ -36,10 +37,10 @@ class fake_docker {
 
   std::map<std::string, container> containers;
   std::string api_version = "1.41";
-  std::string separator = "\n";      // between events
-  bool hangs = false;                // accepts and never answers
-  bool silent = false;               // loses events
-  bool list_is_stale = false;        // the list still shows what has ended
+  std::string separator = "\n";  // between events
+  bool hangs = false;            // accepts and never answers
+  bool silent = false;           // loses events
+  bool list_is_stale = false;    // the list still shows what has ended
   unsigned pings = 0, lists = 0, inspects = 0, subscribers = 0;
   std::vector<std::string> targets;  // what was asked for
 

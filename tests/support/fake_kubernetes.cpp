@@ -24,7 +24,8 @@ using clock = std::chrono::steady_clock;
 
 std::string query_value(const std::string& target, const std::string& name) {
   const auto query = target.find('?');
-  for (const auto part : base::split(query == std::string::npos ? std::string_view() : std::string_view(target).substr(query + 1), '&'))
+  for (const auto part :
+       base::split(query == std::string::npos ? std::string_view() : std::string_view(target).substr(query + 1), '&'))
     if (part.starts_with(name + "=")) return std::string(part.substr(name.size() + 1));
   return {};
 }
@@ -32,15 +33,17 @@ std::string query_value(const std::string& target, const std::string& name) {
 std::string to_json(const fake_kubernetes::service& s, long version, const std::string& uid) {
   std::string ports;
   for (const auto& p : s.ports)
-    ports += fmt::format(R"({}{{"name":"p","protocol":"{}","port":{},"targetPort":8080{}}})", ports.empty() ? "" : ",", p.protocol, p.number,
-                         p.node_port == 0 ? "" : fmt::format(R"(,"nodePort":{})", p.node_port));
-  return fmt::format(R"({{"kind":"Service","metadata":{{"name":"{}","namespace":"{}","uid":"{}","resourceVersion":"{}",)"
-                     R"("annotations":{{"note":"{}"}}}},"spec":{{"ports":[{}],"type":"{}","clusterIP":"10.43.0.1"}},"status":{{"loadBalancer":{{}}}}}})",
-                     s.name, s.name_space, uid, version, s.annotation, ports, s.type);
+    ports += fmt::format(R"({}{{"name":"p","protocol":"{}","port":{},"targetPort":8080{}}})", ports.empty() ? "" : ",",
+                         p.protocol, p.number, p.node_port == 0 ? "" : fmt::format(R"(,"nodePort":{})", p.node_port));
+  return fmt::format(
+      R"({{"kind":"Service","metadata":{{"name":"{}","namespace":"{}","uid":"{}","resourceVersion":"{}",)"
+      R"("annotations":{{"note":"{}"}}}},"spec":{{"ports":[{}],"type":"{}","clusterIP":"10.43.0.1"}},"status":{{"loadBalancer":{{}}}}}})",
+      s.name, s.name_space, uid, version, s.annotation, ports, s.type);
 }
 
 std::string status_json(int code, const std::string& message) {
-  return fmt::format(R"({{"kind":"Status","apiVersion":"v1","status":"Failure","message":"{}","code":{}}})", message, code);
+  return fmt::format(R"({{"kind":"Status","apiVersion":"v1","status":"Failure","message":"{}","code":{}}})", message,
+                     code);
 }
 
 // Of this thread: OpenSSL writes to a client that has gone as it writes to any other.
@@ -63,7 +66,8 @@ struct event {
 
 std::string to_base64(const std::string& bytes) {
   std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const auto n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  const auto n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                 reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
   text.resize(static_cast<std::size_t>(n));
   return text;
 }
@@ -140,7 +144,8 @@ bool fake_kubernetes::state::answer(server_connection& connection, const server_
   while (hanging && !stopping && !connection.gone()) changed.wait_for(lock, 20ms);
   if (stopping || hanging) return false;
   const auto authorization = request.headers.find("authorization");
-  const bool known = token.empty() || (authorization != request.headers.end() && authorization->second == "Bearer " + token);
+  const bool known =
+      token.empty() || (authorization != request.headers.end() && authorization->second == "Bearer " + token);
   const auto [code, body] = known ? std::pair(status, status_body) : std::pair(401, status_json(401, "Unauthorized"));
   if (code != 0) {
     lock.unlock();
@@ -181,7 +186,11 @@ std::pair<int, std::string> fake_kubernetes::state::list(const std::string& targ
     token_text = fmt::format("token-{}", pages);
     snapshots[token_text] = std::move(rest);
   }
-  return {200, fmt::format(R"({{"kind":"ServiceList","apiVersion":"v1","metadata":{{"resourceVersion":"{}","continue":"{}"}},"items":[{}]}})", version, token_text, items)};
+  return {
+      200,
+      fmt::format(
+          R"({{"kind":"ServiceList","apiVersion":"v1","metadata":{{"resourceVersion":"{}","continue":"{}"}},"items":[{}]}})",
+          version, token_text, items)};
 }
 
 bool fake_kubernetes::state::watch(server_connection& connection, const std::string& target) {
@@ -200,15 +209,20 @@ bool fake_kubernetes::state::watch(server_connection& connection, const std::str
   ++watching;
   const auto ends_before = ends;
   lock.unlock();
-  bool well = connection.write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
-  if (well && gone_event) well = connection.write_chunk(R"({"type":"ERROR","object":)" + status_json(410, "too old") + "}\n") && connection.write_chunk("");
-  else if (well) well = send_events(connection, next, ends_before, clock::now() + std::chrono::seconds(seconds));
+  bool well =
+      connection.write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
+  if (well && gone_event)
+    well = connection.write_chunk(R"({"type":"ERROR","object":)" + status_json(410, "too old") + "}\n") &&
+           connection.write_chunk("");
+  else if (well)
+    well = send_events(connection, next, ends_before, clock::now() + std::chrono::seconds(seconds));
   lock.lock();
   --watching;
   return well;
 }
 
-bool fake_kubernetes::state::send_events(server_connection& connection, std::size_t next, unsigned ends_before, clock::time_point deadline) {
+bool fake_kubernetes::state::send_events(server_connection& connection, std::size_t next, unsigned ends_before,
+                                         clock::time_point deadline) {
   std::unique_lock lock(mutex);
   while (!stopping && !connection.gone()) {
     if (!frozen && (ends != ends_before || clock::now() >= deadline)) {
@@ -241,7 +255,8 @@ fake_kubernetes::~fake_kubernetes() { stop(); }
 
 void fake_kubernetes::use(const test_authority& authority, bool client_certificates) {
   state_->ca_pem = authority.ca_pem();
-  state_->tls = std::make_unique<server_tls>(authority.make_server(), client_certificates ? state_->ca_pem : "", client_certificates);
+  state_->tls = std::make_unique<server_tls>(authority.make_server(), client_certificates ? state_->ca_pem : "",
+                                             client_certificates);
 }
 
 void fake_kubernetes::start() {
@@ -288,7 +303,8 @@ void fake_kubernetes::remove(const std::string& name, const std::string& name_sp
 void fake_kubernetes::bookmark() {
   const std::lock_guard lock(state_->mutex);
   ++state_->version;
-  state_->record("BOOKMARK", fmt::format(R"({{"kind":"Service","metadata":{{"resourceVersion":"{}"}},"spec":{{}}}})", state_->version));
+  state_->record("BOOKMARK", fmt::format(R"({{"kind":"Service","metadata":{{"resourceVersion":"{}"}},"spec":{{}}}})",
+                                         state_->version));
 }
 
 void fake_kubernetes::lose_history() {
@@ -376,16 +392,22 @@ std::string fake_kubernetes::last_target() const {
   return state_->last_target;
 }
 
-std::string fake_kubernetes::url() const { return fmt::format("{}://127.0.0.1:{}", state_->tls ? "https" : "http", state_->port); }
+std::string fake_kubernetes::url() const {
+  return fmt::format("{}://127.0.0.1:{}", state_->tls ? "https" : "http", state_->port);
+}
 
 std::string fake_kubernetes::kubeconfig(const certificate* client, const std::string& token) const {
   std::string ca, user;
   if (state_->tls) ca = "    certificate-authority-data: " + to_base64(state_->ca_pem) + "\n";
-  if (client != nullptr) user += "    client-certificate-data: " + to_base64(client->cert_pem) + "\n    client-key-data: " + to_base64(client->key_pem) + "\n";
+  if (client != nullptr)
+    user += "    client-certificate-data: " + to_base64(client->cert_pem) +
+            "\n    client-key-data: " + to_base64(client->key_pem) + "\n";
   if (!token.empty()) user += "    token: " + token + "\n";
   return "apiVersion: v1\nclusters:\n- cluster:\n" + ca + "    server: " + url() +
-         "\n  name: default\ncontexts:\n- context:\n    cluster: default\n    user: default\n  name: default\ncurrent-context: default\n"
-         "kind: Config\npreferences: {}\nusers:\n- name: default\n  user:" + (user.empty() ? " {}\n" : "\n" + user);
+         "\n  name: default\ncontexts:\n- context:\n    cluster: default\n    user: default\n  name: "
+         "default\ncurrent-context: default\n"
+         "kind: Config\npreferences: {}\nusers:\n- name: default\n  user:" +
+         (user.empty() ? " {}\n" : "\n" + user);
 }
 
 }  // namespace support

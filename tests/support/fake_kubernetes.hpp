@@ -48,7 +48,7 @@ class fake_kubernetes {
   void answer_with(int status, std::string body = "");  // to everything; 0: as it should be
   void hang(bool never_answers);                        // takes requests and never answers
   void freeze_watches(bool silent);                     // watches say nothing and do not end
-  void gone_for_watches(int status);                    // every watch is answered with 410, or (200) with an ERROR event of 410
+  void gone_for_watches(int status);  // every watch is answered with 410, or (200) with an ERROR event of 410
   void expire_continue_tokens();
   void send_raw(std::string bytes);  // into every watch, as they are
   void cut_next_event();             // in the middle of its line the connection breaks

@@ -40,13 +40,9 @@ void fake_wsl_proxy::listen_anew(int backlog) {
   held_.clear();
 }
 
-void fake_wsl_proxy::start() {
-  start_slow(std::chrono::milliseconds(0));
-}
+void fake_wsl_proxy::start() { start_slow(std::chrono::milliseconds(0)); }
 
-void fake_wsl_proxy::start_hanging() {
-  listen_anew(0);
-}
+void fake_wsl_proxy::start_hanging() { listen_anew(0); }
 
 void fake_wsl_proxy::start_slow(std::chrono::milliseconds each) {
   listen_anew(64);

@@ -64,7 +64,11 @@ std::string lab::missing() {
 }
 
 lab::lab(docker_options options)
-    : host_("host"), wsl_("wsl"), rd_("rd"), iptables_(options.iptables), engine_(rd_, directory_.path() / "docker", std::move(options)) {
+    : host_("host"),
+      wsl_("wsl"),
+      rd_("rd"),
+      iptables_(options.iptables),
+      engine_(rd_, directory_.path() / "docker", std::move(options)) {
   connect({&host_, "rd", "192.168.127.1/24"}, {&rd_, "eth0", "192.168.127.2/24"});
   connect({&wsl_, "rd", "192.168.143.2/24"}, {&rd_, "veth-rd-ns", "192.168.143.1/24"});
 }
@@ -92,7 +96,8 @@ void lab::start_agent(const std::vector<std::string>& more_flags) {
                                  "-state-dir=" + at("state"),
                                  "-host-switch-url=http://" + net::to_string(host_switch_api)};
   if (containerd_)
-    flags.insert(flags.end(), {"-docker=false", "-containerd=true", "-containerdSock=" + containerd_->socket().string()});
+    flags.insert(flags.end(),
+                 {"-docker=false", "-containerd=true", "-containerdSock=" + containerd_->socket().string()});
   flags.insert(flags.end(), more_flags.begin(), more_flags.end());
   agent_.kill9();
   agent_ = start(rd_, "rancher-desktop-guestagent", std::move(flags));
@@ -139,9 +144,7 @@ std::set<listening_socket> lab::host_listeners() const {
   return all;
 }
 
-std::set<listening_socket> lab::wsl_listeners() const {
-  return listening_sockets(wsl_);
-}
+std::set<listening_socket> lab::wsl_listeners() const { return listening_sockets(wsl_); }
 
 command_output lab::control(std::vector<std::string> arguments) const {
   std::vector<std::string> argv{program_directory() / "guestagentctl"};

@@ -22,7 +22,8 @@ inline listening_socket listen_on_loopback(std::uint16_t port = 0) {
   const int one = 1;
   ::setsockopt(made.fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   auto at = net::to_sockaddr({net::address::loopback_v4(), port});
-  if (::bind(made.fd.get(), at.get(), at.size) != 0 || ::listen(made.fd.get(), 128) != 0) throw std::runtime_error("listen");
+  if (::bind(made.fd.get(), at.get(), at.size) != 0 || ::listen(made.fd.get(), 128) != 0)
+    throw std::runtime_error("listen");
   at.size = sizeof at.storage;
   ::getsockname(made.fd.get(), at.get(), &at.size);
   made.port = net::from_sockaddr(at)->port;

@@ -34,9 +34,7 @@ netns::netns(std::string_view purpose) : name_(unique_name(purpose)) {
   ip({"link", "set", "lo", "up"});
 }
 
-netns::~netns() {
-  run_command({.argv = {"ip", "netns", "del", name_}});
-}
+netns::~netns() { run_command({.argv = {"ip", "netns", "del", name_}}); }
 
 void netns::ip(std::vector<std::string> arguments) const {
   arguments.insert(arguments.begin(), {"ip", "-n", name_});

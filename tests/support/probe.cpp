@@ -16,9 +16,7 @@
 namespace support {
 namespace {
 
-int socket_type(net::protocol protocol) {
-  return protocol == net::protocol::tcp ? SOCK_STREAM : SOCK_DGRAM;
-}
+int socket_type(net::protocol protocol) { return protocol == net::protocol::tcp ? SOCK_STREAM : SOCK_DGRAM; }
 
 bool ready(int fd, short events, clock::time_point deadline) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::now()).count();
@@ -65,9 +63,7 @@ std::optional<std::string> ask_here(net::protocol protocol, const net::endpoint&
   return receive(fd.get(), tcp, deadline);
 }
 
-int hex_digit(char c) {
-  return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-}
+int hex_digit(char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; }
 
 // "0100007F:1F90": words of the address in the machine's byte order, then the port.
 std::optional<net::endpoint> parse_proc_address(std::string_view text) {

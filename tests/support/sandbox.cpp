@@ -51,9 +51,7 @@ bool arrange_mounts() {
   for (;;) ::pause();
 }
 
-std::string namespace_path(pid_t pid, const char* kind) {
-  return fmt::format("/proc/{}/ns/{}", pid, kind);
-}
+std::string namespace_path(pid_t pid, const char* kind) { return fmt::format("/proc/{}/ns/{}", pid, kind); }
 
 }  // namespace
 
@@ -79,11 +77,7 @@ void sandbox::end() {
   init_ = -1;
 }
 
-std::string sandbox::pid_namespace() const {
-  return namespace_path(init_, "pid");
-}
-std::string sandbox::mount_namespace() const {
-  return namespace_path(init_, "mnt");
-}
+std::string sandbox::pid_namespace() const { return namespace_path(init_, "pid"); }
+std::string sandbox::mount_namespace() const { return namespace_path(init_, "mnt"); }
 
 }  // namespace support

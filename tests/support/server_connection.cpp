@@ -63,7 +63,8 @@ std::optional<server_request> server_connection::read_request() {
   std::size_t end = 0;
   while ((end = buffer_.find("\r\n\r\n")) == std::string::npos) {
     char bytes[4096];
-    const auto n = ssl_ != nullptr ? SSL_read(ssl_, bytes, sizeof bytes) : static_cast<int>(::recv(fd_.get(), bytes, sizeof bytes, 0));
+    const auto n = ssl_ != nullptr ? SSL_read(ssl_, bytes, sizeof bytes)
+                                   : static_cast<int>(::recv(fd_.get(), bytes, sizeof bytes, 0));
     if (n <= 0 || buffer_.size() > (64 << 10)) return std::nullopt;
     buffer_.append(bytes, static_cast<std::size_t>(n));
   }
@@ -97,10 +98,13 @@ bool server_connection::write(std::string_view bytes) {
 }
 
 bool server_connection::write_answer(int status, std::string_view body, std::string_view type) {
-  return write(fmt::format("HTTP/1.1 {} Status\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n{}", status, type, body.size(), body));
+  return write(fmt::format("HTTP/1.1 {} Status\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n{}", status, type,
+                           body.size(), body));
 }
 
-bool server_connection::write_chunk(std::string_view bytes) { return write(fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes)); }
+bool server_connection::write_chunk(std::string_view bytes) {
+  return write(fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes));
+}
 
 bool server_connection::gone() const {
   char byte = 0;

@@ -1,5 +1,5 @@
-// server_connection: the server's end of one connection, with TLS or without, for a fake with a thread for each. Blocking,
-// by plain system calls and OpenSSL: independent of the code that is tested against it.
+// server_connection: the server's end of one connection, with TLS or without, for a fake with a thread for each.
+// Blocking, by plain system calls and OpenSSL: independent of the code that is tested against it.
 #pragma once
 
 #include <map>

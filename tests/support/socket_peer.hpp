@@ -51,7 +51,8 @@ inline base::unique_fd make_socket(int type, const net::address& ip) {
 inline base::unique_fd bound_socket(int type, const net::endpoint& at) {
   auto fd = make_socket(type, at.ip);
   const auto address = net::to_sockaddr(at);
-  if (::bind(fd.get(), address.get(), address.size) != 0) throw std::system_error(errno, std::system_category(), "bind");
+  if (::bind(fd.get(), address.get(), address.size) != 0)
+    throw std::system_error(errno, std::system_category(), "bind");
   if (type == SOCK_STREAM) ::listen(fd.get(), 1024);
   return fd;
 }
@@ -64,7 +65,8 @@ inline std::uint16_t free_port(int type = SOCK_STREAM) {
 inline base::unique_fd connected_socket(int type, const net::endpoint& to) {
   auto fd = make_socket(type, to.ip);
   const auto address = net::to_sockaddr(to);
-  if (::connect(fd.get(), address.get(), address.size) != 0) throw std::system_error(errno, std::system_category(), "connect " + net::to_string(to));
+  if (::connect(fd.get(), address.get(), address.size) != 0)
+    throw std::system_error(errno, std::system_category(), "connect " + net::to_string(to));
   return fd;
 }
 

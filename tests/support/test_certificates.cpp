@@ -13,7 +13,9 @@ namespace {
 template <auto Free>
 struct freed {
   template <class T>
-  void operator()(T* p) const { Free(p); }
+  void operator()(T* p) const {
+    Free(p);
+  }
 };
 using key_ptr = std::unique_ptr<EVP_PKEY, freed<EVP_PKEY_free>>;
 using cert_ptr = std::unique_ptr<X509, freed<X509_free>>;

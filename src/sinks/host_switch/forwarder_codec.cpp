@@ -12,7 +12,9 @@ namespace {
 using ports::outcome_kind;
 
 std::string local_of(const ports::port_key& key) { return net::to_string(net::endpoint{key.address, key.port}); }
-std::string remote_of(const ports::port_key& key, const net::address& tap) { return net::to_string(net::endpoint{tap, key.port}); }
+std::string remote_of(const ports::port_key& key, const net::address& tap) {
+  return net::to_string(net::endpoint{tap, key.port});
+}
 
 std::optional<ports::held_forward> parse_held(const json::value& element, const net::address& tap) {
   const auto local = json::find_string(element, "local");

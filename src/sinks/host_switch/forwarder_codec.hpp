@@ -1,5 +1,5 @@
-// The agent's side of host-switch's forwarder API (gvisor-tap-vsock, pkg/services/forwarder): what it sends, and what the
-// answers mean. Pure.
+// The agent's side of host-switch's forwarder API (gvisor-tap-vsock, pkg/services/forwarder): what it sends, and what
+// the answers mean. Pure.
 #pragma once
 
 #include <string>

@@ -35,8 +35,9 @@ io::task<base::result<http::response>> host_switch_sink::ask_all(connection_ptr 
   co_return co_await connection->exchange(std::move(all), limits);
 }
 
-// The watched connection's end calls for a list at the very time at which the server is about to close the others, which
-// have been idle for as long: a kept connection that breaks says nothing of the server, and asking again does no harm.
+// The watched connection's end calls for a list at the very time at which the server is about to close the others,
+// which have been idle for as long: a kept connection that breaks says nothing of the server, and asking again does no
+// harm.
 io::task<base::result<ports::peer_state>> host_switch_sink::list() {
   base::result<http::response> answer = base::fail(std::errc::not_connected, "");
   auto connection = take_kept();
@@ -48,13 +49,17 @@ io::task<base::result<ports::peer_state>> host_switch_sink::list() {
     answer = co_await ask_all(connection);
   }
   if (!answer) co_return std::unexpected(answer.error());
-  if (answer->status != 200) co_return base::fail("host-switch answered " + std::to_string(answer->status) + " to a list");
-  if (watched_ && watched_->usable()) give_back(std::move(connection));
-  else watched_ = std::move(connection);
+  if (answer->status != 200)
+    co_return base::fail("host-switch answered " + std::to_string(answer->status) + " to a list");
+  if (watched_ && watched_->usable())
+    give_back(std::move(connection));
+  else
+    watched_ = std::move(connection);
   co_return parse_all(answer->body, options_.tap);
 }
 
-// A request that went over a connection which then broke may have been acted upon: it is not sent again, the next list tells.
+// A request that went over a connection which then broke may have been acted upon: it is not sent again, the next list
+// tells.
 io::task<ports::outcome> host_switch_sink::perform(ports::operation op) {
   auto connection = take_kept();
   if (!connection) {

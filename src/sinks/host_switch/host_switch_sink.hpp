@@ -1,9 +1,9 @@
-// host_switch_sink: the host's end of every forward, by host-switch's HTTP API. Several requests are under way at once, each
-// on a connection of its own that is kept alive.
+// host_switch_sink: the host's end of every forward, by host-switch's HTTP API. Several requests are under way at once,
+// each on a connection of its own that is kept alive.
 //
-// Loss of the idle connection is the heartbeat: the server closes one after some seconds without a request, and the kernel
-// closes all when the server dies. Either way the reconciler lists again, so a restart is noticed at once, and the list is
-// verified every few seconds for nothing but one small request.
+// Loss of the idle connection is the heartbeat: the server closes one after some seconds without a request, and the
+// kernel closes all when the server dies. Either way the reconciler lists again, so a restart is noticed at once, and
+// the list is verified every few seconds for nothing but one small request.
 #pragma once
 
 #include <chrono>
@@ -19,8 +19,8 @@ namespace host_switch {
 struct host_switch_options {
   http::server_address server{.host = "gateway.rancher-desktop.internal"};
   net::address tap = net::address::v4(192, 168, 127, 2);  // where host-switch reaches this VM
-  std::chrono::milliseconds deadline{5'000};  // for each call
-  std::chrono::milliseconds resync{30'000};   // the longest time between two lists
+  std::chrono::milliseconds deadline{5'000};              // for each call
+  std::chrono::milliseconds resync{30'000};               // the longest time between two lists
   unsigned workers = 4;
 };
 

@@ -59,9 +59,7 @@ std::optional<dnat> read_dnat(const rule& r) {
   return d.destination ? std::optional(d) : std::nullopt;
 }
 
-std::string_view comment_of(const rule& r) {
-  return plain_value(r, "--comment");
-}
+std::string_view comment_of(const rule& r) { return plain_value(r, "--comment"); }
 
 std::string_view jump_of(const rule& r) {
   const auto jump = plain_value(r, "-j");

@@ -98,9 +98,7 @@ std::string line(std::string_view command, const rule& r) {
 
 }  // namespace
 
-bool nat_table::has_chain(std::string_view name) const {
-  return std::ranges::find(chains, name) != chains.end();
-}
+bool nat_table::has_chain(std::string_view name) const { return std::ranges::find(chains, name) != chains.end(); }
 
 base::result<nat_table> parse_nat_table(std::string_view text) {
   nat_table table;
@@ -120,12 +118,8 @@ base::result<nat_table> parse_nat_table(std::string_view text) {
   return table;
 }
 
-std::string append_line(const rule& r) {
-  return line("-A", r);
-}
-std::string delete_line(const rule& r) {
-  return line("-D", r);
-}
+std::string append_line(const rule& r) { return line("-A", r); }
+std::string delete_line(const rule& r) { return line("-D", r); }
 
 std::string restore_input(const std::vector<std::string>& lines) {
   std::string text = "*nat\n";

@@ -176,9 +176,7 @@ io::task<> nat_rules::remove_all() {
   if (auto restored = localnet_.restore(); !restored) base::log::warn(component, "{}", restored.error().message());
 }
 
-bool nat_rules::polls() const {
-  return home_ && tools_[*home_].variant() != nat_variant::nft;
-}
+bool nat_rules::polls() const { return home_ && tools_[*home_].variant() != nat_variant::nft; }
 
 std::optional<std::uint64_t> nat_rules::fingerprint() const {
   return polls() ? legacy_nat_fingerprint() : std::nullopt;

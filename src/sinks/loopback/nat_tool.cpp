@@ -50,12 +50,9 @@ std::string complaint(const io::process_output& output, const std::string& progr
 
 std::string_view to_string(nat_variant variant) {
   switch (variant) {
-    case nat_variant::nft:
-      return "nft";
-    case nat_variant::legacy:
-      return "legacy";
-    case nat_variant::plain:
-      break;
+    case nat_variant::nft: return "nft";
+    case nat_variant::legacy: return "legacy";
+    case nat_variant::plain: break;
   }
   return "plain";
 }

@@ -10,12 +10,11 @@ namespace {
 constexpr std::size_t longest_id = 200;
 
 bool is_id_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-' || c == '/';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+         c == '-' || c == '/';
 }
 
-std::string host_mask(const net::address& a) {
-  return a.to_string() + "/32";
-}
+std::string host_mask(const net::address& a) { return a.to_string() + "/32"; }
 
 // Rules of ours that are to be there, each with the port that it is for.
 using rule_list = std::vector<std::pair<rule, ports::port_key>>;
@@ -73,8 +72,8 @@ class planner {
 
   [[nodiscard]] rule to_loopback_rule() const {
     return {"PREROUTING",
-            {"-d", host_mask(options_.tap), "-i", machine_.tap_interface, "-p", "tcp", "-m", "comment", "--comment", comment("pair"),
-             "-j", "DNAT", "--to-destination", net::address::loopback_v4().to_string()}};
+            {"-d", host_mask(options_.tap), "-i", machine_.tap_interface, "-p", "tcp", "-m", "comment", "--comment",
+             comment("pair"), "-j", "DNAT", "--to-destination", net::address::loopback_v4().to_string()}};
   }
 
   [[nodiscard]] rule from_tap_rule() const {
@@ -172,9 +171,7 @@ bool is_plain_id(std::string_view text) {
   return !text.empty() && text.size() <= longest_id && std::ranges::all_of(text, is_id_character);
 }
 
-bool has_engine(const nat_table& table, const rule_options& options) {
-  return engine_rules(table, options).active();
-}
+bool has_engine(const nat_table& table, const rule_options& options) { return engine_rules(table, options).active(); }
 
 std::size_t count_published(const nat_table& table, const wanted_ports& wanted, const rule_options& options) {
   const engine_rules rules(table, options);

@@ -7,10 +7,10 @@
 //     -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -m comment --comment "TAG:<container>" -j DNAT --to-destination
 //     172.17.0.2:80
 //   in PREROUTING, behind every jump to a chain   what no engine took goes to the listeners on 127.0.0.1 …
-//     -A PREROUTING -d 192.168.127.2/32 -i eth0 -p tcp -m comment --comment "TAG:pair" -j DNAT --to-destination 127.0.0.1
-//     … but for ports that somebody serves at the tap address itself ("TAG:direct", -j ACCEPT), which stand before it.
-//     TCP only: a UDP server on the wildcard address answers from the tap's, which is not where conntrack expects the
-//     answer from. UDP ports on 127.0.0.1 are relayed.
+//     -A PREROUTING -d 192.168.127.2/32 -i eth0 -p tcp -m comment --comment "TAG:pair" -j DNAT --to-destination
+//     127.0.0.1 … but for ports that somebody serves at the tap address itself ("TAG:direct", -j ACCEPT), which stand
+//     before it. TCP only: a UDP server on the wildcard address answers from the tap's, which is not where conntrack
+//     expects the answer from. UDP ports on 127.0.0.1 are relayed.
 //   in POSTROUTING                                packets of the VM's own other addresses leave with the tap's.
 //     -A POSTROUTING -o eth0 -m addrtype --src-type LOCAL -m comment --comment "TAG:pair" -j SNAT --to-source
 //     192.168.127.2

@@ -105,8 +105,6 @@ io::task<> port_mapping_sink::changed() {
   }
 }
 
-io::task<> port_mapping_sink::close() {
-  co_return;
-}
+io::task<> port_mapping_sink::close() { co_return; }
 
 }  // namespace port_mapping

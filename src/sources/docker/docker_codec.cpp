@@ -18,7 +18,8 @@ constexpr std::pair<unsigned, unsigned> newest_known{1, 52};
 std::optional<std::pair<std::uint16_t, net::protocol>> parse_port_spec(std::string_view text) {
   const auto slash = text.find('/');
   const auto port = base::parse_port(text.substr(0, slash));
-  const auto protocol = slash == std::string_view::npos ? net::protocol::tcp : net::parse_protocol(base::to_lower(text.substr(slash + 1)));
+  const auto protocol = slash == std::string_view::npos ? net::protocol::tcp
+                                                        : net::parse_protocol(base::to_lower(text.substr(slash + 1)));
   if (!port || !protocol) return std::nullopt;
   return std::pair{*port, *protocol};
 }
@@ -61,7 +62,8 @@ std::optional<container> parse_listed(const json::value& element) {
   container c;
   c.id = *id;
   const auto* names = json::find_array(element, "Names");
-  if (names != nullptr && !names->empty() && names->front().is_string()) c.name = display_name(std::string_view(names->front().as_string()));
+  if (names != nullptr && !names->empty() && names->front().is_string())
+    c.name = display_name(std::string_view(names->front().as_string()));
   if (const auto* ports = json::find_array(element, "Ports"))
     for (const auto& port : *ports) add_listed_port(c, port);
   return c;
@@ -73,7 +75,8 @@ void add_inspected_ports(container& c, const json::object& ports) {
     const auto* list = hosts.if_array();
     if (list == nullptr) continue;
     for (const auto& host : *list)
-      add_binding(c, spec, json::find_string(host, "HostIp").value_or(""), json::find_string(host, "HostPort").value_or(""));
+      add_binding(c, spec, json::find_string(host, "HostIp").value_or(""),
+                  json::find_string(host, "HostPort").value_or(""));
   }
 }
 
@@ -81,9 +84,11 @@ void add_inspected_ports(container& c, const json::object& ports) {
 
 bool is_id(std::string_view text) {
   const auto allowed = [](char ch) {
-    return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '_' || ch == '.' || ch == '-';
+    return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '_' || ch == '.' ||
+           ch == '-';
   };
-  return !text.empty() && text.size() <= 128 && text.find("..") == std::string_view::npos && std::ranges::all_of(text, allowed);
+  return !text.empty() && text.size() <= 128 && text.find("..") == std::string_view::npos &&
+         std::ranges::all_of(text, allowed);
 }
 
 base::result<std::vector<container>> parse_list(std::string_view body) {
@@ -122,8 +127,10 @@ base::result<event> parse_event(std::string_view object) {
   event e;
   if (id && is_id(*id)) e.id = *id;
   if (e.id.empty()) return e;
-  if (what == "start") e.what = action::start;
-  else if (what == "die" || what == "stop") e.what = action::end;
+  if (what == "start")
+    e.what = action::start;
+  else if (what == "die" || what == "stop")
+    e.what = action::end;
   return e;
 }
 

@@ -26,8 +26,8 @@ struct event {
 // One object of GET /events.
 [[nodiscard]] base::result<event> parse_event(std::string_view object);
 
-// The version to speak with an engine that offers `offered` ("1.41", from the header Api-Version): that one, or ours where
-// the engine is newer. Nothing where the text is no version.
+// The version to speak with an engine that offers `offered` ("1.41", from the header Api-Version): that one, or ours
+// where the engine is newer. Nothing where the text is no version.
 [[nodiscard]] std::optional<std::string> choose_version(std::string_view offered);
 
 // A container's id, which becomes part of a URL and of a rule's comment: 1 to 128 of [A-Za-z0-9_.-].

@@ -23,7 +23,8 @@ base::result<docker_options> options_from_environment(const std::string& socket)
     options.engine = std::move(*engine);
   }
   const bool over_tcp = options.engine.path.empty();
-  if (over_tcp && !variable("DOCKER_TLS_VERIFY").empty()) return base::fail("DOCKER_TLS_VERIFY: TLS to the Docker engine is not supported yet");
+  if (over_tcp && !variable("DOCKER_TLS_VERIFY").empty())
+    return base::fail("DOCKER_TLS_VERIFY: TLS to the Docker engine is not supported yet");
   options.api_version = variable("DOCKER_API_VERSION");
   if (!options.api_version.empty() && !choose_version(options.api_version))
     return base::fail("DOCKER_API_VERSION: \"" + base::printable(options.api_version) + "\" is no version like 1.41");

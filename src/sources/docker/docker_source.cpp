@@ -14,7 +14,9 @@ constexpr const char* events_filter = R"({"type":{"container":true},"event":{"st
 constexpr const char* running_filter = R"({"status":["running","paused"]})";
 
 base::error not_ok(const http::response& answer, const std::string& path) {
-  return {{}, "the engine answered " + std::to_string(answer.status) + " to " + path + ": " + base::printable(base::trim(answer.body))};
+  return {{},
+          "the engine answered " + std::to_string(answer.status) + " to " + path + ": " +
+              base::printable(base::trim(answer.body))};
 }
 
 containers::engine_options watch(const docker_options& o) {
@@ -26,7 +28,9 @@ containers::engine_options watch(const docker_options& o) {
 }  // namespace
 
 docker_source::docker_source(const io::executor& where, docker_options options)
-    : engine_source(where, ports::source_id::docker, watch(options)), options_(std::move(options)), kept_(options_.following.questions) {}
+    : engine_source(where, ports::source_id::docker, watch(options)),
+      options_(std::move(options)),
+      kept_(options_.following.questions) {}
 
 io::task<base::result<>> docker_source::connect() {
   if (auto agreed = co_await negotiate(); !agreed) co_return agreed;
@@ -70,8 +74,10 @@ io::task<base::result<>> docker_source::subscribe() {
 void docker_source::handle(std::string_view object) {
   const auto e = parse_event(object);
   if (!e) return base::log::warn("docker", "an event that cannot be read reason=\"{}\"", e.error().message());
-  if (e->what == action::start) started(e->id);
-  else if (e->what == action::end) ended(e->id);
+  if (e->what == action::start)
+    started(e->id);
+  else if (e->what == action::end)
+    ended(e->id);
 }
 
 // Silence is normal and may last for days. All events of one piece are handled before anything is published.

@@ -15,7 +15,7 @@ namespace docker {
 
 struct docker_options {
   http::server_address engine{.path = "/var/run/docker.sock"};
-  std::string api_version;  // pins it, as DOCKER_API_VERSION does; empty: what the engine offers
+  std::string api_version;                     // pins it, as DOCKER_API_VERSION does; empty: what the engine offers
   std::chrono::milliseconds deadline{10'000};  // for each call
   containers::engine_options following{};      // its socket is the engine's
 };

@@ -13,9 +13,12 @@ base::result<std::optional<std::string>> object_splitter::next() {
   for (; scanned_ < pending_.size(); ++scanned_) {
     const char c = pending_[scanned_];
     if (in_string_) {
-      if (escaped_) escaped_ = false;
-      else if (c == '\\') escaped_ = true;
-      else if (c == '"') in_string_ = false;
+      if (escaped_)
+        escaped_ = false;
+      else if (c == '\\')
+        escaped_ = true;
+      else if (c == '"')
+        in_string_ = false;
     } else if (c == '"') {
       in_string_ = true;
     } else if (c == '{') {

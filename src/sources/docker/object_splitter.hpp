@@ -1,5 +1,5 @@
-// object_splitter: cuts a stream of JSON objects, with or without anything between them, into objects. Engines write one
-// a line, newer ones sometimes nothing in between, and the network cuts anywhere.
+// object_splitter: cuts a stream of JSON objects, with or without anything between them, into objects. Engines write
+// one a line, newer ones sometimes nothing in between, and the network cuts anywhere.
 #pragma once
 
 #include <cstddef>

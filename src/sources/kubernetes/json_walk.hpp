@@ -1,8 +1,8 @@
 // json_walk: walks through a JSON document as its bytes come in and tells each value with its path, ".items[].kind".
 // Nothing of the document is kept: texts are cut at 4 KiB, names of members at 128 bytes.
 //
-// Values: text(path, string), number(path, integer), object_end(path). A number that is no 64-bit integer is told as -1,
-// which is none that Kubernetes would mean. Included by codecs only: the parser's templates are large.
+// Values: text(path, string), number(path, integer), object_end(path). A number that is no 64-bit integer is told as
+// -1, which is none that Kubernetes would mean. Included by codecs only: the parser's templates are large.
 #pragma once
 
 #include <boost/json/basic_parser_impl.hpp>

@@ -18,9 +18,13 @@ struct wrong {
   std::string why;
 };
 
-[[noreturn]] void fail(const std::string& key, const std::string& why) { throw wrong{"kubeconfig: " + key + ": " + why}; }
+[[noreturn]] void fail(const std::string& key, const std::string& why) {
+  throw wrong{"kubeconfig: " + key + ": " + why};
+}
 
-YAML::Node member(const YAML::Node& map, const char* name) { return map.IsMap() ? map[name] : YAML::Node(YAML::NodeType::Undefined); }
+YAML::Node member(const YAML::Node& map, const char* name) {
+  return map.IsMap() ? map[name] : YAML::Node(YAML::NodeType::Undefined);
+}
 
 std::string text_of(const YAML::Node& map, const char* name) {
   const auto node = member(map, name);
@@ -60,7 +64,8 @@ void read_server(cluster_reference& into, std::string url) {
   if (url.empty()) fail("server", "is missing");
   if (!url.contains("://")) url = "http://" + url;  // as client-go takes it
   into.tls = url.starts_with("https://");
-  if (!into.tls && !url.starts_with("http://")) fail("server", "neither https:// nor http://: " + base::printable(url, 200));
+  if (!into.tls && !url.starts_with("http://"))
+    fail("server", "neither https:// nor http://: " + base::printable(url, 200));
   const auto begin = url.find("://") + 3;
   const auto slash = url.find_first_of("/?#", begin);
   const auto authority = url.substr(begin, slash == std::string::npos ? slash : slash - begin);
@@ -111,7 +116,8 @@ cluster_reference read(const YAML::Node& root) {
   const auto context = find_entry(root, "contexts", "context", current);
   cluster_reference made;
   read_cluster(made, find_entry(root, "clusters", "cluster", text_of(context, "cluster")));
-  if (const auto user = text_of(context, "user"); !user.empty()) read_user(made, find_entry(root, "users", "user", user));
+  if (const auto user = text_of(context, "user"); !user.empty())
+    read_user(made, find_entry(root, "users", "user", user));
   return made;
 }
 

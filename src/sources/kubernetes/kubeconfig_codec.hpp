@@ -10,7 +10,8 @@
 
 namespace kubernetes {
 
-// How to reach a cluster. Each certificate, key and token is given here or in a file; here is stronger, but for the token.
+// How to reach a cluster. Each certificate, key and token is given here or in a file; here is stronger, but for the
+// token.
 struct cluster_reference {
   http::server_address server;  // host and port
   bool tls = true;
@@ -23,9 +24,9 @@ struct cluster_reference {
   std::string token, token_file;
 };
 
-// Fails where the text is no YAML (or JSON) of a kubeconfig, where something is missing or contradicts itself, and for what
-// is not supported: proxy-url, exec and auth-provider plugins, user names with passwords. The error names the key, and the
-// line where the YAML is at fault.
+// Fails where the text is no YAML (or JSON) of a kubeconfig, where something is missing or contradicts itself, and for
+// what is not supported: proxy-url, exec and auth-provider plugins, user names with passwords. The error names the key,
+// and the line where the YAML is at fault.
 [[nodiscard]] base::result<cluster_reference> parse_kubeconfig(std::string_view text);
 
 // Standard base64 with padding, as kubeconfigs hold certificates; white space in it is passed over.

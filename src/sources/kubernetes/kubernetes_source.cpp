@@ -23,13 +23,17 @@ constexpr unsigned gone = 410;
 kubernetes_source::kubernetes_source(const io::executor& where, kubernetes_options options)
     : options_(std::move(options)), services_(options_.listener), changed_(where) {
   auto watch = io::file_watch::open(where, options_.kubeconfig);
-  if (watch) file_ = std::move(*watch);
-  else base::log::warn("kubernetes", "no inotify, polling for the kubeconfig reason=\"{}\"", watch.error().message());
+  if (watch)
+    file_ = std::move(*watch);
+  else
+    base::log::warn("kubernetes", "no inotify, polling for the kubeconfig reason=\"{}\"", watch.error().message());
 }
 
 io::task<> kubernetes_source::wait_for_kubeconfig(std::chrono::milliseconds at_most) {
-  if (file_) static_cast<void>(co_await io::within(at_most, file_->changed()));
-  else co_await io::sleep_for(at_most);
+  if (file_)
+    static_cast<void>(co_await io::within(at_most, file_->changed()));
+  else
+    co_await io::sleep_for(at_most);
 }
 
 io::task<> kubernetes_source::run(ports::source_feed& feed) {
@@ -61,8 +65,10 @@ io::task<base::error> kubernetes_source::follow_cluster(ports::source_feed& feed
   std::exception_ptr cancelled;
   try {
     while (!failure_) {
-      if (publish(feed) && services_.size() > many) co_await io::sleep_for(between_publications);
-      else if (!failure_) co_await changed_.wait();
+      if (publish(feed) && services_.size() > many)
+        co_await io::sleep_for(between_publications);
+      else if (!failure_)
+        co_await changed_.wait();
     }
   } catch (...) {
     cancelled = std::current_exception();
@@ -146,7 +152,8 @@ io::task<base::result<http::response>> kubernetes_source::open(std::string targe
 io::task<base::error> kubernetes_source::refused(http::response head) {
   const auto body = co_await io::within(options_.deadline, api_->read_some());
   const auto text = body ? base::printable(base::trim(*body), 300) : std::string();
-  co_return base::error{{}, "the API server answered " + std::to_string(head.status) + (text.empty() ? "" : ": " + text)};
+  co_return base::error{{},
+                        "the API server answered " + std::to_string(head.status) + (text.empty() ? "" : ": " + text)};
 }
 
 // To the end of an answer that is of no interest, so that the connection can be used again.
@@ -189,8 +196,9 @@ io::task<base::result<service_list>> kubernetes_source::list_page(const std::str
 }
 
 io::task<base::result<kubernetes_source::watch_end>> kubernetes_source::watch() {
-  const auto head = co_await open("/api/v1/services?watch=true&allowWatchBookmarks=true&timeoutSeconds=" +
-                                  std::to_string(options_.watch.count()) + "&resourceVersion=" + http::escape(resource_version_));
+  const auto head = co_await open(
+      "/api/v1/services?watch=true&allowWatchBookmarks=true&timeoutSeconds=" + std::to_string(options_.watch.count()) +
+      "&resourceVersion=" + http::escape(resource_version_));
   if (!head) co_return std::unexpected(head.error());
   if (head->status == gone) co_return watch_end::gone;
   if (head->status != 200) co_return std::unexpected(co_await refused(*head));

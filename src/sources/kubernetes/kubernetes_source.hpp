@@ -1,5 +1,5 @@
-// kubernetes_source: the ports of Services of type NodePort and LoadBalancer, by the Kubernetes API: a list in pages, then
-// a watch from where the list stood. The kubeconfig is awaited, and read again when it changes.
+// kubernetes_source: the ports of Services of type NodePort and LoadBalancer, by the Kubernetes API: a list in pages,
+// then a watch from where the list stood. The kubeconfig is awaited, and read again when it changes.
 //
 // A watch that ends in good order goes on from where it was. After anything else (410, a lost connection, a server that
 // was away) the Services are listed anew: what was deleted meanwhile must not stay. While the API cannot be read the

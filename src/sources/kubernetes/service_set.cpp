@@ -5,7 +5,7 @@
 namespace kubernetes {
 namespace {
 
-constexpr std::size_t max_refusals = 256;             // of all Services
+constexpr std::size_t max_refusals = 256;  // of all Services
 constexpr std::size_t max_refusals_of_one = 16;
 
 std::string full_name(const service_record& s) { return base::printable(s.name_space + '/' + s.name, 320); }
@@ -24,7 +24,8 @@ void service_set::judge_port(published& into, const service_record& s, const ser
   const auto protocol = net::parse_protocol(base::to_lower(p.protocol));
   if (!protocol) return refuse(number, "no protocol that is known");
   const auto port = static_cast<std::uint16_t>(number);
-  into.bindings.push_back({*protocol, listener_, port, port, s.uid.empty() ? full_name(s) : base::printable(s.uid, 128), full_name(s)});
+  into.bindings.push_back(
+      {*protocol, listener_, port, port, s.uid.empty() ? full_name(s) : base::printable(s.uid, 128), full_name(s)});
 }
 
 service_set::published service_set::judge(const service_record& s) const {
@@ -36,7 +37,8 @@ service_set::published service_set::judge(const service_record& s) const {
 
 void service_set::add(const std::vector<service_record>& page) {
   for (const auto& s : page)
-    if (auto made = judge(s); made != published{}) listed_.insert_or_assign(s.name_space + '/' + s.name, std::move(made));
+    if (auto made = judge(s); made != published{})
+      listed_.insert_or_assign(s.name_space + '/' + s.name, std::move(made));
 }
 
 void service_set::commit_list() {
@@ -52,8 +54,10 @@ void service_set::apply(const watch_event& event) {
   const auto known = services_.find(name);
   if (now == (known == services_.end() ? published{} : known->second)) return;
   changed_ = true;
-  if (now == published{}) services_.erase(known);
-  else services_.insert_or_assign(name, std::move(now));
+  if (now == published{})
+    services_.erase(known);
+  else
+    services_.insert_or_assign(name, std::move(now));
 }
 
 ports::snapshot service_set::snapshot() const {

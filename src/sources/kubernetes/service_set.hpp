@@ -1,5 +1,5 @@
-// service_set: the Services of a cluster that have ports for the outside, put together from the pages of a list and from
-// the events behind it. Pure.
+// service_set: the Services of a cluster that have ports for the outside, put together from the pages of a list and
+// from the events behind it. Pure.
 //
 // A NodePort Service has its nodePorts, a LoadBalancer its ports; other types have none. Each port is judged alone.
 #pragma once

@@ -15,15 +15,22 @@ constexpr std::size_t most_services_in_page = 200'000;
 class service_builder {
  public:
   void text(std::string_view at, const std::string& value) {
-    if (at == ".metadata.name") made_.name = value;
-    else if (at == ".metadata.namespace") made_.name_space = value;
-    else if (at == ".metadata.uid") made_.uid = value;
-    else if (at == ".spec.type") made_.type = value;
-    else if (at == ".spec.ports[].protocol") port_.protocol = value;
+    if (at == ".metadata.name")
+      made_.name = value;
+    else if (at == ".metadata.namespace")
+      made_.name_space = value;
+    else if (at == ".metadata.uid")
+      made_.uid = value;
+    else if (at == ".spec.type")
+      made_.type = value;
+    else if (at == ".spec.ports[].protocol")
+      port_.protocol = value;
   }
   void number(std::string_view at, std::int64_t value) {
-    if (at == ".spec.ports[].port") port_.port = value;
-    else if (at == ".spec.ports[].nodePort") port_.node_port = value;
+    if (at == ".spec.ports[].port")
+      port_.port = value;
+    else if (at == ".spec.ports[].nodePort")
+      port_.node_port = value;
   }
   void object_end(std::string_view at) {
     if (at != ".spec.ports[]") return;
@@ -48,10 +55,14 @@ struct list_values {
   std::string kind;
 
   void text(std::string_view at, const std::string& value) {
-    if (at == ".kind") kind = value;
-    else if (at == ".metadata.resourceVersion") made.resource_version = value;
-    else if (at == ".metadata.continue") made.continue_token = value;
-    else if (const auto inside = below(at, ".items[]"); !inside.empty()) item.text(inside, value);
+    if (at == ".kind")
+      kind = value;
+    else if (at == ".metadata.resourceVersion")
+      made.resource_version = value;
+    else if (at == ".metadata.continue")
+      made.continue_token = value;
+    else if (const auto inside = below(at, ".items[]"); !inside.empty())
+      item.text(inside, value);
   }
   void number(std::string_view at, std::int64_t value) {
     if (const auto inside = below(at, ".items[]"); !inside.empty()) item.number(inside, value);
@@ -80,15 +91,21 @@ struct watch_values {
 
   void text(std::string_view at, const std::string& value) {
     const auto inside = below(at, ".object");
-    if (at == ".type") next.what = to_change(value);
-    else if (inside == ".metadata.resourceVersion") next.resource_version = value;
-    else if (inside == ".message") next.message = value;
-    else if (!inside.empty()) object.text(inside, value);
+    if (at == ".type")
+      next.what = to_change(value);
+    else if (inside == ".metadata.resourceVersion")
+      next.resource_version = value;
+    else if (inside == ".message")
+      next.message = value;
+    else if (!inside.empty())
+      object.text(inside, value);
   }
   void number(std::string_view at, std::int64_t value) {
     const auto inside = below(at, ".object");
-    if (inside == ".code") next.code = value;
-    else if (!inside.empty()) object.number(inside, value);
+    if (inside == ".code")
+      next.code = value;
+    else if (!inside.empty())
+      object.number(inside, value);
   }
   void object_end(std::string_view at) {
     if (!at.empty()) return object.object_end(below(at, ".object"));
@@ -127,7 +144,8 @@ base::result<> list_reader::feed(std::string_view piece) {
 base::result<service_list> list_reader::finish() {
   auto& values = state_->walk.values();
   if (!state_->walk.done()) return base::fail("the list breaks off");
-  if (values.kind != "ServiceList" || values.made.resource_version.empty()) return base::fail("the answer is no list of Services");
+  if (values.kind != "ServiceList" || values.made.resource_version.empty())
+    return base::fail("the answer is no list of Services");
   return std::move(values.made);
 }
 

@@ -1,6 +1,6 @@
-// services_codec: Kubernetes Services as the API server lists and watches them, read while the bytes come in. Pure. Only
-// what is needed is kept, so that neither a page of huge objects nor one of 64 MB takes more memory than its names and
-// ports do. Numbers, protocols and texts are taken as they stand; service_set judges them.
+// services_codec: Kubernetes Services as the API server lists and watches them, read while the bytes come in. Pure.
+// Only what is needed is kept, so that neither a page of huge objects nor one of 64 MB takes more memory than its names
+// and ports do. Numbers, protocols and texts are taken as they stand; service_set judges them.
 #pragma once
 
 #include <cstdint>

@@ -19,14 +19,17 @@ struct memory {
 
 class memory_sink : public ports::sink {
  public:
-  memory_sink(const io::executor& where, std::string name, memory& into) : name_(std::move(name)), into_(into), never_(where) {}
+  memory_sink(const io::executor& where, std::string name, memory& into)
+      : name_(std::move(name)), into_(into), never_(where) {}
   std::string_view name() const override { return name_; }
   ports::sink_traits traits() const override { return {.workers = 1, .batch = 10}; }
   io::task<base::result<ports::peer_state>> list() override { co_return ports::peer_state{}; }
   io::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override {
     for (const auto& op : batch) {
-      if (op.what == ports::verb::add) into_.held.insert(to_string(op.target.key));
-      else into_.held.erase(to_string(op.target.key));
+      if (op.what == ports::verb::add)
+        into_.held.insert(to_string(op.target.key));
+      else
+        into_.held.erase(to_string(op.target.key));
     }
     co_return std::vector<ports::outcome>(batch.size());
   }
@@ -60,7 +63,9 @@ class Controller : public testing::Test {
   static ports::binding on(const char* address, std::uint16_t port) {
     return {net::protocol::tcp, net::address::parse(address).value(), port, 80, "c" + std::to_string(port), ""};
   }
-  void publish(std::vector<ports::binding> bindings) { middle_->publish(ports::source_id::docker, {std::move(bindings), {}, 1}); }
+  void publish(std::vector<ports::binding> bindings) {
+    middle_->publish(ports::source_id::docker, {std::move(bindings), {}, 1});
+  }
 
   memory host_, wsl_, loopback_;
   support::event_loop loop_;
@@ -70,7 +75,8 @@ class Controller : public testing::Test {
 TEST_F(Controller, EveryPeerGetsItsPart) {
   start();
   publish({on("0.0.0.0", 8080), on("127.0.0.1", 8081)});
-  ASSERT_TRUE(loop_.run_until([this] { return host_.held.size() == 2 && wsl_.held.size() == 2 && loopback_.held.size() == 1; }));
+  ASSERT_TRUE(loop_.run_until(
+      [this] { return host_.held.size() == 2 && wsl_.held.size() == 2 && loopback_.held.size() == 1; }));
   EXPECT_THAT(host_.held, ElementsAre("tcp 0.0.0.0:8080", "tcp 127.0.0.1:8081"));
   EXPECT_THAT(loopback_.held, ElementsAre("tcp 127.0.0.1:8081"));
 }
@@ -95,7 +101,8 @@ TEST_F(Controller, ADegradedSourceLeavesThePortsAlone) {
 TEST_F(Controller, DrainEmptiesEveryPeerAndClosesIt) {
   start();
   publish({on("127.0.0.1", 8080)});
-  ASSERT_TRUE(loop_.run_until([this] { return host_.held.size() == 1 && wsl_.held.size() == 1 && loopback_.held.size() == 1; }));
+  ASSERT_TRUE(loop_.run_until(
+      [this] { return host_.held.size() == 1 && wsl_.held.size() == 1 && loopback_.held.size() == 1; }));
   loop_.spawn(middle_->drain(io::clock::now() + 5s));
   ASSERT_TRUE(loop_.run_until([this] { return host_.closed && wsl_.closed && loopback_.closed; }));
   EXPECT_THAT(host_.held, IsEmpty());

@@ -19,8 +19,8 @@ std::string error(std::vector<std::string> arguments) {
 }
 
 TEST(Options, TheProductsStartLineIsUnderstood) {
-  const auto s = parse({"-adminInstall=true", "-kubernetes=false", "-docker=true", "-containerd=false", "-iptables=false",
-                        "-k8sServiceListenerAddr=0.0.0.0", "-debug=false"});
+  const auto s = parse({"-adminInstall=true", "-kubernetes=false", "-docker=true", "-containerd=false",
+                        "-iptables=false", "-k8sServiceListenerAddr=0.0.0.0", "-debug=false"});
   ASSERT_TRUE(s) << s.error().message();
   EXPECT_EQ(s->mode, ports::network_mode::network_tunnel);
   EXPECT_EQ(s->tap.to_string(), "192.168.127.2");
@@ -28,12 +28,15 @@ TEST(Options, TheProductsStartLineIsUnderstood) {
   EXPECT_EQ(s->host_switch.port, 80);
 }
 
-TEST(Options, WithoutAdminInstallItIsNonAdminMode) { EXPECT_EQ(parse({"-docker"})->mode, ports::network_mode::non_admin); }
+TEST(Options, WithoutAdminInstallItIsNonAdminMode) {
+  EXPECT_EQ(parse({"-docker"})->mode, ports::network_mode::non_admin);
+}
 
 TEST(Options, OldMessagesAreKept) {
   EXPECT_EQ(error({"-iptables=false"}), "requires either -docker, -containerd or -iptables enabled.");
-  EXPECT_EQ(error({"-docker", "-k8sServiceListenerAddr=10.0.0.1"}),
-            "empty or invalid Kubernetes service listener IP address 10.0.0.1; valid options are 0.0.0.0 and 127.0.0.1");
+  EXPECT_EQ(
+      error({"-docker", "-k8sServiceListenerAddr=10.0.0.1"}),
+      "empty or invalid Kubernetes service listener IP address 10.0.0.1; valid options are 0.0.0.0 and 127.0.0.1");
   EXPECT_EQ(error({"-docker", "-privilegedService", "-vtunnelAddr="}), "-privilegedService needs -vtunnelAddr");
 }
 
@@ -49,7 +52,8 @@ TEST(Options, ValuesAreChecked) {
   EXPECT_THAT(error({"-docker", "-k8sAPIPort=0"}), HasSubstr("-k8sAPIPort"));
   EXPECT_THAT(error({"-docker", "-host-switch-url=gateway"}), HasSubstr("-host-switch-url"));
   EXPECT_THAT(error({"-docker", "-status-socket=relative"}), HasSubstr("-status-socket"));
-  EXPECT_THAT(error({"-docker", "-kubernetes", "-kubeconfig=k3s.yaml"}), HasSubstr("-kubeconfig: not an absolute path"));
+  EXPECT_THAT(error({"-docker", "-kubernetes", "-kubeconfig=k3s.yaml"}),
+              HasSubstr("-kubeconfig: not an absolute path"));
   EXPECT_THAT(error({"-docker", "-wsl-proxy-socket=/" + std::string(200, 'x')}), HasSubstr("-wsl-proxy-socket"));
   EXPECT_THAT(error({"-docker", "more"}), HasSubstr("unexpected argument: more"));
 }
@@ -57,8 +61,9 @@ TEST(Options, ValuesAreChecked) {
 TEST(Options, TheUsageNamesEveryFlag) {
   options o;
   const auto usage = make_flags(o).usage();
-  for (const auto* flag : {"debug", "docker", "containerd", "containerdSock", "kubernetes", "kubeconfig", "k8sServiceListenerAddr",
-                           "k8sAPIPort", "iptables", "adminInstall", "privilegedService", "vtunnelAddr", "tap-interface-ip"})
+  for (const auto* flag :
+       {"debug", "docker", "containerd", "containerdSock", "kubernetes", "kubeconfig", "k8sServiceListenerAddr",
+        "k8sAPIPort", "iptables", "adminInstall", "privilegedService", "vtunnelAddr", "tap-interface-ip"})
     EXPECT_THAT(usage, HasSubstr(std::string("  -") + flag + "")) << flag;
 }
 

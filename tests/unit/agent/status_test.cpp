@@ -23,11 +23,18 @@ class Status : public testing::Test {
     for (const auto& op : host.take(100, now)) host.finished(op, {kind, reason}, now);
   }
   json::object shown() {
-    return describe({"1.2.3", ports::network_mode::network_tunnel, &table, &plan,
+    return describe({"1.2.3",
+                     ports::network_mode::network_tunnel,
+                     &table,
+                     &plan,
                      {{"host-switch", peer_role::host, &host}, {"loopback", peer_role::loopback, &loopback}},
-                     now - seconds(60), now, std::chrono::system_clock::from_time_t(1'700'000'000)});
+                     now - seconds(60),
+                     now,
+                     std::chrono::system_clock::from_time_t(1'700'000'000)});
   }
-  const json::value& port(const json::object& shown_document, std::size_t i) { return shown_document.at("ports").at(i); }
+  const json::value& port(const json::object& shown_document, std::size_t i) {
+    return shown_document.at("ports").at(i);
+  }
 
   ports::time_point now{seconds(5000)};
   ports::port_table table;

@@ -16,11 +16,14 @@ class GoFlags : public testing::Test {
     flags.add("kubeconfig", kubeconfig, "the `file` to read");
     flags.add("k8sAPIPort", port, "a port");
     flags.add("port-forward", forwards, "a forward");
-    flags.add_checked("addr", [this](std::string_view text) -> result<> {
-      if (text != "0.0.0.0") return fail("not an address");
-      addr = text;
-      return {};
-    }, "0.0.0.0", "an address");
+    flags.add_checked(
+        "addr",
+        [this](std::string_view text) -> result<> {
+          if (text != "0.0.0.0") return fail("not an address");
+          addr = text;
+          return {};
+        },
+        "0.0.0.0", "an address");
   }
   std::string error(std::vector<std::string> arguments) {
     const auto parsed = flags.parse(arguments);
@@ -86,7 +89,8 @@ TEST_F(GoFlags, TheLastOneWinsAndListsCollect) {
 }
 
 TEST_F(GoFlags, HelpIsNoError) {
-  for (const auto* ask : {"-h", "-help", "--help", "-h=1", "-help="}) EXPECT_EQ(flags.parse({ask}).value(), parse_outcome::help);
+  for (const auto* ask : {"-h", "-help", "--help", "-h=1", "-help="})
+    EXPECT_EQ(flags.parse({ask}).value(), parse_outcome::help);
 }
 
 TEST_F(GoFlags, UsageNamesEveryFlagItsValueAndItsDefault) {

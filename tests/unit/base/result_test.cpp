@@ -28,7 +28,9 @@ TEST(result, errno_is_kept) {
   EXPECT_EQ(failed.error().code, std::errc::no_such_file_or_directory);
 }
 
-TEST(result, a_code_alone_is_its_text) { EXPECT_EQ(error({std::make_error_code(std::errc::timed_out), ""}).message(), "Connection timed out"); }
+TEST(result, a_code_alone_is_its_text) {
+  EXPECT_EQ(error({std::make_error_code(std::errc::timed_out), ""}).message(), "Connection timed out");
+}
 
 bool is_open(int fd) { return ::fcntl(fd, F_GETFD) != -1; }
 

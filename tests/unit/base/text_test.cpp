@@ -10,7 +10,8 @@ using testing::ElementsAre;
 TEST(Text, ParsesOnlyWholeNumbers) {
   EXPECT_EQ(parse_number<int>("42"), 42);
   EXPECT_EQ(parse_number<int>("-1"), -1);
-  for (const auto* bad : {"", " 1", "1 ", "+1", "0x1", "99999999999999999999"}) EXPECT_FALSE(parse_number<int>(bad)) << bad;
+  for (const auto* bad : {"", " 1", "1 ", "+1", "0x1", "99999999999999999999"})
+    EXPECT_FALSE(parse_number<int>(bad)) << bad;
 }
 
 TEST(Text, PortsAreOneTo65535) {

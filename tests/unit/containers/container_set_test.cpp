@@ -106,7 +106,8 @@ class random_engine {
 
   void step() {
     switch (random_() % 7) {
-      case 0: case 1: return start_or_end();
+      case 0:
+      case 1: return start_or_end();
       case 2: return deliver_event();
       case 3: return ask_list();
       case 4: return answer_list();
@@ -140,8 +141,10 @@ class random_engine {
     if (events_.empty()) return;
     const auto [id, ends] = events_.front();
     events_.pop_front();
-    if (ends) set_.ended(id);
-    else set_.started(id);
+    if (ends)
+      set_.ended(id);
+    else
+      set_.started(id);
   }
   void ask_list() {
     if (std::exchange(list_asked_, true)) return;

@@ -21,13 +21,18 @@ const json::value document = json::parse(R"({
                {"name": "wsl-proxy", "state": "conflict", "reason": "address already in use", "retry_in_ms": 300}]},
     {"protocol": "tcp", "address": "127.0.0.1", "port": 80, "container_port": 80, "source": "docker",
      "owner": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "name": "",
-     "decision": "restricted", "reason": "ports below 1024", "peers": []}]})").value();
+     "decision": "restricted", "reason": "ports below 1024", "peers": []}]})")
+                                 .value();
 
 TEST(Listing, PortsShowEachPeersStateAndWhyNot) {
   const auto text = list_ports(document);
-  EXPECT_THAT(text, testing::StartsWith("PROTOCOL  HOST          CONTAINER  SOURCE  OWNER         HOST-SWITCH  WSL-PROXY   SINCE"));
-  EXPECT_THAT(text, testing::ContainsRegex("tcp +0.0.0.0:8080 +80 +docker +web +applied +conflict +2026-11-24T00:00:01Z +wsl-proxy: address already in use, retrying in 0.3 s\n"));
-  EXPECT_THAT(text, testing::ContainsRegex("tcp +127.0.0.1:80 +80 +docker +0123456789ab +restricted +restricted +- +ports below 1024\n"));
+  EXPECT_THAT(text, testing::StartsWith(
+                        "PROTOCOL  HOST          CONTAINER  SOURCE  OWNER         HOST-SWITCH  WSL-PROXY   SINCE"));
+  EXPECT_THAT(text,
+              testing::ContainsRegex("tcp +0.0.0.0:8080 +80 +docker +web +applied +conflict +2026-11-24T00:00:01Z "
+                                     "+wsl-proxy: address already in use, retrying in 0.3 s\n"));
+  EXPECT_THAT(text, testing::ContainsRegex(
+                        "tcp +127.0.0.1:80 +80 +docker +0123456789ab +restricted +restricted +- +ports below 1024\n"));
 }
 
 TEST(Listing, StatusShowsSourcesPeersAndRefusals) {

@@ -15,9 +15,11 @@ constexpr auto loopback = net::address::loopback_v4();
 class Forwarder : public testing::Test {
  protected:
   http::response post(const std::string& call, const std::string& body) {
-    return forwards_.answer({.method = "POST", .target = "/services/forwarder/" + call, .headers = {}, .body = body}, "127.0.0.1");
+    return forwards_.answer({.method = "POST", .target = "/services/forwarder/" + call, .headers = {}, .body = body},
+                            "127.0.0.1");
   }
-  http::response expose(const std::string& local, const std::string& remote = "127.0.0.1:9", const std::string& protocol = "tcp") {
+  http::response expose(const std::string& local, const std::string& remote = "127.0.0.1:9",
+                        const std::string& protocol = "tcp") {
     return post("expose", fmt::format(R"({{"local":"{}","remote":"{}","protocol":"{}"}})", local, remote, protocol));
   }
   http::response unexpose(const std::string& local, const std::string& protocol = "tcp") {
@@ -101,7 +103,12 @@ TEST_F(Forwarder, TcpAndUdpOfOneNumberAreTwoAndListedInOrder) {
   const auto port = support::free_port();
   ASSERT_EQ(expose(at(port), ":9", "udp").status, 200U);
   ASSERT_EQ(expose(at(port), ":9", "tcp").status, 200U);
-  EXPECT_EQ(all(), fmt::format(R"([{{"local":"{0}","remote":"127.0.0.1:9","protocol":"tcp"}},{{"local":"{0}","remote":"127.0.0.1:9","protocol":"udp"}}])", at(port)) + "\n");
+  EXPECT_EQ(
+      all(),
+      fmt::format(
+          R"([{{"local":"{0}","remote":"127.0.0.1:9","protocol":"tcp"}},{{"local":"{0}","remote":"127.0.0.1:9","protocol":"udp"}}])",
+          at(port)) +
+          "\n");
 }
 
 TEST_F(Forwarder, TheApisPortCanBeForwardedFromTheWildcard) {
@@ -110,10 +117,12 @@ TEST_F(Forwarder, TheApisPortCanBeForwardedFromTheWildcard) {
   const auto api_socket = network.listen_for_api();
   ASSERT_TRUE(api_socket) << api_socket.error().message();
   const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
-  const auto made = network.forward(net::protocol::tcp, {net::address::any_v4(), api.port}, support::local_endpoint(target.get()));
+  const auto made =
+      network.forward(net::protocol::tcp, {net::address::any_v4(), api.port}, support::local_endpoint(target.get()));
   ASSERT_TRUE(made) << made.error().message();
   const auto to_api = support::connected_socket(SOCK_STREAM, api);
-  EXPECT_TRUE(support::eventually([&] { return base::unique_fd(::accept(api_socket->get(), nullptr, nullptr)).get() >= 0; }));
+  EXPECT_TRUE(
+      support::eventually([&] { return base::unique_fd(::accept(api_socket->get(), nullptr, nullptr)).get() >= 0; }));
   const auto to_vm = support::connected_socket(SOCK_STREAM, {net::address::v4(127, 0, 0, 2), api.port});
   EXPECT_NO_THROW(support::accept_one(target.get()));
 }
@@ -124,7 +133,9 @@ TEST_F(Forwarder, TheApisPortIsSharedWithOneWildcardOfThisProgramAlone) {
   const auto api_socket = network.listen_for_api();
   ASSERT_TRUE(api_socket) << api_socket.error().message();
   EXPECT_EQ(second.listen_for_api().error().code, std::errc::address_in_use) << "two instances would take turns";
-  const auto listen = [&](const net::address& ip) { return network.forward(net::protocol::tcp, {ip, api.port}, {loopback, 9}); };
+  const auto listen = [&](const net::address& ip) {
+    return network.forward(net::protocol::tcp, {ip, api.port}, {loopback, 9});
+  };
   EXPECT_EQ(listen(loopback).error().code, std::errc::address_in_use);
   ASSERT_TRUE(listen(net::address::any_v4()));
   EXPECT_EQ(listen(net::address::any_v6()).error().code, std::errc::address_in_use);

@@ -10,7 +10,9 @@ using testing::HasSubstr;
 TEST(RequestCodec, ReadsAsGoDoes) {
   const forward_request wanted{"0.0.0.0:80", "192.168.127.2:80", "udp"};
   EXPECT_EQ(parse_expose(R"({"local":"0.0.0.0:80","remote":"192.168.127.2:80","protocol":"udp"})").value(), wanted);
-  EXPECT_EQ(parse_expose(R"({"LOCAL":"0.0.0.0:80","Remote":"192.168.127.2:80","pRoToCoL":"udp","more":[{}]} trailing)").value(), wanted);
+  EXPECT_EQ(parse_expose(R"({"LOCAL":"0.0.0.0:80","Remote":"192.168.127.2:80","pRoToCoL":"udp","more":[{}]} trailing)")
+                .value(),
+            wanted);
 }
 
 TEST(RequestCodec, AbsentAndNullAreTheSame) {
@@ -22,10 +24,13 @@ TEST(RequestCodec, AbsentAndNullAreTheSame) {
 TEST(RequestCodec, BadDocumentsHaveAReason) {
   EXPECT_EQ(parse_expose("").error().message(), "EOF");
   EXPECT_THAT(parse_expose("{").error().message(), HasSubstr("JSON"));
-  EXPECT_EQ(parse_expose("[1]").error().message(), "json: cannot unmarshal array into Go value of type types.ExposeRequest");
-  EXPECT_EQ(parse_expose(R"({"local":80})").error().message(), "json: cannot unmarshal number into Go struct field ExposeRequest.local of type string");
-  EXPECT_EQ(parse_unexpose(R"({"protocol":{}})").error().message(),
-            "json: cannot unmarshal object into Go struct field UnexposeRequest.protocol of type types.TransportProtocol");
+  EXPECT_EQ(parse_expose("[1]").error().message(),
+            "json: cannot unmarshal array into Go value of type types.ExposeRequest");
+  EXPECT_EQ(parse_expose(R"({"local":80})").error().message(),
+            "json: cannot unmarshal number into Go struct field ExposeRequest.local of type string");
+  EXPECT_EQ(
+      parse_unexpose(R"({"protocol":{}})").error().message(),
+      "json: cannot unmarshal object into Go struct field UnexposeRequest.protocol of type types.TransportProtocol");
 }
 
 TEST(RequestCodec, AnUnexposeHasNoRemote) {
@@ -43,20 +48,25 @@ TEST(RequestCodec, TheCallersAddressCompletesARemote) {
 TEST(RequestCodec, LocalForms) {
   EXPECT_EQ(net::to_string(parse_local(":80").value()), "0.0.0.0:80");
   EXPECT_EQ(net::to_string(parse_local("[::1]:80").value()), "[::1]:80");
-  for (const auto* bad : {"", "80", "localhost:80", "1.2.3.4:0", "1.2.3.4:99999"}) EXPECT_FALSE(parse_local(bad)) << bad;
+  for (const auto* bad : {"", "80", "localhost:80", "1.2.3.4:0", "1.2.3.4:99999"})
+    EXPECT_FALSE(parse_local(bad)) << bad;
 }
 
 TEST(RequestCodec, StaticForwardsAndSubnets) {
-  EXPECT_EQ(parse_static_forward("127.0.0.1:2222=192.168.127.2:22").value(), (forward_request{"127.0.0.1:2222", "192.168.127.2:22", "tcp"}));
-  for (const auto* bad : {"", "127.0.0.1:2222", "x=192.168.127.2:22", "127.0.0.1:2222=guest:22", "127.0.0.1:2222=:22"}) EXPECT_FALSE(parse_static_forward(bad)) << bad;
+  EXPECT_EQ(parse_static_forward("127.0.0.1:2222=192.168.127.2:22").value(),
+            (forward_request{"127.0.0.1:2222", "192.168.127.2:22", "tcp"}));
+  for (const auto* bad : {"", "127.0.0.1:2222", "x=192.168.127.2:22", "127.0.0.1:2222=guest:22", "127.0.0.1:2222=:22"})
+    EXPECT_FALSE(parse_static_forward(bad)) << bad;
   EXPECT_EQ(parse_gateway("192.168.127.0/24").value().to_string(), "192.168.127.1");
   EXPECT_EQ(parse_gateway("10.1.2.3/20").value().to_string(), "10.1.0.1");
-  for (const auto* bad : {"", "192.168.127.0", "192.168.127.0/31", "fe80::/64", "192.168.127.0/x"}) EXPECT_FALSE(parse_gateway(bad)) << bad;
+  for (const auto* bad : {"", "192.168.127.0", "192.168.127.0/31", "fe80::/64", "192.168.127.0/x"})
+    EXPECT_FALSE(parse_gateway(bad)) << bad;
 }
 
 TEST(RequestCodec, EncodesAList) {
   EXPECT_EQ(encode_all({}), "[]\n");
-  EXPECT_EQ(encode_all({{":80", "1.2.3.4:80", "tcp"}}), "[{\"local\":\":80\",\"remote\":\"1.2.3.4:80\",\"protocol\":\"tcp\"}]\n");
+  EXPECT_EQ(encode_all({{":80", "1.2.3.4:80", "tcp"}}),
+            "[{\"local\":\":80\",\"remote\":\"1.2.3.4:80\",\"protocol\":\"tcp\"}]\n");
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ using namespace std::chrono_literals;
 
 // Accepts once, reads one request header, writes `pieces` one by one, and closes, or holds the connection open.
 io::task<> misbehave(base::unique_fd listener, std::vector<std::string> pieces, bool hold) {
-  boost::asio::ip::tcp::acceptor acceptor(co_await io::asio::this_coro::executor, boost::asio::ip::tcp::v4(), listener.release());
+  boost::asio::ip::tcp::acceptor acceptor(co_await io::asio::this_coro::executor, boost::asio::ip::tcp::v4(),
+                                          listener.release());
   auto [ec, socket] = co_await acceptor.async_accept(io::nothrow);
   std::string head;
   co_await boost::asio::async_read_until(socket, boost::asio::dynamic_buffer(head, 65536), "\r\n\r\n", io::nothrow);
@@ -45,7 +46,8 @@ class Connection : public testing::Test {
 
 TEST_F(Connection, RefusedAndMissingAreToldApart) {
   const auto port = support::listen_on_loopback().port;  // closed again
-  EXPECT_EQ(loop_.run(connection::open({.host = "127.0.0.1", .port = port}, 5s)).error().code, std::errc::connection_refused);
+  EXPECT_EQ(loop_.run(connection::open({.host = "127.0.0.1", .port = port}, 5s)).error().code,
+            std::errc::connection_refused);
   const auto missing = loop_.run(connection::open({.path = "/nonexistent/x.sock"}, 5s));
   EXPECT_EQ(missing.error().code, std::errc::no_such_file_or_directory);
   EXPECT_EQ(missing.error().message(), "unix:///nonexistent/x.sock: No such file or directory");
@@ -92,12 +94,15 @@ TEST_F(Connection, GarbageIsAnError) {
 
 TEST_F(Connection, BodiesAreBounded) {
   EXPECT_FALSE(ask({"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"}, true, {.deadline = 5s, .body_bytes = 999}));
-  EXPECT_TRUE(ask({"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", "a", "bc"}, true, {.deadline = 5s, .body_bytes = 3}));
+  EXPECT_TRUE(
+      ask({"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", "a", "bc"}, true, {.deadline = 5s, .body_bytes = 3}));
 }
 
 TEST_F(Connection, ChunksMayBeSplitAnywhere) {
   std::vector<std::string> pieces;
-  for (const char c : std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n")) pieces.emplace_back(1, c);
+  for (const char c :
+       std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"))
+    pieces.emplace_back(1, c);
   const auto r = ask(std::move(pieces), true);
   ASSERT_TRUE(r) << r.error().message();
   EXPECT_EQ(r->body, "abcde");
@@ -124,7 +129,8 @@ TEST_F(Connection, InterimAnswersArePassedOver) {
 }
 
 TEST_F(Connection, AnAnswerThatNobodyAskedForIsNotTheNextOnes) {
-  const auto r = ask({"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 500 Forged\r\nContent-Length: 0\r\n\r\n"}, true);
+  const auto r =
+      ask({"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 500 Forged\r\nContent-Length: 0\r\n\r\n"}, true);
   ASSERT_TRUE(r) << r.error().message();
   EXPECT_EQ(r->status, 200U);
   EXPECT_FALSE(connection_->usable());

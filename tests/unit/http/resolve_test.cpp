@@ -63,18 +63,20 @@ TEST(Resolve, SilentNameServersDoNotOutlastTheDeadline) {
   std::optional<base::error> failed;
   io::clock::duration took{};
   bool asked = false;
-  std::async(std::launch::async, [&] {  // a thread of its own
-    const auto name_server = join_a_world_with_a_silent_name_server(directory);
-    if (!name_server) return;
-    const auto before = io::clock::now();
-    {
-      support::event_loop loop;
-      failed = loop.run(connection::open({.host = "silent.test"}, 200ms)).error();
-    }
-    took = io::clock::now() - before;
-    char question = 0;
-    asked = ::recv(name_server.get(), &question, 1, MSG_TRUNC | MSG_DONTWAIT) > 0;
-  }).get();
+  std::async(std::launch::async,
+             [&] {  // a thread of its own
+               const auto name_server = join_a_world_with_a_silent_name_server(directory);
+               if (!name_server) return;
+               const auto before = io::clock::now();
+               {
+                 support::event_loop loop;
+                 failed = loop.run(connection::open({.host = "silent.test"}, 200ms)).error();
+               }
+               took = io::clock::now() - before;
+               char question = 0;
+               asked = ::recv(name_server.get(), &question, 1, MSG_TRUNC | MSG_DONTWAIT) > 0;
+             })
+      .get();
   if (!failed) GTEST_SKIP() << "needs root, for mounts and a network of its own";
   EXPECT_TRUE(asked);
   EXPECT_EQ(failed->code, std::errc::timed_out);

@@ -32,10 +32,11 @@ TEST_P(refused_address, is_an_error_with_the_address_in_it) {
 }
 
 INSTANTIATE_TEST_SUITE_P(each, refused_address,
-                         testing::Values("", "10.0.0.1:80", "ftp://x", "unix://relative", "http://", "http://:80", "http://h:0",
-                                         "http://h:99999", "http://h:80x", "http://h/path", "http://[::1", "http://[]:1",
-                                         "http://[::1]x", "http://[::1]x:80", "http://[name]:80", "http://[10.0.0.1]:80",
-                                         "http://a b:80", "http://h\r\nX-Evil: 1:80", "http://user@h:80"));
+                         testing::Values("", "10.0.0.1:80", "ftp://x", "unix://relative", "http://", "http://:80",
+                                         "http://h:0", "http://h:99999", "http://h:80x", "http://h/path", "http://[::1",
+                                         "http://[]:1", "http://[::1]x", "http://[::1]x:80", "http://[name]:80",
+                                         "http://[10.0.0.1]:80", "http://a b:80", "http://h\r\nX-Evil: 1:80",
+                                         "http://user@h:80"));
 
 }  // namespace
 }  // namespace http

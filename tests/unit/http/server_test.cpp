@@ -124,7 +124,8 @@ TEST_F(Server, AClientThatSendsNothingHoldsItsSlotOnlyForTheIdleTime) {
 
 TEST_F(Server, RequestsThatComeAtOnceAreAnsweredInOrder) {
   start();
-  EXPECT_THAT(raw("GET /1 HTTP/1.1\r\n\r\nPOST /2 HTTP/1.1\r\nContent-Length: 1\r\n\r\nxGET /3 HTTP/1.1\r\nConnection: close\r\n\r\n"),
+  EXPECT_THAT(raw("GET /1 HTTP/1.1\r\n\r\nPOST /2 HTTP/1.1\r\nContent-Length: 1\r\n\r\nxGET /3 HTTP/1.1\r\nConnection: "
+                  "close\r\n\r\n"),
               testing::ContainsRegex("GET /1 (.|\n)*POST /2 x(.|\n)*GET /3 "));
 }
 

@@ -35,7 +35,9 @@ class file_watch_test : public testing::Test {
     changes_ = 0;
     return any;
   }
-  bool silent() { return !loop_.run_until([&] { return changes_ > 0; }, 30ms); }
+  bool silent() {
+    return !loop_.run_until([&] { return changes_ > 0; }, 30ms);
+  }
   static void write(const std::filesystem::path& path, const std::string& text = "x") { std::ofstream(path) << text; }
 
   void TearDown() override { loop_.stop(); }  // the task ends before what it uses

@@ -17,8 +17,8 @@ TEST(address, text_and_back) {
 
 TEST(address, what_is_no_numeric_address_is_refused) {
   for (const auto& text : {std::string(""), std::string("localhost"), std::string("1.2.3"), std::string("1.2.3.4.5"),
-                          std::string("256.0.0.1"), std::string("[::1]"), std::string("fe80::1%eth0"), std::string(" 1.2.3.4"),
-                          std::string("1.2.3.4\0", 8), std::string(100, '1')})
+                           std::string("256.0.0.1"), std::string("[::1]"), std::string("fe80::1%eth0"),
+                           std::string(" 1.2.3.4"), std::string("1.2.3.4\0", 8), std::string(100, '1')})
     EXPECT_FALSE(address::parse(text)) << text;
 }
 

@@ -31,12 +31,8 @@ bytes attribute(int type, const bytes& value) {
   const nlattr header{static_cast<std::uint16_t>(sizeof(nlattr) + value.size()), static_cast<std::uint16_t>(type)};
   return padded(raw(header) + value);
 }
-bytes ipv4(const char* text) {
-  return raw(inet_addr(text));
-}
-bytes port(std::uint16_t number) {
-  return raw(htons(number));
-}
+bytes ipv4(const char* text) { return raw(inet_addr(text)); }
+bytes port(std::uint16_t number) { return raw(htons(number)); }
 
 bytes tuple(std::uint8_t protocol, const char* from, std::uint16_t from_port, const char* to, std::uint16_t to_port) {
   return attribute(CTA_TUPLE_IP | NLA_F_NESTED,

@@ -5,12 +5,17 @@
 namespace ports {
 namespace {
 
-binding at(const char* address) { return {net::protocol::tcp, net::address::parse(address).value(), 8080, 80, "c1", "web"}; }
+binding at(const char* address) {
+  return {net::protocol::tcp, net::address::parse(address).value(), 8080, 80, "c1", "web"};
+}
 
 TEST(Binding, HostKeyNeverWidens) {
-  for (const auto* loopback : {"127.0.0.1", "127.8.9.10", "::1"}) EXPECT_EQ(host_key(at(loopback)).address.to_string(), "127.0.0.1") << loopback;
-  for (const auto* wildcard : {"0.0.0.0", "::"}) EXPECT_EQ(host_key(at(wildcard)).address.to_string(), "0.0.0.0") << wildcard;
-  for (const auto* other : {"192.168.127.2", "10.0.0.5", "fe80::1"}) EXPECT_EQ(host_key(at(other)).address.to_string(), "127.0.0.1") << other;
+  for (const auto* loopback : {"127.0.0.1", "127.8.9.10", "::1"})
+    EXPECT_EQ(host_key(at(loopback)).address.to_string(), "127.0.0.1") << loopback;
+  for (const auto* wildcard : {"0.0.0.0", "::"})
+    EXPECT_EQ(host_key(at(wildcard)).address.to_string(), "0.0.0.0") << wildcard;
+  for (const auto* other : {"192.168.127.2", "10.0.0.5", "fe80::1"})
+    EXPECT_EQ(host_key(at(other)).address.to_string(), "127.0.0.1") << other;
 }
 
 TEST(Binding, BothProtocolsOfOneNumberAreTwoKeys) {

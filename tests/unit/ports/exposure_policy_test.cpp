@@ -53,7 +53,8 @@ TEST(ExposurePolicy, TheWildcardCoversTheLoopbackAddressWhileBothAreWanted) {
 }
 
 TEST(ExposurePolicy, NonAdminBindsToLoopbackAndRestrictsPrivilegedPorts) {
-  const auto p = plan({make("0.0.0.0", 8080), make("127.0.0.1", 8080), make("0.0.0.0", 1023), make("0.0.0.0", 1024)}, network_mode::non_admin);
+  const auto p = plan({make("0.0.0.0", 8080), make("127.0.0.1", 8080), make("0.0.0.0", 1023), make("0.0.0.0", 1024)},
+                      network_mode::non_admin);
   EXPECT_THAT(keys(p.host), testing::ElementsAre("tcp 127.0.0.1:1024", "tcp 127.0.0.1:8080"));
   ASSERT_THAT(p.ports, SizeIs(3));
   EXPECT_EQ(p.ports[0].decision, verdict::restricted);

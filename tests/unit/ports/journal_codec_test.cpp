@@ -31,7 +31,9 @@ TEST(JournalCodec, ATornLastLineIsSkipped) {
 }
 
 TEST(JournalCodec, DamageTakesOnlyItsOwnLine) {
-  const auto c = parse_journal("rubbish\n+ tcp 0.0.0.0 0 80 docker\n+ tcp nowhere 80 80 docker\n+ tcp 0.0.0.0 80 80 nobody\n" + encode_journal_add(web) + std::string("\0\n", 2));
+  const auto c =
+      parse_journal("rubbish\n+ tcp 0.0.0.0 0 80 docker\n+ tcp nowhere 80 80 docker\n+ tcp 0.0.0.0 80 80 nobody\n" +
+                    encode_journal_add(web) + std::string("\0\n", 2));
   EXPECT_EQ(c.boot_id, "");
   EXPECT_EQ(c.live.size(), 1U);
   EXPECT_EQ(c.damaged_lines, 5U);

@@ -24,7 +24,9 @@ class Journal : public testing::Test {
     EXPECT_TRUE(opened) << opened.error().message();
     return std::move(*opened);
   }
-  static forward on(std::uint16_t port) { return {{net::protocol::tcp, net::address::any_v4(), port}, 0, source_id::docker, {}}; }
+  static forward on(std::uint16_t port) {
+    return {{net::protocol::tcp, net::address::any_v4(), port}, 0, source_id::docker, {}};
+  }
 
   std::filesystem::path directory_;
 };

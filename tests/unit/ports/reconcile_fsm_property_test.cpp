@@ -1,5 +1,5 @@
-// The property that everything rests on: whatever happens in whatever order, when the events stop the peer holds exactly
-// what is wanted, and nothing foreign was removed. A model peer with faults stands in for the real one.
+// The property that everything rests on: whatever happens in whatever order, when the events stop the peer holds
+// exactly what is wanted, and nothing foreign was removed. A model peer with faults stands in for the real one.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -32,13 +32,16 @@ class world {
 
   void step() {
     switch (random_() % 12) {
-      case 0: case 1: case 2: return change_wanted();
+      case 0:
+      case 1:
+      case 2: return change_wanted();
       case 3: return restart_peer();
       case 4: return fsm_.peer_changed(now_);
       case 5: return list(random_() % 4 == 0);
       case 6: return add_foreign();
       case 7: return crash_agent();
-      case 8: case 9: return start_operations();
+      case 8:
+      case 9: return start_operations();
       case 10: return finish_one(random_() % 3 == 0);
       default: now_ += milliseconds(random_() % 400);
     }
@@ -68,7 +71,8 @@ class world {
 
   forward random_forward() {
     const auto address = random_() % 2 == 0 ? net::address::any_v4() : net::address::loopback_v4();
-    const port_key key{random_() % 2 == 0 ? net::protocol::tcp : net::protocol::udp, address, static_cast<std::uint16_t>(1 + random_() % 4)};
+    const port_key key{random_() % 2 == 0 ? net::protocol::tcp : net::protocol::udp, address,
+                       static_cast<std::uint16_t>(1 + random_() % 4)};
     return {key, static_cast<std::uint16_t>(random_() % 2), source_id::docker, {}};
   }
   void change_wanted() {
@@ -90,8 +94,9 @@ class world {
     const auto key = random_forward().key;
     if (peer_.can_list && !journal_.contains(key)) peer_.held.try_emplace(key, true);
   }
-  // What the journal holds is what is or may be ours. Not modelled: a crash, or a lost answer, in the very call that would
-  // have said that a foreign forward like ours came into being since the last list. Nobody could tell the two apart.
+  // What the journal holds is what is or may be ours. Not modelled: a crash, or a lost answer, in the very call that
+  // would have said that a foreign forward like ours came into being since the last list. Nobody could tell the two
+  // apart.
   void crash_agent() {
     for (const auto& op : std::exchange(in_flight_, {}))
       if (held_by_others(op)) journal_.erase(op.target.key);
@@ -109,7 +114,8 @@ class world {
   void start_operations() {
     for (auto& op : fsm_.take(3, now_)) {
       for (const auto& other : in_flight_)
-        EXPECT_FALSE(other.target.key.port == op.target.key.port && other.target.key.protocol == op.target.key.protocol);
+        EXPECT_FALSE(other.target.key.port == op.target.key.port &&
+                     other.target.key.protocol == op.target.key.protocol);
       if (op.what == verb::add) journal_[op.target.key] = op.target;
       in_flight_.push_back(op);
     }
@@ -138,8 +144,9 @@ class world {
     in_flight_.erase(in_flight_.begin());
     const auto result = perform(op, faulty);
     fsm_.finished(op, result, now_);
-    const bool ours = op.what == verb::remove ? result.kind != outcome_kind::done
-                                              : result.kind == outcome_kind::done || result.kind == outcome_kind::unknown;
+    const bool ours = op.what == verb::remove
+                          ? result.kind != outcome_kind::done
+                          : result.kind == outcome_kind::done || result.kind == outcome_kind::unknown;
     if (!ours) journal_.erase(op.target.key);
   }
 

@@ -31,7 +31,9 @@ class ReconcileFsm : public testing::Test {
  protected:
   static constexpr source_set everybody{0x3f};
 
-  void want(std::initializer_list<forward> forwards, source_set settled = everybody) { fsm.want(all(forwards), settled, 1, now); }
+  void want(std::initializer_list<forward> forwards, source_set settled = everybody) {
+    fsm.want(all(forwards), settled, 1, now);
+  }
   std::vector<forward> list(std::vector<held_forward> held = {}) {
     EXPECT_TRUE(fsm.should_list(now));
     return fsm.listed(peer_state{"", true, std::move(held)}, now);

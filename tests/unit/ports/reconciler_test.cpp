@@ -19,7 +19,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::ElementsAre;
 
-forward on(std::uint16_t port) { return {{net::protocol::tcp, net::address::any_v4(), port}, 0, source_id::docker, {}}; }
+forward on(std::uint16_t port) {
+  return {{net::protocol::tcp, net::address::any_v4(), port}, 0, source_id::docker, {}};
+}
 forward_map all(std::initializer_list<forward> forwards) {
   forward_map made;
   for (const auto& f : forwards) made[f.key] = f;
@@ -73,9 +75,12 @@ class scripted_sink : public sink {
  private:
   outcome perform(const operation& op) {
     if (script_.on_apply) script_.on_apply(op);
-    if (op.what == verb::add && script_.busy.contains(op.target.key.port)) return {outcome_kind::conflict, "address already in use"};
-    if (op.what == verb::add) script_.held.insert(op.target.key);
-    else script_.held.erase(op.target.key);
+    if (op.what == verb::add && script_.busy.contains(op.target.key.port))
+      return {outcome_kind::conflict, "address already in use"};
+    if (op.what == verb::add)
+      script_.held.insert(op.target.key);
+    else
+      script_.held.erase(op.target.key);
     return {};
   }
   script& script_;
@@ -96,7 +101,8 @@ class Reconciler : public testing::Test {
   void start() {
     auto book = journal::open(directory_, "scripted", "boot");
     ASSERT_TRUE(book) << book.error().message();
-    reconciler_ = std::make_unique<reconciler>(context_.get_executor(), std::make_unique<scripted_sink>(script_), std::move(*book));
+    reconciler_ = std::make_unique<reconciler>(context_.get_executor(), std::make_unique<scripted_sink>(script_),
+                                               std::move(*book));
     tasks_ = std::make_unique<io::task_group>(context_.get_executor());
     tasks_->spawn("reconciler", reconciler_->run());
   }

@@ -1,5 +1,5 @@
-// A program that starts a child gives it every descriptor until the child has called exec. What the relay closes in that
-// time stays open in the child, and so in epoll, unless it was taken out of it.
+// A program that starts a child gives it every descriptor until the child has called exec. What the relay closes in
+// that time stays open in the child, and so in epoll, unless it was taken out of it.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
@@ -62,7 +62,8 @@ TEST(InheritedDescriptors, AConnectionThatEndedIsWatchedNoMore) {
 
 TEST(InheritedDescriptors, ARemovedListenerIsWatchedNoMore) {
   listener_set set;
-  const net::endpoint tcp{loopback, support::free_port()}, udp{loopback, support::free_port(SOCK_DGRAM)}, nowhere{loopback, 9};
+  const net::endpoint tcp{loopback, support::free_port()}, udp{loopback, support::free_port(SOCK_DGRAM)},
+      nowhere{loopback, 9};
   ASSERT_TRUE(set.add({.protocol = net::protocol::tcp, .listen = tcp, .target = nowhere}));
   ASSERT_TRUE(set.add({.protocol = net::protocol::udp, .listen = udp, .target = nowhere}));
   const auto client = connected_socket(SOCK_DGRAM, udp);

@@ -15,7 +15,9 @@ using support::connected_socket;
 constexpr auto loopback = net::address::loopback_v4();
 const net::endpoint nowhere{loopback, 9};
 
-listener_spec tcp(net::endpoint listen) { return {.protocol = net::protocol::tcp, .listen = listen, .target = nowhere}; }
+listener_spec tcp(net::endpoint listen) {
+  return {.protocol = net::protocol::tcp, .listen = listen, .target = nowhere};
+}
 
 TEST(ListenerSet, BusyPortsAreToldAtOnce) {
   const auto holder = support::bound_socket(SOCK_STREAM, {loopback, 0});
@@ -59,7 +61,10 @@ TEST(ListenerSet, APortIsFreeWhenRemoveReturns) {
 TEST(ListenerSet, AWildcardIsDualStackWhenAskedTo) {
   listener_set set;
   const auto port = support::free_port();
-  ASSERT_TRUE(set.add({.protocol = net::protocol::tcp, .listen = {net::address::any_v4(), port}, .target = nowhere, .dual_stack = true}));
+  ASSERT_TRUE(set.add({.protocol = net::protocol::tcp,
+                       .listen = {net::address::any_v4(), port},
+                       .target = nowhere,
+                       .dual_stack = true}));
   EXPECT_NO_THROW(connected_socket(SOCK_STREAM, {loopback, port}));
   EXPECT_NO_THROW(connected_socket(SOCK_STREAM, {net::address::loopback_v6(), port}));
 }
@@ -80,7 +85,11 @@ TEST(ListenerSet, WithReusePortAWildcardAndAnAddressCoexistAndTheAddressWins) {
   specific.reuse_port = true;
   specific.target = support::local_endpoint(target.get());
   ASSERT_TRUE(set.add(specific));
-  auto wildcard = listener_spec{.protocol = net::protocol::tcp, .listen = {net::address::any_v4(), port}, .target = nowhere, .dual_stack = true, .reuse_port = true};
+  auto wildcard = listener_spec{.protocol = net::protocol::tcp,
+                                .listen = {net::address::any_v4(), port},
+                                .target = nowhere,
+                                .dual_stack = true,
+                                .reuse_port = true};
   const auto added = set.add(wildcard);
   ASSERT_TRUE(added) << added.error().message();
   const auto client = connected_socket(SOCK_STREAM, {loopback, port});
@@ -91,16 +100,19 @@ TEST(ListenerSet, NeverForwardsToItself) {
   listener_set set;
   const auto port = support::free_port();
   const net::endpoint at{loopback, port};
-  EXPECT_EQ(set.add({.protocol = net::protocol::tcp, .listen = at, .target = at}).error().code, std::errc::too_many_symbolic_link_levels);
+  EXPECT_EQ(set.add({.protocol = net::protocol::tcp, .listen = at, .target = at}).error().code,
+            std::errc::too_many_symbolic_link_levels);
   EXPECT_FALSE(set.add({.protocol = net::protocol::tcp, .listen = {net::address::any_v4(), port}, .target = at}));
   ASSERT_TRUE(set.add(tcp(at)));
-  EXPECT_FALSE(set.add({.protocol = net::protocol::tcp, .listen = {net::address::v4(127, 0, 0, 2), port}, .target = at}));
+  EXPECT_FALSE(
+      set.add({.protocol = net::protocol::tcp, .listen = {net::address::v4(127, 0, 0, 2), port}, .target = at}));
 }
 
 TEST(ListenerSet, TenThousandListeners) {
   listener_set set;
   std::size_t made = 0;
-  for (std::uint16_t port = 20'000; made < 10'000; ++port) made += set.add(tcp({net::address::v4(127, 9, 9, 9), port})).has_value();
+  for (std::uint16_t port = 20'000; made < 10'000; ++port)
+    made += set.add(tcp({net::address::v4(127, 9, 9, 9), port})).has_value();
   EXPECT_EQ(set.size(), 10'000U);
 }
 
@@ -109,7 +121,8 @@ TEST(ListenerSet, SeveralShardsShareTheListeners) {
   listener_set set({.shards = 2});
   for (int i = 0; i < 4; ++i) {
     const net::endpoint at{loopback, support::free_port()};
-    ASSERT_TRUE(set.add({.protocol = net::protocol::tcp, .listen = at, .target = support::local_endpoint(target.get())}));
+    ASSERT_TRUE(
+        set.add({.protocol = net::protocol::tcp, .listen = at, .target = support::local_endpoint(target.get())}));
     const auto client = connected_socket(SOCK_STREAM, at);
     const auto server = support::accept_one(target.get());
     support::send_all(client.get(), "hi");
@@ -134,13 +147,15 @@ TEST(ListenerSet, ListenersComeAndGoUnderLoad) {
   const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
   const net::endpoint to = support::local_endpoint(target.get());
   // Addresses from which no client comes: one that happens to use the port would be in the way.
-  const net::endpoint at{net::address::v4(127, 66, 0, 1), support::free_port()}, steady{net::address::v4(127, 66, 0, 2), support::free_port()};
+  const net::endpoint at{net::address::v4(127, 66, 0, 1), support::free_port()},
+      steady{net::address::v4(127, 66, 0, 2), support::free_port()};
   listener_set set;
   ASSERT_TRUE(set.add({.protocol = net::protocol::tcp, .listen = steady, .target = to}));
   std::atomic<bool> stop = false;
   std::thread first([&] { knock(stop, at); }), second([&] { knock(stop, steady); });
   for (int i = 0; i < 300; ++i) {
-    for (const auto protocol : {net::protocol::tcp, net::protocol::udp}) EXPECT_TRUE(set.add({.protocol = protocol, .listen = at, .target = to}));
+    for (const auto protocol : {net::protocol::tcp, net::protocol::udp})
+      EXPECT_TRUE(set.add({.protocol = protocol, .listen = at, .target = to}));
     for (const auto protocol : {net::protocol::tcp, net::protocol::udp}) EXPECT_TRUE(set.remove(protocol, at));
   }
   stop = true;
@@ -148,7 +163,8 @@ TEST(ListenerSet, ListenersComeAndGoUnderLoad) {
   second.join();
   const auto calm = support::bound_socket(SOCK_STREAM, {loopback, 0});
   ASSERT_TRUE(set.remove(net::protocol::tcp, steady));
-  ASSERT_TRUE(set.add({.protocol = net::protocol::tcp, .listen = steady, .target = support::local_endpoint(calm.get())}));
+  ASSERT_TRUE(
+      set.add({.protocol = net::protocol::tcp, .listen = steady, .target = support::local_endpoint(calm.get())}));
   const auto client = connected_socket(SOCK_STREAM, steady);
   support::send_all(client.get(), "after");
   EXPECT_EQ(support::read_exactly(support::accept_one(calm.get()).get(), 5), "after");

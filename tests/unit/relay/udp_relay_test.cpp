@@ -18,7 +18,10 @@ class UdpRelay : public testing::Test {
     set_.reset();
     set_ = std::make_unique<listener_set>(options);
     listen_ = {listen_on, support::free_port(SOCK_DGRAM)};
-    const auto added = set_->add({.protocol = net::protocol::udp, .listen = listen_, .target = support::local_endpoint(target_.get()), .dual_stack = dual_stack});
+    const auto added = set_->add({.protocol = net::protocol::udp,
+                                  .listen = listen_,
+                                  .target = support::local_endpoint(target_.get()),
+                                  .dual_stack = dual_stack});
     ASSERT_TRUE(added) << added.error().message();
   }
   base::unique_fd client(net::address to = loopback) { return connected_socket(SOCK_DGRAM, {to, listen_.port}); }
@@ -34,7 +37,9 @@ class UdpRelay : public testing::Test {
     r.bytes.resize(static_cast<std::size_t>(got));
     return r;
   }
-  void reply(const received& to, const std::string& bytes) { ::sendto(target_.get(), bytes.data(), bytes.size(), 0, to.from.get(), to.from.size); }
+  void reply(const received& to, const std::string& bytes) {
+    ::sendto(target_.get(), bytes.data(), bytes.size(), 0, to.from.get(), to.from.size);
+  }
   static std::string read(const base::unique_fd& fd) {
     std::string bytes(70'000, '\0');
     const auto got = ::recv(fd.get(), bytes.data(), bytes.size(), 0);

@@ -13,9 +13,7 @@ using added = listener_table::added;
 const auto busy = std::make_error_code(std::errc::address_in_use);
 const auto denied = std::make_error_code(std::errc::permission_denied);
 
-listener_key tcp(net::address ip, std::uint16_t port) {
-  return {net::protocol::tcp, port, ip};
-}
+listener_key tcp(net::address ip, std::uint16_t port) { return {net::protocol::tcp, port, ip}; }
 const auto loop = tcp(net::address::loopback_v4(), 80);
 const auto wild = tcp(net::address::any_v4(), 80);
 

@@ -15,9 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int type_of(net::protocol p) {
-  return p == net::protocol::tcp ? SOCK_STREAM : SOCK_DGRAM;
-}
+constexpr int type_of(net::protocol p) { return p == net::protocol::tcp ? SOCK_STREAM : SOCK_DGRAM; }
 
 // Takes a port as another program would.
 base::unique_fd occupy(net::protocol p, net::endpoint at) {
@@ -28,9 +26,7 @@ base::unique_fd occupy(net::protocol p, net::endpoint at) {
   return fd;
 }
 
-bool taken(net::protocol p, net::endpoint at) {
-  return !occupy(p, at);
-}
+bool taken(net::protocol p, net::endpoint at) { return !occupy(p, at); }
 
 class PortProxy : public testing::Test {
  protected:

@@ -25,7 +25,9 @@ TEST(ForwarderCodec, EncodesCalls) {
 }
 
 TEST(ForwarderCodec, ClassifiesAnswers) {
-  const auto kind = [](verb what, unsigned status, const char* body) { return classify(what, {status, {}, body}).kind; };
+  const auto kind = [](verb what, unsigned status, const char* body) {
+    return classify(what, {status, {}, body}).kind;
+  };
   EXPECT_EQ(kind(verb::add, 200, ""), outcome_kind::done);
   EXPECT_EQ(kind(verb::add, 500, "proxy already running\n"), outcome_kind::exists);
   EXPECT_EQ(kind(verb::add, 500, "proxy already running for tcp on 0.0.0.0:8080\n"), outcome_kind::exists);
@@ -35,7 +37,8 @@ TEST(ForwarderCodec, ClassifiesAnswers) {
   EXPECT_EQ(kind(verb::remove, 500, "proxy not found\n"), outcome_kind::done);
   EXPECT_EQ(kind(verb::remove, 500, "something else\n"), outcome_kind::refused);
   EXPECT_EQ(classify(verb::add, {500, {}, "listen tcp :80: busy\n"}).reason, "listen tcp :80: busy");
-  EXPECT_EQ(classify(verb::add, {500, {}, "listen \x1b[2J\n"}).reason, "listen \\x1b[2J") << "reasons are shown on terminals";
+  EXPECT_EQ(classify(verb::add, {500, {}, "listen \x1b[2J\n"}).reason, "listen \\x1b[2J")
+      << "reasons are shown on terminals";
   EXPECT_LT(classify(verb::add, {500, {}, "listen " + std::string(50'000, 'x')}).reason.size(), 300U);
 }
 
@@ -44,7 +47,8 @@ TEST(ForwarderCodec, ListsOnlyWhatIsWrittenTheWayWeWriteIt) {
     {"local":"0.0.0.0:80","remote":"192.168.127.2:80","protocol":"tcp"},
     {"local":"127.0.0.1:2222","remote":"192.168.127.2:22","protocol":"tcp"},
     {"local":":80","remote":"192.168.127.2:80","protocol":"udp"},
-    {"local":"/run/x.sock","remote":"tcp://1","protocol":"unix"}, {}, null, 7])", tap);
+    {"local":"/run/x.sock","remote":"tcp://1","protocol":"unix"}, {}, null, 7])",
+                               tap);
   ASSERT_TRUE(state) << state.error().message();
   ASSERT_EQ(state->held.size(), 2U);
   EXPECT_TRUE(state->held[0].exact);

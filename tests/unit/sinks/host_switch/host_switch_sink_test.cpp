@@ -57,7 +57,8 @@ class HostSwitchSink : public testing::Test {
     port_ = listener.port;
     server_ = std::make_unique<io::task_group>(loop_.executor());
     server_->spawn("server", run(std::move(listener.fd)));
-    sink_ = std::make_unique<host_switch_sink>(host_switch_options{.server = {.host = "127.0.0.1", .port = port_}, .tap = tap, .deadline = 2s, .resync = 60s});
+    sink_ = std::make_unique<host_switch_sink>(
+        host_switch_options{.server = {.host = "127.0.0.1", .port = port_}, .tap = tap, .deadline = 2s, .resync = 60s});
   }
   void serve(http::handler handler, http::server_limits limits = {}) {
     serve_by([&](base::unique_fd listener) { return http::serve(std::move(listener), std::move(handler), limits); });
@@ -70,7 +71,9 @@ class HostSwitchSink : public testing::Test {
     server_.reset();
     loop_.run_until([] { return false; }, 20ms);
   }
-  ports::operation op(verb what, std::uint16_t port) { return {what, {{net::protocol::tcp, net::address::loopback_v4(), port}, 0, ports::source_id::docker, {}}}; }
+  ports::operation op(verb what, std::uint16_t port) {
+    return {what, {{net::protocol::tcp, net::address::loopback_v4(), port}, 0, ports::source_id::docker, {}}};
+  }
   ports::outcome apply(ports::operation operation) { return loop_.run(sink_->apply({std::move(operation)})).at(0); }
 
   static constexpr auto tap = net::address::v4(127, 0, 0, 77);
@@ -125,7 +128,8 @@ TEST_F(HostSwitchSink, AServerThatIsAwayIsAnErrorOfTheListAndAnUnknownOutcome) {
 
 TEST_F(HostSwitchSink, AServerThatNeverAnswersMeetsTheDeadline) {
   serve(never);
-  sink_ = std::make_unique<host_switch_sink>(host_switch_options{.server = {.host = "127.0.0.1", .port = port_}, .tap = tap, .deadline = 50ms});
+  sink_ = std::make_unique<host_switch_sink>(
+      host_switch_options{.server = {.host = "127.0.0.1", .port = port_}, .tap = tap, .deadline = 50ms});
   EXPECT_EQ(loop_.run(sink_->list()).error().code, std::errc::timed_out);
   EXPECT_EQ(apply(op(verb::add, 8080)).kind, outcome_kind::unknown);
   const auto before = io::clock::now();

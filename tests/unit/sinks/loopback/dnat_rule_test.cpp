@@ -5,9 +5,7 @@
 namespace loopback {
 namespace {
 
-rule one(const std::string& line) {
-  return table_of(line + "\n").rules.at(0);
-}
+rule one(const std::string& line) { return table_of(line + "\n").rules.at(0); }
 
 TEST(DnatRule, ReadsDockersRule) {
   const auto d = read_dnat(

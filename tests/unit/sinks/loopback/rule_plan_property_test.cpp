@@ -9,9 +9,7 @@ namespace {
 const rule_options options;
 const machine_state machine{"eth0", {options.tap, options.veth}};
 
-bool is_ours(const std::string& line) {
-  return line.find("rancher-desktop-guestagent:") != std::string::npos;
-}
+bool is_ours(const std::string& line) { return line.find("rancher-desktop-guestagent:") != std::string::npos; }
 
 std::vector<std::string> foreign_lines(const nat_table& table) {
   std::vector<std::string> lines;
@@ -32,7 +30,8 @@ class world {
          {"pair -j DNAT --to-destination 127.0.0.1", "direct -p tcp -m tcp --dport 3 -j ACCEPT", "pair -j ACCEPT"})
       for (int i = upto(2); i > 0; --i)
         lines.push_back(
-            std::string("-A PREROUTING -d 192.168.127.2/32 -i eth0 -p tcp -m comment --comment rancher-desktop-guestagent:") +
+            std::string(
+                "-A PREROUTING -d 192.168.127.2/32 -i eth0 -p tcp -m comment --comment rancher-desktop-guestagent:") +
             line + "\n");
     if (upto(4) > 0) lines.push_back("-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER\n");
     std::ranges::shuffle(lines, random_);

@@ -24,9 +24,7 @@ ports::operation op(verb what, std::uint16_t port, std::uint16_t container_port 
           {{net::protocol::tcp, net::address::loopback_v4(), port}, container_port, ports::source_id::docker, {}}};
 }
 
-auto all_are(outcome_kind kind) {
-  return Each(Field(&ports::outcome::kind, kind));
-}
+auto all_are(outcome_kind kind) { return Each(Field(&ports::outcome::kind, kind)); }
 
 class PortMappingSink : public testing::Test {
  protected:

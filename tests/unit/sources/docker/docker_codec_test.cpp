@@ -57,7 +57,8 @@ TEST(DockerCodec, AContainerThatDoesNotRunHasNothing) {
 }
 
 TEST(DockerCodec, InspectAnswersThatAreNoneAreErrors) {
-  for (const auto* bad : {"", "{}", "[]", R"({"Id":7})", R"({"Id":"a/../b"})", R"({"Id":"abc")"}) EXPECT_FALSE(parse_inspect(bad)) << bad;
+  for (const auto* bad : {"", "{}", "[]", R"({"Id":7})", R"({"Id":"a/../b"})", R"({"Id":"abc")"})
+    EXPECT_FALSE(parse_inspect(bad)) << bad;
   EXPECT_THAT(parse(R"("x")").bindings, IsEmpty());
 }
 
@@ -77,7 +78,9 @@ TEST(DockerCodec, ListsHavePortsAsNumbers) {
 }
 
 TEST(DockerCodec, EventsAreStartsEndsAndOthers) {
-  const auto of = [](const std::string& what) { return parse_event(R"({"Action":")" + what + R"(","Actor":{"ID":"abc"}})").value(); };
+  const auto of = [](const std::string& what) {
+    return parse_event(R"({"Action":")" + what + R"(","Actor":{"ID":"abc"}})").value();
+  };
   EXPECT_EQ(of("start").what, action::start);
   EXPECT_EQ(of("start").id, "abc");
   EXPECT_EQ(of("die").what, action::end);

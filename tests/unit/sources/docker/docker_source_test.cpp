@@ -184,7 +184,9 @@ TEST_F(DockerSource, FiftyContainersAtOnce) {
 }
 
 TEST(DockerEnvironment, NamesTheEngine) {
-  const auto set = [](const char* name, const char* value) { value == nullptr ? ::unsetenv(name) : ::setenv(name, value, 1); };
+  const auto set = [](const char* name, const char* value) {
+    value == nullptr ? ::unsetenv(name) : ::setenv(name, value, 1);
+  };
   const auto with = [&set](const char* host, const char* tls, const char* version) {
     set("DOCKER_HOST", host);
     set("DOCKER_TLS_VERIFY", tls);

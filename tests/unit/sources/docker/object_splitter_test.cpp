@@ -20,7 +20,8 @@ std::vector<std::string> split(const std::string& bytes, std::size_t piece) {
 TEST(ObjectSplitter, CutsWhereverTheNetworkDoes) {
   const std::string bytes = "{\"a\":\"}{\\\"\\\\\"}{\"b\":{\"c\":{}}}\r\n  {\"d\":1}\n";
   for (std::size_t piece = 1; piece <= bytes.size(); ++piece)
-    EXPECT_THAT(split(bytes, piece), testing::ElementsAre("{\"a\":\"}{\\\"\\\\\"}", "{\"b\":{\"c\":{}}}", "{\"d\":1}")) << piece;
+    EXPECT_THAT(split(bytes, piece), testing::ElementsAre("{\"a\":\"}{\\\"\\\\\"}", "{\"b\":{\"c\":{}}}", "{\"d\":1}"))
+        << piece;
 }
 
 TEST(ObjectSplitter, WhatIsNoObjectEndsTheStream) {

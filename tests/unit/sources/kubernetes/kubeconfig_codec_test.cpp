@@ -54,14 +54,17 @@ TEST(KubeconfigCodec, AsK3sWritesIt) {
 }
 
 TEST(KubeconfigCodec, Servers) {
-  const auto server = [](const std::string& url) { return parse_kubeconfig(with("https://127.0.0.1:6443", url)).value(); };
+  const auto server = [](const std::string& url) {
+    return parse_kubeconfig(with("https://127.0.0.1:6443", url)).value();
+  };
   EXPECT_EQ(server("https://api.example").server.port, 443);
   EXPECT_EQ(server("http://api.example").server.port, 80);
   EXPECT_FALSE(server("http://api.example").tls);
   EXPECT_EQ(server("https://[::1]:6443").server.host, "::1");
   EXPECT_EQ(server("https://[::1]").server.port, 443);
   EXPECT_EQ(server("https://host:1/k8s/clusters/c-1/").path_prefix, "/k8s/clusters/c-1");
-  for (const char* wrong : {"''", "ftp://x", "https://", "https://x:0", "https://x:99999", "https://a b", "'https://x/a?b=c'"})
+  for (const char* wrong :
+       {"''", "ftp://x", "https://", "https://x:0", "https://x:99999", "https://a b", "'https://x/a?b=c'"})
     EXPECT_THAT(error(with("https://127.0.0.1:6443", wrong)), HasSubstr("kubeconfig: server")) << wrong;
 }
 
@@ -69,7 +72,8 @@ TEST(KubeconfigCodec, TheCurrentContextCounts) {
   const auto text = with("clusters:\n", "clusters:\n- cluster: {server: 'https://other'}\n  name: other\n");
   EXPECT_EQ(parse_kubeconfig(text)->server.host, "127.0.0.1");
   EXPECT_EQ(parse_kubeconfig(with("    cluster: default", "    cluster: gone")).has_value(), false);
-  EXPECT_THAT(error(with("current-context: default", "current-context: gone")), HasSubstr("contexts: there is no \"gone\""));
+  EXPECT_THAT(error(with("current-context: default", "current-context: gone")),
+              HasSubstr("contexts: there is no \"gone\""));
   EXPECT_THAT(error(with("current-context: default", "current-context: ''")), HasSubstr("current-context: is missing"));
   EXPECT_THAT(error(with("    user: default", "    user: gone")), HasSubstr("users: there is no \"gone\""));
   EXPECT_EQ(error(with("    user: default\n", "")), "") << "nobody in particular";
@@ -79,32 +83,44 @@ TEST(KubeconfigCodec, OtherWaysToProveOneself) {
   const auto certificates = std::string("    client-certificate-data: Y2VydA==\n    client-key-data: a2V5\n");
   EXPECT_EQ(parse_kubeconfig(with(certificates, "    token: secret\n"))->token, "secret");
   EXPECT_EQ(parse_kubeconfig(with(certificates, "    tokenFile: /run/token\n"))->token_file, "/run/token");
-  EXPECT_EQ(parse_kubeconfig(with(certificates, "    client-certificate: c.pem\n    client-key: k.pem\n"))->client_key_file, "k.pem");
+  EXPECT_EQ(
+      parse_kubeconfig(with(certificates, "    client-certificate: c.pem\n    client-key: k.pem\n"))->client_key_file,
+      "k.pem");
   EXPECT_THAT(error(with("    client-key-data: a2V5\n", "")), HasSubstr("client-key-data: is missing"));
-  EXPECT_THAT(error(with("    client-certificate-data: Y2VydA==\n", "")), HasSubstr("client-certificate-data: is missing"));
-  EXPECT_THAT(error(with(certificates, "    exec: {command: aws}\n")), HasSubstr("exec: credential plugins are not supported"));
+  EXPECT_THAT(error(with("    client-certificate-data: Y2VydA==\n", "")),
+              HasSubstr("client-certificate-data: is missing"));
+  EXPECT_THAT(error(with(certificates, "    exec: {command: aws}\n")),
+              HasSubstr("exec: credential plugins are not supported"));
   EXPECT_THAT(error(with(certificates, "    auth-provider: {name: gcp}\n")), HasSubstr("auth-provider: "));
   EXPECT_THAT(error(with(certificates, "    username: me\n    password: x\n")), HasSubstr("username: "));
 }
 
 TEST(KubeconfigCodec, Trust) {
   EXPECT_TRUE(parse_kubeconfig(with("certificate-authority-data: Y2E=", "insecure-skip-tls-verify: true"))->insecure);
-  EXPECT_EQ(parse_kubeconfig(with("certificate-authority-data: Y2E=", "tls-server-name: kubernetes"))->tls_server_name, "kubernetes");
-  EXPECT_EQ(parse_kubeconfig(with("certificate-authority-data: Y2E=", "certificate-authority: ca.pem"))->ca_file, "ca.pem");
-  EXPECT_THAT(error(with("certificate-authority-data: Y2E=", "certificate-authority-data: Y2E=\n    insecure-skip-tls-verify: true")),
+  EXPECT_EQ(parse_kubeconfig(with("certificate-authority-data: Y2E=", "tls-server-name: kubernetes"))->tls_server_name,
+            "kubernetes");
+  EXPECT_EQ(parse_kubeconfig(with("certificate-authority-data: Y2E=", "certificate-authority: ca.pem"))->ca_file,
+            "ca.pem");
+  EXPECT_THAT(error(with("certificate-authority-data: Y2E=",
+                         "certificate-authority-data: Y2E=\n    insecure-skip-tls-verify: true")),
               HasSubstr("insecure-skip-tls-verify: contradicts"));
-  EXPECT_THAT(error(with("certificate-authority-data: Y2E=", "insecure-skip-tls-verify: perhaps")), HasSubstr("neither true nor false"));
+  EXPECT_THAT(error(with("certificate-authority-data: Y2E=", "insecure-skip-tls-verify: perhaps")),
+              HasSubstr("neither true nor false"));
   EXPECT_THAT(error(with("certificate-authority-data: Y2E=", "proxy-url: http://proxy")), HasSubstr("proxy-url: "));
   EXPECT_THAT(error(with("Y2E=", "Y2E")), HasSubstr("certificate-authority-data: base64 that breaks off"));
 }
 
 TEST(KubeconfigCodec, WhateverTheBytesAreThereIsAnAnswer) {
-  for (const char* text : {"", "null", "7", "[]", "{}", "\xff\xfe", "a: [", "- - -", "clusters: 7\ncurrent-context: x"}) EXPECT_NE(error(text), "") << text;
+  for (const char* text : {"", "null", "7", "[]", "{}", "\xff\xfe", "a: [", "- - -", "clusters: 7\ncurrent-context: x"})
+    EXPECT_NE(error(text), "") << text;
   EXPECT_THAT(error("a: b\nc: [d\n"), HasSubstr("kubeconfig line "));
   EXPECT_NE(error(std::string(2 << 20, ' ')), "");
   EXPECT_NE(error(std::string(100'000, '[')), "");
   EXPECT_NE(error("a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\nd: [*c,*c]\n"), "");
-  EXPECT_EQ(error(R"({"current-context":"x","contexts":[{"name":"x","context":{"cluster":"c"}}],"clusters":[{"name":"c","cluster":{"server":"https://h"}}]})"), "");
+  EXPECT_EQ(
+      error(
+          R"({"current-context":"x","contexts":[{"name":"x","context":{"cluster":"c"}}],"clusters":[{"name":"c","cluster":{"server":"https://h"}}]})"),
+      "");
 }
 
 TEST(KubeconfigCodec, HalfWrittenItNeverNamesAnotherCluster) {
@@ -113,7 +129,8 @@ TEST(KubeconfigCodec, HalfWrittenItNeverNamesAnotherCluster) {
     if (!parsed) continue;
     EXPECT_EQ(parsed->server.host, "127.0.0.1") << length;
     EXPECT_EQ(parsed->ca_pem, "ca") << length;
-    EXPECT_EQ(parsed->client_cert_pem.empty(), parsed->client_key_pem.empty()) << length << ": nobody in particular at most";
+    EXPECT_EQ(parsed->client_cert_pem.empty(), parsed->client_key_pem.empty())
+        << length << ": nobody in particular at most";
   }
 }
 
@@ -122,7 +139,8 @@ TEST(Base64, Decodes) {
   EXPECT_EQ(decode_base64("aGFsbG8="), "hallo");
   EXPECT_EQ(decode_base64("aGFs\n bG8="), "hallo");
   EXPECT_EQ(decode_base64("/+8="), "\xff\xef");
-  for (const char* wrong : {"a", "aG", "aGF", "a===", "aG=s", "aGFs*", "====", "aGFsbG8=aGFs"}) EXPECT_FALSE(decode_base64(wrong)) << wrong;
+  for (const char* wrong : {"a", "aG", "aGF", "a===", "aG=s", "aGFs*", "====", "aGFsbG8=aGFs"})
+    EXPECT_FALSE(decode_base64(wrong)) << wrong;
 }
 
 }  // namespace

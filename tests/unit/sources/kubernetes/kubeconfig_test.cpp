@@ -21,8 +21,10 @@ class Kubeconfig : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(directory_); }
   void write(const std::string& name, const std::string& text) const { std::ofstream(directory_ / name) << text; }
   [[nodiscard]] base::result<cluster_access> load(const std::string& cluster, const std::string& user) const {
-    write("config", "current-context: x\ncontexts: [{name: x, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {server: 'https://h', " +
-                        cluster + "}}]\nusers: [{name: u, user: {" + user + "}}]\n");
+    write("config",
+          "current-context: x\ncontexts: [{name: x, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: "
+          "{server: 'https://h', " +
+              cluster + "}}]\nusers: [{name: u, user: {" + user + "}}]\n");
     return load_kubeconfig(directory_ / "config");
   }
 
@@ -34,7 +36,9 @@ TEST_F(Kubeconfig, ReadsTheFilesThatItNamesBesideItself) {
   write("cert.pem", "the cert");
   write("key.pem", "the key");
   write("token", " secret\n");
-  const auto access = load("certificate-authority: ca.pem", "client-certificate: cert.pem, client-key: " + (directory_ / "key.pem").string() + ", tokenFile: token, token: old");
+  const auto access = load("certificate-authority: ca.pem",
+                           "client-certificate: cert.pem, client-key: " + (directory_ / "key.pem").string() +
+                               ", tokenFile: token, token: old");
   ASSERT_TRUE(access) << access.error().message();
   EXPECT_EQ(access->ca_pem, "the ca");
   EXPECT_EQ(access->client_cert_pem, "the cert");

@@ -49,7 +49,8 @@ class KubernetesSource : public testing::Test {
   }
   void publish_node_port(const std::string& name, long port) { api_->put({.name = name, .ports = {{80, port}}}); }
   [[nodiscard]] bool publishes(const port_set& ports) {
-    return loop_.run_until([&] { return feed_.host_ports() == ports; }, 25s);  // 64 MB under a sanitizer take their time
+    return loop_.run_until([&] { return feed_.host_ports() == ports; },
+                           25s);  // 64 MB under a sanitizer take their time
   }
   [[nodiscard]] bool is_degraded(const std::string& why) {
     return loop_.run_until([&] { return feed_.trouble && feed_.trouble->message().contains(why); });
@@ -246,7 +247,8 @@ TEST_F(KubernetesSource, AWatchWithoutTrafficIsNoticedAsDead) {
 TEST_F(KubernetesSource, AnswersThatAreNoListAreTroubleAndNotAnEmptyList) {
   publish_node_port("a", 30'001);
   start_both();
-  for (const char* body : {"<html>login</html>", "{}", "[]", R"({"kind":"ServiceList","metadata":{}})", R"({"kind":"ServiceList","items":[)"}) {
+  for (const char* body : {"<html>login</html>", "{}", "[]", R"({"kind":"ServiceList","metadata":{}})",
+                           R"({"kind":"ServiceList","items":[)"}) {
     api_->answer_with(200, body);
     feed_.trouble.reset();
     api_->end_watches();
@@ -260,11 +262,21 @@ TEST_F(KubernetesSource, AnswersThatAreNoListAreTroubleAndNotAnEmptyList) {
 TEST_F(KubernetesSource, StrangeEventsHarmNothing) {
   start_both();
   api_->send_raw("\n\n");
-  api_->send_raw(R"({"type":"MODIFIED","object":{"metadata":{"name":"unheard","namespace":"of"},"spec":{"type":"NodePort","ports":[{"nodePort":30009,"port":1}]}}})" "\n");
-  api_->send_raw(R"({"type":"DELETED","object":{"metadata":{"name":"never","namespace":"listed"}}})" "\n");
-  api_->send_raw(R"({"type":"SOMETHING","object":7})" "\n" R"({"type":"ADDED"})" "\n");
-  api_->send_raw("{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"\xff\xfe\",\"namespace\":\"x\"},\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"nodePort\":30010}]}}}\n");
-  api_->send_raw(R"({"type":"ADDED","object":{"metadata":{"name":"n","namespace":"x"},"spec":{"type":"LoadBalancer","ports":[{"port":70000},{"port":-1},{"port":1e400},{"port":99999999999999999999},{"port":"80"},{"port":30011,"protocol":"QUIC"},{"port":30012}]}}})" "\n");
+  api_->send_raw(
+      R"({"type":"MODIFIED","object":{"metadata":{"name":"unheard","namespace":"of"},"spec":{"type":"NodePort","ports":[{"nodePort":30009,"port":1}]}}})"
+      "\n");
+  api_->send_raw(R"({"type":"DELETED","object":{"metadata":{"name":"never","namespace":"listed"}}})"
+                 "\n");
+  api_->send_raw(R"({"type":"SOMETHING","object":7})"
+                 "\n"
+                 R"({"type":"ADDED"})"
+                 "\n");
+  api_->send_raw(
+      "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"\xff\xfe\",\"namespace\":\"x\"},\"spec\":{\"type\":"
+      "\"NodePort\",\"ports\":[{\"nodePort\":30010}]}}}\n");
+  api_->send_raw(
+      R"({"type":"ADDED","object":{"metadata":{"name":"n","namespace":"x"},"spec":{"type":"LoadBalancer","ports":[{"port":70000},{"port":-1},{"port":1e400},{"port":99999999999999999999},{"port":"80"},{"port":30011,"protocol":"QUIC"},{"port":30012}]}}})"
+      "\n");
   EXPECT_TRUE(publishes({30'009, 30'010, 30'012}));
   EXPECT_FALSE(feed_.trouble);
   EXPECT_THAT(feed_.last->refusals, testing::SizeIs(6));

@@ -5,7 +5,8 @@
 namespace kubernetes {
 namespace {
 
-const std::string page = R"({"kind":"ServiceList","apiVersion":"v1","metadata":{"resourceVersion":"42","continue":"next"},"items":[
+const std::string page =
+    R"({"kind":"ServiceList","apiVersion":"v1","metadata":{"resourceVersion":"42","continue":"next"},"items":[
  {"metadata":{"name":"web","namespace":"shop","uid":"u1","labels":{"name":"not this"},"managedFields":[{"name":"nor this","f:spec":{"type":{}}}]},
   "spec":{"ports":[{"name":"http","protocol":"TCP","port":80,"targetPort":8080,"nodePort":30080},{"port":53,"protocol":"UDP"}],
           "selector":{"type":"not this either"},"type":"NodePort"},"status":{"loadBalancer":{"ingress":[{"ports":[{"port":1}]}]}}},
@@ -48,7 +49,8 @@ TEST(ListReader, WhatIsIncompleteOrNoListIsAnError) {
     ASSERT_TRUE(reader.feed(std::string_view(page).substr(0, length)));
     EXPECT_FALSE(reader.finish()) << length;
   }
-  for (const char* text : {"{}", R"({"kind":"Status","code":500})", R"({"kind":"ServiceList"})", R"({"kind":"PodList","metadata":{"resourceVersion":"1"}})"}) {
+  for (const char* text : {"{}", R"({"kind":"Status","code":500})", R"({"kind":"ServiceList"})",
+                           R"({"kind":"PodList","metadata":{"resourceVersion":"1"}})"}) {
     list_reader reader;
     ASSERT_TRUE(reader.feed(text));
     EXPECT_FALSE(reader.finish()) << text;
@@ -63,9 +65,12 @@ TEST(ListReader, WhatIsIncompleteOrNoListIsAnError) {
 
 TEST(WatchReader, OneDocumentAfterTheOther) {
   const std::string stream =
-      R"({"type":"ADDED","object":{"metadata":{"name":"a","namespace":"x","resourceVersion":"7"},"spec":{"type":"NodePort","ports":[{"nodePort":30001}]}}})" "\n"
-      R"({"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"9"}}})" "\n"
-      R"({"type":"ERROR","object":{"kind":"Status","code":410,"message":"too old"}})" "\n";
+      R"({"type":"ADDED","object":{"metadata":{"name":"a","namespace":"x","resourceVersion":"7"},"spec":{"type":"NodePort","ports":[{"nodePort":30001}]}}})"
+      "\n"
+      R"({"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"9"}}})"
+      "\n"
+      R"({"type":"ERROR","object":{"kind":"Status","code":410,"message":"too old"}})"
+      "\n";
   for (std::size_t cut = 0; cut <= stream.size(); ++cut) {
     watch_reader reader;
     auto events = reader.feed(std::string_view(stream).substr(0, cut));
@@ -87,7 +92,8 @@ TEST(WatchReader, OneDocumentAfterTheOther) {
 
 TEST(WatchReader, LongTextsAreCut) {
   watch_reader reader;
-  const auto events = reader.feed(R"({"type":"ADDED","object":{"metadata":{"name":")" + std::string(100'000, 'n') + R"("}}})");
+  const auto events =
+      reader.feed(R"({"type":"ADDED","object":{"metadata":{"name":")" + std::string(100'000, 'n') + R"("}}})");
   ASSERT_TRUE(events);
   EXPECT_EQ(events->at(0).service.name.size(), 4096U);
 }
