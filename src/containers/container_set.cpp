@@ -12,6 +12,8 @@ void container_set::reset() {
   touched_before_.clear();
   wanted_.clear();
   under_way_.clear();
+  unanswered_.clear();
+  in_doubt_.clear();
   listed_ = false;
 }
 
@@ -24,14 +26,21 @@ void container_set::store(container c) {
 
 void container_set::erase(const std::string& id) { changed_ = running_.erase(id) > 0 || changed_; }
 
+void container_set::settle(const std::string& id) {
+  unanswered_.erase(id);
+  changed_ = in_doubt_.erase(id) > 0 || changed_;
+}
+
 void container_set::started(const std::string& id) {
   touched_.insert(id);
   wanted_[id] = ++round_;
+  unanswered_.erase(id);
 }
 
 void container_set::ended(const std::string& id) {
   touched_.insert(id);
   wanted_.erase(id);
+  settle(id);
   erase(id);
 }
 
@@ -51,8 +60,16 @@ void container_set::listed(container_list now) {
 
 std::optional<question> container_set::next_question() {
   for (const auto& [id, round] : wanted_)
-    if (under_way_.insert(id).second) return question{id, round};
+    if (!unanswered_.contains(id) && under_way_.insert(id).second) return question{id, round};
   return std::nullopt;
+}
+
+void container_set::unanswered(const question& q) {
+  under_way_.erase(q.id);
+  const auto wanted = wanted_.find(q.id);
+  if (wanted == wanted_.end() || wanted->second != q.round) return;
+  unanswered_.insert(q.id);
+  changed_ = in_doubt_.insert(q.id).second || changed_;
 }
 
 // A later event has made this answer stale where the round is another one, or none; then it is asked again, or not at
@@ -62,6 +79,7 @@ void container_set::answered(const question& q, std::optional<container> now) {
   const auto wanted = wanted_.find(q.id);
   if (wanted == wanted_.end() || wanted->second != q.round) return;
   wanted_.erase(wanted);
+  settle(q.id);
   if (now && now->id == q.id)
     store(std::move(*now));
   else
@@ -70,11 +88,17 @@ void container_set::answered(const question& q, std::optional<container> now) {
 
 ports::snapshot container_set::snapshot() const {
   ports::snapshot s;
+  const auto refuse = [&s](ports::refusal r) {
+    if (s.refusals.size() < max_refusals) s.refusals.push_back(std::move(r));
+  };
   for (const auto& [id, c] : running_) {
-    s.bindings.insert(s.bindings.end(), c.bindings.begin(), c.bindings.end());
-    for (const auto& r : c.refusals)
-      if (s.refusals.size() < max_refusals) s.refusals.push_back(r);
+    if (c.bindings.size() <= max_bindings - s.bindings.size())
+      s.bindings.insert(s.bindings.end(), c.bindings.begin(), c.bindings.end());
+    else
+      refuse({id, "all of its ports", "the containers publish more than can be forwarded"});
+    for (const auto& r : c.refusals) refuse(r);
   }
+  for (const auto& id : in_doubt_) refuse({id, "container", "the engine cannot tell its state; it is asked again"});
   return s;
 }
 

@@ -24,6 +24,8 @@ struct question {
   std::uint64_t round = 0;
 };
 
+inline constexpr std::size_t max_bindings = 131'072;  // each port of each protocol, once
+
 class container_set {
  public:
   // A new connection: what is known stays until the list is there, questions under way are void.
@@ -39,8 +41,11 @@ class container_set {
 
   // The next question to ask; at most one for each container is under way.
   [[nodiscard]] std::optional<question> next_question();
-  // The engine cannot tell at present: what is known stays, and it is asked again.
-  void unanswered(const question& q) { under_way_.erase(q.id); }
+  // The engine cannot tell at present: what is known stays, and it is asked again after ask_unanswered_again(), or when
+  // something happens to the container.
+  void unanswered(const question& q);
+  [[nodiscard]] bool has_unanswered() const { return !unanswered_.empty(); }
+  void ask_unanswered_again() { unanswered_.clear(); }
   // Nothing: the container does not run, or there is none.
   void answered(const question& q, std::optional<container> now);
 
@@ -48,10 +53,11 @@ class container_set {
   [[nodiscard]] bool listed_once() const { return listed_; }
   // True if it has changed since this was asked last.
   [[nodiscard]] bool take_changed() { return std::exchange(changed_, false); }
-  // Bindings of all containers and what was refused; the caller sets the epoch.
+  // Bindings of all containers, at most max_bindings, and what was refused; the caller sets the epoch.
   [[nodiscard]] ports::snapshot snapshot() const;
 
  private:
+  void settle(const std::string& id);
   void store(container c);
   void erase(const std::string& id);
 
@@ -64,6 +70,8 @@ class container_set {
   std::set<std::string> touched_before_;         // by events between the list before and begin_list()
   std::map<std::string, std::uint64_t> wanted_;  // questions to ask or under way, by round
   std::set<std::string> under_way_;
+  std::set<std::string> unanswered_;  // of wanted_: not now
+  std::set<std::string> in_doubt_;    // the last question had no answer
   std::uint64_t round_ = 0;
   bool listed_ = false;
   bool changed_ = false;

@@ -57,6 +57,7 @@ io::task<base::result<>> engine_source::follow_engine(ports::source_feed& feed) 
   io::task_group tasks(co_await io::asio::this_coro::executor);
   tasks.spawn("engine events", follow_events());
   tasks.spawn("engine list", list_again());
+  tasks.spawn("engine patience", ask_unanswered_again());
   for (unsigned slot = 0; slot < options_.questions; ++slot) tasks.spawn("engine question", ask_questions(slot));
   std::exception_ptr cancelled;
   try {
@@ -104,11 +105,20 @@ io::task<> engine_source::ask_questions(unsigned slot) {
     auto now = co_await ask(q->id, slot);
     if (!now && now.error().code == std::errc::resource_unavailable_try_again) {
       containers_.unanswered(*q);
-      co_await io::sleep_for(ask_again);
+      changed_.notify_all();
       continue;
     }
     if (!now) co_return fail(now.error());
     containers_.answered(*q, std::move(*now));
+    changed_.notify_all();
+  }
+}
+
+io::task<> engine_source::ask_unanswered_again() {
+  while (true) {
+    while (!containers_.has_unanswered()) co_await changed_.wait();
+    co_await io::sleep_for(ask_again);
+    containers_.ask_unanswered_again();
     changed_.notify_all();
   }
 }

@@ -55,6 +55,7 @@ class engine_source : public ports::source {
   io::task<> follow_events();
   io::task<> list_again();
   io::task<> ask_questions(unsigned slot);
+  io::task<> ask_unanswered_again();
   io::task<> wait_for_engine(std::chrono::milliseconds at_most);
   void fail(base::error why);
   void publish(ports::source_feed& feed);

@@ -12,6 +12,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/log.hpp"
 #include "base/text.hpp"
 #include "io/condition.hpp"
 #include "sources/containerd/event_codec.hpp"
@@ -171,8 +172,9 @@ class event_stream : public operation, public std::enable_shared_from_this<event
   }
   void keep() {
     auto event = parse_event(envelope_.namespace_(), envelope_.topic(), envelope_.event().value());
-    if (!event) return;
-    events_.push_back(std::move(*event));
+    if (!event) base::log::warn("containerd", "event ignored reason=\"{}\"", event.error().message());
+    if (!event || !*event) return;
+    events_.push_back(std::move(**event));
     changed_.notify_all();
   }
 
@@ -236,9 +238,9 @@ struct containerd_client::state {
   io::task<base::result<Response>> ask(Stub& stub,
                                        std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> (Stub::*method)(
                                            grpc::ClientContext*, const Request&, grpc::CompletionQueue*),
-                                       std::string name_space, Request request, const char* what) {
+                                       std::string name_space, Request request, const char* what, int patience = 1) {
     auto c = std::make_shared<call<Response>>(where);
-    c->context.set_deadline(std::chrono::system_clock::now() + deadline);
+    c->context.set_deadline(std::chrono::system_clock::now() + patience * deadline);
     if (!name_space.empty()) c->context.AddMetadata("containerd-namespace", name_space);
     c->reader = (stub.*method)(&c->context, request, &completions.queue());
     c->reader->StartCall();
@@ -291,7 +293,7 @@ io::task<base::result<std::vector<container_record>>> containerd_client::list_co
 
 io::task<base::result<std::map<std::string, task_state>>> containerd_client::list_tasks(std::string name_space) {
   auto answer = co_await state_->ask(state_->tasks, &tasks_api::Tasks::Stub::PrepareAsyncList, std::move(name_space),
-                                     tasks_api::ListTasksRequest(), "list of tasks");
+                                     tasks_api::ListTasksRequest(), "list of tasks", 6);
   if (!answer) co_return std::unexpected(answer.error());
   std::map<std::string, task_state> tasks;
   for (const auto& task : answer->tasks())

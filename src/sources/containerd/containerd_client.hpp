@@ -24,7 +24,8 @@ void quieten_grpc();
 
 class containerd_client {
  public:
-  // `deadline` is for each call but the stream of events.
+  // `deadline` is for each call but the stream of events, and six times as long for a list of tasks: containerd waits
+  // two seconds for each shim that hangs.
   containerd_client(const io::executor& where, const std::filesystem::path& socket, std::chrono::milliseconds deadline);
   containerd_client(const containerd_client&) = delete;
   containerd_client& operator=(const containerd_client&) = delete;

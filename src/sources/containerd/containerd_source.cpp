@@ -22,6 +22,11 @@ container describe(const std::string& name_space, const container_record& record
 
 bool is_absent(const base::error& e) { return e.code == std::errc::no_such_file_or_directory; }
 
+// What concerns one container is asked again; only a lost connection concerns them all, and ends the events too.
+std::unexpected<base::error> unanswered(base::error e) {
+  return base::fail(std::errc::resource_unavailable_try_again, e.message());
+}
+
 }  // namespace
 
 containerd_source::containerd_source(const io::executor& where, containerd_options options)
@@ -85,10 +90,10 @@ io::task<base::result<std::optional<container>>> containerd_source::ask(const st
   const auto [name_space, local] = split_global_id(id);
   const auto record = co_await engine_->get_container(name_space, local);
   if (!record && is_absent(record.error())) co_return std::optional<container>();
-  if (!record) co_return std::unexpected(record.error());
+  if (!record) co_return unanswered(record.error());
   const auto task = co_await engine_->get_task(name_space, local);
-  if (!task) co_return std::unexpected(task.error());
-  if (*task == task_state::unknown) co_return base::fail(std::errc::resource_unavailable_try_again, "task of " + id);
+  if (!task) co_return unanswered(task.error());
+  if (*task == task_state::unknown) co_return unanswered({{}, "task of " + id});
   if (*task == task_state::ended) co_return std::optional<container>();
   co_return std::optional(describe(name_space, *record));
 }

@@ -3,6 +3,8 @@
 #include <events.pb.h>
 #include <algorithm>
 
+#include "base/text.hpp"
+
 namespace containerd {
 namespace {
 
@@ -22,19 +24,25 @@ struct subject {
   std::string container_id;
 };
 
-std::optional<subject> parse_subject(std::string_view topic, std::string_view payload) {
+// Nothing: of no interest.
+base::result<std::optional<subject>> parse_subject(std::string_view topic, std::string_view payload) {
+  const auto damaged = base::fail("damaged event " + base::printable(topic));
   if (topic == "/tasks/start") {
     const auto start = parse<api::TaskStart>(payload);
-    return start ? std::optional(subject{happening::started, start->container_id()}) : std::nullopt;
+    if (!start) return damaged;
+    return subject{happening::started, start->container_id()};
   }
   if (topic == "/containers/update") {
     const auto update = parse<api::ContainerUpdate>(payload);
-    return update ? std::optional(subject{happening::updated, update->id()}) : std::nullopt;
+    if (!update) return damaged;
+    return subject{happening::updated, update->id()};
   }
   if (topic != "/tasks/exit") return std::nullopt;
   const auto exit = parse<api::TaskExit>(payload);
-  const bool of_container = exit && (exit->id().empty() || exit->id() == exit->container_id());
-  return of_container ? std::optional(subject{happening::ended, exit->container_id()}) : std::nullopt;
+  if (!exit) return damaged;
+  const bool of_container = exit->id().empty() || exit->id() == exit->container_id();
+  if (!of_container) return std::nullopt;
+  return subject{happening::ended, exit->container_id()};
 }
 
 }  // namespace
@@ -47,12 +55,17 @@ bool is_identifier(std::string_view text) {
   return !text.empty() && text.size() <= longest_identifier && std::ranges::all_of(text, allowed);
 }
 
-std::optional<engine_event> parse_event(std::string_view name_space, std::string_view topic, std::string_view payload) {
+base::result<std::optional<engine_event>> parse_event(std::string_view name_space, std::string_view topic,
+                                                      std::string_view payload) {
   constexpr std::size_t longest_payload = 16 << 20;
-  if (payload.size() > longest_payload || !is_identifier(name_space)) return std::nullopt;
+  if (payload.size() > longest_payload) return base::fail("an event of more than 16 MiB");
+  if (!is_identifier(name_space)) return base::fail("an event of namespace " + base::printable(name_space));
   auto about = parse_subject(topic, payload);
-  if (!about || !is_identifier(about->container_id)) return std::nullopt;
-  return engine_event{about->what, std::string(name_space), std::move(about->container_id)};
+  if (!about) return std::unexpected(about.error());
+  if (!*about) return std::nullopt;
+  auto& [what, id] = **about;
+  if (!is_identifier(id)) return base::fail("an event of container " + base::printable(id));
+  return engine_event{what, std::string(name_space), std::move(id)};
 }
 
 }  // namespace containerd

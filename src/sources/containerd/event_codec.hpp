@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/result.hpp"
 #include "sources/containerd/records.hpp"
 
 namespace containerd {
@@ -13,9 +14,10 @@ inline constexpr std::string_view event_filters[] = {R"(topic=="/tasks/start")",
                                                      R"(topic=="/containers/update")"};
 
 // One event: its envelope's namespace and topic, and its payload's bytes. Nothing where it is of no interest: another
-// topic, the end of a process that is not a container's first one, names that cannot be containerd's, damaged bytes.
-[[nodiscard]] std::optional<engine_event> parse_event(std::string_view name_space, std::string_view topic,
-                                                      std::string_view payload);
+// topic, the end of a process that is not a container's first one. Fails on damaged bytes, and on names that cannot be
+// containerd's.
+[[nodiscard]] base::result<std::optional<engine_event>> parse_event(std::string_view name_space, std::string_view topic,
+                                                                    std::string_view payload);
 
 // containerd's rule for namespaces and ids: 1 to 76 of [A-Za-z0-9_.-].
 [[nodiscard]] bool is_identifier(std::string_view text);

@@ -197,11 +197,44 @@ TEST(ContainerSet, AQuestionWithoutAnAnswerIsAskedAgain) {
   const auto q = set.next_question();
   ASSERT_TRUE(q);
   EXPECT_FALSE(set.next_question());
+  EXPECT_TRUE(set.take_changed());
   set.unanswered(*q);
+  EXPECT_FALSE(set.next_question());
+  EXPECT_TRUE(set.has_unanswered());
+  EXPECT_TRUE(set.take_changed());
+  EXPECT_EQ(set.snapshot().refusals.size(), 1U);
+  set.ask_unanswered_again();
   const auto again = set.next_question();
   ASSERT_TRUE(again);
   set.answered(*again, make("a"));
   EXPECT_EQ(shown_by(set), (published{{"a", 80}}));
+  EXPECT_TRUE(set.snapshot().refusals.empty());
+}
+
+TEST(ContainerSet, AnEventEndsTheWaitForAnAnswer) {
+  container_set set;
+  set.listed({});
+  set.started("a");
+  set.unanswered(*set.next_question());
+  set.started("a");
+  EXPECT_TRUE(set.next_question());
+  set.ended("a");
+  EXPECT_FALSE(set.has_unanswered());
+  EXPECT_TRUE(set.snapshot().refusals.empty());
+}
+
+TEST(ContainerSet, MorePortsThanThereCanBeAreRefusedContainerByContainer) {
+  container_set set;
+  container_list all;
+  for (const auto* id : {"a", "b", "c"}) {
+    auto c = make(id);
+    c.bindings.resize(max_bindings / 2, c.bindings.front());
+    all.running.push_back(std::move(c));
+  }
+  set.listed(std::move(all));
+  EXPECT_EQ(set.snapshot().bindings.size(), max_bindings);
+  ASSERT_EQ(set.snapshot().refusals.size(), 1U);
+  EXPECT_EQ(set.snapshot().refusals[0].owner, "c");
 }
 
 }  // namespace
