@@ -7,7 +7,18 @@ find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
-set(OPENSSL_USE_STATIC_LIBS TRUE)  # as shared libraries they cost each program memory that most never use TLS for (docs/adr/0006)
+# Every shared library costs each program memory: its tables, its relocations, its constructors (docs/adr/0006). The programs
+# that are shipped have all but glibc in themselves. Debian has no static fmt and spdlog, and their headers alone compile
+# more slowly: builds for tests take the shared ones.
+if(GUESTAGENT_HARDENING)
+  set(GUESTAGENT_FMT fmt::fmt-header-only)
+  set(GUESTAGENT_SPDLOG spdlog::spdlog_header_only)
+  add_link_options(-static-libstdc++ -static-libgcc -Wl,-z,pack-relative-relocs)
+else()
+  set(GUESTAGENT_FMT fmt::fmt)
+  set(GUESTAGENT_SPDLOG spdlog::spdlog)
+endif()
+set(OPENSSL_USE_STATIC_LIBS TRUE)
 find_package(OpenSSL 3 REQUIRED)
 
 find_program(CCACHE ccache)
