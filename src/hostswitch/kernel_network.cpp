@@ -3,18 +3,10 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <algorithm>
-#include <thread>
 #include <utility>
 
 namespace hostswitch {
-namespace {
-
-unsigned shard_count() { return std::clamp(std::thread::hardware_concurrency(), 1U, 4U); }
-
-}  // namespace
-
-kernel_network::kernel_network(net::endpoint api) : api_(api), relays_({.shards = shard_count()}) {}
+kernel_network::kernel_network(net::endpoint api) : api_(api), relays_({.shards = relay::shards_for_processors()}) {}
 
 // SO_REUSEPORT is set behind bind(): the API's own bind() fails where a second host-switch, or anybody else, has the
 // port, and a wildcard of this program can still share it later.

@@ -1,5 +1,7 @@
 #include "relay/listener_set.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <optional>
 #include <system_error>
@@ -10,6 +12,13 @@
 #include "relay/udp_relay.hpp"
 
 namespace relay {
+
+// Not what the machine has: a second thread on the same processor would only take turns with the first one.
+unsigned shards_for_processors() {
+  cpu_set_t usable;
+  const bool known = ::sched_getaffinity(0, sizeof usable, &usable) == 0;
+  return std::clamp(known ? static_cast<unsigned>(CPU_COUNT(&usable)) : 1U, 1U, 4U);
+}
 
 // One thread with its listeners and connections. All but the loop is used in the loop's turns.
 class listener_set::shard {

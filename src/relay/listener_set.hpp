@@ -20,6 +20,9 @@
 
 namespace relay {
 
+// One for each processor that this process may run on, four at most: for programs that relay as their main work.
+[[nodiscard]] unsigned shards_for_processors();
+
 struct relay_options {
   unsigned shards = 1;  // data-plane threads: TCP connections and UDP listeners are spread over them
   std::chrono::milliseconds connect_timeout{10'000};

@@ -22,7 +22,9 @@ constexpr std::chrono::seconds stop_limit{4};
 
 io::task<> serve(options o, io::unix_listener listener) {
   const auto where = co_await io::asio::this_coro::executor;
-  port_proxy proxy(where, {.upstream = o.upstream, .udp_buffer_bytes = o.udp_buffer_bytes});
+  port_proxy proxy(where, {.upstream = o.upstream,
+                           .udp_buffer_bytes = o.udp_buffer_bytes,
+                           .relay = {.shards = relay::shards_for_processors()}});
   message_server server(where, std::move(listener), [&proxy](const auto& m) { proxy.handle(m); });
   io::task_group tasks(where);
   tasks.spawn("retries", proxy.run());

@@ -5,10 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <fstream>
 #include <stdexcept>
-#include <thread>
 
 #include "relay/listener_set.hpp"
 #include "tests/bench/relay/load_socket.hpp"
@@ -107,8 +105,7 @@ std::vector<path> start_paths(const std::filesystem::path& directory) {
 }
 
 void serve_relay(std::uint16_t first, std::uint16_t target) {
-  relay::listener_set set(
-      {.shards = std::clamp(std::thread::hardware_concurrency(), 1U, 4U)});  // as host-switch has it
+  relay::listener_set set({.shards = relay::shards_for_processors()});  // as host-switch has it
   for (std::uint16_t i = 0; i < 3; ++i) {
     const auto listen = local(static_cast<std::uint16_t>(first + i)),
                to = local(static_cast<std::uint16_t>(target + i));

@@ -1,7 +1,9 @@
 #include "relay/listener_set.hpp"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -128,6 +130,18 @@ TEST(ListenerSet, SeveralShardsShareTheListeners) {
     support::send_all(client.get(), "hi");
     EXPECT_EQ(support::read_exactly(server.get(), 2), "hi");
   }
+}
+
+TEST(ListenerSet, ShardsFollowTheProcessorsThatMayBeUsed) {
+  cpu_set_t before, one;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+  CPU_ZERO(&one);
+  for (int i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; ++i)
+    if (CPU_ISSET(i, &before)) CPU_SET(i, &one);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+  EXPECT_EQ(shards_for_processors(), 1U);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof before, &before), 0);
+  EXPECT_EQ(shards_for_processors(), std::min(4U, static_cast<unsigned>(CPU_COUNT(&before))));
 }
 
 // Connects, is answered, and closes, until told to stop; datagrams come too, so that there are events of both kinds.
