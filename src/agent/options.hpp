@@ -50,8 +50,7 @@ struct settings {
   std::uint16_t api_port = 0;     // of the Kubernetes API
 };
 
-// Errors name the flag. `flags` tells which were given by name: asking for a source that does not exist yet is an
-// error, the default of -iptables is not.
+// Errors name the flag. `flags` is what the options were read with.
 [[nodiscard]] base::result<settings> validate(const options& o, const base::flag_set& flags);
 
 }  // namespace agent

@@ -19,6 +19,7 @@
 #include "sinks/port_mapping/port_mapping_sink.hpp"
 #include "sources/containerd/containerd_source.hpp"
 #include "sources/docker/docker_source.hpp"
+#include "sources/iptables/iptables_source.hpp"
 #include "sources/kubernetes/kubernetes_source.hpp"
 
 namespace agent {
@@ -65,7 +66,7 @@ std::unique_ptr<ports::reconciler> make_wsl_proxy(const io::executor& where, con
 std::vector<loopback::engine_chain> engine_chains(const options& o) {
   std::vector<loopback::engine_chain> chains;
   if (o.docker) chains.push_back({"DOCKER", "DOCKER"});
-  if (o.containerd) chains.push_back({"CNI-HOSTPORT-DNAT", "CNI-DN-*"});
+  if (o.containerd || o.iptables) chains.push_back({"CNI-HOSTPORT-DNAT", "CNI-DN-*"});
   return chains;
 }
 
@@ -90,6 +91,7 @@ std::vector<std::unique_ptr<ports::source>> make_sources(const io::executor& whe
     kubernetes::kubernetes_options o{.kubeconfig = c.flags.kubeconfig, .listener = c.sound.service_listener};
     sources.push_back(std::make_unique<kubernetes::kubernetes_source>(where, std::move(o)));
   }
+  if (c.flags.iptables) sources.push_back(std::make_unique<iptables::iptables_source>(where));
   return sources;
 }
 
@@ -124,8 +126,6 @@ io::task<> supervise(const configuration& c, io::unix_listener status) {
 
   base::log::info("agent", "started version={} mode={} host-switch={}", program_version, to_string(c.sound.mode),
                   http::to_string(c.sound.host_switch));
-  if (c.flags.iptables)
-    base::log::info("agent", "scanning DNAT rules (-iptables) is not supported by this version yet");
   const int signal = co_await io::stop_signal();
   base::log::info("agent", "stopping signal={}", signal);
   io::exit_after(exit_limit, base::exit_ok);
