@@ -81,6 +81,9 @@ base::flag_set make_flags(options& o) {
       "The `port` of the Kubernetes API itself, which the other WSL distributions get to see while -kubernetes is on.");
   flags.add("iptables", o.iptables,
             "Find forwarded ports in the DNAT rules of CNI's plugin portmap, whoever had them made.");
+  flags.add("localListeners", o.local_listeners,
+            "Listen inside the VM on each TCP port that is published by rules alone, for WSL's own localhost relay to "
+            "see it. Only in non-admin mode.");
   flags.add("adminInstall", o.admin_install,
             "Network tunnel mode: bind on the host what was asked for. Without it every port is "
             "bound to 127.0.0.1.");
@@ -110,6 +113,8 @@ base::result<settings> validate(const options& o, const base::flag_set& flags) {
   if (!o.docker && !o.containerd && !o.iptables)
     return base::fail("requires either -docker, -containerd or -iptables enabled.");
   if (o.privileged_service && o.vtunnel_address.empty()) return base::fail("-privilegedService needs -vtunnelAddr");
+  if (o.local_listeners && (o.admin_install || o.privileged_service))
+    return base::fail("-localListeners is for non-admin mode: without -adminInstall and -privilegedService");
   if (auto sound = check_kubernetes(o); !sound) return std::unexpected(sound.error());
   if (auto sound = refuse_what_is_missing(o); !sound) return std::unexpected(sound.error());
   if (auto sound = check_paths(o); !sound) return std::unexpected(sound.error());

@@ -24,6 +24,7 @@ struct options {
   std::string k8s_service_listener_address = "0.0.0.0";
   std::string k8s_api_port = "6443";
   bool iptables = true;
+  bool local_listeners = false;
   bool admin_install = false;
   bool privileged_service = false;
   std::string vtunnel_address = "127.0.0.1:3040";

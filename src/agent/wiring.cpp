@@ -15,6 +15,7 @@
 #include "io/timeout.hpp"
 #include "io/unix_listener.hpp"
 #include "sinks/host_switch/host_switch_sink.hpp"
+#include "sinks/local_listeners/local_listeners_sink.hpp"
 #include "sinks/loopback/loopback_sink.hpp"
 #include "sinks/port_mapping/port_mapping_sink.hpp"
 #include "sources/containerd/containerd_source.hpp"
@@ -80,6 +81,11 @@ std::unique_ptr<ports::reconciler> make_loopback(const io::executor& where, cons
   return std::make_unique<ports::reconciler>(where, std::move(sink), std::nullopt);
 }
 
+std::unique_ptr<ports::reconciler> make_local_listeners(const io::executor& where) {
+  auto sink = std::make_unique<local_listeners::local_listeners_sink>(where);
+  return std::make_unique<ports::reconciler>(where, std::move(sink), std::nullopt);
+}
+
 std::vector<std::unique_ptr<ports::source>> make_sources(const io::executor& where, const configuration& c) {
   std::vector<std::unique_ptr<ports::source>> sources;
   if (c.flags.docker) sources.push_back(std::make_unique<docker::docker_source>(where, c.docker));
@@ -112,6 +118,7 @@ io::task<> supervise(const configuration& c, io::unix_listener status) {
   middle.add_peer(peer_role::host, make_host_switch(where, c));
   middle.add_peer(peer_role::wsl, make_wsl_proxy(where, c));
   middle.add_peer(peer_role::loopback, make_loopback(where, c));
+  if (c.flags.local_listeners) middle.add_peer(peer_role::listeners, make_local_listeners(where));
 
   const auto engines = make_sources(where, c);
   io::task_group peers(where), sources(where);

@@ -13,11 +13,12 @@ class dnat_rules : public with_each_iptables {
  protected:
   void start_engine() override { lab_->containerd().start(); }
   std::vector<std::string> agent_flags() const override { return {"-containerd=false", "-iptables=true"}; }
-  void leave_first_traces() override {
+  void leave_first_traces() override { run_first({"tcp 127.0.0.1:9999", "udp 0.0.0.0:9999"}); }
+  void run_first(const published_set& ports) {
     const container_spec first{
         .name = "first", .ports = {{9999, 80, "tcp", "127.0.0.1"}, {9999, 80, "udp", ""}}, .dual_stack = true};
     engine().run(first);
-    expect_published({"tcp 127.0.0.1:9999", "udp 0.0.0.0:9999"});
+    expect_published(ports);
     engine().remove(first);
     expect_published({});
   }
@@ -105,6 +106,32 @@ TEST_P(dnat_rules_beside_containerd, are_one_port) {
   expect_published(webs);
   engine().start();
   remove_and_expect_nothing_left(web);
+}
+
+// For WSL's own localhost relay, which forwards what it sees listening.
+class dnat_rules_with_local_listeners : public dnat_rules {
+ protected:
+  std::vector<std::string> agent_flags() const override {
+    return {"-containerd=false", "-iptables=true", "-adminInstall=false", "-localListeners"};
+  }
+  void leave_first_traces() override { run_first({"tcp 127.0.0.1:9999", "udp 127.0.0.1:9999"}); }
+  bool listens(std::uint16_t port) {
+    return support::listening_sockets(lab_->rd()).contains({protocol::tcp, {net::address::loopback_v4(), port}});
+  }
+};
+INSTANTIATE_TEST_SUITE_P(iptables, dnat_rules_with_local_listeners, testing::Values(support::iptables_variant::nft),
+                         [](const auto&) { return "nft"; });
+
+TEST_P(dnat_rules_with_local_listeners, connections_go_by_the_rules) {
+  engine().run(web);
+  expect_answering({"tcp 127.0.0.1:8080", "tcp 127.0.0.1:8081"}, "web");
+  for (const std::uint16_t port : {std::uint16_t{8080}, std::uint16_t{8081}}) {
+    EXPECT_TRUE(eventually(soon, [&] { return listens(port); })) << port;
+    expect_answer(lab_->rd(), fmt::format("tcp 127.0.0.1:{}", port), "web");
+  }
+  engine().remove(web);
+  expect_published({});
+  EXPECT_TRUE(eventually(soon, [&] { return !listens(8080) && !listens(8081); }));
 }
 
 // The plugin's nftables backend, which Debian's version does not have yet: the same commands by hand.

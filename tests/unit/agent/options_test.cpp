@@ -45,6 +45,11 @@ TEST(Options, WhatIsNotThereYetIsAnErrorWhenAskedForByName) {
   EXPECT_EQ(error({}), "") << "-iptables is on by default, and enough";
 }
 
+TEST(Options, LocalListenersAreForNonAdminMode) {
+  EXPECT_EQ(error({"-localListeners"}), "");
+  EXPECT_THAT(error({"-localListeners", "-adminInstall"}), HasSubstr("non-admin mode"));
+}
+
 TEST(Options, ValuesAreChecked) {
   EXPECT_THAT(error({"-docker", "-tap-interface-ip=fe80::1"}), HasSubstr("-tap-interface-ip: not an IPv4 address"));
   EXPECT_THAT(error({"-docker", "-veth-interface-ip=0.0.0.0"}), HasSubstr("-veth-interface-ip"));
@@ -60,9 +65,9 @@ TEST(Options, ValuesAreChecked) {
 TEST(Options, TheUsageNamesEveryFlag) {
   options o;
   const auto usage = make_flags(o).usage();
-  for (const auto* flag :
-       {"debug", "docker", "containerd", "containerdSock", "kubernetes", "kubeconfig", "k8sServiceListenerAddr",
-        "k8sAPIPort", "iptables", "adminInstall", "privilegedService", "vtunnelAddr", "tap-interface-ip"})
+  for (const auto* flag : {"debug", "docker", "containerd", "containerdSock", "kubernetes", "kubeconfig",
+                           "k8sServiceListenerAddr", "k8sAPIPort", "iptables", "localListeners", "adminInstall",
+                           "privilegedService", "vtunnelAddr", "tap-interface-ip"})
     EXPECT_THAT(usage, HasSubstr(std::string("  -") + flag + "")) << flag;
 }
 
