@@ -45,10 +45,7 @@ void controller::distribute() {
   plan_ = plan_exposure(table_, mode_);
   const auto settled = table_.settled();
   const auto epoch = table_.epoch();
-  for (const auto& p : peers_) {
-    const auto& part = p.role == peer_role::host ? plan_.host : p.role == peer_role::wsl ? plan_.wsl : plan_.loopback;
-    p.reconciler->want(part, settled, epoch);
-  }
+  for (const auto& p : peers_) p.reconciler->want(part_of(plan_, p.role), settled, epoch);
   log_verdicts();
   changed_.notify_all();
 }

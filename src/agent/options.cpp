@@ -28,11 +28,10 @@ base::result<net::address> parse_v4(std::string_view flag, const std::string& te
 }
 
 // Sources and modes that are not there yet must not be taken for granted by whoever asks for them.
-base::result<> refuse_what_is_missing(const options& o, const base::flag_set& flags) {
+base::result<> refuse_what_is_missing(const options& o) {
   const auto missing = [](std::string_view flag, std::string_view what) {
     return base::fail(fmt::format("-{}: {} not supported by this version yet", flag, what));
   };
-  if (o.iptables && flags.is_set("iptables")) return missing("iptables", "scanning DNAT rules is");
   if (o.privileged_service) return missing("privilegedService", "the privileged service is");
   return {};
 }
@@ -81,8 +80,10 @@ base::flag_set make_flags(options& o) {
       "k8sAPIPort", o.k8s_api_port,
       "The `port` of the Kubernetes API itself, which the other WSL distributions get to see while -kubernetes is on.");
   flags.add("iptables", o.iptables,
-            "Find forwarded ports in DNAT rules. Not supported by this version yet: left at its default, "
-            "it is a line in the log and nothing more.");
+            "Find forwarded ports in the DNAT rules of CNI's plugin portmap, whoever had them made.");
+  flags.add("localListeners", o.local_listeners,
+            "Listen inside the VM on each TCP port that is published by rules alone, for WSL's own localhost relay to "
+            "see it. Only in non-admin mode.");
   flags.add("adminInstall", o.admin_install,
             "Network tunnel mode: bind on the host what was asked for. Without it every port is "
             "bound to 127.0.0.1.");
@@ -112,8 +113,10 @@ base::result<settings> validate(const options& o, const base::flag_set& flags) {
   if (!o.docker && !o.containerd && !o.iptables)
     return base::fail("requires either -docker, -containerd or -iptables enabled.");
   if (o.privileged_service && o.vtunnel_address.empty()) return base::fail("-privilegedService needs -vtunnelAddr");
+  if (o.local_listeners && (o.admin_install || o.privileged_service))
+    return base::fail("-localListeners is for non-admin mode: without -adminInstall and -privilegedService");
   if (auto sound = check_kubernetes(o); !sound) return std::unexpected(sound.error());
-  if (auto sound = refuse_what_is_missing(o, flags); !sound) return std::unexpected(sound.error());
+  if (auto sound = refuse_what_is_missing(o); !sound) return std::unexpected(sound.error());
   if (auto sound = check_paths(o); !sound) return std::unexpected(sound.error());
   const auto tap = parse_v4("tap-interface-ip", o.tap_interface_ip);
   if (!tap) return std::unexpected(tap.error());

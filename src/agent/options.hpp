@@ -24,6 +24,7 @@ struct options {
   std::string k8s_service_listener_address = "0.0.0.0";
   std::string k8s_api_port = "6443";
   bool iptables = true;
+  bool local_listeners = false;
   bool admin_install = false;
   bool privileged_service = false;
   std::string vtunnel_address = "127.0.0.1:3040";
@@ -50,8 +51,7 @@ struct settings {
   std::uint16_t api_port = 0;     // of the Kubernetes API
 };
 
-// Errors name the flag. `flags` tells which were given by name: asking for a source that does not exist yet is an
-// error, the default of -iptables is not.
+// Errors name the flag. `flags` is what the options were read with.
 [[nodiscard]] base::result<settings> validate(const options& o, const base::flag_set& flags);
 
 }  // namespace agent

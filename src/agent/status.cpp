@@ -63,8 +63,7 @@ std::string_view trouble_state(outcome_kind kind) {
 std::optional<ports::port_key> key_at(peer_role role, const ports::exposure_plan& plan,
                                       const ports::planned_port& port) {
   if (role == peer_role::loopback) return port.bound;
-  const auto& all = role == peer_role::host ? plan.host : plan.wsl;
-  return all.contains(port.key) ? std::optional(port.key) : std::nullopt;
+  return part_of(plan, role).contains(port.key) ? std::optional(port.key) : std::nullopt;
 }
 
 json::object describe_port_at(const status_view& view, const peer_view& peer, const ports::port_key& key) {
@@ -122,6 +121,16 @@ json::object describe_port(const status_view& view, const ports::planned_port& p
 }
 
 }  // namespace
+
+const ports::forward_map& part_of(const ports::exposure_plan& plan, peer_role role) {
+  switch (role) {
+    case peer_role::host: return plan.host;
+    case peer_role::wsl: return plan.wsl;
+    case peer_role::listeners: return plan.listeners;
+    case peer_role::loopback: break;
+  }
+  return plan.loopback;
+}
 
 std::string to_utc(std::chrono::system_clock::time_point when) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(when)));

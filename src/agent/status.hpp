@@ -15,7 +15,8 @@
 namespace agent {
 
 // Which part of the plan a peer is given.
-enum class peer_role : std::uint8_t { host, wsl, loopback };
+enum class peer_role : std::uint8_t { host, wsl, loopback, listeners };
+[[nodiscard]] const ports::forward_map& part_of(const ports::exposure_plan& plan, peer_role role);
 
 struct peer_view {
   std::string_view name;

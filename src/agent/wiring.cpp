@@ -15,10 +15,12 @@
 #include "io/timeout.hpp"
 #include "io/unix_listener.hpp"
 #include "sinks/host_switch/host_switch_sink.hpp"
+#include "sinks/local_listeners/local_listeners_sink.hpp"
 #include "sinks/loopback/loopback_sink.hpp"
 #include "sinks/port_mapping/port_mapping_sink.hpp"
 #include "sources/containerd/containerd_source.hpp"
 #include "sources/docker/docker_source.hpp"
+#include "sources/iptables/iptables_source.hpp"
 #include "sources/kubernetes/kubernetes_source.hpp"
 
 namespace agent {
@@ -65,7 +67,7 @@ std::unique_ptr<ports::reconciler> make_wsl_proxy(const io::executor& where, con
 std::vector<loopback::engine_chain> engine_chains(const options& o) {
   std::vector<loopback::engine_chain> chains;
   if (o.docker) chains.push_back({"DOCKER", "DOCKER"});
-  if (o.containerd) chains.push_back({"CNI-HOSTPORT-DNAT", "CNI-DN-*"});
+  if (o.containerd || o.iptables) chains.push_back({"CNI-HOSTPORT-DNAT", "CNI-DN-*"});
   return chains;
 }
 
@@ -76,6 +78,11 @@ std::unique_ptr<ports::reconciler> make_loopback(const io::executor& where, cons
   o.rules.rules.engines = engine_chains(c.flags);
   o.rules.state_directory = c.flags.state_directory;
   auto sink = std::make_unique<loopback::loopback_sink>(where, std::move(o));
+  return std::make_unique<ports::reconciler>(where, std::move(sink), std::nullopt);
+}
+
+std::unique_ptr<ports::reconciler> make_local_listeners(const io::executor& where) {
+  auto sink = std::make_unique<local_listeners::local_listeners_sink>(where);
   return std::make_unique<ports::reconciler>(where, std::move(sink), std::nullopt);
 }
 
@@ -90,6 +97,7 @@ std::vector<std::unique_ptr<ports::source>> make_sources(const io::executor& whe
     kubernetes::kubernetes_options o{.kubeconfig = c.flags.kubeconfig, .listener = c.sound.service_listener};
     sources.push_back(std::make_unique<kubernetes::kubernetes_source>(where, std::move(o)));
   }
+  if (c.flags.iptables) sources.push_back(std::make_unique<iptables::iptables_source>(where));
   return sources;
 }
 
@@ -110,6 +118,7 @@ io::task<> supervise(const configuration& c, io::unix_listener status) {
   middle.add_peer(peer_role::host, make_host_switch(where, c));
   middle.add_peer(peer_role::wsl, make_wsl_proxy(where, c));
   middle.add_peer(peer_role::loopback, make_loopback(where, c));
+  if (c.flags.local_listeners) middle.add_peer(peer_role::listeners, make_local_listeners(where));
 
   const auto engines = make_sources(where, c);
   io::task_group peers(where), sources(where);
@@ -124,8 +133,6 @@ io::task<> supervise(const configuration& c, io::unix_listener status) {
 
   base::log::info("agent", "started version={} mode={} host-switch={}", program_version, to_string(c.sound.mode),
                   http::to_string(c.sound.host_switch));
-  if (c.flags.iptables)
-    base::log::info("agent", "scanning DNAT rules (-iptables) is not supported by this version yet");
   const int signal = co_await io::stop_signal();
   base::log::info("agent", "stopping signal={}", signal);
   io::exit_after(exit_limit, base::exit_ok);

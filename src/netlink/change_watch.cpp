@@ -19,7 +19,6 @@
 namespace netlink {
 namespace {
 
-constexpr std::chrono::milliseconds gathering{100};
 constexpr std::size_t most_ignored = 64;
 
 base::unique_fd subscribe(int protocol, unsigned group) {
@@ -62,20 +61,21 @@ std::optional<std::span<const std::byte>> receive(int fd, buffer& into) {
 
 }  // namespace
 
-base::result<change_watch> change_watch::open(const io::executor& where) {
+base::result<change_watch> change_watch::open(const io::executor& where, watch_options options) {
   auto rules = subscribe(NETLINK_NETFILTER, NFNLGRP_NFTABLES);
   if (rules && !keep_generations_only(rules.get())) rules.reset();
-  auto addresses = subscribe(NETLINK_ROUTE, RTNLGRP_IPV4_IFADDR);
+  auto addresses = options.addresses ? subscribe(NETLINK_ROUTE, RTNLGRP_IPV4_IFADDR) : base::unique_fd{};
   if (!rules && !addresses) return base::fail_errno("netlink subscription");
   const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
   if (epoll < 0) return base::fail_errno("epoll_create1");
   add_to(epoll, rules);
   add_to(epoll, addresses);
-  return change_watch(where, epoll, std::move(rules), std::move(addresses));
+  return change_watch(where, epoll, std::move(rules), std::move(addresses), options.gathering);
 }
 
-change_watch::change_watch(const io::executor& where, int epoll, base::unique_fd rules, base::unique_fd addresses)
-    : either_(where, epoll), rules_(std::move(rules)), addresses_(std::move(addresses)) {}
+change_watch::change_watch(const io::executor& where, int epoll, base::unique_fd rules, base::unique_fd addresses,
+                           std::chrono::milliseconds gathering)
+    : either_(where, epoll), rules_(std::move(rules)), addresses_(std::move(addresses)), gathering_(gathering) {}
 
 void change_watch::ignore(pid_t process) {
   if (ignored_.size() == most_ignored) ignored_.pop_front();
@@ -105,7 +105,7 @@ io::task<> change_watch::changed() {
   while (true) {
     co_await either_.async_wait(io::asio::posix::stream_descriptor::wait_read, io::nothrow);
     co_await io::check_cancelled();
-    co_await io::sleep_for(gathering);
+    co_await io::sleep_for(gathering_);
     const bool rules = read_rules();
     const bool addresses = read_addresses();
     if (rules || addresses) co_return;

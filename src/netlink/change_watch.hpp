@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <chrono>
 #include <deque>
 
 #include "base/result.hpp"
@@ -14,27 +15,34 @@
 
 namespace netlink {
 
+struct watch_options {
+  bool addresses = true;                     // false: of the rules alone
+  std::chrono::milliseconds gathering{100};  // from the first change to the telling
+};
+
 class change_watch {
  public:
-  // Fails where the kernel lets us listen to neither; see sees_rules().
-  static base::result<change_watch> open(const io::executor& where);
+  // Fails where the kernel lets us listen to nothing of it; see sees_rules().
+  static base::result<change_watch> open(const io::executor& where, watch_options options = {});
 
   [[nodiscard]] bool sees_rules() const { return static_cast<bool>(rules_); }
 
   // Changes of the rules that this process makes, made within the last few, are not told of.
   void ignore(pid_t process);
 
-  // Returns some 100 ms after a change that was not told of yet; what comes in between is told of together.
+  // Returns `gathering` after a change that was not told of yet; what comes in between is told of together.
   // Cancelled: throws operation_aborted.
   io::task<> changed();
 
  private:
-  change_watch(const io::executor& where, int epoll, base::unique_fd rules, base::unique_fd addresses);
+  change_watch(const io::executor& where, int epoll, base::unique_fd rules, base::unique_fd addresses,
+               std::chrono::milliseconds gathering);
   [[nodiscard]] bool read_rules();
   [[nodiscard]] bool read_addresses();
 
   io::asio::posix::stream_descriptor either_;  // an epoll of the two
   base::unique_fd rules_, addresses_;
+  std::chrono::milliseconds gathering_;
   std::deque<pid_t> ignored_;
 };
 

@@ -31,6 +31,13 @@ const binding* find_bound_to_one_address(const std::vector<claim>& claims) {
   return nullptr;
 }
 
+// Docker's ports have docker-proxy; the others are published by rules of CNI's and kube-proxy's.
+bool has_listener(const std::vector<claim>& claims) {
+  return std::ranges::any_of(claims, [](const claim& c) {
+    return c.source == source_id::docker || c.source == source_id::listeners || c.source == source_id::fixed;
+  });
+}
+
 void judge(planned_port& port, const port_table::claims_by_key& all, network_mode mode) {
   const auto decide = [&port](verdict decision, std::string reason) {
     port.decision = decision;
@@ -47,6 +54,8 @@ void add_forwards(exposure_plan& plan, planned_port& port) {
   const auto& winner = port.claims.front();
   if (!only_static(port.claims)) plan.host[port.key] = {port.key, 0, winner.source, {}};
   plan.wsl[port.key] = {port.key, winner.what.container_port, winner.source, {}};
+  if (port.key.protocol == net::protocol::tcp && !has_listener(port.claims))
+    plan.listeners[port.key] = {port.key, 0, winner.source, {}};
   const auto* bound = find_bound_to_one_address(port.claims);
   if (bound == nullptr) return;
   const auto raw = raw_key(*bound);

@@ -41,6 +41,7 @@ struct exposure_plan {
   std::vector<planned_port> ports;  // by key
   forward_map host;                 // for host-switch: key and source only
   forward_map wsl;                  // for wsl-proxy: with the container port
+  forward_map listeners;            // TCP ports that rules alone publish: nobody listens on them inside the VM
   forward_map loopback;             // keys as they are inside the VM: what the tap address does not reach by itself
 };
 

@@ -64,7 +64,7 @@ void end_to_end::SetUp() {
   start_host_switch();
   lab_->start_wsl_proxy();
   add_foreign_forward();
-  lab_->start_agent();
+  lab_->start_agent(agent_flags());
   ASSERT_TRUE(eventually(start_limit, [this] { return lab_->control({"status"}).exit_code == 0; }))
       << "the agent does not start";
   expect_published({});

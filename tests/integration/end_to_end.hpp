@@ -39,6 +39,8 @@ class end_to_end : public testing::Test {
 
   // The engine under test, where it is not Docker.
   virtual void start_engine();
+  // For the agent, beside the lab's.
+  [[nodiscard]] virtual std::vector<std::string> agent_flags() const { return {}; }
   // What an engine leaves behind with its first container, and keeps.
   virtual void leave_first_traces() {}
 

@@ -29,17 +29,18 @@ std::string to_nerdctl_json(const std::vector<published_port>& ports) {
   return to_json(ports, R"({{"HostPort":{},"ContainerPort":{},"Protocol":"{}","HostIP":"{}"}})");
 }
 
-cni_network::cni_network(child_options place, std::filesystem::path directory, unsigned number)
-    : place_(std::move(place)), directory_(std::move(directory)), number_(number) {
+cni_network::cni_network(child_options place, std::filesystem::path directory, unsigned number, bool dual_stack)
+    : place_(std::move(place)), directory_(std::move(directory)), number_(number), dual_stack_(dual_stack) {
   std::filesystem::create_directories(directory_);
 }
 
 std::string cni_network::bridge_config() const {
   return fmt::format(
       R"({{"cniVersion":"0.4.0","name":"{}","type":"bridge","bridge":"nerdctl{}","isGateway":true,"ipMasq":true,)"
-      R"("hairpinMode":true,"ipam":{{"type":"host-local","ranges":[[{{"subnet":"10.4.{}.0/24"}}]],)"
+      R"("hairpinMode":true,"ipam":{{"type":"host-local","ranges":[[{{"subnet":"10.4.{}.0/24"}}]{}],)"
       R"("routes":[{{"dst":"0.0.0.0/0"}}],"dataDir":"{}"}}}})",
-      name(), number_, number_, (directory_ / "ipam").string());
+      name(), number_, number_, dual_stack_ ? fmt::format(R"(,[{{"subnet":"fd00:4:{}::/64"}}])", number_) : "",
+      (directory_ / "ipam").string());
 }
 
 std::string cni_network::portmap_config(const std::vector<published_port>& ports, const std::string& before) const {

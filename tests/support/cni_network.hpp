@@ -23,7 +23,8 @@ struct published_port {
 class cni_network {
  public:
   // `place`: the namespaces and the PATH with which the plugins run. `number`, up to 250, tells networks apart.
-  cni_network(child_options place, std::filesystem::path directory, unsigned number);
+  // `dual_stack`: with IPv6 beside IPv4.
+  cni_network(child_options place, std::filesystem::path directory, unsigned number, bool dual_stack = false);
 
   [[nodiscard]] std::string name() const { return number_ == 0 ? "bridge" : "bridge-" + std::to_string(number_); }
 
@@ -41,6 +42,7 @@ class cni_network {
   child_options place_;
   std::filesystem::path directory_;
   unsigned number_;
+  bool dual_stack_;
 };
 
 }  // namespace support

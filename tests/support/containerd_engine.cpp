@@ -75,7 +75,9 @@ fs::path containerd_engine::state_directory(const container_spec& spec) const {
   return directory_ / "nerdctl" / full_id(spec);
 }
 
-cni_network containerd_engine::network(unsigned number) const { return {inside(), directory_ / "cni", number}; }
+cni_network containerd_engine::network(const container_spec& spec, unsigned number) const {
+  return {inside(), directory_ / "cni", number, spec.dual_stack};
+}
 
 std::vector<std::string> containerd_engine::label_flags(const container_spec& spec) const {
   std::map<std::string, std::string> labels{{"nerdctl/name", spec.name},
@@ -121,7 +123,7 @@ void containerd_engine::attach(const container_spec& spec) {
   auto options = inside();
   options.argv = {"ip", "netns", "add", full_id(spec)};
   run_or_throw(options);
-  for (unsigned n = 0; n < spec.networks; ++n) network(n).attach(full_id(spec), netns_path(spec), spec.ports);
+  for (unsigned n = 0; n < spec.networks; ++n) network(spec, n).attach(full_id(spec), netns_path(spec), spec.ports);
 }
 
 void containerd_engine::start_task(const container_spec& spec) const {
@@ -147,7 +149,7 @@ void containerd_engine::run(const container_spec& spec) {
 void containerd_engine::remove(const container_spec& spec) {
   if (ctr(spec.name_space, {"tasks", "list", "-q"}).contains(spec.name)) end_task(spec);
   ctr(spec.name_space, {"containers", "delete", spec.name});
-  for (unsigned n = 0; n < spec.networks; ++n) network(n).detach(full_id(spec), netns_path(spec), spec.ports);
+  for (unsigned n = 0; n < spec.networks; ++n) network(spec, n).detach(full_id(spec), netns_path(spec), spec.ports);
   auto options = inside();
   options.argv = {"ip", "netns", "delete", full_id(spec)};
   run_or_throw(options);

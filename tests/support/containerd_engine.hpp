@@ -25,6 +25,7 @@ struct container_spec {
   std::string name_space = "default";
   port_note note = port_note::label;
   unsigned networks = 1;
+  bool dual_stack = false;                      // the networks have IPv6 addresses too
   std::map<std::string, std::string> labels{};  // further ones, or others
 };
 
@@ -64,7 +65,7 @@ class containerd_engine {
   [[nodiscard]] std::string runtime_config(const container_spec& spec) const;
   [[nodiscard]] std::vector<std::string> label_flags(const container_spec& spec) const;
   [[nodiscard]] std::filesystem::path state_directory(const container_spec& spec) const;
-  [[nodiscard]] cni_network network(unsigned number) const;
+  [[nodiscard]] cni_network network(const container_spec& spec, unsigned number) const;
 
   const netns& where_;
   std::filesystem::path directory_;

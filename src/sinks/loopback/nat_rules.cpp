@@ -2,8 +2,8 @@
 
 #include "base/log.hpp"
 #include "io/timeout.hpp"
+#include "netfilter/legacy_table.hpp"
 #include "netlink/conntrack.hpp"
-#include "sinks/loopback/legacy_fingerprint.hpp"
 #include "sinks/loopback/tap_interface.hpp"
 
 namespace loopback {
@@ -179,7 +179,7 @@ io::task<> nat_rules::remove_all() {
 bool nat_rules::polls() const { return home_ && tools_[*home_].variant() != nat_variant::nft; }
 
 std::optional<std::uint64_t> nat_rules::fingerprint() const {
-  return polls() ? legacy_nat_fingerprint() : std::nullopt;
+  return polls() ? netfilter::legacy_nat_fingerprint() : std::nullopt;
 }
 
 io::task<> nat_rules::changed() {
@@ -199,7 +199,7 @@ io::task<> nat_rules::changed_at_all() {
       co_await io::sleep_until(until);
     else if (co_await io::until(until, watch_->changed()))
       co_return;
-    if (polls() && seen_ != legacy_nat_fingerprint()) co_return;
+    if (polls() && seen_ != netfilter::legacy_nat_fingerprint()) co_return;
   }
 }
 

@@ -4,11 +4,11 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "io/process.hpp"
+#include "netfilter/legacy_table.hpp"
 
 namespace loopback {
 namespace {
@@ -32,14 +32,6 @@ std::string find_program(std::string_view name) {
 std::optional<nat_programs> find_variant(nat_variant variant, const std::string& stem) {
   nat_programs found{variant, find_program(stem + "-save"), find_program(stem + "-restore")};
   return found.save.empty() || found.restore.empty() ? std::nullopt : std::optional(found);
-}
-
-// A program that only looks makes the kernel create the legacy table; so the kernel is asked first.
-bool has_legacy_nat() {
-  std::ifstream names("/proc/thread-self/net/ip_tables_names");
-  for (std::string name; names >> name;)
-    if (name == "nat") return true;
-  return false;
 }
 
 std::string complaint(const io::process_output& output, const std::string& program) {
@@ -67,7 +59,9 @@ std::vector<nat_programs> find_nat_programs() {
 }
 
 io::task<base::result<nat_table>> nat_tool::read() {
-  if (programs_.variant == nat_variant::legacy && !has_legacy_nat()) co_return nat_table{};
+  // A program that only looks makes the kernel create the legacy table; so the kernel is asked first.
+  const bool absent = programs_.variant == nat_variant::legacy && !netfilter::has_legacy_nat(netfilter::family::ipv4);
+  if (absent) co_return nat_table{};
   io::process_request request{{programs_.save, "-t", "nat"}, {}, table_limit};
   const auto output = co_await io::run_process(std::move(request), run_limit);
   if (!output) co_return std::unexpected(output.error());

@@ -28,7 +28,7 @@ class planner {
 
   void add(const ports::forward& wanted, bool by_rule) {
     const auto* engines = by_rule && is_plain_id(wanted.owner) ? rules_.find(wanted.key) : nullptr;
-    if (engines == nullptr) return relay(wanted.key);
+    if (engines == nullptr) return relay(wanted);
     const auto made = widened(*engines, comment(wanted.owner));
     if (!published_.insert(canonical(made)).second) return;  // two addresses of one container's port
     in_engine_chains_.emplace_back(made, wanted.key);
@@ -49,11 +49,17 @@ class planner {
  private:
   [[nodiscard]] std::string comment(std::string_view label) const { return options_.tag + ':' + std::string(label); }
 
+  // CNI publishes by rules alone; where they are not in a table of iptables, only a connection from here meets them.
+  static bool has_listener(ports::source_id source) {
+    return source != ports::source_id::containerd && source != ports::source_id::iptables;
+  }
+
   // The pair brings the tap address's packets to 127.0.0.1 in the kernel; every other way goes through user space.
-  void relay(const ports::port_key& key) {
+  void relay(const ports::forward& wanted) {
+    const auto& key = wanted.key;
     relayed_port made{key, {}};
     const bool paired = plan_.pair && key.protocol == net::protocol::tcp;
-    const bool by_pair = paired && key.address == net::address::loopback_v4();
+    const bool by_pair = paired && key.address == net::address::loopback_v4() && has_listener(wanted.source);
     for (const auto& at : {options_.tap, options_.veth})
       if (at != key.address && machine_.local.contains(at) && !(by_pair && at == options_.tap))
         made.listen.push_back(at);

@@ -25,6 +25,7 @@
 #include <string>
 #include <vector>
 
+#include "netfilter/nat_rule.hpp"
 #include "ports/sink.hpp"
 #include "sinks/loopback/dnat_rule.hpp"
 #include "sinks/loopback/iptables_save.hpp"
@@ -39,7 +40,7 @@ struct engine_chain {
 };
 
 struct rule_options {
-  std::string tag = "rancher-desktop-guestagent";
+  std::string tag{netfilter::own_tag};
   std::vector<engine_chain> engines{{"DOCKER", "DOCKER"}};
   net::address tap = net::address::v4(192, 168, 127, 2);
   net::address veth = net::address::v4(192, 168, 143, 1);

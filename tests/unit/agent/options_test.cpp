@@ -41,9 +41,13 @@ TEST(Options, OldMessagesAreKept) {
 }
 
 TEST(Options, WhatIsNotThereYetIsAnErrorWhenAskedForByName) {
-  for (const auto* flag : {"-iptables", "-privilegedService"})
-    EXPECT_THAT(error({"-docker", flag}), HasSubstr("not supported by this version yet")) << flag;
-  EXPECT_EQ(error({"-docker"}), "") << "-iptables is on by default";
+  EXPECT_THAT(error({"-docker", "-privilegedService"}), HasSubstr("not supported by this version yet"));
+  EXPECT_EQ(error({}), "") << "-iptables is on by default, and enough";
+}
+
+TEST(Options, LocalListenersAreForNonAdminMode) {
+  EXPECT_EQ(error({"-localListeners"}), "");
+  EXPECT_THAT(error({"-localListeners", "-adminInstall"}), HasSubstr("non-admin mode"));
 }
 
 TEST(Options, ValuesAreChecked) {
@@ -61,9 +65,9 @@ TEST(Options, ValuesAreChecked) {
 TEST(Options, TheUsageNamesEveryFlag) {
   options o;
   const auto usage = make_flags(o).usage();
-  for (const auto* flag :
-       {"debug", "docker", "containerd", "containerdSock", "kubernetes", "kubeconfig", "k8sServiceListenerAddr",
-        "k8sAPIPort", "iptables", "adminInstall", "privilegedService", "vtunnelAddr", "tap-interface-ip"})
+  for (const auto* flag : {"debug", "docker", "containerd", "containerdSock", "kubernetes", "kubeconfig",
+                           "k8sServiceListenerAddr", "k8sAPIPort", "iptables", "localListeners", "adminInstall",
+                           "privilegedService", "vtunnelAddr", "tap-interface-ip"})
     EXPECT_THAT(usage, HasSubstr(std::string("  -") + flag + "")) << flag;
 }
 

@@ -37,6 +37,16 @@ TEST(ExposurePolicy, EachPeerGetsOnlyWhatItHolds) {
   EXPECT_EQ(p.loopback.begin()->second.owner, "c1");
 }
 
+TEST(ExposurePolicy, ListenersAreHeldForPortsThatRulesAlonePublish) {
+  port_table table;
+  table.publish(source_id::docker, {{make("0.0.0.0", 8080)}, {}, 1});
+  table.publish(source_id::iptables,
+                {{make("0.0.0.0", 8080), make("0.0.0.0", 8081), make("0.0.0.0", 8081, net::protocol::udp)}, {}, 1});
+  table.publish(source_id::containerd, {{make("127.0.0.1", 8082)}, {}, 1});
+  EXPECT_THAT(keys(plan_exposure(table, network_mode::non_admin).listeners),
+              testing::ElementsAre("tcp 127.0.0.1:8081", "tcp 127.0.0.1:8082"));
+}
+
 TEST(ExposurePolicy, LoopbackKeepsTheAddressInsideTheVm) {
   EXPECT_THAT(keys(plan({make("::1", 8080)}).loopback), testing::ElementsAre("tcp [::1]:8080"));
   EXPECT_THAT(keys(plan({make("10.0.0.5", 8080)}).loopback), testing::ElementsAre("tcp 10.0.0.5:8080"));

@@ -133,6 +133,16 @@ TEST(RulePlan, ThePairServesTheTapForListenersOnLoopback) {
   EXPECT_EQ(made.changes[1], pair_in);
 }
 
+// Ports of CNI's nftables backend, whose rules are in no table of iptables.
+TEST(RulePlan, ThePairServesNoPortsThatOnlyRulesPublish) {
+  auto wanted = wanted_by("a", key("127.0.0.1", 82));
+  wanted.source = ports::source_id::iptables;
+  const auto made = plan(table_of(docker_jumps), all_of({wanted}));
+  ASSERT_THAT(made.relayed, SizeIs(1));
+  EXPECT_THAT(made.relayed[0].listen, ElementsAre(tap, veth));
+  EXPECT_THAT(made.changes, Contains(direct_82));
+}
+
 TEST(RulePlan, UdpIsRelayedBesideThePair) {
   auto wanted = wanted_by("a", key("127.0.0.1", 81));
   wanted.key.protocol = net::protocol::udp;

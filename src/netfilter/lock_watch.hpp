@@ -1,0 +1,32 @@
+// lock_watch: tells when a program of iptables-legacy has ended. Each takes a lock on a file for as long as it works,
+// and the kernel announces nothing else of what it does. A program that only lists takes the lock, too.
+#pragma once
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <filesystem>
+
+#include "base/result.hpp"
+#include "io/task.hpp"
+
+namespace netfilter {
+
+class lock_watch {
+ public:
+  // The file need not be there yet, its directory must. Fails where inotify is not to be had.
+  static base::result<lock_watch> open(const io::executor& where, std::filesystem::path file = "/run/xtables.lock");
+
+  // Returns at the first end of a program since the last call, or when the file has come. Cancelled: throws
+  // operation_aborted.
+  io::task<> changed();
+
+ private:
+  lock_watch(const io::executor& where, int fd, std::filesystem::path file);
+  void arm();
+  [[nodiscard]] bool read_events();
+
+  io::asio::posix::stream_descriptor inotify_;
+  std::filesystem::path file_;
+  int lock_ = -1;  // the watch of the file itself; -1: it is not there
+};
+
+}  // namespace netfilter

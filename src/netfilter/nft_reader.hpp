@@ -1,0 +1,31 @@
+// nft_reader: asks the kernel for the rules of single chains of nftables, in which iptables-nft keeps its own too. What
+// other chains hold costs nothing.
+#pragma once
+
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "netfilter/nft_codec.hpp"
+
+namespace netfilter {
+
+class nft_reader {
+ public:
+  // In the calling thread's network namespace. Fails with protocol_not_supported where the kernel has no netlink for
+  // netfilter.
+  static base::result<nft_reader> open();
+
+  // The chain's rules in their order; none where the chain is not there. Takes microseconds, half a second at most. A
+  // chain that changes meanwhile is read again; fails with resource_unavailable_try_again where it does not come to
+  // rest, and with invalid_argument on a kernel without nftables.
+  base::result<std::vector<nat_rule>> read(const chain_address& of);
+
+ private:
+  explicit nft_reader(base::unique_fd fd) : fd_(std::move(fd)) {}
+  base::result<rules_dump> read_once(const chain_address& of);
+
+  base::unique_fd fd_;
+};
+
+}  // namespace netfilter

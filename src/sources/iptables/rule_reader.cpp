@@ -1,0 +1,78 @@
+#include "sources/iptables/rule_reader.hpp"
+
+#include "base/log.hpp"
+
+namespace iptables {
+namespace {
+
+using netfilter::chain_address;
+using netfilter::family;
+using netfilter::nat_chain;
+
+constexpr family families[] = {family::ipv4, family::ipv6};
+constexpr std::array legacy_prefixes{dispatch_chain, container_prefix};
+
+base::result<> read_iptables_nft(netfilter::nft_reader& kernel, family which, portmap_ports& into) {
+  std::vector<nat_chain> chains;
+  auto dispatch = kernel.read({which, "nat", std::string(dispatch_chain)});
+  if (!dispatch) return std::unexpected(dispatch.error());
+  for (auto& name : container_chains(*dispatch)) {
+    auto rules = kernel.read({which, "nat", name});
+    if (!rules) return std::unexpected(rules.error());
+    chains.push_back({std::move(name), std::move(*rules)});
+  }
+  chains.push_back({std::string(dispatch_chain), std::move(*dispatch)});
+  into.add_iptables(chains, which);
+  return {};
+}
+
+base::result<> read_nft_backend(netfilter::nft_reader& kernel, family which, portmap_ports& into) {
+  for (const auto chain : nft_chains) {
+    const auto rules = kernel.read({which, std::string(nft_table), std::string(chain)});
+    if (!rules) return std::unexpected(rules.error());
+    into.add_nftables(*rules, which);
+  }
+  return {};
+}
+
+}  // namespace
+
+// A kernel without nftables says so in several ways, from the first time on.
+bool rule_reader::has_none(const base::error& why) {
+  const bool none =
+      !nftables_answered_ &&
+      (why.code == std::errc::protocol_not_supported || why.code == std::errc::invalid_argument ||
+       why.code == std::errc::operation_not_supported || why.code == std::errc::address_family_not_supported);
+  if (none && !std::exchange(told_of_none_, true))
+    base::log::info("iptables", "the kernel has no nftables reason=\"{}\"", why.message());
+  return none;
+}
+
+base::result<> rule_reader::read_nftables(portmap_ports& into) {
+  auto kernel = netfilter::nft_reader::open();
+  auto done = kernel ? base::result<>{} : std::unexpected(kernel.error());
+  for (const auto which : families) {
+    if (done) done = read_iptables_nft(*kernel, which, into);
+    if (done) done = read_nft_backend(*kernel, which, into);
+  }
+  if (!done && has_none(done.error())) return {};
+  nftables_answered_ = nftables_answered_ || done;
+  return done;
+}
+
+base::result<ports::snapshot> rule_reader::read() {
+  portmap_ports found;
+  if (auto done = read_nftables(found); !done) return std::unexpected(done.error());
+  for (const auto which : families) {
+    const auto chains = netfilter::read_legacy_nat(which, legacy_prefixes);
+    if (!chains) return std::unexpected(chains.error());
+    found.add_iptables(*chains, which);
+  }
+  return found.take();
+}
+
+rule_reader::legacy_sizes rule_reader::look_at_legacy() {
+  return {netfilter::size_of_legacy_nat(family::ipv4), netfilter::size_of_legacy_nat(family::ipv6)};
+}
+
+}  // namespace iptables

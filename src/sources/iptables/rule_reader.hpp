@@ -1,0 +1,35 @@
+// rule_reader: reads all places in which CNI's rules may be, in the network namespace of the calling thread: nftables
+// as iptables-nft and portmap's own backend use it, and iptables-legacy's tables, for both families. Only chains of
+// CNI's are read, so the rest of the tables costs next to nothing; no program is run, and no table is brought into
+// being.
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "base/result.hpp"
+#include "netfilter/legacy_table.hpp"
+#include "netfilter/nft_reader.hpp"
+#include "ports/snapshot.hpp"
+#include "sources/iptables/portmap_rules.hpp"
+
+namespace iptables {
+
+class rule_reader {
+ public:
+  // What is published now. Fails where any of the places cannot be read; half of the truth is not told.
+  base::result<ports::snapshot> read();
+
+  // IPv4's and IPv6's legacy tables, as far as can be seen without reading them; nullopt: there is none.
+  using legacy_sizes = std::array<std::optional<netfilter::legacy_size>, 2>;
+  [[nodiscard]] static legacy_sizes look_at_legacy();
+
+ private:
+  base::result<> read_nftables(portmap_ports& into);
+  bool has_none(const base::error& why);
+
+  bool nftables_answered_ = false;
+  bool told_of_none_ = false;
+};
+
+}  // namespace iptables
