@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -10,69 +11,79 @@ namespace relay {
 namespace {
 
 constexpr std::size_t most_at_once = 512 << 10;
-constexpr std::size_t little = 64 << 10;  // less than this was all that there was
-constexpr int rounds = 2;
+constexpr std::size_t little = 16 << 10;
+constexpr int rounds = 3;
 constexpr unsigned flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 
 bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
 
 }  // namespace
 
-// Answers how much it took.
-std::size_t tcp_direction::fill(int source) {
+// What reading from the source answered: an end, an error, or that there is nothing now.
+void tcp_direction::took(ssize_t answer) {
+  if (answer == 0) state_ = state::draining;
+  if (answer < 0 && !would_block()) state_ = state::broken;
+}
+
+std::size_t tcp_direction::splice_in(int source) {
   const auto got = ::splice(source, nullptr, pipe_->write.get(), nullptr, most_at_once, flags);
-  if (got == 0) state_ = state::draining;
-  if (got < 0 && !would_block()) state_ = state::broken;
+  took(got);
   if (got <= 0) return 0;
   in_pipe_ += static_cast<std::size_t>(got);
   return static_cast<std::size_t>(got);
 }
 
-// True if the pipe is empty now.
-bool tcp_direction::drain(int destination) {
-  while (in_pipe_ > 0) {
-    const auto put = ::splice(pipe_->read.get(), nullptr, destination, nullptr, in_pipe_, flags);
-    if (put > 0) {
-      in_pipe_ -= static_cast<std::size_t>(put);
-      continue;
-    }
-    if (put < 0 && !would_block()) state_ = state::broken;
-    return false;
-  }
-  return true;
+std::size_t tcp_direction::copy(int source, int destination) {
+  std::array<char, little> buffer;
+  const auto got = ::recv(source, buffer.data(), buffer.size(), MSG_DONTWAIT);
+  took(got);
+  if (got <= 0) return 0;
+  const auto sent = ::send(destination, buffer.data(), static_cast<std::size_t>(got), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent < 0 && !would_block()) state_ = state::broken;
+  if (sent < got) unsent_.assign(buffer.data() + std::max<ssize_t>(sent, 0), buffer.data() + got);
+  return static_cast<std::size_t>(got);
 }
 
-// Looks at the bytes, sends them, and takes from the source only what was sent: nothing has to be kept in between.
-void tcp_direction::copy(int source, int destination) {
-  std::array<char, 16384> buffer;
-  const auto seen = ::recv(source, buffer.data(), buffer.size(), MSG_PEEK | MSG_DONTWAIT);
-  left_at_source_ = false;
-  if (seen == 0) state_ = state::finished;
-  if (seen < 0 && !would_block()) state_ = state::broken;
-  if (seen <= 0) return;
-  const auto sent = ::send(destination, buffer.data(), static_cast<std::size_t>(seen), MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (sent < 0 && !would_block())
-    state_ = state::broken;
-  else if (sent > 0 && ::recv(source, nullptr, static_cast<std::size_t>(sent), MSG_TRUNC | MSG_DONTWAIT) != sent)
-    state_ = state::broken;
-  left_at_source_ = sent < seen;
+// Answers how much it took from the source.
+std::size_t tcp_direction::move_some(int source, int destination, pipe_pool& pipes) {
+  if (bulk_ && !pipe_) pipe_ = pipes.borrow();
+  const auto got = bulk_ && pipe_ ? splice_in(source) : copy(source, destination);
+  bulk_ = got >= little;
+  return got;
+}
+
+void tcp_direction::send_unsent(int destination) {
+  const auto sent = ::send(destination, unsent_.data(), unsent_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent > 0) unsent_.erase(unsent_.begin(), unsent_.begin() + sent);
+  if (unsent_.empty()) unsent_.shrink_to_fit();
+  if (sent < 0 && !would_block()) state_ = state::broken;
+}
+
+// True if nothing is left to be sent. The pipe, clean then, goes back.
+bool tcp_direction::drain(int destination, pipe_pool& pipes) {
+  if (!unsent_.empty()) send_unsent(destination);
+  while (in_pipe_ > 0) {
+    const auto put = ::splice(pipe_->read.get(), nullptr, destination, nullptr, in_pipe_, flags);
+    if (put <= 0) {
+      if (put < 0 && !would_block()) state_ = state::broken;
+      return false;
+    }
+    in_pipe_ -= static_cast<std::size_t>(put);
+  }
+  if (backlog()) return false;
+  if (pipe_ && state_ != state::broken) pipes.give_back(std::move(*pipe_));
+  pipe_.reset();
+  return true;
 }
 
 void tcp_direction::pump(int source, int destination, pipe_pool& pipes, bool source_ends) {
   if (state_ == state::finished || state_ == state::broken) return;
-  if (!pipe_) pipe_ = pipes.borrow();
-  if (!pipe_) return copy(source, destination);
-  left_at_source_ = false;
-  bool more = drain(destination);
+  bool more = drain(destination, pipes);
   for (int i = 0; i < rounds && more && state_ == state::open; ++i) {
-    const auto got = fill(source);
-    more = got > 0 && drain(destination) && (source_ends || got >= little);
+    const auto got = move_some(source, destination, pipes);
+    more = drain(destination, pipes) && got > 0 && (source_ends || bulk_);
   }
-  if (in_pipe_ > 0) return;
-  if (state_ == state::draining) state_ = state::finished;
-  // The pipe is clean. A broken direction's may not be: it goes with the connection.
-  if (state_ != state::broken) pipes.give_back(std::move(*pipe_));
-  pipe_.reset();
+  if (state_ == state::draining && !backlog()) state_ = state::finished;
 }
 
 }  // namespace relay

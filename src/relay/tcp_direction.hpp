@@ -1,5 +1,6 @@
-// tcp_direction: one half of a relayed connection, from one socket to the other, by splice(2): the bytes never enter
-// user space. Its states and what is legal in them:
+// tcp_direction: one half of a relayed connection, from one socket to the other. Bulk goes by splice(2) and never
+// enters user space; a message that fits a small buffer is copied through it, which costs less than a pipe does
+// (docs/adr/0003). Its states and what is legal in them:
 //
 //   open      bytes may come           pump() reads and writes
 //   draining  the source has ended     pump() writes what is in the pipe
@@ -7,9 +8,12 @@
 //   broken    an error on either side  nothing: the connection is reset
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "relay/pipe_pool.hpp"
 
@@ -21,7 +25,7 @@ class tcp_direction {
 
   // Moves what can be moved without blocking, at most about a megabyte, so that others get their turn; epoll tells when
   // there is more. Who knows that the source is at its end says so, and it is met at once. Out of file descriptors, so
-  // without a pipe, it copies instead: what is relayed already goes on.
+  // without a pipe, it goes on copying.
   void pump(int source, int destination, pipe_pool& pipes, bool source_ends);
 
   [[nodiscard]] state now() const { return state_; }
@@ -31,14 +35,18 @@ class tcp_direction {
   [[nodiscard]] bool wants_write() const { return backlog() && (state_ == state::open || state_ == state::draining); }
 
  private:
-  [[nodiscard]] bool backlog() const { return in_pipe_ > 0 || left_at_source_; }
-  std::size_t fill(int source);
-  bool drain(int destination);
-  void copy(int source, int destination);
+  [[nodiscard]] bool backlog() const { return in_pipe_ > 0 || !unsent_.empty(); }
+  std::size_t move_some(int source, int destination, pipe_pool& pipes);
+  std::size_t splice_in(int source);
+  std::size_t copy(int source, int destination);
+  void send_unsent(int destination);
+  bool drain(int destination, pipe_pool& pipes);
+  void took(ssize_t answer);
 
   std::optional<pipe_pair> pipe_;
   std::size_t in_pipe_ = 0;
-  bool left_at_source_ = false;  // without a pipe: the destination took less than there was
+  std::vector<char> unsent_;  // of what was copied; less than a buffer, and only while the destination is slow
+  bool bulk_ = false;         // the last time, there was more than the buffer holds
   state state_ = state::open;
 };
 
