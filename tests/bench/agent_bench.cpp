@@ -19,6 +19,7 @@
 #include "http/server.hpp"
 #include "io/timeout.hpp"
 #include "json/json.hpp"
+#include "tests/bench/measure.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/fake_containerd.hpp"
@@ -29,67 +30,10 @@
 namespace {
 
 using namespace std::chrono_literals;
+using namespace measure;
 using io::clock;
 
 constexpr std::uint16_t first_port = 20'000;
-
-struct stamps {
-  std::map<std::uint16_t, clock::time_point> exposed;  // by port: when the request arrived
-};
-
-// Takes every forward and notes when it came.
-io::task<http::answer> note_expose(stamps* noted, http::incoming in) {
-  const auto now = clock::now();
-  http::answer a;
-  if (in.head.target == "/services/forwarder/all") {
-    a.head.body = "[]\n";
-    co_return a;
-  }
-  const auto at = in.head.body.find("0.0.0.0:");
-  if (in.head.target.ends_with("/expose") && at != std::string::npos)
-    noted->exposed.emplace(static_cast<std::uint16_t>(std::atoi(in.head.body.c_str() + at + 8)), now);
-  co_return a;
-}
-
-double milliseconds(clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
-
-double at_share(std::vector<double> values, double share) {
-  std::ranges::sort(values);
-  return values.empty() ? 0
-                        : values[std::min(values.size() - 1,
-                                          static_cast<std::size_t>(share * static_cast<double>(values.size())))];
-}
-
-struct process_use {
-  double cpu_ms = 0;
-  long switches = 0;  // voluntary: times it woke up and went to sleep again
-};
-
-process_use use_of(pid_t pid, bool with_children = false) {
-  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
-  std::string text((std::istreambuf_iterator<char>(stat)), {});
-  std::istringstream fields(text.substr(text.rfind(')') + 2));
-  std::string skipped;
-  for (int i = 3; i < 14; ++i) fields >> skipped;
-  double user = 0, system = 0, child_user = 0, child_system = 0;
-  fields >> user >> system >> child_user >> child_system;
-  process_use use{(user + system + (with_children ? child_user + child_system : 0)) * 1000.0 /
-                      static_cast<double>(::sysconf(_SC_CLK_TCK)),
-                  0};
-  for (const auto& thread : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid))) {
-    std::ifstream status(thread.path() / "status");
-    for (std::string line; std::getline(status, line);)
-      if (line.starts_with("voluntary_ctxt_switches:")) use.switches += std::atol(line.c_str() + 24);
-  }
-  return use;
-}
-
-long status_kib(pid_t pid, std::string_view name) {
-  std::ifstream status(fmt::format("/proc/{}/status", pid));
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with(name)) return std::atol(line.c_str() + name.size() + 1);
-  return 0;
-}
 
 class bench {
  public:

@@ -1,6 +1,9 @@
 #include "sources/iptables/rule_reader.hpp"
 
+#include <array>
+
 #include "base/log.hpp"
+#include "netfilter/legacy_table.hpp"
 
 namespace iptables {
 namespace {
@@ -69,10 +72,6 @@ base::result<ports::snapshot> rule_reader::read() {
     found.add_iptables(*chains, which);
   }
   return found.take();
-}
-
-rule_reader::legacy_sizes rule_reader::look_at_legacy() {
-  return {netfilter::size_of_legacy_nat(family::ipv4), netfilter::size_of_legacy_nat(family::ipv6)};
 }
 
 }  // namespace iptables
