@@ -94,12 +94,8 @@ class bench {
                     "-A CNI-DN-{0} -p tcp --dport {0} -j DNAT --to-destination 10.4.0.7:80\nCOMMIT\n",
                     port));
   }
-  void unpublish(int first, int count) {
-    std::string lines = "*nat\n-F CNI-HOSTPORT-DNAT\n";
-    for (int i = first; i < first + count; ++i) lines += fmt::format("-F CNI-DN-{0}\n-X CNI-DN-{0}\n", i);
-    restore(lines + "COMMIT\n");
-    settle();
-    noted_.exposed.clear();
+  void unpublish(int port) {
+    restore(fmt::format("*nat\n-F CNI-HOSTPORT-DNAT\n-F CNI-DN-{0}\n-X CNI-DN-{0}\nCOMMIT\n", port));
   }
   void settle() {
     loop_.run_until([] { return false; }, 4s);
@@ -122,10 +118,12 @@ class bench {
       publish(port);
       if (!loop_.run_until([&] { return noted_.exposed.contains(port); })) throw std::runtime_error("not exposed");
       times.push_back(milliseconds(noted_.exposed[port] - changes_));
+      unpublish(port);
+      loop_.run_until([] { return false; }, 100ms);
     }
+    noted_.exposed.clear();
     row(what + ", p50", at_share(times, 0.50), "ms");
     row(what + ", p99", at_share(times, 0.99), "ms");
-    unpublish(first_port, count);
   }
 
   // Of the agent itself, and of the programs that it runs for the loopback rules.
