@@ -11,7 +11,6 @@
 #include <csignal>
 #include <fstream>
 #include <iostream>
-#include <sstream>
 
 #include "base/log.hpp"
 #include "base/text.hpp"
@@ -19,7 +18,7 @@
 #include "http/server.hpp"
 #include "io/timeout.hpp"
 #include "json/json.hpp"
-#include "tests/bench/measure.hpp"
+#include "tests/bench/figures.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/fake_containerd.hpp"
@@ -30,10 +29,28 @@
 namespace {
 
 using namespace std::chrono_literals;
-using namespace measure;
 using io::clock;
+using namespace figures;
 
 constexpr std::uint16_t first_port = 20'000;
+
+struct stamps {
+  std::map<std::uint16_t, clock::time_point> exposed;  // by port: when the request arrived
+};
+
+// Takes every forward and notes when it came.
+io::task<http::answer> note_expose(stamps* noted, http::incoming in) {
+  const auto now = clock::now();
+  http::answer a;
+  if (in.head.target == "/services/forwarder/all") {
+    a.head.body = "[]\n";
+    co_return a;
+  }
+  const auto at = in.head.body.find("0.0.0.0:");
+  if (in.head.target.ends_with("/expose") && at != std::string::npos)
+    noted->exposed.emplace(static_cast<std::uint16_t>(std::atoi(in.head.body.c_str() + at + 8)), now);
+  co_return a;
+}
 
 class bench {
  public:
@@ -64,7 +81,7 @@ class bench {
     agent_ = support::child_process(
         {.argv = {programs_ / "rancher-desktop-guestagent", "-adminInstall",
                   "-docker=" + std::string(engine_flag == "-containerd" ? "false" : "true"), engine_flag,
-                  "-iptables=false", "-kubeconfig=" + (directory_ / "k3s.yaml").string(),
+                  "-iptables=false", "-listeners=false", "-kubeconfig=" + (directory_ / "k3s.yaml").string(),
                   fmt::format("-host-switch-url=http://127.0.0.1:{}", host_switch),
                   "-docker-socket=" + (directory_ / "docker.sock").string(),
                   "-containerdSock=" + (directory_ / "containerd.sock").string(),

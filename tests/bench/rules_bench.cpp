@@ -9,12 +9,14 @@
 
 #include <csignal>
 #include <iostream>
+#include <map>
 
 #include "base/log.hpp"
+#include "http/server.hpp"
 #include "io/process.hpp"
 #include "netfilter/lock_watch.hpp"
 #include "netlink/change_watch.hpp"
-#include "tests/bench/measure.hpp"
+#include "tests/bench/figures.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/loopback_socket.hpp"
@@ -22,11 +24,34 @@
 namespace {
 
 using namespace std::chrono_literals;
-using namespace measure;
+using namespace figures;
 using io::clock;
 
 constexpr int services = 5'000;  // of four rules each
 constexpr std::uint16_t first_port = 20'000;
+
+struct stamps {
+  std::map<std::uint16_t, clock::time_point> exposed;  // by port: when the request arrived
+};
+
+// Takes every forward and notes when it came.
+io::task<http::answer> note_expose(stamps* noted, http::incoming in) {
+  const auto now = clock::now();
+  http::answer a;
+  if (in.head.target.ends_with("/all")) a.head.body = "[]\n";
+  const auto at = in.head.body.find("0.0.0.0:");
+  if (in.head.target.ends_with("/expose") && at != std::string::npos)
+    noted->exposed.emplace(static_cast<std::uint16_t>(std::atoi(in.head.body.c_str() + at + 8)), now);
+  co_return a;
+}
+
+// Time on a processor, to the nanosecond, of all threads; without the process's children.
+double run_time_ms(pid_t pid) {
+  double sum = 0, one = 0;
+  for (const auto& thread : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid)))
+    if (std::ifstream(thread.path() / "schedstat") >> one) sum += one;
+  return sum / 1e6;
+}
 
 std::string kube_proxys_rules() {
   std::string chains = "*nat\n:KUBE-SERVICES -\n:KUBE-CHURN -\n", rules;
@@ -141,7 +166,9 @@ class bench {
         (use_of(agent_.pid(), true).cpu_ms - use_of(agent_.pid()).cpu_ms - all) / count, "ms");
   }
 
+  // With nothing published: host-switch's part in being idle is measured by agent_bench.
   void idle(int seconds) {
+    restore("*nat\n-F CNI-HOSTPORT-DNAT\nCOMMIT\n");
     settle();
     support::child_process poller(
         {.argv = {"sh", "-c", "while :; do iptables-" + variant_ + " -t nat -S >/dev/null 2>&1; sleep 3; done"}});

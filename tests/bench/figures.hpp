@@ -1,42 +1,26 @@
-// What the programs here have in common: a host-switch that takes the time, and what the kernel says of a process.
+// What the benches measure with: times, and what a process has used.
 #pragma once
 
 #include <fmt/format.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <map>
+#include <iterator>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "http/server.hpp"
-#include "io/task.hpp"
+namespace figures {
 
-namespace measure {
-
-struct stamps {
-  std::map<std::uint16_t, io::clock::time_point> exposed;  // by port: when the request arrived
-};
-
-// Takes every forward and notes when it came.
-inline io::task<http::answer> note_expose(stamps* noted, http::incoming in) {
-  const auto now = io::clock::now();
-  http::answer a;
-  if (in.head.target == "/services/forwarder/all") {
-    a.head.body = "[]\n";
-    co_return a;
-  }
-  const auto at = in.head.body.find("0.0.0.0:");
-  if (in.head.target.ends_with("/expose") && at != std::string::npos)
-    noted->exposed.emplace(static_cast<std::uint16_t>(std::atoi(in.head.body.c_str() + at + 8)), now);
-  co_return a;
+inline double milliseconds(std::chrono::steady_clock::duration d) {
+  return std::chrono::duration<double, std::milli>(d).count();
 }
-
-inline double milliseconds(io::clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
 
 inline double at_share(std::vector<double> values, double share) {
   std::ranges::sort(values);
@@ -76,12 +60,4 @@ inline long status_kib(pid_t pid, std::string_view name) {
   return 0;
 }
 
-// Nanoseconds on a processor, to the nanosecond, of all its threads; without those of its children.
-inline double run_time_ms(pid_t pid) {
-  double sum = 0, one = 0;
-  for (const auto& thread : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid)))
-    if (std::ifstream(thread.path() / "schedstat") >> one) sum += one;
-  return sum / 1e6;
-}
-
-}  // namespace measure
+}  // namespace figures
