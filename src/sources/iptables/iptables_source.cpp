@@ -18,7 +18,7 @@ constexpr int pause_share = 3;  // times the duration of a reading: a quarter of
 }  // namespace
 
 iptables_source::iptables_source(const io::executor& where, iptables_options options)
-    : options_(std::move(options)), legacy_(where, options_.legacy), changed_(where) {
+    : options_(std::move(options)), legacy_(where, options_.legacy), reader_(options_.pods), changed_(where) {
   auto rules = netlink::change_watch::open(where, {.addresses = false, .gathering = 0ms});
   if (rules)
     rules_.emplace(std::move(*rules));

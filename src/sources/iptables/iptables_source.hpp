@@ -17,6 +17,7 @@
 namespace iptables {
 
 struct iptables_options {
+  net::address pods = net::address::any_v4();  // where ports of Kubernetes' pods are bound that name no address
   netfilter::legacy_watch_options legacy{};
   std::chrono::milliseconds resync{30'000};  // between looks when nothing announced a change
   std::chrono::milliseconds poll{2'000};     // the same where the kernel announces no changes of nftables

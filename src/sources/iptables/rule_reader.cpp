@@ -64,7 +64,7 @@ base::result<> rule_reader::read_nftables(portmap_ports& into) {
 }
 
 base::result<ports::snapshot> rule_reader::read() {
-  portmap_ports found;
+  portmap_ports found(pods_);
   if (auto done = read_nftables(found); !done) return std::unexpected(done.error());
   for (const auto which : families) {
     const auto chains = netfilter::read_legacy_nat(which, legacy_prefixes);

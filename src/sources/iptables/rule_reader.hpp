@@ -13,6 +13,9 @@ namespace iptables {
 
 class rule_reader {
  public:
+  // `pods`: see portmap_ports.
+  explicit rule_reader(net::address pods) : pods_(pods) {}
+
   // What is published now. Fails where any of the places cannot be read; half of the truth is not told.
   base::result<ports::snapshot> read();
 
@@ -20,6 +23,7 @@ class rule_reader {
   base::result<> read_nftables(portmap_ports& into);
   bool has_none(const base::error& why);
 
+  net::address pods_;
   bool nftables_answered_ = false;
   bool told_of_none_ = false;
 };
