@@ -75,7 +75,8 @@ base::flag_set make_flags(options& o) {
             "Watch the Kubernetes API: forward the ports of Services of type NodePort and LoadBalancer.");
   flags.add("kubeconfig", o.kubeconfig, "The `file` that says how to reach the Kubernetes API.");
   flags.add("k8sServiceListenerAddr", o.k8s_service_listener_address,
-            "The `address` to which Kubernetes Services are bound on the host: 0.0.0.0 or 127.0.0.1.");
+            "The `address` to which Kubernetes Services, and ports of pods, are bound on the host: 0.0.0.0 or "
+            "127.0.0.1.");
   flags.add(
       "k8sAPIPort", o.k8s_api_port,
       "The `port` of the Kubernetes API itself, which the other WSL distributions get to see while -kubernetes is on.");

@@ -97,7 +97,10 @@ std::vector<std::unique_ptr<ports::source>> make_sources(const io::executor& whe
     kubernetes::kubernetes_options o{.kubeconfig = c.flags.kubeconfig, .listener = c.sound.service_listener};
     sources.push_back(std::make_unique<kubernetes::kubernetes_source>(where, std::move(o)));
   }
-  if (c.flags.iptables) sources.push_back(std::make_unique<iptables::iptables_source>(where));
+  if (c.flags.iptables) {
+    iptables::iptables_options o{.pods = c.sound.service_listener};
+    sources.push_back(std::make_unique<iptables::iptables_source>(where, std::move(o)));
+  }
   return sources;
 }
 

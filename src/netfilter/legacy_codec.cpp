@@ -12,6 +12,7 @@
 #include <map>
 #include <optional>
 
+#include "netfilter/fingerprint.hpp"
 #include "netfilter/xt_codec.hpp"
 #include "netlink/attributes.hpp"
 
@@ -174,25 +175,15 @@ class table_reader {
   std::vector<nat_chain> chains_;
 };
 
-// FNV-1a, eight bytes at a time.
-struct hash {
-  std::uint64_t value = 0xcbf29ce484222325;
-  void add(bytes_view bytes) {
-    for (; bytes.size() >= sizeof(std::uint64_t); bytes = bytes.subspan(sizeof(std::uint64_t)))
-      value = (value ^ read<std::uint64_t>(bytes).value_or(0)) * 0x100000001b3;
-    for (const auto b : bytes) value = (value ^ std::to_integer<std::uint64_t>(b)) * 0x100000001b3;
-  }
-};
-
 // `comefrom` and the counters change with the traffic.
 template <class Entry>
-std::uint64_t fingerprint(bytes_view table) {
-  hash h;
+std::uint64_t fingerprint_of(bytes_view table) {
+  fingerprint h;
   for_each_entry<Entry>(table, [&h](std::size_t, const Entry&, bytes_view all) {
     h.add(all.first(offsetof(Entry, comefrom)));
     h.add(all.subspan(sizeof(Entry)));
   });
-  return h.value;
+  return h.value();
 }
 
 }  // namespace
@@ -204,7 +195,7 @@ base::result<std::vector<nat_chain>> parse_legacy_table(bytes_view entries, fami
 }
 
 std::uint64_t fingerprint_legacy_table(bytes_view entries, family which) {
-  return which == family::ipv4 ? fingerprint<ipt_entry>(entries) : fingerprint<ip6t_entry>(entries);
+  return which == family::ipv4 ? fingerprint_of<ipt_entry>(entries) : fingerprint_of<ip6t_entry>(entries);
 }
 
 }  // namespace netfilter

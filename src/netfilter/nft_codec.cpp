@@ -10,6 +10,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "netfilter/fingerprint.hpp"
 #include "netfilter/xt_codec.hpp"
 #include "netlink/attributes.hpp"
 
@@ -187,14 +188,18 @@ std::string_view comment_of(bytes_view user_data) {
   return {};
 }
 
-nat_rule parse_rule(bytes_view body, family which) {
+nat_rule parse_rule(bytes_view body, family which, fingerprint& all) {
   nat_rule r;
   expression_reader expressions(r, which);
   const attributes a(body);
   r.comment = comment_of(find(a, NFTA_RULE_USERDATA));
+  all.add(find(a, NFTA_RULE_HANDLE));
+  all.add(find(a, NFTA_RULE_USERDATA));
   for_each_attribute(find(a, NFTA_RULE_EXPRESSIONS), [&](int, bytes_view element, bytes_view) {
     const attributes e(element);
-    expressions.add(text_of(find(e, NFTA_EXPR_NAME)), find(e, NFTA_EXPR_DATA));
+    const auto name = text_of(find(e, NFTA_EXPR_NAME));
+    expressions.add(name, find(e, NFTA_EXPR_DATA));
+    if (name != "counter") all.add(element);
   });
   return r;
 }
@@ -226,7 +231,9 @@ void parse_rules(std::span<const std::byte> datagram, family which, rules_dump& 
       into.done = true;
       into.error = error_of(body);
     } else if (header.nlmsg_type == message_type(NFT_MSG_NEWRULE) && body.size() >= sizeof(nfgenmsg)) {
-      into.rules.push_back(parse_rule(body.subspan(sizeof(nfgenmsg)), which));
+      fingerprint all(into.fingerprint);
+      into.rules.push_back(parse_rule(body.subspan(sizeof(nfgenmsg)), which, all));
+      into.fingerprint = all.value();
     }
   });
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,9 +24,10 @@ struct chain_address {
 
 struct rules_dump {
   std::vector<nat_rule> rules;
-  bool done = false;         // nothing more comes
-  bool interrupted = false;  // the rules changed meanwhile: some may be missing
-  int error = 0;             // an errno: the kernel refused
+  std::uint64_t fingerprint = 0;  // differs when any rule differs; counters do not count
+  bool done = false;              // nothing more comes
+  bool interrupted = false;       // the rules changed meanwhile: some may be missing
+  int error = 0;                  // an errno: the kernel refused
 };
 // Adds one datagram of the answer. Other messages, and what is cut or malformed, are passed over.
 void parse_rules(std::span<const std::byte> datagram, family which, rules_dump& into);

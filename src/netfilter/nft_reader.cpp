@@ -6,6 +6,9 @@
 
 #include <array>
 #include <chrono>
+#include <set>
+
+#include "netfilter/fingerprint.hpp"
 
 namespace netfilter {
 namespace {
@@ -13,6 +16,7 @@ namespace {
 constexpr std::chrono::milliseconds limit{500};
 constexpr std::size_t most_rules = 262'144;  // of one chain: a port takes CNI three
 constexpr int attempts = 5;
+constexpr std::size_t most_chains = 4'096;
 
 }  // namespace
 
@@ -40,15 +44,40 @@ base::result<rules_dump> nft_reader::read_once(const chain_address& of) {
   return found;
 }
 
-base::result<std::vector<nat_rule>> nft_reader::read(const chain_address& of) {
+base::result<rules_dump> nft_reader::dump(const chain_address& of) {
   for (int i = 0; i < attempts; ++i) {
     auto found = read_once(of);
     if (!found) return std::unexpected(found.error());
     if (found->error != 0)
       return base::fail(std::error_code(found->error, std::system_category()), "nftables, chain " + of.chain);
-    if (!found->interrupted) return std::move(found->rules);
+    if (!found->interrupted) return found;
   }
   return base::fail(std::errc::resource_unavailable_try_again, "nftables, chain " + of.chain + " keeps changing");
+}
+
+base::result<std::vector<nat_rule>> nft_reader::read(const chain_address& of) {
+  auto found = dump(of);
+  if (!found) return std::unexpected(found.error());
+  return std::move(found->rules);
+}
+
+std::optional<std::uint64_t> nft_nat_fingerprint(std::span<const std::string> chains,
+                                                 std::span<const std::string> followed) {
+  auto kernel = nft_reader::open();
+  if (!kernel) return std::nullopt;
+  std::vector<std::string> ahead(followed.begin(), followed.end());
+  ahead.insert(ahead.end(), chains.begin(), chains.end());
+  std::set<std::string> known(ahead.begin(), ahead.end());
+  fingerprint all;
+  for (std::size_t i = 0; i < ahead.size(); ++i) {
+    const auto found = kernel->dump({family::ipv4, "nat", ahead[i]});
+    if (!found) return std::nullopt;
+    all.add(found->fingerprint);
+    if (i >= followed.size()) continue;
+    for (const auto& r : found->rules)
+      if (!r.jump.empty() && known.size() < most_chains && known.insert(r.jump).second) ahead.push_back(r.jump);
+  }
+  return all.value();
 }
 
 }  // namespace netfilter

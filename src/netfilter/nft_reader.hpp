@@ -2,6 +2,10 @@
 // other chains hold costs nothing.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "base/result.hpp"
@@ -20,6 +24,8 @@ class nft_reader {
   // chain that changes meanwhile is read again; fails with resource_unavailable_try_again where it does not come to
   // rest, and with invalid_argument on a kernel without nftables.
   base::result<std::vector<nat_rule>> read(const chain_address& of);
+  // The same with its fingerprint.
+  base::result<rules_dump> dump(const chain_address& of);
 
  private:
   explicit nft_reader(base::unique_fd fd) : fd_(std::move(fd)) {}
@@ -27,5 +33,10 @@ class nft_reader {
 
   base::unique_fd fd_;
 };
+
+// Differs when a rule of these chains of table nat differs (IPv4), or one of a chain to which a rule of `followed`
+// jumps; counters do not count. nullopt where it cannot be learnt. In the calling thread's network namespace.
+[[nodiscard]] std::optional<std::uint64_t> nft_nat_fingerprint(std::span<const std::string> chains,
+                                                               std::span<const std::string> followed);
 
 }  // namespace netfilter

@@ -56,7 +56,7 @@ class loopback_rules : public testing::TestWithParam<nat_variant> {
   void start_sink() {
     loopback::loopback_options options;
     options.rules.state_directory = state_.path();
-    options.rules.legacy_poll = 200ms;
+    options.rules.legacy.poll_last = 200ms;
     sink_ = std::make_unique<loopback::loopback_sink>(context_.get_executor(), options);
   }
   std::vector<ports::held_forward> list() {

@@ -1,8 +1,10 @@
 #include "sinks/loopback/nat_rules.hpp"
 
 #include "base/log.hpp"
+#include "io/first_of.hpp"
 #include "io/timeout.hpp"
 #include "netfilter/legacy_table.hpp"
+#include "netfilter/nft_reader.hpp"
 #include "netlink/conntrack.hpp"
 #include "sinks/loopback/tap_interface.hpp"
 
@@ -18,7 +20,9 @@ constexpr std::chrono::milliseconds pause{20};  // times the attempt's number
 }  // namespace
 
 nat_rules::nat_rules(const io::executor& where, nat_rules_options options)
-    : options_(std::move(options)), localnet_(options_.state_directory / "route-localnet") {
+    : options_(std::move(options)),
+      legacy_(where, options_.legacy),
+      localnet_(options_.state_directory / "route-localnet") {
   for (const auto& programs : options_.programs) tools_.emplace_back(programs);
   auto watch = netlink::change_watch::open(where);
   if (watch) watch_.emplace(std::move(*watch));
@@ -38,7 +42,9 @@ io::task<base::result<std::vector<relayed_port>>> nat_rules::attempts(wanted_por
     if (attempt > 1) co_await io::sleep_for(pause * attempt);
     auto machine = look_at_machine(options_.rules.tap);
     if (!machine) co_return std::unexpected(machine.error());
-    seen_ = fingerprint();
+    seen_machine_ = *machine;
+    seen_nft_ = nft_fingerprint();
+    seen_legacy_ = legacy_fingerprint();
     const auto all = co_await read();
     if (!all) co_return std::unexpected(all.error());
     choose_home(*all, wanted);
@@ -102,7 +108,8 @@ io::task<base::result<>> nat_rules::change(std::size_t tool, const rule_plan& pl
     blame(plan, changed.error());
     co_return std::unexpected(changed.error());
   }
-  seen_.reset();  // what the table looks like now is learnt at the next look
+  seen_nft_.reset();  // what the tables look like now is learnt at the next look
+  seen_legacy_.reset();
   complained_of_.clear();
   if (watch_) watch_->ignore(*changed);
   forget_flows(plan);
@@ -176,10 +183,27 @@ io::task<> nat_rules::remove_all() {
   if (auto restored = localnet_.restore(); !restored) base::log::warn(component, "{}", restored.error().message());
 }
 
-bool nat_rules::polls() const { return home_ && tools_[*home_].variant() != nat_variant::nft; }
+// Of the chains in which an engine's rules or ours are. What else is in the table, as kube-proxy's rules, is not read.
+std::optional<std::uint64_t> nat_rules::nft_fingerprint() const {
+  const std::vector<std::string> built_in{"PREROUTING", "POSTROUTING"};
+  std::vector<std::string> engines;
+  for (const auto& engine : options_.rules.engines) engines.push_back(engine.jump);
+  return netfilter::nft_nat_fingerprint(built_in, engines);
+}
 
-std::optional<std::uint64_t> nat_rules::fingerprint() const {
-  return polls() ? netfilter::legacy_nat_fingerprint() : std::nullopt;
+std::optional<std::uint64_t> nat_rules::legacy_fingerprint() {
+  legacy_.begin_reading();
+  const bool there = netfilter::has_legacy_nat(netfilter::family::ipv4);
+  const auto now = there ? netfilter::legacy_nat_fingerprint() : std::optional<std::uint64_t>(0);
+  legacy_.end_reading();
+  return now;
+}
+
+bool nat_rules::nft_or_machine_changed() const {
+  const auto machine = look_at_machine(options_.rules.tap);
+  if (!machine || *machine != seen_machine_) return true;
+  const auto now = nft_fingerprint();
+  return !now || now != seen_nft_;
 }
 
 io::task<> nat_rules::changed() {
@@ -188,19 +212,22 @@ io::task<> nat_rules::changed() {
   told_ = io::clock::now();
 }
 
+io::task<> nat_rules::rules_changed() {
+  do co_await watch_->changed();
+  while (!nft_or_machine_changed());
+}
+
+io::task<> nat_rules::legacy_changed() {
+  std::optional<std::uint64_t> before;
+  do {
+    co_await legacy_.changed();
+    before = std::exchange(seen_legacy_, legacy_fingerprint());
+  } while (seen_legacy_ && seen_legacy_ == before);
+}
+
 io::task<> nat_rules::changed_at_all() {
-  const auto deadline = io::clock::now() + options_.resync;
-  while (io::clock::now() < deadline) {
-    if (polls() && !std::exchange(told_of_polling_, true))
-      base::log::info(component, "iptables-legacy announces no changes, its table is looked at every {} ms",
-                      options_.legacy_poll.count());
-    const auto until = polls() ? std::min(deadline, io::clock::now() + options_.legacy_poll) : deadline;
-    if (!watch_)
-      co_await io::sleep_until(until);
-    else if (co_await io::until(until, watch_->changed()))
-      co_return;
-    if (polls() && seen_ != netfilter::legacy_nat_fingerprint()) co_return;
-  }
+  auto sign = watch_ ? io::first_of(rules_changed(), legacy_changed()) : legacy_changed();
+  static_cast<void>(co_await io::within(options_.resync, std::move(sign)));
 }
 
 }  // namespace loopback

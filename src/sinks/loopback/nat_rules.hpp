@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "netfilter/legacy_watch.hpp"
 #include "netlink/change_watch.hpp"
 #include "sinks/loopback/nat_tool.hpp"
 #include "sinks/loopback/route_localnet.hpp"
@@ -21,8 +22,8 @@ struct nat_rules_options {
   rule_options rules{};
   std::filesystem::path state_directory = "/var/lib/rancher-desktop-guestagent";
   std::vector<nat_programs> programs = find_nat_programs();
-  std::chrono::milliseconds resync{30'000};      // between looks at the tables when nothing announced a change
-  std::chrono::milliseconds legacy_poll{1'000};  // between looks at a legacy table in which an engine publishes
+  std::chrono::milliseconds resync{30'000};  // between looks at the tables when nothing announced a change
+  netfilter::legacy_watch_options legacy{};
 };
 
 // Whether ports whose live rules were found, and that nobody has asked for yet, become wanted.
@@ -57,12 +58,16 @@ class nat_rules {
   void conclude_pair(bool wanted);
   void complain(const base::result<>& about_localnet);
   io::task<> changed_at_all();
-  [[nodiscard]] bool polls() const;
-  [[nodiscard]] std::optional<std::uint64_t> fingerprint() const;
+  io::task<> rules_changed();
+  io::task<> legacy_changed();
+  [[nodiscard]] std::optional<std::uint64_t> nft_fingerprint() const;
+  [[nodiscard]] std::optional<std::uint64_t> legacy_fingerprint();
+  [[nodiscard]] bool nft_or_machine_changed() const;
 
   nat_rules_options options_;
   std::vector<nat_tool> tools_;
   std::optional<netlink::change_watch> watch_;
+  netfilter::legacy_watch legacy_;
   route_localnet localnet_;
   std::optional<std::size_t> home_;  // the tool in whose table the engine publishes
   std::set<ports::port_key> never_by_rule_;
@@ -71,8 +76,9 @@ class nat_rules {
   bool localnet_well_ = true;
   bool localnet_on_ = true;  // until it is known to be off: a crashed run may have left it on
   io::clock::time_point told_{};
-  std::optional<std::uint64_t> seen_;  // the legacy table when it was read
-  bool told_of_polling_ = false;
+  // What the tables and the machine looked like when they were read last.
+  std::optional<std::uint64_t> seen_nft_, seen_legacy_;
+  machine_state seen_machine_;
 };
 
 }  // namespace loopback

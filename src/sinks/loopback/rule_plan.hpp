@@ -50,6 +50,8 @@ struct rule_options {
 struct machine_state {
   std::string tap_interface;     // empty: none has the tap address now
   std::set<net::address> local;  // the addresses that are configured
+
+  bool operator==(const machine_state&) const = default;
 };
 
 // One wanted port that no rule serves: listen on each of `listen`, forward to the key's own address and port.

@@ -1,17 +1,15 @@
 // iptables_source: publishes the ports that CNI's plugin portmap forwards by DNAT rules, whoever asked it to: nerdctl,
 // containerd's CRI, or a user's own CNI runtime.
 //
-// Woken by the kernel where the rules lie in nftables, and by the end of a program that held iptables-legacy's lock;
-// looks by itself only where one of the two is denied, the more rarely the longer nothing changes. Reading takes a
-// tenth of the time at most. While it cannot read, it is degraded and its last ports stay.
+// Woken by the kernel where the rules lie in nftables, and as netfilter::legacy_watch can where they lie in legacy
+// tables; a rare look backs both up. While it cannot read, it is degraded and its last ports stay.
 #pragma once
 
 #include <chrono>
-#include <filesystem>
 #include <optional>
 
 #include "io/condition.hpp"
-#include "netfilter/lock_watch.hpp"
+#include "netfilter/legacy_watch.hpp"
 #include "netlink/change_watch.hpp"
 #include "ports/source.hpp"
 #include "sources/iptables/rule_reader.hpp"
@@ -19,10 +17,10 @@
 namespace iptables {
 
 struct iptables_options {
-  std::filesystem::path lock = "/run/xtables.lock";  // of iptables-legacy's programs
-  std::chrono::milliseconds resync{30'000};          // between looks when nothing announced a change
-  std::chrono::milliseconds poll_first{250};         // between looks where nothing can announce one, right after one …
-  std::chrono::milliseconds poll_last{2'000};        // … and in quietness
+  net::address pods = net::address::any_v4();  // where ports of Kubernetes' pods are bound that name no address
+  netfilter::legacy_watch_options legacy{};
+  std::chrono::milliseconds resync{30'000};  // between looks when nothing announced a change
+  std::chrono::milliseconds poll{2'000};     // the same where the kernel announces no changes of nftables
 };
 
 class iptables_source final : public ports::source {
@@ -37,26 +35,14 @@ class iptables_source final : public ports::source {
   io::task<> follow(ports::source_feed& feed);
   template <class Watch>
   io::task<> follow_watch(Watch& watch);
-  io::task<> wait_for_reason();
   void publish(ports::source_feed& feed, base::result<ports::snapshot> now);
-  [[nodiscard]] bool lock_tells() const { return lock_ && !lock_missed_; }
-  [[nodiscard]] bool polls() const;
-  [[nodiscard]] bool worth_reading() const;
-  io::task<> check_lock();
-  void log_polling();
 
   iptables_options options_;
   std::optional<netlink::change_watch> rules_;
-  std::optional<netfilter::lock_watch> lock_;
+  netfilter::legacy_watch legacy_;
   rule_reader reader_;
   io::condition changed_;
   bool woken_ = false;
-  bool lock_missed_ = false;  // a legacy table changed, and the lock told nothing
-  bool told_of_polling_ = false;
-  rule_reader::legacy_sizes seen_;  // just before the last reading
-  io::clock::time_point read_at_{};
-  io::clock::duration read_took_{};
-  std::chrono::milliseconds pause_;
   std::optional<ports::snapshot> last_;  // what was published
   unsigned failures_ = 0;                // since then
   std::uint64_t epoch_ = 0;

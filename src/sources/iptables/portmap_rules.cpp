@@ -28,6 +28,11 @@ bool is_plain(std::string_view id) {
   });
 }
 
+// The runtime of Kubernetes calls a pod by 64 hexadecimal digits; nerdctl puts the container's namespace in front.
+bool is_pod(std::string_view name) {
+  return name.size() == 64 && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 // dnat name: "bridge" id: "default-web"
 std::string container_of(std::string_view comment) {
   constexpr std::string_view mark = "id: \"";
@@ -84,7 +89,8 @@ void portmap_ports::add(const nat_rule& rule, const container& of, family which)
   if (auto fault = find_fault(rule); !fault.empty()) return refuse(of, describe(rule), std::move(fault));
   if (found_.bindings.size() == max_bindings)
     return refuse(of, describe(rule), "the rules publish more than can be forwarded");
-  const auto everywhere = which == family::ipv4 ? net::address::any_v4() : net::address::any_v6();
+  const bool as_service = is_pod(of.name) && !pods_.is_unspecified();
+  const auto everywhere = as_service ? pods_ : which == family::ipv4 ? net::address::any_v4() : net::address::any_v6();
   const auto inside = rule.target->port == 0 ? rule.port : rule.target->port;
   found_.bindings.push_back(
       {*rule.protocol, rule.destination.value_or(everywhere), rule.port, inside, of.owner, base::printable(of.name)});

@@ -8,9 +8,10 @@
 //     hostip_hostports: ip daddr 127.0.0.1 tcp dport 8081 dnat to 10.4.0.7:80 comment "default-web"
 //     hostports:        tcp dport 8080 dnat to 10.4.0.7:80 comment "default-web"
 //
-// Without an address a port is published on every one. Other chains (Docker's, kube-proxy's) are not looked at, and
-// neither are the copies that this agent adds to a container's chain. A rule that says less or more than one port to
-// one target is refused by itself.
+// Without an address a port is published on every one; those of Kubernetes' pods are bound on the host to the address
+// that is configured for Services, since that is what most of them are there for. Other chains (Docker's, kube-proxy's)
+// are not looked at, and neither are the copies that this agent adds to a container's chain. A rule that says less or
+// more than one port to one target is refused by itself.
 #pragma once
 
 #include <cstddef>
@@ -37,6 +38,9 @@ inline constexpr std::size_t max_refusals = 256;
 
 class portmap_ports {
  public:
+  // `pods`: where ports of Kubernetes' pods are bound that name no address.
+  explicit portmap_ports(net::address pods = net::address::any_v4()) : pods_(pods) {}
+
   // One nat table of iptables, of either variant: the dispatch chain and the containers'. Those to which it does not
   // jump are left out: they are being made, or being taken away.
   void add_iptables(const std::vector<netfilter::nat_chain>& chains, netfilter::family which);
@@ -53,6 +57,7 @@ class portmap_ports {
   void add(const netfilter::nat_rule& rule, const container& of, netfilter::family which);
   void refuse(const container& of, std::string what, std::string why);
 
+  net::address pods_;
   ports::snapshot found_;
 };
 

@@ -1,6 +1,9 @@
 #include "sources/iptables/rule_reader.hpp"
 
+#include <array>
+
 #include "base/log.hpp"
+#include "netfilter/legacy_table.hpp"
 
 namespace iptables {
 namespace {
@@ -61,7 +64,7 @@ base::result<> rule_reader::read_nftables(portmap_ports& into) {
 }
 
 base::result<ports::snapshot> rule_reader::read() {
-  portmap_ports found;
+  portmap_ports found(pods_);
   if (auto done = read_nftables(found); !done) return std::unexpected(done.error());
   for (const auto which : families) {
     const auto chains = netfilter::read_legacy_nat(which, legacy_prefixes);
@@ -69,10 +72,6 @@ base::result<ports::snapshot> rule_reader::read() {
     found.add_iptables(*chains, which);
   }
   return found.take();
-}
-
-rule_reader::legacy_sizes rule_reader::look_at_legacy() {
-  return {netfilter::size_of_legacy_nat(family::ipv4), netfilter::size_of_legacy_nat(family::ipv6)};
 }
 
 }  // namespace iptables

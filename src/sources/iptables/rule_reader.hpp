@@ -4,11 +4,7 @@
 // being.
 #pragma once
 
-#include <array>
-#include <optional>
-
 #include "base/result.hpp"
-#include "netfilter/legacy_table.hpp"
 #include "netfilter/nft_reader.hpp"
 #include "ports/snapshot.hpp"
 #include "sources/iptables/portmap_rules.hpp"
@@ -17,17 +13,17 @@ namespace iptables {
 
 class rule_reader {
  public:
+  // `pods`: see portmap_ports.
+  explicit rule_reader(net::address pods) : pods_(pods) {}
+
   // What is published now. Fails where any of the places cannot be read; half of the truth is not told.
   base::result<ports::snapshot> read();
-
-  // IPv4's and IPv6's legacy tables, as far as can be seen without reading them; nullopt: there is none.
-  using legacy_sizes = std::array<std::optional<netfilter::legacy_size>, 2>;
-  [[nodiscard]] static legacy_sizes look_at_legacy();
 
  private:
   base::result<> read_nftables(portmap_ports& into);
   bool has_none(const base::error& why);
 
+  net::address pods_;
   bool nftables_answered_ = false;
   bool told_of_none_ = false;
 };

@@ -64,8 +64,8 @@ class IptablesSource : public testing::Test {
                                  chain, port, target, first ? ":CNI-HOSTPORT-DNAT -\n" : ""));
   }
   // Without polling and resync, what is noticed was announced.
-  void start(iptables_options options = {.resync = 600s, .poll_first = 600s, .poll_last = 600s}) {
-    source_.emplace(loop_.executor(), std::move(options));
+  void start(netfilter::legacy_watch_options legacy = {.look = 600s}) {
+    source_.emplace(loop_.executor(), iptables_options{.legacy = std::move(legacy), .resync = 600s});
     loop_.spawn(source_->run(feed_));
     ASSERT_TRUE(loop_.run_until([&] { return feed_.last || feed_.trouble; }));
   }
@@ -135,7 +135,7 @@ TEST_F(IptablesSource, OtherChainsAreNotOurs) {
 
 TEST_F(IptablesSource, WhatCannotBeReadIsNotNothing) {
   publish("iptables-nft", 8001);
-  start({.resync = 600s, .poll_first = 600s, .poll_last = 600s});
+  start();
   expect_ports({8001});
   set_net_admin(false);
   publish("iptables-nft", 8002, "CNI-DN-b");
@@ -147,20 +147,29 @@ TEST_F(IptablesSource, WhatCannotBeReadIsNotNothing) {
   EXPECT_EQ(feed_.last->epoch, 2);
 }
 
+// One for another: the table's size stays.
+TEST_F(IptablesSource, ALegacyTableThatKeepsItsSizeIsReadAllTheSame) {
+  publish("iptables-legacy", 8001);
+  start();
+  expect_ports({8001});
+  run({"iptables-legacy", "-t", "nat", "-R", "CNI-DN-a", "1", "-p", "tcp", "--dport", "8003", "-j", "DNAT",
+       "--to-destination", "10.4.0.7:80"});
+  expect_ports({8003});
+}
+
 TEST_F(IptablesSource, ALegacyTableIsPolledWhereItsLockIsNotSeen) {
-  start({.lock = directory_ / "none" / "lock", .resync = 600s, .poll_first = 5ms, .poll_last = 20ms});
+  start({.lock = directory_ / "none" / "lock", .poll_first = 5ms, .poll_last = 20ms});
   publish("iptables-legacy", 8001);
   expect_ports({8001});
   publish("iptables-legacy", 8002, "CNI-DN-b");
   expect_ports({8001, 8002});
-  // One for another: the table's size stays.
   run({"iptables-legacy", "-t", "nat", "-R", "CNI-DN-b", "1", "-p", "tcp", "--dport", "8003", "-j", "DNAT",
        "--to-destination", "10.4.0.7:80"});
   expect_ports({8001, 8003});
 }
 
 TEST_F(IptablesSource, APollTakesThePlaceOfALockThatTellsNothing) {
-  start({.lock = directory_ / "lock", .resync = 100ms, .poll_first = 5ms, .poll_last = 20ms});
+  start({.lock = directory_ / "lock", .poll_first = 5ms, .poll_last = 20ms, .look = 100ms});
   publish("iptables-legacy", 8001);  // takes another lock
   expect_ports({8001});
   publish("iptables-legacy", 8002, "CNI-DN-b");

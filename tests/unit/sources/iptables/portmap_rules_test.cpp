@@ -59,6 +59,24 @@ TEST(PortmapRules, TheAgentsOwnCopiesAreNoPorts) {
   EXPECT_THAT(bindings(s), ElementsAre("tcp 127.0.0.1:8080 -> 80 of CNI-DN-a ", "tcp 0.0.0.0:8081 -> 80 of CNI-DN-a "));
 }
 
+TEST(PortmapRules, PortsOfPodsAreBoundAsServicesAre) {
+  const std::string pod(64, 'a');
+  const std::vector<nat_chain> chains{
+      {"CNI-DN-a", {to(80, "10.42.0.7:80"), to(81, "10.42.0.7:80", net::address::loopback_v4())}},
+      {"CNI-DN-b", {to(82, "10.4.0.7:80")}},
+      {"CNI-HOSTPORT-DNAT",
+       {jump("CNI-DN-a", R"(dnat name: "cbr0" id: ")" + pod + '"'),
+        jump("CNI-DN-b", R"(dnat name: "bridge" id: "default-)" + pod + '"')}}};
+  portmap_ports found(net::address::loopback_v4());
+  found.add_iptables(chains, family::ipv4);
+  const auto s = found.take();
+  ASSERT_EQ(s.bindings.size(), 3);
+  EXPECT_EQ(s.bindings[0].host_address, net::address::loopback_v4());
+  EXPECT_EQ(s.bindings[1].host_address, net::address::loopback_v4());
+  EXPECT_EQ(s.bindings[2].host_address, net::address::any_v4());
+  EXPECT_EQ(read(chains).bindings[0].host_address, net::address::any_v4());
+}
+
 TEST(PortmapRules, WhatIsNotUnderstoodIsRefusedByItself) {
   auto range = to(0, "10.4.0.7:80");
   range.doubt("a range of ports");

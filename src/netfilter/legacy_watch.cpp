@@ -1,0 +1,82 @@
+#include "netfilter/legacy_watch.hpp"
+
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "io/timeout.hpp"
+
+namespace netfilter {
+namespace {
+
+constexpr const char* component = "iptables";
+constexpr std::chrono::milliseconds lock_delay{200};   // from a change to the end of the program that made it
+constexpr int doubt_share = 100;                       // readings for nothing take a hundredth of the time at most …
+constexpr std::chrono::milliseconds least_doubt{200};  // … and programs often come one behind the other
+
+}  // namespace
+
+legacy_watch::legacy_watch(const io::executor& where, legacy_watch_options options)
+    : options_(std::move(options)), seen_(look()), pause_(options_.poll_first) {
+  if (auto lock = lock_watch::open(where, options_.lock)) lock_.emplace(std::move(*lock));
+}
+
+legacy_watch::sizes legacy_watch::look() {
+  return {size_of_legacy_nat(family::ipv4), size_of_legacy_nat(family::ipv6)};
+}
+
+void legacy_watch::begin_reading() {
+  read_at_ = io::clock::now();
+  seen_ = look();
+  in_doubt_ = false;
+}
+
+io::clock::time_point legacy_watch::doubt_ends() const {
+  return read_at_ + std::max<io::clock::duration>(least_doubt, doubt_share * took_);
+}
+
+io::task<> legacy_watch::changed() {
+  while (true) {
+    const bool told = co_await wait_for_sign();
+    in_doubt_ = in_doubt_ || ((told || !lock_tells()) && has_tables());
+    if (look() != seen_) {
+      pause_ = options_.poll_first;
+      if (!told && lock_tells()) co_await check_lock();
+      co_return;
+    }
+    if (in_doubt_ && io::clock::now() >= doubt_ends()) co_return;
+  }
+}
+
+// True if the lock has told of a program's end.
+io::task<bool> legacy_watch::wait_for_sign() {
+  auto when = io::clock::now() + options_.look;
+  if (!lock_tells()) {
+    log_polling();
+    when = io::clock::now() + pause_;
+    pause_ = std::min(pause_ * 3 / 2, options_.poll_last);
+  } else if (in_doubt_) {
+    when = std::min(when, std::max(doubt_ends(), io::clock::now()));
+  }
+  if (!lock_) {
+    co_await io::sleep_until(when);
+    co_return false;
+  }
+  const auto told = co_await io::until(when, lock_->changed());
+  co_return told.has_value();
+}
+
+// Whoever changes the tables by other means, or sees another /run, has another lock. Ours may be about to tell.
+io::task<> legacy_watch::check_lock() {
+  const auto told = co_await io::within(lock_delay, lock_->changed());
+  if (told) co_return;
+  lock_missed_ = true;
+  base::log::info(component, "a table of iptables-legacy has changed without the lock {}", options_.lock.string());
+}
+
+void legacy_watch::log_polling() {
+  if (std::exchange(told_of_polling_, true)) return;
+  base::log::info(component, "nothing announces changes of iptables-legacy here, looking every {} to {} ms",
+                  options_.poll_first.count(), options_.poll_last.count());
+}
+
+}  // namespace netfilter

@@ -1,0 +1,224 @@
+// rules_bench: how quickly a port in a DNAT rule is exposed, and what that costs with 20,000 rules of kube-proxy's
+// beside, with each iptables, in a network namespace of its own. Beside it: a shell that lists the table every three
+// seconds, as the agent's predecessors did.
+//
+//   rules_bench [PROGRAM_DIR] [IDLE_SECONDS]
+#include <fmt/format.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include <csignal>
+#include <iostream>
+#include <map>
+
+#include "base/log.hpp"
+#include "http/server.hpp"
+#include "io/process.hpp"
+#include "netfilter/lock_watch.hpp"
+#include "netlink/change_watch.hpp"
+#include "tests/bench/figures.hpp"
+#include "tests/support/child_process.hpp"
+#include "tests/support/event_loop.hpp"
+#include "tests/support/loopback_socket.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace figures;
+using io::clock;
+
+constexpr int services = 5'000;  // of four rules each
+constexpr std::uint16_t first_port = 20'000;
+
+struct stamps {
+  std::map<std::uint16_t, clock::time_point> exposed;  // by port: when the request arrived
+};
+
+// Takes every forward and notes when it came.
+io::task<http::answer> note_expose(stamps* noted, http::incoming in) {
+  const auto now = clock::now();
+  http::answer a;
+  if (in.head.target.ends_with("/all")) a.head.body = "[]\n";
+  const auto at = in.head.body.find("0.0.0.0:");
+  if (in.head.target.ends_with("/expose") && at != std::string::npos)
+    noted->exposed.emplace(static_cast<std::uint16_t>(std::atoi(in.head.body.c_str() + at + 8)), now);
+  co_return a;
+}
+
+// Time on a processor, to the nanosecond, of all threads; without the process's children.
+double run_time_ms(pid_t pid) {
+  double sum = 0, one = 0;
+  for (const auto& thread : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid)))
+    if (std::ifstream(thread.path() / "schedstat") >> one) sum += one;
+  return sum / 1e6;
+}
+
+std::string kube_proxys_rules() {
+  std::string chains = "*nat\n:KUBE-SERVICES -\n:KUBE-CHURN -\n", rules;
+  for (int i = 0; i < services; ++i) {
+    chains += fmt::format(":KUBE-SVC-{0} -\n:KUBE-SEP-{0} -\n", i);
+    rules += fmt::format(
+        "-A KUBE-SERVICES -d 10.43.{0}.{1}/32 -p tcp -m comment --comment \"default/s{2} cluster IP\" -m tcp --dport "
+        "80 -j KUBE-SVC-{2}\n"
+        "-A KUBE-SVC-{2} -m comment --comment \"default/s{2}\" -j KUBE-SEP-{2}\n"
+        "-A KUBE-SEP-{2} -s 10.42.0.5/32 -m comment --comment \"default/s{2}\" -j MARK --set-xmark 0x4000/0x4000\n"
+        "-A KUBE-SEP-{2} -p tcp -m comment --comment \"default/s{2}\" -m tcp -j DNAT --to-destination 10.42.0.5:80\n",
+        i / 250, i % 250, i);
+  }
+  return chains + rules + "COMMIT\n";
+}
+
+class bench {
+ public:
+  bench(std::filesystem::path programs, std::filesystem::path directory, std::string variant)
+      : programs_(std::move(programs)), directory_(std::move(directory)), variant_(std::move(variant)) {
+    auto* const to = &noted_;
+    auto listener = support::listen_on_loopback();
+    host_switch_ = listener.port;
+    loop_.spawn(
+        http::serve(std::move(listener.fd), [to](http::incoming in) { return note_expose(to, std::move(in)); }));
+    rules_.emplace(netlink::change_watch::open(loop_.executor(), {.addresses = false, .gathering = 0ms}).value());
+    lock_.emplace(netfilter::lock_watch::open(loop_.executor()).value());
+    loop_.spawn(variant_ == "nft" ? note_changes(*rules_, changes_) : note_changes(*lock_, changes_));
+  }
+  ~bench() { loop_.stop(); }
+
+  void run(int idle_seconds) {
+    restore("*nat\n:CNI-HOSTPORT-DNAT -\n-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT\nCOMMIT\n");
+    start_agent();
+    latency("rule to expose request", 200);
+    restore(kube_proxys_rules());
+    settle();
+    latency(fmt::format("the same beside {} rules", 4 * services), 20);
+    cost("CPU of a change", [this](int i) { publish(first_port + i); });
+    cost("CPU of a change of kube-proxy's",
+         [this](int i) { restore(fmt::format("*nat\n-A KUBE-CHURN -s 10.0.0.{}/32 -j RETURN\nCOMMIT\n", i)); });
+    idle(idle_seconds);
+    agent_.kill9();
+  }
+
+ private:
+  // When the last change was announced: by the kernel, or by the end of the program that made it.
+  template <class Watch>
+  static io::task<> note_changes(Watch& watch, clock::time_point& last) {
+    while (true) {
+      co_await watch.changed();
+      last = clock::now();
+    }
+  }
+
+  void restore(std::string lines) {
+    io::process_request request{
+        {"iptables-" + variant_ + "-restore", "--noflush", "--wait=5"}, std::move(lines), 1 << 20};
+    const auto done = loop_.run(io::run_process(std::move(request), 60s));
+    if (!done || done->exit_code != 0) throw std::runtime_error(done ? done->err : done.error().message());
+  }
+  void publish(int port) {
+    restore(
+        fmt::format("*nat\n:CNI-DN-{0} -\n-A CNI-HOSTPORT-DNAT -p tcp -m multiport --dports {0} -j CNI-DN-{0}\n"
+                    "-A CNI-DN-{0} -p tcp --dport {0} -j DNAT --to-destination 10.4.0.7:80\nCOMMIT\n",
+                    port));
+  }
+  void unpublish(int port) {
+    restore(fmt::format("*nat\n-F CNI-HOSTPORT-DNAT\n-F CNI-DN-{0}\n-X CNI-DN-{0}\nCOMMIT\n", port));
+  }
+  void settle() {
+    loop_.run_until([] { return false; }, 4s);
+  }
+
+  void start_agent() {
+    agent_ = support::child_process({.argv = {programs_ / "rancher-desktop-guestagent", "-adminInstall", "-iptables",
+                                              fmt::format("-host-switch-url=http://127.0.0.1:{}", host_switch_),
+                                              "-wsl-proxy-socket=" + (directory_ / "wsl-proxy.sock").string(),
+                                              "-status-socket=" + (directory_ / "status.sock").string(),
+                                              "-state-dir=" + (directory_ / "state").string()},
+                                     .log = directory_ / "agent.log"});
+    settle();
+  }
+
+  void latency(const std::string& what, int count) {
+    std::vector<double> times;
+    for (int i = 0; i < count; ++i) {
+      const auto port = static_cast<std::uint16_t>(first_port + i);
+      publish(port);
+      if (!loop_.run_until([&] { return noted_.exposed.contains(port); })) throw std::runtime_error("not exposed");
+      times.push_back(milliseconds(noted_.exposed[port] - changes_));
+      unpublish(port);
+      loop_.run_until([] { return false; }, 100ms);
+    }
+    noted_.exposed.clear();
+    row(what + ", p50", at_share(times, 0.50), "ms");
+    row(what + ", p99", at_share(times, 0.99), "ms");
+  }
+
+  // Of the agent itself, and of the programs that it runs for the loopback rules.
+  template <class Change>
+  void cost(const std::string& what, Change change) {
+    constexpr int count = 10;
+    const auto own = run_time_ms(agent_.pid());
+    const auto all = use_of(agent_.pid(), true).cpu_ms - use_of(agent_.pid()).cpu_ms;
+    for (int i = 0; i < count; ++i) {
+      change(i);
+      loop_.run_until([] { return false; }, 1500ms);
+    }
+    row(what, (run_time_ms(agent_.pid()) - own) / count, "ms");
+    row("  … of programs that the loopback sink runs",
+        (use_of(agent_.pid(), true).cpu_ms - use_of(agent_.pid()).cpu_ms - all) / count, "ms");
+  }
+
+  // With nothing published: host-switch's part in being idle is measured by agent_bench.
+  void idle(int seconds) {
+    restore("*nat\n-F CNI-HOSTPORT-DNAT\nCOMMIT\n");
+    settle();
+    support::child_process poller(
+        {.argv = {"sh", "-c", "while :; do iptables-" + variant_ + " -t nat -S >/dev/null 2>&1; sleep 3; done"}});
+    // A program that lists takes iptables-legacy's lock, too: the agent is measured without it.
+    loop_.run_until([] { return false; }, std::chrono::seconds(seconds));
+    const auto polling = use_of(poller.pid(), true).cpu_ms;
+    poller.kill9();
+    settle();
+    const auto own = run_time_ms(agent_.pid());
+    const auto before = use_of(agent_.pid());
+    loop_.run_until([] { return false; }, std::chrono::seconds(seconds));
+    const double minutes = seconds / 60.0;
+    row("CPU a minute, idle", (run_time_ms(agent_.pid()) - own) / minutes, "ms");
+    row("wake-ups a minute", static_cast<double>(use_of(agent_.pid()).switches - before.switches) / minutes, "");
+    row("CPU a minute of the poll every 3 s", polling / minutes, "ms");
+    row("resident memory", static_cast<double>(status_kib(agent_.pid(), "VmRSS:")) / 1024, "MB");
+    std::cout << '\n';
+  }
+
+  void row(const std::string& what, double value, std::string_view unit) const {
+    fmt::print("{:8} {:46} {:>10.2f} {}\n", variant_, what, value, unit);
+    std::fflush(stdout);
+  }
+
+  std::filesystem::path programs_, directory_;
+  std::string variant_;
+  support::event_loop loop_;
+  stamps noted_;
+  std::uint16_t host_switch_ = 0;
+  std::optional<netlink::change_watch> rules_;
+  std::optional<netfilter::lock_watch> lock_;
+  clock::time_point changes_{};
+  support::child_process agent_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  std::signal(SIGPIPE, SIG_IGN);
+  base::log::set_level(base::log::level::error);
+  for (const char* variant : {"nft", "legacy"}) {
+    if (::unshare(CLONE_NEWNET) != 0) throw std::runtime_error("needs root, for a network namespace of its own");
+    support::run_or_throw({.argv = {"ip", "link", "set", "lo", "up"}});
+    std::string directory = std::filesystem::temp_directory_path() / "guestagent-bench-XXXXXX";
+    if (::mkdtemp(directory.data()) == nullptr) throw std::runtime_error("no temporary directory");
+    bench(argc > 1 ? argv[1] : "build/bin", directory, variant).run(argc > 2 ? std::atoi(argv[2]) : 60);
+    std::filesystem::remove_all(directory);
+  }
+  return 0;
+} catch (const std::exception& e) {
+  std::cerr << "rules_bench: " << e.what() << "\n";
+  return 1;
+}
