@@ -20,6 +20,7 @@
 #include "sources/containerd/containerd_source.hpp"
 #include "sources/docker/docker_source.hpp"
 #include "sources/kubernetes/kubernetes_source.hpp"
+#include "sources/listeners/listeners_source.hpp"
 
 namespace agent {
 namespace {
@@ -89,6 +90,10 @@ std::vector<std::unique_ptr<ports::source>> make_sources(const io::executor& whe
   if (c.flags.kubernetes) {
     kubernetes::kubernetes_options o{.kubeconfig = c.flags.kubeconfig, .listener = c.sound.service_listener};
     sources.push_back(std::make_unique<kubernetes::kubernetes_source>(where, std::move(o)));
+  }
+  if (c.sound.listeners) {
+    listeners::listeners_options o{.tracker = {.ignored = c.sound.ignored_listeners}};
+    sources.push_back(std::make_unique<listeners::listeners_source>(where, std::move(o)));
   }
   return sources;
 }
