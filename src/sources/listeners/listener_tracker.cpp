@@ -46,9 +46,10 @@ void listener_tracker::see_all(const std::vector<netlink::diag_socket>& publishe
   std::erase_if(claims_, [&](const auto& item) {
     return item.second.seen_in != updates_ && now - item.second.first_seen >= options_.hold;
   });
+  const auto since = updates_ == 1 ? now - options_.hold : now;  // what was there before us is nobody's reservation
   for (const auto& k : fresh) {
     if (claims_.size() < options_.most || claims_.contains(k))
-      claims_.try_emplace(k, claim{now, updates_});
+      claims_.try_emplace(k, claim{since, updates_});
     else
       ++too_many_;
   }

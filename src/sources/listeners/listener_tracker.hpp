@@ -4,7 +4,7 @@
 // A listener that was seen keeps its claim for the hold time from its first sight, whatever becomes of it: engines and
 // their hooks reserve a port with a socket of a moment, and the port's own claim (a container's, a DNAT rule's) comes
 // right behind it; the host must not see the port go and come. Nobody serves such a claim, so nothing is done for it
-// inside the VM. A listener that lived longer goes with its last socket.
+// inside the VM. A listener that lived longer, or was there from the start, goes with its last socket.
 //
 // A wildcard that takes IPv6 alone needs a relay on the VM's IPv4 addresses. It is asked for only after the hold time:
 // servers that open the IPv4 socket second must find the port free.

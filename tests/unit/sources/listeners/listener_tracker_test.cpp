@@ -24,6 +24,7 @@ netlink::diag_socket v6_only(std::string_view text) {
 
 class ListenerTracker : public testing::Test {
  protected:
+  void SetUp() override { see({}); }
   bool see(std::vector<netlink::diag_socket> sockets) { return tracker_.update(sockets, {32'768, 60'999}, now_); }
   // "tcp 127.0.0.1:80", with " nobody" or " v6" behind it.
   std::vector<std::string> published() const {
@@ -63,6 +64,14 @@ TEST_F(ListenerTracker, AReservationDoesNotFlap) {
   now_ += 949ms;
   EXPECT_FALSE(see({}));
   now_ += 1ms;
+  EXPECT_TRUE(see({}));
+  EXPECT_THAT(published(), IsEmpty());
+}
+
+TEST_F(ListenerTracker, WhatWasThereFromTheStartIsNoReservation) {
+  tracker_ = listener_tracker({});
+  see({at("tcp 0.0.0.0:80"), v6_only("tcp [::]:81")});
+  EXPECT_THAT(published(), ElementsAre("tcp 0.0.0.0:80", "tcp [::]:81 v6"));
   EXPECT_TRUE(see({}));
   EXPECT_THAT(published(), IsEmpty());
 }
@@ -136,7 +145,6 @@ TEST_F(ListenerTracker, WildcardsOfIpv6AloneAreRelayedAfterAWhile) {
 
 TEST_F(ListenerTracker, HasABoundThatSaysSo) {
   tracker_ = listener_tracker({.most = 3});
-  now_ += 2s;
   see({at("tcp 0.0.0.0:4"), at("tcp 0.0.0.0:5"), at("tcp 0.0.0.0:6")});
   now_ += 2s;
   see({at("tcp 0.0.0.0:1"), at("tcp 0.0.0.0:2"), at("tcp 0.0.0.0:5"), at("tcp 0.0.0.0:6")});
