@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <netinet/in.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -74,11 +77,25 @@ base::unique_fd load_program(std::uint32_t type, std::uint32_t attach_type, std:
   }));
 }
 
+bool is_group_directory(const base::unique_fd& fd) {
+  struct statfs about{};
+  return fd && ::fstatfs(fd.get(), &about) == 0 && about.f_type == CGROUP2_SUPER_MAGIC;
+}
+
 // The root of the control groups, mounted for this process's eyes alone: wherever the machine has it, or has it not.
-base::unique_fd open_root_group() {
+base::unique_fd mount_root_group() {
   const base::unique_fd context(static_cast<int>(::syscall(SYS_fsopen, "cgroup2", FSOPEN_CLOEXEC)));
   if (!context || ::syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) return {};
   return base::unique_fd(static_cast<int>(::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC, 0)));
+}
+
+// Without the right to mount: where machines have it.
+base::unique_fd open_root_group() {
+  if (auto mounted = mount_root_group()) return mounted;
+  for (const auto* path : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"})
+    if (base::unique_fd fd(::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)); is_group_directory(fd)) return fd;
+  errno = ENOENT;
+  return {};
 }
 
 }  // namespace

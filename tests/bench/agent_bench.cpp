@@ -11,7 +11,6 @@
 #include <csignal>
 #include <fstream>
 #include <iostream>
-#include <sstream>
 
 #include "base/log.hpp"
 #include "base/text.hpp"
@@ -19,6 +18,7 @@
 #include "http/server.hpp"
 #include "io/timeout.hpp"
 #include "json/json.hpp"
+#include "tests/bench/figures.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/fake_containerd.hpp"
@@ -30,6 +30,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using io::clock;
+using namespace figures;
 
 constexpr std::uint16_t first_port = 20'000;
 
@@ -49,46 +50,6 @@ io::task<http::answer> note_expose(stamps* noted, http::incoming in) {
   if (in.head.target.ends_with("/expose") && at != std::string::npos)
     noted->exposed.emplace(static_cast<std::uint16_t>(std::atoi(in.head.body.c_str() + at + 8)), now);
   co_return a;
-}
-
-double milliseconds(clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
-
-double at_share(std::vector<double> values, double share) {
-  std::ranges::sort(values);
-  return values.empty() ? 0
-                        : values[std::min(values.size() - 1,
-                                          static_cast<std::size_t>(share * static_cast<double>(values.size())))];
-}
-
-struct process_use {
-  double cpu_ms = 0;
-  long switches = 0;  // voluntary: times it woke up and went to sleep again
-};
-
-process_use use_of(pid_t pid, bool with_children = false) {
-  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
-  std::string text((std::istreambuf_iterator<char>(stat)), {});
-  std::istringstream fields(text.substr(text.rfind(')') + 2));
-  std::string skipped;
-  for (int i = 3; i < 14; ++i) fields >> skipped;
-  double user = 0, system = 0, child_user = 0, child_system = 0;
-  fields >> user >> system >> child_user >> child_system;
-  process_use use{(user + system + (with_children ? child_user + child_system : 0)) * 1000.0 /
-                      static_cast<double>(::sysconf(_SC_CLK_TCK)),
-                  0};
-  for (const auto& thread : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid))) {
-    std::ifstream status(thread.path() / "status");
-    for (std::string line; std::getline(status, line);)
-      if (line.starts_with("voluntary_ctxt_switches:")) use.switches += std::atol(line.c_str() + 24);
-  }
-  return use;
-}
-
-long status_kib(pid_t pid, std::string_view name) {
-  std::ifstream status(fmt::format("/proc/{}/status", pid));
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with(name)) return std::atol(line.c_str() + name.size() + 1);
-  return 0;
 }
 
 class bench {
@@ -120,7 +81,7 @@ class bench {
     agent_ = support::child_process(
         {.argv = {programs_ / "rancher-desktop-guestagent", "-adminInstall",
                   "-docker=" + std::string(engine_flag == "-containerd" ? "false" : "true"), engine_flag,
-                  "-iptables=false", "-kubeconfig=" + (directory_ / "k3s.yaml").string(),
+                  "-iptables=false", "-listeners=false", "-kubeconfig=" + (directory_ / "k3s.yaml").string(),
                   fmt::format("-host-switch-url=http://127.0.0.1:{}", host_switch),
                   "-docker-socket=" + (directory_ / "docker.sock").string(),
                   "-containerdSock=" + (directory_ / "containerd.sock").string(),
