@@ -26,7 +26,7 @@ io::task<> listeners_source::run(ports::source_feed& feed) {
   events_.emplace(where_, ephemeral_, options_.events);
   while (true) {
     look(feed);
-    told_ = co_await events_->wait_until(next_look());
+    co_await events_->wait_until(next_look());
     const auto now = clock::now();
     if (const auto allowed = pace_.next(now, processor_time()); allowed > now) co_await io::sleep_until(allowed);
   }
@@ -45,10 +45,9 @@ clock::time_point listeners_source::next_look() const {
 void listeners_source::look(ports::source_feed& feed) {
   const auto now = clock::now();
   if (now - looked_ >= options_.resync) ephemeral_ = ephemeral_ports();
-  again_at_ = std::exchange(told_, false) ? std::optional(now + second_look) : std::nullopt;
   looked_ = now;
   pace_.look(now, processor_time());
-  events_->forget();
+  again_at_ = events_->forget() ? std::optional(now + second_look) : std::nullopt;
   const auto others = read_others();
   if (!others) return fail(feed, others.error());
   const bool changed = tracker_.update(*others, ephemeral_, now);

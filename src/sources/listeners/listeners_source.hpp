@@ -48,7 +48,6 @@ class listeners_source final : public ports::source {
   std::vector<net::protocol> unsupported_;
   std::uint64_t epoch_ = 0;
   bool well_ = false;  // the last look succeeded
-  bool told_ = false;  // an event came that was not looked at yet
   io::clock::time_point looked_{}, changed_{};
   std::optional<io::clock::time_point> again_at_;
 };

@@ -88,23 +88,20 @@ void socket_events::watch(int fd, int operation) {
   ::epoll_ctl(any_.native_handle(), operation, fd, &event);
 }
 
-io::task<bool> socket_events::wait_until(io::clock::time_point deadline) {
+io::task<> socket_events::wait_until(io::clock::time_point deadline) {
   const auto happened = co_await io::until(deadline, wait_readable(any_));
-  if (!happened) co_return false;
   std::array<epoll_event, 8> reported;
-  ::epoll_wait(any_.native_handle(), reported.data(), reported.size(), 0);
-  co_return true;
+  if (happened) ::epoll_wait(any_.native_handle(), reported.data(), reported.size(), 0);
 }
 
-void socket_events::forget() {
-  if (ring_) {
-    ring_->take_all();
-    watch(ring_->fd(), EPOLL_CTL_MOD);
-  }
+bool socket_events::forget() {
+  const bool told = ring_ && ring_->take_all();
+  if (ring_) watch(ring_->fd(), EPOLL_CTL_MOD);
   for (const auto& fd : closings_) {
     netlink::forget_closed(fd.get());
     watch(fd.get(), EPOLL_CTL_MOD);
   }
+  return told;
 }
 
 }  // namespace listeners

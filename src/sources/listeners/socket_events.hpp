@@ -23,10 +23,11 @@ class socket_events {
 
   [[nodiscard]] bool tells_all() const { return tells_all_; }
 
-  // True as soon as anything happened since the last forget(), false at the deadline.
-  io::task<bool> wait_until(io::clock::time_point deadline);
-  // From now on only what happens from now on counts. To be called before looking.
-  void forget();
+  // Returns as soon as anything happened since the last forget(), or at the deadline.
+  io::task<> wait_until(io::clock::time_point deadline);
+  // From now on only what happens from now on counts. To be called before looking. True if a socket was told of that
+  // may not be on the list yet: look again a moment later.
+  bool forget();
 
  private:
   void probe_ring(netlink::port_range unheard);
