@@ -85,6 +85,15 @@ base::flag_set make_flags(options& o) {
   flags.add("localListeners", o.local_listeners,
             "Listen inside the VM on each TCP port that is published by rules alone, for WSL's own localhost relay to "
             "see it. Only in non-admin mode.");
+  flags.add(
+      "listeners", o.listeners,
+      "Forward what listens in this network namespace, too: the servers of containers that use the host's network. "
+      "Without -docker and -containerd, and with -privilegedService, only if it is asked for by name.");
+  flags.add(
+      "ignore-listeners", o.ignored_listeners,
+      "A `list` of ports whose listeners are not forwarded: ports and ranges, separated by commas, each with tcp: or "
+      "udp: in front or meant for both, as in default,tcp:9100,7000-7999. The word default stands for " +
+          std::string(listeners::ignore_list::defaults) + "; an empty list ignores nothing.");
   flags.add("adminInstall", o.admin_install,
             "Network tunnel mode: bind on the host what was asked for. Without it every port is "
             "bound to 127.0.0.1.");
@@ -125,9 +134,18 @@ base::result<settings> validate(const options& o, const base::flag_set& flags) {
   if (!veth) return std::unexpected(veth.error());
   auto host_switch = http::parse_server_address(o.host_switch_url);
   if (!host_switch) return base::fail("flag -host-switch-url: " + host_switch.error().message());
+  auto ignored = listeners::ignore_list::parse(o.ignored_listeners);
+  if (!ignored)
+    return base::fail(fmt::format("invalid value \"{}\" for flag -ignore-listeners: {}",
+                                  base::printable(o.ignored_listeners), ignored.error().message()));
   const auto mode = o.admin_install ? ports::network_mode::network_tunnel : ports::network_mode::non_admin;
   const auto listener = net::address::parse(o.k8s_service_listener_address).value_or(net::address::any_v4());
-  return settings{mode, *tap, *veth, std::move(*host_switch), listener, base::parse_port(o.k8s_api_port).value_or(0)};
+  const bool beside_engine = (o.docker || o.containerd) && !o.privileged_service;
+  const bool listeners = o.listeners && (beside_engine || flags.is_set("listeners"));
+  return settings{mode,      *tap,
+                  *veth,     std::move(*host_switch),
+                  listener,  base::parse_port(o.k8s_api_port).value_or(0),
+                  listeners, std::move(*ignored)};
 }
 
 }  // namespace agent

@@ -11,6 +11,7 @@
 #include "http/connection.hpp"
 #include "net/address.hpp"
 #include "ports/exposure_policy.hpp"
+#include "sources/listeners/ignore_list.hpp"
 
 namespace agent {
 
@@ -25,6 +26,8 @@ struct options {
   std::string k8s_api_port = "6443";
   bool iptables = true;
   bool local_listeners = false;
+  bool listeners = true;  // with Docker or containerd
+  std::string ignored_listeners = "default";
   bool admin_install = false;
   bool privileged_service = false;
   std::string vtunnel_address = "127.0.0.1:3040";
@@ -49,6 +52,8 @@ struct settings {
   http::server_address host_switch;
   net::address service_listener;  // to which Kubernetes Services are bound on the host
   std::uint16_t api_port = 0;     // of the Kubernetes API
+  bool listeners = false;
+  listeners::ignore_list ignored_listeners;
 };
 
 // Errors name the flag. `flags` is what the options were read with.

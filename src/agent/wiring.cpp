@@ -22,6 +22,7 @@
 #include "sources/docker/docker_source.hpp"
 #include "sources/iptables/iptables_source.hpp"
 #include "sources/kubernetes/kubernetes_source.hpp"
+#include "sources/listeners/listeners_source.hpp"
 
 namespace agent {
 namespace {
@@ -100,6 +101,10 @@ std::vector<std::unique_ptr<ports::source>> make_sources(const io::executor& whe
   if (c.flags.iptables) {
     iptables::iptables_options o{.pods = c.sound.service_listener};
     sources.push_back(std::make_unique<iptables::iptables_source>(where, std::move(o)));
+  }
+  if (c.sound.listeners) {
+    listeners::listeners_options o{.tracker = {.ignored = c.sound.ignored_listeners}};
+    sources.push_back(std::make_unique<listeners::listeners_source>(where, std::move(o)));
   }
   return sources;
 }

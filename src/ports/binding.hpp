@@ -22,6 +22,13 @@ inline constexpr std::size_t source_count = 6;
 [[nodiscard]] std::string_view to_string(source_id id);  // "docker" … "listeners", "static" for fixed
 [[nodiscard]] std::optional<source_id> parse_source(std::string_view text);
 
+// Who takes what arrives at a binding inside the VM.
+enum class reach : std::uint8_t {
+  direct,     // whoever the address says
+  ipv6_only,  // the address is a wildcard, but IPv4 does not arrive: it is to be relayed to ::1
+  nobody,     // for the moment: peers keep the port open, and inside the VM nothing is done for it
+};
+
 struct binding {
   net::protocol protocol = net::protocol::tcp;
   net::address host_address;         // as the engine has it inside the VM
@@ -29,6 +36,7 @@ struct binding {
   std::uint16_t container_port = 0;  // 1 to 65535; the host port where there is no other
   std::string owner;                 // stable id: container id, Service UID, rule, socket
   std::string owner_name;            // for people: container name, namespace/service; may be empty
+  reach served = reach::direct;
 
   auto operator<=>(const binding&) const = default;
 };

@@ -22,13 +22,24 @@ port_table::claims_by_key on_host(const port_table& table, network_mode mode) {
 // A static port is there for the other WSL distributions alone; it ranks behind every other claim.
 bool only_static(const std::vector<claim>& claims) { return claims.front().source == source_id::fixed; }
 
-// What a source says is bound to a single address of the VM. Services have the host's address, and answer at every one
-// of the VM's (kube-proxy).
-const binding* find_bound_to_one_address(const std::vector<claim>& claims) {
-  for (const auto& c : claims)
-    if (c.source != source_id::kubernetes && c.source != source_id::fixed)
-      return c.what.host_address.is_unspecified() ? nullptr : &c.what;
-  return nullptr;
+// Where the port answers inside the VM, if not at every one of its IPv4 addresses. Services have the host's address,
+// and answer everywhere (kube-proxy).
+struct single_address {
+  const claim* by = nullptr;
+  port_key key;
+};
+
+std::optional<single_address> find_single_address(const std::vector<claim>& claims) {
+  std::optional<single_address> found;
+  for (const auto& c : claims) {
+    if (c.source == source_id::kubernetes || c.source == source_id::fixed || c.what.served == reach::nobody) continue;
+    const bool v6_wildcard = c.what.served == reach::ipv6_only;
+    if (c.what.host_address.is_unspecified() && !v6_wildcard) return std::nullopt;
+    if (found) continue;
+    found = {&c, raw_key(c.what)};
+    if (v6_wildcard) found->key.address = net::address::loopback_v6();
+  }
+  return found;
 }
 
 // Docker's ports have docker-proxy; the others are published by rules of CNI's and kube-proxy's.
@@ -37,6 +48,13 @@ bool has_listener(const std::vector<claim>& claims) {
     return c.source == source_id::docker || c.source == source_id::listeners || c.source == source_id::fixed;
   });
 }
+
+// What a listener becomes at the peers is not told by its own port, and what serves it not by its own name: whoever
+// else claims the port knows better, and nothing is to be exchanged when he comes or goes.
+std::uint16_t container_port(const claim& c) {
+  return c.source == source_id::listeners ? std::uint16_t{0} : c.what.container_port;
+}
+std::string owner(const claim& c) { return c.source == source_id::listeners ? std::string{} : c.what.owner; }
 
 void judge(planned_port& port, const port_table::claims_by_key& all, network_mode mode) {
   const auto decide = [&port](verdict decision, std::string reason) {
@@ -53,14 +71,13 @@ void judge(planned_port& port, const port_table::claims_by_key& all, network_mod
 void add_forwards(exposure_plan& plan, planned_port& port) {
   const auto& winner = port.claims.front();
   if (!only_static(port.claims)) plan.host[port.key] = {port.key, 0, winner.source, {}};
-  plan.wsl[port.key] = {port.key, winner.what.container_port, winner.source, {}};
+  plan.wsl[port.key] = {port.key, container_port(winner), winner.source, {}};
   if (port.key.protocol == net::protocol::tcp && !has_listener(port.claims))
     plan.listeners[port.key] = {port.key, 0, winner.source, {}};
-  const auto* bound = find_bound_to_one_address(port.claims);
-  if (bound == nullptr) return;
-  const auto raw = raw_key(*bound);
-  port.bound = raw;
-  plan.loopback[raw] = {raw, bound->container_port, winner.source, bound->owner};
+  const auto single = find_single_address(port.claims);
+  if (!single) return;
+  port.bound = single->key;
+  plan.loopback[single->key] = {single->key, container_port(*single->by), winner.source, owner(*single->by)};
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <chrono>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -21,6 +23,10 @@ namespace {
 
 constexpr std::size_t max_file_bytes = 64 << 20;
 constexpr std::size_t lines_before_rewrite = 4096;
+
+// A program that a killed run was about to start holds its lock until it has been executed.
+constexpr int lock_tries = 20;
+constexpr std::chrono::milliseconds lock_pause{10};
 
 std::string read_file(int fd, std::size_t limit) {
   std::string text;
@@ -82,8 +88,11 @@ class disk_syncer {
 base::result<base::unique_fd> open_locked(const std::filesystem::path& path) {
   base::unique_fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return base::fail_errno("open " + path.string());
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
-    return base::fail_errno("lock " + path.string() + " (is another agent running?)");
+  for (int tries = lock_tries; ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0; --tries) {
+    if (errno != EWOULDBLOCK || tries == 0)
+      return base::fail_errno("lock " + path.string() + " (is another agent running?)");
+    std::this_thread::sleep_for(lock_pause);
+  }
   return fd;
 }
 

@@ -54,11 +54,14 @@ std::optional<verb> reconcile_fsm::needed(const slot& s) const {
   if (s.state == slot_state::foreign) return std::nullopt;
   if (s.state == slot_state::absent) return s.wanted ? std::optional(verb::add) : std::nullopt;
   if (!s.wanted) {
-    const bool source_may_still_want_it =
-        s.remembered && !settled_sources_[static_cast<std::size_t>(s.applied->source)];
+    // What was seen as a listener may be any source's port.
+    const bool heard = s.applied->source == source_id::listeners
+                           ? settled_sources_.all()
+                           : settled_sources_[static_cast<std::size_t>(s.applied->source)];
+    const bool source_may_still_want_it = s.remembered && !heard;
     return source_may_still_want_it && !draining_ ? std::nullopt : std::optional(verb::remove);
   }
-  if (!s.wanted->same_for_peer(*s.applied)) return verb::remove;
+  if (!s.wanted->served_by(*s.applied)) return verb::remove;
   return s.state == slot_state::maybe ? std::optional(verb::add) : std::nullopt;
 }
 
@@ -93,7 +96,7 @@ void reconcile_fsm::reschedule(slot_map::iterator at, time_point now) {
 
 void reconcile_fsm::set_wanted(slot_map::iterator at, std::optional<forward> wanted, time_point now) {
   auto& s = at->second;
-  const bool changed = s.wanted.has_value() != wanted.has_value() || (wanted && !wanted->same_for_peer(*s.wanted));
+  const bool changed = s.wanted.has_value() != wanted.has_value() || (wanted && !wanted->served_by(*s.wanted));
   s.wanted = std::move(wanted);
   if (s.state == slot_state::foreign && !s.wanted) {  // never ours to remove
     s.state = slot_state::absent;

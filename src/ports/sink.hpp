@@ -22,9 +22,11 @@ struct forward {
   source_id source = source_id::docker;  // who claims it; not part of what the peer holds
   std::string owner{};                   // for comments and the status; not part of what the peer holds
 
-  // Equal for the peer. The policy leaves empty what a peer does not hold (host-switch knows no container port).
-  [[nodiscard]] bool same_for_peer(const forward& other) const {
-    return key == other.key && container_port == other.container_port && owner == other.owner;
+  // Is what the peer holds already what this asks for? The policy leaves empty what a peer does not hold (host-switch
+  // knows no container port) and what it does not know: then anything will do.
+  [[nodiscard]] bool served_by(const forward& held) const {
+    const bool port = container_port == held.container_port || container_port == 0 || held.container_port == 0;
+    return key == held.key && port && (owner == held.owner || owner.empty());
   }
   bool operator==(const forward&) const = default;
 };

@@ -63,10 +63,10 @@ class end_to_end : public testing::Test {
   std::unique_ptr<support::lab> lab_;
   published_set in_wsl_only_;               // what wsl-proxy has to hold beside that
   std::set<support::host_forward> others_;  // what host-switch has to hold that is not ours
+  support::docker_options options_;
 
  private:
   [[nodiscard]] std::string difference(const published_set& ports) const;
-  support::docker_options options_;
   std::vector<std::string> rules_before_;
 };
 

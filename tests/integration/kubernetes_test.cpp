@@ -32,8 +32,10 @@ class kubernetes : public end_to_end {
     std::ofstream(config()) << api_->kubeconfig(&client);
   }
   [[nodiscard]] std::string config() const { return lab_->directory() / "k3s.yaml"; }
+  // Without the listeners: those that stand in kube-proxy's place, and the API server itself, are not to be seen.
   void start_agent(const std::vector<std::string>& more = {}) {
-    std::vector<std::string> flags{"-kubernetes=true", "-kubeconfig=" + config(), "-k8sAPIPort=6443"};
+    std::vector<std::string> flags{"-kubernetes=true", "-listeners=false", "-kubeconfig=" + config(),
+                                   "-k8sAPIPort=6443"};
     flags.insert(flags.end(), more.begin(), more.end());
     lab_->start_agent(flags);
   }

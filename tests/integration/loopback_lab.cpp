@@ -1,8 +1,6 @@
 #include "tests/integration/loopback_lab.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sched.h>
 #include <stdlib.h>
 
 #include <fstream>
@@ -14,10 +12,6 @@
 namespace support {
 namespace {
 
-base::unique_fd open_namespace(const std::string& path) {
-  return base::unique_fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-}
-
 void add_container(const netns& rd, const netns& container, const std::string& port, const std::string& address) {
   rd.ip({"link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", container.name()});
   rd.ip({"link", "set", port, "master", "docker0", "up"});
@@ -27,14 +21,6 @@ void add_container(const netns& rd, const netns& container, const std::string& p
 }
 
 }  // namespace
-
-inside::inside(const netns& where) : before_(open_namespace("/proc/thread-self/ns/net")) {
-  const auto there = open_namespace(where.path());
-  if (!before_ || !there || ::setns(there.get(), CLONE_NEWNET) != 0)
-    throw std::runtime_error("cannot enter " + where.path());
-}
-
-inside::~inside() { ::setns(before_.get(), CLONE_NEWNET); }
 
 nat_engine::nat_engine(const netns& where, loopback::nat_variant variant) : where_(where), variant_(variant) {}
 

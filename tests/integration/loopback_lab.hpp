@@ -17,18 +17,6 @@
 
 namespace support {
 
-// Puts the calling thread into a namespace, and back.
-class inside {
- public:
-  explicit inside(const netns& where);
-  inside(const inside&) = delete;
-  inside& operator=(const inside&) = delete;
-  ~inside();
-
- private:
-  base::unique_fd before_;
-};
-
 // The nat rules that dockerd makes, made by hand.
 class nat_engine {
  public:

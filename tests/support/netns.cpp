@@ -20,8 +20,12 @@ void remove_leftovers() {
       run_command({.argv = {"ip", "netns", "del", name}});
 }
 
+base::unique_fd open_namespace(const std::string& path) {
+  return base::unique_fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+}
+
 void enter(const std::string& path) {
-  const base::unique_fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto fd = open_namespace(path);
   if (!fd || ::setns(fd.get(), CLONE_NEWNET) != 0) throw std::runtime_error("cannot enter " + path);
 }
 
@@ -53,6 +57,13 @@ void netns::run_inside(const std::function<void()>& work) const {
   }).join();
   if (trouble) std::rethrow_exception(trouble);
 }
+
+inside::inside(const netns& where) : before_(open_namespace("/proc/thread-self/ns/net")) {
+  if (!before_) throw std::runtime_error("no way back from " + where.path());
+  enter(where.path());
+}
+
+inside::~inside() { ::setns(before_.get(), CLONE_NEWNET); }
 
 void connect(const veth_end& a, const veth_end& b) {
   a.where->ip({"link", "add", a.interface, "type", "veth", "peer", "name", b.interface, "netns", b.where->name()});

@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "base/unique_fd.hpp"
+
 namespace support {
 
 class netns {
@@ -43,6 +45,18 @@ class netns {
  private:
   void run_inside(const std::function<void()>& work) const;
   std::string name_;
+};
+
+// Puts the calling thread into a namespace, and back.
+class inside {
+ public:
+  explicit inside(const netns& where);
+  inside(const inside&) = delete;
+  inside& operator=(const inside&) = delete;
+  ~inside();
+
+ private:
+  base::unique_fd before_;
 };
 
 struct veth_end {

@@ -28,14 +28,16 @@ io::task<base::result<ports::peer_state>> loopback_sink::list() {
 
 void loopback_sink::admit(const ports::operation& op, outcome& answer) {
   const auto& key = op.target.key;
-  if (op.what == verb::remove)
+  if (op.what == verb::remove) {
     wanted_.erase(key);
-  else if (key.address.is_unspecified())
+    relays_.close(key);  // before the rules are read: somebody may be about to listen on every address
+  } else if (key.address.is_unspecified()) {
     answer = {outcome_kind::refused, "a wildcard address needs no help"};
-  else if (key.protocol == net::protocol::sctp || key.port == 0)
+  } else if (key.protocol == net::protocol::sctp || key.port == 0) {
     answer = {outcome_kind::refused, "only tcp and udp ports"};
-  else
+  } else {
     wanted_.insert_or_assign(key, op.target);
+  }
 }
 
 outcome loopback_sink::outcome_of(const ports::operation& op) const {

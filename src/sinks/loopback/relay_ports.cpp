@@ -25,6 +25,20 @@ base::result<> relay_ports::open(const relayed_port& port) {
   return {};
 }
 
+template <class Stays>
+void relay_ports::close_unless(const Stays& stays) {
+  std::erase_if(listening_, [&](const auto& open) {
+    if (stays(open)) return false;
+    listeners_.remove(open.first.first, open.first.second);
+    return true;
+  });
+}
+
+void relay_ports::close(const ports::port_key& key) {
+  const net::endpoint target{key.address, key.port};
+  close_unless([&](const auto& open) { return open.first.first != key.protocol || open.second != target; });
+}
+
 relay_ports::troubles relay_ports::set(const std::vector<relayed_port>& wanted) {
   troubles failed;
   std::map<listener_key, net::endpoint> target;
@@ -32,13 +46,6 @@ relay_ports::troubles relay_ports::set(const std::vector<relayed_port>& wanted) 
     for (const auto& at : port.listen)
       target.emplace(listener_key{port.key.protocol, {at, port.key.port}},
                      net::endpoint{port.key.address, port.key.port});
-  const auto close_unless = [this](const auto& stays) {
-    std::erase_if(listening_, [&](const auto& open) {
-      if (stays(open)) return false;
-      listeners_.remove(open.first.first, open.first.second);
-      return true;
-    });
-  };
   close_unless([&](const auto& open) {
     const auto at = target.find(open.first);
     return at != target.end() && at->second == open.second;

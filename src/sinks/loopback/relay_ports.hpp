@@ -20,12 +20,16 @@ class relay_ports {
   // be listened for, why: it is then listened for nowhere. An address that has gone is passed over as long as another
   // one is left.
   troubles set(const std::vector<relayed_port>& wanted);
+  // Listens for this port no longer.
+  void close(const ports::port_key& key);
 
   [[nodiscard]] std::size_t size() const { return listening_.size(); }
 
  private:
   using listener_key = std::pair<net::protocol, net::endpoint>;
   [[nodiscard]] base::result<> open(const relayed_port& port);
+  template <class Stays>
+  void close_unless(const Stays& stays);
 
   relay::listener_set listeners_;
   std::map<listener_key, net::endpoint> listening_;  // → where it leads

@@ -27,8 +27,10 @@ class planner {
   }
 
   void add(const ports::forward& wanted, bool by_rule) {
-    const auto* engines = by_rule && is_plain_id(wanted.owner) ? rules_.find(wanted.key) : nullptr;
-    if (engines == nullptr) return relay(wanted);
+    const auto* engines = by_rule ? rules_.find(wanted.key) : nullptr;
+    // A listener with a rule in front of it is the engine's own; the container's claim comes, and names it.
+    if (engines != nullptr && wanted.owner.empty()) return;
+    if (engines == nullptr || !is_plain_id(wanted.owner)) return relay(wanted);
     const auto made = widened(*engines, comment(wanted.owner));
     if (!published_.insert(canonical(made)).second) return;  // two addresses of one container's port
     in_engine_chains_.emplace_back(made, wanted.key);

@@ -1,8 +1,9 @@
 // echo-server: what runs in the test containers, as their only file. `echo-server tcp:80 tcp:1000-1999 udp:53` listens
-// on each port; every answer begins with the host's name (the container's short id, or what --hostname or ECHO_NAME
-// says), so that a test sees who answered. TCP: one line or request of HTTP is read and answered, then the connection
-// ends. UDP: "<name> " and the datagram. `echo-server end` ends the container from within; without a port it ends at
-// once. Linked statically; ends on SIGTERM.
+// on each port, of every address of both families; `tcp:127.0.0.1/80` on one address; `tcp6:80` of IPv6 alone;
+// `tcpr:80` beside others that do the same (SO_REUSEPORT). Every answer begins with the host's name (the container's
+// short id, or what --hostname or ECHO_NAME says), so that a test sees who answered. TCP: one line or request of HTTP
+// is read and answered, then the connection ends. UDP: "<name> " and the datagram. `echo-server end` ends the container
+// from within; without a port it ends at once. Linked statically; ends on SIGTERM.
 #include <arpa/inet.h>
 #include <poll.h>
 #include <signal.h>
@@ -25,15 +26,31 @@ std::string host_name() {
   return name;
 }
 
-int listen_on(bool tcp, int port) {
-  const int fd = ::socket(AF_INET6, tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
-  const int one = 1, zero = 0;
-  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+struct server {
+  bool tcp = true, v6_only = false, reuse_port = false;
+  std::string address;  // empty: every one
+};
+
+int bind_to(int fd, const std::string& address, int port) {
   sockaddr_in6 at{};
+  sockaddr_in v4{};
   at.sin6_family = AF_INET6;
-  at.sin6_port = htons(static_cast<std::uint16_t>(port));
-  if (::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0 || (tcp && ::listen(fd, 128) != 0)) {
+  v4.sin_family = AF_INET;
+  at.sin6_port = v4.sin_port = htons(static_cast<std::uint16_t>(port));
+  if (::inet_pton(AF_INET, address.c_str(), &v4.sin_addr) == 1)
+    return ::bind(fd, reinterpret_cast<sockaddr*>(&v4), sizeof v4);
+  if (!address.empty()) ::inet_pton(AF_INET6, address.c_str(), &at.sin6_addr);
+  return ::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at);
+}
+
+int listen_on(const server& s, int port) {
+  const bool v4 = s.address.find('.') != std::string::npos;
+  const int fd = ::socket(v4 ? AF_INET : AF_INET6, s.tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
+  const int one = 1, only = s.v6_only ? 1 : 0;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  if (s.reuse_port) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+  if (!v4) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
+  if (bind_to(fd, s.address, port) != 0 || (s.tcp && ::listen(fd, 128) != 0)) {
     std::perror("echo-server");
     std::exit(1);
   }
@@ -68,11 +85,19 @@ void serve_udp(int fd) {
 }
 
 void listen_on_all(const char* spec, std::vector<pollfd>& sockets, std::vector<bool>& is_tcp) {
+  const std::string text(spec);
+  const auto colon = text.find(':'), slash = text.find('/');
+  if (colon == std::string::npos) return;
+  server s;
+  s.tcp = text.compare(0, 3, "tcp") == 0;
+  s.v6_only = text.find('6') < colon;
+  s.reuse_port = text.find('r') < colon;
+  if (slash != std::string::npos) s.address = text.substr(colon + 1, slash - colon - 1);
   int first = 0, last = 0;
-  const int numbers = std::sscanf(spec + 4, "%d-%d", &first, &last);
+  const int numbers = std::sscanf(spec + (slash == std::string::npos ? colon : slash) + 1, "%d-%d", &first, &last);
   for (int port = first; numbers > 0 && port <= (numbers == 2 ? last : first); ++port) {
-    is_tcp.push_back(std::strncmp(spec, "tcp:", 4) == 0);
-    sockets.push_back({.fd = listen_on(is_tcp.back(), port), .events = POLLIN, .revents = 0});
+    is_tcp.push_back(s.tcp);
+    sockets.push_back({.fd = listen_on(s, port), .events = POLLIN, .revents = 0});
   }
 }
 

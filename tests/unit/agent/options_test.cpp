@@ -50,6 +50,25 @@ TEST(Options, LocalListenersAreForNonAdminMode) {
   EXPECT_THAT(error({"-localListeners", "-adminInstall"}), HasSubstr("non-admin mode"));
 }
 
+TEST(Options, ListenersAreForwardedBesideAnEngineOrByName) {
+  EXPECT_TRUE(parse({"-docker"})->listeners);
+  EXPECT_TRUE(parse({"-containerd"})->listeners);
+  EXPECT_FALSE(parse({"-docker", "-listeners=false"})->listeners);
+  EXPECT_FALSE(parse({})->listeners) << "DNAT rules alone";
+  EXPECT_TRUE(parse({"-listeners"})->listeners);
+}
+
+TEST(Options, TheListOfIgnoredListeners) {
+  EXPECT_TRUE(parse({"-docker"})->ignored_listeners.contains(net::protocol::tcp, 6443));
+  EXPECT_EQ(parse({"-docker", "-ignore-listeners="})->ignored_listeners.size(), 0U);
+  const auto s = parse({"-docker", "-ignore-listeners", "default,tcp:9100"});
+  EXPECT_TRUE(s->ignored_listeners.contains(net::protocol::tcp, 9100));
+  EXPECT_TRUE(s->ignored_listeners.contains(net::protocol::udp, 5353));
+  EXPECT_EQ(error({"-docker", "-ignore-listeners=default,tcp:x"}),
+            "invalid value \"default,tcp:x\" for flag -ignore-listeners: \"tcp:x\" is no port and no range of ports (1 "
+            "to 65535)");
+}
+
 TEST(Options, ValuesAreChecked) {
   EXPECT_THAT(error({"-docker", "-tap-interface-ip=fe80::1"}), HasSubstr("-tap-interface-ip: not an IPv4 address"));
   EXPECT_THAT(error({"-docker", "-veth-interface-ip=0.0.0.0"}), HasSubstr("-veth-interface-ip"));
@@ -66,8 +85,8 @@ TEST(Options, TheUsageNamesEveryFlag) {
   options o;
   const auto usage = make_flags(o).usage();
   for (const auto* flag : {"debug", "docker", "containerd", "containerdSock", "kubernetes", "kubeconfig",
-                           "k8sServiceListenerAddr", "k8sAPIPort", "iptables", "localListeners", "adminInstall",
-                           "privilegedService", "vtunnelAddr", "tap-interface-ip"})
+                           "k8sServiceListenerAddr", "k8sAPIPort", "iptables", "localListeners", "listeners",
+                           "ignore-listeners", "adminInstall", "privilegedService", "vtunnelAddr", "tap-interface-ip"})
     EXPECT_THAT(usage, HasSubstr(std::string("  -") + flag + "")) << flag;
 }
 

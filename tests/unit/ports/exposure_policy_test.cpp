@@ -110,6 +110,57 @@ TEST(ExposurePolicy, AStaticPortThatAContainerPublishesTooIsForTheHostAsWell) {
   EXPECT_THAT(keys(p.loopback), testing::ElementsAre("tcp 127.0.0.1:6443"));
 }
 
+binding listener(const char* address, std::uint16_t port, reach served = reach::direct) {
+  return {net::protocol::tcp, net::address::parse(address).value(), port, port, "listener", "", served};
+}
+exposure_plan plan_of_both(std::vector<binding> docker, std::vector<binding> listeners) {
+  port_table table;
+  table.publish(source_id::docker, {std::move(docker), {}, 1});
+  table.publish(source_id::listeners, {std::move(listeners), {}, 1});
+  return plan_exposure(table, network_mode::network_tunnel);
+}
+
+TEST(ExposurePolicy, ListenersOnLoopbackNeedHelpAndWildcardsNeedNone) {
+  const auto p =
+      plan_of_both({}, {listener("127.0.0.1", 80), listener("::1", 81), listener("0.0.0.0", 82), listener("::", 83)});
+  EXPECT_THAT(keys(p.host),
+              testing::ElementsAre("tcp 0.0.0.0:82", "tcp 0.0.0.0:83", "tcp 127.0.0.1:80", "tcp 127.0.0.1:81"));
+  EXPECT_THAT(keys(p.loopback), testing::ElementsAre("tcp 127.0.0.1:80", "tcp [::1]:81"));
+  EXPECT_EQ(p.loopback.begin()->second.owner, "");
+}
+
+TEST(ExposurePolicy, AWildcardOfIpv6AloneIsReachedByLoopback) {
+  const auto alone = plan_of_both({}, {listener("::", 80, reach::ipv6_only)});
+  EXPECT_THAT(keys(alone.host), testing::ElementsAre("tcp 0.0.0.0:80"));
+  EXPECT_THAT(keys(alone.loopback), testing::ElementsAre("tcp [::1]:80"));
+  EXPECT_EQ(alone.ports[0].bound, alone.loopback.begin()->first);
+  EXPECT_THAT(plan_of_both({}, {listener("0.0.0.0", 80), listener("::", 80, reach::ipv6_only)}).loopback, IsEmpty());
+  EXPECT_THAT(plan_of_both({make("0.0.0.0", 80)}, {listener("::", 80, reach::ipv6_only)}).loopback, IsEmpty());
+}
+
+TEST(ExposurePolicy, WhatNobodyServesStaysOpenAtThePeersAlone) {
+  const auto p = plan_of_both({}, {listener("127.0.0.1", 80, reach::nobody), listener("::", 81, reach::nobody)});
+  EXPECT_THAT(keys(p.host), testing::ElementsAre("tcp 0.0.0.0:81", "tcp 127.0.0.1:80"));
+  EXPECT_THAT(keys(p.wsl), SizeIs(2));
+  EXPECT_THAT(p.loopback, IsEmpty());
+}
+
+// docker-proxy listens before the engine tells of its container, and a little longer.
+TEST(ExposurePolicy, AContainersPortThatIsAListenerTooChangesNothingAtThePeers) {
+  const auto listens = plan_of_both({}, {listener("127.0.0.1", 8080)}),
+             both = plan_of_both({make("127.0.0.1", 8080)}, {listener("127.0.0.1", 8080)}),
+             told = plan_of_both({make("127.0.0.1", 8080)}, {});
+  for (const auto part : {&exposure_plan::host, &exposure_plan::wsl})
+    for (const auto* before : {&listens, &both, &told})
+      for (const auto* after : {&listens, &both, &told}) {
+        ASSERT_EQ(keys((after->*part)), keys((before->*part)));
+        EXPECT_TRUE((after->*part).begin()->second.served_by((before->*part).begin()->second));
+      }
+  EXPECT_EQ(both.loopback, told.loopback);
+  EXPECT_TRUE(listens.loopback.begin()->second.served_by(both.loopback.begin()->second));
+  EXPECT_FALSE(both.loopback.begin()->second.served_by(listens.loopback.begin()->second)) << "the rule names its owner";
+}
+
 TEST(ExposurePolicy, TcpAndUdpOfOneNumberAreBothExposed) {
   EXPECT_THAT(plan({make("0.0.0.0", 53), make("0.0.0.0", 53, net::protocol::udp)}).host, SizeIs(2));
 }

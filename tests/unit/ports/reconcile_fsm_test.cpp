@@ -246,6 +246,18 @@ TEST_F(ReconcileFsm, WhatASourceMayStillWantIsKeptUntilItSpeaks) {
   EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
 }
 
+TEST_F(ReconcileFsm, WhatWasSeenAsAListenerWaitsForEverySource) {
+  auto seen = on(80);
+  seen.source = source_id::listeners;
+  fsm.remember({seen}, true, now);
+  const source_set all_but_docker{0x3e};
+  want({}, all_but_docker);
+  list({{on(80).key}});
+  EXPECT_EQ(take(), "") << "it may be a port of Docker's";
+  want({}, everybody);
+  EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
+}
+
 TEST_F(ReconcileFsm, WhatWasExposedBeforeTheVmBootedGoesAtOnce) {
   fsm.remember({on(80)}, false, now);
   fsm.want({}, source_set{}, 1, now);

@@ -52,6 +52,14 @@ TEST_F(RelayPorts, ListensForExactlyWhatIsWanted) {
   EXPECT_FALSE(listens(far, port_));
 }
 
+TEST_F(RelayPorts, OnePortIsClosedAtOnce) {
+  EXPECT_THAT(relays_.set({{key_, {near, far}}}), IsEmpty());
+  relays_.close(key("::1", port_));
+  EXPECT_TRUE(listens(near, port_));
+  relays_.close(key_);
+  EXPECT_FALSE(listens(near, port_) || listens(far, port_));
+}
+
 TEST_F(RelayPorts, AnAddressThatIsNotThereIsPassedOver) {
   EXPECT_THAT(relays_.set({{key_, {elsewhere, far}}}), IsEmpty());
   EXPECT_TRUE(listens(far, port_));

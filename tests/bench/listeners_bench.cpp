@@ -1,0 +1,218 @@
+// listeners_bench: how soon a server that just listens is forwarded, and what it costs to know: with what this kernel
+// tells, without (the agent has no right to put programs into it), and beside a poll of /proc/net each three seconds as
+// the agent's predecessors did it. In a network namespace of its own.
+//
+//   listeners_bench [PROGRAM_DIR] [IDLE_SECONDS]
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/socket.h>
+
+#include <iostream>
+#include <map>
+
+#include "base/log.hpp"
+#include "base/program.hpp"
+#include "http/server.hpp"
+#include "io/timeout.hpp"
+#include "tests/bench/figures.hpp"
+#include "tests/support/child_process.hpp"
+#include "tests/support/event_loop.hpp"
+#include "tests/support/loopback_socket.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace figures;
+using io::clock;
+
+constexpr std::uint16_t first_port = 20'000;
+
+struct stamps {
+  std::map<std::string, clock::time_point> exposed, removed;  // by "tcp 20000": when the request arrived
+};
+
+// Takes every forward, gives up every forward, and notes when.
+io::task<http::answer> note(stamps* noted, http::incoming in) {
+  const auto now = clock::now();
+  http::answer a;
+  if (in.head.target == "/services/forwarder/all") {
+    a.head.body = "[]\n";
+    co_return a;
+  }
+  const std::string_view body = in.head.body;
+  const auto at = body.find("0.0.0.0:");
+  if (at == std::string_view::npos) co_return a;
+  const auto key = fmt::format("{} {}", body.find("\"udp\"") == body.npos ? "tcp" : "udp", std::atoi(&body[at + 8]));
+  auto& into = in.head.target.ends_with("/unexpose") ? noted->removed : noted->exposed;
+  into.emplace(key, now);
+  co_return a;
+}
+
+// Bound, and for TCP listening.
+base::unique_fd serve(bool tcp, std::uint16_t port, const net::address& ip = net::address::any_v4()) {
+  base::unique_fd fd(::socket(AF_INET, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0));
+  const auto at = net::to_sockaddr({ip, port});
+  if (::bind(fd.get(), at.get(), at.size) != 0 || (tcp && ::listen(fd.get(), 16) != 0))
+    throw std::runtime_error("cannot listen");
+  return fd;
+}
+
+struct times {
+  std::vector<double> open, close;
+};
+
+class listeners_bench {
+ public:
+  listeners_bench(std::filesystem::path programs, std::filesystem::path directory)
+      : programs_(std::move(programs)), directory_(std::move(directory)), host_(support::listen_on_loopback()) {
+    auto* const to = &noted_;
+    loop_.spawn(http::serve(std::move(host_.fd), [to](http::incoming in) { return note(to, std::move(in)); }));
+  }
+
+  void run(int seconds) {
+    fmt::print("{:46} {:>12} {:>12}\n", "", "told", "not told");
+    start_agent({});
+    const auto tcp = measure(true, 200, 30ms), udp = measure(false, 200, 30ms);
+    const auto cost = storm(net::address::any_v4()), loopback_cost = storm(net::address::loopback_v4());
+    const auto quiet = idle(seconds);
+    start_agent({"setpriv", "--bounding-set=-sys_admin,-bpf,-perfmon"});
+    const auto poll_tcp = measure(true, 100, 77ms), poll_udp = measure(false, 100, 77ms);
+    const auto poll_cost = storm(net::address::any_v4()), poll_loopback_cost = storm(net::address::loopback_v4());
+    const auto poll_quiet = idle(seconds);
+    print("listen() to expose request", tcp.open, poll_tcp.open);
+    print("close() to unexpose request", tcp.close, poll_tcp.close);
+    print("UDP: bind() to expose request", udp.open, poll_udp.open);
+    print("UDP: close() to unexpose request", udp.close, poll_udp.close);
+    row("1,000 listeners a second: CPU", cost, poll_cost, "%");
+    row("the same on 127.0.0.1, children included", loopback_cost, poll_loopback_cost, "%");
+    start_agent({"env"}, "-listeners=false");
+    const auto without = idle(seconds), poller = idle_poller(seconds);
+    fmt::print("\n{:46} {:>9} {:>10} {:>10} {:>14}\n", fmt::format("idle, for {} s, a minute", seconds), "told",
+               "not told", "without", "poll each 3 s");
+    fmt::print("{:46} {:>9.1f} {:>10.1f} {:>10.1f} {:>14.1f}\n", "CPU, ms", quiet.cpu_ms, poll_quiet.cpu_ms,
+               without.cpu_ms, poller.cpu_ms);
+    fmt::print("{:46} {:>9} {:>10} {:>10} {:>14}\n", "wake-ups", quiet.switches, poll_quiet.switches, without.switches,
+               poller.switches);
+  }
+
+ private:
+  static void row(std::string_view what, double told, double untold, std::string_view unit) {
+    fmt::print("{:46} {:>9.2f} {:<2} {:>9.2f} {:<2}\n", what, told, unit, untold, unit);
+  }
+  static void print(std::string_view what, const std::vector<double>& told, const std::vector<double>& untold) {
+    row(fmt::format("{}, p50", what), at_share(told, 0.5), at_share(untold, 0.5), "ms");
+    row(fmt::format("{}, p99", what), at_share(told, 0.99), at_share(untold, 0.99), "ms");
+  }
+
+  void wait(std::chrono::milliseconds time) {
+    loop_.run_until([] { return false; }, time);
+  }
+
+  void start_agent(std::vector<std::string> through, const std::string& flag = "-listeners") {
+    agent_.stop();
+    through.insert(
+        through.end(),
+        {programs_ / "rancher-desktop-guestagent", "-adminInstall", "-docker", "-iptables=false", flag,
+         fmt::format("-host-switch-url=http://127.0.0.1:{}", host_.port),
+         "-docker-socket=" + (directory_ / "docker.sock").string(),
+         "-wsl-proxy-socket=" + (directory_ / "wsl-proxy.sock").string(),
+         "-status-socket=" + (directory_ / "status.sock").string(), "-state-dir=" + (directory_ / "state").string()});
+    agent_ = support::child_process({.argv = through, .log = directory_ / "agent.log"});
+    wait(2s);
+    if (!agent_.running()) throw std::runtime_error(support::read_text(directory_ / "agent.log"));
+  }
+
+  // Opens so many servers one after the other, and closes them so when the last is old enough not to be held.
+  times measure(bool tcp, int count, std::chrono::milliseconds pause) {
+    times found;
+    noted_ = {};
+    std::vector<base::unique_fd> servers;
+    const auto key = [tcp](int i) { return fmt::format("{} {}", tcp ? "tcp" : "udp", first_port + i); };
+    for (int i = 0; i < count; ++i) {
+      wait(pause);
+      const auto begin = clock::now();
+      servers.push_back(serve(tcp, static_cast<std::uint16_t>(first_port + i)));
+      if (!loop_.run_until([&] { return noted_.exposed.contains(key(i)); })) throw std::runtime_error("not exposed");
+      found.open.push_back(milliseconds(noted_.exposed[key(i)] - begin));
+    }
+    wait(1500ms);
+    for (int i = 0; i < count; ++i) {
+      wait(pause);
+      const auto begin = clock::now();
+      servers[static_cast<std::size_t>(i)].reset();
+      if (!loop_.run_until([&] { return noted_.removed.contains(key(i)); })) throw std::runtime_error("not removed");
+      found.close.push_back(milliseconds(noted_.removed[key(i)] - begin));
+    }
+    return found;
+  }
+
+  // A thousand servers a second for five seconds, each of them open for 20 ms: the share of one processor.
+  double storm(const net::address& ip) {
+    const auto before = use_of(agent_.pid(), true);
+    const auto begin = clock::now();
+    std::vector<base::unique_fd> servers(20);
+    for (int i = 0; i < 5'000; ++i) {
+      servers[static_cast<std::size_t>(i) % servers.size()] =
+          serve(true, static_cast<std::uint16_t>(first_port + i % 5'000), ip);
+      const auto next = begin + (i + 1) * 1ms;
+      loop_.run_until([next] { return clock::now() >= next; });
+    }
+    servers.clear();
+    const auto share = (use_of(agent_.pid(), true).cpu_ms - before.cpu_ms) / milliseconds(clock::now() - begin);
+    wait(3s);
+    return share * 100;
+  }
+
+  process_use idle(int seconds) {
+    wait(3s);
+    const auto before = use_of(agent_.pid(), true);
+    wait(std::chrono::seconds(seconds));
+    return a_minute(before, use_of(agent_.pid(), true), seconds);
+  }
+
+  process_use idle_poller(int seconds) {
+    support::child_process poller(
+        {.argv = {
+             "sh", "-c",
+             "while :; do cat /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 >/dev/null; sleep 3; done"}});
+    const auto before = use_of(poller.pid(), true);
+    wait(std::chrono::seconds(seconds));
+    return a_minute(before, use_of(poller.pid(), true), seconds);
+  }
+
+  static process_use a_minute(const process_use& before, const process_use& after, int seconds) {
+    return {(after.cpu_ms - before.cpu_ms) * 60 / seconds, (after.switches - before.switches) * 60 / seconds};
+  }
+
+  std::filesystem::path programs_, directory_;
+  support::event_loop loop_;
+  support::listening_socket host_;
+  stamps noted_;
+  support::child_process agent_;
+};
+
+void make_namespace() {
+  if (::unshare(CLONE_NEWNET) != 0) throw std::runtime_error("needs root, for a network namespace of its own");
+  for (const auto* words :
+       {"link set lo up", "link add eth0 type veth peer name eth1", "address add 192.168.127.2/24 dev eth0",
+        "address add 192.168.143.1/24 dev eth0", "link set eth0 up"}) {
+    std::istringstream text(std::string("ip ") + words);
+    support::run_or_throw({.argv = {std::istream_iterator<std::string>(text), {}}});
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  make_namespace();
+  std::string directory = std::filesystem::temp_directory_path() / "guestagent-bench-XXXXXX";
+  if (::mkdtemp(directory.data()) == nullptr) throw std::runtime_error("no temporary directory");
+  base::log::set_level(base::log::level::error);
+  base::raise_descriptor_limit();
+  listeners_bench(argc > 1 ? argv[1] : "build/bin", directory).run(argc > 2 ? std::atoi(argv[2]) : 60);
+  std::filesystem::remove_all(directory);
+  return 0;
+} catch (const std::exception& e) {
+  std::cerr << "listeners_bench: " << e.what() << "\n";
+  return 1;
+}

@@ -1,0 +1,187 @@
+// Servers that no engine publishes: containers of the host's network, and whatever else listens in the VM.
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <thread>
+
+#include "base/program.hpp"
+#include "base/text.hpp"
+#include "tests/integration/end_to_end.hpp"
+
+namespace integration {
+namespace {
+
+using support::open_socket;
+
+net::endpoint at(const std::string& text) { return *net::parse_endpoint(text); }
+
+// How many lines of a program's log contain it.
+std::size_t lines_with(const std::filesystem::path& log, std::string_view text) {
+  const auto all = support::read_text(log);
+  std::size_t count = 0;
+  for (const auto line : base::split(all, '\n')) count += line.find(text) != std::string_view::npos;
+  return count;
+}
+
+// Processor time that a program and what it has run have used.
+std::chrono::milliseconds used_by(pid_t pid) {
+  const auto text = support::read_text(fmt::format("/proc/{}/stat", pid));
+  std::istringstream fields(text.substr(text.rfind(')') + 2));
+  const std::vector<std::string> words{std::istream_iterator<std::string>(fields), {}};
+  long ticks = 0;
+  for (std::size_t i = 11; i < 15; ++i) ticks += std::stol(words.at(i));
+  return std::chrono::milliseconds(ticks * 1000 / ::sysconf(_SC_CLK_TCK));
+}
+
+class listeners : public with_each_iptables {
+ protected:
+  const std::vector<std::string> every_kind{"tcp:9000",  "tcp:0.0.0.0/9001", "tcp:127.0.0.1/9002", "tcp:::1/9003",
+                                            "tcp6:9004", "udp:9005",         "udp:127.0.0.1/9006", "udp6:9007"};
+  const published_set published{"tcp 0.0.0.0:9000", "tcp 0.0.0.0:9001", "tcp 127.0.0.1:9002", "tcp 127.0.0.1:9003",
+                                "tcp 0.0.0.0:9004", "udp 0.0.0.0:9005", "udp 127.0.0.1:9006", "udp 0.0.0.0:9007"};
+  void expect_all_answer(const std::string& name) {
+    for (const auto& port : published)
+      expect_answers(fmt::format("{} 127.0.0.1:{}", port.substr(0, 3), port.substr(port.rfind(':') + 1)), name);
+  }
+  void expect_vm_listens_nowhere() {
+    EXPECT_TRUE(eventually(soon, [this] { return support::listening_sockets(lab_->rd()).empty(); }))
+        << "a relay is left in the VM";
+  }
+  // For the log of `program` to be searched.
+  [[nodiscard]] std::filesystem::path log(const char* program) const { return lab_->directory() / program; }
+};
+INSTANTIATE_WITH_EACH_IPTABLES(listeners);
+
+TEST_P(listeners, of_a_container_of_the_hosts_network) {
+  lab_->docker().run("web", {"--network", "host"}, every_kind);
+  expect_published(published);
+  expect_all_answer("web");
+  EXPECT_TRUE(support::refused(lab_->host(), at("192.168.127.1:9002"))) << "loopback stays loopback";
+  lab_->start_agent();
+  expect_published(published);
+  expect_all_answer("web");
+  lab_->docker().docker({"kill", "-s", "KILL", "web"});
+  lab_->docker().docker({"rm", "web"});
+  expect_nothing_left();
+  expect_vm_listens_nowhere();
+}
+
+TEST_P(listeners, a_container_and_its_proxy_are_one_port) {
+  lab_->docker().run("web", {"-p", "8080:80", "-p", "127.0.0.1:8081:80"});
+  expect_published({"tcp 0.0.0.0:8080", "tcp 127.0.0.1:8081"});
+  for (const auto* port : {"tcp 127.0.0.1:8080", "tcp 127.0.0.1:8081"}) expect_answers(port, "web");
+  EXPECT_TRUE(eventually(soon, [this] {
+    const auto shown = lab_->control({"ports", "--json"}).text;
+    return shown.find("\"docker\"") != std::string::npos && shown.find("\"listeners\"") != std::string::npos;
+  })) << ports_shown();
+  lab_->docker().docker({"rm", "-f", "web"});
+  expect_nothing_left();
+  for (const auto* local : {"0.0.0.0:8080", "127.0.0.1:8081"}) {
+    EXPECT_EQ(lines_with(log("host-switch.log"), fmt::format(" exposed protocol=tcp local={} ", local)), 1U);
+    EXPECT_EQ(lines_with(log("wsl-proxy.file.log"), fmt::format(" listening on tcp {} ", local)), 1U);
+  }
+}
+
+class listeners_without_rules : public listeners {
+ protected:
+  listeners_without_rules() { options_.writes_rules = false; }
+};
+INSTANTIATE_TEST_SUITE_P(, listeners_without_rules, testing::Values(support::iptables_variant::nft),
+                         [](const auto&) { return "nft"; });
+
+TEST_P(listeners_without_rules, are_relayed) {
+  lab_->docker().run("web", {"--network", "host"}, every_kind);
+  expect_published(published);
+  expect_all_answer("web");
+  lab_->docker().docker({"rm", "-f", "web"});
+  expect_nothing_left();
+  expect_vm_listens_nowhere();
+}
+
+class other_servers : public end_to_end {
+ protected:
+  support::child_process serve(const std::string& name, const std::string& port) {
+    return lab_->start_echo_server(name, {port});
+  }
+};
+
+TEST_F(other_servers, that_move_from_loopback_to_every_address) {
+  for (const auto* kind : {"tcp", "udp"}) {
+    auto server = serve("narrow", fmt::format("{}:127.0.0.1/9000", kind));
+    const auto port = fmt::format("{} 127.0.0.1:9000", kind);
+    expect_published({port});
+    expect_answers(port, "narrow");
+    server.kill9();
+    expect_published({});
+    server = serve("wide", fmt::format("{}:0.0.0.0/9000", kind));
+    expect_published({fmt::format("{} 0.0.0.0:9000", kind)});
+    expect_answers(port, "wide");
+    server.kill9();
+    expect_nothing_left();
+  }
+}
+
+TEST_F(other_servers, of_a_reuse_port_group) {
+  auto one = serve("one", "tcpr:127.0.0.1/9000"), two = serve("one", "tcpr:127.0.0.1/9000");
+  expect_published({"tcp 127.0.0.1:9000"});
+  expect_answers("tcp 127.0.0.1:9000", "one");
+  one.kill9();
+  expect_published({"tcp 127.0.0.1:9000"});
+  expect_answers("tcp 127.0.0.1:9000", "one");
+  two.kill9();
+  expect_nothing_left();
+}
+
+TEST_F(other_servers, that_are_the_nodes_own_are_left_out) {
+  const auto kubelet = serve("kubelet", "tcp:127.0.0.1/10248"), api = serve("api", "tcp:6443"),
+             dns = serve("dns", "udp:127.0.0.1/53"), other = serve("other", "tcp:9000");
+  expect_published({"tcp 0.0.0.0:9000"});
+  lab_->start_agent({"-ignore-listeners=tcp:9000"});
+  expect_published({"tcp 127.0.0.1:10248", "tcp 0.0.0.0:6443", "udp 127.0.0.1:53"});
+  lab_->start_agent({"-listeners=false"});
+  expect_published({});
+}
+
+// A thousand a second, beside ten thousand connections (or as many as may be open).
+TEST_F(other_servers, that_come_and_go_by_the_thousand) {
+  base::raise_descriptor_limit();
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const auto pairs = std::min<std::size_t>(10'000, (limit.rlim_cur - 200) / 2);
+  std::vector<base::unique_fd> connections;
+  const auto server = open_socket(lab_->rd(), protocol::tcp, at("127.0.0.1:9000"), true);
+  lab_->rd().run([&] {
+    const auto to = net::to_sockaddr(at("127.0.0.1:9000"));
+    while (connections.size() < 2 * pairs) {
+      connections.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      if (::connect(connections.back().get(), to.get(), to.size) != 0) break;
+      connections.emplace_back(::accept(server.get(), nullptr, nullptr));
+    }
+  });
+  ASSERT_EQ(connections.size(), 2 * pairs);
+  expect_published({"tcp 127.0.0.1:9000"});
+  const auto used = used_by(lab_->agent().pid());
+  const auto begin = support::clock::now();
+  lab_->rd().run([] {
+    const auto end = support::clock::now() + 4s;
+    for (int i = 0; support::clock::now() < end; ++i) {
+      const base::unique_fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      const auto here = net::to_sockaddr({net::address::any_v4(), static_cast<std::uint16_t>(20'000 + i % 10'000)});
+      if (::bind(fd.get(), here.get(), here.size) == 0) ::listen(fd.get(), 1);
+      std::this_thread::sleep_for(900us);  // NOLINT: what these programs do, not what the test waits for
+    }
+  });
+  const auto time = support::clock::now() - begin;
+  const auto cost = used_by(lab_->agent().pid()) - used;
+  EXPECT_LT(cost, time / 3) << "of " << time / 1ms << " ms";
+  std::fprintf(stderr, "%zu connections, a storm of %lld ms: agent used %lld ms\n", pairs,
+               static_cast<long long>(time / 1ms), static_cast<long long>(cost / 1ms));
+  const auto last = open_socket(lab_->rd(), protocol::udp, at("0.0.0.0:9001"), true);
+  expect_published({"tcp 127.0.0.1:9000", "udp 0.0.0.0:9001"});
+}
+
+}  // namespace
+}  // namespace integration
