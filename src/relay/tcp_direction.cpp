@@ -42,7 +42,8 @@ bool tcp_direction::drain(int destination) {
   return true;
 }
 
-// Looks at the bytes, sends them, and takes from the source only what was sent: nothing has to be kept in between.
+// Looks at the bytes, sends them, and takes from the source only what was sent: nothing has to be kept in between. Only
+// TCP could throw them away unread.
 void tcp_direction::copy(int source, int destination) {
   std::array<char, 16384> buffer;
   const auto seen = ::recv(source, buffer.data(), buffer.size(), MSG_PEEK | MSG_DONTWAIT);
@@ -53,7 +54,7 @@ void tcp_direction::copy(int source, int destination) {
   const auto sent = ::send(destination, buffer.data(), static_cast<std::size_t>(seen), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent < 0 && !would_block())
     state_ = state::broken;
-  else if (sent > 0 && ::recv(source, nullptr, static_cast<std::size_t>(sent), MSG_TRUNC | MSG_DONTWAIT) != sent)
+  else if (sent > 0 && ::recv(source, buffer.data(), static_cast<std::size_t>(sent), MSG_DONTWAIT) != sent)
     state_ = state::broken;
   left_at_source_ = sent < seen;
 }
