@@ -13,11 +13,15 @@ constexpr const char* description =
     "engine "
     "and both peers may start later, restart and go. What is exposed, and why something is not: guestagentctl "
     "ports.\n\n"
-    "Without -adminInstall and -privilegedService the agent works in non-admin mode: every port is bound to 127.0.0.1 "
-    "on "
-    "the host, and ports below 1024 are not exposed.";
+    "There are three modes. -adminInstall, the network tunnel: host-switch binds on the host what was asked for. "
+    "-privilegedService: a privileged service on the host does, which is told through vtunnel and connects to the "
+    "addresses of -vm-interface; there is no host-switch and no wsl-proxy then, and -adminInstall beside it changes "
+    "nothing. With neither it is non-admin mode: host-switch binds every port to 127.0.0.1, and ports below 1024 are "
+    "not exposed.";
 
 constexpr std::size_t longest_socket_path = 107;  // of sockaddr_un, with its zero
+
+constexpr std::size_t longest_interface_name = 15;  // of the kernel's IFNAMSIZ, without its zero
 
 base::result<net::address> parse_v4(std::string_view flag, const std::string& text) {
   const auto parsed = net::address::parse(text);
@@ -33,7 +37,6 @@ base::result<> refuse_what_is_missing(const options& o, const base::flag_set& fl
     return base::fail(fmt::format("-{}: {} not supported by this version yet", flag, what));
   };
   if (o.iptables && flags.is_set("iptables")) return missing("iptables", "scanning DNAT rules is");
-  if (o.privileged_service) return missing("privilegedService", "the privileged service is");
   return {};
 }
 
@@ -46,6 +49,21 @@ base::result<> check_kubernetes(const options& o) {
     return base::fail(
         fmt::format("invalid value \"{}\" for flag -k8sAPIPort: not a port number", base::printable(o.k8s_api_port)));
   return {};
+}
+
+// Where the vtunnel peer listens; not looked at in the other modes, which do without one.
+base::result<net::endpoint> check_vtunnel(const options& o) {
+  if (!o.privileged_service) return net::endpoint{};
+  if (o.vtunnel_address.empty()) return base::fail("-privilegedService needs -vtunnelAddr");
+  const auto peer = net::parse_endpoint(o.vtunnel_address);
+  if (!peer || peer->port == 0 || peer->ip.is_unspecified())
+    return base::fail(
+        fmt::format("invalid value \"{}\" for flag -vtunnelAddr: not IP:PORT", base::printable(o.vtunnel_address)));
+  const auto& name = o.vm_interface;
+  if (name.empty() || name.size() > longest_interface_name || name.find_first_of("/ \t\n") != std::string::npos)
+    return base::fail(
+        fmt::format("invalid value \"{}\" for flag -vm-interface: no interface's name", base::printable(name)));
+  return *peer;
 }
 
 base::result<> check_paths(const options& o) {
@@ -61,6 +79,11 @@ base::result<> check_paths(const options& o) {
       return base::fail(
           fmt::format("invalid value \"{}\" for flag -{}: not an absolute path", base::printable(*path), flag));
   return {};
+}
+
+ports::network_mode mode_of(const options& o) {
+  if (o.privileged_service) return ports::network_mode::privileged_service;
+  return o.admin_install ? ports::network_mode::network_tunnel : ports::network_mode::non_admin;
 }
 
 }  // namespace
@@ -86,10 +109,14 @@ base::flag_set make_flags(options& o) {
   flags.add("adminInstall", o.admin_install,
             "Network tunnel mode: bind on the host what was asked for. Without it every port is "
             "bound to 127.0.0.1.");
+  flags.add("restrictPrivilegedPorts", o.restrict_privileged_ports,
+            "In non-admin mode, do not expose ports below 1024. False where the host lets everybody bind them.");
   flags.add("privilegedService", o.privileged_service,
-            "Forward ports by the privileged service on the host, through vtunnel. Not supported "
-            "by this version yet.");
+            "Privileged-service mode: forward ports by the privileged service on the host, through vtunnel.");
   flags.add("vtunnelAddr", o.vtunnel_address, "The `address` (IP:PORT) of the vtunnel peer.");
+  flags.add("vm-interface", o.vm_interface,
+            "In privileged-service mode, the `name` of the interface by which the host reaches this VM; the privileged "
+            "service is told its addresses.");
   flags.add("tap-interface-ip", o.tap_interface_ip,
             "The `address` of the interface by which the host reaches this VM; host-switch is "
             "told to forward to it.");
@@ -111,7 +138,6 @@ base::result<settings> validate(const options& o, const base::flag_set& flags) {
   if (!flags.rest().empty()) return base::fail("unexpected argument: " + base::printable(flags.rest().front()));
   if (!o.docker && !o.containerd && !o.iptables)
     return base::fail("requires either -docker, -containerd or -iptables enabled.");
-  if (o.privileged_service && o.vtunnel_address.empty()) return base::fail("-privilegedService needs -vtunnelAddr");
   if (auto sound = check_kubernetes(o); !sound) return std::unexpected(sound.error());
   if (auto sound = refuse_what_is_missing(o, flags); !sound) return std::unexpected(sound.error());
   if (auto sound = check_paths(o); !sound) return std::unexpected(sound.error());
@@ -121,9 +147,12 @@ base::result<settings> validate(const options& o, const base::flag_set& flags) {
   if (!veth) return std::unexpected(veth.error());
   auto host_switch = http::parse_server_address(o.host_switch_url);
   if (!host_switch) return base::fail("flag -host-switch-url: " + host_switch.error().message());
-  const auto mode = o.admin_install ? ports::network_mode::network_tunnel : ports::network_mode::non_admin;
+  const auto vtunnel = check_vtunnel(o);
+  if (!vtunnel) return std::unexpected(vtunnel.error());
+  const ports::exposure_options policy{mode_of(o), o.restrict_privileged_ports};
   const auto listener = net::address::parse(o.k8s_service_listener_address).value_or(net::address::any_v4());
-  return settings{mode, *tap, *veth, std::move(*host_switch), listener, base::parse_port(o.k8s_api_port).value_or(0)};
+  return settings{
+      policy, *tap, *veth, std::move(*host_switch), *vtunnel, listener, base::parse_port(o.k8s_api_port).value_or(0)};
 }
 
 }  // namespace agent

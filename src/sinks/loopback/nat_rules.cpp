@@ -36,8 +36,9 @@ io::task<base::result<std::vector<relayed_port>>> nat_rules::attempts(wanted_por
   base::error trouble;
   for (int attempt = 1; attempt <= most_attempts; ++attempt) {
     if (attempt > 1) co_await io::sleep_for(pause * attempt);
-    auto machine = look_at_machine(options_.rules.tap);
+    auto machine = look_at_machine(options_.rules);
     if (!machine) co_return std::unexpected(machine.error());
+    reached_ = machine->reached;
     seen_ = fingerprint();
     const auto all = co_await read();
     if (!all) co_return std::unexpected(all.error());
@@ -114,7 +115,7 @@ void nat_rules::forget_flows(const rule_plan& plan) const {
   std::set<net::endpoint> destinations;
   for (const auto& key : plan.owners) {
     if (key.protocol != net::protocol::udp) continue;
-    destinations.insert({{options_.rules.tap, key.port}, {options_.rules.veth, key.port}});
+    for (const auto& at : reached_) destinations.insert({at, key.port});
   }
   if (destinations.empty()) return;
   const auto forgotten = netlink::forget_udp_flows(destinations);

@@ -64,7 +64,8 @@ class nat_rules {
   std::vector<nat_tool> tools_;
   std::optional<netlink::change_watch> watch_;
   route_localnet localnet_;
-  std::optional<std::size_t> home_;  // the tool in whose table the engine publishes
+  std::optional<std::size_t> home_;    // the tool in whose table the engine publishes
+  std::vector<net::address> reached_;  // at the last look
   std::set<ports::port_key> never_by_rule_;
   bool never_pair_ = false;
   std::string complained_of_;  // the line of the last failure
