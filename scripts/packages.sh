@@ -7,6 +7,7 @@ readonly build_packages=(
 readonly run_packages=(
   iproute2 iptables nftables docker.io containerd containernetworking-plugins busybox-static curl ca-certificates procps
   util-linux socat)
+readonly vm_packages=(qemu-system-x86)  # and scripts/guest_kernel
 readonly bench_packages=(haproxy nginx-light libnginx-mod-stream)
 readonly clang_packages=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev)
 readonly package_packages=(dpkg-dev fakeroot)

@@ -1,5 +1,6 @@
 #include "agent/controller.hpp"
 
+#include "agent/composition.hpp"
 #include "agent/version.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
@@ -11,8 +12,8 @@ std::string owner_of(const ports::binding& b) { return base::printable(b.owner_n
 
 }  // namespace
 
-controller::controller(const io::executor& where, ports::network_mode mode)
-    : mode_(mode), started_(io::clock::now()), changed_(where) {}
+controller::controller(const io::executor& where, ports::exposure_options policy)
+    : policy_(policy), started_(io::clock::now()), changed_(where) {}
 
 void controller::add_peer(peer_role role, std::unique_ptr<ports::reconciler> reconciler) {
   peers_.push_back({role, std::move(reconciler)});
@@ -42,7 +43,7 @@ void controller::degraded(ports::source_id id, base::error why) {
 }
 
 void controller::distribute() {
-  plan_ = plan_exposure(table_, mode_);
+  plan_ = plan_exposure(table_, policy_);
   const auto settled = table_.settled();
   const auto epoch = table_.epoch();
   for (const auto& p : peers_) p.reconciler->want(part_of(plan_, p.role), settled, epoch);
@@ -95,7 +96,7 @@ io::task<> controller::drain(io::clock::time_point deadline) {
 
 status_view controller::view() const {
   status_view v{
-      program_version, mode_, &table_, &plan_, {}, started_, io::clock::now(), std::chrono::system_clock::now()};
+      program_version, policy_.mode, &table_, &plan_, {}, started_, io::clock::now(), std::chrono::system_clock::now()};
   for (const auto& p : peers_) v.peers.push_back({p.reconciler->peer().name(), p.role, &p.reconciler->machine()});
   return v;
 }

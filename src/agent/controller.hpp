@@ -16,7 +16,7 @@ namespace agent {
 
 class controller : public ports::source_feed {
  public:
-  controller(const io::executor& where, ports::network_mode mode);
+  controller(const io::executor& where, ports::exposure_options policy);
 
   // Before run(): which sources are waited for, and who gets which part of the plan.
   void enable(ports::source_id id) { table_.enable(id); }
@@ -44,7 +44,7 @@ class controller : public ports::source_feed {
   void log_verdicts();
   io::task<> follow(ports::reconciler& reconciler);
 
-  ports::network_mode mode_;
+  ports::exposure_options policy_;
   ports::port_table table_;
   ports::exposure_plan plan_;
   std::vector<peer> peers_;

@@ -13,11 +13,15 @@ constexpr const char* description =
     "engine "
     "and both peers may start later, restart and go. What is exposed, and why something is not: guestagentctl "
     "ports.\n\n"
-    "Without -adminInstall and -privilegedService the agent works in non-admin mode: every port is bound to 127.0.0.1 "
-    "on "
-    "the host, and ports below 1024 are not exposed.";
+    "There are three modes. -adminInstall, the network tunnel: host-switch binds on the host what was asked for. "
+    "-privilegedService: a privileged service on the host does, which is told through vtunnel and connects to the "
+    "addresses of -vm-interface; there is no host-switch and no wsl-proxy then, and -adminInstall beside it changes "
+    "nothing. With neither it is non-admin mode: host-switch binds every port to 127.0.0.1, and ports below 1024 are "
+    "not exposed.";
 
 constexpr std::size_t longest_socket_path = 107;  // of sockaddr_un, with its zero
+
+constexpr std::size_t longest_interface_name = 15;  // of the kernel's IFNAMSIZ, without its zero
 
 base::result<net::address> parse_v4(std::string_view flag, const std::string& text) {
   const auto parsed = net::address::parse(text);
@@ -25,15 +29,6 @@ base::result<net::address> parse_v4(std::string_view flag, const std::string& te
     return base::fail(
         fmt::format("invalid value \"{}\" for flag -{}: not an IPv4 address", base::printable(text), flag));
   return *parsed;
-}
-
-// Sources and modes that are not there yet must not be taken for granted by whoever asks for them.
-base::result<> refuse_what_is_missing(const options& o) {
-  const auto missing = [](std::string_view flag, std::string_view what) {
-    return base::fail(fmt::format("-{}: {} not supported by this version yet", flag, what));
-  };
-  if (o.privileged_service) return missing("privilegedService", "the privileged service is");
-  return {};
 }
 
 base::result<> check_kubernetes(const options& o) {
@@ -45,6 +40,21 @@ base::result<> check_kubernetes(const options& o) {
     return base::fail(
         fmt::format("invalid value \"{}\" for flag -k8sAPIPort: not a port number", base::printable(o.k8s_api_port)));
   return {};
+}
+
+// Where the vtunnel peer listens; not looked at in the other modes, which do without one.
+base::result<net::endpoint> check_vtunnel(const options& o) {
+  if (!o.privileged_service) return net::endpoint{};
+  if (o.vtunnel_address.empty()) return base::fail("-privilegedService needs -vtunnelAddr");
+  const auto peer = net::parse_endpoint(o.vtunnel_address);
+  if (!peer || peer->port == 0 || peer->ip.is_unspecified())
+    return base::fail(
+        fmt::format("invalid value \"{}\" for flag -vtunnelAddr: not IP:PORT", base::printable(o.vtunnel_address)));
+  const auto& name = o.vm_interface;
+  if (name.empty() || name.size() > longest_interface_name || name.find_first_of("/ \t\n") != std::string::npos)
+    return base::fail(
+        fmt::format("invalid value \"{}\" for flag -vm-interface: no interface's name", base::printable(name)));
+  return *peer;
 }
 
 base::result<> check_paths(const options& o) {
@@ -60,6 +70,11 @@ base::result<> check_paths(const options& o) {
       return base::fail(
           fmt::format("invalid value \"{}\" for flag -{}: not an absolute path", base::printable(*path), flag));
   return {};
+}
+
+ports::network_mode mode_of(const options& o) {
+  if (o.privileged_service) return ports::network_mode::privileged_service;
+  return o.admin_install ? ports::network_mode::network_tunnel : ports::network_mode::non_admin;
 }
 
 }  // namespace
@@ -97,10 +112,14 @@ base::flag_set make_flags(options& o) {
   flags.add("adminInstall", o.admin_install,
             "Network tunnel mode: bind on the host what was asked for. Without it every port is "
             "bound to 127.0.0.1.");
+  flags.add("restrictPrivilegedPorts", o.restrict_privileged_ports,
+            "In non-admin mode, do not expose ports below 1024. False where the host lets everybody bind them.");
   flags.add("privilegedService", o.privileged_service,
-            "Forward ports by the privileged service on the host, through vtunnel. Not supported "
-            "by this version yet.");
+            "Privileged-service mode: forward ports by the privileged service on the host, through vtunnel.");
   flags.add("vtunnelAddr", o.vtunnel_address, "The `address` (IP:PORT) of the vtunnel peer.");
+  flags.add("vm-interface", o.vm_interface,
+            "In privileged-service mode, the `name` of the interface by which the host reaches this VM; the privileged "
+            "service is told its addresses.");
   flags.add("tap-interface-ip", o.tap_interface_ip,
             "The `address` of the interface by which the host reaches this VM; host-switch is "
             "told to forward to it.");
@@ -122,11 +141,9 @@ base::result<settings> validate(const options& o, const base::flag_set& flags) {
   if (!flags.rest().empty()) return base::fail("unexpected argument: " + base::printable(flags.rest().front()));
   if (!o.docker && !o.containerd && !o.iptables)
     return base::fail("requires either -docker, -containerd or -iptables enabled.");
-  if (o.privileged_service && o.vtunnel_address.empty()) return base::fail("-privilegedService needs -vtunnelAddr");
   if (o.local_listeners && (o.admin_install || o.privileged_service))
     return base::fail("-localListeners is for non-admin mode: without -adminInstall and -privilegedService");
   if (auto sound = check_kubernetes(o); !sound) return std::unexpected(sound.error());
-  if (auto sound = refuse_what_is_missing(o); !sound) return std::unexpected(sound.error());
   if (auto sound = check_paths(o); !sound) return std::unexpected(sound.error());
   const auto tap = parse_v4("tap-interface-ip", o.tap_interface_ip);
   if (!tap) return std::unexpected(tap.error());
@@ -134,18 +151,25 @@ base::result<settings> validate(const options& o, const base::flag_set& flags) {
   if (!veth) return std::unexpected(veth.error());
   auto host_switch = http::parse_server_address(o.host_switch_url);
   if (!host_switch) return base::fail("flag -host-switch-url: " + host_switch.error().message());
+  const auto vtunnel = check_vtunnel(o);
+  if (!vtunnel) return std::unexpected(vtunnel.error());
   auto ignored = listeners::ignore_list::parse(o.ignored_listeners);
   if (!ignored)
     return base::fail(fmt::format("invalid value \"{}\" for flag -ignore-listeners: {}",
                                   base::printable(o.ignored_listeners), ignored.error().message()));
-  const auto mode = o.admin_install ? ports::network_mode::network_tunnel : ports::network_mode::non_admin;
+  const ports::exposure_options policy{mode_of(o), o.restrict_privileged_ports};
   const auto listener = net::address::parse(o.k8s_service_listener_address).value_or(net::address::any_v4());
   const bool beside_engine = (o.docker || o.containerd) && !o.privileged_service;
   const bool listeners = o.listeners && (beside_engine || flags.is_set("listeners"));
-  return settings{mode,      *tap,
-                  *veth,     std::move(*host_switch),
-                  listener,  base::parse_port(o.k8s_api_port).value_or(0),
-                  listeners, std::move(*ignored)};
+  return settings{policy,
+                  *tap,
+                  *veth,
+                  std::move(*host_switch),
+                  *vtunnel,
+                  listener,
+                  base::parse_port(o.k8s_api_port).value_or(0),
+                  listeners,
+                  std::move(*ignored)};
 }
 
 }  // namespace agent

@@ -9,7 +9,7 @@
 #include "base/go_flags.hpp"
 #include "base/result.hpp"
 #include "http/connection.hpp"
-#include "net/address.hpp"
+#include "net/endpoint.hpp"
 #include "ports/exposure_policy.hpp"
 #include "sources/listeners/ignore_list.hpp"
 
@@ -32,6 +32,8 @@ struct options {
   bool privileged_service = false;
   std::string vtunnel_address = "127.0.0.1:3040";
   std::string tap_interface_ip = "192.168.127.2";
+  bool restrict_privileged_ports = true;
+  std::string vm_interface = "eth0";
 
   std::string veth_interface_ip = "192.168.143.1";
   std::string host_switch_url = "http://gateway.rancher-desktop.internal:80";
@@ -46,10 +48,11 @@ struct options {
 
 // What the options mean once they have been found sound.
 struct settings {
-  ports::network_mode mode = ports::network_mode::network_tunnel;
+  ports::exposure_options policy;
   net::address tap;
   net::address veth;
   http::server_address host_switch;
+  net::endpoint vtunnel;          // in privileged-service mode
   net::address service_listener;  // to which Kubernetes Services are bound on the host
   std::uint16_t api_port = 0;     // of the Kubernetes API
   bool listeners = false;

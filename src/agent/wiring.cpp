@@ -4,6 +4,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "agent/composition.hpp"
 #include "agent/controller.hpp"
 #include "agent/status_server.hpp"
 #include "agent/version.hpp"
@@ -57,6 +58,17 @@ std::unique_ptr<ports::reconciler> make_host_switch(const io::executor& where, c
   return std::make_unique<ports::reconciler>(where, std::move(sink), open_journal(c, "host-switch"));
 }
 
+std::unique_ptr<ports::reconciler> make_privileged_service(const io::executor& where, const configuration& c) {
+  port_mapping::port_mapping_options o;
+  o.name = "privileged-service";
+  o.peer = c.sound.vtunnel;
+  o.interface = c.flags.vm_interface;
+  o.address_file = c.flags.state_directory + "/" + o.name + ".addresses";
+  auto book = open_journal(c, o.name);
+  auto sink = std::make_unique<port_mapping::port_mapping_sink>(where, std::move(o));
+  return std::make_unique<ports::reconciler>(where, std::move(sink), std::move(book));
+}
+
 std::unique_ptr<ports::reconciler> make_wsl_proxy(const io::executor& where, const configuration& c) {
   port_mapping::port_mapping_options o;
   o.peer = std::filesystem::path(c.flags.wsl_proxy_socket);
@@ -74,8 +86,12 @@ std::vector<loopback::engine_chain> engine_chains(const options& o) {
 
 std::unique_ptr<ports::reconciler> make_loopback(const io::executor& where, const configuration& c) {
   loopback::loopback_options o;
-  o.rules.rules.tap = c.sound.tap;
-  o.rules.rules.veth = c.sound.veth;
+  if (c.sound.policy.mode == ports::network_mode::privileged_service) {
+    o.rules.rules.interface = c.flags.vm_interface;
+  } else {
+    o.rules.rules.tap = c.sound.tap;
+    o.rules.rules.veth = c.sound.veth;
+  }
   o.rules.rules.engines = engine_chains(c.flags);
   o.rules.state_directory = c.flags.state_directory;
   auto sink = std::make_unique<loopback::loopback_sink>(where, std::move(o));
@@ -85,6 +101,16 @@ std::unique_ptr<ports::reconciler> make_loopback(const io::executor& where, cons
 std::unique_ptr<ports::reconciler> make_local_listeners(const io::executor& where) {
   auto sink = std::make_unique<local_listeners::local_listeners_sink>(where);
   return std::make_unique<ports::reconciler>(where, std::move(sink), std::nullopt);
+}
+
+std::unique_ptr<ports::reconciler> make_peer(const io::executor& where, const configuration& c, peer_kind kind) {
+  switch (kind) {
+    case peer_kind::host_switch: return make_host_switch(where, c);
+    case peer_kind::privileged_service: return make_privileged_service(where, c);
+    case peer_kind::wsl_proxy: return make_wsl_proxy(where, c);
+    case peer_kind::loopback: break;
+  }
+  return make_loopback(where, c);
 }
 
 std::vector<std::unique_ptr<ports::source>> make_sources(const io::executor& where, const configuration& c) {
@@ -109,29 +135,23 @@ std::vector<std::unique_ptr<ports::source>> make_sources(const io::executor& whe
   return sources;
 }
 
-// The Kubernetes API itself, for kubectl in the other WSL distributions.
-ports::snapshot static_ports(const configuration& c) {
-  ports::snapshot s;
-  if (!c.flags.kubernetes) return s;
-  const auto port = c.sound.api_port;
-  s.bindings.push_back(
-      {net::protocol::tcp, net::address::loopback_v4(), port, port, "kubernetes-api", "kubernetes-api"});
-  return s;
+std::string describe_host(const configuration& c) {
+  if (c.sound.policy.mode == ports::network_mode::privileged_service)
+    return "vtunnel=" + net::to_string(c.sound.vtunnel);
+  return "host-switch=" + http::to_string(c.sound.host_switch);
 }
 
 // Runs until a signal comes, takes everything back, and stops, the last started first.
 io::task<> supervise(const configuration& c, io::unix_listener status) {
   const auto where = co_await io::asio::this_coro::executor;
-  controller middle(where, c.sound.mode);
-  middle.add_peer(peer_role::host, make_host_switch(where, c));
-  middle.add_peer(peer_role::wsl, make_wsl_proxy(where, c));
-  middle.add_peer(peer_role::loopback, make_loopback(where, c));
+  controller middle(where, c.sound.policy);
+  for (const auto kind : peers_of(c.sound.policy.mode)) middle.add_peer(role_of(kind), make_peer(where, c, kind));
   if (c.flags.local_listeners) middle.add_peer(peer_role::listeners, make_local_listeners(where));
 
   const auto engines = make_sources(where, c);
   io::task_group peers(where), sources(where);
   for (const auto& engine : engines) middle.enable(engine->id());
-  if (auto fixed = static_ports(c); !fixed.bindings.empty()) {
+  if (auto fixed = static_ports(c.flags, c.sound); !fixed.bindings.empty()) {
     middle.enable(ports::source_id::fixed);
     middle.publish(ports::source_id::fixed, std::move(fixed));
   }
@@ -139,8 +159,10 @@ io::task<> supervise(const configuration& c, io::unix_listener status) {
   peers.spawn("controller", middle.run());
   for (const auto& engine : engines) sources.spawn(std::string(to_string(engine->id())), engine->run(middle));
 
-  base::log::info("agent", "started version={} mode={} host-switch={}", program_version, to_string(c.sound.mode),
-                  http::to_string(c.sound.host_switch));
+  base::log::info("agent", "started version={} mode={} {}", program_version, to_string(c.sound.policy.mode),
+                  describe_host(c));
+  if (c.flags.privileged_service && c.flags.admin_install)
+    base::log::warn("agent", "-privilegedService and -adminInstall are both given: -privilegedService wins");
   const int signal = co_await io::stop_signal();
   base::log::info("agent", "stopping signal={}", signal);
   io::exit_after(exit_limit, base::exit_ok);

@@ -4,6 +4,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "net/address.hpp"
@@ -35,5 +36,9 @@ struct message {
 
   bool operator==(const message&) const = default;
 };
+
+// Where a receiver connects for a binding whose host address is of this family: the first address of the same family,
+// without its prefix length, that can be connected to.
+[[nodiscard]] std::optional<net::address> target_of(const std::vector<connect_address>& addresses, bool v4);
 
 }  // namespace portmapping

@@ -9,7 +9,7 @@ constexpr std::uint16_t first_unprivileged_port = 1024;
 
 // In non-admin mode 0.0.0.0:P and 127.0.0.1:P are one port of the host.
 port_table::claims_by_key on_host(const port_table& table, network_mode mode) {
-  if (mode == network_mode::network_tunnel) return table.ports();
+  if (mode != network_mode::non_admin) return table.ports();
   port_table::claims_by_key merged;
   for (const auto& [key, claims] : table.ports()) {
     auto& into = merged[{key.protocol, net::address::loopback_v4(), key.port}];
@@ -56,24 +56,31 @@ std::uint16_t container_port(const claim& c) {
 }
 std::string owner(const claim& c) { return c.source == source_id::listeners ? std::string{} : c.what.owner; }
 
-void judge(planned_port& port, const port_table::claims_by_key& all, network_mode mode) {
+bool is_restricted(const planned_port& port, const exposure_options& options) {
+  return options.mode == network_mode::non_admin && options.restrict_privileged_ports &&
+         port.key.port < first_unprivileged_port && !only_static(port.claims);
+}
+
+void judge(planned_port& port, const port_table::claims_by_key& all, const exposure_options& options) {
   const auto decide = [&port](verdict decision, std::string reason) {
     port.decision = decision;
     port.reason = std::move(reason);
   };
   const port_key wildcard{port.key.protocol, net::address::any_v4(), port.key.port};
   if (port.key.protocol == net::protocol::sctp) return decide(verdict::unsupported, "SCTP is not forwarded");
-  if (mode == network_mode::non_admin && port.key.port < first_unprivileged_port && !only_static(port.claims))
+  if (is_restricted(port, options))
     return decide(verdict::restricted, "ports below 1024 need an installation with administrator rights");
   if (port.key != wildcard && all.contains(wildcard)) decide(verdict::covered, "answered by " + to_string(wildcard));
 }
 
-void add_forwards(exposure_plan& plan, planned_port& port) {
+void add_forwards(exposure_plan& plan, planned_port& port, network_mode mode) {
   const auto& winner = port.claims.front();
-  if (!only_static(port.claims)) plan.host[port.key] = {port.key, 0, winner.source, {}};
-  plan.wsl[port.key] = {port.key, container_port(winner), winner.source, {}};
-  if (port.key.protocol == net::protocol::tcp && !has_listener(port.claims))
-    plan.listeners[port.key] = {port.key, 0, winner.source, {}};
+  const bool by_message = mode == network_mode::privileged_service;
+  const forward told{port.key, container_port(winner), winner.source, {}};
+  const forward numbered{port.key, 0, winner.source, {}};
+  if (!only_static(port.claims)) plan.host[port.key] = by_message ? told : numbered;
+  if (!by_message) plan.wsl[port.key] = told;
+  if (port.key.protocol == net::protocol::tcp && !has_listener(port.claims)) plan.listeners[port.key] = numbered;
   const auto single = find_single_address(port.claims);
   if (!single) return;
   port.bound = single->key;
@@ -83,16 +90,21 @@ void add_forwards(exposure_plan& plan, planned_port& port) {
 }  // namespace
 
 std::string_view to_string(network_mode mode) {
-  return mode == network_mode::network_tunnel ? "network-tunnel" : "non-admin";
+  switch (mode) {
+    case network_mode::network_tunnel: return "network-tunnel";
+    case network_mode::privileged_service: return "privileged-service";
+    case network_mode::non_admin: break;
+  }
+  return "non-admin";
 }
 
-exposure_plan plan_exposure(const port_table& table, network_mode mode) {
+exposure_plan plan_exposure(const port_table& table, exposure_options options) {
   exposure_plan plan;
-  const auto all = on_host(table, mode);
+  const auto all = on_host(table, options.mode);
   for (const auto& [key, claims] : all) {
     auto& port = plan.ports.emplace_back(planned_port{key, claims, verdict::exposed, {}, {}});
-    judge(port, all, mode);
-    if (port.decision == verdict::exposed) add_forwards(plan, port);
+    judge(port, all, options);
+    if (port.decision == verdict::exposed) add_forwards(plan, port, options.mode);
   }
   return plan;
 }

@@ -13,10 +13,16 @@
 namespace ports {
 
 enum class network_mode : std::uint8_t {
-  network_tunnel,  // -adminInstall: the host binds what was asked for
-  non_admin,       // everything on 127.0.0.1, ports below 1024 restricted
+  network_tunnel,      // -adminInstall: the host binds what was asked for
+  privileged_service,  // the same, by another program on the host, and no other WSL distribution is told
+  non_admin,           // everything on 127.0.0.1, ports below 1024 restricted
 };
 [[nodiscard]] std::string_view to_string(network_mode mode);
+
+struct exposure_options {
+  network_mode mode = network_mode::network_tunnel;
+  bool restrict_privileged_ports = true;  // in non-admin mode; false where the host lets everybody have them
+};
 
 enum class verdict : std::uint8_t {
   exposed,
@@ -39,12 +45,12 @@ using forward_map = std::map<port_key, forward>;
 
 struct exposure_plan {
   std::vector<planned_port> ports;  // by key
-  forward_map host;                 // for host-switch: key and source only
+  forward_map host;                 // for host-switch: key and source only; for the privileged service what wsl has
   forward_map wsl;                  // for wsl-proxy: with the container port
   forward_map listeners;            // TCP ports that rules alone publish: nobody listens on them inside the VM
   forward_map loopback;             // keys as they are inside the VM: what the tap address does not reach by itself
 };
 
-[[nodiscard]] exposure_plan plan_exposure(const port_table& table, network_mode mode);
+[[nodiscard]] exposure_plan plan_exposure(const port_table& table, exposure_options options);
 
 }  // namespace ports

@@ -101,6 +101,7 @@ void reconcile_fsm::set_wanted(slot_map::iterator at, std::optional<forward> wan
   if (s.state == slot_state::foreign && !s.wanted) {  // never ours to remove
     s.state = slot_state::absent;
     s.applied.reset();
+    s.since = {};
   }
   if (!changed) return;
   s.failures = 0;
@@ -216,6 +217,7 @@ void reconcile_fsm::adopt(slot_map::iterator at, const held_forward* held, bool 
   } else {
     s.state = slot_state::absent;
     s.applied.reset();
+    s.since = {};
     if (held != nullptr) fail(at, {outcome_kind::conflict, "held by another forward of the peer"}, now);
   }
   reschedule(at, now);
@@ -224,10 +226,12 @@ void reconcile_fsm::adopt(slot_map::iterator at, const held_forward* held, bool 
 // A peer that cannot be asked. A new instance holds nothing, except what an operation that was in flight may have
 // reached it with: all is unknown again. Of the same one everything stays as it was.
 void reconcile_fsm::adopt_identity(const peer_state& answer, time_point now) {
-  if (identity_.empty() || identity_ == answer.identity) return;
+  const bool another = !identity_.empty() && identity_ != answer.identity;
+  if (!another && !answer.repeat) return;
   for (auto at = slots_.begin(); at != slots_.end();) {
     const auto here = at++;
     if (here->second.state == slot_state::ours) here->second.state = slot_state::maybe;
+    if (another) here->second.since = {};
     reschedule(here, now);
   }
 }
@@ -273,7 +277,7 @@ void reconcile_fsm::finished(const operation& op, const outcome& result, time_po
     case outcome_kind::done:
       s.state = add ? slot_state::ours : slot_state::absent;
       s.applied = add ? std::optional(op.target) : std::nullopt;
-      s.since = now;
+      if (!add || s.since == time_point{}) s.since = add ? now : time_point{};
       s.failures = 0;
       s.trouble.reset();
       break;
@@ -289,6 +293,7 @@ void reconcile_fsm::finished(const operation& op, const outcome& result, time_po
       if (add) {
         s.state = slot_state::absent;
         s.applied.reset();
+        s.since = {};
       }
       fail(at, result, now);
       if (result.kind == outcome_kind::exists) request_list(now);

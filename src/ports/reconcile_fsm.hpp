@@ -56,7 +56,7 @@ class reconcile_fsm {
     unsigned failures = 0;           // in a row
     std::optional<outcome> trouble;  // the last failure; empty when all is well
     time_point not_before{};
-    time_point since{};  // when it was applied
+    time_point since{};  // when it was applied first; not moved by telling the same peer again
   };
   struct by_port {  // all addresses of one port stand together
     bool operator()(const port_key& a, const port_key& b) const {

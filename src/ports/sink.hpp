@@ -67,6 +67,7 @@ struct peer_state {
   std::string identity;  // differs after a restart where the peer can tell; may be empty
   bool complete = true;
   std::vector<held_forward> held;
+  bool repeat = false;  // of one that cannot be asked: what was applied is to be sent again, to the same one
 };
 
 struct sink_traits {

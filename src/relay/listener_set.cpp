@@ -32,6 +32,7 @@ class listener_set::shard {
     loop_.call([this] {  // what uses the loop ends before it
       loop_.stop_ticking();
       listeners_.clear();
+      adopted_.clear();
       tcp_.reset();
       udp_.reset();
     });
@@ -41,10 +42,21 @@ class listener_set::shard {
   base::result<> add(const key& id, const listener_spec& spec, base::unique_fd fd) {
     base::result<> done;
     loop_.call([&] {
-      auto made = spec.protocol == net::protocol::tcp ? tcp_->listen(std::move(fd), spec.target)
+      auto made = spec.protocol == net::protocol::tcp ? tcp_->listen(std::move(fd), {net::to_sockaddr(spec.target)})
                                                       : udp_->listen(std::move(fd), spec.target);
       if (made)
         listeners_[id] = std::move(*made);
+      else
+        done = std::unexpected(made.error());
+    });
+    return done;
+  }
+  base::result<> adopt(base::unique_fd fd, const stream_target& target) {
+    base::result<> done;
+    loop_.call([&] {
+      auto made = tcp_->listen(std::move(fd), target);
+      if (made)
+        adopted_.push_back(std::move(*made));
       else
         done = std::unexpected(made.error());
     });
@@ -54,7 +66,10 @@ class listener_set::shard {
     loop_.call([&] { listeners_.erase(id); });
   }
   void remove_all() {
-    loop_.call([&] { listeners_.clear(); });
+    loop_.call([&] {
+      listeners_.clear();
+      adopted_.clear();
+    });
   }
 
  private:
@@ -62,6 +77,7 @@ class listener_set::shard {
   std::optional<tcp_relay> tcp_;
   std::optional<udp_relay> udp_;
   std::map<key, std::unique_ptr<event_handler>> listeners_;
+  std::vector<std::unique_ptr<event_handler>> adopted_;
 };
 
 listener_set::listener_set(relay_options options) : options_(options) {}
@@ -107,6 +123,11 @@ base::result<> listener_set::add(const listener_spec& spec) {
   if (auto added = home.add(id, spec, std::move(*fd)); !added) return added;
   listeners_[id] = &home;
   return {};
+}
+
+base::result<> listener_set::adopt(base::unique_fd listening, const stream_target& target) {
+  if (auto started = start(); !started) return started;
+  return shards_[turn_++ % shards_.size()]->adopt(std::move(listening), target);
 }
 
 bool listener_set::remove(net::protocol protocol, const net::endpoint& listen) {

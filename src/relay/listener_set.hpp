@@ -16,6 +16,7 @@
 #include "relay/counters.hpp"
 #include "relay/shortage.hpp"
 #include "relay/sockets.hpp"
+#include "relay/stream_target.hpp"
 #include "relay/udp_relay.hpp"
 
 namespace relay {
@@ -40,6 +41,9 @@ class listener_set {
   // (ELOOP) for a target that is a listener of this set; otherwise the kernel's, such as address_in_use,
   // permission_denied or too_many_files_open. The context is empty: the caller knows what it asked for.
   base::result<> add(const listener_spec& spec);
+  // The same for a stream socket of any kind that listens already, toward a target of any kind, as long as the set
+  // lives.
+  base::result<> adopt(base::unique_fd listening, const stream_target& target);
   // When it returns the listening socket is closed. TCP connections live on, UDP flows go. False: there was none.
   bool remove(net::protocol protocol, const net::endpoint& listen);
 

@@ -77,12 +77,12 @@ base::result<base::unique_fd> open_listener(const listener_spec& spec) {
   return no_ipv6 ? open_on(spec, {net::address::any_v4(), spec.listen.port}, false) : std::move(both);
 }
 
-base::result<dialled> dial(const net::endpoint& target) {
-  base::unique_fd fd(::socket(target.ip.is_v6() ? AF_INET6 : AF_INET, kind_of(net::protocol::tcp), 0));
+base::result<dialled> dial(const net::socket_address& target) {
+  const int family = target.storage.ss_family;
+  base::unique_fd fd(::socket(family, kind_of(net::protocol::tcp), 0));
   if (!fd) return base::fail_errno("");
-  prepare_tcp(fd.get());
-  const auto address = net::to_sockaddr(target);
-  if (::connect(fd.get(), address.get(), address.size) != 0 && errno != EINPROGRESS) return base::fail_errno("");
+  if (family == AF_INET || family == AF_INET6) prepare_tcp(fd.get());
+  if (::connect(fd.get(), target.get(), target.size) != 0 && errno != EINPROGRESS) return base::fail_errno("");
   const bool connected = has_peer(fd.get());
   return dialled{std::move(fd), connected};
 }
@@ -106,6 +106,10 @@ int pending_error(int fd) {
 void reset_on_close(int fd) {
   const linger now{1, 0};
   static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now));
+}
+
+bool is_abandoned(int fd) {
+  return ::send(fd, nullptr, 0, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN && errno != EINTR;
 }
 
 bool out_of_resources(int error_number) {

@@ -25,14 +25,16 @@ struct dialled {
   base::unique_fd fd;
   bool connected = false;  // to a target nearby, more often than not; else it is under way
 };
-[[nodiscard]] base::result<dialled> dial(const net::endpoint& target);  // TCP
+[[nodiscard]] base::result<dialled> dial(const net::socket_address& target);  // TCP, UNIX or vsock
 // A UDP socket that talks to `target` alone.
 [[nodiscard]] base::result<base::unique_fd> open_flow(const net::endpoint& target);
 
 // The socket's pending error, 0 for none; asking clears it.
 [[nodiscard]] int pending_error(int fd);
-// Makes the coming close() send a reset instead of an orderly end.
+// Makes the coming close() send a reset instead of an orderly end, where the kind of socket knows one.
 void reset_on_close(int fd);
+// Of a UNIX or virtual socket that has nothing more to read: its peer has closed it as a whole, and reads nothing more.
+[[nodiscard]] bool is_abandoned(int fd);
 // errno says that this process or the kernel is out of something for now, rather than that the call was wrong.
 [[nodiscard]] bool out_of_resources(int error_number);
 

@@ -8,8 +8,10 @@
 
 namespace relay {
 
-tcp_connection::tcp_connection(tcp_relay& owner, base::unique_fd client, base::unique_fd target)
+tcp_connection::tcp_connection(tcp_relay& owner, base::unique_fd client, base::unique_fd target, tunnel_side tunnel)
     : owner_(owner), since_(owner.loop_.now()) {
+  sides_[0].tunnel = tunnel == tunnel_side::client;
+  sides_[1].tunnel = tunnel == tunnel_side::target;
   sides_[0].fd = std::move(client);
   sides_[1].fd = std::move(target);
 }
@@ -27,6 +29,7 @@ void tcp_connection::on_event(unsigned which, std::uint32_t events) {
   if (state_ == state::over) return;  // a later event of the batch in which it ended
   if (state_ == state::connecting) return connected();
   if ((events & EPOLLERR) != 0) return failed(which);
+  if ((events & EPOLLHUP) != 0) sides_[which].hung_up = true;
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) != 0) pump(which, (events & (EPOLLRDHUP | EPOLLHUP)) != 0);
   if (state_ != state::over && (events & EPOLLOUT) != 0) pump(1 - which, false);
   if (state_ != state::over) settle();
@@ -55,9 +58,16 @@ void tcp_connection::pump(unsigned from, bool source_ends) {
   if (out.now() == finished) return;
   const int destination = sides_[1 - from].fd.get();
   out.pump(sides_[from].fd.get(), destination, owner_.pipes_, source_ends);
-  if (out.now() == broken) return reset();
+  if (out.now() == broken || was_reset(from)) return reset();
   // With the second direction the sockets are closed anyway.
   if (out.now() == finished && !ended(1 - from)) ::shutdown(destination, SHUT_WR);
+}
+
+// A tunnel that ends with a direction still open toward it.
+bool tcp_connection::was_reset(unsigned from) const {
+  const auto& s = sides_[from];
+  const bool at_end = s.out.now() == tcp_direction::state::draining || s.out.now() == tcp_direction::state::finished;
+  return s.tunnel && at_end && !ended(1 - from) && is_abandoned(s.fd.get());
 }
 
 // Tells epoll what is waited for next, or ends the connection.
@@ -71,11 +81,12 @@ void tcp_connection::settle() {
   }
 }
 
-// A socket to which nothing more is written may report EPOLLHUP, which cannot be masked, without end: while nothing is
-// to be read from it either, epoll forgets it.
+// A socket to which nothing more is written, or can be, may report EPOLLHUP, which cannot be masked, without end: while
+// nothing is to be read from it either, epoll forgets it.
 bool tcp_connection::arm(unsigned i, std::uint32_t events) {
   auto& s = sides_[i];
-  const bool wanted = events != 0 || !ended(1 - i);
+  const bool can_tell = !ended(1 - i) && !s.hung_up;
+  const bool wanted = s.hung_up ? (events & EPOLLIN) != 0 : events != 0 || can_tell;
   if (wanted && !s.watched) {
     if (!owner_.loop_.watch(s.fd.get(), *this, i, events)) return false;
   } else if (wanted && events != s.events) {

@@ -12,6 +12,7 @@
 
 #include "base/unique_fd.hpp"
 #include "relay/event_loop.hpp"
+#include "relay/stream_target.hpp"
 #include "relay/tcp_direction.hpp"
 
 namespace relay {
@@ -20,7 +21,7 @@ class tcp_relay;
 
 class tcp_connection : public event_handler {
  public:
-  tcp_connection(tcp_relay& owner, base::unique_fd client, base::unique_fd target);
+  tcp_connection(tcp_relay& owner, base::unique_fd client, base::unique_fd target, tunnel_side tunnel);
 
   // Exactly one of the two is called, once: the target is there already, or it is awaited.
   void start();
@@ -40,12 +41,15 @@ class tcp_connection : public event_handler {
     tcp_direction out;         // from this socket to the other one
     std::uint32_t events = 0;  // what epoll waits for
     bool watched = false;
+    bool tunnel = false;
+    bool hung_up = false;  // a UNIX socket whose peer has closed it as a whole
   };
 
   void connected();
   void failed(unsigned which);
   void pump(unsigned from, bool source_ends);
   void settle();
+  [[nodiscard]] bool was_reset(unsigned from) const;
   [[nodiscard]] bool ended(unsigned from) const { return sides_[from].out.now() == tcp_direction::state::finished; }
   bool arm(unsigned i, std::uint32_t events);
   void finish();

@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds pause_for{50};
 
 }  // namespace
 
-tcp_listener::tcp_listener(tcp_relay& owner, base::unique_fd fd, net::endpoint target)
+tcp_listener::tcp_listener(tcp_relay& owner, base::unique_fd fd, const stream_target& target)
     : owner_(owner), fd_(std::move(fd)), target_(target) {}
 
 tcp_listener::~tcp_listener() {

@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "base/unique_fd.hpp"
-#include "net/endpoint.hpp"
 #include "relay/event_loop.hpp"
+#include "relay/stream_target.hpp"
 
 namespace relay {
 
@@ -14,7 +14,7 @@ class tcp_relay;
 
 class tcp_listener : public event_handler {
  public:
-  tcp_listener(tcp_relay& owner, base::unique_fd fd, net::endpoint target);
+  tcp_listener(tcp_relay& owner, base::unique_fd fd, const stream_target& target);
   ~tcp_listener() override;
 
   // Takes connections from now on. False: errno says why not.
@@ -27,7 +27,7 @@ class tcp_listener : public event_handler {
 
   tcp_relay& owner_;
   base::unique_fd fd_;
-  net::endpoint target_;
+  stream_target target_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -9,13 +9,18 @@
 #include "relay/tcp_listener.hpp"
 
 namespace relay {
+namespace {
+
+constexpr std::chrono::milliseconds full_queue_pause{20};
+
+}  // namespace
 
 tcp_relay::tcp_relay(event_loop& loop, counters& count, shortage& shortage, std::chrono::milliseconds connect_timeout)
     : loop_(loop), count_(count), short_(shortage), connect_timeout_(connect_timeout) {}
 
 tcp_relay::~tcp_relay() = default;
 
-base::result<std::unique_ptr<event_handler>> tcp_relay::listen(base::unique_fd fd, const net::endpoint& target) {
+base::result<std::unique_ptr<event_handler>> tcp_relay::listen(base::unique_fd fd, const stream_target& target) {
   auto made = std::make_unique<tcp_listener>(*this, std::move(fd), target);
   if (!made->watch()) return base::fail_errno("");
   return made;
@@ -27,23 +32,26 @@ bool tcp_relay::reserve() {
   return static_cast<bool>(spare_);
 }
 
-void tcp_relay::deal(base::unique_fd client, const net::endpoint& target) {
+void tcp_relay::deal(base::unique_fd client, const stream_target& target) {
   count_.accepted.fetch_add(1, std::memory_order_relaxed);
   auto* home = this;
   for (auto* other : crew_)
     if (other->load_ < home->load_) home = other;
   ++home->load_;
-  if (home == this) return open(std::move(client), target);
-  home->loop_.post([home, fd = client.release(), target] { home->open(base::unique_fd(fd), target); });
+  if (home == this) return open(std::move(client), target, loop_.now());
+  home->loop_.post(
+      [home, fd = client.release(), target] { home->open(base::unique_fd(fd), target, home->loop_.now()); });
 }
 
-void tcp_relay::open(base::unique_fd client, const net::endpoint& target) {
+void tcp_relay::open(base::unique_fd client, const stream_target& target, clock::time_point since) {
   static_cast<void>(reserve());
-  auto toward = dial(target);
+  auto toward = dial(target.address);
   if (!toward && out_of_resources(toward.error().code.value())) {
     spare_.reset();
-    toward = dial(target);
+    toward = dial(target.address);
   }
+  if (!toward && toward.error().code == std::errc::resource_unavailable_try_again && !is_late(since))
+    return open_later(std::move(client), target, since);
   if (!toward) {
     --load_;
     count_.connect_failures.fetch_add(1, std::memory_order_relaxed);
@@ -52,7 +60,7 @@ void tcp_relay::open(base::unique_fd client, const net::endpoint& target) {
   auto& home = toward->connected ? relaying_ : connecting_;
   if (!toward->connected && connecting_.empty())
     loop_.every(connect_timeout_ / 4, [this] { return expire_connecting(); });
-  home.push_back(std::make_unique<tcp_connection>(*this, std::move(client), std::move(toward->fd)));
+  home.push_back(std::make_unique<tcp_connection>(*this, std::move(client), std::move(toward->fd), target.tunnel));
   count_.connections.fetch_add(1, std::memory_order_relaxed);
   auto& connection = *home.back();
   connection.place_ = std::prev(home.end());
@@ -60,6 +68,15 @@ void tcp_relay::open(base::unique_fd client, const net::endpoint& target) {
     connection.start();
   else
     connection.await_target();
+}
+
+// A UNIX socket whose queue is full says so, instead of letting us wait for room.
+void tcp_relay::open_later(base::unique_fd client, const stream_target& target, clock::time_point since) {
+  const auto waiting = std::make_shared<base::unique_fd>(std::move(client));
+  loop_.every(full_queue_pause, [this, waiting, target, since] {
+    open(std::move(*waiting), target, since);
+    return false;
+  });
 }
 
 void tcp_relay::answered(tcp_connection& connection) {

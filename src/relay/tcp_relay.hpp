@@ -13,11 +13,11 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
-#include "net/endpoint.hpp"
 #include "relay/counters.hpp"
 #include "relay/event_loop.hpp"
 #include "relay/pipe_pool.hpp"
 #include "relay/shortage.hpp"
+#include "relay/stream_target.hpp"
 #include "relay/tcp_connection.hpp"
 
 namespace relay {
@@ -32,15 +32,17 @@ class tcp_relay {
   // All that share the work, this one among them; said before the first listen(). They live as long as any listener.
   void work_with(std::vector<tcp_relay*> crew) { crew_ = std::move(crew); }
   // A listener over a socket that listens already; the caller owns it.
-  [[nodiscard]] base::result<std::unique_ptr<event_handler>> listen(base::unique_fd fd, const net::endpoint& target);
+  [[nodiscard]] base::result<std::unique_ptr<event_handler>> listen(base::unique_fd fd, const stream_target& target);
 
  private:
   friend class tcp_connection;
   friend class tcp_listener;
   using connections = std::list<std::unique_ptr<tcp_connection>>;
   [[nodiscard]] bool reserve();
-  void deal(base::unique_fd client, const net::endpoint& target);
-  void open(base::unique_fd client, const net::endpoint& target);
+  void deal(base::unique_fd client, const stream_target& target);
+  void open(base::unique_fd client, const stream_target& target, clock::time_point since);
+  void open_later(base::unique_fd client, const stream_target& target, clock::time_point since);
+  [[nodiscard]] bool is_late(clock::time_point since) const { return loop_.now() - since >= connect_timeout_; }
   void answered(tcp_connection& connection);
   void unreachable(tcp_connection& connection);
   void ended(tcp_connection& connection, bool was_connecting);

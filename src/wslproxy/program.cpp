@@ -1,5 +1,7 @@
 #include "wslproxy/program.hpp"
 
+#include <unistd.h>
+
 #include <boost/asio/io_context.hpp>
 
 #include "base/log.hpp"
@@ -8,7 +10,7 @@
 #include "io/signals.hpp"
 #include "io/task_group.hpp"
 #include "io/unix_listener.hpp"
-#include "wslproxy/message_server.hpp"
+#include "portproxy/message_server.hpp"
 #include "wslproxy/options.hpp"
 #include "wslproxy/port_proxy.hpp"
 
@@ -23,9 +25,10 @@ constexpr std::chrono::seconds stop_limit{4};
 io::task<> serve(options o, io::unix_listener listener) {
   const auto where = co_await io::asio::this_coro::executor;
   port_proxy proxy(where, {.upstream = o.upstream,
-                           .udp_buffer_bytes = o.udp_buffer_bytes,
-                           .relay = {.shards = relay::shards_for_processors()}});
-  message_server server(where, std::move(listener), [&proxy](const auto& m) { proxy.handle(m); });
+                           .listeners = {.udp_buffer_bytes = o.udp_buffer_bytes,
+                                         .relay = {.shards = relay::shards_for_processors()}}});
+  portproxy::message_server server(where, base::unique_fd(::dup(listener.fd())),
+                                   [&proxy](const auto& m) { proxy.handle(m); });
   io::task_group tasks(where);
   tasks.spawn("retries", proxy.run());
   tasks.spawn("messages", server.run());
@@ -41,6 +44,9 @@ int run_program(int argc, const char* const* argv) {
   options o;
   auto flags = flags_for(o);
   if (const auto ended = base::parse_command_line(flags, argc, argv)) return *ended;
+  if (!flags.rest().empty())
+    return base::report_failure(component, "unexpected argument: " + base::printable(flags.rest().front()),
+                                base::exit_usage);
   auto listener = io::unix_listener::claim(o.socket_file);
   if (!listener) return base::report_failure(component, listener.error().message());
   if (!o.log_file.empty() && !log::set_file(o.log_file))

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "base/text.hpp"
 #include "json/json.hpp"
 #include "tests/support/unique_name.hpp"
@@ -14,11 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 const net::endpoint host_switch_api{net::address::v4(192, 168, 127, 1), 80};
-
-fs::path program_directory() {
-  const char* given = ::getenv("GUESTAGENT_PROGRAM_DIR");
-  return given != nullptr ? given : GUESTAGENT_PROGRAM_DIR;
-}
 
 bool in_path(const char* program) {
   for (const auto directory : base::split(::getenv("PATH"), ':'))
@@ -41,6 +38,11 @@ std::string last_lines(const std::string& name, const fs::path& file) {
 
 }  // namespace
 
+fs::path program_directory() {
+  const char* given = ::getenv("GUESTAGENT_PROGRAM_DIR");
+  return given != nullptr ? given : GUESTAGENT_PROGRAM_DIR;
+}
+
 lab_directory::lab_directory() : path_(fs::temp_directory_path() / unique_name("lab")) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(fs::temp_directory_path(), ignored))
@@ -58,7 +60,8 @@ std::string lab::missing() {
   for (const char* tool : {"ip", "dockerd", "docker", "containerd", "ctr", "runc", "iptables-nft", "iptables-legacy"})
     if (!in_path(tool)) return fmt::format("{} is not installed", tool);
   if (!fs::exists("/usr/lib/cni/portmap")) return "the CNI plugins are not installed";
-  for (const char* program : {"rancher-desktop-guestagent", "guestagentctl", "host-switch", "wsl-proxy"})
+  for (const char* program :
+       {"rancher-desktop-guestagent", "guestagentctl", "host-switch", "wsl-proxy", "vtunnel", "privileged-service"})
     if (!fs::exists(program_directory() / program)) return fmt::format("{} is not built", program);
   return {};
 }
@@ -116,6 +119,35 @@ void lab::start_wsl_proxy() {
                      {"-debug", "-logfile=" + at("wsl-proxy.file.log"), "-socketFile=" + at("wsl-proxy.sock")});
 }
 
+void lab::start_vtunnel_peer() {
+  vtunnel_peer_.kill9();
+  vtunnel_peer_ = start(rd_, "vtunnel", {"peer", "--config-path=" + write_tunnel_config(), "-debug"});
+}
+
+void lab::start_vtunnel_host() {
+  vtunnel_host_.kill9();
+  vtunnel_host_ = start(host_, "vtunnel", {"host", "--config-path=" + write_tunnel_config(), "-debug"});
+}
+
+void lab::start_privileged_service() {
+  privileged_service_.kill9();
+  privileged_service_ = start(host_, "privileged-service", {"-debug", "-socketFile=" + at("privileged-service.sock")});
+}
+
+std::string lab::write_tunnel_config() const {
+  const auto file = at("vtunnel.yaml");
+  std::ofstream(file) << fmt::format(R"(tunnel:
+  - name: test
+    handshake-port: unix:{0}/handshake.sock
+    vsock-host-port: unix:{0}/data.sock
+    peer-address: {1}
+    peer-port: {2}
+    upstream-server-address: unix:{0}/privileged-service.sock
+)",
+                                     directory_.path().string(), vtunnel_peer_at.ip.to_string(), vtunnel_peer_at.port);
+  return file;
+}
+
 child_process lab::start_echo_server(const std::string& name, std::vector<std::string> ports) const {
   ports.insert(ports.begin(), GUESTAGENT_ECHO_SERVER);
   return child_process({.argv = std::move(ports), .environment = {"ECHO_NAME=" + name}, .net_namespace = rd_.path()});
@@ -156,6 +188,7 @@ command_output lab::control(std::vector<std::string> arguments) const {
 std::string lab::logs() const {
   return last_lines("agent", at("rancher-desktop-guestagent.log")) + last_lines("host-switch", at("host-switch.log")) +
          last_lines("wsl-proxy", at("wsl-proxy.file.log")) + last_lines("wsl-proxy stderr", at("wsl-proxy.log")) +
+         last_lines("vtunnel", at("vtunnel.log")) + last_lines("privileged-service", at("privileged-service.log")) +
          last_lines("dockerd", directory_.path() / "docker" / "dockerd.log") +
          last_lines("containerd", directory_.path() / "containerd" / "containerd.log");
 }

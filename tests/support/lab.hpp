@@ -3,6 +3,9 @@
 //   host  192.168.127.1/24 ──veth── eth0 192.168.127.2/24  rd  192.168.143.1/24 ──veth── 192.168.143.2/24  wsl
 //   host-switch                                       agent, dockerd                               wsl-proxy
 //
+// In privileged-service mode the two vtunnel ends and the privileged service take host-switch's place, with UNIX
+// sockets in the lab's directory for the virtual ones.
+//
 // A person on the host, or in another WSL distribution, opens localhost:P: that is a probe in `host()` or `wsl()`.
 #pragma once
 
@@ -20,6 +23,9 @@
 #include "tests/support/probe.hpp"
 
 namespace support {
+
+// Where the programs are: of this build, or what GUESTAGENT_PROGRAM_DIR says.
+[[nodiscard]] std::filesystem::path program_directory();
 
 // A directory under the system's temporary one; with the leftovers of killed runs removed first.
 class lab_directory {
@@ -39,6 +45,9 @@ struct host_forward {
   auto operator<=>(const host_forward&) const = default;
 };
 
+// Where the vtunnel peer listens in the VM.
+inline const net::endpoint vtunnel_peer_at{net::address::loopback_v4(), 3040};
+
 class lab {
  public:
   // Why there can be no lab here (not root, no dockerd, a program not built …); empty if there can.
@@ -57,9 +66,15 @@ class lab {
   void start_agent(const std::vector<std::string>& more_flags = {});
   void start_host_switch(const std::vector<std::string>& more_flags = {});
   void start_wsl_proxy();
+  void start_vtunnel_peer();
+  void start_vtunnel_host();
+  void start_privileged_service();
   child_process& agent() { return agent_; }
   child_process& host_switch() { return host_switch_; }
   child_process& wsl_proxy() { return wsl_proxy_; }
+  child_process& vtunnel_peer() { return vtunnel_peer_; }
+  child_process& vtunnel_host() { return vtunnel_host_; }
+  child_process& privileged_service() { return privileged_service_; }
 
   // What host-switch says it holds; nullopt without an answer.
   [[nodiscard]] std::optional<std::set<host_forward>> host_forwards() const;
@@ -82,13 +97,14 @@ class lab {
  private:
   [[nodiscard]] child_process start(const netns& where, const char* program, std::vector<std::string> flags) const;
   [[nodiscard]] std::string at(const char* name) const { return (directory_.path() / name).string(); }
+  [[nodiscard]] std::string write_tunnel_config() const;
 
   lab_directory directory_;
   netns host_, wsl_, rd_;
   iptables_variant iptables_;
   docker_engine engine_;
   std::optional<containerd_engine> containerd_;
-  child_process agent_, host_switch_, wsl_proxy_;
+  child_process agent_, host_switch_, wsl_proxy_, vtunnel_peer_, vtunnel_host_, privileged_service_;
 };
 
 }  // namespace support

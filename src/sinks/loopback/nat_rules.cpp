@@ -40,7 +40,7 @@ io::task<base::result<std::vector<relayed_port>>> nat_rules::attempts(wanted_por
   base::error trouble;
   for (int attempt = 1; attempt <= most_attempts; ++attempt) {
     if (attempt > 1) co_await io::sleep_for(pause * attempt);
-    auto machine = look_at_machine(options_.rules.tap);
+    auto machine = look_at_machine(options_.rules);
     if (!machine) co_return std::unexpected(machine.error());
     seen_machine_ = *machine;
     seen_nft_ = nft_fingerprint();
@@ -121,7 +121,7 @@ void nat_rules::forget_flows(const rule_plan& plan) const {
   std::set<net::endpoint> destinations;
   for (const auto& key : plan.owners) {
     if (key.protocol != net::protocol::udp) continue;
-    destinations.insert({{options_.rules.tap, key.port}, {options_.rules.veth, key.port}});
+    for (const auto& at : seen_machine_.reached) destinations.insert({at, key.port});
   }
   if (destinations.empty()) return;
   const auto forgotten = netlink::forget_udp_flows(destinations);
@@ -200,7 +200,7 @@ std::optional<std::uint64_t> nat_rules::legacy_fingerprint() {
 }
 
 bool nat_rules::nft_or_machine_changed() const {
-  const auto machine = look_at_machine(options_.rules.tap);
+  const auto machine = look_at_machine(options_.rules);
   if (!machine || *machine != seen_machine_) return true;
   const auto now = nft_fingerprint();
   return !now || now != seen_nft_;

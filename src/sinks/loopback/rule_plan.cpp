@@ -62,9 +62,8 @@ class planner {
     relayed_port made{key, {}};
     const bool paired = plan_.pair && key.protocol == net::protocol::tcp;
     const bool by_pair = paired && key.address == net::address::loopback_v4() && has_listener(wanted.source);
-    for (const auto& at : {options_.tap, options_.veth})
-      if (at != key.address && machine_.local.contains(at) && !(by_pair && at == options_.tap))
-        made.listen.push_back(at);
+    for (const auto& at : machine_.reached)
+      if (at != key.address && !(by_pair && at == options_.tap)) made.listen.push_back(at);
     const bool first = paired && !by_pair && direct_ports_.emplace(key.protocol, key.port).second;
     if (first) direct_.emplace_back(direct_rule(key), key);
     plan_.relayed.push_back(std::move(made));

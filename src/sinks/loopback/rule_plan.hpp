@@ -39,17 +39,22 @@ struct engine_chain {
   std::string rules;
 };
 
+//
+// With `interface`, in privileged-service mode, the peer connects to the addresses of that interface, whatever they are
+// now; `tap` and `veth` are not looked at. There is no pair then: the interface belongs to the whole VM and to all
+// distributions in it, and the pair would open everybody's listeners on 127.0.0.1 to it. A relay for each port does.
 struct rule_options {
   std::string tag{netfilter::own_tag};
   std::vector<engine_chain> engines{{"DOCKER", "DOCKER"}};
   net::address tap = net::address::v4(192, 168, 127, 2);
   net::address veth = net::address::v4(192, 168, 143, 1);
+  std::string interface;
 };
 
 // What of the machine the plan depends on.
 struct machine_state {
-  std::string tap_interface;     // empty: none has the tap address now
-  std::set<net::address> local;  // the addresses that are configured
+  std::string tap_interface;          // empty: none has the tap address now, or it is not looked at
+  std::vector<net::address> reached;  // the addresses at which peers connect, as far as the machine has them
 
   bool operator==(const machine_state&) const = default;
 };

@@ -23,7 +23,7 @@ std::optional<net::address> address_of(const ifaddrs& entry) {
 
 }  // namespace
 
-base::result<machine_state> look_at_machine(const net::address& tap) {
+base::result<machine_state> look_at_machine(const rule_options& options) {
   ifaddrs* first = nullptr;
   if (::getifaddrs(&first) != 0) return base::fail_errno("getifaddrs");
   const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> all(first, &::freeifaddrs);
@@ -31,10 +31,12 @@ base::result<machine_state> look_at_machine(const net::address& tap) {
   for (const auto* entry = first; entry != nullptr; entry = entry->ifa_next) {
     const auto at = address_of(*entry);
     if (!at) continue;
-    found.local.insert(*at);
     // An alias is reported by its label, "eth0:1"; rules want the interface.
-    const std::string_view label(entry->ifa_name);
-    if (*at == tap) found.tap_interface = label.substr(0, label.find(':'));
+    const std::string_view label(entry->ifa_name), name = label.substr(0, label.find(':'));
+    const bool tunnel = options.interface.empty();
+    if (tunnel && *at == options.tap) found.tap_interface = name;
+    const bool reached = tunnel ? *at == options.tap || *at == options.veth : name == options.interface && at->is_v4();
+    if (reached) found.reached.push_back(*at);
   }
   return found;
 }

@@ -7,6 +7,6 @@
 namespace loopback {
 
 // Asks the kernel, in the network namespace of the calling thread.
-[[nodiscard]] base::result<machine_state> look_at_machine(const net::address& tap);
+[[nodiscard]] base::result<machine_state> look_at_machine(const rule_options& options);
 
 }  // namespace loopback

@@ -17,9 +17,6 @@
 namespace port_mapping {
 namespace {
 
-using asio_protocol = boost::asio::generic::stream_protocol;
-using asio_socket = asio_protocol::socket;
-
 constexpr std::chrono::milliseconds full_backlog_pause{20};
 constexpr std::chrono::milliseconds close_grace{250};
 
@@ -40,15 +37,17 @@ base::result<net::socket_address> address_of(const peer_address& peer) {
   return net::to_sockaddr(std::get<net::endpoint>(peer));
 }
 
+}  // namespace
+
 // Not Asio's async_connect: on a UNIX socket it takes EAGAIN, the peer's full backlog, for success later on.
-io::task<base::result<asio_socket>> connect(peer_address peer) {
+io::task<base::result<stream>> connect_to(peer_address peer) {
   const auto name = "connect " + to_string(peer);
   const auto to = address_of(peer);
   if (!to) co_return std::unexpected(to.error());
   const int family = to->storage.ss_family;
   base::unique_fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) co_return base::fail_errno(name);
-  asio_socket socket(co_await boost::asio::this_coro::executor, asio_protocol(family, 0), fd.release());
+  stream socket(co_await boost::asio::this_coro::executor, stream::protocol_type(family, 0), fd.release());
   while (::connect(socket.native_handle(), to->get(), to->size) != 0) {
     if (errno == EISCONN) break;
     if (errno == EAGAIN)
@@ -56,39 +55,43 @@ io::task<base::result<asio_socket>> connect(peer_address peer) {
     else if (errno != EINPROGRESS && errno != EALREADY)
       co_return base::fail_errno(name);
     else
-      co_await socket.async_wait(asio_socket::wait_write, io::nothrow);
+      co_await socket.async_wait(stream::wait_write, io::nothrow);
     co_await io::check_cancelled();
   }
   co_return std::move(socket);
 }
 
-io::task<> await_close(asio_socket& socket) {
+namespace {
+
+io::task<base::result<ending>> await_close(stream& socket) {
   std::array<char, 256> ignored;
   boost::system::error_code ec;
   while (!ec) {
     ec = std::get<0>(co_await socket.async_read_some(boost::asio::buffer(ignored), io::nothrow));
     co_await io::check_cancelled();
   }
+  co_return ec == boost::asio::error::eof ? ending::closed : ending::reset;
 }
 
-io::task<base::result<>> deliver(peer_address peer, std::string bytes) {
-  auto socket = co_await connect(peer);
+io::task<base::result<ending>> deliver(peer_address peer, std::string bytes) {
+  auto socket = co_await connect_to(peer);
   if (!socket) co_return std::unexpected(socket.error());
   const auto [ec, written] = co_await boost::asio::async_write(*socket, boost::asio::buffer(bytes), io::nothrow);
   co_await io::check_cancelled();
   if (ec) co_return base::fail(std::error_code(ec), "write to " + to_string(peer));
   ::shutdown(socket->native_handle(), SHUT_WR);
-  static_cast<void>(co_await io::within(close_grace, await_close(*socket)));
-  co_return base::result<>{};
+  const auto ended = co_await io::within(close_grace, await_close(*socket));
+  co_return ended.value_or(ending::open);
 }
 
 io::task<base::result<>> connect_only(peer_address peer) {
-  const auto socket = co_await connect(std::move(peer));
+  const auto socket = co_await connect_to(std::move(peer));
   if (!socket) co_return std::unexpected(socket.error());
   co_return base::result<>{};
 }
 
-base::result<> name_deadline(base::result<> done, const std::string& context) {
+template <class T>
+base::result<T> name_deadline(base::result<T> done, const std::string& context) {
   if (!done && done.error().code == std::errc::timed_out) return base::fail(std::errc::timed_out, context);
   return done;
 }
@@ -100,7 +103,7 @@ std::string to_string(const peer_address& peer) {
   return net::to_string(std::get<net::endpoint>(peer));
 }
 
-io::task<base::result<>> send(peer_address peer, std::string bytes, io::clock::duration limit) {
+io::task<base::result<ending>> send(peer_address peer, std::string bytes, io::clock::duration limit) {
   const auto context = "send to " + to_string(peer);
   co_return name_deadline(co_await io::within(limit, deliver(std::move(peer), std::move(bytes))), context);
 }

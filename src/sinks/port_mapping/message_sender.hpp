@@ -1,6 +1,8 @@
 // Sends one PortMapping message to a peer that never answers: connect, write, close.
 #pragma once
 
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <variant>
@@ -15,10 +17,17 @@ namespace port_mapping {
 using peer_address = std::variant<std::filesystem::path, net::endpoint>;
 [[nodiscard]] std::string to_string(const peer_address& peer);
 
+// A connection to it, once it is accepted; the caller sets the deadline.
+using stream = boost::asio::generic::stream_protocol::socket;
+io::task<base::result<stream>> connect_to(peer_address peer);
+
+// How the peer left the connection: closed it, reset it, or has not done either so far.
+enum class ending : std::uint8_t { closed, reset, open };
+
 // Delivers `bytes` on a connection of its own and closes it, within `limit`. Success means that the peer's kernel has
 // all of it. Where the peer closes its end soon after, as one does that has read the message, waits for that, so that
 // a peer with a thread for each connection has handled one message before the next one comes.
-io::task<base::result<>> send(peer_address peer, std::string bytes, io::clock::duration limit);
+io::task<base::result<ending>> send(peer_address peer, std::string bytes, io::clock::duration limit);
 
 // Whether anybody accepts there: connects and closes. The Go wsl-proxy logs an error for each such connection.
 io::task<base::result<>> probe(peer_address peer, io::clock::duration limit);

@@ -1,25 +1,25 @@
 #include "sinks/port_mapping/port_mapping_sink.hpp"
 
-#include <algorithm>
 #include <utility>
 
-#include "base/log.hpp"
 #include "io/timeout.hpp"
 #include "portmapping/message_codec.hpp"
+#include "sinks/port_mapping/socket_presence.hpp"
+#include "sinks/port_mapping/tunnel_presence.hpp"
 
 namespace port_mapping {
 namespace {
 
 constexpr std::size_t bindings_per_message = 4'096;  // half a megabyte at most
-constexpr std::chrono::milliseconds poll{1'000};     // where no event is to be had
 
-std::optional<io::file_watch> watch_for(const io::executor& where, const peer_address& peer) {
-  const auto* path = std::get_if<std::filesystem::path>(&peer);
-  if (path == nullptr) return std::nullopt;
-  auto watch = io::file_watch::open(where, *path);
-  if (watch) return std::move(*watch);
-  base::log::warn("port-mapping", "no inotify, polling socket={} reason={}", path->string(), watch.error().message());
-  return std::nullopt;
+std::unique_ptr<presence> presence_of(const io::executor& where, const port_mapping_options& o) {
+  if (const auto* path = std::get_if<std::filesystem::path>(&o.peer)) {
+    socket_presence_options socket{.path = *path, .deadline = o.deadline, .resync = o.resync};
+    return std::make_unique<socket_presence>(where, std::move(socket));
+  }
+  tunnel_presence_options tunnel{
+      .peer = std::get<net::endpoint>(o.peer), .interface = o.interface, .deadline = o.deadline};
+  return std::make_unique<tunnel_presence>(where, std::move(tunnel));
 }
 
 portmapping::binding binding_of(const ports::forward& f) {
@@ -29,35 +29,32 @@ portmapping::binding binding_of(const ports::forward& f) {
 
 }  // namespace
 
-port_mapping_sink::port_mapping_sink(io::executor where, port_mapping_options options)
-    : where_(std::move(where)), options_(std::move(options)), watch_(watch_for(where_, options_.peer)) {}
+port_mapping_sink::port_mapping_sink(const io::executor& where, port_mapping_options options)
+    : options_(std::move(options)), peer_(presence_of(where, options_)), book_(options_.address_file) {}
 
 ports::sink_traits port_mapping_sink::traits() const {
-  return {.workers = 1, .batch = bindings_per_message, .shared = false, .announces_return = is_unix()};
-}
-
-base::result<std::string> port_mapping_sink::identity() const {
-  const auto* path = std::get_if<std::filesystem::path>(&options_.peer);
-  if (path == nullptr) return "connection " + std::to_string(recoveries_);
-  const auto file = io::identify(*path);
-  if (!file) return base::fail(std::errc::no_such_file_or_directory, path->string());
-  std::error_code ignored;
-  if (!std::filesystem::is_socket(*path, ignored)) return base::fail(std::errc::not_a_socket, path->string());
-  return std::to_string(file->device) + ":" + std::to_string(file->inode) + ":" + std::to_string(file->changed_ns);
+  return {.workers = 1, .batch = bindings_per_message, .shared = false, .announces_return = peer_->announces_return()};
 }
 
 io::task<base::result<ports::peer_state>> port_mapping_sink::list() {
-  listed_.clear();
-  auto now = identity();
-  if (now && doubted_ == *now) {
-    if (auto alive = co_await probe(options_.peer, options_.deadline); !alive) co_return std::unexpected(alive.error());
-    ++recoveries_;
-    now = identity();
-  }
+  const auto now = co_await peer_->look();
   if (!now) co_return std::unexpected(now.error());
-  doubted_.clear();
-  listed_ = *now;
-  co_return ports::peer_state{.identity = *now, .complete = false, .held = {}};
+  const auto before = book_.former();
+  if (is_tunnel()) book_.move_to(peer_->addresses());
+  if (book_.former() != before) moved_.clear();
+  ports::peer_state state{.identity = *now, .complete = false, .held = {}};
+  if (is_tunnel() && io::clock::now() >= told_all_ + options_.resend) {
+    state.repeat = true;
+    told_all_ = io::clock::now();
+  }
+  co_return state;
+}
+
+io::task<base::result<>> port_mapping_sink::send_one(portmapping::message m) {
+  const auto sent = co_await send(options_.peer, portmapping::encode(m), options_.deadline);
+  if (!sent) co_return std::unexpected(sent.error());
+  if (co_await peer_->stands(*sent == ending::reset)) co_return base::result<>{};
+  co_return base::fail(std::errc::connection_reset, "send to " + to_string(options_.peer));
 }
 
 // One message for each bindings_per_message operations of this kind. Outcomes are `done` until told otherwise here.
@@ -65,44 +62,52 @@ io::task<base::result<>> port_mapping_sink::send_all(const std::vector<ports::op
                                                      std::vector<ports::outcome>& outcomes) {
   for (std::size_t at = 0; at < batch.size();) {
     portmapping::message m{
-        .remove = what == ports::verb::remove, .bindings = {}, .connect_addresses = options_.connect_addresses};
-    std::vector<std::size_t> carried;
+        .remove = what == ports::verb::remove, .bindings = {}, .connect_addresses = peer_->addresses()};
+    indices carried;
     for (; at < batch.size() && carried.size() < bindings_per_message; ++at) {
       if (batch[at].what != what) continue;
       m.bindings.push_back(binding_of(batch[at].target));
       carried.push_back(at);
     }
     if (carried.empty()) break;
-    auto sent = co_await send(options_.peer, portmapping::encode(m), options_.deadline);
-    if (!sent) co_return sent;
+    if (auto sent = co_await send_one(std::move(m)); !sent) co_return sent;
     for (const auto index : carried) outcomes[index] = {ports::outcome_kind::done, {}};
   }
   co_return base::result<>{};
 }
 
+// A batch is no larger than a message may be.
+io::task<base::result<>> port_mapping_sink::take_back_former(const std::vector<ports::operation>& batch) {
+  const auto former = book_.former();
+  portmapping::message m{.remove = true, .bindings = {}, .connect_addresses = {}};
+  for (const auto& op : batch)
+    if (!former.empty() && !moved_.contains(op.target.key)) m.bindings.push_back(binding_of(op.target));
+  if (m.bindings.empty()) co_return base::result<>{};
+  for (const auto& addresses : former) {
+    m.connect_addresses = addresses;
+    if (auto sent = co_await send_one(m); !sent) co_return sent;
+  }
+  for (const auto& op : batch) moved_.insert(op.target.key);
+  co_return base::result<>{};
+}
+
 io::task<std::vector<ports::outcome>> port_mapping_sink::apply(std::vector<ports::operation> batch) {
   std::vector<ports::outcome> outcomes(batch.size(), {ports::outcome_kind::unknown, {}});
-  auto sent = co_await send_all(batch, ports::verb::remove, outcomes);
+  auto sent = co_await take_back_former(batch);
+  if (sent) sent = co_await send_all(batch, ports::verb::remove, outcomes);
   if (sent) sent = co_await send_all(batch, ports::verb::add, outcomes);
   if (sent) co_return outcomes;
-  doubted_ = identity().value_or("");
+  peer_->doubt();
   for (auto& o : outcomes)
     if (o.kind == ports::outcome_kind::unknown) o.reason = sent.error().message();
   co_return outcomes;
 }
 
-// Whatever wakes it, it is the identity that tells; so a doubled or a lost event does no harm. A peer that went on
-// living but took no message gives no event when it takes them again.
 io::task<> port_mapping_sink::changed() {
-  while (true) {
-    const std::chrono::milliseconds limit =
-        watch_ && doubted_.empty() ? options_.resync : std::min(options_.resync, poll);
-    if (watch_)
-      static_cast<void>(co_await io::within(limit, watch_->changed()));
-    else
-      co_await io::sleep_for(limit);
-    if (identity().value_or("") != listed_) co_return;
-  }
+  if (is_tunnel())
+    static_cast<void>(co_await io::until(told_all_ + options_.resend, peer_->changed()));
+  else
+    co_await peer_->changed();
 }
 
 io::task<> port_mapping_sink::close() { co_return; }

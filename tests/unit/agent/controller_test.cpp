@@ -48,7 +48,7 @@ class memory_sink : public ports::sink {
 class Controller : public testing::Test {
  protected:
   void start(ports::network_mode mode = ports::network_mode::network_tunnel) {
-    middle_ = std::make_unique<controller>(loop_.executor(), mode);
+    middle_ = std::make_unique<controller>(loop_.executor(), ports::exposure_options{mode});
     middle_->enable(ports::source_id::docker);
     add(peer_role::host, "host-switch", host_);
     add(peer_role::wsl, "wsl-proxy", wsl_);

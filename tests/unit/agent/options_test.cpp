@@ -22,14 +22,31 @@ TEST(Options, TheProductsStartLineIsUnderstood) {
   const auto s = parse({"-adminInstall=true", "-kubernetes=false", "-docker=true", "-containerd=false",
                         "-iptables=false", "-k8sServiceListenerAddr=0.0.0.0", "-debug=false"});
   ASSERT_TRUE(s) << s.error().message();
-  EXPECT_EQ(s->mode, ports::network_mode::network_tunnel);
+  EXPECT_EQ(s->policy.mode, ports::network_mode::network_tunnel);
   EXPECT_EQ(s->tap.to_string(), "192.168.127.2");
   EXPECT_EQ(s->host_switch.host, "gateway.rancher-desktop.internal");
   EXPECT_EQ(s->host_switch.port, 80);
 }
 
 TEST(Options, WithoutAdminInstallItIsNonAdminMode) {
-  EXPECT_EQ(parse({"-docker"})->mode, ports::network_mode::non_admin);
+  EXPECT_EQ(parse({"-docker"})->policy.mode, ports::network_mode::non_admin);
+}
+
+TEST(Options, PrivilegedServiceWinsOverAdminInstall) {
+  const auto s = parse({"-docker", "-adminInstall", "-privilegedService"});
+  ASSERT_TRUE(s) << s.error().message();
+  EXPECT_EQ(s->policy.mode, ports::network_mode::privileged_service);
+  EXPECT_EQ(net::to_string(s->vtunnel), "127.0.0.1:3040");
+}
+
+TEST(Options, TheVtunnelPeerIsLookedAtInItsModeOnly) {
+  for (const auto* wrong : {"-vtunnelAddr=localhost:3040", "-vtunnelAddr=127.0.0.1", "-vtunnelAddr=127.0.0.1:0",
+                            "-vtunnelAddr=0.0.0.0:3040"}) {
+    EXPECT_THAT(error({"-docker", "-privilegedService", wrong}), HasSubstr("-vtunnelAddr: not IP:PORT")) << wrong;
+    EXPECT_EQ(error({"-docker", wrong}), "");
+  }
+  EXPECT_THAT(error({"-docker", "-privilegedService", "-vm-interface="}), HasSubstr("-vm-interface"));
+  EXPECT_THAT(error({"-docker", "-privilegedService", "-vm-interface=a/b"}), HasSubstr("-vm-interface"));
 }
 
 TEST(Options, OldMessagesAreKept) {
@@ -40,10 +57,7 @@ TEST(Options, OldMessagesAreKept) {
   EXPECT_EQ(error({"-docker", "-privilegedService", "-vtunnelAddr="}), "-privilegedService needs -vtunnelAddr");
 }
 
-TEST(Options, WhatIsNotThereYetIsAnErrorWhenAskedForByName) {
-  EXPECT_THAT(error({"-docker", "-privilegedService"}), HasSubstr("not supported by this version yet"));
-  EXPECT_EQ(error({}), "") << "-iptables is on by default, and enough";
-}
+TEST(Options, ScanningRulesIsEnough) { EXPECT_EQ(error({}), "") << "-iptables is on by default"; }
 
 TEST(Options, LocalListenersAreForNonAdminMode) {
   EXPECT_EQ(error({"-localListeners"}), "");
@@ -84,9 +98,10 @@ TEST(Options, ValuesAreChecked) {
 TEST(Options, TheUsageNamesEveryFlag) {
   options o;
   const auto usage = make_flags(o).usage();
-  for (const auto* flag : {"debug", "docker", "containerd", "containerdSock", "kubernetes", "kubeconfig",
-                           "k8sServiceListenerAddr", "k8sAPIPort", "iptables", "localListeners", "listeners",
-                           "ignore-listeners", "adminInstall", "privilegedService", "vtunnelAddr", "tap-interface-ip"})
+  for (const auto* flag :
+       {"debug", "docker", "containerd", "containerdSock", "kubernetes", "kubeconfig", "k8sServiceListenerAddr",
+        "k8sAPIPort", "iptables", "localListeners", "listeners", "ignore-listeners", "adminInstall",
+        "privilegedService", "vtunnelAddr", "tap-interface-ip", "restrictPrivilegedPorts", "vm-interface"})
     EXPECT_THAT(usage, HasSubstr(std::string("  -") + flag + "")) << flag;
 }
 

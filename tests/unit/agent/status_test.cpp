@@ -13,7 +13,7 @@ class Status : public testing::Test {
   void publish(std::vector<ports::binding> bindings) {
     table.enable(ports::source_id::docker);
     table.publish(ports::source_id::docker, {std::move(bindings), {{"c9", "9/sctp", "no"}}, 1});
-    plan = plan_exposure(table, ports::network_mode::network_tunnel);
+    plan = plan_exposure(table, {ports::network_mode::network_tunnel});
     host.want(plan.host, table.settled(), 1, now);
     loopback.want(plan.loopback, table.settled(), 1, now);
   }

@@ -168,5 +168,14 @@ TEST(MessageCodec, WhatIsEncodedIsDecoded) {
   }
 }
 
+TEST(Message, AReceiverConnectsToTheFirstAddressOfTheFamily) {
+  const auto at = [](const char* ip) { return connect_address{net::address::parse(ip).value(), 24}; };
+  const std::vector<connect_address> all{at("0.0.0.0"), at("fe80::1"), at("172.26.1.5"), at("10.0.0.1"), at("fd00::5")};
+  EXPECT_EQ(target_of(all, true)->to_string(), "172.26.1.5");
+  EXPECT_EQ(target_of(all, false)->to_string(), "fd00::5") << "fe80::1 needs an interface";
+  EXPECT_EQ(target_of({at("fe80::1")}, false), std::nullopt);
+  EXPECT_EQ(target_of({}, true), std::nullopt);
+}
+
 }  // namespace
 }  // namespace portmapping

@@ -14,7 +14,7 @@ binding make(const char* address, std::uint16_t port, net::protocol protocol = n
 exposure_plan plan(std::vector<binding> bindings, network_mode mode = network_mode::network_tunnel) {
   port_table table;
   table.publish(source_id::docker, {std::move(bindings), {}, 1});
-  return plan_exposure(table, mode);
+  return plan_exposure(table, {mode});
 }
 std::vector<std::string> keys(const forward_map& forwards) {
   std::vector<std::string> texts;
@@ -82,7 +82,7 @@ TEST(ExposurePolicy, SctpIsNamedAsUnsupported) {
 exposure_plan plan_of(source_id source, binding b, network_mode mode = network_mode::network_tunnel) {
   port_table table;
   table.publish(source, {{std::move(b)}, {}, 1});
-  return plan_exposure(table, mode);
+  return plan_exposure(table, {mode});
 }
 
 TEST(ExposurePolicy, ServicesAnswerAtEveryAddressOfTheVm) {
@@ -105,7 +105,7 @@ TEST(ExposurePolicy, AStaticPortThatAContainerPublishesTooIsForTheHostAsWell) {
   port_table table;
   table.publish(source_id::fixed, {{make("127.0.0.1", 6443)}, {}, 1});
   table.publish(source_id::docker, {{make("127.0.0.1", 6443)}, {}, 1});
-  const auto p = plan_exposure(table, network_mode::network_tunnel);
+  const auto p = plan_exposure(table, {network_mode::network_tunnel});
   EXPECT_THAT(keys(p.host), testing::ElementsAre("tcp 127.0.0.1:6443"));
   EXPECT_THAT(keys(p.loopback), testing::ElementsAre("tcp 127.0.0.1:6443"));
 }

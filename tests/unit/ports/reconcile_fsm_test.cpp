@@ -406,5 +406,31 @@ TEST_F(ReconcileFsm, OfAPeerThatIsOursAloneAnotherOwnersRuleIsReplaced) {
   EXPECT_EQ(take(), "+tcp 0.0.0.0:80 ");
 }
 
+TEST_F(ReconcileFsm, APeerThatCannotBeAskedIsToldAgainWhenItIsAnotherOneOrWhenItSaysSo) {
+  const auto answer = [this](const char* identity, bool repeat) {
+    fsm.peer_changed(now);
+    ASSERT_TRUE(fsm.should_list(now));
+    EXPECT_THAT(fsm.listed(peer_state{identity, false, {}, repeat}, now), IsEmpty());
+  };
+  const auto since = [this] { return fsm.slots().begin()->second.since; };
+  fsm = reconcile_fsm({1, 100, false, false}, {});
+  want({on(80)});
+  answer("one", false);
+  EXPECT_EQ(take(), "+tcp 0.0.0.0:80 ");
+  finish();
+  const auto first = now;
+  now += seconds(60);
+  answer("one", false);
+  EXPECT_EQ(take(), "") << "it is the same one";
+  answer("one", true);
+  EXPECT_EQ(take(), "+tcp 0.0.0.0:80 ");
+  finish();
+  EXPECT_EQ(since(), first) << "it has been there all the time";
+  answer("two", false);
+  EXPECT_EQ(take(), "+tcp 0.0.0.0:80 ");
+  finish();
+  EXPECT_EQ(since(), now);
+}
+
 }  // namespace
 }  // namespace ports

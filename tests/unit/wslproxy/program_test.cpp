@@ -9,17 +9,19 @@
 #include "ports/reconciler.hpp"
 #include "sinks/port_mapping/port_mapping_sink.hpp"
 #include "tests/support/child_process.hpp"
+#include "tests/support/echo_upstream.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/temp_dir.hpp"
-#include "tests/unit/wslproxy/echo_upstream.hpp"
 
 namespace wslproxy {
 namespace {
 
 using namespace std::chrono_literals;
 using net::protocol;
+using support::ask;
 using support::child_process;
+using support::echo_upstream;
 using support::eventually;
 using testing::HasSubstr;
 
@@ -55,8 +57,8 @@ class WslProxy : public testing::Test {
     return {{protocol::tcp, host_, port}, {protocol::udp, host_, port}};
   }
   std::unique_ptr<port_mapping::port_mapping_sink> make_sink() {
-    return std::make_unique<port_mapping::port_mapping_sink>(
-        loop_.executor(), port_mapping::port_mapping_options{.peer = socket_, .connect_addresses = {}});
+    return std::make_unique<port_mapping::port_mapping_sink>(loop_.executor(),
+                                                             port_mapping::port_mapping_options{.peer = socket_});
   }
   std::vector<ports::outcome> apply(ports::verb what, const std::vector<ports::port_key>& keys) {
     std::vector<ports::operation> batch;

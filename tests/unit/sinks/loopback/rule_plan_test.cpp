@@ -14,7 +14,7 @@ using testing::SizeIs;
 const rule_options options;
 const net::address tap = options.tap;
 const net::address veth = options.veth;
-const machine_state machine{"eth0", {tap, veth, net::address::loopback_v4()}};
+const machine_state machine{"eth0", {tap, veth}};
 const std::string pair_in =
     "-A PREROUTING -d 192.168.127.2/32 -i eth0 -p tcp -m comment --comment rancher-desktop-guestagent:pair -j DNAT "
     "--to-destination 127.0.0.1";
@@ -227,6 +227,20 @@ TEST(RulePlan, CniChainsWorkTheSameWay) {
       made.changes,
       Contains("-A CNI-DN-abc -p tcp -m tcp --dport 8080 -m comment --comment rancher-desktop-guestagent:web -j DNAT "
                "--to-destination 10.4.0.7:80"));
+}
+
+TEST(RulePlan, BehindAnInterfaceOfTheWholeVmThereIsNoPair) {
+  // As look_at_machine() has it in privileged-service mode: addresses, and no tap interface.
+  const net::address eth0 = net::address::v4(172, 26, 1, 5);
+  const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 8080, "172.17.0.2:80"));
+  const auto made = plan(before, all_of({wanted_by("a", key("127.0.0.1", 8080)), wanted_by("b", key("127.0.0.1", 81))}),
+                         {"", {eth0}});
+  EXPECT_FALSE(made.pair);
+  ASSERT_THAT(made.changes, SizeIs(1));
+  EXPECT_EQ(lines_of(changed_by(before, made), "DOCKER").back(), unquoted(our_rule("a", 8080, "172.17.0.2:80")));
+  ASSERT_THAT(made.relayed, SizeIs(1));
+  EXPECT_EQ(made.relayed[0].key, key("127.0.0.1", 81));
+  EXPECT_THAT(made.relayed[0].listen, ElementsAre(eth0));
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ portmapping::message mapping(std::uint16_t first, std::uint16_t count) {
 
 class MessageSender : public testing::Test {
  protected:
-  base::result<> deliver(const portmapping::message& m, io::clock::duration limit = 5s) {
+  base::result<ending> deliver(const portmapping::message& m, io::clock::duration limit = 5s) {
     return support::run_task(context_, send(socket_, portmapping::encode(m), limit));
   }
 

@@ -42,7 +42,7 @@ class PortMappingSink : public testing::Test {
   std::filesystem::path socket_ = directory_ / "run" / "proxy.sock";
   support::fake_wsl_proxy proxy_{socket_};
   boost::asio::io_context context_;
-  port_mapping_sink sink_{context_.get_executor(), {.peer = socket_, .connect_addresses = {}, .deadline = 200ms}};
+  port_mapping_sink sink_{context_.get_executor(), {.peer = socket_, .deadline = 200ms}};
 
   void SetUp() override { std::filesystem::create_directory(directory_ / "run"); }
 };
@@ -140,16 +140,6 @@ TEST_F(PortMappingSink, NothingChangesWhileTheInstanceLives) {
   proxy_.start();
   ASSERT_TRUE(list());
   EXPECT_FALSE(changes([this] { std::filesystem::create_directory(directory_ / "run" / "other"); }, 100ms));
-}
-
-TEST_F(PortMappingSink, ATcpPeerIsAnotherOneAfterItWasAway) {
-  port_mapping_sink tcp(context_.get_executor(), {.name = "vtunnel",
-                                                  .peer = net::endpoint{net::address::loopback_v4(), 1},
-                                                  .connect_addresses = {},
-                                                  .deadline = 200ms});
-  EXPECT_TRUE(support::run_task(context_, tcp.list()));
-  EXPECT_THAT(support::run_task(context_, tcp.apply({op(verb::add, 1)})), all_are(outcome_kind::unknown));
-  EXPECT_FALSE(support::run_task(context_, tcp.list()));
 }
 
 }  // namespace

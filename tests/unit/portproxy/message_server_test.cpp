@@ -1,4 +1,4 @@
-#include "wslproxy/message_server.hpp"
+#include "portproxy/message_server.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/socket.h>
@@ -7,11 +7,12 @@
 #include <boost/asio/io_context.hpp>
 
 #include "io/task_group.hpp"
+#include "io/unix_listener.hpp"
 #include "portmapping/message_codec.hpp"
 #include "tests/support/run_task.hpp"
 #include "tests/support/temp_dir.hpp"
 
-namespace wslproxy {
+namespace portproxy {
 namespace {
 
 using namespace std::chrono_literals;
@@ -23,13 +24,16 @@ class MessageServer : public testing::Test {
     stop();
     auto listener = io::unix_listener::claim(path_);
     ASSERT_TRUE(listener) << listener.error().message();
+    listener_.emplace(std::move(*listener));
     server_.emplace(
-        context_.get_executor(), std::move(*listener), [this](const auto& m) { seen_.push_back(m); }, options);
+        context_.get_executor(), base::unique_fd(::dup(listener_->fd())), [this](const auto& m) { seen_.push_back(m); },
+        options);
     tasks_.spawn("server", server_->run());
   }
   void stop() {
     EXPECT_TRUE(support::run_task(context_, tasks_.stop(io::clock::now() + 10s)));
     server_.reset();
+    listener_.reset();
   }
   void TearDown() override { stop(); }
 
@@ -69,6 +73,7 @@ class MessageServer : public testing::Test {
   std::filesystem::path path_ = directory_ / "proxy.sock";
   boost::asio::io_context context_;
   io::task_group tasks_{context_.get_executor()};
+  std::optional<io::unix_listener> listener_;
   std::optional<message_server> server_;
   std::vector<portmapping::message> seen_;
 };
@@ -154,4 +159,4 @@ TEST_F(MessageServer, AnInvalidMessageDoesNotTakeTheNextOneWithIt) {
 }
 
 }  // namespace
-}  // namespace wslproxy
+}  // namespace portproxy

@@ -1,4 +1,4 @@
-#include "wslproxy/message_server.hpp"
+#include "portproxy/message_server.hpp"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -16,7 +16,7 @@
 #include "portmapping/document_splitter.hpp"
 #include "portmapping/message_codec.hpp"
 
-namespace wslproxy {
+namespace portproxy {
 namespace {
 
 namespace log = base::log;
@@ -89,11 +89,11 @@ void drain(connection& c, const message_server::handler& take) {
 }  // namespace
 
 struct message_server::state {
-  state(io::executor w, io::unix_listener l, handler h, message_server_options o)
+  state(io::executor w, base::unique_fd l, handler h, message_server_options o)
       : where(std::move(w)), listener(std::move(l)), take(std::move(h)), options(o), tasks(where) {}
 
   io::executor where;
-  io::unix_listener listener;
+  base::unique_fd listener;
   handler take;
   message_server_options options;
   std::list<connection_ptr> connections;  // in the order of their arrival
@@ -127,7 +127,7 @@ void message_server::state::make_room() {
 // False where the kernel refuses connections.
 bool message_server::state::accept_all() {
   for (std::size_t i = 0; i < options.max_connections; ++i) {
-    const int fd = ::accept4(listener.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd = ::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     const bool well = fd >= 0 || errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
     if (!well && accepts_well)
       log::error(component, "cannot accept connections, trying on reason=\"{}\"",
@@ -162,16 +162,16 @@ io::task<> message_server::state::watch(connection_ptr c) {
 }
 
 io::task<> message_server::state::accept_loop() {
-  descriptor stream(where, ::fcntl(listener.fd(), F_DUPFD_CLOEXEC, 0));
+  descriptor stream(where, ::fcntl(listener.get(), F_DUPFD_CLOEXEC, 0));
   while (true) {
     co_await wait_readable(stream);
     if (!sweep()) co_await io::sleep_for(accept_pause);
   }
 }
 
-message_server::message_server(const io::executor& where, io::unix_listener listener, handler take,
+message_server::message_server(const io::executor& where, base::unique_fd listening, handler take,
                                message_server_options options)
-    : state_(std::make_unique<state>(where, std::move(listener), std::move(take), options)) {}
+    : state_(std::make_unique<state>(where, std::move(listening), std::move(take), options)) {}
 
 message_server::~message_server() = default;
 
@@ -189,4 +189,4 @@ io::task<> message_server::run() {
   if (cancelled) std::rethrow_exception(cancelled);
 }
 
-}  // namespace wslproxy
+}  // namespace portproxy

@@ -1,9 +1,9 @@
-#include "wslproxy/listener_table.hpp"
+#include "portproxy/listener_table.hpp"
 
 #include <cstdint>
 #include <string>
 
-namespace wslproxy {
+namespace portproxy {
 
 listener_key key_of(const portmapping::binding& b) {
   return {b.protocol, b.host.port, b.host.ip.is_unspecified() ? net::address::any_v4() : b.host.ip};
@@ -67,4 +67,4 @@ bool listener_table::failed(const listener_key& key, std::error_code why, time_p
   return news;
 }
 
-}  // namespace wslproxy
+}  // namespace portproxy

@@ -1,8 +1,8 @@
-#include "wslproxy/listener_table.hpp"
+#include "portproxy/listener_table.hpp"
 
 #include <gmock/gmock.h>
 
-namespace wslproxy {
+namespace portproxy {
 namespace {
 
 using namespace std::chrono_literals;
@@ -86,4 +86,4 @@ TEST_F(ListenerTable, IsBounded) {
 }
 
 }  // namespace
-}  // namespace wslproxy
+}  // namespace portproxy

@@ -13,7 +13,7 @@
 #include "base/unique_fd.hpp"
 #include "net/endpoint.hpp"
 
-namespace wslproxy {
+namespace support {
 
 class echo_upstream {
  public:
@@ -76,4 +76,4 @@ inline std::string ask(net::protocol protocol, const net::endpoint& to, const st
   return {got.data(), static_cast<std::size_t>(size > 0 ? size : 0)};
 }
 
-}  // namespace wslproxy
+}  // namespace support

@@ -1,5 +1,5 @@
-// message_server: takes PortMapping messages from whoever connects to a UNIX socket and hands them on, in the order in
-// which they were sent: a sender that finished one connection before it opened the next one is heard in that order.
+// message_server: takes PortMapping messages from whoever connects to a socket and hands them on, in the order in which
+// they were sent: a sender that finished one connection before it opened the next one is heard in that order.
 //
 // How: whatever becomes readable, every connection is read to the end of what the kernel has, in the order in which
 // they were accepted. A connection on which nothing comes is closed after a while, and meanwhile keeps nobody waiting.
@@ -10,11 +10,11 @@
 #include <functional>
 #include <memory>
 
+#include "base/unique_fd.hpp"
 #include "io/task.hpp"
-#include "io/unix_listener.hpp"
 #include "portmapping/message.hpp"
 
-namespace wslproxy {
+namespace portproxy {
 
 struct message_server_options {
   std::chrono::milliseconds idle_limit{5'000};  // a connection on which nothing came for so long is closed
@@ -25,8 +25,9 @@ class message_server {
  public:
   using handler = std::function<void(const portmapping::message&)>;
 
-  // `take` is called on the control thread, and does not block.
-  message_server(const io::executor& where, io::unix_listener listener, handler take,
+  // `listening`: a stream socket that listens, non-blocking. `take` is called on the control thread, and does not
+  // block.
+  message_server(const io::executor& where, base::unique_fd listening, handler take,
                  message_server_options options = {});
   ~message_server();
 
@@ -38,4 +39,4 @@ class message_server {
   std::unique_ptr<state> state_;
 };
 
-}  // namespace wslproxy
+}  // namespace portproxy

@@ -21,7 +21,7 @@
 #include "net/protocol.hpp"
 #include "portmapping/message.hpp"
 
-namespace wslproxy {
+namespace portproxy {
 
 using time_point = std::chrono::steady_clock::time_point;
 
@@ -74,4 +74,4 @@ class listener_table {
   std::set<std::pair<time_point, listener_key>> schedule_;  // the waiting ones
 };
 
-}  // namespace wslproxy
+}  // namespace portproxy

@@ -1,0 +1,22 @@
+// composition: which peers the agent has in each mode, and which part of the plan each gets. Pure; wiring.cpp makes it
+// so.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "agent/options.hpp"
+#include "agent/status.hpp"
+#include "ports/snapshot.hpp"
+
+namespace agent {
+
+enum class peer_kind : std::uint8_t { host_switch, privileged_service, wsl_proxy, loopback };
+
+[[nodiscard]] std::vector<peer_kind> peers_of(ports::network_mode mode);
+[[nodiscard]] peer_role role_of(peer_kind kind);
+
+// The Kubernetes API itself, for kubectl in the other WSL distributions; nothing where nobody tells those.
+[[nodiscard]] ports::snapshot static_ports(const options& o, const settings& s);
+
+}  // namespace agent

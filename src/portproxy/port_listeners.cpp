@@ -1,0 +1,78 @@
+#include "portproxy/port_listeners.hpp"
+
+#include <utility>
+
+#include "base/log.hpp"
+#include "io/timeout.hpp"
+
+namespace portproxy {
+namespace {
+
+namespace log = base::log;
+
+constexpr std::string_view component = "ports";
+constexpr std::size_t opened_in_one_go = 1'024;
+
+net::endpoint endpoint_of(const listener_key& key) { return {key.ip, key.port}; }
+
+}  // namespace
+
+port_listeners::port_listeners(const io::executor& where, port_listeners_options options)
+    : options_(options), table_(options.retry, options.max_listeners), listeners_(options.relay), changed_(where) {}
+
+void port_listeners::add(const listener_key& key, const net::endpoint& target) {
+  const auto known = targets_.find(key);
+  if (known != targets_.end() && known->second == target) return;
+  if (known != targets_.end()) remove(key);
+  if (table_.add(key, io::clock::now()) == listener_table::added::now) {
+    targets_[key] = target;
+  } else if (!std::exchange(full_, true)) {
+    log::error(component, "too many listeners, ignored {} and what follows limit={}", to_string(key),
+               options_.max_listeners);
+  }
+}
+
+void port_listeners::remove(const listener_key& key) {
+  const auto was_open = table_.remove(key, io::clock::now());
+  if (!was_open) return;
+  full_ = false;
+  targets_.erase(key);
+  if (*was_open) listeners_.remove(key.protocol, endpoint_of(key));
+  log::info(component, "removed {}", to_string(key));
+}
+
+void port_listeners::settle() {
+  // A port that fails again is due later than this: the loop ends.
+  const auto now = io::clock::now();
+  while (table_.next_due() <= now) open_due(now);
+  changed_.notify_all();
+}
+
+void port_listeners::open_due(time_point now) {
+  for (const auto& key : table_.due(now, opened_in_one_go)) open(key);
+}
+
+void port_listeners::open(const listener_key& key) {
+  relay::listener_spec spec;
+  spec.protocol = key.protocol;
+  spec.listen = endpoint_of(key);
+  spec.target = targets_.at(key);
+  spec.udp_buffer_bytes = options_.udp_buffer_bytes;
+  spec.dual_stack = key.ip.is_unspecified();  // as a Go listener on a wildcard is
+  if (const auto opened = listeners_.add(spec); opened) {
+    table_.opened(key);
+    log::info(component, "listening on {} upstream={}", to_string(key), net::to_string(spec.target));
+  } else if (table_.failed(key, opened.error().code, io::clock::now())) {
+    log::warn(component, "cannot listen on {}, trying on reason=\"{}\"", to_string(key), opened.error().message());
+  }
+}
+
+io::task<> port_listeners::run() {
+  while (true) {
+    co_await changed_.wait_until(table_.next_due());
+    co_await io::check_cancelled();
+    open_due(io::clock::now());
+  }
+}
+
+}  // namespace portproxy

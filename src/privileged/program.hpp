@@ -1,0 +1,10 @@
+// The program privileged-service.
+#pragma once
+
+namespace privileged {
+
+// From the command line to the exit code: 0 after SIGTERM or SIGINT, 1 where it cannot start, 2 for a wrong command
+// line.
+int run_program(int argc, const char* const* argv);
+
+}  // namespace privileged

@@ -1,0 +1,64 @@
+#include "sinks/port_mapping/address_book.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+
+#include "base/log.hpp"
+#include "base/read_file.hpp"
+#include "base/text.hpp"
+#include "portmapping/message_codec.hpp"
+
+namespace port_mapping {
+namespace {
+
+constexpr std::size_t most_known = 4;
+
+std::vector<connect_addresses> read_book(const std::filesystem::path& file) {
+  std::vector<connect_addresses> known;
+  const auto text = base::read_file(file.string(), {.bytes = 64 << 10, .follow_links = false});
+  if (!text) return known;
+  for (const auto line : base::split(*text, '\n')) {
+    const auto document = line.empty() ? base::fail("") : portmapping::decode(line);
+    if (document && known.size() < most_known) known.push_back(document->accepted.connect_addresses);
+  }
+  return known;
+}
+
+bool same_targets(const connect_addresses& a, const connect_addresses& b) {
+  return portmapping::target_of(a, true) == portmapping::target_of(b, true) &&
+         portmapping::target_of(a, false) == portmapping::target_of(b, false);
+}
+
+}  // namespace
+
+address_book::address_book(std::filesystem::path file) : file_(std::move(file)), known_(read_book(file_)) {}
+
+void address_book::move_to(const connect_addresses& now) {
+  if (!known_.empty() && known_.front() == now) return;
+  std::erase_if(known_, [&](const auto& known) { return same_targets(known, now); });
+  known_.insert(known_.begin(), now);
+  if (known_.size() > most_known) known_.resize(most_known);
+  write();
+}
+
+std::vector<connect_addresses> address_book::former() const {
+  if (known_.empty()) return {};
+  return {known_.begin() + 1, known_.end()};
+}
+
+void address_book::write() const {
+  if (file_.empty()) return;
+  std::error_code failed;
+  std::filesystem::create_directories(file_.parent_path(), failed);
+  const auto beside = std::filesystem::path(file_.native() + ".new");
+  std::ofstream out(beside, std::ios::trunc);
+  for (const auto& addresses : known_)
+    out << portmapping::encode({.remove = false, .bindings = {}, .connect_addresses = addresses});
+  out.close();
+  if (out) std::filesystem::rename(beside, file_, failed);
+  if (!out || failed)
+    base::log::warn("port-mapping", "the VM's addresses will not be remembered file={}", file_.string());
+}
+
+}  // namespace port_mapping

@@ -1,0 +1,67 @@
+#include "sinks/port_mapping/socket_presence.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.hpp"
+#include "io/timeout.hpp"
+#include "sinks/port_mapping/message_sender.hpp"
+
+namespace port_mapping {
+namespace {
+
+constexpr std::chrono::milliseconds poll{1'000};  // where no event is to be had
+
+std::optional<io::file_watch> watch_for(const io::executor& where, const std::filesystem::path& path) {
+  auto watch = io::file_watch::open(where, path);
+  if (watch) return std::move(*watch);
+  base::log::warn("port-mapping", "no inotify, polling socket={} reason={}", path.string(), watch.error().message());
+  return std::nullopt;
+}
+
+}  // namespace
+
+socket_presence::socket_presence(const io::executor& where, socket_presence_options options)
+    : options_(std::move(options)), watch_(watch_for(where, options_.path)) {}
+
+base::result<std::string> socket_presence::identity() const {
+  const auto file = io::identify(options_.path);
+  if (!file) return base::fail(std::errc::no_such_file_or_directory, options_.path.string());
+  std::error_code ignored;
+  if (!std::filesystem::is_socket(options_.path, ignored))
+    return base::fail(std::errc::not_a_socket, options_.path.string());
+  return std::to_string(file->device) + ":" + std::to_string(file->inode) + ":" + std::to_string(file->changed_ns);
+}
+
+io::task<base::result<std::string>> socket_presence::look() {
+  seen_.clear();
+  auto now = identity();
+  if (now && doubted_ == *now) {
+    if (auto alive = co_await probe(options_.path, options_.deadline); !alive) co_return std::unexpected(alive.error());
+    now = identity();
+  }
+  if (!now) co_return now;
+  doubted_.clear();
+  seen_ = *now;
+  co_return now;
+}
+
+void socket_presence::doubt() { doubted_ = identity().value_or(""); }
+
+io::task<bool> socket_presence::stands(bool /*refused*/) { co_return true; }
+
+// Whatever wakes it, it is the identity that tells; so a doubled or a lost event does no harm. A peer that went on
+// living but took no message gives no event when it takes them again.
+io::task<> socket_presence::changed() {
+  while (true) {
+    const std::chrono::milliseconds limit =
+        watch_ && doubted_.empty() ? options_.resync : std::min(options_.resync, poll);
+    if (watch_)
+      static_cast<void>(co_await io::within(limit, watch_->changed()));
+    else
+      co_await io::sleep_for(limit);
+    if (identity().value_or("") != seen_) co_return;
+  }
+}
+
+}  // namespace port_mapping

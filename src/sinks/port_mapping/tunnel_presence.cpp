@@ -1,0 +1,120 @@
+#include "sinks/port_mapping/tunnel_presence.hpp"
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <utility>
+
+#include "base/log.hpp"
+#include "io/timeout.hpp"
+
+namespace port_mapping {
+namespace {
+
+constexpr std::string_view component = "port-mapping";
+
+std::string to_text(const connect_addresses& addresses) {
+  std::string text;
+  for (const auto& a : addresses) text += " " + a.ip.to_string() + "/" + std::to_string(a.prefix_length);
+  return text;
+}
+
+// What io::within() carries has a default value.
+io::task<base::result<std::shared_ptr<stream>>> open_stream(net::endpoint peer) {
+  auto made = co_await connect_to(peer);
+  if (!made) co_return std::unexpected(made.error());
+  co_return std::make_shared<stream>(std::move(*made));
+}
+
+}  // namespace
+
+tunnel_presence::tunnel_presence(const io::executor& where, tunnel_presence_options options)
+    : where_(where), options_(std::move(options)), news_(where), tasks_(where) {
+  auto watch = netlink::address_watch::open(where);
+  if (watch) watch_.emplace(std::move(*watch));
+  if (watch_)
+    tasks_.spawn("addresses", follow_addresses());
+  else
+    base::log::warn(component, "no news of addresses reason=\"{}\"", watch.error().message());
+}
+
+io::task<> tunnel_presence::follow_addresses() {
+  while (true) {
+    co_await watch_->changed();
+    news_.notify_all();
+  }
+}
+
+base::result<connect_addresses> tunnel_presence::read_addresses() const {
+  const auto found = netlink::addresses_of(options_.interface);
+  if (!found) return std::unexpected(found.error());
+  connect_addresses made;
+  for (const auto& a : *found) made.push_back({a.ip, a.prefix_length});
+  if (made.empty()) return base::fail("interface " + options_.interface + " has no address");
+  return made;
+}
+
+// The peer is not expected to say anything; what it says all the same is thrown away.
+io::task<> tunnel_presence::follow(stream_ptr standing) {
+  std::array<char, 256> ignored;
+  boost::system::error_code ec;
+  while (!ec) {
+    ec = std::get<0>(co_await standing->async_read_some(boost::asio::buffer(ignored), io::nothrow));
+    co_await io::check_cancelled();
+  }
+  if (standing_ == standing) standing_.reset();
+  news_.notify_all();
+}
+
+io::task<> tunnel_presence::broken() {
+  while (standing_) co_await news_.wait();
+}
+
+io::task<base::result<>> tunnel_presence::connect() {
+  auto made = co_await io::within(options_.deadline, open_stream(options_.peer));
+  if (!made) co_return std::unexpected(made.error());
+  standing_ = std::move(*made);
+  tasks_.spawn("standing connection", follow(standing_));
+  static_cast<void>(co_await io::within(options_.breaks_within, broken()));
+  if (!standing_)
+    co_return base::fail(std::errc::connection_aborted,
+                         "connect " + net::to_string(options_.peer) + ": the tunnel leads nowhere");
+  ++connections_;
+  co_return base::result<>{};
+}
+
+io::task<base::result<std::string>> tunnel_presence::look() {
+  auto addresses = read_addresses();
+  if (!addresses) co_return std::unexpected(addresses.error());
+  if (!standing_)
+    if (auto connected = co_await connect(); !connected) co_return std::unexpected(connected.error());
+  if (addresses_ != *addresses) base::log::info(component, "the host is told to connect to{}", to_text(*addresses));
+  addresses_ = std::move(*addresses);
+  looked_ = io::clock::now();
+  co_return "connection " + std::to_string(connections_) + " to" + to_text(addresses_);
+}
+
+void tunnel_presence::doubt() {
+  boost::system::error_code ignored;
+  if (standing_) standing_->close(ignored);
+  standing_.reset();
+}
+
+bool tunnel_presence::still_so() const {
+  const auto addresses = read_addresses();
+  return standing_ && addresses && *addresses == addresses_;
+}
+
+io::task<> tunnel_presence::changed() {
+  while (still_so()) co_await news_.wait();
+  if (!standing_ && io::clock::now() < looked_ + options_.between_looks)
+    co_await io::sleep_for(looked_ + options_.between_looks - io::clock::now());
+}
+
+// A reset comes from somebody in the tunnel who could not pass the message on, or who did not read all of it. In the
+// first case the standing connection goes the same way, now or in a moment.
+io::task<bool> tunnel_presence::stands(bool refused) {
+  if (refused) static_cast<void>(co_await io::within(options_.breaks_within, broken()));
+  co_return standing_ != nullptr;
+}
+
+}  // namespace port_mapping

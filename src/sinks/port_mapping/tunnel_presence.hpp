@@ -1,0 +1,64 @@
+// tunnel_presence: a peer behind a TCP port that somebody else forwards (vtunnel), and the addresses of the interface
+// at which that peer is to connect back.
+//
+// That the port accepts says little: the tunnel's far end, or the program behind it, may be down. So one connection is
+// kept open on which nothing is ever sent. The tunnel hands its end on from either side: while it stands, so do all who
+// carry it, and when one of them goes, it breaks. A connection that breaks at once tells that somebody further on is
+// missing. What is there afterwards is another peer, as is the same one once the interface has other addresses.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "io/condition.hpp"
+#include "io/task_group.hpp"
+#include "net/endpoint.hpp"
+#include "netlink/address_watch.hpp"
+#include "sinks/port_mapping/message_sender.hpp"
+#include "sinks/port_mapping/presence.hpp"
+
+namespace port_mapping {
+
+struct tunnel_presence_options {
+  net::endpoint peer;
+  std::string interface;                           // whose addresses are told
+  std::chrono::milliseconds deadline{5'000};       // for connecting
+  std::chrono::milliseconds breaks_within{100};    // a connection through a tunnel that leads nowhere
+  std::chrono::milliseconds between_looks{1'000};  // at a peer that drops the standing connection again and again
+};
+
+class tunnel_presence final : public presence {
+ public:
+  tunnel_presence(const io::executor& where, tunnel_presence_options options);
+
+  // Takes `breaks_within` where there is no standing connection.
+  io::task<base::result<std::string>> look() override;
+  io::task<> changed() override;
+  void doubt() override;
+  io::task<bool> stands(bool refused) override;
+  [[nodiscard]] bool announces_return() const override { return false; }
+  [[nodiscard]] const connect_addresses& addresses() const override { return addresses_; }
+
+ private:
+  using stream_ptr = std::shared_ptr<stream>;
+  io::task<base::result<>> connect();
+  io::task<> follow_addresses();
+  io::task<> follow(stream_ptr standing);
+  io::task<> broken();
+  [[nodiscard]] base::result<connect_addresses> read_addresses() const;
+  [[nodiscard]] bool still_so() const;
+
+  io::executor where_;
+  tunnel_presence_options options_;
+  std::optional<netlink::address_watch> watch_;
+  connect_addresses addresses_;
+  stream_ptr standing_;       // null: none, or it broke
+  unsigned connections_ = 0;  // that have stood
+  io::clock::time_point looked_{};
+  io::condition news_;
+  io::task_group tasks_;
+};
+
+}  // namespace port_mapping

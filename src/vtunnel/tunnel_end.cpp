@@ -1,0 +1,120 @@
+#include "vtunnel/tunnel_end.hpp"
+
+#include <linux/vm_sockets.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "base/log.hpp"
+#include "io/task_group.hpp"
+#include "io/timeout.hpp"
+#include "vtunnel/handshake.hpp"
+
+namespace vtunnel {
+namespace {
+
+namespace log = base::log;
+using namespace std::chrono_literals;
+
+constexpr std::string_view component = "vtunnel";
+constexpr int backlog = 1024;
+constexpr auto between_tries = 1s;
+constexpr auto handshake_limit = 5s;
+
+base::result<base::unique_fd> listen_on_vsock(const net::stream_address& at) {
+  const auto address = net::to_sockaddr(at);
+  const auto name = "listen on " + net::to_string(at);
+  base::unique_fd fd(::socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd || ::bind(fd.get(), address.get(), address.size) != 0 || ::listen(fd.get(), backlog) != 0)
+    return base::fail_errno(name);
+  return fd;
+}
+
+// Something that fails again and again, said when it begins, when the reason changes, and when it is over.
+class complaint {
+ public:
+  explicit complaint(std::string about) : about_(std::move(about)) {}
+  void note(const base::result<>& done) {
+    const auto text = done ? std::string() : done.error().message();
+    if (text == std::exchange(said_, text)) return;
+    if (!done) log::warn(component, "{}, trying on reason=\"{}\"", about_, text);
+  }
+
+ private:
+  std::string about_, said_;
+};
+
+}  // namespace
+
+base::result<base::unique_fd> tunnel_end::listen_on(const net::stream_address& at) {
+  if (const auto* e = std::get_if<net::endpoint>(&at)) {
+    auto fd = relay::open_listener({.protocol = net::protocol::tcp, .listen = *e, .target = {}});
+    if (!fd) return base::fail(fd.error().code, "listen on " + net::to_string(*e));
+    return fd;
+  }
+  const auto* path = std::get_if<net::unix_path>(&at);
+  if (path == nullptr) return listen_on_vsock(at);
+  auto file = io::unix_listener::claim(path->path);
+  if (!file) return std::unexpected(file.error());
+  base::unique_fd fd(::dup(file->fd()));
+  files_.push_back(std::move(*file));
+  return fd;
+}
+
+base::result<> tunnel_end::open_peer() {
+  for (const auto& t : tunnels_) {
+    auto handshake = listen_on(at_cid(t.handshake, VMADDR_CID_ANY));
+    if (!handshake) return std::unexpected(handshake.error());
+    auto peer = listen_on(t.peer);
+    if (!peer) return std::unexpected(peer.error());
+    const auto target = at_cid(t.data, cid_);
+    if (auto done = relays_.adopt(std::move(*peer), {net::to_sockaddr(target), relay::tunnel_side::target}); !done)
+      return done;
+    handshakes_.push_back(std::move(*handshake));
+    log::info(component, "listening tunnel={} on={} host={}", t.name, net::to_string(t.peer), net::to_string(target));
+  }
+  return {};
+}
+
+io::task<> tunnel_end::run_peer() {
+  io::task_group tasks(co_await io::asio::this_coro::executor);
+  for (auto& fd : handshakes_) tasks.spawn("handshake", answer_handshakes(std::move(fd)));
+  co_await tasks.join_or_stop();
+}
+
+base::result<> tunnel_end::open_host(const tunnel& t) {
+  const auto at = at_cid(t.data, VMADDR_CID_ANY);
+  auto fd = listen_on(at);
+  if (!fd) return std::unexpected(fd.error());
+  if (auto done = relays_.adopt(std::move(*fd), {net::to_sockaddr(t.upstream), relay::tunnel_side::client}); !done)
+    return done;
+  log::info(component, "listening tunnel={} on={} upstream={}", t.name, net::to_string(at), net::to_string(t.upstream));
+  return {};
+}
+
+io::task<> tunnel_end::run_host_tunnel(const tunnel* t) {
+  const auto peer = at_cid(t->handshake, cid_);
+  complaint no_handshake("no handshake tunnel=" + t->name), no_listener("cannot listen tunnel=" + t->name);
+  while (true) {
+    const auto shaken = co_await shake_hands(peer, handshake_limit);
+    no_handshake.note(shaken);
+    if (shaken) break;
+    co_await io::sleep_for(between_tries);
+  }
+  log::info(component, "handshake done tunnel={} with={}", t->name, net::to_string(peer));
+  while (true) {
+    const auto opened = open_host(*t);
+    no_listener.note(opened);
+    if (opened) co_return;
+    co_await io::sleep_for(between_tries);
+  }
+}
+
+io::task<> tunnel_end::run_host() {
+  io::task_group tasks(co_await io::asio::this_coro::executor);
+  for (const auto& t : tunnels_) tasks.spawn("tunnel " + t.name, run_host_tunnel(&t));
+  co_await tasks.join_or_stop();
+}
+
+}  // namespace vtunnel

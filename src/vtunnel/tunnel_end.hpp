@@ -1,0 +1,42 @@
+// tunnel_end: one end of all tunnels of a configuration: what listens, and what is relayed. One control thread.
+#pragma once
+
+#include <list>
+#include <vector>
+
+#include "base/result.hpp"
+#include "io/task.hpp"
+#include "io/unix_listener.hpp"
+#include "relay/listener_set.hpp"
+#include "vtunnel/config_codec.hpp"
+
+namespace vtunnel {
+
+class tunnel_end {
+ public:
+  // `cid`: of the other end. The set is the data plane's; 1 is this machine itself.
+  tunnel_end(std::vector<tunnel> tunnels, std::uint32_t cid) : tunnels_(std::move(tunnels)), cid_(cid) {}
+
+  // In the VM: listens everywhere at once. The error names what cannot be listened on.
+  base::result<> open_peer();
+  // Answers handshakes. Until cancelled.
+  io::task<> run_peer();
+  // On the host: listens for each tunnel once the peer has answered its handshake; what is busy is tried again. Until
+  // cancelled.
+  io::task<> run_host();
+
+  [[nodiscard]] const relay::counters& count() const { return relays_.count(); }
+
+ private:
+  base::result<base::unique_fd> listen_on(const net::stream_address& at);
+  base::result<> open_host(const tunnel& t);
+  io::task<> run_host_tunnel(const tunnel* t);
+
+  std::vector<tunnel> tunnels_;
+  std::uint32_t cid_;
+  std::list<io::unix_listener> files_;
+  std::vector<base::unique_fd> handshakes_;
+  relay::listener_set relays_;
+};
+
+}  // namespace vtunnel

@@ -1,0 +1,103 @@
+// What every program here does alike: flags, usage, version, exit codes, signals, log lines.
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <regex>
+
+#include "tests/support/child_process.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/lab.hpp"
+
+namespace integration {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+struct program {
+  const char* name;
+  std::vector<std::string> serve;  // starts it for good, with files in DIR; empty: it does not stay
+};
+void PrintTo(const program& p, std::ostream* to) { *to << p.name; }
+
+const std::vector<program> programs{
+    {"rancher-desktop-guestagent",
+     {"-docker", "-iptables=false", "-privilegedService", "-docker-socket=DIR/docker.sock", "-status-socket=DIR/status",
+      "-state-dir=DIR/state", "-vm-interface=none0"}},
+    {"guestagentctl", {}},
+    {"host-switch", {"-api-address=127.0.0.1:8999"}},
+    {"wsl-proxy", {"-logfile=", "-socketFile=DIR/wsl-proxy.sock"}},
+    {"vtunnel", {"peer", "-config-path=DIR/vtunnel.yaml"}},
+    {"privileged-service", {"-socketFile=DIR/privileged.sock"}},
+};
+
+class every_program : public testing::TestWithParam<program> {
+ protected:
+  void SetUp() override {
+    if (const auto missing = support::lab::missing(); !missing.empty()) GTEST_SKIP() << missing;
+    std::ofstream(directory_.path() / "vtunnel.yaml")
+        << "tunnel: [{name: a, handshake-port: unix:" << directory_.path().string()
+        << "/h, vsock-host-port: unix:/none, peer-address: 127.0.0.1, peer-port: 3041, upstream-server-address: "
+           "127.0.0.1:1}]\n";
+  }
+  static std::string path() { return support::program_directory() / GetParam().name; }
+  support::command_output run(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), path());
+    return support::run_command({.argv = std::move(arguments), .net_namespace = place_.path()});
+  }
+  support::lab_directory directory_;
+  support::netns place_{"programs"};
+};
+
+TEST_P(every_program, explains_itself) {
+  for (const auto* flag : {"-h", "--help"}) {
+    const auto help = run({flag});
+    EXPECT_EQ(help.exit_code, 0);
+    EXPECT_THAT(help.text, StartsWith(std::string("Usage: ") + GetParam().name));
+  }
+  for (const auto* flag : {"-version", "--version"}) {
+    const auto version = run({flag});
+    EXPECT_EQ(version.exit_code, 0);
+    EXPECT_TRUE(std::regex_match(version.text, std::regex(std::string(GetParam().name) + R"( \d+\.\d+\.\d+\n)")))
+        << version.text;
+  }
+}
+
+TEST_P(every_program, refuses_a_wrong_command_line) {
+  const auto unknown = run({"-nosuchflag"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.text, StartsWith("flag provided but not defined: -nosuchflag\nUsage: "));
+  const auto word = run({"nosuchword"});
+  EXPECT_EQ(word.exit_code, 2);
+  EXPECT_THAT(word.text, HasSubstr("nosuchword"));
+}
+
+TEST_P(every_program, ends_with_0_when_asked_to) {
+  if (GetParam().serve.empty()) return;  // it does not stay
+  const std::regex line(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z (DEBUG|INFO|WARN|ERROR) [a-z-]+: .+)");
+  for (const int number : {SIGTERM, SIGINT}) {
+    std::vector<std::string> argv{path()};
+    for (auto flag : GetParam().serve) {
+      if (const auto at = flag.find("DIR"); at != std::string::npos) flag.replace(at, 3, directory_.path().string());
+      argv.push_back(flag);
+    }
+    const auto log = directory_.path() / ("log" + std::to_string(number));
+    support::child_process running({.argv = argv, .log = log, .net_namespace = place_.path()});
+    const std::regex ready(" INFO [a-z-]+: (ready|started|serving) ");
+    EXPECT_TRUE(support::eventually(10s, [&] { return std::regex_search(support::read_text(log), ready); }));
+    running.signal(number);
+    EXPECT_EQ(running.wait(10s), 0) << support::read_text(log);
+    std::istringstream lines(support::read_text(log));
+    for (std::string text; std::getline(lines, text);) EXPECT_TRUE(std::regex_match(text, line)) << text;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(all, every_program, testing::ValuesIn(programs), [](const auto& one) {
+  std::string name = one.param.name;
+  std::ranges::replace(name, '-', '_');
+  return name;
+});
+
+}  // namespace
+}  // namespace integration

@@ -1,0 +1,98 @@
+// fake_tunnel: vtunnel's TCP end with the privileged service at its other end, on a real socket, in a thread of its
+// own. Keeps silent connections open, records the PortMapping message of every other one, and can lead nowhere: then it
+// accepts and resets, as a tunnel does whose far end is missing.
+#pragma once
+
+#include <poll.h>
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "portmapping/message_codec.hpp"
+#include "tests/support/loopback_socket.hpp"
+
+namespace support {
+
+class fake_tunnel {
+ public:
+  fake_tunnel()
+      : listener_(listen_on_loopback()), thread_([this](const std::stop_token& stopped) { serve(stopped); }) {}
+
+  [[nodiscard]] net::endpoint at() const { return {net::address::loopback_v4(), listener_.port}; }
+  // From now on it leads nowhere, or somewhere again; all connections break.
+  void lead_nowhere(bool nowhere) {
+    nowhere_ = nowhere;
+    break_all_ = true;
+    while (break_all_) std::this_thread::yield();
+  }
+  // As when the privileged service was started again.
+  void break_all() { lead_nowhere(nowhere_); }
+
+  [[nodiscard]] std::vector<portmapping::message> received() const {
+    const std::lock_guard lock(mutex_);
+    return received_;
+  }
+  [[nodiscard]] std::size_t standing() const { return standing_; }
+
+ private:
+  struct connection_text {
+    base::unique_fd fd;
+    std::string text;
+  };
+  static void reset(base::unique_fd& fd) {
+    const linger now{1, 0};
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    fd.reset();
+  }
+  void accept_all() {
+    while (true) {
+      base::unique_fd fd(::accept4(listener_.fd.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (!fd) return;
+      if (nowhere_) {
+        reset(fd);
+        continue;
+      }
+      const int number = fd.get();
+      connections_[number] = {std::move(fd), {}};
+    }
+  }
+  // False: it has ended.
+  bool read(connection_text& c) {
+    char bytes[65536];
+    const auto got = ::recv(c.fd.get(), bytes, sizeof bytes, 0);
+    if (got > 0) c.text.append(bytes, static_cast<std::size_t>(got));
+    if (got > 0 || (got < 0 && errno == EAGAIN)) return true;
+    const auto document = portmapping::decode(c.text);
+    const std::lock_guard lock(mutex_);
+    if (document) received_.push_back(document->accepted);
+    return false;
+  }
+  void serve(const std::stop_token& stopped) {
+    while (!stopped.stop_requested()) {
+      pollfd ready{listener_.fd.get(), POLLIN, 0};
+      ::poll(&ready, 1, 2);
+      accept_all();
+      for (auto at = connections_.begin(); at != connections_.end();)
+        at = read(at->second) ? std::next(at) : connections_.erase(at);
+      if (break_all_) {
+        for (auto& [number, c] : connections_) reset(c.fd);
+        connections_.clear();
+        break_all_ = false;
+      }
+      standing_ = connections_.size();
+    }
+  }
+
+  listening_socket listener_;
+  std::map<int, connection_text> connections_;
+  mutable std::mutex mutex_;
+  std::vector<portmapping::message> received_;
+  std::atomic<bool> nowhere_ = false, break_all_ = false;
+  std::atomic<std::size_t> standing_ = 0;
+  std::jthread thread_;
+};
+
+}  // namespace support

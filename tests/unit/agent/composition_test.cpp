@@ -1,0 +1,142 @@
+// Every combination of mode flags, engine flags, binding addresses, and privileged ports or not: what reaches which
+// peer. From the command line to the part of each peer, by the functions that the program uses; what is expected comes
+// from the two tables below.
+#include "agent/composition.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <gmock/gmock.h>
+
+#include <map>
+#include <set>
+
+namespace agent {
+namespace {
+
+using ports::network_mode;
+
+// peer → "tcp 0.0.0.0:8080/80": what it is to hold, with the container port where it is told
+using reached = std::map<peer_kind, std::set<std::string>>;
+
+struct mode_row {
+  std::vector<std::string> flags;
+  network_mode mode;
+  std::vector<peer_kind> peers;
+  bool restricts;  // ports below 1024
+};
+constexpr auto host_switch = peer_kind::host_switch, privileged = peer_kind::privileged_service,
+               wsl = peer_kind::wsl_proxy, inside = peer_kind::loopback;
+const std::vector<mode_row> modes{
+    {{}, network_mode::non_admin, {host_switch, wsl, inside}, true},
+    {{"-restrictPrivilegedPorts=false"}, network_mode::non_admin, {host_switch, wsl, inside}, false},
+    {{"-adminInstall"}, network_mode::network_tunnel, {host_switch, wsl, inside}, false},
+    {{"-adminInstall", "-restrictPrivilegedPorts"}, network_mode::network_tunnel, {host_switch, wsl, inside}, false},
+    {{"-privilegedService"}, network_mode::privileged_service, {privileged, inside}, false},
+    {{"-privilegedService", "-adminInstall"}, network_mode::privileged_service, {privileged, inside}, false},
+    {{"-privilegedService", "-restrictPrivilegedPorts"}, network_mode::privileged_service, {privileged, inside}, false},
+};
+
+struct address_row {
+  const char* asked;
+  const char* host;       // what the host binds, where it binds what was asked for
+  const char* inside_vm;  // which single address of the VM has to be bridged; empty: it is reachable as it is
+};
+const std::vector<address_row> addresses{
+    {"0.0.0.0", "0.0.0.0", ""},
+    {"::", "0.0.0.0", ""},
+    {"127.0.0.1", "127.0.0.1", "127.0.0.1"},
+    {"127.0.0.53", "127.0.0.1", "127.0.0.53"},
+    {"::1", "127.0.0.1", "[::1]"},
+    {"10.0.0.5", "127.0.0.1", "10.0.0.5"},
+};
+
+struct engines {
+  bool docker, containerd, kubernetes;
+};
+std::vector<engines> all_engines() {
+  std::vector<engines> all;
+  for (unsigned bits = 0; bits < 8; ++bits) all.push_back({(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0});
+  return all;
+}
+
+std::vector<std::string> command_line(const mode_row& mode, const engines& e, const char* listener) {
+  auto line = mode.flags;
+  line.push_back("-iptables=false");
+  line.push_back(fmt::format("-docker={}", e.docker));
+  line.push_back(fmt::format("-containerd={}", e.containerd));
+  line.push_back(fmt::format("-kubernetes={}", e.kubernetes));
+  line.push_back(fmt::format("-k8sServiceListenerAddr={}", listener));
+  return line;
+}
+
+ports::binding published(const net::address& at, std::uint16_t port) {
+  return {net::protocol::tcp, at, port, 80, "owner", "name"};
+}
+
+// Docker publishes at `port`, containerd at the next one, a Service at the one behind that.
+base::result<reached> reach(const std::vector<std::string>& line, const net::address& asked, std::uint16_t port) {
+  options o;
+  auto flags = make_flags(o);
+  if (auto parsed = flags.parse(line); !parsed) return std::unexpected(parsed.error());
+  const auto s = validate(o, flags);
+  if (!s) return std::unexpected(s.error());
+  ports::port_table table;
+  const auto at = [port](int n) { return static_cast<std::uint16_t>(port + n); };
+  if (o.docker) table.publish(ports::source_id::docker, {{published(asked, at(0))}, {}, 1});
+  if (o.containerd) table.publish(ports::source_id::containerd, {{published(asked, at(1))}, {}, 1});
+  if (o.kubernetes) table.publish(ports::source_id::kubernetes, {{published(s->service_listener, at(2))}, {}, 1});
+  table.publish(ports::source_id::fixed, static_ports(o, *s));
+  const auto plan = ports::plan_exposure(table, s->policy);
+  reached all;
+  for (const auto kind : peers_of(s->policy.mode)) {
+    all[kind];
+    for (const auto& [key, f] : part_of(plan, role_of(kind)))
+      all[kind].insert(fmt::format("{}/{}", to_string(key), f.container_port));
+  }
+  return all;
+}
+
+reached expected(const mode_row& mode, const engines& e, const address_row& address, const char* listener,
+                 std::uint16_t port) {
+  reached all;
+  for (const auto kind : mode.peers) all[kind];
+  const auto add = [&](const char* on_host, const char* in_vm, int number) {
+    if (mode.restricts && number < 1024) return;
+    const auto* bound = mode.mode == network_mode::non_admin ? "127.0.0.1" : on_host;
+    for (const auto kind : mode.peers) {
+      if (kind == inside && *in_vm != '\0') all[kind].insert(fmt::format("tcp {}:{}/80", in_vm, number));
+      if (kind == host_switch) all[kind].insert(fmt::format("tcp {}:{}/0", bound, number));
+      if (kind == wsl || kind == privileged) all[kind].insert(fmt::format("tcp {}:{}/80", bound, number));
+    }
+  };
+  if (e.docker) add(address.host, address.inside_vm, port);
+  if (e.containerd) add(address.host, address.inside_vm, port + 1);
+  if (e.kubernetes) add(listener, "", port + 2);
+  if (e.kubernetes && all.contains(wsl)) all[wsl].insert("tcp 127.0.0.1:6443/6443");
+  return all;
+}
+
+TEST(Composition, WhatReachesWhichPeer) {
+  int combinations = 0;
+  for (const auto& mode : modes)
+    for (const auto& e : all_engines())
+      for (const auto& address : addresses)
+        for (const auto* listener : {"0.0.0.0", "127.0.0.1"})
+          for (const auto port : std::initializer_list<std::uint16_t>{80, 1021, 1024, 8080}) {
+            const auto line = command_line(mode, e, listener);
+            const auto text = fmt::format("{} {} port {}", fmt::join(line, " "), address.asked, port);
+            const auto got = reach(line, net::address::parse(address.asked).value(), port);
+            ++combinations;
+            if (!e.docker && !e.containerd) {
+              ASSERT_FALSE(got) << text;
+              EXPECT_EQ(got.error().message(), "requires either -docker, -containerd or -iptables enabled.");
+              continue;
+            }
+            ASSERT_TRUE(got) << text << ": " << got.error().message();
+            EXPECT_EQ(*got, expected(mode, e, address, listener, port)) << text;
+          }
+  EXPECT_EQ(combinations, 7 * 8 * 6 * 2 * 4);
+}
+
+}  // namespace
+}  // namespace agent

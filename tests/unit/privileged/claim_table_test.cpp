@@ -1,0 +1,113 @@
+#include "privileged/claim_table.hpp"
+
+#include <gmock/gmock.h>
+
+namespace privileged {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+portmapping::connect_address at(const char* ip) { return {net::address::parse(ip).value(), 20}; }
+const std::vector<portmapping::connect_address> vm_a{at("172.26.1.5"), at("fe80::5"), at("fd00::5")};
+const std::vector<portmapping::connect_address> vm_b{at("172.26.1.9"), at("fe80::5")};
+
+portmapping::message message(bool remove, const char* host, std::uint16_t port,
+                             std::vector<portmapping::connect_address> vm) {
+  return {.remove = remove,
+          .bindings = {{net::protocol::tcp, 80, {net::address::parse(host).value(), port}}},
+          .connect_addresses = std::move(vm)};
+}
+std::string text(const outcome& o) {
+  std::string all;
+  for (const auto& c : o.changes) {
+    if (!all.empty()) all += ", ";
+    all += to_string(c.key) + (c.target ? " -> " + net::to_string(*c.target) : " closed");
+  }
+  return all;
+}
+
+class ClaimTable : public testing::Test {
+ protected:
+  std::string add(const char* host, std::uint16_t port, const std::vector<portmapping::connect_address>& vm) {
+    return text(last = table.apply(message(false, host, port, vm)));
+  }
+  std::string remove(const char* host, std::uint16_t port, const std::vector<portmapping::connect_address>& vm) {
+    return text(last = table.apply(message(true, host, port, vm)));
+  }
+  claim_table table;
+  outcome last;
+};
+
+TEST_F(ClaimTable, ConnectsToTheAddressOfTheBindingsFamily) {
+  EXPECT_EQ(add("127.0.0.1", 80, vm_a), "tcp 127.0.0.1:80 -> 172.26.1.5:80");
+  EXPECT_EQ(add("::1", 80, vm_a), "tcp [::1]:80 -> [fd00::5]:80");
+  EXPECT_EQ(add("0.0.0.0", 81, vm_a), "tcp 0.0.0.0:81 -> 172.26.1.5:81");
+  EXPECT_EQ(add("::", 81, vm_a), "") << "the wildcard of both families is one";
+  EXPECT_EQ(add("0.0.0.0", 82, {at("fd00::5")}), "tcp 0.0.0.0:82 -> [fd00::5]:82") << "there is no choice";
+  EXPECT_EQ(add("::1", 83, vm_b), "");
+  EXPECT_THAT(last.notes, ElementsAre(HasSubstr("no address of its family")));
+}
+
+TEST_F(ClaimTable, IsToldAgainWithoutDoingAnything) {
+  add("0.0.0.0", 80, vm_a);
+  EXPECT_EQ(add("0.0.0.0", 80, vm_a), "");
+  EXPECT_THAT(last.notes, IsEmpty());
+  EXPECT_EQ(remove("0.0.0.0", 80, vm_a), "tcp 0.0.0.0:80 closed");
+  EXPECT_EQ(remove("0.0.0.0", 80, vm_a), "");
+}
+
+TEST_F(ClaimTable, VmsDoNotRemoveEachOthersPorts) {
+  add("0.0.0.0", 80, vm_a);
+  add("0.0.0.0", 81, vm_b);
+  EXPECT_EQ(remove("0.0.0.0", 80, vm_b), "");
+  EXPECT_EQ(remove("0.0.0.0", 81, vm_a), "");
+  EXPECT_EQ(remove("127.0.0.1", 80, vm_a), "") << "another listener";
+  EXPECT_EQ(table.size(), 2U);
+}
+
+TEST_F(ClaimTable, ThePortOfTwoGoesToTheOneThatCameLastAndBack) {
+  add("0.0.0.0", 80, vm_a);
+  EXPECT_EQ(add("0.0.0.0", 80, vm_b), "tcp 0.0.0.0:80 -> 172.26.1.9:80");
+  EXPECT_THAT(last.notes, ElementsAre("tcp 0.0.0.0:80 goes from 172.26.1.5 to 172.26.1.9"));
+  EXPECT_EQ(add("0.0.0.0", 80, vm_a), "") << "telling it again takes nothing away";
+  EXPECT_EQ(remove("0.0.0.0", 80, vm_b), "tcp 0.0.0.0:80 -> 172.26.1.5:80");
+  add("0.0.0.0", 80, vm_b);
+  EXPECT_EQ(remove("0.0.0.0", 80, vm_a), "") << "it did not have it any more";
+  EXPECT_EQ(remove("0.0.0.0", 80, vm_b), "tcp 0.0.0.0:80 closed");
+}
+
+TEST_F(ClaimTable, ARemovalThatNamesNoVmIsUnderstoodWhereThereIsOne) {
+  add("0.0.0.0", 80, vm_a);
+  add("0.0.0.0", 80, vm_b);
+  EXPECT_EQ(remove("0.0.0.0", 80, {}), "");
+  EXPECT_THAT(last.notes, ElementsAre(HasSubstr("several have it")));
+  remove("0.0.0.0", 80, vm_b);
+  EXPECT_EQ(remove("0.0.0.0", 80, {}), "tcp 0.0.0.0:80 closed");
+}
+
+TEST_F(ClaimTable, ThisMachineIsNoVm) {
+  EXPECT_EQ(add("0.0.0.0", 80, {at("127.0.0.1")}), "");
+  EXPECT_THAT(last.notes, ElementsAre(HasSubstr("is this machine itself")));
+  table = claim_table({.loopback_targets = true});
+  EXPECT_EQ(add("0.0.0.0", 80, {at("127.0.0.1")}), "tcp 0.0.0.0:80 -> 127.0.0.1:80");
+}
+
+TEST_F(ClaimTable, IsBounded) {
+  table = claim_table({.claims = 2});
+  add("0.0.0.0", 80, vm_a);
+  add("0.0.0.0", 81, vm_a);
+  EXPECT_EQ(add("0.0.0.0", 82, vm_a), "");
+  EXPECT_THAT(last.notes, ElementsAre(HasSubstr("too many")));
+  remove("0.0.0.0", 80, vm_a);
+  EXPECT_EQ(add("0.0.0.0", 82, vm_a), "tcp 0.0.0.0:82 -> 172.26.1.5:82");
+  portmapping::message many{.remove = false, .bindings = {}, .connect_addresses = vm_a};
+  for (std::uint16_t port = 1000; port < 2000; ++port)
+    many.bindings.push_back({net::protocol::udp, 80, {net::address::any_v4(), port}});
+  EXPECT_THAT(table.apply(many).notes, SizeIs(8));
+}
+
+}  // namespace
+}  // namespace privileged

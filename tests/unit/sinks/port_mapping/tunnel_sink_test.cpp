@@ -1,0 +1,172 @@
+// The sink toward a peer behind a tunnel, of which nothing is known but that a connection stands.
+#include <gmock/gmock.h>
+
+#include "io/timeout.hpp"
+#include "netlink/address_watch.hpp"
+#include "sinks/port_mapping/port_mapping_sink.hpp"
+#include "tests/support/event_loop.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/fake_tunnel.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace port_mapping {
+namespace {
+
+using namespace std::chrono_literals;
+using ports::outcome_kind;
+using ports::verb;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr auto no_news = 50ms;
+
+ports::operation op(verb what, std::uint16_t port) {
+  return {what, {{net::protocol::tcp, net::address::any_v4(), port}, 80, ports::source_id::docker, {}}};
+}
+portmapping::message mapping(bool remove, std::uint16_t port, connect_addresses addresses) {
+  return {.remove = remove,
+          .bindings = {{net::protocol::tcp, 80, {net::address::any_v4(), port}}},
+          .connect_addresses = std::move(addresses)};
+}
+std::string text(const portmapping::message& m) { return portmapping::encode(m); }
+connect_addresses at(const char* ip) { return {{net::address::parse(ip).value(), 24}}; }
+
+class TunnelSink : public testing::Test {
+ protected:
+  void make_sink(std::chrono::milliseconds resend = 60s, const std::string& interface = "lo") {
+    sink_ = std::make_unique<port_mapping_sink>(loop_.executor(), port_mapping_options{.name = "privileged-service",
+                                                                                       .peer = tunnel_.at(),
+                                                                                       .interface = interface,
+                                                                                       .address_file = book_,
+                                                                                       .resend = resend});
+  }
+  void TearDown() override {
+    loop_.stop();
+    sink_.reset();
+  }
+  base::result<ports::peer_state> list() { return loop_.run(sink_->list()); }
+  std::vector<ports::outcome> apply(std::vector<ports::operation> batch) {
+    return loop_.run(sink_->apply(std::move(batch)));
+  }
+  bool changes(io::clock::duration limit) { return loop_.run(io::within(limit, sink_->changed())).has_value(); }
+  bool eventually_received(std::size_t count) {
+    return support::eventually(10s, [&] { return tunnel_.received().size() >= count; });
+  }
+  static connect_addresses of_lo() {
+    connect_addresses made;
+    const auto found = netlink::addresses_of("lo").value();
+    for (const auto& a : found) made.push_back({a.ip, a.prefix_length});
+    return made;
+  }
+
+  support::temp_dir directory_;
+  std::filesystem::path book_ = directory_ / "state" / "addresses";
+  support::fake_tunnel tunnel_;
+  support::event_loop loop_;
+  std::unique_ptr<port_mapping_sink> sink_;
+};
+
+TEST_F(TunnelSink, TellsTheAddressesOfTheInterface) {
+  make_sink();
+  const auto state = list();
+  ASSERT_TRUE(state) << state.error().message();
+  EXPECT_FALSE(state->complete);
+  EXPECT_THAT(state->identity, HasSubstr("127.0.0.1/8"));
+  EXPECT_EQ(apply({op(verb::add, 8080)})[0].kind, outcome_kind::done);
+  ASSERT_TRUE(eventually_received(1));
+  EXPECT_EQ(text(tunnel_.received()[0]), text(mapping(false, 8080, of_lo())));
+  EXPECT_EQ(list()->identity, state->identity);
+  EXPECT_FALSE(changes(no_news));
+}
+
+TEST_F(TunnelSink, APeerThatAcceptsAndLeadsNowhereIsDown) {
+  tunnel_.lead_nowhere(true);
+  make_sink();
+  EXPECT_THAT(list().error().message(), HasSubstr("the tunnel leads nowhere"));
+  tunnel_.lead_nowhere(false);
+  EXPECT_TRUE(list());
+}
+
+TEST_F(TunnelSink, NothingListensAtAll) {
+  sink_ = std::make_unique<port_mapping_sink>(
+      loop_.executor(), port_mapping_options{.peer = net::endpoint{net::address::loopback_v4(), 1}, .interface = "lo"});
+  EXPECT_EQ(list().error().code, std::errc::connection_refused);
+}
+
+TEST_F(TunnelSink, AnInterfaceThatIsNotThereIsAPeerThatIsDown) {
+  make_sink(60s, "none0");
+  EXPECT_EQ(list().error().message(), "interface none0 has no address");
+}
+
+TEST_F(TunnelSink, NoticesThatSomebodyBehindTheTunnelWasStartedAgain) {
+  make_sink();
+  const auto before = list();
+  ASSERT_TRUE(before);
+  ASSERT_TRUE(support::eventually(10s, [this] { return tunnel_.standing() == 1; }));
+  tunnel_.break_all();
+  EXPECT_TRUE(changes(10s));
+  const auto after = list();
+  ASSERT_TRUE(after);
+  EXPECT_NE(after->identity, before->identity);
+}
+
+TEST_F(TunnelSink, AMessageIntoATunnelThatHasBrokenIsNotDone) {
+  make_sink();
+  ASSERT_TRUE(list());
+  tunnel_.lead_nowhere(true);
+  EXPECT_EQ(apply({op(verb::add, 8080)})[0].kind, outcome_kind::unknown);
+  EXPECT_FALSE(list());
+  tunnel_.lead_nowhere(false);
+  EXPECT_TRUE(list());
+  EXPECT_EQ(apply({op(verb::add, 8080)})[0].kind, outcome_kind::done);
+}
+
+TEST_F(TunnelSink, EverythingIsToBeSentAgainNowAndThen) {
+  make_sink(200ms);
+  EXPECT_FALSE(list()->repeat);
+  EXPECT_TRUE(changes(10s));
+  EXPECT_TRUE(list()->repeat);
+  EXPECT_FALSE(list()->repeat) << "not again at once";
+}
+
+TEST_F(TunnelSink, WhatWasToldUnderFormerAddressesIsTakenBackFirst) {
+  address_book(book_).move_to(at("172.26.1.5"));
+  make_sink();
+  ASSERT_TRUE(list());
+  apply({op(verb::remove, 1), op(verb::add, 2)});
+  apply({op(verb::add, 2)});
+  ASSERT_TRUE(eventually_received(4));
+  const auto all = tunnel_.received();
+  ASSERT_THAT(all, SizeIs(4)) << "once for each port";
+  EXPECT_THAT(all[0].bindings, SizeIs(2));
+  EXPECT_TRUE(all[0].remove);
+  EXPECT_EQ(all[0].connect_addresses, at("172.26.1.5"));
+  EXPECT_EQ(text(all[1]), text(mapping(true, 1, of_lo())));
+  EXPECT_EQ(text(all[2]), text(mapping(false, 2, of_lo())));
+  EXPECT_EQ(text(all[3]), text(mapping(false, 2, of_lo())));
+}
+
+TEST(AddressBook, RemembersTheLastFewThroughARestart) {
+  const support::temp_dir directory;
+  const auto file = directory / "new" / "addresses";
+  address_book first(file);
+  EXPECT_THAT(first.former(), IsEmpty());
+  for (const auto* ip : {"10.0.0.1", "10.0.0.2", "10.0.0.3"}) first.move_to(at(ip));
+  EXPECT_THAT(first.former(), testing::ElementsAre(at("10.0.0.2"), at("10.0.0.1")));
+  address_book second(file);
+  second.move_to(at("10.0.0.1"));
+  EXPECT_THAT(second.former(), testing::ElementsAre(at("10.0.0.3"), at("10.0.0.2")));
+  for (int i = 10; i < 20; ++i) second.move_to(at(("10.0.0." + std::to_string(i)).c_str()));
+  EXPECT_THAT(second.former(), SizeIs(3));
+}
+
+TEST(AddressBook, AnotherAddressThatNobodyConnectsToIsNoMove) {
+  address_book book{{}};
+  book.move_to({{net::address::parse("10.0.0.1").value(), 24}});
+  book.move_to({{net::address::parse("10.0.0.1").value(), 24}, {net::address::parse("10.0.0.9").value(), 24}});
+  EXPECT_THAT(book.former(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace port_mapping
