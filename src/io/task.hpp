@@ -12,6 +12,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 
+#include "io/clock.hpp"
+
 namespace io {
 
 namespace asio = boost::asio;
@@ -20,7 +22,6 @@ template <class T = void>
 using task = asio::awaitable<T>;
 
 using executor = asio::any_io_executor;
-using clock = std::chrono::steady_clock;
 
 // Completion token for operations whose failure is an answer: auto [ec, n] = co_await socket.async_read_some(b,
 // io::nothrow).

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "sinks/loopback/engine_rules.hpp"
 
 namespace loopback {
@@ -9,10 +10,7 @@ namespace {
 
 constexpr std::size_t longest_id = 200;
 
-bool is_id_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
-         c == '-' || c == '/';
-}
+bool is_id_character(char c) { return base::is_name_character(c) || c == '/'; }
 
 std::string host_mask(const net::address& a) { return a.to_string() + "/32"; }
 
