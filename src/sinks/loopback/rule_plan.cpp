@@ -25,8 +25,8 @@ class planner {
   }
 
   void add(const ports::forward& wanted, bool by_rule) {
-    const auto* engines = by_rule && is_plain_id(wanted.owner) ? rules_.find(wanted.key) : nullptr;
-    if (engines == nullptr) return relay(wanted.key);
+    const auto* engines = by_rule && is_plain_id(wanted.owner) ? rules_.find(wanted.key, wanted.owner) : nullptr;
+    if (engines == nullptr) return relay(wanted);
     const auto made = widened(*engines, comment(wanted.owner));
     if (!published_.insert(canonical(made)).second) return;  // two addresses of one container's port
     in_engine_chains_.emplace_back(made, wanted.key);
@@ -48,10 +48,13 @@ class planner {
   [[nodiscard]] std::string comment(std::string_view label) const { return options_.tag + ':' + std::string(label); }
 
   // The pair brings the tap address's packets to 127.0.0.1 in the kernel; every other way goes through user space.
-  void relay(const ports::port_key& key) {
+  // It leads to listeners on 127.0.0.1, which a container of containerd has not: its port is DNAT for what leaves here.
+  void relay(const ports::forward& wanted) {
+    const auto& key = wanted.key;
     relayed_port made{key, {}};
     const bool paired = plan_.pair && key.protocol == net::protocol::tcp;
-    const bool by_pair = paired && key.address == net::address::loopback_v4();
+    const bool by_pair =
+        paired && key.address == net::address::loopback_v4() && wanted.source != ports::source_id::containerd;
     for (const auto& at : {options_.tap, options_.veth})
       if (at != key.address && machine_.local.contains(at) && !(by_pair && at == options_.tap))
         made.listen.push_back(at);
@@ -173,8 +176,8 @@ bool has_engine(const nat_table& table, const rule_options& options) { return en
 
 std::size_t count_published(const nat_table& table, const wanted_ports& wanted, const rule_options& options) {
   const engine_rules rules(table, options);
-  return static_cast<std::size_t>(
-      std::ranges::count_if(wanted, [&rules](const auto& item) { return rules.find(item.first) != nullptr; }));
+  return static_cast<std::size_t>(std::ranges::count_if(
+      wanted, [&rules](const auto& item) { return rules.find(item.first, item.second.owner) != nullptr; }));
 }
 
 wanted_ports find_held(const nat_table& table, const wanted_ports& wanted, const rule_options& options) {
@@ -188,8 +191,8 @@ wanted_ports find_held(const nat_table& table, const wanted_ports& wanted, const
     const auto key_at = [&d](const net::address& a) { return ports::port_key{d->protocol, a, d->port}; };
     const auto known = std::ranges::find_if(addresses, [&](const auto& a) { return wanted.contains(key_at(a)); });
     const auto key = key_at(known == addresses.end() ? addresses.front() : *known);
-    held.try_emplace(
-        key, ports::forward{key, d->target_port, ports::source_id::docker, std::string(rules.label(*own.what))});
+    held.try_emplace(key, ports::forward{key, d->target_port, rules.source_of(own.what->chain),
+                                         std::string(rules.label(*own.what))});
   }
   return held;
 }
