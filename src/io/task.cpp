@@ -1,6 +1,7 @@
 #include "io/task.hpp"
 
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 
 namespace io {
@@ -9,6 +10,11 @@ task<> check_cancelled() {
   const auto state = co_await asio::this_coro::cancellation_state;
   if (state.cancelled() != asio::cancellation_type::none)
     throw boost::system::system_error(asio::error::operation_aborted);
+}
+
+task<> yield() {
+  co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+  co_await check_cancelled();
 }
 
 task<> sleep_until(clock::time_point when) {

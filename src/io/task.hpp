@@ -32,6 +32,9 @@ inline constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
 // cancellation.
 task<> check_cancelled();
 
+// Lets everything run first that can be run now; for loops that take long. Cancelled: throws operation_aborted.
+task<> yield();
+
 // Waits. Cancelled: throws operation_aborted.
 task<> sleep_until(clock::time_point when);
 task<> sleep_for(clock::duration how_long);

@@ -11,6 +11,12 @@
 namespace support {
 namespace {
 
+constexpr std::string_view nftables_chains =
+    "table ip cni_hostport {\n chain hostports {}\n chain hostip_hostports {}\n"
+    " chain prerouting { type nat hook prerouting priority dstnat; jump hostip_hostports; jump hostports; }\n"
+    " chain output { type nat hook output priority -100; jump hostip_hostports; fib daddr type local jump hostports; "
+    "}\n"
+    " chain masquerading { type nat hook postrouting priority srcnat; }\n}\n";
 constexpr const char* plugin_directory = "/usr/lib/cni";
 
 std::string to_json(const std::vector<published_port>& ports, std::string_view names) {
@@ -29,14 +35,7 @@ std::string address_in(const std::string& result) {
 
 std::string nftables_script(const std::string& container, const std::string& address,
                             const std::vector<published_port>& ports) {
-  std::string script = R"(table ip cni_hostport {
-  chain hostports {}
-  chain hostip_hostports {}
-  chain prerouting { type nat hook prerouting priority dstnat; jump hostip_hostports; jump hostports; }
-  chain output { type nat hook output priority -100; jump hostip_hostports; fib daddr type local jump hostports; }
-  chain masquerading { type nat hook postrouting priority srcnat; }
-}
-)";
+  std::string script(nftables_chains);
   for (const auto& p : ports)
     script += fmt::format("add rule ip cni_hostport {}{} dport {} dnat to {}:{} comment \"{}\"\n",
                           p.host_ip.empty() ? "hostports " : fmt::format("hostip_hostports ip daddr {} ", p.host_ip),

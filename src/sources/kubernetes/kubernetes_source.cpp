@@ -64,22 +64,18 @@ io::task<base::error> kubernetes_source::follow_cluster(ports::source_feed& feed
   io::task_group tasks(co_await io::asio::this_coro::executor);
   tasks.spawn("kubernetes watch", list_and_watch());
   tasks.spawn("kubeconfig", watch_kubeconfig());
-  std::exception_ptr cancelled;
-  try {
-    while (!failure_) {
-      if (publish(feed) && services_.size() > many)
-        co_await io::sleep_for(between_publications);
-      else if (!failure_)
-        co_await changed_.wait();
-    }
-  } catch (...) {
-    cancelled = std::current_exception();
-  }
-  if (cancelled) co_await io::asio::this_coro::reset_cancellation_state(io::asio::disable_cancellation());
-  co_await tasks.stop(io::clock::time_point::max());
+  co_await tasks.run_beside(publish_changes(feed));
   api_.reset();
-  if (cancelled) std::rethrow_exception(cancelled);
   co_return std::move(*failure_);
+}
+
+io::task<> kubernetes_source::publish_changes(ports::source_feed& feed) {
+  while (!failure_) {
+    if (publish(feed) && services_.size() > many)
+      co_await io::sleep_for(between_publications);
+    else if (!failure_)
+      co_await changed_.wait();
+  }
 }
 
 void kubernetes_source::fail(base::error why) {

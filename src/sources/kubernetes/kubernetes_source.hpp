@@ -46,6 +46,7 @@ class kubernetes_source : public ports::source {
   enum class watch_end : std::uint8_t { in_order, gone };
 
   io::task<base::error> follow_cluster(ports::source_feed& feed);
+  io::task<> publish_changes(ports::source_feed& feed);
   io::task<> list_and_watch();
   io::task<> watch_kubeconfig();
   io::task<base::result<>> connect();

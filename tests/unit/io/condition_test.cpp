@@ -57,6 +57,21 @@ TEST(condition, time_can_be_passed_in) {
   c.notify_all();
 }
 
+TEST(yield, lets_others_run_between) {
+  support::event_loop loop;
+  std::string order;
+  auto write = [](std::string& into, char what) -> task<> {
+    for (int i = 0; i < 3; ++i) {
+      into += what;
+      co_await yield();
+    }
+  };
+  loop.spawn(write(order, 'a'));
+  loop.spawn(write(order, 'b'));
+  EXPECT_TRUE(loop.run_until([&] { return order.size() == 6; }));
+  EXPECT_EQ(order, "ababab");
+}
+
 task<> note_cancellation(condition& c, bool& cancelled) {
   try {
     co_await c.wait();
