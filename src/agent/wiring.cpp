@@ -80,7 +80,7 @@ std::unique_ptr<ports::reconciler> make_wsl_proxy(const io::executor& where, con
 std::vector<loopback::engine_chain> engine_chains(const options& o) {
   std::vector<loopback::engine_chain> chains;
   if (o.docker) chains.push_back({"DOCKER", "DOCKER"});
-  if (o.containerd || o.iptables) chains.push_back({"CNI-HOSTPORT-DNAT", "CNI-DN-*"});
+  if (o.containerd || o.iptables) chains.push_back({"CNI-HOSTPORT-DNAT", "CNI-DN-*", ports::source_id::containerd});
   return chains;
 }
 

@@ -26,6 +26,11 @@ template <std::integral T>
   return port && *port != 0 ? port : std::nullopt;
 }
 
+// Of which hosts, containers and objects make their names: ASCII letters, digits, '-', '.', '_'.
+[[nodiscard]] constexpr bool is_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+}
+
 [[nodiscard]] std::string_view trim(std::string_view text);                                // ASCII white space
 [[nodiscard]] std::vector<std::string_view> split(std::string_view text, char separator);  // "" gives one empty part
 [[nodiscard]] std::string to_lower(std::string_view text);                                 // ASCII letters

@@ -92,7 +92,7 @@ ports::snapshot container_set::snapshot() const {
     if (s.refusals.size() < max_refusals) s.refusals.push_back(std::move(r));
   };
   for (const auto& [id, c] : running_) {
-    if (c.bindings.size() <= max_bindings - s.bindings.size())
+    if (c.bindings.size() <= ports::max_bindings - s.bindings.size())
       s.bindings.insert(s.bindings.end(), c.bindings.begin(), c.bindings.end());
     else
       refuse({id, "all of its ports", "the containers publish more than can be forwarded"});

@@ -24,8 +24,6 @@ struct question {
   std::uint64_t round = 0;
 };
 
-inline constexpr std::size_t max_bindings = 131'072;  // each port of each protocol, once
-
 class container_set {
  public:
   // A new connection: what is known stays until the list is there, questions under way are void.
@@ -53,7 +51,7 @@ class container_set {
   [[nodiscard]] bool listed_once() const { return listed_; }
   // True if it has changed since this was asked last.
   [[nodiscard]] bool take_changed() { return std::exchange(changed_, false); }
-  // Bindings of all containers, at most max_bindings, and what was refused; the caller sets the epoch.
+  // Bindings of all containers, at most ports::max_bindings, and what was refused; the caller sets the epoch.
   [[nodiscard]] ports::snapshot snapshot() const;
 
  private:

@@ -53,26 +53,22 @@ io::task<base::result<>> engine_source::follow_engine(ports::source_feed& feed) 
   containers_.reset();
   failure_.reset();
   if (auto connected = co_await connect(); !connected) co_return connected;
+  const disconnection at_the_end(*this);
   ++epoch_;
   io::task_group tasks(co_await io::asio::this_coro::executor);
   tasks.spawn("engine events", follow_events());
   tasks.spawn("engine list", list_again());
   tasks.spawn("engine patience", ask_unanswered_again());
   for (unsigned slot = 0; slot < options_.questions; ++slot) tasks.spawn("engine question", ask_questions(slot));
-  std::exception_ptr cancelled;
-  try {
-    while (!failure_) {
-      publish(feed);
-      if (!failure_) co_await changed_.wait();
-    }
-  } catch (...) {
-    cancelled = std::current_exception();
-  }
-  if (cancelled) co_await io::asio::this_coro::reset_cancellation_state(io::asio::disable_cancellation());
-  co_await tasks.stop(io::clock::time_point::max());
-  disconnect();
-  if (cancelled) std::rethrow_exception(cancelled);
+  co_await tasks.run_beside(publish_changes(feed));
   co_return std::unexpected(*failure_);
+}
+
+io::task<> engine_source::publish_changes(ports::source_feed& feed) {
+  while (!failure_) {
+    publish(feed);
+    if (!failure_) co_await changed_.wait();
+  }
 }
 
 void engine_source::fail(base::error why) {

@@ -51,7 +51,12 @@ class engine_source : public ports::source {
   void handled() { changed_.notify_all(); }
 
  private:
+  struct disconnection {
+    engine_source& source;
+    ~disconnection() { source.disconnect(); }
+  };
   io::task<base::result<>> follow_engine(ports::source_feed& feed);
+  io::task<> publish_changes(ports::source_feed& feed);
   io::task<> follow_events();
   io::task<> list_again();
   io::task<> ask_questions(unsigned slot);

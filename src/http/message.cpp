@@ -5,15 +5,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.hpp"
+
 namespace http {
 namespace {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-bool unreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("-._~").find(c) != std::string_view::npos;
-}
+bool unreserved(char c) { return base::is_name_character(c) || c == '~'; }
 
 }  // namespace
 

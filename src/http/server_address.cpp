@@ -10,10 +10,7 @@ namespace {
 // Goes into the Host header as it is: nothing may be in it that could end a line or start another field.
 bool is_host_name(std::string_view text) {
   constexpr std::size_t longest = 253;  // DNS
-  return !text.empty() && text.size() <= longest && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-           c == '_';
-  });
+  return !text.empty() && text.size() <= longest && std::ranges::all_of(text, base::is_name_character);
 }
 
 bool is_v6(std::string_view text) {

@@ -14,17 +14,29 @@ base::result<> check(const boost::system::error_code& ec, const char* what) {
   return base::fail(std::string(what) + ": " + ec.message());
 }
 
+// OpenSSL would ask for the password on the terminal, and the whole program would wait for somebody to type it.
+base::result<> readable(const std::string& pem, const char* what) {
+  if (pem.find("ENCRYPTED") == std::string::npos) return {};
+  return base::fail(std::string(what) + ": is encrypted with a password, which is not supported");
+}
+
 base::result<> trust(asio::ssl::context& context, const std::string& ca_pem) {
+  if (auto plain = readable(ca_pem, "certificate authority"); !plain) return plain;
   boost::system::error_code ec;
   if (ca_pem.empty())
     context.set_default_verify_paths(ec);
   else
     context.add_certificate_authority(asio::buffer(ca_pem), ec);
-  return check(ec, "certificate authority");
+  if (auto sound = check(ec, "certificate authority"); !sound || ca_pem.empty()) return sound;
+  const auto* found = ::X509_STORE_get0_objects(::SSL_CTX_get_cert_store(context.native_handle()));
+  if (::sk_X509_OBJECT_num(found) == 0) return base::fail("certificate authority: there is no certificate in it");
+  return {};
 }
 
 base::result<> identify(asio::ssl::context& context, const std::string& cert_pem, const std::string& key_pem) {
   if (cert_pem.empty()) return {};
+  if (auto plain = readable(cert_pem, "client certificate"); !plain) return plain;
+  if (auto plain = readable(key_pem, "client key"); !plain) return plain;
   boost::system::error_code ec;
   context.use_certificate_chain(asio::buffer(cert_pem), ec);
   if (ec) return check(ec, "client certificate");

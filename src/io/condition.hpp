@@ -1,8 +1,6 @@
 // condition: a condition variable for tasks of one thread. Waiters test their predicate, wait, and test again.
 #pragma once
 
-#include <boost/asio/steady_timer.hpp>
-
 #include "io/task.hpp"
 
 namespace io {
@@ -20,7 +18,7 @@ class condition {
   task<> wait_until(clock::time_point when);
 
  private:
-  asio::steady_timer timer_;
+  timer timer_;
 };
 
 }  // namespace io

@@ -1,7 +1,7 @@
 #include "io/task.hpp"
 
 #include <boost/asio/error.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 
 namespace io {
@@ -12,9 +12,14 @@ task<> check_cancelled() {
     throw boost::system::system_error(asio::error::operation_aborted);
 }
 
+task<> yield() {
+  co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+  co_await check_cancelled();
+}
+
 task<> sleep_until(clock::time_point when) {
-  asio::steady_timer timer(co_await asio::this_coro::executor, when);
-  co_await timer.async_wait(nothrow);
+  timer alarm(co_await asio::this_coro::executor, when);
+  co_await alarm.async_wait(nothrow);
   co_await check_cancelled();
 }
 

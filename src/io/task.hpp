@@ -12,6 +12,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 
+#include "io/clock.hpp"
+
 namespace io {
 
 namespace asio = boost::asio;
@@ -20,7 +22,6 @@ template <class T = void>
 using task = asio::awaitable<T>;
 
 using executor = asio::any_io_executor;
-using clock = std::chrono::steady_clock;
 
 // Completion token for operations whose failure is an answer: auto [ec, n] = co_await socket.async_read_some(b,
 // io::nothrow).
@@ -30,6 +31,9 @@ inline constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
 // this directory call it; call it in loops that use io::nothrow with Asio directly, or they never notice their
 // cancellation.
 task<> check_cancelled();
+
+// Lets everything run first that can be run now; for loops that take long. Cancelled: throws operation_aborted.
+task<> yield();
 
 // Waits. Cancelled: throws operation_aborted.
 task<> sleep_until(clock::time_point when);

@@ -115,17 +115,18 @@ task<bool> task_group::stop(clock::time_point deadline) {
   co_return all_ended;
 }
 
-task<> task_group::join_or_stop() {
-  std::exception_ptr cancelled;
+task<> task_group::join_or_stop() { return run_beside(join()); }
+
+task<> task_group::run_beside(task<> main) {
+  std::exception_ptr thrown;
   try {
-    co_await join();
+    co_await std::move(main);
   } catch (...) {
-    cancelled = std::current_exception();
+    thrown = std::current_exception();
   }
-  if (!cancelled) co_return;
-  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  if (thrown) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   co_await stop(clock::time_point::max());
-  std::rethrow_exception(cancelled);
+  if (thrown) std::rethrow_exception(thrown);
 }
 
 std::size_t task_group::size() const { return state_->children.size(); }

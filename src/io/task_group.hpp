@@ -37,6 +37,10 @@ class task_group {
   // throws operation_aborted. What a task that owns a group ends with.
   task<> join_or_stop();
 
+  // Waits for `main`, which belongs to the caller, then cancels every task of the group and waits for each: what a task
+  // does that has others beside it. Throws what `main` throws, a cancellation for instance.
+  task<> run_beside(task<> main);
+
   [[nodiscard]] std::size_t size() const;
 
  private:

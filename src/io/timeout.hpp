@@ -5,7 +5,6 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/system/system_error.hpp>
 #include <exception>
 #include <memory>
@@ -20,7 +19,7 @@ namespace detail {
 template <class R>
 struct timed_run {
   explicit timed_run(const executor& where, clock::time_point when) : timer(where, when) {}
-  asio::steady_timer timer;
+  io::timer timer;
   asio::cancellation_signal stop;
   std::optional<R> value;
   std::exception_ptr thrown;

@@ -200,6 +200,10 @@ void reconcile_fsm::adopt(slot_map::iterator at, const held_forward* held, bool 
   auto& s = at->second;
   const bool was_ours = held_by_us(s);
   const bool exact = held != nullptr && held->exact;
+  if (held == nullptr && s.state == slot_state::maybe && now < s.late_until && !draining_) {
+    schedule(at, s.wanted ? std::max(s.not_before, now) : s.late_until);
+    return;
+  }
   if (was_ours && !(exact && may_be_ours)) lost.push_back(*s.applied);
   if (exact && may_be_ours) {
     if (s.state != slot_state::ours) s.since = now;
@@ -275,15 +279,21 @@ void reconcile_fsm::finished(const operation& op, const outcome& result, time_po
   const bool add = op.what == verb::add;
   switch (result.kind) {
     case outcome_kind::done:
+      s.failures = 0;
+      s.trouble.reset();
+      if (!add && !s.wanted && now < s.late_until && !draining_) {
+        s.state = slot_state::maybe;
+        s.applied = op.target;
+        return schedule(at, s.late_until);
+      }
       s.state = add ? slot_state::ours : slot_state::absent;
       s.applied = add ? std::optional(op.target) : std::nullopt;
       if (!add || s.since == time_point{}) s.since = add ? now : time_point{};
-      s.failures = 0;
-      s.trouble.reset();
       break;
     case outcome_kind::unknown:
       s.state = slot_state::maybe;
       s.applied = op.target;
+      if (add) s.late_until = now + options_.late_limit;
       fail(at, result, now);
       if (status_ == peer_status::synced) request_list(now);
       break;
@@ -291,9 +301,10 @@ void reconcile_fsm::finished(const operation& op, const outcome& result, time_po
     case outcome_kind::conflict:
     case outcome_kind::refused:
       if (add) {
-        s.state = slot_state::absent;
-        s.applied.reset();
-        s.since = {};
+        const bool late = now < s.late_until;
+        s.state = late ? slot_state::maybe : slot_state::absent;
+        s.applied = late ? std::optional(op.target) : std::nullopt;
+        if (!late) s.since = {};
       }
       fail(at, result, now);
       if (result.kind == outcome_kind::exists) request_list(now);
@@ -313,6 +324,11 @@ time_point reconcile_fsm::wake_at(time_point now) const {
 }
 
 bool reconcile_fsm::settled() const { return status_ == peer_status::synced && in_flight_ == 0 && due_.empty(); }
+
+bool reconcile_fsm::may_be_ours(const port_key& key) const {
+  const auto at = slots_.find(key);
+  return at != slots_.end() && held_by_us(at->second);
+}
 
 bool reconcile_fsm::holds_ours() const {
   return in_flight_ > 0 || std::ranges::any_of(slots_, [](const auto& item) { return held_by_us(item.second); });

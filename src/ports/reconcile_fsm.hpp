@@ -12,6 +12,10 @@
 //   ours      the peer holds it, by us                            remove if no longer wanted, or wanted otherwise
 //   foreign   the peer holds exactly what is wanted, not by us    nothing, ever
 //
+// An addition without an answer may be carried out late: for a while (late_limit) its slot stays maybe although the
+// peer says that it holds nothing, so that what comes is known for ours, and a removal is done once more at the end of
+// it.
+//
 // Only ours and maybe are removed, and both come from operations of ours or from the journal. A removal of what the
 // journal remembered waits until the source that had claimed it has spoken: "I don't know" is not "nothing".
 #pragma once
@@ -38,6 +42,7 @@ struct reconcile_options {
   base::backoff refused_retry{std::chrono::seconds(5), std::chrono::seconds(60), 0.2};
   std::chrono::milliseconds announced_peer_retry_cap{30'000};  // for a peer whose return is announced
   std::chrono::milliseconds delete_grace{0};                   // how long a key may be unwanted before it is removed
+  std::chrono::milliseconds late_limit{60'000};                // how long after it an addition may still be carried out
   std::uint32_t seed = 1;                                      // of the jitter
 };
 
@@ -57,6 +62,7 @@ class reconcile_fsm {
     std::optional<outcome> trouble;  // the last failure; empty when all is well
     time_point not_before{};
     time_point since{};  // when it was applied first; not moved by telling the same peer again
+    time_point late_until{};  // until then an addition without an answer may still be carried out
   };
   struct by_port {  // all addresses of one port stand together
     bool operator()(const port_key& a, const port_key& b) const {
@@ -100,6 +106,8 @@ class reconcile_fsm {
   [[nodiscard]] const slot_map& slots() const { return slots_; }
   // True when nothing is in flight and nothing is left to do, whatever the time.
   [[nodiscard]] bool settled() const;
+  // The peer holds it by us, or may: it belongs into the journal.
+  [[nodiscard]] bool may_be_ours(const port_key& key) const;
   // False: there is nothing on the peer, surely or possibly, that is ours, and nothing under way to it.
   [[nodiscard]] bool holds_ours() const;
 

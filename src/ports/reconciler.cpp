@@ -8,12 +8,6 @@
 namespace ports {
 namespace {
 
-// Whether the journal still names it: not once the peer said that it is gone, or that it is somebody else's.
-bool still_ours(const operation& op, const outcome& result) {
-  if (op.what == verb::remove) return result.kind != outcome_kind::done;
-  return result.kind == outcome_kind::done || result.kind == outcome_kind::unknown;
-}
-
 void log_outcome(std::string_view peer, const operation& op, const outcome& result, const reconcile_fsm::slot* before) {
   const auto* verb_name = op.what == verb::add ? "expose" : "unexpose";
   if (result.kind == outcome_kind::done)
@@ -121,7 +115,7 @@ void reconciler::report(const std::vector<operation>& batch, const std::vector<o
     const auto before = machine_.slots().find(batch[i].target.key);
     log_outcome(peer_->name(), batch[i], result, before == machine_.slots().end() ? nullptr : &before->second);
     machine_.finished(batch[i], result, now);
-    if (!still_ours(batch[i], result)) gone.push_back(batch[i].target.key);
+    if (!machine_.may_be_ours(batch[i].target.key)) gone.push_back(batch[i].target.key);
   }
   if (journal_ && !gone.empty()) note(journal_->erase(gone));
   changed_.notify_all();

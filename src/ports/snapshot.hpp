@@ -2,6 +2,7 @@
 // doubled message cannot leave anything behind.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -19,8 +20,11 @@ struct refusal {
   auto operator<=>(const refusal&) const = default;
 };
 
+// Of one source: each port of each protocol, once.
+inline constexpr std::size_t max_bindings = 131'072;
+
 struct snapshot {
-  std::vector<binding> bindings;
+  std::vector<binding> bindings;  // at most max_bindings: sources cap it
   std::vector<refusal> refusals;  // at most a few hundred: sources cap it
   // Counts the source's fresh starts: one more whenever it lists anew after it was connected again. Peers are then
   // verified against what they really hold, since an engine that restarts may have flushed rules.

@@ -25,6 +25,7 @@
 #include "tests/support/fake_docker.hpp"
 #include "tests/support/fake_kubernetes.hpp"
 #include "tests/support/loopback_socket.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace {
 
@@ -51,6 +52,8 @@ io::task<http::answer> note_expose(stamps* noted, http::incoming in) {
     noted->exposed.emplace(static_cast<std::uint16_t>(std::atoi(in.head.body.c_str() + at + 8)), now);
   co_return a;
 }
+
+constexpr int many_ports = 10'000;
 
 class bench {
  public:
@@ -222,20 +225,29 @@ class bench {
 
   // One container with 10,000 ports against the real host-switch; the bare loop posts them one after the other.
   void many() {
-    constexpr int count = 10'000;
-    const double bare = post_all(count);
-    std::string ports = "[";
-    for (int i = 0; i < count; ++i)
-      ports += fmt::format(R"({}{{"IP":"0.0.0.0","PrivatePort":{},"PublicPort":{},"Type":"tcp"}})", i == 0 ? "" : ",",
-                           i + 1, first_port + i);
+    const double bare = post_all(many_ports);
+    std::string ports = "[", mappings = "[";
+    for (int i = 0; i < many_ports; ++i) {
+      const char* comma = i == 0 ? "" : ",";
+      ports += fmt::format(R"({}{{"IP":"0.0.0.0","PrivatePort":{},"PublicPort":{},"Type":"tcp"}})", comma, i + 1,
+                           first_port + i);
+      mappings += fmt::format(R"({}{{"HostPort":{},"ContainerPort":{},"Protocol":"tcp","HostIP":""}})", comma,
+                              first_port + i, i + 1);
+    }
     engine_.containers["many"] = {.name = "many", .list_json = ports + "]"};
-    const auto port = start_host_switch();
-    start_agent(port);
-    const auto begin = clock::now();
-    if (!loop_.run_until([&] { return applied() == count; }, 60s)) throw std::runtime_error("not all exposed");
-    const double ours = milliseconds(clock::now() - begin);
+    containerd_.start();
+    containerd_.run("default", "many", {{"nerdctl/ports", mappings + "]"}});
     fmt::print("{:46} {:>12} {:>12} {:>8}\n", "", "agent", "bare loop", "ratio");
-    row(fmt::format("{} ports exposed (goal: < 1000 ms)", count), ours, bare, "ms");
+    expose_many("-docker", "goal: < 1000 ms", bare);
+    expose_many("-containerd", "containerd", bare);
+    containerd_.stop();
+  }
+
+  void expose_many(const std::string& engine_flag, std::string_view note, double bare) {
+    const auto begin = clock::now();
+    launch_agent(start_host_switch(), engine_flag);
+    if (!loop_.run_until([&] { return applied() == many_ports; }, 60s)) throw std::runtime_error("not all exposed");
+    row(fmt::format("{} ports exposed ({})", many_ports, note), milliseconds(clock::now() - begin), bare, "ms");
     fmt::print("{:46} {:>9.2f} MB\n", "resident memory with them",
                static_cast<double>(status_kib(agent_.pid(), "VmRSS:")) / 1024);
     agent_.stop();
@@ -348,11 +360,9 @@ class bench {
 int main(int argc, char** argv) try {
   if (::unshare(CLONE_NEWNET) != 0) throw std::runtime_error("needs root, for a network namespace of its own");
   support::run_or_throw({.argv = {"ip", "link", "set", "lo", "up"}});
-  std::string directory = std::filesystem::temp_directory_path() / "guestagent-bench-XXXXXX";
-  if (::mkdtemp(directory.data()) == nullptr) throw std::runtime_error("no temporary directory");
+  const support::temp_dir directory;
   base::log::set_level(base::log::level::error);
-  bench(argc > 1 ? argv[1] : "build/bin", directory).run(argc > 2 ? std::atoi(argv[2]) : 60);
-  std::filesystem::remove_all(directory);
+  bench(argc > 1 ? argv[1] : "build/bin", directory.path()).run(argc > 2 ? std::atoi(argv[2]) : 60);
   return 0;
 } catch (const std::exception& e) {
   std::cerr << "agent_bench: " << e.what() << "\n";

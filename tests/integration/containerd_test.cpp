@@ -212,6 +212,17 @@ TEST_P(containerd, changes_while_the_agent_is_away) {
   remove_and_expect_nothing_left({web, other});
 }
 
+// Its task has ended and nobody called the plugin: its chain stands before the next container's.
+TEST_P(containerd, a_chain_that_was_left_behind) {
+  const container_spec old{.name = "old", .ports = {{8081, 80, "tcp", "127.0.0.1"}}};
+  engine().run(old);
+  expect_published({"tcp 127.0.0.1:8081"});
+  engine().end_task(old);
+  expect_published({});
+  run_web();
+  remove_and_expect_nothing_left({web, old});
+}
+
 TEST_P(containerd_life, starts_after_the_agent) {
   run_web();
   engine().stop();
@@ -261,6 +272,50 @@ TEST_P(containerd_life, hostile_labels_harm_only_themselves) {
   expect_published({"tcp 0.0.0.0:8095", "tcp 0.0.0.0:8080", "tcp 127.0.0.1:8081"});
   expect_answers("tcp 127.0.0.1:8080", "web");
   EXPECT_TRUE(lab_->control({"status"}).text.contains("nerdctl/ports")) << lab_->control({"status"}).text;
+}
+
+// The portmap plugin's nftables backend, as version 1.6 writes it: there is no chain to add a rule to.
+class containerd_nftables : public end_to_end {
+ protected:
+  containerd_nftables() : end_to_end({.writes_rules = false}) {}
+  void start_engine() override { lab_->containerd().start(); }
+  const container_spec web{.name = "web",
+                           .ports = {{8080, 80}, {8081, 80, "tcp", "127.0.0.1"}, {8082, 53, "udp", "127.0.0.1"}},
+                           .serves = {"tcp:80", "udp:53"},
+                           .backend = support::portmap_backend::nftables};
+  void run_web() {
+    lab_->containerd().run(web);
+    expect_published({"tcp 0.0.0.0:8080", "tcp 127.0.0.1:8081", "udp 127.0.0.1:8082"});
+    expect_answers("tcp 127.0.0.1:8080", "web");
+    expect_answers("tcp 127.0.0.1:8081", "web");
+    expect_answers("udp 127.0.0.1:8082", "web");
+  }
+  [[nodiscard]] bool relayed(const char* at) const {
+    return support::listening_sockets(lab_->rd()).contains({protocol::tcp, *net::parse_endpoint(at)});
+  }
+};
+
+TEST_F(containerd_nftables, ports_on_loopback_are_relayed) {
+  run_web();
+  EXPECT_TRUE(relayed("192.168.127.2:8081") && relayed("192.168.143.1:8081"));
+  EXPECT_FALSE(relayed("192.168.127.2:8080")) << "the kernel does that";
+  lab_->containerd().remove(web);
+  expect_published({});
+  expect_refused("tcp 127.0.0.1:8081");
+  EXPECT_FALSE(relayed("192.168.127.2:8081"));
+}
+
+// Where other rules have brought the pair, which leads the tap address's packets to 127.0.0.1.
+TEST_P(containerd_life, nftables_beside_iptables) {
+  auto spec = web;
+  spec.name = "other";
+  spec.ports = {{8090, 80, "tcp", "127.0.0.1"}};
+  spec.backend = support::portmap_backend::nftables;
+  run_web();
+  engine().run(spec);
+  expect_published({"tcp 0.0.0.0:8080", "tcp 127.0.0.1:8081", "tcp 127.0.0.1:8090"});
+  expect_answers("tcp 127.0.0.1:8090", "other");
+  remove_and_expect_nothing_left({spec, web});
 }
 
 }  // namespace

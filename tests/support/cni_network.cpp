@@ -4,12 +4,19 @@
 #include <fmt/ranges.h>
 
 #include <fstream>
+#include <stdexcept>
 
 #include "tests/support/unique_name.hpp"
 
 namespace support {
 namespace {
 
+constexpr std::string_view nftables_chains =
+    "table ip cni_hostport {\n chain hostports {}\n chain hostip_hostports {}\n"
+    " chain prerouting { type nat hook prerouting priority dstnat; jump hostip_hostports; jump hostports; }\n"
+    " chain output { type nat hook output priority -100; jump hostip_hostports; fib daddr type local jump hostports; "
+    "}\n"
+    " chain masquerading { type nat hook postrouting priority srcnat; }\n}\n";
 constexpr const char* plugin_directory = "/usr/lib/cni";
 
 std::string to_json(const std::vector<published_port>& ports, std::string_view names) {
@@ -17,6 +24,26 @@ std::string to_json(const std::vector<published_port>& ports, std::string_view n
   for (const auto& p : ports)
     all.push_back(fmt::format(fmt::runtime(names), p.host_port, p.container_port, p.protocol, p.host_ip));
   return fmt::format("[{}]", fmt::join(all, ","));
+}
+
+// Of the first address in a plugin's result.
+std::string address_in(const std::string& result) {
+  const auto begin = result.find("\"10.4.");
+  if (begin == std::string::npos) throw std::runtime_error("no address: " + result);
+  return result.substr(begin + 1, result.find('/', begin) - begin - 1);
+}
+
+std::string nftables_script(const std::string& container, const std::string& address,
+                            const std::vector<published_port>& ports) {
+  std::string script(nftables_chains);
+  for (const auto& p : ports)
+    script += fmt::format("add rule ip cni_hostport {}{} dport {} dnat to {}:{} comment \"{}\"\n",
+                          p.host_ip.empty() ? "hostports " : fmt::format("hostip_hostports ip daddr {} ", p.host_ip),
+                          p.protocol, p.host_port, address, p.container_port, container);
+  for (const auto& from : {address, std::string("127.0.0.1")})
+    script += fmt::format("add rule ip cni_hostport masquerading ip saddr {} ip daddr {} masquerade comment \"{}\"\n",
+                          from, address, container);
+  return script;
 }
 
 }  // namespace
@@ -67,15 +94,36 @@ std::string cni_network::call(const char* command, const char* plugin, const std
   return output;
 }
 
+void cni_network::nft(const std::string& script) const {
+  const auto file = directory_ / unique_name("nft");
+  std::ofstream(file) << script;
+  auto options = place_;
+  options.argv = {"nft", "-f", file};
+  run_or_throw(std::move(options));
+  std::filesystem::remove(file);
+}
+
 void cni_network::attach(const std::string& container, const std::string& netns,
-                         const std::vector<published_port>& ports) const {
+                         const std::vector<published_port>& ports, portmap_backend backend) const {
   const auto bridged = call("ADD", "bridge", container, netns, bridge_config());
-  if (!ports.empty()) static_cast<void>(call("ADD", "portmap", container, netns, portmap_config(ports, bridged)));
+  if (ports.empty()) return;
+  if (backend == portmap_backend::iptables) {
+    static_cast<void>(call("ADD", "portmap", container, netns, portmap_config(ports, bridged)));
+    return;
+  }
+  nft(nftables_script(container, address_in(bridged), ports));
+  auto options = place_;
+  options.argv = {"sysctl", "-w", fmt::format("net.ipv4.conf.nerdctl{}.route_localnet=1", number_)};
+  run_or_throw(std::move(options));
 }
 
 void cni_network::detach(const std::string& container, const std::string& netns,
-                         const std::vector<published_port>& ports) const {
-  if (!ports.empty()) static_cast<void>(call("DEL", "portmap", container, netns, portmap_config(ports, "")));
+                         const std::vector<published_port>& ports, portmap_backend backend) const {
+  if (!ports.empty() && backend == portmap_backend::iptables)
+    static_cast<void>(call("DEL", "portmap", container, netns, portmap_config(ports, "")));
+  else if (!ports.empty())
+    nft("flush chain ip cni_hostport hostports\nflush chain ip cni_hostport hostip_hostports\n"
+        "flush chain ip cni_hostport masquerading\n");
   static_cast<void>(call("DEL", "bridge", container, netns, bridge_config()));
 }
 

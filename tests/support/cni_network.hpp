@@ -2,6 +2,7 @@
 // address on the bridge, and DNAT rules for the ports that it publishes.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -20,6 +21,10 @@ struct published_port {
 [[nodiscard]] std::string to_cni_json(const std::vector<published_port>& ports);
 [[nodiscard]] std::string to_nerdctl_json(const std::vector<published_port>& ports);
 
+// By what the portmap plugin publishes. Debian's knows iptables only: what a later one writes by nftables is written
+// here as it does. One container at a time has its ports so.
+enum class portmap_backend : std::uint8_t { iptables, nftables };
+
 class cni_network {
  public:
   // `place`: the namespaces and the PATH with which the plugins run. `number`, up to 250, tells networks apart.
@@ -30,13 +35,16 @@ class cni_network {
 
   // `container`: "<namespace>-<id>", as nerdctl calls it here. `netns`: the path of the container's network namespace.
   // Throws std::runtime_error with the plugin's words.
-  void attach(const std::string& container, const std::string& netns, const std::vector<published_port>& ports) const;
-  void detach(const std::string& container, const std::string& netns, const std::vector<published_port>& ports) const;
+  void attach(const std::string& container, const std::string& netns, const std::vector<published_port>& ports,
+              portmap_backend backend) const;
+  void detach(const std::string& container, const std::string& netns, const std::vector<published_port>& ports,
+              portmap_backend backend) const;
 
  private:
   [[nodiscard]] std::string call(const char* command, const char* plugin, const std::string& container,
                                  const std::string& netns, const std::string& config) const;
   [[nodiscard]] std::string bridge_config() const;
+  void nft(const std::string& script) const;
   [[nodiscard]] std::string portmap_config(const std::vector<published_port>& ports, const std::string& before) const;
 
   child_options place_;

@@ -123,7 +123,8 @@ void containerd_engine::attach(const container_spec& spec) {
   auto options = inside();
   options.argv = {"ip", "netns", "add", full_id(spec)};
   run_or_throw(options);
-  for (unsigned n = 0; n < spec.networks; ++n) network(spec, n).attach(full_id(spec), netns_path(spec), spec.ports);
+  for (unsigned n = 0; n < spec.networks; ++n)
+    network(spec, n).attach(full_id(spec), netns_path(spec), spec.ports, spec.backend);
 }
 
 void containerd_engine::start_task(const container_spec& spec) const {
@@ -149,7 +150,8 @@ void containerd_engine::run(const container_spec& spec) {
 void containerd_engine::remove(const container_spec& spec) {
   if (ctr(spec.name_space, {"tasks", "list", "-q"}).contains(spec.name)) end_task(spec);
   ctr(spec.name_space, {"containers", "delete", spec.name});
-  for (unsigned n = 0; n < spec.networks; ++n) network(spec, n).detach(full_id(spec), netns_path(spec), spec.ports);
+  for (unsigned n = 0; n < spec.networks; ++n)
+    network(spec, n).detach(full_id(spec), netns_path(spec), spec.ports, spec.backend);
   auto options = inside();
   options.argv = {"ip", "netns", "delete", full_id(spec)};
   run_or_throw(options);

@@ -24,6 +24,7 @@ struct container_spec {
   std::vector<std::string> serves{"tcp:80"};
   std::string name_space = "default";
   port_note note = port_note::label;
+  portmap_backend backend = portmap_backend::iptables;
   unsigned networks = 1;
   bool dual_stack = false;                      // the networks have IPv6 addresses too
   std::map<std::string, std::string> labels{};  // further ones, or others

@@ -37,10 +37,30 @@ class event_loop {
 
   template <class Predicate>
   bool run_until(Predicate holds, std::chrono::milliseconds limit = std::chrono::seconds(10)) {
-    const auto deadline = io::clock::now() + limit;
+    const auto deadline = std::chrono::steady_clock::now() + limit;
     context_.restart();
-    while (!holds() && io::clock::now() < deadline) context_.run_one_for(std::chrono::milliseconds(20));
+    while (!holds() && std::chrono::steady_clock::now() < deadline) context_.run_one_for(std::chrono::milliseconds(20));
     return holds();
+  }
+
+  // Runs what can be run at once.
+  void settle() {
+    context_.restart();
+    while (context_.run_one_for(std::chrono::milliseconds(1)) > 0) {
+    }
+  }
+
+  // Lets time pass without waiting for it: whatever was due meanwhile goes off, once each.
+  void pass_time(io::clock::duration how_much) {
+    io::clock::pass(how_much);
+    bool looked = false;
+    // Due before all others, so that the loop looks at its timers anew.
+    auto look = [](bool& done) -> io::task<> {
+      co_await io::sleep_until(io::clock::time_point{});
+      done = true;
+    };
+    spawn(look(looked));
+    run_until([&] { return looked; });
   }
 
   // The result of `work`.

@@ -397,13 +397,18 @@ std::string fake_kubernetes::url() const {
 }
 
 std::string fake_kubernetes::kubeconfig(const certificate* client, const std::string& token) const {
+  return make_kubeconfig(url(), state_->tls ? state_->ca_pem : "", client, token);
+}
+
+std::string make_kubeconfig(const std::string& url, const std::string& ca_pem, const certificate* client,
+                            const std::string& token) {
   std::string ca, user;
-  if (state_->tls) ca = "    certificate-authority-data: " + to_base64(state_->ca_pem) + "\n";
+  if (!ca_pem.empty()) ca = "    certificate-authority-data: " + to_base64(ca_pem) + "\n";
   if (client != nullptr)
     user += "    client-certificate-data: " + to_base64(client->cert_pem) +
             "\n    client-key-data: " + to_base64(client->key_pem) + "\n";
   if (!token.empty()) user += "    token: " + token + "\n";
-  return "apiVersion: v1\nclusters:\n- cluster:\n" + ca + "    server: " + url() +
+  return "apiVersion: v1\nclusters:\n- cluster:\n" + ca + "    server: " + url +
          "\n  name: default\ncontexts:\n- context:\n    cluster: default\n    user: default\n  name: "
          "default\ncurrent-context: default\n"
          "kind: Config\npreferences: {}\nusers:\n- name: default\n  user:" +

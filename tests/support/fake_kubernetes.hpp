@@ -72,5 +72,8 @@ class fake_kubernetes {
 };
 
 [[nodiscard]] std::string to_base64(const std::string& bytes);
+// As k3s writes one, without a CA for a URL that is not encrypted.
+[[nodiscard]] std::string make_kubeconfig(const std::string& url, const std::string& ca_pem,
+                                          const certificate* client = nullptr, const std::string& token = "");
 
 }  // namespace support

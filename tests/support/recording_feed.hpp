@@ -14,7 +14,10 @@ struct recording_feed : ports::source_feed {
     last = std::move(now);
     trouble.reset();
   }
-  void degraded(ports::source_id, base::error why) override { trouble = std::move(why); }
+  void degraded(ports::source_id, base::error why) override {
+    trouble = std::move(why);
+    ++troubles;
+  }
 
   // The host ports of the last snapshot; nothing before the first one.
   [[nodiscard]] std::optional<std::set<std::uint16_t>> host_ports() const {
@@ -26,6 +29,7 @@ struct recording_feed : ports::source_feed {
 
   std::optional<ports::snapshot> last;
   std::optional<base::error> trouble;
+  unsigned troubles = 0;  // ever
 };
 
 }  // namespace support

@@ -27,30 +27,57 @@ engine_rules::engine_rules(const nat_table& table, const rule_options& options) 
     last_jump_ = i + 1;
   }
   for (const auto& engine : options.engines)
-    if (jumps.contains(engine.jump)) chains_.push_back(engine.rules);
-  active_ = !chains_.empty();
+    if (jumps.contains(engine.jump)) engines_.push_back(&engine);
+  active_ = !engines_.empty();
+  for (const auto& r : table.rules) learn_owner(r);
   for (std::size_t i = 0; i < table.rules.size(); ++i) add(table.rules[i], i + 1);
 }
 
-bool engine_rules::is_engine_chain(std::string_view name) const {
-  return std::ranges::any_of(chains_, [name](std::string_view pattern) {
-    return pattern.ends_with('*') ? name.starts_with(pattern.substr(0, pattern.size() - 1)) : name == pattern;
+const engine_chain* engine_rules::engine_of(std::string_view chain) const {
+  const auto found = std::ranges::find_if(engines_, [chain](const engine_chain* engine) {
+    const std::string_view pattern = engine->rules;
+    return pattern.ends_with('*') ? chain.starts_with(pattern.substr(0, pattern.size() - 1)) : chain == pattern;
   });
+  return found == engines_.end() ? nullptr : *found;
+}
+
+ports::source_id engine_rules::source_of(std::string_view chain) const {
+  const auto* engine = engine_of(chain);
+  return engine == nullptr ? ports::source_id::docker : engine->source;
+}
+
+// `-A CNI-HOSTPORT-DNAT -m comment --comment "dnat name: \"bridge\" id: \"default-web\"" … -j CNI-DN-…`; a long one
+// is cut by the plugin, and tells nothing.
+void engine_rules::learn_owner(const rule& r) {
+  constexpr std::string_view mark = "id: \"";
+  const auto comment = comment_of(r);
+  const auto begin = comment.rfind(mark);
+  if (begin == std::string_view::npos || !comment.ends_with('"')) return;
+  const auto id = comment.substr(begin + mark.size());
+  const auto* engine = engine_of(jump_of(r));
+  if (engine != nullptr && r.chain == engine->jump && id.size() > 1)
+    owners_.emplace(jump_of(r), id.substr(0, id.size() - 1));
 }
 
 void engine_rules::add(const rule& r, std::size_t position) {
   if (comment_of(r).starts_with(tag_)) return ours_.push_back({&r, position});
-  if (!is_engine_chain(r.chain)) return;
+  if (engine_of(r.chain) == nullptr) return;
   const auto d = read_dnat(r);
   if (!d || !d->destination) return;
-  by_key_.try_emplace({d->protocol, *d->destination, d->port}, &r);
+  by_key_.emplace(ports::port_key{d->protocol, *d->destination, d->port}, &r);
   by_target_[without_destination(*d)].insert(*d->destination);
   last_[{r.chain, d->protocol, d->port}] = position;
 }
 
-const rule* engine_rules::find(const ports::port_key& key) const {
-  const auto found = by_key_.find(key);
-  return found == by_key_.end() ? nullptr : found->second;
+const rule* engine_rules::find(const ports::port_key& key, std::string_view owner) const {
+  std::string as_cni_has_it(owner);  // "<namespace>/<id>" is the source's way
+  if (const auto slash = as_cni_has_it.find('/'); slash != std::string::npos) as_cni_has_it[slash] = '-';
+  const auto [first, last] = by_key_.equal_range(key);
+  const auto live = std::find_if(first, last, [&](const auto& one) {
+    const auto known = owners_.find(one.second->chain);
+    return owner.empty() || known == owners_.end() || known->second == as_cni_has_it || one.second->chain == owner;
+  });
+  return live == last ? nullptr : live->second;
 }
 
 std::vector<net::address> engine_rules::addresses(const dnat& of) const {

@@ -19,8 +19,12 @@ class engine_rules {
  public:
   engine_rules(const nat_table& table, const rule_options& options);
 
-  // The engine's own rule for a port, or nullptr.
-  [[nodiscard]] const rule* find(const ports::port_key& key) const;
+  // The engine's own rule for a port of that owner, or nullptr. A chain that is another container's does not count: it
+  // was left behind by one that was not taken down in good order. Who knows no more than the rule is called as its
+  // chain; without an owner any rule for the port will do.
+  [[nodiscard]] const rule* find(const ports::port_key& key, std::string_view owner) const;
+  // Whose containers that chain publishes.
+  [[nodiscard]] ports::source_id source_of(std::string_view chain) const;
   // The addresses for which an engine sends this port to this target.
   [[nodiscard]] std::vector<net::address> addresses(const dnat& of) const;
   // Where the last engine's rule for this port stands that names an address; 0 if there is none. Counts all rules
@@ -41,11 +45,13 @@ class engine_rules {
 
  private:
   void add(const rule& r, std::size_t position);
-  [[nodiscard]] bool is_engine_chain(std::string_view name) const;
+  void learn_owner(const rule& r);
+  [[nodiscard]] const engine_chain* engine_of(std::string_view chain) const;
 
-  std::string tag_;                       // with its colon
-  std::vector<std::string_view> chains_;  // the active engines' chains; "CNI-DN-*" stands for many
-  std::map<ports::port_key, const rule*> by_key_;
+  std::string tag_;                            // with its colon
+  std::vector<const engine_chain*> engines_;   // the active ones
+  std::map<std::string, std::string> owners_;  // of chains, as CNI calls them: "<namespace>-<id>"
+  std::multimap<ports::port_key, const rule*> by_key_;
   std::map<dnat, std::set<net::address>> by_target_;  // its key names no destination
   std::map<std::tuple<std::string, net::protocol, std::uint16_t>, std::size_t> last_;
   std::vector<own_rule> ours_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "sinks/loopback/engine_rules.hpp"
 
 namespace loopback {
@@ -9,10 +10,7 @@ namespace {
 
 constexpr std::size_t longest_id = 200;
 
-bool is_id_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
-         c == '-' || c == '/';
-}
+bool is_id_character(char c) { return base::is_name_character(c) || c == '/'; }
 
 std::string host_mask(const net::address& a) { return a.to_string() + "/32"; }
 
@@ -27,7 +25,7 @@ class planner {
   }
 
   void add(const ports::forward& wanted, bool by_rule) {
-    const auto* engines = by_rule ? rules_.find(wanted.key) : nullptr;
+    const auto* engines = by_rule ? rules_.find(wanted.key, wanted.owner) : nullptr;
     // A listener with a rule in front of it is the engine's own; the container's claim comes, and names it.
     if (engines != nullptr && wanted.owner.empty()) return;
     if (engines == nullptr || !is_plain_id(wanted.owner)) return relay(wanted);
@@ -182,8 +180,8 @@ bool has_engine(const nat_table& table, const rule_options& options) { return en
 
 std::size_t count_published(const nat_table& table, const wanted_ports& wanted, const rule_options& options) {
   const engine_rules rules(table, options);
-  return static_cast<std::size_t>(
-      std::ranges::count_if(wanted, [&rules](const auto& item) { return rules.find(item.first) != nullptr; }));
+  return static_cast<std::size_t>(std::ranges::count_if(
+      wanted, [&rules](const auto& item) { return rules.find(item.first, item.second.owner) != nullptr; }));
 }
 
 wanted_ports find_held(const nat_table& table, const wanted_ports& wanted, const rule_options& options) {
@@ -197,8 +195,8 @@ wanted_ports find_held(const nat_table& table, const wanted_ports& wanted, const
     const auto key_at = [&d](const net::address& a) { return ports::port_key{d->protocol, a, d->port}; };
     const auto known = std::ranges::find_if(addresses, [&](const auto& a) { return wanted.contains(key_at(a)); });
     const auto key = key_at(known == addresses.end() ? addresses.front() : *known);
-    held.try_emplace(
-        key, ports::forward{key, d->target_port, ports::source_id::docker, std::string(rules.label(*own.what))});
+    held.try_emplace(key, ports::forward{key, d->target_port, rules.source_of(own.what->chain),
+                                         std::string(rules.label(*own.what))});
   }
   return held;
 }

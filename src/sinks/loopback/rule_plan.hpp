@@ -33,10 +33,12 @@
 namespace loopback {
 
 // How an engine publishes: PREROUTING jumps to `jump`; the DNAT rules are in the chain `rules`, or in all chains whose
-// name begins so where it ends with "*".
+// name begins so where it ends with "*": each is one container's then, and a comment where `jump` jumps to it says
+// whose.
 struct engine_chain {
   std::string jump;
   std::string rules;
+  ports::source_id source = ports::source_id::docker;
 };
 
 //

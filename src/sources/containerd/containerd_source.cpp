@@ -78,10 +78,12 @@ io::task<base::result<>> containerd_source::list_namespace(const std::string& na
   for (const auto& record : *records) {
     const auto task = tasks->find(record.id);
     if (task == tasks->end() || task->second == task_state::ended) continue;
-    if (task->second == task_state::runs)
+    if (task->second == task_state::runs) {
+      co_await io::yield();  // a state directory may be slow to read
       into.running.push_back(describe(name, record));
-    else
+    } else {
       into.unknown.insert(global_id(name, record.id));
+    }
   }
   co_return base::result<>{};
 }

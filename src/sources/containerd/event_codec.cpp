@@ -48,11 +48,7 @@ base::result<std::optional<subject>> parse_subject(std::string_view topic, std::
 }  // namespace
 
 bool is_identifier(std::string_view text) {
-  const auto allowed = [](char ch) {
-    return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '_' || ch == '.' ||
-           ch == '-';
-  };
-  return !text.empty() && text.size() <= longest_identifier && std::ranges::all_of(text, allowed);
+  return !text.empty() && text.size() <= longest_identifier && std::ranges::all_of(text, base::is_name_character);
 }
 
 base::result<std::optional<engine_event>> parse_event(std::string_view name_space, std::string_view topic,

@@ -83,12 +83,8 @@ void add_inspected_ports(container& c, const json::object& ports) {
 }  // namespace
 
 bool is_id(std::string_view text) {
-  const auto allowed = [](char ch) {
-    return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '_' || ch == '.' ||
-           ch == '-';
-  };
   return !text.empty() && text.size() <= 128 && text.find("..") == std::string_view::npos &&
-         std::ranges::all_of(text, allowed);
+         std::ranges::all_of(text, base::is_name_character);
 }
 
 base::result<std::vector<container>> parse_list(std::string_view body) {

@@ -12,11 +12,13 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr base::backoff retry{50ms, 2'000ms, 0.0};
-constexpr base::backoff list_again{10ms, 5'000ms, 0.0};
+constexpr base::backoff watch_again{10ms, 5'000ms, 0.0};
+constexpr auto over_at_once = 1s;           // a watch that did not last this long
 constexpr std::chrono::seconds steady{10};  // a connection that lasted this long ended a row of failures
 constexpr std::size_t many = 1'000;
 constexpr std::chrono::milliseconds between_publications{10};  // of many ports
 constexpr unsigned gone = 410;
+constexpr unsigned most_pages = 2'000;
 
 }  // namespace
 
@@ -61,23 +63,19 @@ io::task<base::error> kubernetes_source::follow_cluster(ports::source_feed& feed
   ++epoch_;
   io::task_group tasks(co_await io::asio::this_coro::executor);
   tasks.spawn("kubernetes watch", list_and_watch());
-  if (file_) tasks.spawn("kubeconfig", watch_kubeconfig());
-  std::exception_ptr cancelled;
-  try {
-    while (!failure_) {
-      if (publish(feed) && services_.size() > many)
-        co_await io::sleep_for(between_publications);
-      else if (!failure_)
-        co_await changed_.wait();
-    }
-  } catch (...) {
-    cancelled = std::current_exception();
-  }
-  if (cancelled) co_await io::asio::this_coro::reset_cancellation_state(io::asio::disable_cancellation());
-  co_await tasks.stop(io::clock::time_point::max());
+  tasks.spawn("kubeconfig", watch_kubeconfig());
+  co_await tasks.run_beside(publish_changes(feed));
   api_.reset();
-  if (cancelled) std::rethrow_exception(cancelled);
   co_return std::move(*failure_);
+}
+
+io::task<> kubernetes_source::publish_changes(ports::source_feed& feed) {
+  while (!failure_) {
+    if (publish(feed) && services_.size() > many)
+      co_await io::sleep_for(between_publications);
+    else if (!failure_)
+      co_await changed_.wait();
+  }
 }
 
 void kubernetes_source::fail(base::error why) {
@@ -98,7 +96,7 @@ bool kubernetes_source::publish(ports::source_feed& feed) {
 // A file that changes and means the same is no reason to start over.
 io::task<> kubernetes_source::watch_kubeconfig() {
   while (true) {
-    co_await file_->changed();
+    co_await wait_for_kubeconfig(file_ ? options_.recheck : options_.reread);
     const auto now = load_kubeconfig(options_.kubeconfig);
     if (now && *now != access_) co_return fail({{}, "the kubeconfig has changed"});
   }
@@ -124,19 +122,20 @@ io::task<base::result<>> kubernetes_source::connect() {
 // On one connection, until it fails.
 io::task<> kubernetes_source::list_and_watch() {
   while (true) {
-    if (gone_in_a_row_ > 0) co_await io::sleep_for(list_again.delay(gone_in_a_row_, 0));
-    if (auto done = co_await list(); !done) co_return fail(done.error());
-    while (true) {
-      const auto before = resource_version_;
-      const auto end = co_await watch();
-      if (!end) co_return fail(end.error());
-      if (resource_version_ != before) gone_in_a_row_ = 0;
-      if (*end == watch_end::gone) break;
+    auto listed = co_await io::within(options_.whole_list, list());
+    if (!listed) co_return fail(listed.error());
+    for (auto end = watch_end::in_order; end == watch_end::in_order;) {
+      const auto begin = io::clock::now();
+      const auto version = resource_version_;
+      const auto ended = co_await watch();
+      if (!ended) co_return fail(ended.error());
+      end = *ended;
+      if (end == watch_end::gone) co_await drain();
       if (!api_->usable()) co_return fail({{}, "the API server has closed the connection"});
+      const bool fruitless = resource_version_ == version && io::clock::now() - begin < over_at_once;
+      fruitless_ = fruitless ? fruitless_ + 1 : 0;
+      co_await io::sleep_for(watch_again.delay(fruitless_, 0));
     }
-    ++gone_in_a_row_;
-    co_await drain();
-    if (!api_->usable()) co_return fail({{}, "the API server wants the Services to be listed anew"});
   }
 }
 
@@ -148,9 +147,17 @@ io::task<base::result<http::response>> kubernetes_source::open(std::string targe
   co_return co_await api_->open_stream(std::move(r), limits);
 }
 
+// Of the body; empty at its end.
+io::task<base::result<std::string>> kubernetes_source::next_piece(io::clock::time_point deadline) {
+  auto piece = co_await io::until(deadline, api_->read_some());
+  if (!piece && piece.error().code == std::errc::timed_out)
+    co_return base::fail(std::errc::timed_out, "the API server has fallen silent");
+  co_return piece;
+}
+
 // What the server says where it does not answer with 200.
 io::task<base::error> kubernetes_source::refused(http::response head) {
-  const auto body = co_await io::within(options_.deadline, api_->read_some());
+  const auto body = co_await next_piece(io::clock::now() + options_.deadline);
   const auto text = body ? base::printable(base::trim(*body), 300) : std::string();
   co_return base::error{{},
                         "the API server answered " + std::to_string(head.status) + (text.empty() ? "" : ": " + text)};
@@ -158,8 +165,9 @@ io::task<base::error> kubernetes_source::refused(http::response head) {
 
 // To the end of an answer that is of no interest, so that the connection can be used again.
 io::task<> kubernetes_source::drain() {
+  const auto deadline = io::clock::now() + options_.deadline;
   for (int pieces = 0; pieces < 16; ++pieces) {
-    const auto piece = co_await io::within(options_.deadline, api_->read_some());
+    const auto piece = co_await next_piece(deadline);
     if (!piece || piece->empty()) co_return;
   }
 }
@@ -167,20 +175,21 @@ io::task<> kubernetes_source::drain() {
 io::task<base::result<>> kubernetes_source::list() {
   services_.begin_list();
   std::string token;
-  do {
-    auto page = co_await list_page(token);
-    if (!page) co_return std::unexpected(page.error());
-    services_.add(page->services);
-    token = std::move(page->continue_token);
-    resource_version_ = std::move(page->resource_version);
-  } while (!token.empty());
-  services_.commit_list();
-  listed_ = true;
-  changed_.notify_all();
-  co_return base::result<>{};
+  for (unsigned pages = 0; pages < most_pages; ++pages) {
+    auto end = co_await list_page(token);
+    if (!end) co_return std::unexpected(end.error());
+    token = std::move(end->continue_token);
+    resource_version_ = std::move(end->resource_version);
+    if (!token.empty()) continue;
+    services_.commit_list();
+    listed_ = true;
+    changed_.notify_all();
+    co_return base::result<>{};
+  }
+  co_return base::fail("the list of Services has no end");
 }
 
-io::task<base::result<service_list>> kubernetes_source::list_page(const std::string& continue_token) {
+io::task<base::result<page_end>> kubernetes_source::list_page(const std::string& continue_token) {
   auto target = "/api/v1/services?limit=" + std::to_string(options_.page);
   if (!continue_token.empty()) target += "&continue=" + http::escape(continue_token);
   const auto head = co_await open(std::move(target));
@@ -188,10 +197,12 @@ io::task<base::result<service_list>> kubernetes_source::list_page(const std::str
   if (head->status != 200) co_return std::unexpected(co_await refused(*head));
   list_reader reader;
   while (true) {
-    const auto piece = co_await io::within(options_.deadline, api_->read_some());
+    const auto piece = co_await next_piece(io::clock::now() + options_.deadline);
     if (!piece) co_return std::unexpected(piece.error());
     if (piece->empty()) co_return reader.finish();
-    if (auto read = reader.feed(*piece); !read) co_return std::unexpected(read.error());
+    const auto services = reader.feed(*piece);
+    if (!services) co_return std::unexpected(services.error());
+    services_.add(*services);
   }
 }
 
@@ -209,7 +220,7 @@ io::task<base::result<kubernetes_source::watch_end>> kubernetes_source::read_eve
   const auto deadline = io::clock::now() + options_.watch + options_.watch_grace;
   watch_reader reader;
   while (true) {
-    const auto piece = co_await io::until(deadline, api_->read_some());
+    const auto piece = co_await next_piece(deadline);
     if (!piece) co_return std::unexpected(piece.error());
     if (piece->empty()) co_return watch_end::in_order;
     const auto events = reader.feed(*piece);

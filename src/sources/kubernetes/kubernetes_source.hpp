@@ -1,6 +1,8 @@
 // kubernetes_source: the ports of Services of type NodePort and LoadBalancer, by the Kubernetes API: a list in pages,
 // then a watch from where the list stood. The kubeconfig is awaited, and read again when it changes.
 //
+// The files that it names are looked at from time to time.
+//
 // A watch that ends in good order goes on from where it was. After anything else (410, a lost connection, a server that
 // was away) the Services are listed anew: what was deleted meanwhile must not stay. While the API cannot be read the
 // source is degraded, and its last ports stay.
@@ -26,7 +28,9 @@ struct kubernetes_options {
   std::chrono::milliseconds deadline{10'000};      // for a connection, and for each piece of an answer
   std::chrono::seconds watch{120};                 // how long the server is asked to keep one watch open
   std::chrono::milliseconds watch_grace{15'000};   // how much later than that it counts as dead
-  std::chrono::milliseconds reread{5'000};         // between looks at a kubeconfig that is no good
+  std::chrono::milliseconds whole_list{300'000};   // for all pages: the API server forgets versions that are older
+  std::chrono::milliseconds reread{5'000};         // between looks at a kubeconfig that is no good, or not watched
+  std::chrono::milliseconds recheck{60'000};       // between looks at the files that a good one names
   unsigned page = 500;                             // Services in a page of the list
 };
 
@@ -42,14 +46,16 @@ class kubernetes_source : public ports::source {
   enum class watch_end : std::uint8_t { in_order, gone };
 
   io::task<base::error> follow_cluster(ports::source_feed& feed);
+  io::task<> publish_changes(ports::source_feed& feed);
   io::task<> list_and_watch();
   io::task<> watch_kubeconfig();
   io::task<base::result<>> connect();
   io::task<base::result<>> list();
-  io::task<base::result<service_list>> list_page(const std::string& continue_token);
+  io::task<base::result<page_end>> list_page(const std::string& continue_token);
   io::task<base::result<watch_end>> watch();
   io::task<base::result<watch_end>> read_events();
   io::task<base::result<http::response>> open(std::string target);
+  io::task<base::result<std::string>> next_piece(io::clock::time_point deadline);
   io::task<base::error> refused(http::response head);
   io::task<> drain();
   base::result<watch_end> handle(const std::vector<watch_event>& events);
@@ -67,7 +73,7 @@ class kubernetes_source : public ports::source {
   std::optional<base::error> failure_;  // of the present connection
   bool listed_ = false;                 // since the present connection was made
   bool published_ = false;              // the same
-  unsigned gone_in_a_row_ = 0;          // without an event between
+  unsigned fruitless_ = 0;              // watches in a row that were over at once and told nothing
   std::uint64_t epoch_ = 0;
   std::optional<io::file_watch> file_;
 };

@@ -1,5 +1,7 @@
 #include "sources/kubernetes/service_set.hpp"
 
+#include <algorithm>
+
 #include "base/text.hpp"
 
 namespace kubernetes {
@@ -7,6 +9,12 @@ namespace {
 
 constexpr std::size_t max_refusals = 256;  // of all Services
 constexpr std::size_t max_refusals_of_one = 16;
+constexpr std::size_t max_services = ports::max_bindings;
+
+// Somewhat more than Kubernetes allows; what is none of these is no name of an object.
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= 253 && std::ranges::all_of(text, base::is_name_character);
+}
 
 std::string full_name(const service_record& s) { return base::printable(s.name_space + '/' + s.name, 320); }
 
@@ -31,14 +39,34 @@ void service_set::judge_port(published& into, const service_record& s, const ser
 service_set::published service_set::judge(const service_record& s) const {
   published made;
   if (s.type != "NodePort" && s.type != "LoadBalancer") return made;
+  if (!is_name(s.name) || !is_name(s.name_space)) {
+    made.refusals.push_back({full_name(s), "all of its ports", "its name is none"});
+    return made;
+  }
   for (const auto& p : s.ports) judge_port(made, s, p);
   return made;
 }
 
-void service_set::add(const std::vector<service_record>& page) {
-  for (const auto& s : page)
-    if (auto made = judge(s); made != published{})
-      listed_.insert_or_assign(s.name_space + '/' + s.name, std::move(made));
+bool service_set::service_map::put(const std::string& name, published now) {
+  const auto known = by_name.find(name);
+  const auto before = known == by_name.end() ? published{} : known->second;
+  if (now.bindings.size() > ports::max_bindings - (bindings - before.bindings.size())) {
+    now.bindings.clear();
+    now.refusals = {
+        {base::printable(name, 320), "all of its ports", "the Services publish more than can be forwarded"}};
+  }
+  if (now == before) return false;
+  if (known == by_name.end() && by_name.size() >= max_services) return !std::exchange(overflowed, true);
+  bindings += now.bindings.size() - before.bindings.size();
+  if (now == published{})
+    by_name.erase(known);
+  else
+    by_name.insert_or_assign(name, std::move(now));
+  return true;
+}
+
+void service_set::add(const std::vector<service_record>& some) {
+  for (const auto& s : some) listed_.put(s.name_space + '/' + s.name, judge(s));
 }
 
 void service_set::commit_list() {
@@ -50,23 +78,17 @@ void service_set::apply(const watch_event& event) {
   const bool gone = event.what == change::deleted;
   if (!gone && event.what != change::added && event.what != change::modified) return;
   const auto name = event.service.name_space + '/' + event.service.name;
-  auto now = gone ? published{} : judge(event.service);
-  const auto known = services_.find(name);
-  if (now == (known == services_.end() ? published{} : known->second)) return;
-  changed_ = true;
-  if (now == published{})
-    services_.erase(known);
-  else
-    services_.insert_or_assign(name, std::move(now));
+  changed_ = services_.put(name, gone ? published{} : judge(event.service)) || changed_;
 }
 
 ports::snapshot service_set::snapshot() const {
   ports::snapshot s;
-  for (const auto& [name, one] : services_) {
+  for (const auto& [name, one] : services_.by_name) {
     s.bindings.insert(s.bindings.end(), one.bindings.begin(), one.bindings.end());
     for (const auto& r : one.refusals)
       if (s.refusals.size() < max_refusals) s.refusals.push_back(r);
   }
+  if (services_.overflowed) s.refusals.push_back({"Kubernetes", "further Services", "there are too many"});
   return s;
 }
 

@@ -2,6 +2,7 @@
 // from the events behind it. Pure.
 //
 // A NodePort Service has its nodePorts, a LoadBalancer its ports; other types have none. Each port is judged alone.
+// However much a cluster has, ports::max_bindings are kept at most: a Service for which there is no room is refused.
 #pragma once
 
 #include <map>
@@ -21,8 +22,8 @@ class service_set {
   explicit service_set(net::address listener) : listener_(listener) {}
 
   // A list begins: pages are added apart, and what is known stays until commit_list().
-  void begin_list() { listed_.clear(); }
-  void add(const std::vector<service_record>& page);
+  void begin_list() { listed_ = {}; }
+  void add(const std::vector<service_record>& some);
   void commit_list();
 
   // An event that came after the list.
@@ -32,7 +33,7 @@ class service_set {
   [[nodiscard]] bool take_changed() { return std::exchange(changed_, false); }
   [[nodiscard]] ports::snapshot snapshot() const;
   // Services that publish, or are refused.
-  [[nodiscard]] std::size_t size() const { return services_.size(); }
+  [[nodiscard]] std::size_t size() const { return services_.by_name.size(); }
 
  private:
   struct published {
@@ -40,7 +41,13 @@ class service_set {
     std::vector<ports::refusal> refusals;
     bool operator==(const published&) const = default;
   };
-  using service_map = std::map<std::string, published>;  // by "namespace/name"; only those that publish or are refused
+  // Only those that publish or are refused.
+  struct service_map {
+    std::map<std::string, published> by_name;          // "namespace/name"
+    std::size_t bindings = 0;                          // of all
+    bool overflowed = false;                           // some are not in it
+    bool put(const std::string& name, published now);  // true: that was a change
+  };
 
   [[nodiscard]] published judge(const service_record& s) const;
   void judge_port(published& into, const service_record& s, const service_port& p) const;

@@ -9,12 +9,13 @@ namespace kubernetes {
 namespace {
 
 constexpr std::size_t most_ports = 4096;
-constexpr std::size_t most_services_in_page = 200'000;
+constexpr std::size_t longest_text = 320;
 
 // Fills one Service from the values below it; `at` is relative to the Service: ".spec.ports[].port".
 class service_builder {
  public:
-  void text(std::string_view at, const std::string& value) {
+  void text(std::string_view at, std::string_view value) {
+    value = value.substr(0, longest_text);
     if (at == ".metadata.name")
       made_.name = value;
     else if (at == ".metadata.namespace")
@@ -50,7 +51,8 @@ std::string_view below(std::string_view path, std::string_view prefix) {
 }
 
 struct list_values {
-  service_list made;
+  std::vector<service_record> services;
+  page_end end;
   service_builder item;
   std::string kind;
 
@@ -58,9 +60,9 @@ struct list_values {
     if (at == ".kind")
       kind = value;
     else if (at == ".metadata.resourceVersion")
-      made.resource_version = value;
+      end.resource_version = value;
     else if (at == ".metadata.continue")
-      made.continue_token = value;
+      end.continue_token = value;
     else if (const auto inside = below(at, ".items[]"); !inside.empty())
       item.text(inside, value);
   }
@@ -69,7 +71,7 @@ struct list_values {
   }
   void object_end(std::string_view at) {
     if (at == ".items[]") {
-      if (made.services.size() < most_services_in_page) made.services.push_back(item.take());
+      services.push_back(item.take());
     } else if (const auto inside = below(at, ".items[]"); !inside.empty()) {
       item.object_end(inside);
     }
@@ -130,7 +132,7 @@ struct list_reader::state {
 list_reader::list_reader() : state_(std::make_unique<state>()) {}
 list_reader::~list_reader() = default;
 
-base::result<> list_reader::feed(std::string_view piece) {
+base::result<std::vector<service_record>> list_reader::feed(std::string_view piece) {
   auto& walk = state_->walk;
   if (!walk.done()) {
     const auto used = walk.feed(piece);
@@ -138,15 +140,15 @@ base::result<> list_reader::feed(std::string_view piece) {
     piece.remove_prefix(*used);
   }
   if (!without_leading_space(piece).empty()) return base::fail("something stands behind the list");
-  return {};
+  return std::exchange(walk.values().services, {});
 }
 
-base::result<service_list> list_reader::finish() {
+base::result<page_end> list_reader::finish() {
   auto& values = state_->walk.values();
   if (!state_->walk.done()) return base::fail("the list breaks off");
-  if (values.kind != "ServiceList" || values.made.resource_version.empty())
+  if (values.kind != "ServiceList" || values.end.resource_version.empty())
     return base::fail("the answer is no list of Services");
-  return std::move(values.made);
+  return std::move(values.end);
 }
 
 struct watch_reader::state {

@@ -1,6 +1,7 @@
 // services_codec: Kubernetes Services as the API server lists and watches them, read while the bytes come in. Pure.
-// Only what is needed is kept, so that neither a page of huge objects nor one of 64 MB takes more memory than its names
-// and ports do. Numbers, protocols and texts are taken as they stand; service_set judges them.
+// Only what is needed is kept, and handed on with the piece that completes it, so that neither a page of huge objects
+// nor one without an end takes memory. Numbers, protocols and texts are taken as they stand, texts of a Service up to
+// 320 bytes; service_set judges them.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,8 @@ struct service_record {
   std::vector<service_port> ports;  // 4,096 at most; further ones are dropped
 };
 
-struct service_list {
-  std::vector<service_record> services;
+// What stands around the Services of a page.
+struct page_end {
   std::string resource_version;
   std::string continue_token;  // empty: this was the last page
 };
@@ -36,10 +37,11 @@ class list_reader {
  public:
   list_reader();
   ~list_reader();
-  // The next piece of the body. Fails where it is no JSON, or nested deeper than 100.
-  base::result<> feed(std::string_view piece);
-  // At the end of the body. Fails where it is incomplete, or no ServiceList: an error is never an empty list.
-  base::result<service_list> finish();
+  // The Services that the next piece of the body completes. Fails where it is no JSON, or nested deeper than 100.
+  base::result<std::vector<service_record>> feed(std::string_view piece);
+  // At the end of the body. Fails where it is incomplete, or no ServiceList, and what was read counts for nothing: an
+  // error is never an empty list.
+  base::result<page_end> finish();
 
  private:
   struct state;

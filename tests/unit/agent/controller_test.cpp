@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/support/event_loop.hpp"
+#include "tests/support/memory_sink.hpp"
 
 namespace agent {
 namespace {
@@ -12,38 +13,8 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-struct memory {
-  std::set<std::string> held;
-  bool closed = false;
-};
-
-class memory_sink : public ports::sink {
- public:
-  memory_sink(const io::executor& where, std::string name, memory& into)
-      : name_(std::move(name)), into_(into), never_(where) {}
-  std::string_view name() const override { return name_; }
-  ports::sink_traits traits() const override { return {.workers = 1, .batch = 10}; }
-  io::task<base::result<ports::peer_state>> list() override { co_return ports::peer_state{}; }
-  io::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override {
-    for (const auto& op : batch) {
-      if (op.what == ports::verb::add)
-        into_.held.insert(to_string(op.target.key));
-      else
-        into_.held.erase(to_string(op.target.key));
-    }
-    co_return std::vector<ports::outcome>(batch.size());
-  }
-  io::task<> changed() override { co_await never_.wait(); }
-  io::task<> close() override {
-    into_.closed = true;
-    co_return;
-  }
-
- private:
-  std::string name_;
-  memory& into_;
-  io::condition never_;
-};
+using support::memory_sink;
+using memory = support::sink_memory;
 
 class Controller : public testing::Test {
  protected:

@@ -228,11 +228,11 @@ TEST(ContainerSet, MorePortsThanThereCanBeAreRefusedContainerByContainer) {
   container_list all;
   for (const auto* id : {"a", "b", "c"}) {
     auto c = make(id);
-    c.bindings.resize(max_bindings / 2, c.bindings.front());
+    c.bindings.resize(ports::max_bindings / 2, c.bindings.front());
     all.running.push_back(std::move(c));
   }
   set.listed(std::move(all));
-  EXPECT_EQ(set.snapshot().bindings.size(), max_bindings);
+  EXPECT_EQ(set.snapshot().bindings.size(), ports::max_bindings);
   ASSERT_EQ(set.snapshot().refusals.size(), 1U);
   EXPECT_EQ(set.snapshot().refusals[0].owner, "c");
 }

@@ -2,7 +2,6 @@
 #include "http/connection.hpp"
 
 #include <gmock/gmock.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -10,11 +9,11 @@
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 #include <cstring>
-#include <filesystem>
 
 #include "io/timeout.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/loopback_socket.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace http {
 namespace {
@@ -54,9 +53,8 @@ TEST_F(Connection, RefusedAndMissingAreToldApart) {
 }
 
 TEST_F(Connection, AUnixServersFullQueueIsNoConnection) {
-  std::string directory = testing::TempDir() + "connectionXXXXXX";
-  ASSERT_NE(mkdtemp(directory.data()), nullptr);
-  const auto path = directory + "/full.sock";
+  const support::temp_dir directory;
+  const auto path = (directory / "full.sock").string();
   sockaddr_un at{};
   at.sun_family = AF_UNIX;
   std::strncpy(at.sun_path, path.c_str(), sizeof at.sun_path - 1);
@@ -68,7 +66,6 @@ TEST_F(Connection, AUnixServersFullQueueIsNoConnection) {
   do queued.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   while (::connect(queued.back().get(), address, sizeof at) == 0 && queued.size() < 100);
   const auto refused = loop_.run(connection::open({.path = path}, 5s));
-  std::filesystem::remove_all(directory);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, std::errc::resource_unavailable_try_again);
 }

@@ -39,6 +39,39 @@ TEST(condition, waits_no_longer_than_asked) {
   EXPECT_TRUE(loop.run(wait_until_deadline(c, -1s)));
 }
 
+TEST(condition, time_can_be_passed_in) {
+  support::event_loop loop;
+  condition c(loop.executor());
+  int due = 0, later = 0;
+  auto wait = [](condition& what, clock::time_point when, int& done) -> task<> {
+    co_await what.wait_until(when);
+    ++done;
+  };
+  const auto begin = std::chrono::steady_clock::now();
+  loop.spawn(wait(c, clock::now() + 10min, due));
+  loop.spawn(wait(c, clock::now() + 30min, later));
+  loop.pass_time(11min);
+  EXPECT_TRUE(loop.run_until([&] { return due == 1; }));
+  EXPECT_EQ(later, 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 5min);
+  c.notify_all();
+}
+
+TEST(yield, lets_others_run_between) {
+  support::event_loop loop;
+  std::string order;
+  auto write = [](std::string& into, char what) -> task<> {
+    for (int i = 0; i < 3; ++i) {
+      into += what;
+      co_await yield();
+    }
+  };
+  loop.spawn(write(order, 'a'));
+  loop.spawn(write(order, 'b'));
+  EXPECT_TRUE(loop.run_until([&] { return order.size() == 6; }));
+  EXPECT_EQ(order, "ababab");
+}
+
 task<> note_cancellation(condition& c, bool& cancelled) {
   try {
     co_await c.wait();

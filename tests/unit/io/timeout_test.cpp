@@ -146,7 +146,7 @@ TEST(timeout, a_cancellation_that_comes_while_the_work_winds_up_counts) {
 // A loop that only ever sees error codes ends nevertheless: the next co_await throws.
 task<> ignore_errors(condition& wake, int& rounds) {
   while (true) {
-    asio::steady_timer timer(co_await asio::this_coro::executor, clock::now() + 1h);
+    io::timer timer(co_await asio::this_coro::executor, clock::now() + 1h);
     ++rounds;
     wake.notify_all();
     co_await timer.async_wait(nothrow);

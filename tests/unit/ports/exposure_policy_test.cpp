@@ -43,7 +43,7 @@ TEST(ExposurePolicy, ListenersAreHeldForPortsThatRulesAlonePublish) {
   table.publish(source_id::iptables,
                 {{make("0.0.0.0", 8080), make("0.0.0.0", 8081), make("0.0.0.0", 8081, net::protocol::udp)}, {}, 1});
   table.publish(source_id::containerd, {{make("127.0.0.1", 8082)}, {}, 1});
-  EXPECT_THAT(keys(plan_exposure(table, network_mode::non_admin).listeners),
+  EXPECT_THAT(keys(plan_exposure(table, {network_mode::non_admin, true}).listeners),
               testing::ElementsAre("tcp 127.0.0.1:8081", "tcp 127.0.0.1:8082"));
 }
 
@@ -117,7 +117,7 @@ exposure_plan plan_of_both(std::vector<binding> docker, std::vector<binding> lis
   port_table table;
   table.publish(source_id::docker, {std::move(docker), {}, 1});
   table.publish(source_id::listeners, {std::move(listeners), {}, 1});
-  return plan_exposure(table, network_mode::network_tunnel);
+  return plan_exposure(table, {network_mode::network_tunnel, true});
 }
 
 TEST(ExposurePolicy, ListenersOnLoopbackNeedHelpAndWildcardsNeedNone) {

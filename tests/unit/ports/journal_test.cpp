@@ -2,25 +2,19 @@
 
 #include <gmock/gmock.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 
 #include <fstream>
+
+#include "tests/support/temp_dir.hpp"
 
 namespace ports {
 namespace {
 
 class Journal : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "journalXXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   journal open(const std::string& boot = "boot-1") const {
-    auto opened = journal::open(directory_, "host-switch", boot);
+    auto opened = journal::open(directory_.path(), "host-switch", boot);
     EXPECT_TRUE(opened) << opened.error().message();
     return std::move(*opened);
   }
@@ -28,7 +22,7 @@ class Journal : public testing::Test {
     return {{net::protocol::tcp, net::address::any_v4(), port}, 0, source_id::docker, {}};
   }
 
-  std::filesystem::path directory_;
+  support::temp_dir directory_;
 };
 
 TEST_F(Journal, RemembersWhatWasRecordedAndNotErased) {
@@ -63,7 +57,7 @@ TEST_F(Journal, AnotherBootIsTold) {
 
 TEST_F(Journal, IsHeldByOneAgentOnly) {
   const auto first = open();
-  const auto second = journal::open(directory_, "host-switch", "boot-1");
+  const auto second = journal::open(directory_.path(), "host-switch", "boot-1");
   ASSERT_FALSE(second);
   EXPECT_THAT(second.error().message(), testing::HasSubstr("another agent"));
 }

@@ -31,6 +31,7 @@ class world {
   world(unsigned seed, bool can_list) : random_(seed), fsm_(traits, options(seed)) { peer_.can_list = can_list; }
 
   void step() {
+    carry_out_late(false);
     switch (random_() % 12) {
       case 0:
       case 1:
@@ -49,6 +50,7 @@ class world {
 
   void settle() {
     for (int i = 0; i < 10'000; ++i) {
+      carry_out_late(false);
       while (!in_flight_.empty()) finish_one(false);
       list(false);
       start_operations();
@@ -100,6 +102,7 @@ class world {
   void crash_agent() {
     for (const auto& op : std::exchange(in_flight_, {}))
       if (held_by_others(op)) journal_.erase(op.target.key);
+    carry_out_late(true);
     fsm_ = reconcile_fsm(traits, options(static_cast<unsigned>(random_())));
     std::vector<forward> remembered;
     for (const auto& [key, f] : journal_) remembered.push_back(f);
@@ -128,7 +131,11 @@ class world {
   outcome perform(const operation& op, bool faulty) {
     const auto at = peer_.held.find(op.target.key);
     faulty = faulty && !held_by_others(op);
-    if (faulty && random_() % 2 == 0) return {outcome_kind::unknown, "lost before"};
+    if (faulty && random_() % 3 == 0) return {outcome_kind::unknown, "lost before"};
+    if (faulty && op.what == verb::add && random_() % 3 == 0) {
+      late_.emplace(now_ + milliseconds(random_() % 60'000), op.target.key);
+      return {outcome_kind::unknown, "late"};
+    }
     if (op.what == verb::add) {
       if (at != peer_.held.end() && at->second) return {outcome_kind::exists, "proxy already running"};
       peer_.held[op.target.key] = false;
@@ -144,10 +151,14 @@ class world {
     in_flight_.erase(in_flight_.begin());
     const auto result = perform(op, faulty);
     fsm_.finished(op, result, now_);
-    const bool ours = op.what == verb::remove
-                          ? result.kind != outcome_kind::done
-                          : result.kind == outcome_kind::done || result.kind == outcome_kind::unknown;
-    if (!ours) journal_.erase(op.target.key);
+    if (!fsm_.may_be_ours(op.target.key)) journal_.erase(op.target.key);
+  }
+  // Additions whose answer was lost, up to a minute before. Not modelled: that the agent crashes before they come.
+  void carry_out_late(bool all) {
+    while (!late_.empty() && (all || late_.begin()->first <= now_)) {
+      peer_.held.try_emplace(late_.begin()->second, false);
+      late_.erase(late_.begin());
+    }
   }
 
   std::mt19937 random_;
@@ -156,6 +167,7 @@ class world {
   forward_map wanted_;
   std::map<port_key, forward> journal_;
   std::vector<operation> in_flight_;
+  std::multimap<time_point, port_key> late_;
   std::uint64_t epoch_ = 0;
   int foreign_removed_ = 0;
   time_point now_{std::chrono::hours(1)};

@@ -2,7 +2,6 @@
 #include "ports/reconciler.hpp"
 
 #include <gmock/gmock.h>
-#include <stdlib.h>
 
 #include <boost/asio/io_context.hpp>
 #include <fstream>
@@ -11,6 +10,7 @@
 
 #include "io/task_group.hpp"
 #include "io/timeout.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace ports {
 namespace {
@@ -88,18 +88,10 @@ class scripted_sink : public sink {
 
 class Reconciler : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "reconcilerXXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-  }
-  void TearDown() override {
-    crash();
-    std::filesystem::remove_all(directory_);
-  }
+  void TearDown() override { crash(); }
 
   void start() {
-    auto book = journal::open(directory_, "scripted", "boot");
+    auto book = journal::open(directory_.path(), "scripted", "boot");
     ASSERT_TRUE(book) << book.error().message();
     reconciler_ = std::make_unique<reconciler>(context_.get_executor(), std::make_unique<scripted_sink>(script_),
                                                std::move(*book));
@@ -133,7 +125,7 @@ class Reconciler : public testing::Test {
 
   boost::asio::io_context context_{1};
   script script_{context_.get_executor()};
-  std::filesystem::path directory_;
+  support::temp_dir directory_;
   std::unique_ptr<reconciler> reconciler_;
   std::unique_ptr<io::task_group> tasks_;
 };
@@ -233,7 +225,7 @@ TEST_F(Reconciler, DrainGivesUpAtItsDeadlineAndTheJournalKeepsWhatIsLeft) {
   tasks_->spawn("drain", reconciler_->drain(io::clock::now() + milliseconds(100)));
   EXPECT_TRUE(soon([&] { return script_.closed; }));
   crash();
-  const auto book = journal::open(directory_, "scripted", "boot");
+  const auto book = journal::open(directory_.path(), "scripted", "boot");
   ASSERT_TRUE(book);
   EXPECT_THAT(book->remembered(), ElementsAre(on(80)));
 }

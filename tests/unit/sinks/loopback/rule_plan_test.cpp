@@ -214,19 +214,74 @@ TEST(RulePlan, OtherAgentsRulesAreForeign) {
   EXPECT_THAT(plan(swapped, {}).changes, IsEmpty());  // two agents do not push each other aside for ever
 }
 
-TEST(RulePlan, CniChainsWorkTheSameWay) {
+// As CNI's portmap plugin writes them, the chain's name behind "CNI-DN-" and the container's id as it knows it.
+nat_table cni_table(const std::vector<std::pair<std::string, std::string>>& chains) {
+  std::string heads = "*nat\n:PREROUTING ACCEPT\n:POSTROUTING ACCEPT\n:CNI-HOSTPORT-DNAT -\n",
+              rules = "-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT\n";
+  int address = 7;
+  for (const auto& [name, id] : chains) {
+    const auto chain = "CNI-DN-" + name;
+    heads += ":" + chain + " -\n";
+    rules += "-A CNI-HOSTPORT-DNAT -p tcp -m comment --comment \"dnat name: \\\"bridge\\\" id: \\\"" + id +
+             "\\\"\" -m multiport --dports 8080 -j " + chain + "\n-A " + chain +
+             " -s 10.4.0.0/24 -d 127.0.0.1/32 -p tcp -m tcp --dport 8080 -j CNI-HOSTPORT-SETMARK\n-A " + chain +
+             " -d 127.0.0.1/32 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.4.0." +
+             std::to_string(address++) + ":80\n";
+  }
+  return parse_nat_table(heads + rules + "COMMIT\n").value();
+}
+rule_plan cni_plan(const nat_table& table, const std::string& owner) {
   rule_options cni;
-  cni.engines.push_back({"CNI-HOSTPORT-DNAT", "CNI-DN-*"});
-  const auto table = parse_nat_table(
-      "*nat\n:PREROUTING ACCEPT\n:POSTROUTING ACCEPT\n:CNI-HOSTPORT-DNAT -\n:CNI-DN-abc -\n"
-      "-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT\n"
-      "-A CNI-DN-abc -s 10.4.0.0/24 -d 127.0.0.1/32 -p tcp -m tcp --dport 8080 -j CNI-HOSTPORT-SETMARK\n"
-      "-A CNI-DN-abc -d 127.0.0.1/32 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.4.0.7:80\nCOMMIT\n");
-  const auto made = plan_rules(*table, all_of({wanted_by("web", key("127.0.0.1", 8080))}), {}, machine, cni);
-  EXPECT_THAT(
-      made.changes,
-      Contains("-A CNI-DN-abc -p tcp -m tcp --dport 8080 -m comment --comment rancher-desktop-guestagent:web -j DNAT "
-               "--to-destination 10.4.0.7:80"));
+  cni.engines.push_back({"CNI-HOSTPORT-DNAT", "CNI-DN-*", ports::source_id::containerd});
+  return plan_rules(table, all_of({wanted_by(owner, key("127.0.0.1", 8080))}), {}, machine, cni);
+}
+std::string cni_rule(const std::string& chain, const std::string& owner, const std::string& target) {
+  return "-A CNI-DN-" + chain + " -p tcp -m tcp --dport 8080 -m comment --comment rancher-desktop-guestagent:" + owner +
+         " -j DNAT --to-destination " + target;
+}
+
+TEST(RulePlan, CniChainsWorkTheSameWay) {
+  const auto table = cni_table({{"abc", "default-web"}});
+  EXPECT_THAT(cni_plan(table, "default/web").changes, Contains(cni_rule("abc", "default/web", "10.4.0.7:80")));
+}
+
+TEST(RulePlan, AChainThatADeadContainerHasLeftIsNotTakenForALiveOne) {
+  const auto both = cni_table({{"old", "default-old"}, {"new", "k8s.io-new"}});
+  const auto made = cni_plan(both, "k8s.io/new");
+  EXPECT_THAT(made.changes, Contains(cni_rule("new", "k8s.io/new", "10.4.0.8:80")));
+  EXPECT_THAT(made.changes, Not(Contains(testing::HasSubstr("CNI-DN-old"))));
+  const auto alone = cni_plan(cni_table({{"old", "default-old"}}), "default/new");
+  EXPECT_THAT(alone.changes, Not(Contains(testing::HasSubstr("CNI-DN-old"))));
+  EXPECT_THAT(alone.relayed, SizeIs(1)) << "whatever serves it, no rule does";
+}
+
+TEST(RulePlan, AnIdThatThePluginHasCutTellsNothing) {
+  auto table = cni_table({{"abc", "default-web"}});
+  for (auto& r : table.rules)
+    for (auto& word : r.words)
+      if (word.starts_with("dnat name")) word.resize(word.size() - 4);
+  EXPECT_THAT(cni_plan(table, "default/web").changes, Contains(cni_rule("abc", "default/web", "10.4.0.7:80")));
+}
+
+TEST(RulePlan, ThePairDoesNotServeAContainerOfContainerdWithoutAChain) {
+  const auto table = table_of(docker_jumps);
+  auto wanted = all_of({wanted_by("default/web", key("127.0.0.1", 82))});
+  wanted.begin()->second.source = ports::source_id::containerd;
+  const auto made = plan(table, wanted);
+  ASSERT_THAT(made.relayed, SizeIs(1));
+  EXPECT_THAT(made.relayed[0].listen, ElementsAre(tap, veth));
+  EXPECT_THAT(made.changes, Contains(direct_82));
+}
+
+TEST(RulePlan, WhatIsHeldIsTheEnginesWhoseChainItIs) {
+  rule_options cni;
+  cni.engines.push_back({"CNI-HOSTPORT-DNAT", "CNI-DN-*", ports::source_id::containerd});
+  auto table = cni_table({{"abc", "default-web"}});
+  table = changed_by(table, cni_plan(table, "default/web"));
+  const auto held = find_held(table, {}, cni);
+  ASSERT_THAT(held, SizeIs(1));
+  EXPECT_EQ(held.begin()->second.source, ports::source_id::containerd);
+  EXPECT_EQ(held.begin()->second.owner, "default/web");
 }
 
 TEST(RulePlan, BehindAnInterfaceOfTheWholeVmThereIsNoPair) {

@@ -2,7 +2,6 @@
 #include "sources/containerd/containerd_source.hpp"
 
 #include <gmock/gmock.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include "tests/support/event_loop.hpp"
 #include "tests/support/fake_containerd.hpp"
 #include "tests/support/recording_feed.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace containerd {
 namespace {
@@ -24,18 +24,12 @@ std::string mapping(unsigned port) {
 
 class ContainerdSource : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "containerdXXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-    engine_ = std::make_unique<fake_containerd>(directory_ / "containerd.sock");
-  }
+  void SetUp() override { engine_ = std::make_unique<fake_containerd>(directory_ / "containerd.sock"); }
   void TearDown() override {
     loop_.stop();
     source_.reset();
     engine_->stop();
     loop_.run_until([] { return false; }, 10ms);
-    std::filesystem::remove_all(directory_);
   }
   void start_source(std::chrono::milliseconds second_list = 1h, std::chrono::milliseconds deadline = 5s) {
     containerd_options o;
@@ -67,7 +61,7 @@ class ContainerdSource : public testing::Test {
   }
 
   support::event_loop loop_;
-  std::filesystem::path directory_;
+  support::temp_dir directory_;
   std::unique_ptr<fake_containerd> engine_;
   support::recording_feed feed_;
   std::unique_ptr<containerd_source> source_;
@@ -276,7 +270,7 @@ TEST_F(ContainerdSource, ALabelOfAMegabyteHarmsOnlyItself) {
 TEST_F(ContainerdSource, PortsOfTheStateDirectory) {
   std::ofstream(directory_ / "network-config.json") << R"({"portMappings":[)" << mapping(8080) << "]}";
   start_both();
-  engine_->run("default", "two", {{"nerdctl/state-dir", directory_}});
+  engine_->run("default", "two", {{"nerdctl/state-dir", directory_.path()}});
   EXPECT_TRUE(publishes({8080}));
   engine_->run("default", "absent", {{"nerdctl/state-dir", "/nowhere/at/all"}});
   engine_->run("b", 8081);
@@ -296,6 +290,7 @@ TEST_F(ContainerdSource, AStateDirectoryThatIsNoneHarmsOnlyItself) {
   expect_refused("device", label("/dev/zero"), config);
   ASSERT_EQ(mkfifo(in_x.c_str(), 0600), 0);
   expect_refused("fifo", label(file), config);
+  expect_refused("fifo-itself", label(in_x), config);
   std::filesystem::remove(in_x);
   std::filesystem::create_directory(in_x);
   expect_refused("directory", label(file), config);

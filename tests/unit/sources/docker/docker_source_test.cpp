@@ -2,33 +2,20 @@
 #include "sources/docker/docker_source.hpp"
 
 #include <gmock/gmock.h>
-#include <stdlib.h>
 
 #include "tests/support/event_loop.hpp"
 #include "tests/support/fake_docker.hpp"
+#include "tests/support/recording_feed.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace docker {
 namespace {
 
 using namespace std::chrono_literals;
 
-struct recorder : ports::source_feed {
-  void publish(ports::source_id, ports::snapshot now) override {
-    last = std::move(now);
-    trouble.reset();
-  }
-  void degraded(ports::source_id, base::error why) override { trouble = std::move(why); }
-
-  std::optional<ports::snapshot> last;
-  std::optional<base::error> trouble;
-};
-
 class DockerSource : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = testing::TempDir() + "dockerXXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
     engine_ = std::make_unique<support::fake_docker>(loop_.executor(), directory_ / "docker.sock");
   }
   void TearDown() override {
@@ -36,7 +23,6 @@ class DockerSource : public testing::Test {
     source_.reset();
     engine_->stop();
     loop_.run_until([] { return false; }, 10ms);
-    std::filesystem::remove_all(directory_);
   }
   void start_source(std::chrono::milliseconds second_list = 1h, std::chrono::milliseconds deadline = 5s) {
     docker_options o;
@@ -52,18 +38,13 @@ class DockerSource : public testing::Test {
     ASSERT_TRUE(loop_.run_until([this] { return feed_.last && engine_->subscribers > 0; }));
   }
   [[nodiscard]] bool publishes(const std::set<std::uint16_t>& ports) {
-    return loop_.run_until([&] {
-      std::set<std::uint16_t> now;
-      if (feed_.last)
-        for (const auto& b : feed_.last->bindings) now.insert(b.host_port);
-      return feed_.last && now == ports;
-    });
+    return loop_.run_until([&] { return feed_.host_ports() == ports; });
   }
 
   support::event_loop loop_;
-  std::filesystem::path directory_;
+  support::temp_dir directory_;
   std::unique_ptr<support::fake_docker> engine_;
-  recorder feed_;
+  support::recording_feed feed_;
   std::unique_ptr<docker_source> source_;
 };
 

@@ -1,10 +1,11 @@
 #include "sources/kubernetes/kubeconfig.hpp"
 
 #include <gmock/gmock.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <fstream>
+
+#include "tests/support/temp_dir.hpp"
 
 namespace kubernetes {
 namespace {
@@ -13,12 +14,6 @@ using testing::HasSubstr;
 
 class Kubeconfig : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "kubeconfigXXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
   void write(const std::string& name, const std::string& text) const { std::ofstream(directory_ / name) << text; }
   [[nodiscard]] base::result<cluster_access> load(const std::string& cluster, const std::string& user) const {
     write("config",
@@ -28,7 +23,7 @@ class Kubeconfig : public testing::Test {
     return load_kubeconfig(directory_ / "config");
   }
 
-  std::filesystem::path directory_;
+  support::temp_dir directory_;
 };
 
 TEST_F(Kubeconfig, ReadsTheFilesThatItNamesBesideItself) {
@@ -56,7 +51,7 @@ TEST_F(Kubeconfig, AFileThatCannotBeReadIsAnErrorThatNamesItsKey) {
 
 TEST_F(Kubeconfig, WhatIsNoFileIsAnError) {
   EXPECT_EQ(load_kubeconfig(directory_ / "gone").error().code, std::errc::no_such_file_or_directory);
-  EXPECT_THAT(load_kubeconfig(directory_).error().message(), HasSubstr("no regular file"));
+  EXPECT_THAT(load_kubeconfig(directory_.path()).error().message(), HasSubstr("no regular file"));
   ASSERT_EQ(mkfifo((directory_ / "fifo").c_str(), 0600), 0);
   EXPECT_THAT(load_kubeconfig(directory_ / "fifo").error().message(), HasSubstr("no regular file"));
   write("large", std::string((1 << 20) + 1, ' '));

@@ -1,0 +1,58 @@
+// memory_sink: a peer that holds in memory what it is given, and remembers what it was asked to do.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "io/condition.hpp"
+#include "ports/sink.hpp"
+
+namespace support {
+
+struct sink_memory {
+  std::set<std::string> held;      // "tcp 0.0.0.0:8080"
+  std::vector<std::string> calls;  // "+tcp 0.0.0.0:8080", "-tcp 0.0.0.0:8080"
+  bool closed = false;
+};
+
+class memory_sink : public ports::sink {
+ public:
+  // `into` outlives the sink.
+  memory_sink(const io::executor& where, std::string name, sink_memory& into)
+      : name_(std::move(name)), into_(into), never_(where) {}
+  std::string_view name() const override { return name_; }
+  ports::sink_traits traits() const override { return {.workers = 1, .batch = 10}; }
+  io::task<base::result<ports::peer_state>> list() override {
+    ports::peer_state now;
+    for (const auto& key : keys_) now.held.push_back({.key = key});
+    co_return now;
+  }
+  io::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override {
+    for (const auto& op : batch) {
+      const auto key = to_string(op.target.key);
+      const bool adds = op.what == ports::verb::add;
+      into_.calls.push_back((adds ? "+" : "-") + key);
+      if (adds)
+        keys_.insert(op.target.key);
+      else
+        keys_.erase(op.target.key);
+    }
+    into_.held.clear();
+    for (const auto& key : keys_) into_.held.insert(to_string(key));
+    co_return std::vector<ports::outcome>(batch.size());
+  }
+  io::task<> changed() override { co_await never_.wait(); }
+  io::task<> close() override {
+    into_.closed = true;
+    co_return;
+  }
+
+ private:
+  std::string name_;
+  sink_memory& into_;
+  std::set<ports::port_key> keys_;
+  io::condition never_;
+};
+
+}  // namespace support
