@@ -1,5 +1,5 @@
-// composition: which peers the agent has in each mode, and which part of the plan each gets. Pure; wiring.cpp makes it
-// so.
+// composition: which peers the agent has by its command line, and which part of the plan each gets. Pure; wiring.cpp
+// makes it so.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,10 @@
 
 namespace agent {
 
-enum class peer_kind : std::uint8_t { host_switch, privileged_service, wsl_proxy, loopback };
+enum class peer_kind : std::uint8_t { host_switch, privileged_service, wsl_proxy, loopback, local_listeners };
 
-[[nodiscard]] std::vector<peer_kind> peers_of(ports::network_mode mode);
-[[nodiscard]] peer_role role_of(peer_kind kind);
+[[nodiscard]] std::vector<peer_kind> peers_of(const options& o, const settings& s);
+[[nodiscard]] peer_role role_of(peer_kind kind);  // which part of the plan it gets
 
 // The Kubernetes API itself, for kubectl in the other WSL distributions; nothing where nobody tells those.
 [[nodiscard]] ports::snapshot static_ports(const options& o, const settings& s);

@@ -62,7 +62,8 @@ void handle(const portmapping::message& m, claim_table& claims, portproxy::port_
 io::task<> serve(options o, entrance in) {
   const auto where = co_await io::asio::this_coro::executor;
   claim_table claims({.loopback_targets = o.loopback_targets});
-  portproxy::port_listeners listeners(where, {.udp_buffer_bytes = o.udp_buffer_bytes});
+  portproxy::port_listeners listeners(
+      where, {.udp_buffer_bytes = o.udp_buffer_bytes, .relay = {.shards = relay::shards_for_processors()}});
   const auto take = [&](const portmapping::message& m) { handle(m, claims, listeners); };
   portproxy::message_server server(where, std::move(in.socket), take, {.idle_limit = silent_limit});
   io::task_group tasks(where);

@@ -42,8 +42,9 @@ class listener_set::shard {
   base::result<> add(const key& id, const listener_spec& spec, base::unique_fd fd) {
     base::result<> done;
     loop_.call([&] {
-      auto made = spec.protocol == net::protocol::tcp ? tcp_->listen(std::move(fd), {net::to_sockaddr(spec.target)})
-                                                      : udp_->listen(std::move(fd), spec.target);
+      auto made = spec.protocol == net::protocol::tcp
+                      ? tcp_->listen(std::move(fd), {.address = net::to_sockaddr(spec.target)})
+                      : udp_->listen(std::move(fd), spec.target);
       if (made)
         listeners_[id] = std::move(*made);
       else

@@ -35,6 +35,8 @@ struct dialled {
 void reset_on_close(int fd);
 // Of a UNIX or virtual socket that has nothing more to read: its peer has closed it as a whole, and reads nothing more.
 [[nodiscard]] bool is_abandoned(int fd);
+// The context id of whoever a virtual socket is connected to; 0 where it is none.
+[[nodiscard]] std::uint32_t peer_cid(int fd);
 // errno says that this process or the kernel is out of something for now, rather than that the call was wrong.
 [[nodiscard]] bool out_of_resources(int error_number);
 

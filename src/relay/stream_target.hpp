@@ -15,6 +15,7 @@ enum class tunnel_side : std::uint8_t { none, client, target };
 struct stream_target {
   net::socket_address address;
   tunnel_side tunnel = tunnel_side::none;
+  std::uint32_t only_cid = 0;  // of a virtual socket: connections of other machines are closed at once; 0: of none
 };
 
 }  // namespace relay

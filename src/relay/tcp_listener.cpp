@@ -34,6 +34,7 @@ void tcp_listener::on_event(unsigned /*which*/, std::uint32_t /*events*/) {
     base::unique_fd client(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!client && out_of_resources(errno)) return pause(errno);
     if (!client) return;
+    if (target_.only_cid != 0 && peer_cid(client.get()) != target_.only_cid) continue;
     owner_.deal(std::move(client), target_);
   }
 }

@@ -69,7 +69,7 @@ base::result<> tunnel_end::open_peer() {
     auto peer = listen_on(t.peer);
     if (!peer) return std::unexpected(peer.error());
     const auto target = at_cid(t.data, cid_);
-    if (auto done = relays_.adopt(std::move(*peer), {net::to_sockaddr(target), relay::tunnel_side::target}); !done)
+    if (auto done = relays_.adopt(std::move(*peer), {net::to_sockaddr(target), relay::tunnel_side::target, 0}); !done)
       return done;
     handshakes_.push_back(std::move(*handshake));
     log::info(component, "listening tunnel={} on={} host={}", t.name, net::to_string(t.peer), net::to_string(target));
@@ -87,8 +87,9 @@ base::result<> tunnel_end::open_host(const tunnel& t) {
   const auto at = at_cid(t.data, VMADDR_CID_ANY);
   auto fd = listen_on(at);
   if (!fd) return std::unexpected(fd.error());
-  if (auto done = relays_.adopt(std::move(*fd), {net::to_sockaddr(t.upstream), relay::tunnel_side::client}); !done)
-    return done;
+  const std::uint32_t only = std::holds_alternative<net::vsock_address>(at) ? cid_ : 0;  // who has shaken hands
+  const relay::stream_target target{net::to_sockaddr(t.upstream), relay::tunnel_side::client, only};
+  if (auto done = relays_.adopt(std::move(*fd), target); !done) return done;
   log::info(component, "listening tunnel={} on={} upstream={}", t.name, net::to_string(at), net::to_string(t.upstream));
   return {};
 }

@@ -36,7 +36,7 @@ class tunnel_end {
   std::uint32_t cid_;
   std::list<io::unix_listener> files_;
   std::vector<base::unique_fd> handshakes_;
-  relay::listener_set relays_;
+  relay::listener_set relays_{{.shards = relay::shards_for_processors()}};
 };
 
 }  // namespace vtunnel

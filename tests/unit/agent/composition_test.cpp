@@ -25,10 +25,11 @@ struct mode_row {
   bool restricts;  // ports below 1024
 };
 constexpr auto host_switch = peer_kind::host_switch, privileged = peer_kind::privileged_service,
-               wsl = peer_kind::wsl_proxy, inside = peer_kind::loopback;
+               wsl = peer_kind::wsl_proxy, inside = peer_kind::loopback, local = peer_kind::local_listeners;
 const std::vector<mode_row> modes{
     {{}, network_mode::non_admin, {host_switch, wsl, inside}, true},
     {{"-restrictPrivilegedPorts=false"}, network_mode::non_admin, {host_switch, wsl, inside}, false},
+    {{"-localListeners"}, network_mode::non_admin, {host_switch, wsl, inside, local}, true},
     {{"-adminInstall"}, network_mode::network_tunnel, {host_switch, wsl, inside}, false},
     {{"-adminInstall", "-restrictPrivilegedPorts"}, network_mode::network_tunnel, {host_switch, wsl, inside}, false},
     {{"-privilegedService"}, network_mode::privileged_service, {privileged, inside}, false},
@@ -51,17 +52,18 @@ const std::vector<address_row> addresses{
 };
 
 struct engines {
-  bool docker, containerd, kubernetes;
+  bool docker, containerd, kubernetes, iptables;
 };
 std::vector<engines> all_engines() {
   std::vector<engines> all;
-  for (unsigned bits = 0; bits < 8; ++bits) all.push_back({(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0});
+  for (unsigned bits = 0; bits < 16; ++bits)
+    all.push_back({(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0});
   return all;
 }
 
 std::vector<std::string> command_line(const mode_row& mode, const engines& e, const char* listener) {
   auto line = mode.flags;
-  line.push_back("-iptables=false");
+  line.push_back(fmt::format("-iptables={}", e.iptables));
   line.push_back(fmt::format("-docker={}", e.docker));
   line.push_back(fmt::format("-containerd={}", e.containerd));
   line.push_back(fmt::format("-kubernetes={}", e.kubernetes));
@@ -73,7 +75,7 @@ ports::binding published(const net::address& at, std::uint16_t port) {
   return {net::protocol::tcp, at, port, 80, "owner", "name"};
 }
 
-// Docker publishes at `port`, containerd at the next one, a Service at the one behind that.
+// Docker publishes at `port`, containerd at the next one, then a Service, then a rule.
 base::result<reached> reach(const std::vector<std::string>& line, const net::address& asked, std::uint16_t port) {
   options o;
   auto flags = make_flags(o);
@@ -85,10 +87,11 @@ base::result<reached> reach(const std::vector<std::string>& line, const net::add
   if (o.docker) table.publish(ports::source_id::docker, {{published(asked, at(0))}, {}, 1});
   if (o.containerd) table.publish(ports::source_id::containerd, {{published(asked, at(1))}, {}, 1});
   if (o.kubernetes) table.publish(ports::source_id::kubernetes, {{published(s->service_listener, at(2))}, {}, 1});
+  if (o.iptables) table.publish(ports::source_id::iptables, {{published(asked, at(3))}, {}, 1});
   table.publish(ports::source_id::fixed, static_ports(o, *s));
   const auto plan = ports::plan_exposure(table, s->policy);
   reached all;
-  for (const auto kind : peers_of(s->policy.mode)) {
+  for (const auto kind : peers_of(o, *s)) {
     all[kind];
     for (const auto& [key, f] : part_of(plan, role_of(kind)))
       all[kind].insert(fmt::format("{}/{}", to_string(key), f.container_port));
@@ -100,18 +103,20 @@ reached expected(const mode_row& mode, const engines& e, const address_row& addr
                  std::uint16_t port) {
   reached all;
   for (const auto kind : mode.peers) all[kind];
-  const auto add = [&](const char* on_host, const char* in_vm, int number) {
+  const auto add = [&](const char* on_host, const char* in_vm, int number, bool has_listener) {
     if (mode.restricts && number < 1024) return;
     const auto* bound = mode.mode == network_mode::non_admin ? "127.0.0.1" : on_host;
     for (const auto kind : mode.peers) {
       if (kind == inside && *in_vm != '\0') all[kind].insert(fmt::format("tcp {}:{}/80", in_vm, number));
+      if (kind == local && !has_listener) all[kind].insert(fmt::format("tcp {}:{}/0", bound, number));
       if (kind == host_switch) all[kind].insert(fmt::format("tcp {}:{}/0", bound, number));
       if (kind == wsl || kind == privileged) all[kind].insert(fmt::format("tcp {}:{}/80", bound, number));
     }
   };
-  if (e.docker) add(address.host, address.inside_vm, port);
-  if (e.containerd) add(address.host, address.inside_vm, port + 1);
-  if (e.kubernetes) add(listener, "", port + 2);
+  if (e.docker) add(address.host, address.inside_vm, port, true);
+  if (e.containerd) add(address.host, address.inside_vm, port + 1, false);
+  if (e.kubernetes) add(listener, "", port + 2, false);
+  if (e.iptables) add(address.host, address.inside_vm, port + 3, false);
   if (e.kubernetes && all.contains(wsl)) all[wsl].insert("tcp 127.0.0.1:6443/6443");
   return all;
 }
@@ -122,12 +127,12 @@ TEST(Composition, WhatReachesWhichPeer) {
     for (const auto& e : all_engines())
       for (const auto& address : addresses)
         for (const auto* listener : {"0.0.0.0", "127.0.0.1"})
-          for (const auto port : std::initializer_list<std::uint16_t>{80, 1021, 1024, 8080}) {
+          for (const auto port : std::initializer_list<std::uint16_t>{80, 1020, 1024, 8080}) {
             const auto line = command_line(mode, e, listener);
             const auto text = fmt::format("{} {} port {}", fmt::join(line, " "), address.asked, port);
             const auto got = reach(line, net::address::parse(address.asked).value(), port);
             ++combinations;
-            if (!e.docker && !e.containerd) {
+            if (!e.docker && !e.containerd && !e.iptables) {
               ASSERT_FALSE(got) << text;
               EXPECT_EQ(got.error().message(), "requires either -docker, -containerd or -iptables enabled.");
               continue;
@@ -135,7 +140,7 @@ TEST(Composition, WhatReachesWhichPeer) {
             ASSERT_TRUE(got) << text << ": " << got.error().message();
             EXPECT_EQ(*got, expected(mode, e, address, listener, port)) << text;
           }
-  EXPECT_EQ(combinations, 7 * 8 * 6 * 2 * 4);
+  EXPECT_EQ(combinations, 8 * 16 * 6 * 2 * 4);
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ TEST(ExposurePolicy, ListenersAreHeldForPortsThatRulesAlonePublish) {
   table.publish(source_id::iptables,
                 {{make("0.0.0.0", 8080), make("0.0.0.0", 8081), make("0.0.0.0", 8081, net::protocol::udp)}, {}, 1});
   table.publish(source_id::containerd, {{make("127.0.0.1", 8082)}, {}, 1});
-  EXPECT_THAT(keys(plan_exposure(table, {network_mode::non_admin, true}).listeners),
+  EXPECT_THAT(keys(plan_exposure(table, {network_mode::non_admin}).listeners),
               testing::ElementsAre("tcp 127.0.0.1:8081", "tcp 127.0.0.1:8082"));
 }
 

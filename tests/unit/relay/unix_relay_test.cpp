@@ -36,7 +36,7 @@ class UnixRelay : public testing::Test {
     auto listening = support::bound_socket(SOCK_STREAM, {net::address::loopback_v4(), 0});
     ::fcntl(listening.get(), F_SETFL, O_NONBLOCK);
     listen_ = support::local_endpoint(listening.get());
-    ASSERT_TRUE(set_.adopt(std::move(listening), {at, tunnel}));
+    ASSERT_TRUE(set_.adopt(std::move(listening), {at, tunnel, 0}));
   }
   void connect() {
     client_ = connected_socket(SOCK_STREAM, listen_);
