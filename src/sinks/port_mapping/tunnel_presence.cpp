@@ -70,14 +70,15 @@ io::task<> tunnel_presence::broken() {
 }
 
 io::task<base::result<>> tunnel_presence::connect() {
+  const auto nowhere = base::fail(std::errc::connection_aborted,
+                                  "connect " + net::to_string(options_.peer) + ": the tunnel leads nowhere");
   auto made = co_await io::within(options_.deadline, open_stream(options_.peer));
+  if (!made && made.error().code == std::errc::connection_reset) co_return nowhere;  // as soon as it was accepted
   if (!made) co_return std::unexpected(made.error());
   standing_ = std::move(*made);
   tasks_.spawn("standing connection", follow(standing_));
   static_cast<void>(co_await io::within(options_.breaks_within, broken()));
-  if (!standing_)
-    co_return base::fail(std::errc::connection_aborted,
-                         "connect " + net::to_string(options_.peer) + ": the tunnel leads nowhere");
+  if (!standing_) co_return nowhere;
   ++connections_;
   co_return base::result<>{};
 }
