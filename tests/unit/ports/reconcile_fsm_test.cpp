@@ -106,6 +106,38 @@ TEST_F(ReconcileFsm, AChangedValueIsRemovedAndAdded) {
   EXPECT_EQ(fsm.slots().begin()->second.applied->container_port, 9090);
 }
 
+TEST_F(ReconcileFsm, AnAdditionThatIsCarriedOutLateIsOurs) {
+  want({on(80)});
+  list();
+  take();
+  finish(outcome_kind::unknown);
+  EXPECT_THAT(list(), IsEmpty()) << "the journal keeps it";
+  EXPECT_EQ(take(), "+tcp 0.0.0.0:80 ");
+  finish(outcome_kind::exists);  // the first one has come
+  list({{.key = on(80).key}});
+  EXPECT_EQ(fsm.slots().begin()->second.state, slot_state::ours);
+  want({});
+  EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
+}
+
+TEST_F(ReconcileFsm, ARemovalIsDoneOnceMoreWhenNothingCanComeLateAnyMore) {
+  want({on(80)});
+  list();
+  take();
+  finish(outcome_kind::unknown);
+  want({});
+  list();
+  EXPECT_EQ(take(), "") << "the peer holds nothing";
+  now += seconds(59);
+  EXPECT_EQ(take(), "");
+  EXPECT_TRUE(fsm.may_be_ours(on(80).key));
+  now += seconds(1);
+  EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
+  finish();
+  EXPECT_TRUE(fsm.settled());
+  EXPECT_THAT(fsm.slots(), IsEmpty());
+}
+
 TEST_F(ReconcileFsm, AConflictIsRetriedForThatKeyAlone) {
   want({on(80), on(81)});
   list();
