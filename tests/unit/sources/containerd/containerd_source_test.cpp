@@ -11,6 +11,7 @@
 #include "tests/support/fake_containerd.hpp"
 #include "tests/support/recording_feed.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "tests/unit/containers/engine_source_cases.hpp"
 
 namespace containerd {
 namespace {
@@ -31,11 +32,11 @@ class ContainerdSource : public testing::Test {
     engine_->stop();
     loop_.run_until([] { return false; }, 10ms);
   }
-  void start_source(std::chrono::milliseconds second_list = 1h, std::chrono::milliseconds deadline = 5s) {
+  void start_source(std::chrono::milliseconds second_list = 1h) {
     containerd_options o;
     o.socket = directory_ / "containerd.sock";
     o.following.second_list = o.following.relist = second_list;
-    o.deadline = deadline;
+    o.deadline = 5s;
     source_ = std::make_unique<containerd_source>(loop_.executor(), o);
     loop_.spawn(source_->run(feed_));
   }
@@ -92,53 +93,6 @@ TEST_F(ContainerdSource, EveryNamespaceIsFollowed) {
   EXPECT_TRUE(publishes({8080, 8082})) << "of three that share an id";
 }
 
-TEST_F(ContainerdSource, ConnectsTheMomentTheEngineIsThere) {
-  start_source();
-  ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); }));
-  EXPECT_EQ(feed_.trouble->code, std::errc::no_such_file_or_directory);
-  EXPECT_FALSE(feed_.last) << "not knowing is not an empty list";
-  engine_->run("a", 8080);
-  const auto before = io::clock::now();
-  engine_->start();
-  EXPECT_TRUE(publishes({8080}));
-  EXPECT_LT(io::clock::now() - before, 2s);
-}
-
-TEST_F(ContainerdSource, AnEngineThatGoesAndComesBackIsListedAnew) {
-  engine_->run("a", 8080);
-  start_both();
-  engine_->stop();
-  ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); }));
-  EXPECT_TRUE(publishes({8080})) << "the last ports stay";
-  engine_->end("default", "a");
-  engine_->run("b", 8081);
-  engine_->start();
-  EXPECT_TRUE(publishes({8081}));
-  EXPECT_EQ(feed_.last->epoch, 2U);
-  EXPECT_FALSE(feed_.trouble);
-}
-
-TEST_F(ContainerdSource, AnEngineThatAcceptsAndNeverAnswersIsDegradedAndTriedAgain) {
-  engine_->set_hanging(true);
-  engine_->run("a", 8080);
-  engine_->start();
-  start_source(1h, 50ms);
-  ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); }));
-  EXPECT_EQ(feed_.trouble->code, std::errc::timed_out);
-  engine_->set_hanging(false);
-  EXPECT_TRUE(publishes({8080}));
-}
-
-TEST_F(ContainerdSource, AFileInThePlaceOfTheSocketIsTrouble) {
-  std::ofstream(directory_ / "containerd.sock") << "no socket";
-  start_source();
-  ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); }));
-  std::filesystem::remove(directory_ / "containerd.sock");
-  engine_->run("a", 8080);
-  engine_->start();
-  EXPECT_TRUE(publishes({8080}));
-}
-
 TEST_F(ContainerdSource, TheEndOfAnotherProcessInAContainerIsNothing) {
   engine_->run("a", 8080);
   start_both();
@@ -146,19 +100,6 @@ TEST_F(ContainerdSource, TheEndOfAnotherProcessInAContainerIsNothing) {
   engine_->end_other_process("default", "a");
   engine_->run("b", 8081);
   EXPECT_TRUE(publishes({8080, 8081}));
-}
-
-TEST_F(ContainerdSource, AContainerThatIsGoneBeforeItIsAskedAboutIsNothing) {
-  start_both();
-  engine_->set_silent(true);
-  engine_->run("ghost", 8079);
-  engine_->forget("default", "ghost");
-  engine_->set_silent(false);
-  engine_->emit("default", "/tasks/start", "\x0a\x05ghost");
-  engine_->run("a", 8080);
-  EXPECT_TRUE(publishes({8080}));
-  EXPECT_FALSE(feed_.trouble);
-  EXPECT_EQ(feed_.last->epoch, 1U);
 }
 
 TEST_F(ContainerdSource, AnUpdateOfAStoppedContainerPublishesNothing) {
@@ -172,23 +113,6 @@ TEST_F(ContainerdSource, AnUpdateOfAStoppedContainerPublishesNothing) {
   EXPECT_TRUE(publishes({8082}));
   engine_->update("default", "b", {{"nerdctl/ports", "[" + mapping(8083) + "]"}});
   EXPECT_TRUE(publishes({8083})) << "one that runs has the new ports";
-}
-
-TEST_F(ContainerdSource, ALostEventIsHealedByTheNextList) {
-  engine_->run("a", 8080);
-  engine_->start();
-  start_source(50ms);
-  ASSERT_TRUE(publishes({8080}));
-  engine_->set_silent(true);
-  engine_->run("b", 8081);
-  EXPECT_TRUE(publishes({8080, 8081}));
-}
-
-TEST_F(ContainerdSource, APausedContainerKeepsItsPorts) {
-  engine_->run("a", 8080);
-  engine_->pause("default", "a");
-  start_both();
-  EXPECT_TRUE(publishes({8080}));
 }
 
 TEST_F(ContainerdSource, AStateThatContainerdCannotTellChangesNothing) {
@@ -230,18 +154,6 @@ TEST_F(ContainerdSource, MoreEventsThanAreTakenAtOnce) {
   engine_->run("a", 8080);
   EXPECT_TRUE(publishes({8080}));
   EXPECT_EQ(feed_.last->epoch, 1U);
-}
-
-TEST_F(ContainerdSource, FiftyContainersAtOnce) {
-  start_both();
-  std::set<std::uint16_t> ports;
-  for (std::uint16_t port = 9000; port < 9050; ++port) {
-    engine_->run("c" + std::to_string(port), port);
-    ports.insert(port);
-  }
-  EXPECT_TRUE(publishes(ports));
-  for (const auto port : ports) engine_->end("default", "c" + std::to_string(port));
-  EXPECT_TRUE(publishes({}));
 }
 
 TEST_F(ContainerdSource, EventsThatCannotBeReadAreNothing) {
@@ -305,5 +217,37 @@ TEST_F(ContainerdSource, AStateDirectoryThatIsNoneHarmsOnlyItself) {
   expect_refused("linked", label(directory_ / "y"), config);
 }
 
+class containerd_engine_cases {
+ public:
+  containerd_engine_cases(const io::executor&, const std::filesystem::path& socket) : engine_(socket) {}
+  void start() { engine_.start(); }
+  void stop() { engine_.stop(); }
+  void run(const std::string& id, std::uint16_t port) { engine_.run(id, port); }
+  void end(const std::string& id) { engine_.end("default", id); }
+  void announce(const std::string& id) {
+    engine_.emit("default", "/tasks/start", std::string("\x0a") + static_cast<char>(id.size()) + id);
+  }
+  void forget(const std::string& id) { engine_.forget("default", id); }
+  void pause(const std::string& id) { engine_.pause("default", id); }
+  void set_silent(bool loses_events) { engine_.set_silent(loses_events); }
+  void set_hanging(bool never_answers) { engine_.set_hanging(never_answers); }
+  [[nodiscard]] bool subscribed() const { return engine_.subscribers() > 0; }
+  static std::unique_ptr<ports::source> make_source(const io::executor& where, const std::filesystem::path& socket,
+                                                    std::chrono::milliseconds second_list,
+                                                    std::chrono::milliseconds deadline) {
+    containerd_options o;
+    o.socket = socket;
+    o.following.second_list = o.following.relist = second_list;
+    o.deadline = deadline;
+    return std::make_unique<containerd_source>(where, o);
+  }
+
+ private:
+  fake_containerd engine_;
+};
+
 }  // namespace
 }  // namespace containerd
+namespace containers {
+INSTANTIATE_TYPED_TEST_SUITE_P(Containerd, EngineSource, containerd::containerd_engine_cases);
+}

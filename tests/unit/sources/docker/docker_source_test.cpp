@@ -7,6 +7,7 @@
 #include "tests/support/fake_docker.hpp"
 #include "tests/support/recording_feed.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "tests/unit/containers/engine_source_cases.hpp"
 
 namespace docker {
 namespace {
@@ -24,11 +25,10 @@ class DockerSource : public testing::Test {
     engine_->stop();
     loop_.run_until([] { return false; }, 10ms);
   }
-  void start_source(std::chrono::milliseconds second_list = 1h, std::chrono::milliseconds deadline = 5s) {
+  void start_source() {
     docker_options o;
     o.engine.path = directory_ / "docker.sock";
-    o.following.second_list = second_list;
-    o.deadline = deadline;
+    o.following.second_list = 1h;
     source_ = std::make_unique<docker_source>(loop_.executor(), o);
     loop_.spawn(source_->run(feed_));
   }
@@ -78,40 +78,6 @@ TEST_F(DockerSource, EventsWithoutAnythingInBetweenAreUnderstood) {
   EXPECT_TRUE(publishes({8080, 8081}));
 }
 
-TEST_F(DockerSource, ConnectsTheMomentTheEngineIsThere) {
-  start_source();
-  ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); }));
-  EXPECT_EQ(feed_.trouble->code, std::errc::no_such_file_or_directory);
-  EXPECT_FALSE(feed_.last) << "not knowing is not an empty list";
-  engine_->run("a", 8080);
-  const auto before = io::clock::now();
-  engine_->start();
-  EXPECT_TRUE(publishes({8080}));
-  EXPECT_LT(io::clock::now() - before, 2s);
-}
-
-TEST_F(DockerSource, AnEngineThatGoesAndComesBackIsListedAnew) {
-  engine_->run("a", 8080);
-  start_both();
-  engine_->stop();
-  ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); }));
-  EXPECT_TRUE(publishes({8080})) << "the last ports stay";
-  engine_->containers.clear();
-  engine_->run("b", 8081);
-  engine_->start();
-  EXPECT_TRUE(publishes({8081}));
-  EXPECT_EQ(feed_.last->epoch, 2U);
-  EXPECT_FALSE(feed_.trouble);
-}
-
-TEST_F(DockerSource, AContainerThatIsGoneBeforeItIsAskedAboutIsNothing) {
-  start_both();
-  engine_->emit("start", "ghost");
-  engine_->run("a", 8080);
-  EXPECT_TRUE(publishes({8080}));
-  EXPECT_FALSE(feed_.trouble);
-}
-
 TEST_F(DockerSource, AnEndNeedsNoQuestion) {
   engine_->run("a", 8080);
   start_both();
@@ -123,46 +89,31 @@ TEST_F(DockerSource, AnEndNeedsNoQuestion) {
   EXPECT_EQ(engine_->inspects, asked);
 }
 
-TEST_F(DockerSource, ALostEventIsHealedByTheNextList) {
-  engine_->run("a", 8080);
-  engine_->start();
-  start_source(50ms);
-  ASSERT_TRUE(publishes({8080}));
-  engine_->silent = true;
-  engine_->run("b", 8081);
-  EXPECT_TRUE(publishes({8080, 8081}));
-}
-
-TEST_F(DockerSource, APausedContainerKeepsItsPorts) {
-  engine_->run("a", 8080);
-  engine_->run("b", 8081);
-  engine_->containers["a"].paused = true;
-  start_both();
-  EXPECT_TRUE(publishes({8080, 8081}));
-}
-
-TEST_F(DockerSource, AnEngineThatAcceptsAndNeverAnswersIsDegradedAndTriedAgain) {
-  engine_->hangs = true;
-  engine_->run("a", 8080);
-  engine_->start();
-  start_source(1h, 50ms);
-  ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); }));
-  EXPECT_EQ(feed_.trouble->code, std::errc::timed_out);
-  engine_->hangs = false;
-  EXPECT_TRUE(publishes({8080}));
-}
-
-TEST_F(DockerSource, FiftyContainersAtOnce) {
-  start_both();
-  std::set<std::uint16_t> ports;
-  for (std::uint16_t port = 9000; port < 9050; ++port) {
-    engine_->run("c" + std::to_string(port), port);
-    ports.insert(port);
+struct docker_engine_cases : support::fake_docker {
+  using fake_docker::fake_docker;
+  void announce(const std::string& id) { emit("start", id); }
+  void forget(const std::string& id) { containers.erase(id); }
+  void pause(const std::string& id) { containers[id].paused = true; }
+  void set_silent(bool loses_events) { silent = loses_events; }
+  void set_hanging(bool never_answers) { hangs = never_answers; }
+  [[nodiscard]] bool subscribed() const { return subscribers > 0; }
+  static std::unique_ptr<ports::source> make_source(const io::executor& where, const std::filesystem::path& socket,
+                                                    std::chrono::milliseconds second_list,
+                                                    std::chrono::milliseconds deadline) {
+    docker_options o;
+    o.engine.path = socket;
+    o.following.second_list = second_list;
+    o.deadline = deadline;
+    return std::make_unique<docker_source>(where, o);
   }
-  EXPECT_TRUE(publishes(ports));
-  for (const auto port : ports) engine_->end("c" + std::to_string(port));
-  EXPECT_TRUE(publishes({}));
+};
+}  // namespace
+}  // namespace docker
+namespace containers {
+INSTANTIATE_TYPED_TEST_SUITE_P(Docker, EngineSource, docker::docker_engine_cases);
 }
+namespace docker {
+namespace {
 
 TEST(DockerEnvironment, NamesTheEngine) {
   const auto set = [](const char* name, const char* value) {
