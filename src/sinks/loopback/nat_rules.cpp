@@ -15,6 +15,7 @@ constexpr const char* component = "loopback";
 constexpr std::chrono::seconds settle_limit{15};
 constexpr std::chrono::milliseconds between_changes{500};
 constexpr int most_attempts = 6;
+constexpr int looks_to_one_reading = 10;        // without any change
 constexpr std::chrono::milliseconds pause{20};  // times the attempt's number
 
 }  // namespace
@@ -202,8 +203,7 @@ std::optional<std::uint64_t> nat_rules::legacy_fingerprint() {
 bool nat_rules::nft_or_machine_changed() const {
   const auto machine = look_at_machine(options_.rules);
   if (!machine || *machine != seen_machine_) return true;
-  const auto now = nft_fingerprint();
-  return !now || now != seen_nft_;
+  return nft_fingerprint() != seen_nft_;
 }
 
 io::task<> nat_rules::changed() {
@@ -226,8 +226,11 @@ io::task<> nat_rules::legacy_changed() {
 }
 
 io::task<> nat_rules::changed_at_all() {
-  auto sign = watch_ ? io::first_of(rules_changed(), legacy_changed()) : legacy_changed();
-  static_cast<void>(co_await io::within(options_.resync, std::move(sign)));
+  for (int looks = 0; looks < looks_to_one_reading; ++looks) {
+    auto sign = watch_ ? io::first_of(rules_changed(), legacy_changed()) : legacy_changed();
+    const auto told = co_await io::within(options_.resync, std::move(sign));
+    if (told || nft_or_machine_changed()) co_return;
+  }
 }
 
 }  // namespace loopback

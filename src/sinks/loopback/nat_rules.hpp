@@ -22,7 +22,9 @@ struct nat_rules_options {
   rule_options rules{};
   std::filesystem::path state_directory = "/var/lib/rancher-desktop-guestagent";
   std::vector<nat_programs> programs = find_nat_programs();
-  std::chrono::milliseconds resync{30'000};  // between looks at the tables when nothing announced a change
+  // Between looks at the chains in question when nothing announced a change. Every tenth reads the tables whatever it
+  // is.
+  std::chrono::milliseconds resync{30'000};
   netfilter::legacy_watch_options legacy{};
 };
 
