@@ -52,7 +52,10 @@ run_tests() {
       continue
     fi
     run_label "$preset" unit 4 "${arguments[@]}"
-    run_label "$preset" integration 1 "${arguments[@]}"
+    # What differs between the variants of iptables is rules, not memory: under AddressSanitizer one of them is enough.
+    local variants=()
+    [[ $preset == asan ]] && variants=(--exclude-regex '/legacy')
+    run_label "$preset" integration 1 "${variants[@]}" "${arguments[@]}"
     # As root, ctest leaves files that the caller could not write over next time.
     ((EUID == 0)) || as_root chown -R "$(id -u):$(id -g)" "build/$preset/Testing"
   done

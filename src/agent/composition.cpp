@@ -2,9 +2,12 @@
 
 namespace agent {
 
-std::vector<peer_kind> peers_of(ports::network_mode mode) {
-  if (mode == ports::network_mode::privileged_service) return {peer_kind::privileged_service, peer_kind::loopback};
-  return {peer_kind::host_switch, peer_kind::wsl_proxy, peer_kind::loopback};
+std::vector<peer_kind> peers_of(const options& o, const settings& s) {
+  using enum peer_kind;
+  if (s.policy.mode == ports::network_mode::privileged_service) return {privileged_service, loopback};
+  std::vector<peer_kind> peers{host_switch, wsl_proxy, loopback};
+  if (o.local_listeners) peers.push_back(local_listeners);
+  return peers;
 }
 
 peer_role role_of(peer_kind kind) {
@@ -12,6 +15,7 @@ peer_role role_of(peer_kind kind) {
     case peer_kind::host_switch:
     case peer_kind::privileged_service: return peer_role::host;
     case peer_kind::wsl_proxy: return peer_role::wsl;
+    case peer_kind::local_listeners: return peer_role::listeners;
     case peer_kind::loopback: break;
   }
   return peer_role::loopback;

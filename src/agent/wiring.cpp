@@ -108,6 +108,7 @@ std::unique_ptr<ports::reconciler> make_peer(const io::executor& where, const co
     case peer_kind::host_switch: return make_host_switch(where, c);
     case peer_kind::privileged_service: return make_privileged_service(where, c);
     case peer_kind::wsl_proxy: return make_wsl_proxy(where, c);
+    case peer_kind::local_listeners: return make_local_listeners(where);
     case peer_kind::loopback: break;
   }
   return make_loopback(where, c);
@@ -145,8 +146,7 @@ std::string describe_host(const configuration& c) {
 io::task<> supervise(const configuration& c, io::unix_listener status) {
   const auto where = co_await io::asio::this_coro::executor;
   controller middle(where, c.sound.policy);
-  for (const auto kind : peers_of(c.sound.policy.mode)) middle.add_peer(role_of(kind), make_peer(where, c, kind));
-  if (c.flags.local_listeners) middle.add_peer(peer_role::listeners, make_local_listeners(where));
+  for (const auto kind : peers_of(c.flags, c.sound)) middle.add_peer(role_of(kind), make_peer(where, c, kind));
 
   const auto engines = make_sources(where, c);
   io::task_group peers(where), sources(where);

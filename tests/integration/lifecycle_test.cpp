@@ -62,7 +62,7 @@ TEST_P(lifecycle, removed_by_itself) {
 TEST_P(lifecycle, restarted_by_the_engine) {
   run_web({"--restart=always"});
   const auto pid = lab_->docker().docker({"inspect", "-f", "{{.State.StartedAt}}", "web"});
-  lab_->docker().docker({"exec", "web", "/echo-server", "end"});
+  const auto ending = lab_->docker().docker_started({"exec", "web", "/echo-server", "end"});  // ends with the container
   ASSERT_TRUE(
       eventually(5s, [&] { return lab_->docker().docker({"inspect", "-f", "{{.State.StartedAt}}", "web"}) != pid; }));
   expect_web();
