@@ -61,7 +61,7 @@ class reconcile_fsm {
     unsigned failures = 0;           // in a row
     std::optional<outcome> trouble;  // the last failure; empty when all is well
     time_point not_before{};
-    time_point since{};  // when it was applied first; not moved by telling the same peer again
+    time_point since{};       // when it was applied first; not moved by telling the same peer again
     time_point late_until{};  // until then an addition without an answer may still be carried out
   };
   struct by_port {  // all addresses of one port stand together
