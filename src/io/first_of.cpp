@@ -24,7 +24,7 @@ task<> first_of(task<> a, task<> b) {
   if (!ended) both.spawn("second of two", note_end(std::move(b), ended, changed));
   std::exception_ptr cancelled;
   try {
-    while (!ended) co_await changed.wait();
+    while (!ended) co_await changed.wait();  // NOLINT(bugprone-infinite-loop): note_end changes it
   } catch (...) {
     cancelled = std::current_exception();
   }
