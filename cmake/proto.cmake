@@ -35,6 +35,7 @@ function(guestagent_proto name)
       DEPENDS "${file}" VERBATIM)
     list(APPEND sources ${made})
   endforeach()
+  add_custom_target(guestagent_${name}_sources DEPENDS ${sources})  # what clang-tidy needs before anything is compiled
   add_library(guestagent_${name} STATIC ${sources})
   add_library(guestagent::${name} ALIAS guestagent_${name})
   target_include_directories(guestagent_${name} SYSTEM PUBLIC "${directory}" "${GRPC_INCLUDE_DIR}")

@@ -162,7 +162,7 @@ class table_reader {
   void read_target_of(nat_rule& into, bytes_view at) const {
     const auto target = read_extension(at);
     if (!target) return into.doubt("damaged");
-    if (target->name != XT_STANDARD_TARGET)
+    if (!target->name.empty())  // XT_STANDARD_TARGET, a verdict or a jump, has no name
       return read_target(into, target->name, target->revision, target->info, Layout::which);
     const auto verdict = read<int>(target->info).value_or(-1);
     const auto chain = heads_.find(static_cast<std::size_t>(std::max(verdict, 0)));

@@ -142,8 +142,8 @@ void event_loop::call_due() {
 
 void event_loop::dispatch(std::span<const epoll_event> events) {
   for (const auto& e : events) {
-    auto* handler = reinterpret_cast<event_handler*>(
-        e.data.u64 & ~std::uint64_t{1});  // NOLINT(performance-no-int-to-ptr): see tag()
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): see tag()
+    auto* handler = reinterpret_cast<event_handler*>(e.data.u64 & ~std::uint64_t{1});
     std::uint64_t count = 0;
     if (handler == nullptr)
       static_cast<void>(::eventfd_read(wake_.get(), &count)), run_posted();

@@ -8,7 +8,6 @@
 namespace iptables {
 namespace {
 
-using netfilter::chain_address;
 using netfilter::family;
 using netfilter::nat_chain;
 
