@@ -15,14 +15,27 @@ struct attachment {
   base::unique_fd program, link;
 };
 
-// Each writes into the ring with the descriptor `ring`, see ring.hpp, for sockets of every network namespace. The error
-// is the kernel's: permission_denied, or function_not_supported where it was built without.
+// By what programs know a network namespace.
+using netns_cookie = std::uint64_t;
+inline constexpr netns_cookie every_namespace = 0;
 
-// TCP sockets that begin to listen, a moment before a list shows them, and listeners that close, after they are gone
-// from every list.
-[[nodiscard]] base::result<attachment> tell_tcp_listeners(int ring);
+// That of the calling thread's. Linux 5.14 and later.
+[[nodiscard]] base::result<netns_cookie> own_namespace();
 
-// UDP sockets that somebody binds to a port outside [first, last], of IPv4 or, with `v6`, of IPv6.
-[[nodiscard]] base::result<attachment> tell_udp_binds(int ring, bool v6, std::uint16_t first, std::uint16_t last);
+// Each writes into the ring with the descriptor `ring`, see ring.hpp, for sockets of that network namespace, which
+// takes Linux 5.15. The error is the kernel's: permission_denied, function_not_supported where it was built without, or
+// invalid_argument where it is too old.
+
+// TCP sockets that begin to listen, and those of them that no longer do though they are open.
+[[nodiscard]] base::result<attachment> tell_tcp_listens(int ring, netns_cookie own);
+// TCP listeners that are about to be closed, whenever they began.
+[[nodiscard]] base::result<attachment> tell_tcp_closes(int ring, netns_cookie own);
+// UDP sockets that somebody binds to a port outside [first, last], of IPv4 or, with `v6`, of IPv6, a moment before a
+// list shows them.
+[[nodiscard]] base::result<attachment> tell_udp_binds(int ring, netns_cookie own, bool v6, std::uint16_t first,
+                                                      std::uint16_t last);
+
+// False: the calling thread is in a namespace of control groups, and the programs see what is in there alone.
+[[nodiscard]] bool sees_all_groups();
 
 }  // namespace bpf

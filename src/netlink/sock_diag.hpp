@@ -22,6 +22,7 @@ struct listening {
 
 struct port_range {
   std::uint16_t first = 1, last = 0;  // both included; none by default
+  bool operator==(const port_range&) const = default;
 };
 
 // A netlink socket that becomes readable when a socket of that protocol has closed that may have listened: the kernel

@@ -32,6 +32,23 @@ listener_tracker::fate listener_tracker::judge(const netlink::diag_socket& s, ne
   return s.device != 0 || is_link_local(s.at.ip) ? fate::device : fate::published;
 }
 
+// Each life counts by itself: a server that dies young again and again keeps its port as long as it comes back in time.
+void listener_tracker::see_again(claim& c, time_point now) const {
+  if (c.closed) c.opened = now;
+  c.closed.reset();
+  c.seen_in = updates_;
+}
+
+// What has closed goes, or stays for the hold time though nobody listens.
+void listener_tracker::miss(time_point now) {
+  for (auto& [k, c] : claims_)
+    if (c.seen_in != updates_ && !c.closed && now - c.opened < options_.hold) c.closed = now;
+  std::erase_if(claims_, [&](const auto& item) {
+    const claim& c = item.second;
+    return c.seen_in != updates_ && (!c.closed || now - *c.closed >= options_.hold);
+  });
+}
+
 // Those that are known make no room for those that are new.
 void listener_tracker::see_all(const std::vector<netlink::diag_socket>& published, time_point now) {
   std::vector<key> fresh;
@@ -41,15 +58,13 @@ void listener_tracker::see_all(const std::vector<netlink::diag_socket>& publishe
     if (at == claims_.end())
       fresh.push_back(k);
     else
-      at->second.seen_in = updates_;
+      see_again(at->second, now);
   }
-  std::erase_if(claims_, [&](const auto& item) {
-    return item.second.seen_in != updates_ && now - item.second.first_seen >= options_.hold;
-  });
+  miss(now);
   const auto since = updates_ == 1 ? now - options_.hold : now;  // what was there before us is nobody's reservation
   for (const auto& k : fresh) {
     if (claims_.size() < options_.most || claims_.contains(k))
-      claims_.try_emplace(k, claim{since, updates_});
+      claims_.try_emplace(k, claim{since, {}, updates_});
     else
       ++too_many_;
   }
@@ -57,10 +72,10 @@ void listener_tracker::see_all(const std::vector<netlink::diag_socket>& publishe
 
 ports::binding listener_tracker::to_binding(const key& k, const claim& c, time_point now) {
   ports::binding made{k.protocol, k.at.ip, k.at.port, k.at.port, owner, {}, ports::reach::direct};
-  const bool young = now - c.first_seen < options_.hold;
-  if (c.seen_in != updates_ || (k.ipv6_only && young)) {
+  const bool young = now - c.opened < options_.hold;
+  if (c.closed || (k.ipv6_only && young)) {
     made.served = ports::reach::nobody;
-    next_change_ = std::min(next_change_, c.first_seen + options_.hold);
+    next_change_ = std::min(next_change_, c.closed.value_or(c.opened) + options_.hold);
   } else if (k.ipv6_only) {
     made.served = ports::reach::ipv6_only;
   }

@@ -1,10 +1,10 @@
 // listener_tracker: which of the sockets that listen are published ports, and for how long. Pure: the time is passed
 // in.
 //
-// A listener that was seen keeps its claim for the hold time from its first sight, whatever becomes of it: engines and
-// their hooks reserve a port with a socket of a moment, and the port's own claim (a container's, a DNAT rule's) comes
-// right behind it; the host must not see the port go and come. Nobody serves such a claim, so nothing is done for it
-// inside the VM. A listener that lived longer, or was there from the start, goes with its last socket.
+// A listener that closes within the hold time of its first sight keeps its claim for as long again: engines and their
+// hooks reserve a port with a socket of a moment, and the port's own claim (a container's, a DNAT rule's) comes right
+// behind it; the host must not see the port go and come. Nobody serves such a claim, so nothing is done for it inside
+// the VM. A listener that lived longer, or was there from the start, goes with its last socket.
 //
 // A wildcard that takes IPv6 alone needs a relay on the VM's IPv4 addresses. It is asked for only after the hold time:
 // servers that open the IPv4 socket second must find the port free.
@@ -14,6 +14,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "netlink/sock_diag.hpp"
@@ -50,11 +51,14 @@ class listener_tracker {
     auto operator<=>(const key&) const = default;
   };
   struct claim {
-    time_point first_seen;
-    std::uint64_t seen_in = 0;  // the update that saw it last
+    time_point opened;                   // first seen in this life of it
+    std::optional<time_point> closed{};  // missed first, while it is kept though it has gone
+    std::uint64_t seen_in = 0;           // the update that saw it last
   };
   enum class fate { published, passed_over, device };
   [[nodiscard]] fate judge(const netlink::diag_socket& s, netlink::port_range ephemeral) const;
+  void see_again(claim& c, time_point now) const;
+  void miss(time_point now);
   void see_all(const std::vector<netlink::diag_socket>& published, time_point now);
   [[nodiscard]] ports::binding to_binding(const key& k, const claim& c, time_point now);
 

@@ -22,14 +22,21 @@ listeners_source::listeners_source(io::executor where, listeners_options options
     : where_(std::move(where)), options_(std::move(options)), tracker_(options_.tracker) {}
 
 io::task<> listeners_source::run(ports::source_feed& feed) {
-  ephemeral_ = ephemeral_ports();
-  events_.emplace(where_, ephemeral_, options_.events);
   while (true) {
+    follow_ephemeral_ports();
     look(feed);
     co_await events_->wait_until(next_look());
     const auto now = clock::now();
     if (const auto allowed = pace_.next(now, processor_time()); allowed > now) co_await io::sleep_until(allowed);
   }
+}
+
+// The programs in the kernel have the range written into them.
+void listeners_source::follow_ephemeral_ports() {
+  const auto range = ephemeral_ports();
+  if (events_ && range == ephemeral_) return;
+  ephemeral_ = range;
+  events_.emplace(where_, ephemeral_, options_.events);
 }
 
 clock::time_point listeners_source::next_look() const {
@@ -44,7 +51,6 @@ clock::time_point listeners_source::next_look() const {
 // An event is looked at twice; the second look is due after the first.
 void listeners_source::look(ports::source_feed& feed) {
   const auto now = clock::now();
-  if (now - looked_ >= options_.resync) ephemeral_ = ephemeral_ports();
   looked_ = now;
   pace_.look(now, processor_time());
   again_at_ = events_->forget() ? std::optional(now + second_look) : std::nullopt;

@@ -33,6 +33,7 @@ class listeners_source final : public ports::source {
   io::task<> run(ports::source_feed& feed) override;
 
  private:
+  void follow_ephemeral_ports();
   void look(ports::source_feed& feed);
   base::result<std::vector<netlink::diag_socket>> read_others();
   void fail(ports::source_feed& feed, base::error why);

@@ -1,5 +1,6 @@
 #include "sources/listeners/socket_events.hpp"
 
+#include <fmt/format.h>
 #include <sys/epoll.h>
 
 #include <array>
@@ -36,47 +37,59 @@ socket_events::socket_events(const io::executor& where, netlink::port_range unhe
   probe_closings(unheard);
 }
 
-bool socket_events::attach(base::result<bpf::attachment> made, const char* what) {
+void socket_events::deny(std::string_view what, const base::error& why) {
+  base::log::info(component, "the kernel does not tell of {}, looking every second reason=\"{}\"", what, why.message());
+  tells_all_ = false;
+}
+
+// Takes a program that `load` makes for a namespace: ours or, where the kernel is too old for that, every one.
+template <class Load>
+bool socket_events::attach(Load load, const char* what) {
+  auto made = load(own_);
+  if (!made && own_ != bpf::every_namespace && made.error().code == std::errc::invalid_argument) {
+    hear_every_namespace(made.error());
+    made = load(own_);
+  }
   if (!made) {
-    base::log::info(component, "the kernel does not tell of {}, looking every second reason=\"{}\"", what,
-                    made.error().message());
-    tells_all_ = false;
+    deny(what, made.error());
     return false;
   }
   programs_.push_back(std::move(*made));
   return true;
 }
 
-void socket_events::probe_ring(netlink::port_range unheard) {
-  auto made = bpf::ring::create();
-  if (!made) {
-    base::log::info(component,
-                    "the kernel does not tell of sockets that are opened, looking every second reason=\"{}\"",
-                    made.error().message());
-    tells_all_ = false;
-    return;
-  }
-  ring_.emplace(std::move(*made));
-  watch(ring_->fd(), EPOLL_CTL_ADD);
-  tells_tcp_ = attach(bpf::tell_tcp_listeners(ring_->fd()), "TCP listeners");
-  if (attach(bpf::tell_udp_binds(ring_->fd(), false, unheard.first, unheard.last), "UDP sockets that are bound"))
-    attach(bpf::tell_udp_binds(ring_->fd(), true, unheard.first, unheard.last), "UDP sockets that are bound (IPv6)");
+void socket_events::hear_every_namespace(const base::error& why) {
+  own_ = bpf::every_namespace;
+  base::log::info(component, "sockets of every network namespace wake the agent reason=\"{}\"", why.message());
 }
 
-// The tracepoint tells of closed TCP listeners too, and of those alone; the group would tell of every connection.
+void socket_events::probe_ring(netlink::port_range unheard) {
+  auto made = bpf::ring::create();
+  if (!made) return deny("sockets that are opened", made.error());
+  ring_.emplace(std::move(*made));
+  watch(ring_->fd(), EPOLL_CTL_ADD);
+  const auto own = bpf::own_namespace();
+  own_ = own.value_or(bpf::every_namespace);
+  if (!own) hear_every_namespace(own.error());
+  const int fd = ring_->fd();
+  const bool listens = attach([fd](auto where) { return bpf::tell_tcp_listens(fd, where); }, "TCP listeners");
+  tells_closes_ =
+      listens && attach([fd](auto where) { return bpf::tell_tcp_closes(fd, where); }, "TCP listeners that close");
+  for (const bool v6 : {false, true})
+    attach([=](auto where) { return bpf::tell_udp_binds(fd, where, v6, unheard.first, unheard.last); },
+           v6 ? "UDP sockets that are bound (IPv6)" : "UDP sockets that are bound");
+  if (!programs_.empty() && !bpf::sees_all_groups()) deny("all sockets", {{}, "in a namespace of control groups"});
+}
+
+// Of TCP the group would tell of every connection.
 void socket_events::probe_closings(netlink::port_range unheard) {
-  if (!tells_tcp_) subscribe(net::protocol::tcp, {});
+  if (!tells_closes_) subscribe(net::protocol::tcp, {});
   subscribe(net::protocol::udp, unheard);
 }
 
 void socket_events::subscribe(net::protocol protocol, netlink::port_range unheard) {
   auto fd = netlink::watch_closed(protocol, unheard);
-  if (!fd) {
-    base::log::info(component, "the kernel does not tell of {} sockets that close, looking every second reason=\"{}\"",
-                    net::to_string(protocol), fd.error().message());
-    tells_all_ = false;
-    return;
-  }
+  if (!fd) return deny(fmt::format("{} sockets that close", net::to_string(protocol)), fd.error());
   watch(fd->get(), EPOLL_CTL_ADD);
   closings_.push_back(std::move(*fd));
 }

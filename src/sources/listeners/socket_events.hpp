@@ -1,10 +1,12 @@
-// socket_events: tells when the listening sockets may have changed, by whatever the kernel grants: programs of ours at
-// a tracepoint and at bind(), and netlink's groups for closed sockets. What it does not grant is said once in the log,
-// and tells_all() is false: then somebody has to look from time to time. Events only say "may": look at all again.
+// socket_events: tells when the listening sockets of this network namespace may have changed, by whatever the kernel
+// grants: programs of ours at listen(), bind() and close(), and netlink's groups for closed sockets. What it does not
+// grant is said once in the log, and tells_all() is false: then somebody has to look from time to time. Events only say
+// "may": look at all again.
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "bpf/program.hpp"
@@ -32,7 +34,10 @@ class socket_events {
  private:
   void probe_ring(netlink::port_range unheard);
   void probe_closings(netlink::port_range unheard);
-  bool attach(base::result<bpf::attachment> made, const char* what);
+  template <class Load>
+  bool attach(Load load, const char* what);
+  void hear_every_namespace(const base::error& why);
+  void deny(std::string_view what, const base::error& why);
   void subscribe(net::protocol protocol, netlink::port_range unheard);
   void watch(int fd, int operation);
 
@@ -40,7 +45,8 @@ class socket_events {
   std::vector<bpf::attachment> programs_;
   std::vector<base::unique_fd> closings_;
   io::asio::posix::stream_descriptor any_;  // an epoll of them all, each reported once until it is armed again
-  bool tells_tcp_ = false;
+  bpf::netns_cookie own_ = bpf::every_namespace;
+  bool tells_closes_ = false;
   bool tells_all_ = true;
 };
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <fstream>
 #include <functional>
 #include <thread>
 
@@ -197,6 +198,22 @@ TEST_P(ListenersSource, AListenerThatIsShutDownListensNoLonger) {
     ::shutdown(listen_on("tcp 0.0.0.0:81"), SHUT_RDWR);
   });
   EXPECT_TRUE(sees({"tcp 0.0.0.0:80"}));
+}
+
+// Which ports are clients' may be changed at any time; the source sees it when it looks next.
+TEST_P(ListenersSource, TheRangeOfClientsIsFollowed) {
+  const auto set_range = [](const char* text) {
+    std::ofstream("/proc/sys/net/ipv4/ip_local_port_range") << text << std::flush;
+  };
+  other_process server([] { listen_on("udp 0.0.0.0:33000"); });
+  set_range("40000 50000");
+  other_process looked([] { listen_on("tcp 0.0.0.0:80"); });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "udp 0.0.0.0:33000"}));
+  other_process second([] { listen_on("udp 0.0.0.0:34000"); });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "udp 0.0.0.0:33000", "udp 0.0.0.0:34000"})) << "told of, too";
+  set_range("32768 60999");
+  other_process looked_again([] { listen_on("tcp 0.0.0.0:81"); });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "tcp 0.0.0.0:81"}));
 }
 
 TEST_P(ListenersSource, WhatCannotBeReadStays) {
