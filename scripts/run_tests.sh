@@ -21,12 +21,15 @@ count() {
 
 # run_label PRESET LABEL JOBS [CTEST ARGUMENTS…]
 run_label() {
-  local preset=$1 label=$2 jobs=$3 report
+  local preset=$1 label=$2 jobs=$3 report programs=$PWD/build/$1/bin
   shift 3
+  # What is shipped is optimized by a compiler that makes mistakes of its own: that is what the dev preset's tests run.
+  [[ $preset == dev ]] && programs=$PWD/build/bin
   report=$PWD/build/$preset/report-$label.xml
   as_root rm -f "$report"
   say "preset $preset: $label tests"
-  as_root env "ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}" \
+  as_root env "GUESTAGENT_PROGRAM_DIR=$programs" \
+    "ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}" \
     ctest --test-dir "build/$preset" --label-regex "^$label\$" --parallel "$jobs" --output-on-failure --no-tests=ignore \
     --output-junit "$report" "$@" </dev/null || true
   count "$report"
@@ -47,7 +50,7 @@ run_tests() {
     shift 2
   done
   for preset in "${presets[@]}"; do
-    if ! (build "$preset"); then
+    if ! (build "$preset" && { [[ $preset != dev ]] || command_build; }); then
       failed=$((failed + 1))
       continue
     fi

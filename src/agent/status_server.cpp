@@ -17,7 +17,10 @@ http::answer plain(unsigned status, std::string type, std::string body) {
 
 // A client that is gone is noticed at the next piece; one is sent at least every ten seconds.
 io::task<> stream_documents(controller* middle, http::stream_writer write) {
-  while (co_await write(document(*middle))) {
+  while (true) {
+    std::string now = document(*middle);
+    const bool sent = co_await write(std::move(now));
+    if (!sent) co_return;
     co_await middle->changed().wait_until(io::clock::now() + 10s);
     co_await io::sleep_for(100ms);  // one document for a burst of changes
   }

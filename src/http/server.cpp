@@ -112,7 +112,9 @@ io::task<bool> write_piece(session* s, std::string piece) {
 io::task<> write_stream(session& s, answer a) {
   std::string head = fmt::format("HTTP/1.1 {} OK\r\nTransfer-Encoding: chunked\r\n", a.head.status);
   for (const auto& [name, value] : a.head.headers) head += fmt::format("{}: {}\r\n", name, value);
-  if (!co_await io::within(s.server->limits.write, write_bytes(s, head + "\r\n"))) co_return;
+  head += "\r\n";
+  const auto written = co_await io::within(s.server->limits.write, write_bytes(s, std::move(head)));
+  if (!written) co_return;
   session* const self = &s;
   const stream_writer writer = [self](std::string piece) { return write_piece(self, std::move(piece)); };
   co_await a.stream(writer);
@@ -158,8 +160,8 @@ io::task<bool> serve_one(session& s) {
 }
 
 io::task<> serve_session(std::shared_ptr<session> s) {
-  while (co_await serve_one(*s)) {
-  }
+  bool another = true;
+  while (another) another = co_await serve_one(*s);
   boost::system::error_code ignored;
   s->socket.shutdown(socket_type::shutdown_both, ignored);
 }

@@ -13,7 +13,8 @@ task<> check_cancelled() {
 }
 
 task<> yield() {
-  co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+  const auto where = co_await asio::this_coro::executor;
+  co_await asio::post(where, asio::use_awaitable);
   co_await check_cancelled();
 }
 

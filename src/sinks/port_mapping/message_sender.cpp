@@ -105,12 +105,14 @@ std::string to_string(const peer_address& peer) {
 
 io::task<base::result<ending>> send(peer_address peer, std::string bytes, io::clock::duration limit) {
   const auto context = "send to " + to_string(peer);
-  co_return name_deadline(co_await io::within(limit, deliver(std::move(peer), std::move(bytes))), context);
+  auto sent = co_await io::within(limit, deliver(std::move(peer), std::move(bytes)));
+  co_return name_deadline(std::move(sent), context);
 }
 
 io::task<base::result<>> probe(peer_address peer, io::clock::duration limit) {
   const auto context = "connect " + to_string(peer);
-  co_return name_deadline(co_await io::within(limit, connect_only(std::move(peer))), context);
+  auto connected = co_await io::within(limit, connect_only(std::move(peer)));
+  co_return name_deadline(std::move(connected), context);
 }
 
 }  // namespace port_mapping

@@ -53,7 +53,8 @@ io::task<base::result<ports::peer_state>> port_mapping_sink::list() {
 io::task<base::result<>> port_mapping_sink::send_one(portmapping::message m) {
   const auto sent = co_await send(options_.peer, portmapping::encode(m), options_.deadline);
   if (!sent) co_return std::unexpected(sent.error());
-  if (co_await peer_->stands(*sent == ending::reset)) co_return base::result<>{};
+  const bool stands = co_await peer_->stands(*sent == ending::reset);
+  if (stands) co_return base::result<>{};
   co_return base::fail(std::errc::connection_reset, "send to " + to_string(options_.peer));
 }
 

@@ -194,7 +194,10 @@ io::task<base::result<page_end>> kubernetes_source::list_page(const std::string&
   if (!continue_token.empty()) target += "&continue=" + http::escape(continue_token);
   const auto head = co_await open(std::move(target));
   if (!head) co_return std::unexpected(head.error());
-  if (head->status != 200) co_return std::unexpected(co_await refused(*head));
+  if (head->status != 200) {
+    auto why = co_await refused(*head);
+    co_return std::unexpected(std::move(why));
+  }
   list_reader reader;
   while (true) {
     const auto piece = co_await next_piece(io::clock::now() + options_.deadline);
@@ -212,7 +215,10 @@ io::task<base::result<kubernetes_source::watch_end>> kubernetes_source::watch() 
       "&resourceVersion=" + http::escape(resource_version_));
   if (!head) co_return std::unexpected(head.error());
   if (head->status == gone) co_return watch_end::gone;
-  if (head->status != 200) co_return std::unexpected(co_await refused(*head));
+  if (head->status != 200) {
+    auto why = co_await refused(*head);
+    co_return std::unexpected(std::move(why));
+  }
   co_return co_await read_events();
 }
 
