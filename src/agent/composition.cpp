@@ -29,4 +29,10 @@ ports::snapshot static_ports(const options& o, const settings& s) {
   return made;
 }
 
+listeners::ignore_list ignored_listeners(const settings& s) {
+  auto ignored = s.ignored_listeners;
+  if (s.policy.mode == ports::network_mode::privileged_service) ignored.add(net::protocol::tcp, s.vtunnel.port);
+  return ignored;
+}
+
 }  // namespace agent

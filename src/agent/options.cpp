@@ -108,7 +108,8 @@ base::flag_set make_flags(options& o) {
       "ignore-listeners", o.ignored_listeners,
       "A `list` of ports whose listeners are not forwarded: ports and ranges, separated by commas, each with tcp: or "
       "udp: in front or meant for both, as in default,tcp:9100,7000-7999. The word default stands for " +
-          std::string(listeners::ignore_list::defaults) + "; an empty list ignores nothing.");
+          std::string(listeners::ignore_list::defaults) +
+          "; an empty list ignores nothing. The port of -vtunnelAddr is ignored in any case where it is used.");
   flags.add("adminInstall", o.admin_install,
             "Network tunnel mode: bind on the host what was asked for. Without it every port is "
             "bound to 127.0.0.1.");

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "relay/event_loop.hpp"
+#include "relay/own_address.hpp"
 #include "relay/tcp_relay.hpp"
 #include "relay/udp_relay.hpp"
 
@@ -103,20 +104,23 @@ base::result<> listener_set::start() try {
   return base::fail(e.code(), "");
 }
 
-// Would a connection to the target arrive at this listener, or at another one of the set?
+// Would a connection to the target arrive at this listener, or at another one of the set? A wildcard takes whatever is
+// sent to this machine, so the kernel is asked whose the target is where there is one of that port.
 bool listener_set::loops(const listener_spec& spec) const {
   const auto taken = [this, &spec](const net::address& ip) {
     const net::endpoint at{ip, spec.target.port};
     return at == spec.listen || listeners_.contains({spec.protocol, at});
   };
-  if (taken(spec.target.ip)) return true;
-  return spec.target.ip.is_loopback() && (taken(net::address::any_v4()) || taken(net::address::any_v6()));
+  auto to = spec.target.ip;
+  if (to.is_unspecified()) to = to.is_v6() ? net::address::loopback_v6() : net::address::loopback_v4();
+  if (taken(to)) return true;
+  return (taken(net::address::any_v4()) || taken(net::address::any_v6())) && (to.is_loopback() || is_own(to));
 }
 
 base::result<> listener_set::add(const listener_spec& spec) {
   const key id{spec.protocol, spec.listen};
   if (listeners_.contains(id)) return base::fail(std::errc::file_exists, "");
-  if (loops(spec)) return base::fail(std::errc::too_many_symbolic_link_levels, "");
+  if (loops(spec)) return base::fail("would relay to itself");
   if (auto started = start(); !started) return started;
   auto fd = open_listener(spec);
   if (!fd) return std::unexpected(fd.error());

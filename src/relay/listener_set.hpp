@@ -37,9 +37,10 @@ class listener_set {
   listener_set& operator=(const listener_set&) = delete;
   ~listener_set();  // closes the listeners and whatever they relay
 
-  // Listens and relays from now on. Errors: file_exists for a key that is there already; too_many_symbolic_link_levels
-  // (ELOOP) for a target that is a listener of this set; otherwise the kernel's, such as address_in_use,
-  // permission_denied or too_many_files_open. The context is empty: the caller knows what it asked for.
+  // Listens and relays from now on. Errors: without a code where a connection to the target would come back to this
+  // listener or another one of this set; file_exists for a key that is there already; otherwise the kernel's, such as
+  // address_in_use, permission_denied or too_many_files_open. The context of an error with a code is empty: the caller
+  // knows what it asked for.
   base::result<> add(const listener_spec& spec);
   // The same for a stream socket of any kind that listens already, toward a target of any kind, as long as the set
   // lives.

@@ -1,11 +1,13 @@
 // fake_tunnel: vtunnel's TCP end with the privileged service at its other end, on a real socket, in a thread of its
-// own. Keeps silent connections open, records the PortMapping message of every other one, and can lead nowhere: then it
-// accepts and resets, as a tunnel does whose far end is missing.
+// own. Keeps silent connections open, records the PortMapping message of every other one and closes it. It can lead
+// nowhere: then it accepts and resets, as a tunnel does whose far end is missing. And it can get stuck: then it accepts
+// and hands nothing on, for some time.
 #pragma once
 
 #include <poll.h>
 
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -28,6 +30,8 @@ class fake_tunnel {
     break_all_ = true;
     while (break_all_) std::this_thread::yield();
   }
+  // Connections that are made from now on are read only so much later.
+  void read_after(std::chrono::milliseconds delay) { delay_ = delay; }
   // As when the privileged service was started again.
   void break_all() { lead_nowhere(nowhere_); }
 
@@ -41,6 +45,7 @@ class fake_tunnel {
   struct connection_text {
     base::unique_fd fd;
     std::string text;
+    std::chrono::steady_clock::time_point read_from;
   };
   static void reset(base::unique_fd& fd) {
     const linger now{1, 0};
@@ -56,11 +61,12 @@ class fake_tunnel {
         continue;
       }
       const int number = fd.get();
-      connections_[number] = {std::move(fd), {}};
+      connections_[number] = {std::move(fd), {}, std::chrono::steady_clock::now() + delay_.load()};
     }
   }
   // False: it has ended.
   bool read(connection_text& c) {
+    if (std::chrono::steady_clock::now() < c.read_from) return true;
     char bytes[65536];
     const auto got = ::recv(c.fd.get(), bytes, sizeof bytes, 0);
     if (got > 0) c.text.append(bytes, static_cast<std::size_t>(got));
@@ -92,6 +98,7 @@ class fake_tunnel {
   std::vector<portmapping::message> received_;
   std::atomic<bool> nowhere_ = false, break_all_ = false;
   std::atomic<std::size_t> standing_ = 0;
+  std::atomic<std::chrono::milliseconds> delay_{};
   std::jthread thread_;
 };
 

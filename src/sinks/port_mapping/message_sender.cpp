@@ -18,7 +18,7 @@ namespace port_mapping {
 namespace {
 
 constexpr std::chrono::milliseconds full_backlog_pause{20};
-constexpr std::chrono::milliseconds close_grace{250};
+constexpr std::chrono::milliseconds close_grace{250};  // of a UNIX socket's peer
 
 base::result<net::socket_address> unix_address(const std::filesystem::path& path) {
   net::socket_address made;
@@ -80,6 +80,7 @@ io::task<base::result<ending>> deliver(peer_address peer, std::string bytes) {
   co_await io::check_cancelled();
   if (ec) co_return base::fail(std::error_code(ec), "write to " + to_string(peer));
   ::shutdown(socket->native_handle(), SHUT_WR);
+  if (std::holds_alternative<net::endpoint>(peer)) co_return co_await await_close(*socket);
   const auto ended = co_await io::within(close_grace, await_close(*socket));
   co_return ended.value_or(ending::open);
 }

@@ -24,9 +24,11 @@ io::task<base::result<stream>> connect_to(peer_address peer);
 // How the peer left the connection: closed it, reset it, or has not done either so far.
 enum class ending : std::uint8_t { closed, reset, open };
 
-// Delivers `bytes` on a connection of its own and closes it, within `limit`. Success means that the peer's kernel has
-// all of it. Where the peer closes its end soon after, as one does that has read the message, waits for that, so that
-// a peer with a thread for each connection has handled one message before the next one comes.
+// Delivers `bytes` on a connection of its own and closes it, within `limit`. Who has read the message closes the
+// connection, too, and that is waited for, so that one message has been handled before the next one comes.
+// Behind a UNIX socket for a moment only (`open`): success means that the peer's kernel has all of it, and it takes
+// connections in their order. Behind a TCP endpoint, which is a tunnel's, up to the limit: a message that the tunnel
+// holds would be overtaken. Error timed_out: it may still arrive, or not.
 io::task<base::result<ending>> send(peer_address peer, std::string bytes, io::clock::duration limit);
 
 // Whether anybody accepts there: connects and closes. The Go wsl-proxy logs an error for each such connection.

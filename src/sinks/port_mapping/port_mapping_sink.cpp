@@ -30,7 +30,10 @@ portmapping::binding binding_of(const ports::forward& f) {
 }  // namespace
 
 port_mapping_sink::port_mapping_sink(const io::executor& where, port_mapping_options options)
-    : options_(std::move(options)), peer_(presence_of(where, options_)), book_(options_.address_file) {}
+    : options_(std::move(options)),
+      peer_(presence_of(where, options_)),
+      book_(options_.address_file),
+      repeat_at_(io::clock::now() + options_.resend) {}
 
 ports::sink_traits port_mapping_sink::traits() const {
   return {.workers = 1, .batch = bindings_per_message, .shared = false, .announces_return = peer_->announces_return()};
@@ -43,9 +46,9 @@ io::task<base::result<ports::peer_state>> port_mapping_sink::list() {
   if (is_tunnel()) book_.move_to(peer_->addresses());
   if (book_.former() != before) moved_.clear();
   ports::peer_state state{.identity = *now, .complete = false, .held = {}};
-  if (is_tunnel() && io::clock::now() >= told_all_ + options_.resend) {
+  if (is_tunnel() && io::clock::now() >= repeat_at_) {
     state.repeat = true;
-    told_all_ = io::clock::now();
+    repeat_at_ = io::clock::now() + options_.resend;
   }
   co_return state;
 }
@@ -98,15 +101,20 @@ io::task<std::vector<ports::outcome>> port_mapping_sink::apply(std::vector<ports
   if (sent) sent = co_await send_all(batch, ports::verb::remove, outcomes);
   if (sent) sent = co_await send_all(batch, ports::verb::add, outcomes);
   if (sent) co_return outcomes;
+  if (sent.error().code == std::errc::timed_out) expect_late();
   peer_->doubt();
   for (auto& o : outcomes)
     if (o.kind == ports::outcome_kind::unknown) o.reason = sent.error().message();
   co_return outcomes;
 }
 
+// The next message is sent soon; once it has come through, so has the stuck one before long. If it gets stuck as well,
+// this is called again.
+void port_mapping_sink::expect_late() { repeat_at_ = io::clock::now() + options_.deadline + options_.stuck; }
+
 io::task<> port_mapping_sink::changed() {
   if (is_tunnel())
-    static_cast<void>(co_await io::until(told_all_ + options_.resend, peer_->changed()));
+    static_cast<void>(co_await io::until(repeat_at_, peer_->changed()));
   else
     co_await peer_->changed();
 }

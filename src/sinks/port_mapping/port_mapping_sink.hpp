@@ -3,7 +3,9 @@
 //
 // The peer cannot be asked what it holds. That it was restarted is noticed by its presence, and the reconciler then
 // sends everything again; behind a tunnel it does so every minute, too, since there more can go wrong unseen. A message
-// counts as applied once the peer's kernel has it, or the tunnel's, if the tunnel still stands then.
+// counts as applied once the peer's kernel has it; behind a tunnel once its connection was closed from the far end, if
+// the tunnel still stands then. One that got stuck there may arrive behind those that were sent after it: then
+// everything is sent once more a little later.
 #pragma once
 
 #include <chrono>
@@ -27,9 +29,10 @@ struct port_mapping_options {
   peer_address peer = std::filesystem::path("/run/wsl-proxy.sock");
   std::string interface{};                    // of a TCP peer: whose addresses it is told to connect to
   std::filesystem::path address_file{};       // of a TCP peer: remembers these, see address_book; empty: nothing does
-  std::chrono::milliseconds deadline{5'000};  // for each message
+  std::chrono::milliseconds deadline{5'000};  // for each message, with what the peer needs to read it
   std::chrono::milliseconds resync{30'000};   // how often to look at a socket unprompted
   std::chrono::milliseconds resend{60'000};   // how often a TCP peer is told everything unprompted
+  std::chrono::milliseconds stuck{2'000};     // how much later than its successor a stuck message may arrive
 };
 
 class port_mapping_sink : public ports::sink {
@@ -55,13 +58,14 @@ class port_mapping_sink : public ports::sink {
   io::task<base::result<>> send_all(const std::vector<ports::operation>& batch, ports::verb what,
                                     std::vector<ports::outcome>& outcomes);
   io::task<base::result<>> send_one(portmapping::message m);
+  void expect_late();
   io::task<base::result<>> take_back_former(const std::vector<ports::operation>& batch);
 
   port_mapping_options options_;
   std::unique_ptr<presence> peer_;
   address_book book_;
   std::set<ports::port_key> moved_;  // of which nothing is left under former addresses
-  io::clock::time_point told_all_ = io::clock::now();
+  io::clock::time_point repeat_at_;  // of a tunnel: when everything is to be sent again
 };
 
 }  // namespace port_mapping

@@ -100,13 +100,15 @@ void tunnel_presence::doubt() {
   standing_.reset();
 }
 
-bool tunnel_presence::still_so() const {
+bool tunnel_presence::has_addresses() const {
   const auto addresses = read_addresses();
-  return standing_ && addresses && *addresses == addresses_;
+  return addresses && *addresses == addresses_;
 }
 
+// Another connection may stand already when the end of this one is heard of.
 io::task<> tunnel_presence::changed() {
-  while (still_so()) co_await news_.wait();
+  const auto watched = standing_;
+  while (watched && standing_ == watched && has_addresses()) co_await news_.wait();
   if (!standing_ && io::clock::now() < looked_ + options_.between_looks)
     co_await io::sleep_for(looked_ + options_.between_looks - io::clock::now());
 }

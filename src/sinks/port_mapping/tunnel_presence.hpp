@@ -48,7 +48,7 @@ class tunnel_presence final : public presence {
   io::task<> follow(stream_ptr standing);
   io::task<> broken();
   [[nodiscard]] base::result<connect_addresses> read_addresses() const;
-  [[nodiscard]] bool still_so() const;
+  [[nodiscard]] bool has_addresses() const;  // as it had at the last look
 
   io::executor where_;
   tunnel_presence_options options_;

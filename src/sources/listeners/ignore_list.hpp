@@ -24,6 +24,8 @@ class ignore_list {
   // The error names the entry. Takes up to 1,000 of them.
   [[nodiscard]] static base::result<ignore_list> parse(std::string_view text);
 
+  void add(net::protocol protocol, std::uint16_t port) { entries_.push_back({protocol, port, port}); }
+
   [[nodiscard]] bool contains(net::protocol protocol, std::uint16_t port) const;
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
 

@@ -143,5 +143,22 @@ TEST(Composition, WhatReachesWhichPeer) {
   EXPECT_EQ(combinations, 8 * 16 * 6 * 2 * 4);
 }
 
+// The vtunnel peer is a listener of another process in the agent's namespace.
+TEST(Composition, ThePortOfTheVtunnelPeerIsNeverPublished) {
+  const auto ignored = [](std::vector<std::string> flags) {
+    options o;
+    auto known = make_flags(o);
+    EXPECT_TRUE(known.parse(flags));
+    return ignored_listeners(validate(o, known).value());
+  };
+  for (const auto* list : {"-ignore-listeners=default", "-ignore-listeners="}) {
+    const auto all = ignored({"-docker", "-privilegedService", "-listeners", "-vtunnelAddr=127.0.0.1:3999", list});
+    EXPECT_TRUE(all.contains(net::protocol::tcp, 3999)) << list;
+    EXPECT_FALSE(all.contains(net::protocol::udp, 3999)) << list;
+    EXPECT_FALSE(all.contains(net::protocol::tcp, 3040)) << list;
+  }
+  EXPECT_FALSE(ignored({"-docker", "-vtunnelAddr=127.0.0.1:3999"}).contains(net::protocol::tcp, 3999));
+}
+
 }  // namespace
 }  // namespace agent

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <thread>
 
+#include "tests/support/netns.hpp"
 #include "tests/support/socket_peer.hpp"
 
 namespace relay {
@@ -102,12 +103,39 @@ TEST(ListenerSet, NeverForwardsToItself) {
   listener_set set;
   const auto port = support::free_port();
   const net::endpoint at{loopback, port};
-  EXPECT_EQ(set.add({.protocol = net::protocol::tcp, .listen = at, .target = at}).error().code,
-            std::errc::too_many_symbolic_link_levels);
+  EXPECT_EQ(set.add({.protocol = net::protocol::tcp, .listen = at, .target = at}).error().message(),
+            "would relay to itself");
   EXPECT_FALSE(set.add({.protocol = net::protocol::tcp, .listen = {net::address::any_v4(), port}, .target = at}));
   ASSERT_TRUE(set.add(tcp(at)));
   EXPECT_FALSE(
       set.add({.protocol = net::protocol::tcp, .listen = {net::address::v4(127, 0, 0, 2), port}, .target = at}));
+}
+
+// A wildcard takes what is sent to any address of the machine: not only to the loopback ones, and to secondary ones.
+TEST(ListenerSet, AWildcardNeverForwardsToAnAddressOfThisMachine) {
+  const support::netns machine("own-address");
+  machine.ip({"address", "add", "10.9.9.1/24", "dev", "lo"});
+  machine.ip({"address", "add", "10.9.9.2/24", "dev", "lo"});
+  machine.ip({"address", "add", "fd09::1/64", "dev", "lo", "nodad"});
+  machine.ip({"route", "add", "10.8.0.0/16", "dev", "lo"});
+  const support::inside here(machine);
+  listener_set set;
+  const auto add = [&set](net::protocol protocol, const char* target) {
+    const auto added = set.add({.protocol = protocol,
+                                .listen = {net::address::any_v4(), 8080},
+                                .target = {net::address::parse(target).value(), 8080},
+                                .dual_stack = true});
+    return added ? "" : added.error().message();
+  };
+  for (const auto protocol : {net::protocol::tcp, net::protocol::udp}) {
+    for (const auto* own : {"10.9.9.1", "10.9.9.2", "fd09::1", "127.3.4.5", "::1", "0.0.0.0", "::"})
+      EXPECT_EQ(add(protocol, own), "would relay to itself") << own;
+    EXPECT_EQ(add(protocol, "10.8.0.1"), "") << "another machine";
+  }
+  EXPECT_TRUE(set.add({.protocol = net::protocol::tcp,
+                       .listen = {net::address::any_v4(), 9090},
+                       .target = {net::address::v4(10, 9, 9, 1), 9091}}))
+      << "another port";
 }
 
 TEST(ListenerSet, TenThousandListeners) {

@@ -102,10 +102,20 @@ TEST_F(MessageSender, SpeaksTcpToo) {
   const auto endpoint = net::from_sockaddr(at).value();
   EXPECT_EQ(support::run_task(context_, send(endpoint, "x", 1s)).error().code, std::errc::connection_refused);
   ASSERT_EQ(::listen(listener.get(), 4), 0);
-  ASSERT_TRUE(support::run_task(context_, send(endpoint, "hello\n", 5s)));
-  base::unique_fd accepted(::accept(listener.get(), nullptr, nullptr));
+  EXPECT_EQ(support::run_task(context_, send(endpoint, "lost\n", 100ms)).error().code, std::errc::timed_out)
+      << "nobody has read it";
   std::array<char, 16> got{};
-  EXPECT_EQ(::recv(accepted.get(), got.data(), got.size(), MSG_WAITALL), 6);
+  std::jthread reader([&] {
+    for (int i = 0; i < 2; ++i) {
+      const base::unique_fd accepted(::accept(listener.get(), nullptr, nullptr));
+      got = {};
+      ::recv(accepted.get(), got.data(), got.size(), MSG_WAITALL);
+    }
+  });
+  const auto sent = support::run_task(context_, send(endpoint, "hello\n", 10s));
+  reader.join();
+  ASSERT_TRUE(sent) << sent.error().message();
+  EXPECT_EQ(*sent, ending::closed);
   EXPECT_STREQ(got.data(), "hello\n");
 }
 

@@ -122,6 +122,35 @@ TEST_F(TunnelSink, AMessageIntoATunnelThatHasBrokenIsNotDone) {
   EXPECT_EQ(apply({op(verb::add, 8080)})[0].kind, outcome_kind::done);
 }
 
+// A message that is on its way would be overtaken by the next one, which has a connection of its own.
+TEST_F(TunnelSink, AMessageIsDoneWhenTheFarEndHasReadIt) {
+  make_sink();
+  ASSERT_TRUE(list());
+  tunnel_.read_after(400ms);
+  EXPECT_EQ(apply({op(verb::remove, 8080)})[0].kind, outcome_kind::done);
+  EXPECT_THAT(tunnel_.received(), SizeIs(1));
+}
+
+TEST_F(TunnelSink, BehindAMessageThatGotStuckEverythingIsSentOnceMore) {
+  sink_ = std::make_unique<port_mapping_sink>(
+      loop_.executor(),
+      port_mapping_options{.peer = tunnel_.at(), .interface = "lo", .deadline = 300ms, .stuck = 100ms});
+  const auto before = list();
+  ASSERT_TRUE(before);
+  tunnel_.read_after(1h);
+  const auto outcomes = apply({op(verb::remove, 8080), op(verb::add, 8081)});
+  for (const auto& o : outcomes) EXPECT_EQ(o.kind, outcome_kind::unknown);
+  EXPECT_THAT(outcomes[0].reason, HasSubstr("timed out"));
+  tunnel_.read_after(0ms);
+  const auto after = list();
+  ASSERT_TRUE(after);
+  EXPECT_NE(after->identity, before->identity);
+  EXPECT_FALSE(after->repeat);
+  EXPECT_EQ(apply({op(verb::remove, 8080)})[0].kind, outcome_kind::done);
+  EXPECT_TRUE(changes(10s));
+  EXPECT_TRUE(list()->repeat);
+}
+
 TEST_F(TunnelSink, EverythingIsToBeSentAgainNowAndThen) {
   make_sink(200ms);
   EXPECT_FALSE(list()->repeat);
