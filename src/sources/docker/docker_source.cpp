@@ -1,6 +1,5 @@
 #include "sources/docker/docker_source.hpp"
 
-#include "base/log.hpp"
 #include "base/text.hpp"
 #include "sources/docker/docker_codec.hpp"
 
@@ -71,16 +70,18 @@ io::task<base::result<>> docker_source::subscribe() {
   co_return base::result<>{};
 }
 
-void docker_source::handle(std::string_view object) {
+base::result<> docker_source::handle(std::string_view object) {
   const auto e = parse_event(object);
-  if (!e) return base::log::warn("docker", "an event that cannot be read reason=\"{}\"", e.error().message());
+  if (!e) return base::fail("an event that cannot be read: " + e.error().message());
   if (e->what == action::start)
     started(e->id);
   else if (e->what == action::end)
     ended(e->id);
+  return {};
 }
 
-// Silence is normal and may last for days. All events of one piece are handled before anything is published.
+// Silence is normal and may last for days. All events of one piece are handled before anything is published. What an
+// event that cannot be read would have told is learnt from the list of the next connection.
 io::task<base::error> docker_source::read_events() {
   while (true) {
     const auto piece = co_await events_->read_some();
@@ -91,7 +92,7 @@ io::task<base::error> docker_source::read_events() {
       const auto object = splitter_.next();
       if (!object) co_return object.error();
       if (!*object) break;
-      handle(**object);
+      if (auto read = handle(**object); !read) co_return read.error();
     }
     handled();
   }

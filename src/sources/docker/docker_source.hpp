@@ -38,7 +38,7 @@ class docker_source : public containers::engine_source {
   io::task<base::result<>> negotiate();
   io::task<base::result<>> subscribe();
   io::task<base::result<std::string>> get(std::optional<http::connection>& kept, std::string path);
-  void handle(std::string_view object);
+  base::result<> handle(std::string_view object);
 
   docker_options options_;
   std::string prefix_;  // "/v1.41"

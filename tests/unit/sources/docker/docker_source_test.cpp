@@ -89,6 +89,32 @@ TEST_F(DockerSource, AnEndNeedsNoQuestion) {
   EXPECT_EQ(engine_->inspects, asked);
 }
 
+// The stream's bytes are read in pieces: an object somewhat over the limit arrives whole, a larger one does not.
+TEST_F(DockerSource, AnEventThatIsTooLargeIsMadeGoodByAList) {
+  start_both();
+  std::uint64_t epoch = 1;
+  for (const std::size_t bytes : {(1U << 20) + 100, (1U << 20) + 500'000}) {
+    engine_->label = std::string(bytes, 'x');
+    engine_->run("a", 8080);
+    EXPECT_TRUE(publishes({8080}));
+    EXPECT_EQ(feed_.last->epoch, ++epoch);
+    ASSERT_TRUE(loop_.run_until([&] { return engine_->subscribers == epoch; }));
+    engine_->containers.erase("a");
+    engine_->emit("die", "a");
+    EXPECT_TRUE(publishes({}));
+    EXPECT_EQ(feed_.last->epoch, ++epoch);
+    ASSERT_TRUE(loop_.run_until([&] { return engine_->subscribers == epoch; }));
+  }
+}
+
+TEST_F(DockerSource, AnEventThatCannotBeReadIsMadeGoodByAList) {
+  start_both();
+  engine_->silent = true;
+  engine_->run("a", 8080);
+  engine_->emit_text(R"({"Action":"start","Actor":})");
+  EXPECT_TRUE(publishes({8080}));
+}
+
 struct docker_engine_cases : support::fake_docker {
   using fake_docker::fake_docker;
   void announce(const std::string& id) { emit("start", id); }
