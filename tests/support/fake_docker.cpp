@@ -66,6 +66,7 @@ std::string fake_docker::list(bool with_paused) const {
 }
 
 http::answer fake_docker::inspect(const std::string& id) const {
+  if (const auto other = instead.find(id); other != instead.end()) return {other->second, {}};
   const auto at = containers.find(id);
   if (at == containers.end()) return {{404, {}, R"({"message":"No such container"})"}, {}};
   return {{200,

@@ -38,11 +38,12 @@ class fake_docker {
 
   std::map<std::string, container> containers;
   std::string api_version = "1.41";
-  std::string separator = "\n";  // between events
-  std::string label;             // of every event
-  bool hangs = false;            // accepts and never answers
-  bool silent = false;           // loses events
-  bool list_is_stale = false;    // the list still shows what has ended
+  std::string separator = "\n";                     // between events
+  std::map<std::string, http::response> instead{};  // answers about a container, whatever it is
+  std::string label;                                // of every event
+  bool hangs = false;                               // accepts and never answers
+  bool silent = false;                              // loses events
+  bool list_is_stale = false;                       // the list still shows what has ended
   unsigned pings = 0, lists = 0, inspects = 0, subscribers = 0;
   std::vector<std::string> targets;  // what was asked for
 

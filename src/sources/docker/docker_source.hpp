@@ -37,7 +37,8 @@ class docker_source : public containers::engine_source {
 
   io::task<base::result<>> negotiate();
   io::task<base::result<>> subscribe();
-  io::task<base::result<std::string>> get(std::optional<http::connection>& kept, std::string path);
+  io::task<base::result<>> keep_open(std::optional<http::connection>& kept);
+  io::task<base::result<std::string>> get(http::connection& engine, std::string path);
   base::result<> handle(std::string_view object);
 
   docker_options options_;

@@ -115,6 +115,21 @@ TEST_F(DockerSource, AnEventThatCannotBeReadIsMadeGoodByAList) {
   EXPECT_TRUE(publishes({8080}));
 }
 
+TEST_F(DockerSource, ABadAnswerAboutAContainerIsAskedForAgainAndConcernsNoOther) {
+  start_both();
+  engine_->instead["bad"] = http::text_response(500, "no such network");
+  engine_->instead["worse"] = {200, {}, "{"};
+  engine_->run("bad", 8080);
+  engine_->run("worse", 8081);
+  engine_->run("good", 8082);
+  EXPECT_TRUE(publishes({8082}));
+  ASSERT_TRUE(loop_.run_until([this] { return engine_->inspects > 3; }));
+  engine_->instead.clear();
+  EXPECT_TRUE(publishes({8080, 8081, 8082}));
+  EXPECT_EQ(feed_.troubles, 0U);
+  EXPECT_EQ(feed_.last->epoch, 1U);
+}
+
 struct docker_engine_cases : support::fake_docker {
   using fake_docker::fake_docker;
   void announce(const std::string& id) { emit("start", id); }
