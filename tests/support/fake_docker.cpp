@@ -46,9 +46,13 @@ void fake_docker::end(const std::string& id) {
 
 void fake_docker::emit(const std::string& action, const std::string& id) {
   if (silent) return;
-  log_.push_back(fmt::format(
-      R"({{"Type":"container","Action":"{}","Actor":{{"ID":"{}","Attributes":{{"name":"x"}}}},"timeNano":1}})", action,
-      id));
+  emit_text(fmt::format(
+      R"({{"Type":"container","Action":"{}","Actor":{{"ID":"{}","Attributes":{{"label":"{}"}}}},"timeNano":1}})",
+      action, id, label));
+}
+
+void fake_docker::emit_text(std::string event) {
+  log_.push_back(std::move(event));
   changed_.notify_all();
 }
 
@@ -62,6 +66,7 @@ std::string fake_docker::list(bool with_paused) const {
 }
 
 http::answer fake_docker::inspect(const std::string& id) const {
+  if (const auto other = instead.find(id); other != instead.end()) return {other->second, {}};
   const auto at = containers.find(id);
   if (at == containers.end()) return {{404, {}, R"({"message":"No such container"})"}, {}};
   return {{200,

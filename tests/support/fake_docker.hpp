@@ -34,13 +34,16 @@ class fake_docker {
   void run(const std::string& id, std::uint16_t host_port, const std::string& host_ip = "0.0.0.0");
   void end(const std::string& id);  // die, then stop
   void emit(const std::string& action, const std::string& id);
+  void emit_text(std::string event);
 
   std::map<std::string, container> containers;
   std::string api_version = "1.41";
-  std::string separator = "\n";  // between events
-  bool hangs = false;            // accepts and never answers
-  bool silent = false;           // loses events
-  bool list_is_stale = false;    // the list still shows what has ended
+  std::string separator = "\n";                     // between events
+  std::map<std::string, http::response> instead{};  // answers about a container, whatever it is
+  std::string label;                                // of every event
+  bool hangs = false;                               // accepts and never answers
+  bool silent = false;                              // loses events
+  bool list_is_stale = false;                       // the list still shows what has ended
   unsigned pings = 0, lists = 0, inspects = 0, subscribers = 0;
   std::vector<std::string> targets;  // what was asked for
 

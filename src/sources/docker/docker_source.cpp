@@ -1,6 +1,5 @@
 #include "sources/docker/docker_source.hpp"
 
-#include "base/log.hpp"
 #include "base/text.hpp"
 #include "sources/docker/docker_codec.hpp"
 
@@ -17,6 +16,11 @@ base::error not_ok(const http::response& answer, const std::string& path) {
   return {{},
           "the engine answered " + std::to_string(answer.status) + " to " + path + ": " +
               base::printable(base::trim(answer.body))};
+}
+
+// What concerns one container is asked again; only a lost connection concerns them all, and ends the events too.
+std::unexpected<base::error> unanswered(const base::error& e) {
+  return base::fail(std::errc::resource_unavailable_try_again, e.message());
 }
 
 containers::engine_options watch(const docker_options& o) {
@@ -71,16 +75,18 @@ io::task<base::result<>> docker_source::subscribe() {
   co_return base::result<>{};
 }
 
-void docker_source::handle(std::string_view object) {
+base::result<> docker_source::handle(std::string_view object) {
   const auto e = parse_event(object);
-  if (!e) return base::log::warn("docker", "an event that cannot be read reason=\"{}\"", e.error().message());
+  if (!e) return base::fail("an event that cannot be read: " + e.error().message());
   if (e->what == action::start)
     started(e->id);
   else if (e->what == action::end)
     ended(e->id);
+  return {};
 }
 
-// Silence is normal and may last for days. All events of one piece are handled before anything is published.
+// Silence is normal and may last for days. All events of one piece are handled before anything is published. What an
+// event that cannot be read would have told is learnt from the list of the next connection.
 io::task<base::error> docker_source::read_events() {
   while (true) {
     const auto piece = co_await events_->read_some();
@@ -91,22 +97,25 @@ io::task<base::error> docker_source::read_events() {
       const auto object = splitter_.next();
       if (!object) co_return object.error();
       if (!*object) break;
-      handle(**object);
+      if (auto read = handle(**object); !read) co_return read.error();
     }
     handled();
   }
 }
 
-// The body of a GET that was answered with 200. A container that is not there (404) is an empty body.
-io::task<base::result<std::string>> docker_source::get(std::optional<http::connection>& kept, std::string path) {
-  if (!kept || !kept->usable()) {
-    auto opened = co_await http::connection::open(options_.engine, options_.deadline);
-    if (!opened) co_return std::unexpected(opened.error());
-    kept = std::move(*opened);
-  }
+io::task<base::result<>> docker_source::keep_open(std::optional<http::connection>& kept) {
+  if (kept && kept->usable()) co_return base::result<>{};
+  auto opened = co_await http::connection::open(options_.engine, options_.deadline);
+  if (!opened) co_return std::unexpected(opened.error());
+  kept = std::move(*opened);
+  co_return base::result<>{};
+}
+
+// The body of a GET that was answered with 200. What is not there (404) is an empty body.
+io::task<base::result<std::string>> docker_source::get(http::connection& engine, std::string path) {
   http::request r{.target = prefix_ + path};
   const http::exchange_limits limits{.deadline = options_.deadline, .body_bytes = body_bytes};
-  auto answer = co_await kept->exchange(std::move(r), limits);
+  auto answer = co_await engine.exchange(std::move(r), limits);
   if (!answer) co_return std::unexpected(answer.error());
   if (answer->status == 404) co_return std::string();
   if (answer->status != 200) co_return std::unexpected(not_ok(*answer, path));
@@ -115,7 +124,8 @@ io::task<base::result<std::string>> docker_source::get(std::optional<http::conne
 
 io::task<base::result<containers::container_list>> docker_source::list() {
   std::optional<http::connection> engine;  // for once: the next list is minutes away
-  const auto body = co_await get(engine, "/containers/json?filters=" + http::escape(running_filter));
+  if (auto opened = co_await keep_open(engine); !opened) co_return std::unexpected(opened.error());
+  const auto body = co_await get(*engine, "/containers/json?filters=" + http::escape(running_filter));
   if (!body) co_return std::unexpected(body.error());
   auto running = parse_list(*body);
   if (!running) co_return std::unexpected(running.error());
@@ -123,10 +133,14 @@ io::task<base::result<containers::container_list>> docker_source::list() {
 }
 
 io::task<base::result<std::optional<containers::container>>> docker_source::ask(const std::string& id, unsigned slot) {
-  const auto body = co_await get(kept_[slot], "/containers/" + id + "/json");
-  if (!body) co_return std::unexpected(body.error());
+  auto& engine = kept_[slot];
+  if (auto opened = co_await keep_open(engine); !opened) co_return std::unexpected(opened.error());
+  const auto body = co_await get(*engine, "/containers/" + id + "/json");
+  if (!body) co_return unanswered(body.error());
   if (body->empty()) co_return std::optional<containers::container>();
-  co_return parse_inspect(*body);
+  auto described = parse_inspect(*body);
+  if (!described) co_return unanswered(described.error());
+  co_return described;
 }
 
 }  // namespace docker

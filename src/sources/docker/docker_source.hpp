@@ -37,8 +37,9 @@ class docker_source : public containers::engine_source {
 
   io::task<base::result<>> negotiate();
   io::task<base::result<>> subscribe();
-  io::task<base::result<std::string>> get(std::optional<http::connection>& kept, std::string path);
-  void handle(std::string_view object);
+  io::task<base::result<>> keep_open(std::optional<http::connection>& kept);
+  io::task<base::result<std::string>> get(http::connection& engine, std::string path);
+  base::result<> handle(std::string_view object);
 
   docker_options options_;
   std::string prefix_;  // "/v1.41"

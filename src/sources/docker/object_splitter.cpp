@@ -24,6 +24,7 @@ base::result<std::optional<std::string>> object_splitter::next() {
     } else if (c == '{') {
       ++depth_;
     } else if (c == '}' && --depth_ == 0) {
+      if (scanned_ >= limit_) break;
       auto object = pending_.substr(0, scanned_ + 1);
       pending_.erase(0, scanned_ + 1);
       scanned_ = 0;

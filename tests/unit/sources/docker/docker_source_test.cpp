@@ -89,6 +89,47 @@ TEST_F(DockerSource, AnEndNeedsNoQuestion) {
   EXPECT_EQ(engine_->inspects, asked);
 }
 
+// The stream's bytes are read in pieces: an object somewhat over the limit arrives whole, a larger one does not.
+TEST_F(DockerSource, AnEventThatIsTooLargeIsMadeGoodByAList) {
+  start_both();
+  std::uint64_t epoch = 1;
+  for (const std::size_t bytes : {(1U << 20) + 100, (1U << 20) + 500'000}) {
+    engine_->label = std::string(bytes, 'x');
+    engine_->run("a", 8080);
+    EXPECT_TRUE(publishes({8080}));
+    EXPECT_EQ(feed_.last->epoch, ++epoch);
+    ASSERT_TRUE(loop_.run_until([&] { return engine_->subscribers == epoch; }));
+    engine_->containers.erase("a");
+    engine_->emit("die", "a");
+    EXPECT_TRUE(publishes({}));
+    EXPECT_EQ(feed_.last->epoch, ++epoch);
+    ASSERT_TRUE(loop_.run_until([&] { return engine_->subscribers == epoch; }));
+  }
+}
+
+TEST_F(DockerSource, AnEventThatCannotBeReadIsMadeGoodByAList) {
+  start_both();
+  engine_->silent = true;
+  engine_->run("a", 8080);
+  engine_->emit_text(R"({"Action":"start","Actor":})");
+  EXPECT_TRUE(publishes({8080}));
+}
+
+TEST_F(DockerSource, ABadAnswerAboutAContainerIsAskedForAgainAndConcernsNoOther) {
+  start_both();
+  engine_->instead["bad"] = http::text_response(500, "no such network");
+  engine_->instead["worse"] = {200, {}, "{"};
+  engine_->run("bad", 8080);
+  engine_->run("worse", 8081);
+  engine_->run("good", 8082);
+  EXPECT_TRUE(publishes({8082}));
+  ASSERT_TRUE(loop_.run_until([this] { return engine_->inspects > 3; }));
+  engine_->instead.clear();
+  EXPECT_TRUE(publishes({8080, 8081, 8082}));
+  EXPECT_EQ(feed_.troubles, 0U);
+  EXPECT_EQ(feed_.last->epoch, 1U);
+}
+
 struct docker_engine_cases : support::fake_docker {
   using fake_docker::fake_docker;
   void announce(const std::string& id) { emit("start", id); }

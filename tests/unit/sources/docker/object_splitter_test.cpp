@@ -39,5 +39,14 @@ TEST(ObjectSplitter, AnObjectWithoutAnEndIsBounded) {
   EXPECT_FALSE(splitter.next());
 }
 
+TEST(ObjectSplitter, AWholeObjectIsBoundedToTheByte) {
+  const std::string object = R"({"a":"b"})";
+  for (const std::size_t limit : {object.size(), object.size() - 1}) {
+    object_splitter splitter(limit);
+    splitter.feed(object + "{}");
+    EXPECT_EQ(splitter.next().has_value(), limit == object.size());
+  }
+}
+
 }  // namespace
 }  // namespace docker
