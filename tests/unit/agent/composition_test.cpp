@@ -78,9 +78,10 @@ ports::binding published(const net::address& at, std::uint16_t port) {
 // Docker publishes at `port`, containerd at the next one, then a Service, then a rule.
 base::result<reached> reach(const std::vector<std::string>& line, const net::address& asked, std::uint16_t port) {
   options o;
-  auto flags = make_flags(o);
+  base::flag_set flags("agent", "[flags]", "");
+  declare(flags, o);
   if (auto parsed = flags.parse(line); !parsed) return std::unexpected(parsed.error());
-  const auto s = validate(o, flags);
+  const auto s = validate(o, flags.is_set("listeners"));
   if (!s) return std::unexpected(s.error());
   ports::port_table table;
   const auto at = [port](int n) { return static_cast<std::uint16_t>(port + n); };
