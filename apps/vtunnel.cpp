@@ -1,4 +1,4 @@
 // vtunnel: carries TCP between a virtual machine and its host over virtual sockets. See src/vtunnel.
-#include "vtunnel/program.hpp"
+#include "vtunnel/tunnel_program.hpp"
 
-int main(int argc, char** argv) { return vtunnel::run_program(argc, argv); }
+int main(int argc, char** argv) { return program::run<vtunnel::tunnel_program>(argc, argv); }

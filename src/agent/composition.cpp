@@ -24,13 +24,13 @@ peer_role role_of(peer_kind kind) {
 ports::snapshot static_ports(const options& o, const settings& s) {
   ports::snapshot made;
   if (!o.kubernetes || s.policy.mode == ports::network_mode::privileged_service) return made;
-  made.bindings.push_back(
-      {net::protocol::tcp, net::address::loopback_v4(), s.api_port, s.api_port, "kubernetes-api", "kubernetes-api"});
+  made.bindings.push_back({net::protocol::tcp, net::address::loopback_v4(), o.k8s_api_port, o.k8s_api_port,
+                           "kubernetes-api", "kubernetes-api"});
   return made;
 }
 
-listeners::ignore_list ignored_listeners(const settings& s) {
-  auto ignored = s.ignored_listeners;
+listeners::ignore_list ignored_listeners(const options& o, const settings& s) {
+  auto ignored = o.ignored_listeners;
   if (s.policy.mode == ports::network_mode::privileged_service) ignored.add(net::protocol::tcp, s.vtunnel.port);
   return ignored;
 }

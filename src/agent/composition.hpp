@@ -21,6 +21,6 @@ enum class peer_kind : std::uint8_t { host_switch, privileged_service, wsl_proxy
 
 // What the listeners source leaves out: -ignore-listeners, and in any case the port of the vtunnel peer. That one
 // belongs to another process, and on the host it would let every user there speak to the privileged service.
-[[nodiscard]] listeners::ignore_list ignored_listeners(const settings& s);
+[[nodiscard]] listeners::ignore_list ignored_listeners(const options& o, const settings& s);
 
 }  // namespace agent

@@ -1,12 +1,29 @@
-// wiring: the composition root of the agent. Everything that the program consists of is made, connected, run and
-// stopped here and nowhere else.
+// wiring: what the agent consists of. Each of its sources and each of its peers is made here and nowhere else, as the
+// command line has it; guest_agent connects and runs them.
 #pragma once
 
+#include <memory>
+#include <vector>
+
+#include "agent/composition.hpp"
 #include "agent/options.hpp"
+#include "ports/reconciler.hpp"
+#include "ports/source.hpp"
+#include "sources/docker/docker_source.hpp"
 
 namespace agent {
 
-// The whole program; answers its exit code.
-int run(int argc, const char* const* argv);
+// Everything that can be found wrong with a command line is found before anything is made of it.
+struct configuration {
+  options flags;
+  settings sound;
+  docker::docker_options docker;
+};
+
+[[nodiscard]] std::unique_ptr<ports::reconciler> make_peer(const io::executor& where, const configuration& c,
+                                                           peer_kind kind);
+// One for each engine flag that is set.
+[[nodiscard]] std::vector<std::unique_ptr<ports::source>> make_sources(const io::executor& where,
+                                                                       const configuration& c);
 
 }  // namespace agent

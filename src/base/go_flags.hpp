@@ -3,7 +3,7 @@
 // the first word that is no flag, or "--", ends them.
 //
 // A flag_set refers to the variables that it fills; they hold the defaults before parse() and must outlive it. Nothing
-// here prints or exits: see base/program.hpp for that.
+// here prints or exits: see program/command_line.hpp for that.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,8 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -31,9 +33,37 @@ class flag_set {
   void add(std::string name, std::uint16_t& value, std::string help);              // decimal, 0 to 65535
   void add(std::string name, std::int64_t& value, std::string help);               // decimal
   void add(std::string name, std::vector<std::string>& values, std::string help);  // may be repeated
-  // Any type: `set` stores the text, or answers why it is not a value; `shown_default` is what the usage says.
-  void add_checked(std::string name, std::function<result<>(std::string_view)> set, std::string shown_default,
-                   std::string help);
+  // Any other type: `read` makes a value of the text, as a result<T>, or says why it is none. The usage shows the
+  // default as to_string() has it, or `shown_default`. A vector collects, like the one above.
+  template <class T, class Read>
+  void add(std::string name, T& value, Read read, std::string help) {
+    auto shown = text_of(value);
+    add(std::move(name), value, std::move(read), std::move(shown), std::move(help));
+  }
+  template <class T, class Read>
+  void add(std::string name, T& value, Read read, std::string shown_default, std::string help) {
+    add_checked(
+        std::move(name),
+        [&value, read](std::string_view text) -> result<> {
+          auto parsed = read(text);
+          if (!parsed) return std::unexpected(parsed.error());
+          value = std::move(*parsed);
+          return {};
+        },
+        std::move(shown_default), std::move(help));
+  }
+  template <class T, class Read>
+  void add(std::string name, std::vector<T>& values, Read read, std::string help) {
+    add_checked(
+        std::move(name),
+        [&values, read](std::string_view text) -> result<> {
+          auto parsed = read(text);
+          if (!parsed) return std::unexpected(parsed.error());
+          values.push_back(std::move(*parsed));
+          return {};
+        },
+        "", std::move(help));
+  }
 
   // `arguments` without the program's name. The error is what Go prints, without the usage.
   [[nodiscard]] result<parse_outcome> parse(const std::vector<std::string>& arguments);
@@ -56,7 +86,20 @@ class flag_set {
     std::function<bool(std::string_view)> set;
     std::function<result<>(std::string_view)> checked_set;
   };
+  template <class T>
+  static std::string text_of(const T& value) {
+    if constexpr (std::is_convertible_v<const T&, std::string>)
+      return value;
+    else if constexpr (std::is_arithmetic_v<T>)
+      return std::to_string(value);
+    else if constexpr (requires { value.to_string(); })
+      return value.to_string();
+    else
+      return to_string(value);
+  }
   flag& declare(std::string name, std::string help, std::string value_name);
+  void add_checked(std::string name, std::function<result<>(std::string_view)> set, std::string shown_default,
+                   std::string help);
   [[nodiscard]] const flag* find(std::string_view name) const;
   result<> assign(const flag& f, std::string_view value);
   result<> parse_one(const std::vector<std::string>& arguments, std::size_t& at, std::string_view word);

@@ -5,19 +5,21 @@
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
 
-#include "base/program.hpp"
 #include "base/text.hpp"
 #include "ctl/listing.hpp"
 #include "http/connection.hpp"
 #include "io/signals.hpp"
 #include "io/task_group.hpp"
+#include "program/command_line.hpp"
 
 namespace ctl {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr const char* description =
+constexpr auto program_name = "guestagentctl";
+
+constexpr auto description =
     "Asks the guest agent what it does.\n\n"
     "ports: every port that a container engine publishes, one line each: the address on the host, the container's "
     "port, whose it "
@@ -106,41 +108,22 @@ io::task<> stop_on_signal(boost::asio::io_context& context) {
   context.stop();
 }
 
-// Flags may stand before and behind the command.
-base::result<base::parse_outcome> parse_behind(base::flag_set& flags, request& r) {
-  auto words = flags.rest();
-  if (words.empty()) return base::fail("no command: ports or status");
-  r.command = words.front();
-  if (r.command != "ports" && r.command != "status")
-    return base::fail("unknown command: " + base::printable(r.command));
-  words.erase(words.begin());
-  auto parsed = flags.parse(words);
-  if (parsed && !flags.rest().empty())
-    return base::fail("unexpected argument: " + base::printable(flags.rest().front()));
-  return parsed;
-}
-
 }  // namespace
 
 int run(int argc, const char* const* argv) {
+  io::catch_stop_signals();
   request r;
-  base::flag_set flags("guestagentctl", "[flags] ports|status [flags]", description);
-  add_flags(flags, r);
-  if (const auto code = base::parse_command_line(flags, argc, argv)) return *code;
-  const auto parsed = parse_behind(flags, r);
-  if (parsed && *parsed == base::parse_outcome::help) {
-    std::fputs(flags.usage().c_str(), stderr);
-    return base::exit_ok;
-  }
-  if (!parsed)
-    return base::report_failure(flags.program(), parsed.error().message() + "\n" + flags.usage(), base::exit_usage);
+  program::command_line line({.name = program_name, .description = description, .commands = {"ports", "status"}});
+  add_flags(line.flags(), r);
+  if (const auto code = line.parse(argc, argv)) return *code;
+  r.command = line.command();
   boost::asio::io_context context(1);
   io::task_group tasks(context.get_executor());
   base::result<> outcome;
   tasks.spawn("signals", stop_on_signal(context));
   tasks.spawn("ask", keep(ask(r), outcome, context));
   context.run();
-  return outcome ? base::exit_ok : base::report_failure(flags.program(), outcome.error().message());
+  return outcome ? program::exit_ok : program::report_failure(program_name, outcome.error().message());
 }
 
 }  // namespace ctl

@@ -25,8 +25,8 @@ struct process_output {
 };
 
 // Fails where the program cannot be started (ENOENT …), prints more than the limit, or does not end before the deadline
-// (then it is killed). Ignore SIGPIPE first, as io::stop_signal() does: the program may not read
-// its input. An exit code other than 0 is not a failure here.
+// (then it is killed). Ignore SIGPIPE first, as catch_stop_signals() does: the program may not read its input. An exit
+// code other than 0 is not a failure here.
 task<base::result<process_output>> run_process(process_request request, clock::duration limit);
 
 }  // namespace io

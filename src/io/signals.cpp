@@ -1,8 +1,17 @@
 #include "io/signals.hpp"
 
-#include <boost/asio/signal_set.hpp>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
+#include <ctime>
+#include <system_error>
 #include <thread>
 
 #include "base/log.hpp"
@@ -10,19 +19,58 @@
 namespace io {
 namespace {
 
-extern "C" void exit_at_once(int number) { std::_Exit(128 + number); }
+constexpr std::int64_t one_request_ns = 200'000'000;
+
+// What the handler and stop_signal() share.
+std::atomic<int> first_number{0};
+std::atomic<std::int64_t> first_at_ns{0};
+int arrived = -1;  // an eventfd, readable from the first signal on
+
+static_assert(std::atomic<std::int64_t>::is_always_lock_free);  // or a handler must not touch it
+
+std::int64_t now_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+extern "C" void keep_stop_signal(int number) {
+  const int saved = errno;
+  int none = 0;
+  if (first_number.compare_exchange_strong(none, number)) {
+    first_at_ns = now_ns();
+    const std::uint64_t one = 1;
+    static_cast<void>(!::write(arrived, &one, sizeof one));
+  } else if (first_at_ns != 0 && now_ns() - first_at_ns > one_request_ns) {
+    ::_exit(128 + number);
+  }
+  errno = saved;
+}
 
 }  // namespace
 
-task<int> stop_signal() {
+void catch_stop_signals() {
+  if (arrived >= 0) return;
+  arrived = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (arrived < 0) throw std::system_error(errno, std::system_category(), "eventfd");
   std::signal(SIGPIPE, SIG_IGN);
-  asio::signal_set set(co_await asio::this_coro::executor, SIGINT, SIGTERM);
-  const auto [ec, number] = co_await set.async_wait(nothrow);
-  co_await check_cancelled();
-  set.clear();
-  std::signal(SIGINT, exit_at_once);
-  std::signal(SIGTERM, exit_at_once);
-  co_return number;
+  struct sigaction action{};
+  action.sa_handler = keep_stop_signal;
+  action.sa_flags = SA_RESTART;
+  sigaddset(&action.sa_mask, SIGINT);
+  sigaddset(&action.sa_mask, SIGTERM);
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+
+task<int> stop_signal() {
+  const int fd = ::fcntl(arrived, F_DUPFD_CLOEXEC, 0);
+  asio::posix::stream_descriptor stream(co_await asio::this_coro::executor, fd);
+  while (first_number == 0) {
+    co_await stream.async_wait(asio::posix::stream_descriptor::wait_read, nothrow);
+    co_await check_cancelled();
+  }
+  co_return first_number;
 }
 
 void exit_after(clock::duration limit, int code) {

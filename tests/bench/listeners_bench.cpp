@@ -10,8 +10,8 @@
 #include <iostream>
 #include <map>
 
+#include "base/descriptor_limit.hpp"
 #include "base/log.hpp"
-#include "base/program.hpp"
 #include "http/server.hpp"
 #include "io/timeout.hpp"
 #include "tests/bench/figures.hpp"

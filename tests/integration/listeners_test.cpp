@@ -9,7 +9,7 @@
 #include <sstream>
 #include <thread>
 
-#include "base/program.hpp"
+#include "base/descriptor_limit.hpp"
 #include "base/text.hpp"
 #include "tests/integration/end_to_end.hpp"
 

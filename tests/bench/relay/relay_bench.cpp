@@ -19,7 +19,7 @@
 #include <span>
 #include <thread>
 
-#include "base/program.hpp"
+#include "base/descriptor_limit.hpp"
 #include "tests/bench/relay/load.hpp"
 #include "tests/bench/relay/rivals.hpp"
 #include "tests/bench/relay/target_server.hpp"

@@ -78,9 +78,10 @@ ports::binding published(const net::address& at, std::uint16_t port) {
 // Docker publishes at `port`, containerd at the next one, then a Service, then a rule.
 base::result<reached> reach(const std::vector<std::string>& line, const net::address& asked, std::uint16_t port) {
   options o;
-  auto flags = make_flags(o);
+  base::flag_set flags("agent", "[flags]", "");
+  declare(flags, o);
   if (auto parsed = flags.parse(line); !parsed) return std::unexpected(parsed.error());
-  const auto s = validate(o, flags);
+  const auto s = validate(o, flags.is_set("listeners"));
   if (!s) return std::unexpected(s.error());
   ports::port_table table;
   const auto at = [port](int n) { return static_cast<std::uint16_t>(port + n); };
@@ -145,11 +146,12 @@ TEST(Composition, WhatReachesWhichPeer) {
 
 // The vtunnel peer is a listener of another process in the agent's namespace.
 TEST(Composition, ThePortOfTheVtunnelPeerIsNeverPublished) {
-  const auto ignored = [](std::vector<std::string> flags) {
+  const auto ignored = [](const std::vector<std::string>& line) {
     options o;
-    auto known = make_flags(o);
-    EXPECT_TRUE(known.parse(flags));
-    return ignored_listeners(validate(o, known).value());
+    base::flag_set flags("agent", "[flags]", "");
+    declare(flags, o);
+    EXPECT_TRUE(flags.parse(line));
+    return ignored_listeners(o, validate(o, flags.is_set("listeners")).value());
   };
   for (const auto* list : {"-ignore-listeners=default", "-ignore-listeners="}) {
     const auto all = ignored({"-docker", "-privilegedService", "-listeners", "-vtunnelAddr=127.0.0.1:3999", list});

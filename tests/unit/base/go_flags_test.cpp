@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "base/text.hpp"
+
 namespace base {
 namespace {
 
@@ -16,32 +18,34 @@ class GoFlags : public testing::Test {
     flags.add("kubeconfig", kubeconfig, "the `file` to read");
     flags.add("k8sAPIPort", port, "a port");
     flags.add("port-forward", forwards, "a forward");
-    flags.add_checked(
-        "addr",
-        [this](std::string_view text) -> result<> {
-          if (text != "0.0.0.0") return fail("not an address");
-          addr = text;
-          return {};
-        },
-        "0.0.0.0", "an address");
+    const auto even = [](std::string_view text) -> result<int> {
+      const auto number = parse_number<int>(text);
+      if (!number || *number % 2 != 0) return fail("not an even number");
+      return *number;
+    };
+    flags.add("even", even_number, even, "a number");
+    flags.add("evens", evens, even, "numbers");
   }
   std::string error(std::vector<std::string> arguments) {
     const auto parsed = flags.parse(arguments);
     return parsed ? "" : parsed.error().message();
   }
   bool docker = false, iptables = true;
-  std::string kubeconfig = "/etc/default", addr;
+  std::string kubeconfig = "/etc/default";
+  int even_number = 2;
+  std::vector<int> evens;
   std::uint16_t port = 6443;
   std::vector<std::string> forwards;
   flag_set flags{"agent", "[flags]", "Does things."};
 };
 
 TEST_F(GoFlags, OneDashOrTwoAndValuesInBothForms) {
-  EXPECT_EQ(error({"-docker", "--kubeconfig", "/p", "-k8sAPIPort=1", "--addr=0.0.0.0"}), "");
+  EXPECT_EQ(error({"-docker", "--kubeconfig", "/p", "-k8sAPIPort=1", "--even=4", "-evens", "6", "-evens=8"}), "");
   EXPECT_TRUE(docker);
   EXPECT_EQ(kubeconfig, "/p");
   EXPECT_EQ(port, 1);
-  EXPECT_EQ(addr, "0.0.0.0");
+  EXPECT_EQ(even_number, 4);
+  EXPECT_THAT(evens, ElementsAre(6, 8));
   EXPECT_TRUE(flags.is_set("docker"));
   EXPECT_FALSE(flags.is_set("iptables"));
 }
@@ -67,7 +71,7 @@ TEST_F(GoFlags, MessagesAreGos) {
   EXPECT_EQ(error({"--x=1"}), "flag provided but not defined: -x");
   EXPECT_EQ(error({"-docker=maybe"}), "invalid boolean value \"maybe\" for -docker: parse error");
   EXPECT_EQ(error({"-k8sAPIPort", "x"}), "invalid value \"x\" for flag -k8sAPIPort: parse error");
-  EXPECT_EQ(error({"-addr=y"}), "invalid value \"y\" for flag -addr: not an address");
+  EXPECT_EQ(error({"-even=3"}), "invalid value \"3\" for flag -even: not an even number");
   EXPECT_EQ(error({"-kubeconfig"}), "flag needs an argument: -kubeconfig");
   EXPECT_EQ(error({"---x"}), "bad flag syntax: ---x");
   EXPECT_EQ(error({"-=x"}), "bad flag syntax: -=x");
@@ -99,6 +103,7 @@ TEST_F(GoFlags, UsageNamesEveryFlagItsValueAndItsDefault) {
   EXPECT_THAT(text, HasSubstr("  -kubeconfig file\n        the file to read (default /etc/default)\n"));
   EXPECT_THAT(text, HasSubstr("  -docker\n        watch Docker\n"));
   EXPECT_THAT(text, HasSubstr("scan rules (default true)"));
+  EXPECT_THAT(text, HasSubstr("  -even value\n        a number (default 2)\n"));
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 base::result<process_output> run(std::vector<std::string> argv, std::string input = {}, std::size_t limit = 1 << 20,
                                  clock::duration deadline = 10s) {
   support::event_loop loop;
-  ::signal(SIGPIPE, SIG_IGN);  // as io::stop_signal does in every program
+  ::signal(SIGPIPE, SIG_IGN);  // as io::catch_stop_signals does in every program
   process_request request{.argv = std::move(argv), .input = std::move(input), .output_limit = limit};
   return loop.run(run_process(std::move(request), deadline));
 }

@@ -1,4 +1,4 @@
-#include "wslproxy/port_proxy.hpp"
+#include "portproxy/port_listeners.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/socket.h>
@@ -10,7 +10,7 @@
 #include "io/task_group.hpp"
 #include "tests/support/run_task.hpp"
 
-namespace wslproxy {
+namespace portproxy {
 namespace {
 
 using namespace std::chrono_literals;
@@ -28,9 +28,9 @@ base::unique_fd occupy(net::protocol p, net::endpoint at) {
 
 bool taken(net::protocol p, net::endpoint at) { return !occupy(p, at); }
 
-class PortProxy : public testing::Test {
+class PortListeners : public testing::Test {
  protected:
-  void SetUp() override { tasks_.spawn("proxy", proxy_.run()); }
+  void SetUp() override { tasks_.spawn("retries", listeners_.run()); }
   void TearDown() override { EXPECT_TRUE(support::run_task(context_, tasks_.stop(io::clock::now() + 10s))); }
 
   // A port that was free a moment ago, for both protocols; not one of those that the kernel hands out to others.
@@ -42,8 +42,15 @@ class PortProxy : public testing::Test {
       if (!taken(net::protocol::tcp, at) && !taken(net::protocol::udp, at)) return port;
     }
   }
-  void handle(bool remove, std::vector<portmapping::binding> bindings) {
-    proxy_.handle({.remove = remove, .bindings = std::move(bindings), .connect_addresses = {}});
+  void handle(bool remove, const std::vector<portmapping::binding>& bindings) {
+    for (const auto& b : bindings) {
+      const auto key = key_of(b);
+      if (remove)
+        listeners_.remove(key);
+      else
+        listeners_.add(key, {net::address::v4(192, 0, 2, 2), key.port});
+    }
+    listeners_.settle();
   }
   static portmapping::binding on(net::address ip, std::uint16_t port, net::protocol p = net::protocol::tcp) {
     return {p, 80, {ip, port}};
@@ -57,12 +64,12 @@ class PortProxy : public testing::Test {
 
   boost::asio::io_context context_;
   io::task_group tasks_{context_.get_executor()};
-  port_proxy proxy_{context_.get_executor(), {.upstream = net::address::v4(192, 0, 2, 2)}};
+  port_listeners listeners_{context_.get_executor(), {}};
   const net::address loop_ = net::address::loopback_v4();
   const net::address wild_ = net::address::any_v4();
 };
 
-TEST_F(PortProxy, ListensUntilRemoved) {
+TEST_F(PortListeners, ListensUntilRemoved) {
   const auto port = free_port();
   handle(false, {on(loop_, port), on(loop_, port, net::protocol::udp)});
   EXPECT_TRUE(taken(net::protocol::tcp, {loop_, port}));
@@ -71,30 +78,30 @@ TEST_F(PortProxy, ListensUntilRemoved) {
   EXPECT_FALSE(taken(net::protocol::tcp, {loop_, port}));
   EXPECT_TRUE(taken(net::protocol::udp, {loop_, port}));
   handle(true, {on(loop_, port, net::protocol::udp)});
-  EXPECT_EQ(proxy_.table().size(), 0U);
+  EXPECT_EQ(listeners_.table().size(), 0U);
 }
 
-TEST_F(PortProxy, DoublesAreNothing) {
+TEST_F(PortListeners, DoublesAreNothing) {
   const auto port = free_port();
   handle(true, {on(loop_, port)});
   handle(false, {on(loop_, port), on(loop_, port)});
   handle(false, {on(loop_, port)});
-  EXPECT_EQ(proxy_.table().size(), 1U);
-  EXPECT_EQ(proxy_.table().waiting(), 0U);
+  EXPECT_EQ(listeners_.table().size(), 1U);
+  EXPECT_EQ(listeners_.table().waiting(), 0U);
   handle(true, {on(loop_, port), on(loop_, port)});
   EXPECT_FALSE(taken(net::protocol::tcp, {loop_, port}));
 }
 
-TEST_F(PortProxy, RemovedAndAddedInOneBreath) {
+TEST_F(PortListeners, RemovedAndAddedInOneBreath) {
   const auto port = free_port();
   for (int i = 0; i < 50; ++i) {
     handle(false, {on(loop_, port), on(loop_, port, net::protocol::udp)});
-    ASSERT_EQ(proxy_.table().waiting(), 0U);
+    ASSERT_EQ(listeners_.table().waiting(), 0U);
     handle(true, {on(loop_, port), on(loop_, port, net::protocol::udp)});
   }
 }
 
-TEST_F(PortProxy, TwoAddressesOfOnePortAreTwo) {
+TEST_F(PortListeners, TwoAddressesOfOnePortAreTwo) {
   const auto port = free_port();
   const auto other = net::address::v4(127, 0, 0, 3);
   handle(false, {on(loop_, port), on(other, port)});
@@ -104,59 +111,59 @@ TEST_F(PortProxy, TwoAddressesOfOnePortAreTwo) {
   EXPECT_TRUE(taken(net::protocol::tcp, {other, port}));
 }
 
-TEST_F(PortProxy, TheWildcardTakesOverAsSoonAsTheLoopbackOneGoes) {
+TEST_F(PortListeners, TheWildcardTakesOverAsSoonAsTheLoopbackOneGoes) {
   const auto port = free_port();
   handle(false, {on(loop_, port)});
   handle(false, {on(wild_, port)});
-  EXPECT_EQ(proxy_.table().waiting(), 1U);
+  EXPECT_EQ(listeners_.table().waiting(), 1U);
   handle(true, {on(loop_, port)});
-  EXPECT_EQ(proxy_.table().waiting(), 0U);  // within the same message
+  EXPECT_EQ(listeners_.table().waiting(), 0U);  // within the same message
   EXPECT_TRUE(taken(net::protocol::tcp, {loop_, port}));
   handle(false, {on(loop_, port)});
   handle(true, {on(wild_, port)});
-  EXPECT_EQ(proxy_.table().waiting(), 0U);
+  EXPECT_EQ(listeners_.table().waiting(), 0U);
   EXPECT_TRUE(taken(net::protocol::tcp, {loop_, port}));
   EXPECT_FALSE(taken(net::protocol::tcp, {net::address::v4(127, 0, 0, 3), port}));
 }
 
-TEST_F(PortProxy, AWildcardIsBothFamiliesAndOneKey) {
+TEST_F(PortListeners, AWildcardIsBothFamiliesAndOneKey) {
   const auto port = free_port();
   handle(false, {on(wild_, port), on(net::address::any_v6(), port)});
-  EXPECT_EQ(proxy_.table().size(), 1U);
-  EXPECT_EQ(proxy_.table().waiting(), 0U);
+  EXPECT_EQ(listeners_.table().size(), 1U);
+  EXPECT_EQ(listeners_.table().waiting(), 0U);
   EXPECT_TRUE(taken(net::protocol::tcp, {loop_, port}));
   EXPECT_TRUE(taken(net::protocol::tcp, {net::address::loopback_v6(), port}));
 }
 
-TEST_F(PortProxy, ABusyPortIsTakenWhenItIsFree) {
+TEST_F(PortListeners, ABusyPortIsTakenWhenItIsFree) {
   const auto port = free_port();
   auto tcp = occupy(net::protocol::tcp, {loop_, port}), udp = occupy(net::protocol::udp, {loop_, port});
   handle(false, {on(loop_, port), on(loop_, port, net::protocol::udp)});
-  EXPECT_EQ(proxy_.table().waiting(), 2U);
+  EXPECT_EQ(listeners_.table().waiting(), 2U);
   tcp.reset();
   udp.reset();
-  EXPECT_TRUE(run_until([&] { return proxy_.table().waiting() == 0; }));
+  EXPECT_TRUE(run_until([&] { return listeners_.table().waiting() == 0; }));
   EXPECT_TRUE(taken(net::protocol::tcp, {loop_, port}));
 }
 
-TEST_F(PortProxy, ABusyPortThatIsRemovedStaysAlone) {
+TEST_F(PortListeners, ABusyPortThatIsRemovedStaysAlone) {
   const auto port = free_port();
   auto other = occupy(net::protocol::tcp, {loop_, port});
   handle(false, {on(loop_, port)});
   handle(true, {on(loop_, port)});
-  EXPECT_EQ(proxy_.table().size(), 0U);
+  EXPECT_EQ(listeners_.table().size(), 0U);
   other.reset();
   context_.restart();
   context_.run_for(100ms);
   EXPECT_FALSE(taken(net::protocol::tcp, {loop_, port}));
 }
 
-TEST_F(PortProxy, AnAddressThatIsNotOursHoldsNothingUp) {
+TEST_F(PortListeners, AnAddressThatIsNotOursHoldsNothingUp) {
   const auto port = free_port();
   handle(false, {on(net::address::v4(192, 0, 2, 1), port), on(loop_, port)});
-  EXPECT_EQ(proxy_.table().waiting(), 1U);
+  EXPECT_EQ(listeners_.table().waiting(), 1U);
   EXPECT_TRUE(taken(net::protocol::tcp, {loop_, port}));
 }
 
 }  // namespace
-}  // namespace wslproxy
+}  // namespace portproxy

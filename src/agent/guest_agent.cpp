@@ -1,0 +1,89 @@
+#include "agent/guest_agent.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "agent/status_server.hpp"
+#include "base/log.hpp"
+#include "io/timeout.hpp"
+#include "sources/containerd/containerd_source.hpp"
+
+namespace agent {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto sources_limit = 400ms;
+constexpr auto close_limit = 400ms;  // of the time in which the peers are told
+
+constexpr auto description =
+    "Watches the container engine inside the VM and has every port that is published there forwarded: to the host by "
+    "host-switch, to the other WSL distributions by wsl-proxy. Runs as root in the engine's network namespace; the "
+    "engine "
+    "and both peers may start later, restart and go. What is exposed, and why something is not: guestagentctl "
+    "ports.\n\n"
+    "There are three modes. -adminInstall, the network tunnel: host-switch binds on the host what was asked for. "
+    "-privilegedService: a privileged service on the host does, which is told through vtunnel and connects to the "
+    "addresses of -vm-interface; there is no host-switch and no wsl-proxy then, and -adminInstall beside it changes "
+    "nothing. With neither it is non-admin mode: host-switch binds every port to 127.0.0.1, and ports below 1024 are "
+    "not exposed.";
+
+constexpr std::size_t longest_socket_path = 107;  // of sockaddr_un, with its zero
+
+std::string describe_host(const configuration& c) {
+  if (c.sound.policy.mode == ports::network_mode::privileged_service)
+    return "vtunnel=" + net::to_string(c.sound.vtunnel);
+  return "host-switch=" + http::to_string(c.flags.host_switch);
+}
+
+}  // namespace
+
+program::about guest_agent::what() const { return {.name = "rancher-desktop-guestagent", .description = description}; }
+
+void guest_agent::declare(base::flag_set& flags) { agent::declare(flags, plan_.flags); }
+
+base::result<> guest_agent::check(const program::command_line& given) {
+  auto sound = validate(plan_.flags, given.is_set("listeners"));
+  if (!sound) return std::unexpected(sound.error());
+  plan_.sound = *sound;
+  if (!plan_.flags.docker) return {};
+  auto engine = docker::options_from_environment(plan_.flags.docker_socket);
+  if (!engine) return std::unexpected(engine.error());
+  plan_.docker = std::move(*engine);
+  return {};
+}
+
+base::result<> guest_agent::open(const io::executor& where) {
+  if (::geteuid() != 0) return base::fail("agent must run as root");
+  auto status = io::unix_listener::claim(plan_.flags.status_socket);
+  if (!status) return base::fail(status.error().message() + " (is another agent running?)");
+  status_.emplace(std::move(*status));
+  if (plan_.flags.containerd) containerd::quieten_grpc();
+  middle_ = std::make_unique<controller>(where, plan_.sound.policy);
+  for (const auto kind : peers_of(plan_.flags, plan_.sound))
+    middle_->add_peer(role_of(kind), make_peer(where, plan_, kind));
+  sources_ = make_sources(where, plan_);
+  for (const auto& source : sources_) middle_->enable(source->id());
+  if (auto fixed = static_ports(plan_.flags, plan_.sound); !fixed.bindings.empty()) {
+    middle_->enable(ports::source_id::fixed);
+    middle_->publish(ports::source_id::fixed, std::move(fixed));
+  }
+  source_tasks_.emplace(where);
+  return {};
+}
+
+std::string guest_agent::start(io::task_group& tasks) {
+  if (plan_.flags.privileged_service && plan_.flags.admin_install)
+    base::log::warn("agent", "-privilegedService and -adminInstall are both given: -privilegedService wins");
+  tasks.spawn("status", serve_status(*middle_, *status_));
+  tasks.spawn("controller", middle_->run());
+  for (const auto& source : sources_) source_tasks_->spawn(std::string(to_string(source->id())), source->run(*middle_));
+  return fmt::format("mode={} {}", to_string(plan_.sound.policy.mode), describe_host(plan_));
+}
+
+io::task<> guest_agent::wind_up(io::clock::time_point deadline) {
+  co_await source_tasks_->stop(io::clock::now() + sources_limit);
+  static_cast<void>(co_await io::until(deadline, middle_->drain(deadline - close_limit)));
+}
+
+}  // namespace agent

@@ -1,0 +1,46 @@
+// proxy_daemon: a program that opens the ports that PortMapping messages ask for, on a UNIX socket at which one message
+// comes with each connection. For whom it relays a port is up to those who derive from it: wsl-proxy and
+// privileged-service.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "io/unix_listener.hpp"
+#include "portproxy/message_server.hpp"
+#include "portproxy/port_listeners.hpp"
+#include "program/daemon.hpp"
+
+namespace portproxy {
+
+class proxy_daemon : public program::daemon {
+ public:
+  void declare(base::flag_set& flags) override;
+  base::result<> open(const io::executor& where) override;
+  std::string start(io::task_group& tasks) override;
+  [[nodiscard]] std::string tally() const override;
+
+ protected:
+  proxy_daemon(std::string socket_file, message_server_options messages)
+      : socket_file_(std::move(socket_file)), messages_(messages) {}
+
+  // What a message asks for, told to `listeners`.
+  virtual void handle(const portmapping::message& m, port_listeners& listeners) = 0;
+  // For the log, beside the socket: "upstream=192.168.143.1".
+  [[nodiscard]] virtual std::string relays_to() const { return {}; }
+
+  std::optional<net::endpoint> tcp_;  // takes the messages there, by TCP, in place of the socket
+
+ private:
+  base::result<base::unique_fd> open_entrance();
+
+  std::string socket_file_;
+  message_server_options messages_;
+  int udp_buffer_bytes_ = 8 << 20;
+  std::optional<io::unix_listener> file_;
+  std::optional<port_listeners> listeners_;
+  std::optional<message_server> server_;
+};
+
+}  // namespace portproxy

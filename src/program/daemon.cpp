@@ -1,0 +1,73 @@
+#include "program/daemon.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/descriptor_limit.hpp"
+#include "base/log.hpp"
+
+namespace program {
+namespace {
+
+namespace log = base::log;
+using namespace std::chrono_literals;
+
+// A supervisor grants five seconds from the signal to the end. What these leave over is for what cannot be waited for
+// with a deadline.
+constexpr auto wind_up_limit = 4300ms;
+constexpr auto stop_limit = 4700ms;
+constexpr auto exit_limit = 4800ms;
+
+std::string with_space(const std::string& text) { return text.empty() ? text : " " + text; }
+
+[[noreturn]] void end_at_once() {
+  std::fflush(nullptr);
+  std::_Exit(exit_ok);
+}
+
+io::task<> serve(daemon* d, std::string name) {
+  io::task_group tasks(co_await io::asio::this_coro::executor);
+  const auto serves = d->start(tasks);
+  log::info(name, "ready version={}{}", GUESTAGENT_VERSION, with_space(serves));
+  const int signal = co_await io::stop_signal();
+  log::info(name, "stopping signal={}{}", signal, with_space(d->tally()));
+  io::exit_after(exit_limit, exit_ok);
+  const auto asked = io::clock::now();
+  co_await d->wind_up(asked + wind_up_limit);
+  const bool stopped = co_await tasks.stop(asked + stop_limit);
+  log::info(name, "stopped");
+  if (!stopped) end_at_once();
+}
+
+}  // namespace
+
+io::task<> daemon::wind_up(io::clock::time_point) { co_return; }
+
+int run(int argc, const char* const* argv, const std::function<std::unique_ptr<daemon>()>& make) {
+  io::catch_stop_signals();
+  boost::asio::io_context context(1);
+  const auto made = make();
+  const auto what = made->what();
+  command_line line(what);
+  bool debug = false;
+  auto log_file = made->log_file();
+  line.flags().add("debug", debug, "Write debug lines to the log too.");
+  line.flags().add("logfile", log_file, "The `file` to which the log is appended; empty: stderr.");
+  made->declare(line.flags());
+  if (const auto ended = line.parse(argc, argv)) return *ended;
+  if (auto sound = made->check(line); !sound) return report_failure(what.name, sound.error().message(), exit_usage);
+  if (!log_file.empty() && !log::set_file(log_file))
+    return report_failure(what.name, "cannot open the log file " + log_file);
+  if (debug) log::set_level(log::level::debug);
+  base::raise_descriptor_limit();
+  if (auto opened = made->open(context.get_executor()); !opened)
+    return report_failure(what.name, opened.error().message());
+  io::task_group main(context.get_executor());
+  main.spawn(what.name, serve(made.get(), what.name));
+  while (main.size() > 0) context.run_one();
+  if (made->ends_at_once()) end_at_once();
+  return exit_ok;
+}
+
+}  // namespace program

@@ -1,0 +1,59 @@
+#include "program/flag_values.hpp"
+
+#include "base/text.hpp"
+#include "net/stream_address.hpp"
+
+namespace program {
+namespace {
+
+constexpr int largest_buffer = 1 << 30;
+
+}  // namespace
+
+base::result<net::address> ip_address(std::string_view text) {
+  const auto parsed = net::address::parse(text);
+  if (!parsed || parsed->is_unspecified()) return base::fail("not an IP address to connect to");
+  return *parsed;
+}
+
+base::result<net::address> ipv4_address(std::string_view text) {
+  const auto parsed = ip_address(text);
+  if (!parsed || !parsed->is_v4()) return base::fail("not an IPv4 address");
+  return parsed;
+}
+
+base::result<net::endpoint> endpoint(std::string_view text) {
+  const auto parsed = net::parse_endpoint(text);
+  if (!parsed || parsed->port == 0) return base::fail("not IP:PORT");
+  return *parsed;
+}
+
+base::result<net::endpoint> loopback_endpoint(std::string_view text) {
+  const auto parsed = endpoint(text);
+  if (!parsed || !parsed->ip.is_loopback()) return base::fail("not IP:PORT on loopback");
+  return parsed;
+}
+
+base::result<std::uint16_t> port(std::string_view text) {
+  const auto parsed = base::parse_port(text);
+  if (!parsed) return base::fail("not a port number");
+  return *parsed;
+}
+
+base::result<int> buffer_size(std::string_view text) {
+  const auto bytes = base::parse_number<int>(text);
+  if (!bytes || *bytes < 0 || *bytes > largest_buffer) return base::fail("not a size from 0 to 1073741824");
+  return *bytes;
+}
+
+base::result<std::string> absolute_path(std::string_view text) {
+  if (!text.starts_with('/')) return base::fail("not an absolute path");
+  return std::string(text);
+}
+
+base::result<std::string> socket_path(std::string_view text) {
+  if (!net::is_unix_path(text)) return base::fail("not an absolute path of a socket's length");
+  return std::string(text);
+}
+
+}  // namespace program

@@ -1,0 +1,77 @@
+#include "vtunnel/tunnel_program.hpp"
+
+#include <fmt/format.h>
+#include <linux/vm_sockets.h>
+
+#include "base/read_file.hpp"
+#include "base/text.hpp"
+
+namespace vtunnel {
+namespace {
+
+constexpr auto description =
+    "Carries TCP connections from a virtual machine to its host over virtual sockets (AF_VSOCK). vtunnel peer runs in "
+    "the VM, vtunnel host outside, both with the same configuration.\n\n"
+    "For each tunnel the peer listens on peer-address:peer-port; each connection there becomes one virtual socket to "
+    "vsock-host-port of the host, and there one to upstream-server-address. Ends of streams and resets are passed on "
+    "both ways. The host end begins with a tunnel when the peer, asked at handshake-port once a second, has answered "
+    "with the seed phrase of vtunnel. In place of either port stands unix:/path where a VMM offers virtual sockets as "
+    "UNIX sockets.\n\n"
+    "tunnel:\n\n"
+    "  - {name: tcpTunnel, handshake-port: 9090, vsock-host-port: 8989, peer-address: 127.0.0.1, peer-port: 3030, "
+    "upstream-server-address: 127.0.0.1:4444}\n\n"
+    "upstream-server-address is IP:PORT or unix:/path. SIGTERM and SIGINT end the program with 0.";
+
+base::result<std::uint32_t> context_id(std::string_view text) {
+  const auto cid = base::parse_number<std::uint32_t>(text);
+  if (!cid || *cid == 0 || *cid == VMADDR_CID_ANY) return base::fail("not a context id from 1 to 4294967294");
+  return *cid;
+}
+
+base::result<std::vector<tunnel>> read_config(const std::string& path) {
+  const auto text = base::read_file(path);
+  if (!text) return std::unexpected(text.error());
+  auto parsed = parse_config(*text);
+  if (!parsed) return base::fail(base::printable(path) + ": " + parsed.error().message());
+  return parsed;
+}
+
+}  // namespace
+
+tunnel_program::tunnel_program() : host_cid_(VMADDR_CID_HOST) {}
+
+program::about tunnel_program::what() const {
+  return {.name = "vtunnel", .description = description, .commands = {"peer", "host"}};
+}
+
+void tunnel_program::declare(base::flag_set& flags) {
+  flags.add("config-path", config_, "The configuration `file`.");
+  flags.add("host-cid", host_cid_, context_id,
+            "For vtunnel peer: the context `id` at which the host end is. 2 is the host, 1 this machine itself.");
+  flags.add("guest-cid", guest_cid_, context_id,
+            "For vtunnel host: the context `id` of the VM, in which the peer is. 1 is this machine itself.");
+}
+
+base::result<> tunnel_program::check(const program::command_line& given) {
+  is_peer_ = given.command() == "peer";
+  if (const auto* foreign = is_peer_ ? "guest-cid" : "host-cid"; given.is_set(foreign))
+    return base::fail(fmt::format("-{} is not for vtunnel {}", foreign, given.command()));
+  return {};
+}
+
+base::result<> tunnel_program::open(const io::executor&) {
+  auto read = read_config(config_);
+  if (!read) return std::unexpected(read.error());
+  tunnels_ = read->size();
+  end_.emplace(std::move(*read), is_peer_ ? host_cid_ : guest_cid_);
+  return is_peer_ ? end_->open_peer() : base::result<>{};
+}
+
+std::string tunnel_program::start(io::task_group& tasks) {
+  tasks.spawn("tunnels", is_peer_ ? end_->run_peer() : end_->run_host());
+  return fmt::format("side={} tunnels={}", is_peer_ ? "peer" : "host", tunnels_);
+}
+
+std::string tunnel_program::tally() const { return fmt::format("connections={}", end_->count().connections.load()); }
+
+}  // namespace vtunnel

@@ -1,0 +1,91 @@
+#include "program/command_line.hpp"
+
+#include <gmock/gmock.h>
+
+namespace program {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+// What parse() answers and prints for a program with the flag -n.
+struct ending {
+  std::optional<int> code;
+  std::string out, err, command;
+  std::uint16_t number = 1;
+};
+
+ending start(std::vector<const char*> words, std::vector<std::string> commands = {}) {
+  ending e;
+  words.insert(words.begin(), "prog");
+  command_line line({.name = "prog", .description = "Does it.", .commands = std::move(commands)});
+  line.flags().add("n", e.number, "A number.");
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  e.code = line.parse(static_cast<int>(words.size()), words.data());
+  std::fflush(stdout);
+  e.out = testing::internal::GetCapturedStdout();
+  e.err = testing::internal::GetCapturedStderr();
+  e.command = line.command();
+  return e;
+}
+
+TEST(CommandLine, GoesOnWhereItIsRight) {
+  const auto e = start({"-n=2"});
+  EXPECT_EQ(e.code, std::nullopt);
+  EXPECT_EQ(e.out + e.err, "");
+  EXPECT_EQ(e.number, 2);
+  EXPECT_EQ(command_line({.name = "prog", .description = ""}).parse(0, nullptr), std::nullopt);
+}
+
+TEST(CommandLine, HelpIsUsageOnStderrAndNoFailure) {
+  const auto e = start({"-h"});
+  EXPECT_EQ(e.code, exit_ok);
+  EXPECT_EQ(e.out, "");
+  EXPECT_THAT(e.err, StartsWith("Usage: prog [flags]\n\nDoes it.\n"));
+  EXPECT_THAT(e.err, HasSubstr("-version"));
+}
+
+TEST(CommandLine, WhatIsWrongIsItsReasonAndUsageOnStderr) {
+  for (const auto& [word, reason] : {std::pair{"-x", "flag provided but not defined: -x"},
+                                     std::pair{"-n=x", "invalid value \"x\" for flag -n: parse error"},
+                                     std::pair{"more", "unexpected argument: more"}}) {
+    const auto e = start({word});
+    EXPECT_EQ(e.code, exit_usage);
+    EXPECT_EQ(e.out, "");
+    EXPECT_THAT(e.err, StartsWith(std::string(reason) + "\nUsage: prog [flags]\n"));
+  }
+}
+
+TEST(CommandLine, VersionIsOneLineOnStdout) {
+  for (const auto& words : {std::vector{"-version"}, std::vector{"--version"}, std::vector{"one", "-version"}}) {
+    const auto e = start(words, {"one", "two"});
+    EXPECT_EQ(e.code, exit_ok);
+    EXPECT_EQ(e.out, "prog " GUESTAGENT_VERSION "\n");
+    EXPECT_EQ(e.err, "");
+  }
+}
+
+TEST(CommandLine, ACommandMayStandAnywhereAmongTheFlags) {
+  for (const auto& words : {std::vector{"two", "-n", "3"}, std::vector{"-n", "3", "two"}}) {
+    const auto e = start(words, {"one", "two"});
+    EXPECT_EQ(e.code, std::nullopt) << e.err;
+    EXPECT_EQ(e.command, "two");
+    EXPECT_EQ(e.number, 3);
+  }
+  EXPECT_THAT(start({"-n=3"}, {"one", "two"}).err, StartsWith("no command: one or two\nUsage: prog one|two [flags]\n"));
+  EXPECT_THAT(start({"three"}, {"one", "two"}).err, StartsWith("unknown command: three\n"));
+  EXPECT_THAT(start({"one", "two"}, {"one", "two"}).err, StartsWith("unexpected argument: two\n"));
+  EXPECT_EQ(start({"one", "-x"}, {"one", "two"}).code, exit_usage);
+  EXPECT_EQ(start({"one", "-h"}, {"one", "two"}).code, exit_ok);
+}
+
+TEST(CommandLine, AFailureNamesTheProgram) {
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(report_failure("prog", "no such thing"), exit_failure);
+  EXPECT_EQ(report_failure("prog", "what?", exit_usage), exit_usage);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "prog: no such thing\nprog: what?\n");
+}
+
+}  // namespace
+}  // namespace program

@@ -1,0 +1,109 @@
+// The frame, around a daemon that does nothing, in a process of its own: signals and the log are the process's.
+#include "program/daemon.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/log.hpp"
+
+namespace program {
+namespace {
+
+using namespace std::chrono_literals;
+
+class idle : public daemon {
+ public:
+  [[nodiscard]] about what() const override { return {.name = "idle", .description = "Does nothing."}; }
+  void declare(base::flag_set& flags) override { flags.add("wrong", wrong_, "What is wrong: check or open."); }
+  base::result<> check(const command_line&) override { return wrong_ == "check" ? base::fail("cannot be") : good(); }
+  base::result<> open(const io::executor&) override { return wrong_ == "open" ? base::fail("cannot open") : good(); }
+  std::string start(io::task_group&) override {
+    base::log::debug("idle", "a detail");
+    return "at=home";
+  }
+  [[nodiscard]] std::string tally() const override { return "things=3"; }
+
+ private:
+  static base::result<> good() { return {}; }
+  std::string wrong_;
+};
+
+// Asks itself to stop, as soon as it is asked anything.
+class stopped_early final : public idle {
+ public:
+  stopped_early() { ::raise(SIGTERM); }
+};
+class stopped_while_it_opens final : public idle {
+  base::result<> open(const io::executor&) override {
+    ::raise(SIGINT);
+    ::raise(SIGTERM);  // of the same moment
+    return {};
+  }
+};
+class deaf final : public idle {
+  std::string start(io::task_group&) override {
+    ::raise(SIGTERM);
+    return "";
+  }
+  io::task<> wind_up(io::clock::time_point) override {
+    while (true) ::raise(SIGTERM);
+    co_return;
+  }
+};
+class hanging final : public idle {
+  std::string start(io::task_group&) override {
+    ::raise(SIGTERM);
+    return "";
+  }
+  io::task<> wind_up(io::clock::time_point) override {
+    while (true) ::pause();
+    co_return;
+  }
+};
+
+template <class Daemon>
+[[noreturn]] void be(std::vector<const char*> words = {}) {
+  words.insert(words.begin(), "idle");
+  ::_exit(run<Daemon>(static_cast<int>(words.size()), words.data()));
+}
+
+TEST(daemon_death, a_signal_is_a_request_to_stop_however_early_it_comes) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(be<stopped_early>(), testing::ExitedWithCode(exit_ok),
+              "INFO idle: ready version=" GUESTAGENT_VERSION
+              " at=home\n.* INFO idle: stopping signal=15 things=3\n"
+              ".* INFO idle: stopped\n");
+  EXPECT_EXIT(be<stopped_while_it_opens>(), testing::ExitedWithCode(exit_ok), "stopping signal=2 ");
+}
+
+TEST(daemon_death, a_second_request_ends_it_at_once) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(be<deaf>(), testing::ExitedWithCode(128 + SIGTERM), "");
+}
+
+TEST(daemon_death, what_hangs_does_not_keep_it) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto began = io::clock::now();
+  EXPECT_EXIT(be<hanging>(), testing::ExitedWithCode(exit_ok), "something hangs");
+  EXPECT_LT(io::clock::now() - began, 15s);
+}
+
+TEST(daemon_death, says_why_it_does_not_start) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(be<idle>({"-h"}), testing::ExitedWithCode(exit_ok), "-wrong(.|\n)*-debug|-debug(.|\n)*-wrong");
+  EXPECT_EXIT(be<idle>({"-nosuch"}), testing::ExitedWithCode(exit_usage), "not defined: -nosuch\nUsage: idle");
+  EXPECT_EXIT(be<idle>({"-wrong=check"}), testing::ExitedWithCode(exit_usage), "^idle: cannot be\n$");
+  EXPECT_EXIT(be<idle>({"-wrong=open"}), testing::ExitedWithCode(exit_failure), "^idle: cannot open\n$");
+  EXPECT_EXIT(be<idle>({"-logfile=/"}), testing::ExitedWithCode(exit_failure), "idle: cannot open the log file /\n");
+}
+
+TEST(daemon_death, the_log_goes_to_the_file_and_is_as_long_as_asked) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(be<stopped_early>({"-logfile=/dev/null", "-debug"}), testing::ExitedWithCode(exit_ok), "^$");
+  EXPECT_EXIT(be<stopped_early>({"-debug"}), testing::ExitedWithCode(exit_ok), "^[^ ]+ DEBUG idle: a detail\n");
+  EXPECT_EXIT(be<stopped_early>(), testing::ExitedWithCode(exit_ok), "^[^ ]+ INFO idle: ready ");
+}
+
+}  // namespace
+}  // namespace program
