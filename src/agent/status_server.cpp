@@ -17,9 +17,11 @@ http::answer plain(unsigned status, std::string type, std::string body) {
 
 // A client that is gone is noticed at the next piece; one is sent at least every ten seconds.
 io::task<> stream_documents(controller* middle, http::stream_writer write) {
-  while (co_await write(document(*middle))) {
+  bool reads = co_await write(document(*middle));  // named: COMMON_ERRORS.md
+  while (reads) {
     co_await middle->changed().wait_until(io::clock::now() + 10s);
     co_await io::sleep_for(100ms);  // one document for a burst of changes
+    reads = co_await write(document(*middle));
   }
 }
 

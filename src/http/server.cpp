@@ -158,8 +158,8 @@ io::task<bool> serve_one(session& s) {
 }
 
 io::task<> serve_session(std::shared_ptr<session> s) {
-  while (co_await serve_one(*s)) {
-  }
+  bool more = true;
+  while (more) more = co_await serve_one(*s);  // named: COMMON_ERRORS.md
   boost::system::error_code ignored;
   s->socket.shutdown(socket_type::shutdown_both, ignored);
 }
