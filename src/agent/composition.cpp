@@ -35,4 +35,12 @@ listeners::ignore_list ignored_listeners(const options& o, const settings& s) {
   return ignored;
 }
 
+// nerdctl reserves ports with a socket of a moment. k3s streams `kubectl exec` from a socket of its containerd's.
+std::vector<std::string> engine_programs(const options& o) {
+  std::vector<std::string> programs;
+  if (o.docker) programs.insert(programs.end(), {"dockerd", "docker-proxy"});
+  if (o.containerd) programs.insert(programs.end(), {"containerd", "nerdctl"});
+  return programs;
+}
+
 }  // namespace agent

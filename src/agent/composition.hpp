@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "agent/options.hpp"
@@ -22,5 +23,8 @@ enum class peer_kind : std::uint8_t { host_switch, privileged_service, wsl_proxy
 // What the listeners source leaves out: -ignore-listeners, and in any case the port of the vtunnel peer. That one
 // belongs to another process, and on the host it would let every user there speak to the privileged service.
 [[nodiscard]] listeners::ignore_list ignored_listeners(const options& o, const settings& s);
+
+// Whose sockets it leaves out, because a source of their own tells of their ports.
+[[nodiscard]] std::vector<std::string> engine_programs(const options& o);
 
 }  // namespace agent

@@ -103,7 +103,8 @@ std::vector<std::unique_ptr<ports::source>> make_sources(const io::executor& whe
     sources.push_back(std::make_unique<iptables::iptables_source>(where, std::move(o)));
   }
   if (c.sound.listeners) {
-    listeners::listeners_options o{.tracker = {.ignored = ignored_listeners(c.flags, c.sound)}};
+    listeners::listeners_options o{.tracker = {.ignored = ignored_listeners(c.flags, c.sound)},
+                                   .engine_programs = engine_programs(c.flags)};
     sources.push_back(std::make_unique<listeners::listeners_source>(where, std::move(o)));
   }
   return sources;

@@ -72,25 +72,31 @@ void listeners_source::fail(ports::source_feed& feed, base::error why) {
   feed.degraded(id(), std::move(why));
 }
 
-// The sockets of all other processes.
+base::result<std::set<std::uint32_t>> listeners_source::unwanted_inodes() const {
+  auto inodes = own_socket_inodes();
+  if (inodes) inodes->merge(socket_inodes_of(options_.engine_programs));
+  return inodes;
+}
+
+// The sockets of all other processes but the engines' own. Who holds one is asked when it is seen first.
 base::result<std::vector<netlink::diag_socket>> listeners_source::read_others() {
   auto listed = netlink::list_listeners();
   if (!listed) return std::unexpected(listed.error());
   auto& sockets = listed->sockets;
-  const bool known = std::ranges::all_of(sockets, [this](const auto& s) { return is_own_.contains(s.inode); });
-  std::set<std::uint32_t> own;
+  const bool known = std::ranges::all_of(sockets, [this](const auto& s) { return unwanted_.contains(s.inode); });
+  std::set<std::uint32_t> unwanted;
   if (!known) {
-    auto inodes = own_socket_inodes();
+    auto inodes = unwanted_inodes();
     if (!inodes) return std::unexpected(inodes.error());
-    own = std::move(*inodes);
+    unwanted = std::move(*inodes);
   }
   std::map<std::uint32_t, bool> now;
   for (const auto& s : sockets) {
-    const auto before = is_own_.find(s.inode);
-    now.emplace(s.inode, before == is_own_.end() ? own.contains(s.inode) : before->second);
+    const auto before = unwanted_.find(s.inode);
+    now.emplace(s.inode, before == unwanted_.end() ? unwanted.contains(s.inode) : before->second);
   }
-  is_own_ = std::move(now);
-  std::erase_if(sockets, [this](const auto& s) { return is_own_.at(s.inode); });
+  unwanted_ = std::move(now);
+  std::erase_if(sockets, [this](const auto& s) { return unwanted_.at(s.inode); });
   if (unsupported_ != listed->unsupported)
     for (const auto p : listed->unsupported)
       base::log::info("listeners", "this kernel does not list {} sockets", net::to_string(p));

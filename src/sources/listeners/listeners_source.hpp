@@ -3,11 +3,17 @@
 //
 // The namespace is that of the thread that calls run(), which must not change it. What cannot be read leaves the last
 // snapshot standing.
+//
+// What an engine itself listens on is left out where the engine's own source tells of its ports: docker-proxy listens
+// half a second before its container is there, and whoever connected then would wait for nothing.
 #pragma once
 
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "ports/source.hpp"
 #include "sources/listeners/listener_tracker.hpp"
@@ -18,6 +24,7 @@ namespace listeners {
 
 struct listeners_options {
   tracker_options tracker{};
+  std::vector<std::string> engine_programs{};  // processes whose sockets are left out, by the kernel's name for them
   socket_events::by events = socket_events::by::kernel;
   std::chrono::milliseconds resync{30'000};     // between looks that nothing asked for
   std::chrono::milliseconds poll_busy{250};     // where the kernel does not tell of all: soon after a change …
@@ -36,6 +43,7 @@ class listeners_source final : public ports::source {
   void follow_ephemeral_ports();
   void look(ports::source_feed& feed);
   base::result<std::vector<netlink::diag_socket>> read_others();
+  base::result<std::set<std::uint32_t>> unwanted_inodes() const;
   void fail(ports::source_feed& feed, base::error why);
   [[nodiscard]] io::clock::time_point next_look() const;
 
@@ -45,7 +53,7 @@ class listeners_source final : public ports::source {
   look_pace pace_;
   std::optional<socket_events> events_;
   netlink::port_range ephemeral_{};
-  std::map<std::uint32_t, bool> is_own_;  // by inode, of the sockets of the last list
+  std::map<std::uint32_t, bool> unwanted_;  // by inode, of the sockets of the last list: ours, or an engine's
   std::vector<net::protocol> unsupported_;
   std::uint64_t epoch_ = 0;
   bool well_ = false;  // the last look succeeded

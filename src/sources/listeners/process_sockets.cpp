@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <ctime>
@@ -27,21 +28,50 @@ std::chrono::nanoseconds to_duration(const timeval& t) {
   return std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_usec);
 }
 
-}  // namespace
+using directory_ptr = std::unique_ptr<DIR, int (*)(DIR*)>;
 
-base::result<std::set<std::uint32_t>> own_socket_inodes() {
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir("/proc/self/fd"), ::closedir);
-  if (!directory) return base::fail_errno("/proc/self/fd");
-  std::set<std::uint32_t> inodes;
+// False, with errno: the directory could not be read, or not to its end.
+bool add_inodes(const std::string& descriptors, std::set<std::uint32_t>& to) {
+  const directory_ptr directory(::opendir(descriptors.c_str()), ::closedir);
+  if (!directory) return false;
   std::array<char, 64> link;
   errno = 0;
   while (const auto* entry = ::readdir(directory.get())) {
     const auto length = ::readlinkat(::dirfd(directory.get()), entry->d_name, link.data(), link.size());
     if (length <= 0) continue;
-    if (const auto inode = parse_inode({link.data(), static_cast<std::size_t>(length)})) inodes.insert(*inode);
+    if (const auto inode = parse_inode({link.data(), static_cast<std::size_t>(length)})) to.insert(*inode);
     errno = 0;
   }
-  if (errno != 0) return base::fail_errno("/proc/self/fd");
+  return errno == 0;
+}
+
+// The kernel's name for the process, at most 15 bytes; empty where it has gone.
+std::string name_of(int processes, const char* pid) {
+  const base::unique_fd file(::openat(processes, (std::string(pid) + "/comm").c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 32> text;
+  const auto length = file ? ::read(file.get(), text.data(), text.size()) : -1;
+  return length <= 0 ? std::string() : std::string(base::trim({text.data(), static_cast<std::size_t>(length)}));
+}
+
+}  // namespace
+
+base::result<std::set<std::uint32_t>> own_socket_inodes() {
+  std::set<std::uint32_t> inodes;
+  if (!add_inodes("/proc/self/fd", inodes)) return base::fail_errno("/proc/self/fd");
+  return inodes;
+}
+
+std::set<std::uint32_t> socket_inodes_of(std::span<const std::string> programs) {
+  std::set<std::uint32_t> inodes;
+  if (programs.empty()) return inodes;
+  const directory_ptr processes(::opendir("/proc"), ::closedir);
+  if (!processes) return inodes;
+  while (const auto* entry = ::readdir(processes.get())) {
+    if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
+    const auto name = name_of(::dirfd(processes.get()), entry->d_name);
+    if (std::ranges::find(programs, name) != programs.end())
+      static_cast<void>(add_inodes(std::string("/proc/") + entry->d_name + "/fd", inodes));
+  }
   return inodes;
 }
 

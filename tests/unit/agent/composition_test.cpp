@@ -162,5 +162,11 @@ TEST(Composition, ThePortOfTheVtunnelPeerIsNeverPublished) {
   EXPECT_FALSE(ignored({"-docker", "-vtunnelAddr=127.0.0.1:3999"}).contains(net::protocol::tcp, 3999));
 }
 
+TEST(Composition, AnEnginesOwnSocketsAreLeftOutWhereItIsAskedItself) {
+  EXPECT_THAT(engine_programs({}), testing::IsEmpty());
+  EXPECT_THAT(engine_programs({.docker = true}), testing::ElementsAre("dockerd", "docker-proxy"));
+  EXPECT_THAT(engine_programs({.containerd = true}), testing::ElementsAre("containerd", "nerdctl"));
+}
+
 }  // namespace
 }  // namespace agent

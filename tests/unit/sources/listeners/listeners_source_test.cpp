@@ -97,7 +97,9 @@ class ListenersSource : public testing::TestWithParam<socket_events::by> {
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
     here_.emplace();
-    source_.emplace(loop_.executor(), listeners_options{.tracker = {.hold = 100ms}, .events = GetParam()});
+    source_.emplace(
+        loop_.executor(),
+        listeners_options{.tracker = {.hold = 100ms}, .engine_programs = {"some-engine"}, .events = GetParam()});
     loop_.spawn(source_->run(feed_));
     ASSERT_TRUE(sees({}));
   }
@@ -143,6 +145,18 @@ TEST_P(ListenersSource, EveryKindOfSocketComesAndGoes) {
                     "udp 0.0.0.0:500", "udp [::1]:501"}));
   for (const auto& b : feed_.last->bindings)
     EXPECT_EQ(b.served, b.host_port == 84 ? ports::reach::ipv6_only : ports::reach::direct) << b.host_port;
+  server.kill9();
+  EXPECT_TRUE(sees({}));
+}
+
+TEST_P(ListenersSource, WhatAnEngineListensOnIsLeftOut) {
+  other_process engine([] {
+    ::prctl(PR_SET_NAME, "some-engine");
+    listen_on("tcp 0.0.0.0:80");
+    listen_on("udp 0.0.0.0:500");
+  });
+  other_process server([] { listen_on("tcp 0.0.0.0:81"); });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:81"}));
   server.kill9();
   EXPECT_TRUE(sees({}));
 }
