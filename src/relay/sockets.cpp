@@ -105,6 +105,7 @@ int pending_error(int fd) {
 }
 
 void reset_on_close(int fd) {
+  set(fd, IPPROTO_TCP, TCP_NODELAY, 1);  // sends off what still waits for an end to go with
   const linger now{1, 0};
   static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now));
 }

@@ -33,21 +33,29 @@ std::size_t tcp_direction::splice_in(int source) {
   return static_cast<std::size_t>(got);
 }
 
-std::size_t tcp_direction::copy(int source, int destination) {
+// Where the source's end is near it is looked for first: the end that follows travels with the last bytes then, in one
+// segment.
+std::size_t tcp_direction::copy(int source, int destination, bool source_ends) {
   std::array<char, little> buffer;
-  const auto got = ::recv(source, buffer.data(), buffer.size(), MSG_DONTWAIT);
-  took(got);
-  if (got <= 0) return 0;
-  const auto sent = ::send(destination, buffer.data(), static_cast<std::size_t>(got), MSG_DONTWAIT | MSG_NOSIGNAL);
+  std::size_t got = 0;
+  for (ssize_t more = 1; more > 0 && (got == 0 || source_ends) && got < buffer.size();) {
+    more = ::recv(source, buffer.data() + got, buffer.size() - got, MSG_DONTWAIT);
+    took(more);
+    got += static_cast<std::size_t>(std::max<ssize_t>(more, 0));
+  }
+  if (got == 0) return 0;
+  const int end_follows = state_ == state::draining ? MSG_MORE : 0;
+  const auto sent = ::send(destination, buffer.data(), got, MSG_DONTWAIT | MSG_NOSIGNAL | end_follows);
   if (sent < 0 && !would_block()) state_ = state::broken;
-  if (sent < got) unsent_.assign(buffer.data() + std::max<ssize_t>(sent, 0), buffer.data() + got);
-  return static_cast<std::size_t>(got);
+  const auto passed_on = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
+  if (passed_on < got) unsent_.assign(buffer.data() + passed_on, buffer.data() + got);
+  return got;
 }
 
 // Answers how much it took from the source.
-std::size_t tcp_direction::move_some(int source, int destination, pipe_pool& pipes) {
+std::size_t tcp_direction::move_some(int source, int destination, pipe_pool& pipes, bool source_ends) {
   if (bulk_ && !pipe_) pipe_ = pipes.borrow();
-  const auto got = bulk_ && pipe_ ? splice_in(source) : copy(source, destination);
+  const auto got = bulk_ && pipe_ ? splice_in(source) : copy(source, destination, source_ends);
   bulk_ = got >= little;
   return got;
 }
@@ -80,7 +88,7 @@ void tcp_direction::pump(int source, int destination, pipe_pool& pipes, bool sou
   if (state_ == state::finished || state_ == state::broken) return;
   bool more = drain(destination, pipes);
   for (int i = 0; i < rounds && more && state_ == state::open; ++i) {
-    const auto got = move_some(source, destination, pipes);
+    const auto got = move_some(source, destination, pipes, source_ends);
     more = drain(destination, pipes) && got > 0 && (source_ends || bulk_);
   }
   if (state_ == state::draining && !backlog()) state_ = state::finished;

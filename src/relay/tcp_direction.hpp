@@ -36,9 +36,9 @@ class tcp_direction {
 
  private:
   [[nodiscard]] bool backlog() const { return in_pipe_ > 0 || !unsent_.empty(); }
-  std::size_t move_some(int source, int destination, pipe_pool& pipes);
+  std::size_t move_some(int source, int destination, pipe_pool& pipes, bool source_ends);
   std::size_t splice_in(int source);
-  std::size_t copy(int source, int destination);
+  std::size_t copy(int source, int destination, bool source_ends);
   void send_unsent(int destination);
   bool drain(int destination, pipe_pool& pipes);
   void took(ssize_t answer);

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/un.h>
 #include <time.h>
 
@@ -75,6 +76,24 @@ TEST_F(UnixRelay, ATunnelThatIsClosedAsAWholeWasReset) {
   EXPECT_EQ(read_exactly(client_.get(), 10), "last words");
   server_.reset();
   EXPECT_TRUE(is_reset(client_));
+}
+
+// On one processor, so that the relay finds the words and the end together.
+TEST_F(UnixRelay, WhatATunnelSaysRightBeforeItsResetArrives) {
+  cpu_set_t before, one;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+  CPU_ZERO(&one);
+  CPU_SET(static_cast<unsigned>(::sched_getcpu()), &one);
+  ::sched_setaffinity(0, sizeof one, &one);
+  start(tunnel_side::target);
+  for (int i = 0; i < 20; ++i) {
+    connect();
+    send_all(server_.get(), "last words");
+    server_.reset();
+    EXPECT_EQ(read_exactly(client_.get(), 10), "last words");
+    EXPECT_TRUE(is_reset(client_));
+  }
+  ::sched_setaffinity(0, sizeof before, &before);
 }
 
 TEST_F(UnixRelay, AServerThatIsClosedAsAWholeHasEnded) {
