@@ -1,10 +1,12 @@
 // relay_bench: our relay beside a direct connection, socat, HAProxy and nginx's stream module, on loopback in a network
 // and a process namespace of its own. Every figure is the median of several runs, which take turns between the relays,
-// so that what else the machine does falls on all of them alike. Where there are two processors or more, half of them
-// are the relay's and half the client's and the target's: otherwise the figures tell where the scheduler happened to
-// put whom. A direct connection has them all.
+// so that what else the machine does falls on all of them alike.
 //
-//   relay_bench [--runs N] [--milliseconds N] [--only PART_OF_A_ROW] [--relays ours,nginx]
+// Client, relay and target share one processor, and so does a direct connection: the figures tell what a relay costs.
+// With more of them (--processors) a relay that is quicker than the one thread of the client only waits for it, and
+// a latency tells where the scheduler happened to put whom. Each relay has as many threads as there are processors.
+//
+//   relay_bench [--runs N] [--milliseconds N] [--processors N] [--only PART_OF_A_ROW] [--relays ours,nginx]
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -14,10 +16,10 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <iostream>
 #include <span>
-#include <thread>
 
 #include "base/descriptor_limit.hpp"
 #include "tests/bench/relay/load.hpp"
@@ -64,6 +66,7 @@ std::vector<row> rows() {
 struct options {
   int runs = 5;
   int milliseconds = 200;
+  int processors = 1;
   std::string only;
   std::string relays = "direct,ours,socat,haproxy,nginx";
 };
@@ -75,19 +78,14 @@ double median(std::vector<double> values) {
 
 constexpr double not_measured = -1;
 
-// The processors [first, last) for a process, and for what it starts later.
-void place(pid_t process, unsigned first, unsigned last) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  for (unsigned i = first; i < last; ++i) CPU_SET(i, &set);
-  ::sched_setaffinity(process, sizeof set, &set);
-}
-
-void place_load(const bench::path& target, bool beside_a_relay) {
-  const unsigned all = std::thread::hardware_concurrency();
-  const unsigned last = beside_a_relay && all > 1 ? all / 2 : all;
-  place(0, 0, last);
-  place(target.processes.front().pid(), 0, last);
+// Of those that this process may run on, the first few; whatever it starts later has the same.
+void use_processors(int count) {
+  cpu_set_t usable, chosen;
+  CPU_ZERO(&chosen);
+  ::sched_getaffinity(0, sizeof usable, &usable);
+  for (unsigned i = 0; i < CPU_SETSIZE && CPU_COUNT(&chosen) < count; ++i)
+    if (CPU_ISSET(i, &usable)) CPU_SET(i, &chosen);
+  ::sched_setaffinity(0, sizeof chosen, &chosen);
 }
 
 double measure_one(const row& r, const bench::path& p, const options& o) try {
@@ -101,7 +99,6 @@ std::vector<double> measure(const row& r, const std::vector<bench::path>& paths,
   for (int run = 0; run < o.runs; ++run)
     for (std::size_t i = 0; i < paths.size(); ++i) {
       if (o.relays.find(paths[i].name) == std::string::npos || (r.udp && !paths[i].udp)) continue;
-      place_load(paths.front(), i != 0);
       runs[i].push_back(measure_one(r, paths[i], o));
     }
   std::vector<double> figures;
@@ -125,8 +122,7 @@ void print(const row& r, const std::vector<double>& figures) {
 
 void run(const options& o) {
   const support::temp_dir directory;
-  const unsigned all = std::thread::hardware_concurrency();
-  place(0, all / 2, all);  // inherited
+  use_processors(o.processors);
   const auto paths = bench::start_paths(directory.path());
   fmt::print("{:42}", "");
   for (const auto& p : paths) fmt::print("{:>10}", p.name);
@@ -146,6 +142,8 @@ options parse(std::span<char*> arguments) {
       o.runs = number(arguments[i + 1]);
     else if (name == "--milliseconds")
       o.milliseconds = number(arguments[i + 1]);
+    else if (name == "--processors")
+      o.processors = number(arguments[i + 1]);
     else if (name == "--only")
       o.only = arguments[i + 1];
     else if (name == "--relays")
@@ -158,6 +156,8 @@ options parse(std::span<char*> arguments) {
 int run_in_namespaces(const options& o) {
   if (::unshare(CLONE_NEWNET) != 0) throw std::runtime_error("needs root, for namespaces of its own");
   support::run_or_throw({.argv = {"ip", "link", "set", "lo", "up"}});
+  // The one that is always there. With bbr, which paces by a timer, the timer would be what is measured.
+  std::ofstream("/proc/sys/net/ipv4/tcp_congestion_control") << "reno";
   if (::unshare(CLONE_NEWPID) != 0) throw std::runtime_error("cannot make a process namespace");
   const pid_t child = ::fork();
   if (child == 0) {

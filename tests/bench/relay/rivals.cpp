@@ -61,7 +61,8 @@ path start_haproxy(const std::filesystem::path& directory) {
   path p{"haproxy", 7300, false};
   const auto file = directory / "haproxy.cfg";
   std::ofstream out(file);
-  out << "global\n  maxconn 2000\ndefaults\n  mode tcp\n  option splice-auto\n  timeout connect 5s\n  timeout client "
+  out << "global\n  maxconn 2000\n  tune.bufsize 65536\ndefaults\n  mode tcp\n  option splice-auto\n  timeout connect "
+         "5s\n  timeout client "
          "60s\n  timeout server 60s\n";
   for (std::uint16_t i = 0; i < 2; ++i)
     out << fmt::format("listen p{0}\n  bind 127.0.0.1:{1} backlog 4096\n  server s 127.0.0.1:{2}\n", i, p.first + i,
@@ -72,15 +73,17 @@ path start_haproxy(const std::filesystem::path& directory) {
   return p;
 }
 
+// `auto` would be a process for each processor of the machine, not for each that it may run on.
 path start_nginx(const std::filesystem::path& directory) {
   path p{"nginx", 7400};
   const auto file = directory / "nginx.conf";
   std::ofstream out(file);
   out << fmt::format(
-      "load_module /usr/lib/nginx/modules/ngx_stream_module.so;\nuser root;\nworker_processes auto;\ndaemon off;\n"
-      "pid {0}/nginx.pid;\nerror_log {0}/nginx.log crit;\nevents {{ worker_connections 4000; }}\nstream {{\n  "
-      "tcp_nodelay on;\n  proxy_half_close on;\n",
-      directory.string());
+      "load_module /usr/lib/nginx/modules/ngx_stream_module.so;\nuser root;\nworker_processes {1};\ndaemon off;\n"
+      "pid {0}/nginx.pid;\nerror_log {0}/nginx.log crit;\nevents {{ worker_connections 4000; multi_accept on; "
+      "}}\nstream {{\n  "
+      "tcp_nodelay on;\n  proxy_half_close on;\n  proxy_buffer_size 64k;\n",
+      directory.string(), relay::shards_for_processors());
   for (std::uint16_t i = 0; i < 3; ++i)
     out << fmt::format("  server {{ listen 127.0.0.1:{}{}; proxy_pass 127.0.0.1:{}; proxy_timeout 60s; }}\n",
                        p.first + i, i == echo_port ? " udp reuseport" : " backlog=4096", target_first + i);
