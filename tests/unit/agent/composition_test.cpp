@@ -163,9 +163,12 @@ TEST(Composition, ThePortOfTheVtunnelPeerIsNeverPublished) {
 }
 
 TEST(Composition, AnEnginesOwnSocketsAreLeftOutWhereItIsAskedItself) {
-  EXPECT_THAT(engine_programs({}), testing::IsEmpty());
-  EXPECT_THAT(engine_programs({.docker = true}), testing::ElementsAre("dockerd", "docker-proxy"));
-  EXPECT_THAT(engine_programs({.containerd = true}), testing::ElementsAre("containerd", "nerdctl"));
+  options o;
+  EXPECT_THAT(engine_programs(o), testing::IsEmpty());
+  o.docker = true;
+  EXPECT_THAT(engine_programs(o), testing::ElementsAre("dockerd", "docker-proxy"));
+  o.containerd = true;
+  EXPECT_THAT(engine_programs(o), testing::ElementsAre("dockerd", "docker-proxy", "containerd", "nerdctl"));
 }
 
 }  // namespace
