@@ -72,6 +72,8 @@ std::string tunnel_program::start(io::task_group& tasks) {
   return fmt::format("side={} tunnels={}", is_peer_ ? "peer" : "host", tunnels_);
 }
 
-std::string tunnel_program::tally() const { return fmt::format("connections={}", end_->count().connections.load()); }
+std::string tunnel_program::tally() const {
+  return fmt::format("connections={} accepted={}", end_->count().connections.load(), end_->count().accepted.load());
+}
 
 }  // namespace vtunnel
