@@ -47,7 +47,7 @@ struct configuration {
 std::optional<ports::journal> open_journal(const configuration& c, const std::string& peer) {
   auto opened = ports::journal::open(c.flags.state_directory, peer, ports::read_boot_id());
   if (opened) return std::move(*opened);
-  base::log::error("journal", "what is exposed will not be remembered through a crash reason=\"{}\"",
+  base::log::error("journal", "what is exposed will not be remembered through a crash peer={} reason=\"{}\"", peer,
                    opened.error().message());
   return std::nullopt;
 }
@@ -200,7 +200,7 @@ int run(int argc, const char* const* argv) {
   if (::geteuid() != 0) return base::report_failure(flags.program(), "agent must run as root");
   if (c->flags.debug) base::log::set_level(base::log::level::debug);
   auto status = io::unix_listener::claim(c->flags.status_socket);
-  if (!status) return base::report_failure(flags.program(), status.error().message() + " (is another agent running?)");
+  if (!status) return base::report_failure(flags.program(), status.error().message());
   if (c->flags.containerd) containerd::quieten_grpc();
   base::raise_descriptor_limit();
   boost::asio::io_context context(1);

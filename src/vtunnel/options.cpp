@@ -17,9 +17,13 @@ constexpr auto description =
     "both ways. The host end begins with a tunnel when the peer, asked at handshake-port once a second, has answered "
     "with the seed phrase of vtunnel. In place of either port stands unix:/path where a VMM offers virtual sockets as "
     "UNIX sockets.\n\n"
-    "tunnel:\n\n"
-    "  - {name: tcpTunnel, handshake-port: 9090, vsock-host-port: 8989, peer-address: 127.0.0.1, peer-port: 3030, "
-    "upstream-server-address: 127.0.0.1:4444}\n\n"
+    "    tunnel:\n"
+    "      - name: tcpTunnel\n"
+    "        handshake-port: 9090\n"
+    "        vsock-host-port: 8989\n"
+    "        peer-address: 127.0.0.1\n"
+    "        peer-port: 3030\n"
+    "        upstream-server-address: 127.0.0.1:4444\n\n"
     "upstream-server-address is IP:PORT or unix:/path. SIGTERM and SIGINT end the program with 0.";
 
 base::result<> set_cid(options& into, std::string_view text) {
@@ -38,7 +42,9 @@ std::optional<side> parse_side(std::string_view word) {
 }
 
 base::flag_set flags_for(options& into, std::optional<side> which) {
-  if (!which) return {"vtunnel", "peer|host [flags]", description};
+  if (!which)
+    return {"vtunnel", "peer|host [flags]",
+            std::string(description) + "\n\nvtunnel peer -h and vtunnel host -h list the flags of either end."};
   const bool peer = *which == side::peer;
   base::flag_set flags(peer ? "vtunnel peer" : "vtunnel host", "[flags]", description);
   into.cid = peer ? std::uint32_t{VMADDR_CID_HOST} : first_guest_cid;
