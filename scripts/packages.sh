@@ -1,7 +1,7 @@
 # Sourced by ./dev: what has to be installed for what, as Debian 12 names it, and how it is installed.
 
 readonly build_packages=(
-  g++ cmake ninja-build ccache pkgconf libboost1.81-dev libspdlog-dev libfmt-dev libssl-dev libgtest-dev libgmock-dev
+  g++ make cmake ninja-build ccache pkgconf libboost1.81-dev libspdlog-dev libfmt-dev libssl-dev libgtest-dev libgmock-dev
   libbenchmark-dev libyaml-cpp-dev libgrpc++-dev libprotobuf-dev protobuf-compiler
   protobuf-compiler-grpc)
 readonly run_packages=(
@@ -38,6 +38,21 @@ missing_packages() {
   done
 }
 
+# show_progress COUNT: of what apt-get says about COUNT packages, one line that is written over on a terminal.
+show_progress() {
+  local count=$1 words step fetched=0 unpacked=0 configured=0
+  while IFS=' ' read -r -a words; do
+    case ${words[*]:0:2} in
+      Get:*) step="fetching $((++fetched))" name=${words[4]:-} ;;
+      Unpacking\ *) step="unpacking $((++unpacked))" name=${words[1]} ;;
+      Setting\ up) step="setting up $((++configured))" name=${words[2]:-} ;;
+      *) continue ;;
+    esac
+    [[ ! -t 1 ]] || printf '\r\033[K    %s of %s: %.40s' "$step" "$count" "${name%%:*}"
+  done
+  [[ ! -t 1 ]] || printf '\r\033[K'
+}
+
 # The part that runs as root. Packages that bring a daemon (docker.io, nginx …) must not start it here: the hook that
 # Debian provides for that is put in place for as long as the installation lasts, unless the machine has its own.
 install_as_root() {
@@ -47,9 +62,15 @@ install_as_root() {
     printf '#!/bin/sh\nexit 101\n' >"$hook"
     chmod 0755 "$hook"
   fi
-  export DEBIAN_FRONTEND=noninteractive
+  export DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes LC_ALL=C
+  local install=(apt-get install --yes --quiet=1 --no-install-recommends -o Dpkg::Use-Pty=0
+    -o DPkg::Lock::Timeout=300) count
   apt-get update --quiet=2
-  apt-get install --yes --quiet=2 --no-install-recommends "$@" </dev/null
+  # What was interrupted the last time is ended first; apt-get only says that somebody should.
+  ! compgen -G '/var/lib/dpkg/updates/[0-9]*' >/dev/null || dpkg --configure --pending >/dev/null
+  count=$("${install[@]}" --simulate "$@" | grep --count '^Inst ') || true
+  "${install[@]}" "$@" </dev/null | show_progress "$count"
+  say "installed $count packages in $SECONDS s"
 }
 
 # need PACKAGE…: installs those that are missing. Quick when none is.

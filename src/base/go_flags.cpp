@@ -30,7 +30,9 @@ std::function<bool(std::string_view)> number_setter(T& value) {
   };
 }
 
+// A text that is indented already has lines of its own.
 std::string wrap(std::string_view text, std::size_t indent) {
+  if (text.starts_with(' ')) return std::string(text) + "\n";
   std::string wrapped;
   std::size_t column = 0;
   for (const auto word : split(text, ' ')) {

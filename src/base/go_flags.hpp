@@ -23,7 +23,8 @@ enum class parse_outcome { ok, help };
 
 class flag_set {
  public:
-  // `description` is the text between the synopsis and the flags; it is wrapped, paragraphs are separated by "\n\n".
+  // `description` is the text between the synopsis and the flags; it is wrapped, but for indented
+  // paragraphs; what separates them is "\n\n".
   flag_set(std::string program, std::string synopsis, std::string description);
 
   // `value` holds the default. `help` is shown wrapped; a word in `back-quotes` names the value, as in Go's usage

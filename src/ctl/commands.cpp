@@ -22,11 +22,9 @@ constexpr auto program_name = "guestagentctl";
 constexpr auto description =
     "Asks the guest agent what it does.\n\n"
     "ports: every port that a container engine publishes, one line each: the address on the host, the container's "
-    "port, whose it "
-    "is, its state at each peer (applied; foreign: the peer had it before; pending; conflict: somebody else has it; "
-    "retrying; "
-    "refused; down: the peer cannot be reached; restricted, unsupported or covered: by policy), since when, and why "
-    "not.\n\n"
+    "port, whose it is, its state at each peer (applied; foreign: the peer had it before; pending; conflict: somebody "
+    "else has it; retrying; refused; down: the peer cannot be reached; restricted, unsupported or covered: by policy), "
+    "since when, and why not.\n\n"
     "status: the agent, its sources with what they refused, and its peers.";
 
 struct request {
@@ -74,7 +72,7 @@ io::task<base::result<>> follow(const request& r, http::connection& agent) {
   std::string line;
   while (true) {
     const auto piece = co_await agent.read_some();
-    if (!piece) co_return std::unexpected(piece.error());
+    if (!piece) co_return base::fail("the agent has stopped (" + piece.error().message() + ")");
     if (piece->empty()) co_return base::fail("the agent has stopped");
     line += *piece;
     for (auto end = line.find('\n'); end != std::string::npos; end = line.find('\n')) {

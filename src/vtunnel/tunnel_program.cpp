@@ -17,9 +17,13 @@ constexpr auto description =
     "both ways. The host end begins with a tunnel when the peer, asked at handshake-port once a second, has answered "
     "with the seed phrase of vtunnel. In place of either port stands unix:/path where a VMM offers virtual sockets as "
     "UNIX sockets.\n\n"
-    "tunnel:\n\n"
-    "  - {name: tcpTunnel, handshake-port: 9090, vsock-host-port: 8989, peer-address: 127.0.0.1, peer-port: 3030, "
-    "upstream-server-address: 127.0.0.1:4444}\n\n"
+    "    tunnel:\n"
+    "      - name: tcpTunnel\n"
+    "        handshake-port: 9090\n"
+    "        vsock-host-port: 8989\n"
+    "        peer-address: 127.0.0.1\n"
+    "        peer-port: 3030\n"
+    "        upstream-server-address: 127.0.0.1:4444\n\n"
     "upstream-server-address is IP:PORT or unix:/path. SIGTERM and SIGINT end the program with 0.";
 
 base::result<std::uint32_t> context_id(std::string_view text) {

@@ -139,5 +139,32 @@ INSTANTIATE_TEST_SUITE_P(all, every_program, testing::ValuesIn(programs), [](con
   return name;
 });
 
+// The stream behind it has to live for as long as somebody watches, and no longer than the agent.
+TEST(guestagentctl, watches_until_the_agent_stops) {
+  if (const auto missing = support::lab::missing(); !missing.empty()) GTEST_SKIP() << missing;
+  const support::lab_directory directory;
+  const support::netns place("watch");
+  const auto at = [&](const char* name) { return (directory.path() / name).string(); };
+  const auto start = [&](const char* program, std::vector<std::string> flags) {
+    flags.insert(flags.begin(), support::program_directory() / program);
+    return support::child_process({.argv = flags, .log = at(program), .net_namespace = place.path()});
+  };
+  auto agent = start("rancher-desktop-guestagent",
+                     {"-docker", "-iptables=false", "-docker-socket=" + at("no-docker.sock"),
+                      "-wsl-proxy-socket=" + at("no-wsl-proxy.sock"), "-host-switch-url=http://127.0.0.1:1",
+                      "-status-socket=" + at("status.sock"), "-state-dir=" + at("state")});
+  ASSERT_TRUE(support::eventually(10s, [&] { return std::filesystem::exists(at("status.sock")); }));
+  auto watch = start("guestagentctl", {"ports", "--watch", "-socket=" + at("status.sock")});
+  const auto shows = [&](const char* text) {
+    return support::eventually(10s, [&] { return support::read_text(at("guestagentctl")).contains(text); });
+  };
+  EXPECT_TRUE(shows("PROTOCOL"));
+  const auto server = start("host-switch", {"-api-address=127.0.0.1:8999"});
+  EXPECT_TRUE(shows("127.0.0.1:8999"));
+  EXPECT_EQ(agent.stop(), 0) << support::read_text(at("rancher-desktop-guestagent"));
+  EXPECT_EQ(watch.wait(10s), 1);
+  EXPECT_TRUE(shows("the agent has stopped")) << support::read_text(at("guestagentctl"));
+}
+
 }  // namespace
 }  // namespace integration

@@ -40,7 +40,8 @@ containerd_engine::~containerd_engine() {
 
 child_options containerd_engine::inside() const {
   return {.argv = {},
-          .environment = {fmt::format("PATH={}:{}", (directory_ / "tools").string(), ::getenv("PATH"))},
+          .environment = {"TMPDIR=" + directory_.string(),
+                          fmt::format("PATH={}:{}", (directory_ / "tools").string(), ::getenv("PATH"))},
           .net_namespace = where_.path(),
           .mount_namespace = box_.mount_namespace(),
           .pid_namespace = box_.pid_namespace()};

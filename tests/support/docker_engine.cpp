@@ -73,7 +73,7 @@ void docker_engine::launch() {
       {.argv = {"dockerd", "--data-root", at("data"), "--exec-root", at("exec"), "-H", "unix://" + socket().string(),
                 "--pidfile", at("pid"), "--bip", options_.bridge_address, "--cgroup-parent", "/" + control_group_,
                 "--exec-opt", "native.cgroupdriver=cgroupfs", fmt::format("--iptables={}", options_.writes_rules)},
-       .environment = {fmt::format("PATH={}:{}", at("tools"), ::getenv("PATH"))},
+       .environment = {"TMPDIR=" + directory_.string(), fmt::format("PATH={}:{}", at("tools"), ::getenv("PATH"))},
        .log = directory_ / "dockerd.log",
        .stdin_file = {},
        .net_namespace = where_.path(),

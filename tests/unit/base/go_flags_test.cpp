@@ -97,6 +97,11 @@ TEST_F(GoFlags, HelpIsNoError) {
     EXPECT_EQ(flags.parse({ask}).value(), parse_outcome::help);
 }
 
+TEST_F(GoFlags, UsageLeavesIndentedParagraphsAsTheyAre) {
+  const flag_set with_example("agent", "[flags]", "As in:\n\n    a:\n      - b\n\nand so on.");
+  EXPECT_EQ(with_example.usage(), "Usage: agent [flags]\n\nAs in:\n\n    a:\n      - b\n\nand so on.\n");
+}
+
 TEST_F(GoFlags, UsageNamesEveryFlagItsValueAndItsDefault) {
   const auto text = flags.usage();
   EXPECT_THAT(text, HasSubstr("Usage: agent [flags]\n\nDoes things.\n"));
