@@ -31,7 +31,13 @@ void claim_table::add(const listener_key& key, const net::address& vm, outcome& 
   const auto at = claims_.try_emplace(key).first;
   auto& all = at->second;
   if (std::ranges::find(all, vm) != all.end()) return;
-  if (size_ >= options_.claims || all.size() >= most_claimants) {
+  if (all.size() >= most_claimants) {  // a VM has another address each time it is started, and may take nothing back
+    note(into, fmt::format("{} of {} is dropped: {} have come since", to_string(key), all.front().to_string(),
+                           most_claimants));
+    all.erase(all.begin());
+    --size_;
+  }
+  if (size_ >= options_.claims) {
     note(into, fmt::format("{} of {} is refused: too many", to_string(key), vm.to_string()));
     if (all.empty()) claims_.erase(at);
     return;

@@ -4,7 +4,7 @@
 // takes back the claim of the same VM and no other's. Of several VMs that claim one port the last that came has it;
 // claiming it again changes nothing. So a VM that was started anew, with another address, gets its ports back from
 // what is left of the old one, and two that live do not take it from each other every minute. When it goes, the one
-// before has it again.
+// before has it again. Of more than a few claims the oldest is dropped.
 #pragma once
 
 #include <cstddef>

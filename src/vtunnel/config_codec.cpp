@@ -4,8 +4,12 @@
 #include <linux/vm_sockets.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
+#include <set>
+#include <span>
 
 #include "base/text.hpp"
 
@@ -37,6 +41,21 @@ struct field {
     fail(at, key, fmt::format("{}: \"{}\"", why, base::printable(text, 100)));
   }
 };
+
+constexpr std::array<const char*, 6> known_keys{"name",         "handshake-port", "vsock-host-port",
+                                                "peer-address", "peer-port",      "upstream-server-address"};
+
+// Of a key that is given twice the library takes one, and of one that is misspelt nobody hears.
+void check_keys(const YAML::Node& map, const std::string& owner, std::span<const char* const> known) {
+  std::set<std::string> seen;
+  for (const auto& entry : map) {
+    const auto& key = entry.first;
+    const auto text = key.IsScalar() ? key.Scalar() : "?";
+    const auto name = owner + (owner.empty() ? "" : ".") + base::printable(text, 100);
+    if (std::ranges::find(known, text) == known.end()) fail(key.Mark(), name, "is not known");
+    if (!seen.insert(text).second) fail(key.Mark(), name, "is given twice");
+  }
+}
 
 field read_field(const YAML::Node& map, const std::string& owner, const char* name) {
   const auto key = owner + "." + name;
@@ -89,6 +108,7 @@ class reader {
  public:
   std::vector<tunnel> read(const YAML::Node& root) {
     const auto list = root.IsMap() ? root["tunnel"] : YAML::Node(YAML::NodeType::Undefined);
+    if (root.IsMap()) check_keys(root, "", std::array<const char*, 1>{"tunnel"});
     if (!list.IsDefined()) fail(root.Mark(), "tunnel", "is missing");
     if (!list.IsSequence() || list.size() == 0) fail(list.Mark(), "tunnel", "no list of tunnels");
     if (list.size() > most_tunnels) fail(list.Mark(), "tunnel", fmt::format("more than {}", most_tunnels));
@@ -100,6 +120,7 @@ class reader {
  private:
   tunnel read_tunnel(const YAML::Node& map, const std::string& owner) {
     if (!map.IsMap()) fail(map.Mark(), owner, "no tunnel");
+    check_keys(map, owner, known_keys);
     tunnel made;
     made.name = name_of(own(read_field(map, owner, "name"), "name"));
     made.handshake = vsock_of(own(read_field(map, owner, "handshake-port"), "handshake"));

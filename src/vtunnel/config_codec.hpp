@@ -23,7 +23,8 @@ struct tunnel {
   net::stream_address upstream;  // where the host end connects for them
 };
 
-// Fails where the text is no YAML of a configuration, where something is missing, no value, or given to two tunnels.
+// Fails where the text is no YAML of a configuration, where something is missing, no value, not known, given twice or
+// to two tunnels.
 // The error names the line and the key: "line 4: tunnel[0].peer-port: not a port".
 [[nodiscard]] base::result<std::vector<tunnel>> parse_config(std::string_view text);
 

@@ -47,6 +47,12 @@ std::vector<connect_addresses> address_book::former() const {
   return {known_.begin() + 1, known_.end()};
 }
 
+void address_book::forget_former() {
+  if (known_.size() < 2) return;
+  known_.resize(1);
+  write();
+}
+
 void address_book::write() const {
   if (file_.empty()) return;
   std::error_code failed;

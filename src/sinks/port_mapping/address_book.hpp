@@ -21,6 +21,8 @@ class address_book {
   void move_to(const connect_addresses& now);
   // The sets before that, of which the first address of a family differs from now: those a receiver has connected to.
   [[nodiscard]] std::vector<connect_addresses> former() const;
+  // Nothing is left under them. Somebody else may have got one by now, and it is his.
+  void forget_former();
 
  private:
   void write() const;

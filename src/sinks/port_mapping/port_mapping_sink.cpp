@@ -1,5 +1,6 @@
 #include "sinks/port_mapping/port_mapping_sink.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "io/timeout.hpp"
@@ -42,15 +43,23 @@ ports::sink_traits port_mapping_sink::traits() const {
 io::task<base::result<ports::peer_state>> port_mapping_sink::list() {
   const auto now = co_await peer_->look();
   if (!now) co_return std::unexpected(now.error());
-  const auto before = book_.former();
-  if (is_tunnel()) book_.move_to(peer_->addresses());
-  if (book_.former() != before) moved_.clear();
   ports::peer_state state{.identity = *now, .complete = false, .held = {}};
-  if (is_tunnel() && io::clock::now() >= repeat_at_) {
-    state.repeat = true;
-    repeat_at_ = io::clock::now() + options_.resend;
-  }
+  if (is_tunnel()) state.repeat = keep_time();
   co_return state;
+}
+
+// Of a tunnel, whenever it has been looked at. Whether everything is to be sent again.
+bool port_mapping_sink::keep_time() {
+  const auto now = io::clock::now();
+  const auto before = book_.former();
+  book_.move_to(peer_->addresses());
+  const bool moved = book_.former() != before;
+  if (moved) moved_.clear();
+  well_since_ = moved ? now : std::min(well_since_, now);
+  if (now < repeat_at_) return false;
+  if (now - well_since_ >= options_.resend) book_.forget_former();
+  repeat_at_ = now + options_.resend;
+  return true;
 }
 
 io::task<base::result<>> port_mapping_sink::send_one(portmapping::message m) {
@@ -101,6 +110,7 @@ io::task<std::vector<ports::outcome>> port_mapping_sink::apply(std::vector<ports
   if (sent) sent = co_await send_all(batch, ports::verb::remove, outcomes);
   if (sent) sent = co_await send_all(batch, ports::verb::add, outcomes);
   if (sent) co_return outcomes;
+  well_since_ = io::clock::time_point::max();
   if (sent.error().code == std::errc::timed_out) expect_late();
   peer_->doubt();
   for (auto& o : outcomes)

@@ -46,8 +46,8 @@ class port_mapping_sink : public ports::sink {
   // tunnel leads nowhere, or while the interface has no address.
   io::task<base::result<ports::peer_state>> list() override;
   // Removals as one message, then additions as one (more only beyond 4,096 bindings); after a failure nothing further
-  // is sent, so that the messages about one port keep their order. What the VM may have been told under former
-  // addresses is taken back with these first.
+  // is sent, so that the messages about one port keep their order. What was told under former addresses of the VM is
+  // taken back with these first; they are forgotten when messages have come through for as long as `resend`.
   io::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override;
   io::task<> changed() override;
   io::task<> close() override;
@@ -58,14 +58,16 @@ class port_mapping_sink : public ports::sink {
   io::task<base::result<>> send_all(const std::vector<ports::operation>& batch, ports::verb what,
                                     std::vector<ports::outcome>& outcomes);
   io::task<base::result<>> send_one(portmapping::message m);
+  bool keep_time();
   void expect_late();
   io::task<base::result<>> take_back_former(const std::vector<ports::operation>& batch);
 
   port_mapping_options options_;
   std::unique_ptr<presence> peer_;
   address_book book_;
-  std::set<ports::port_key> moved_;  // of which nothing is left under former addresses
-  io::clock::time_point repeat_at_;  // of a tunnel: when everything is to be sent again
+  std::set<ports::port_key> moved_;                                  // of which nothing is left under former addresses
+  io::clock::time_point well_since_ = io::clock::time_point::max();  // messages come through, to the same addresses
+  io::clock::time_point repeat_at_;                                  // of a tunnel: when everything is to be sent again
 };
 
 }  // namespace port_mapping

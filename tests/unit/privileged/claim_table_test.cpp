@@ -1,5 +1,6 @@
 #include "privileged/claim_table.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 namespace privileged {
@@ -93,6 +94,20 @@ TEST_F(ClaimTable, ThisMachineIsNoVm) {
   EXPECT_THAT(last.notes, ElementsAre(HasSubstr("is this machine itself")));
   table = claim_table({.loopback_targets = true});
   EXPECT_EQ(add("0.0.0.0", 80, {at("127.0.0.1")}), "tcp 0.0.0.0:80 -> 127.0.0.1:80");
+}
+
+// A VM that takes nothing back has another address each time it is started.
+TEST_F(ClaimTable, TheOldestOfManyClaimsGivesWay) {
+  for (int i = 1; i <= 40; ++i) {
+    const auto vm = fmt::format("172.26.1.{}", i);
+    EXPECT_EQ(add("0.0.0.0", 80, {at(vm.c_str())}), fmt::format("tcp 0.0.0.0:80 -> {}:80", vm));
+  }
+  EXPECT_THAT(last.notes, ElementsAre("tcp 0.0.0.0:80 of 172.26.1.24 is dropped: 16 have come since",
+                                      "tcp 0.0.0.0:80 goes from 172.26.1.39 to 172.26.1.40"));
+  EXPECT_EQ(table.size(), 16U);
+  EXPECT_EQ(remove("0.0.0.0", 80, {at("172.26.1.24")}), "");
+  EXPECT_EQ(remove("0.0.0.0", 80, {at("172.26.1.25")}), "") << "it did not have it any more";
+  EXPECT_EQ(table.size(), 15U);
 }
 
 TEST_F(ClaimTable, IsBounded) {

@@ -49,7 +49,7 @@ TEST(VtunnelConfig, TheProductsFileIsUnderstood) {
 TEST(VtunnelConfig, PathsStandForVsockPortsAndForTheUpstream) {
   const auto parsed = parse_config(
       "tunnel: [{name: a, handshake-port: unix:/run/h, vsock-host-port: unix:/run/d, peer-address: '::1', "
-      "peer-port: 1, upstream-server-address: unix:/run/u, and-what-is-not-known: {}}]");
+      "peer-port: 1, upstream-server-address: unix:/run/u}]");
   ASSERT_TRUE(parsed) << parsed.error().message();
   const auto& t = parsed->front();
   EXPECT_EQ(net::to_string(at_cid(t.handshake, 2)), "unix:/run/h");
@@ -70,9 +70,15 @@ TEST(VtunnelConfig, WhatIsWrongIsNamedWithItsLine) {
   EXPECT_EQ(error(with_line(6, "    peer-port: 65536")), "line 6: tunnel[0].peer-port: not a port: \"65536\"");
   EXPECT_THAT(error(with_line(7, "    upstream-server-address: npipe:////./pipe/x")),
               HasSubstr("line 7: tunnel[0].upstream-server-address: named pipes are Windows' own"));
-  EXPECT_EQ(error(with_line(6, "    other: 1")), "line 2: tunnel[0].peer-port: is missing");
+  EXPECT_EQ(error(with_line(6, "")), "line 2: tunnel[0].peer-port: is missing");
+  EXPECT_EQ(error(with_line(6, "    peer_port: 1")), "line 6: tunnel[0].peer_port: is not known");
+  EXPECT_EQ(error(with_line(6, "    peer-port: 3030\n    peer-port: 3031")),
+            "line 7: tunnel[0].peer-port: is given twice");
+  EXPECT_EQ(error(with_line(6, "    [a]: 1")), "line 6: tunnel[0].?: is not known");
+  EXPECT_EQ(error(good + "tunnel: []\n"), "line 8: tunnel: is given twice");
+  EXPECT_EQ(error(good + "tunnels: []\n"), "line 8: tunnels: is not known");
   EXPECT_EQ(error(with_line(6, "    peer-port: [1]")), "line 6: tunnel[0].peer-port: no value");
-  EXPECT_EQ(error(with_line(1, "tunnels:")), "line 1: tunnel: is missing");
+  EXPECT_EQ(error("{}"), "line 1: tunnel: is missing");
   EXPECT_EQ(error("tunnel: 1"), "line 1: tunnel: no list of tunnels");
   EXPECT_THAT(error("tunnel:\n  - {name: [\n"), HasSubstr("line 3: "));
   EXPECT_EQ(error(std::string(70'000, ' ')), "larger than 64 KiB");

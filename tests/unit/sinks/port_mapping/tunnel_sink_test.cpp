@@ -176,6 +176,18 @@ TEST_F(TunnelSink, WhatWasToldUnderFormerAddressesIsTakenBackFirst) {
   EXPECT_EQ(text(all[3]), text(mapping(false, 2, of_lo())));
 }
 
+// Another VM may have that address by now, and with it the claims.
+TEST_F(TunnelSink, FormerAddressesAreForgottenWhenAllIsTakenBack) {
+  address_book(book_).move_to(at("172.26.1.5"));
+  make_sink(100ms);
+  ASSERT_TRUE(list());
+  apply({op(verb::remove, 1)});
+  EXPECT_THAT(address_book(book_).former(), SizeIs(1)) << "more may be to come";
+  ASSERT_TRUE(support::eventually(10s, [this] { return list().has_value() && address_book(book_).former().empty(); }));
+  apply({op(verb::add, 2)});
+  EXPECT_THAT(tunnel_.received(), SizeIs(3)) << "the former address is told nothing of the second port";
+}
+
 TEST(AddressBook, RemembersTheLastFewThroughARestart) {
   const support::temp_dir directory;
   const auto file = directory / "new" / "addresses";
