@@ -87,6 +87,7 @@ class disk_syncer {
 
 base::result<base::unique_fd> open_locked(const std::filesystem::path& path) {
   base::unique_fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd && errno == EROFS) fd = base::unique_fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd) return base::fail_errno("open " + path.string());
   for (int tries = lock_tries; ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0; --tries) {
     if (errno != EWOULDBLOCK || tries == 0)
@@ -107,7 +108,7 @@ struct journal::state {
   std::vector<forward> remembered;
   bool same_boot = false;
   std::size_t lines = 0;
-  bool torn = false;  // the last line may be half there
+  bool torn = false;  // the file is not what it should be: the last line may be half there, or all is an earlier run's
   disk_syncer syncer;
 
   base::result<> rewrite();
@@ -165,7 +166,11 @@ base::result<journal> journal::open(const std::filesystem::path& directory, cons
   s->same_boot = !boot_id.empty() && content.boot_id == boot_id;
   s->live = std::move(content.live);
   for (const auto& [key, f] : s->live) s->remembered.push_back(f);
-  if (auto written = s->rewrite(); !written) return std::unexpected(written.error());
+  s->torn = true;
+  if (const auto written = s->rewrite(); !written)
+    base::log::error("journal",
+                     "what is exposed from now on will not be remembered through a crash path={} reason=\"{}\"",
+                     s->path.string(), written.error().message());
   return journal(std::move(s));
 }
 

@@ -20,8 +20,9 @@ namespace ports {
 
 class journal {
  public:
-  // Reads what an earlier run left (a damaged line is skipped and logged) and writes the file anew. Fails where the
-  // directory cannot be made or the file cannot be written or is held by another agent (flock).
+  // Reads what an earlier run left (a damaged line is skipped and logged) and writes the file anew; on a disk that is
+  // full or read-only that is logged, and tried again at each change. Fails where the directory or the lock beside the
+  // file cannot be made, or another agent holds it (flock).
   static base::result<journal> open(const std::filesystem::path& directory, const std::string& peer,
                                     const std::string& boot_id);
   journal(journal&&) noexcept;

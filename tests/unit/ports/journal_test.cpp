@@ -1,10 +1,14 @@
 #include "ports/journal.hpp"
 
 #include <gmock/gmock.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include <fstream>
+#include <optional>
+#include <thread>
 
 #include "tests/support/temp_dir.hpp"
 
@@ -23,6 +27,23 @@ class Journal : public testing::Test {
   }
 
   support::temp_dir directory_;
+};
+
+// No file grows beyond `bytes` meanwhile, as on a full disk.
+class full_disk {
+ public:
+  explicit full_disk(rlim_t bytes) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit full{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &full);
+  }
+  full_disk(const full_disk&) = delete;
+  full_disk& operator=(const full_disk&) = delete;
+  ~full_disk() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_{};
 };
 
 TEST_F(Journal, RemembersWhatWasRecordedAndNotErased) {
@@ -82,19 +103,48 @@ TEST_F(Journal, ADirectoryThatCannotBeMadeIsAnError) {
 TEST_F(Journal, ALineThatWasCutOffSpoilsNoLaterOne) {
   {
     auto j = open();
-    const auto file = directory_ / "host-switch.journal";
     ASSERT_TRUE(j.record(std::vector{on(1)}));
-    rlimit before{};
-    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-    rlimit full = before;
-    full.rlim_cur = std::filesystem::file_size(file) + 5;  // as on a full disk
-    ::signal(SIGXFSZ, SIG_IGN);
-    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
-    EXPECT_FALSE(j.record(std::vector{on(2)}));
-    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    {
+      const full_disk disk(std::filesystem::file_size(directory_ / "host-switch.journal") + 5);
+      EXPECT_FALSE(j.record(std::vector{on(2)}));
+    }
     ASSERT_TRUE(j.record(std::vector{on(3)}));
   }
   EXPECT_THAT(open().remembered(), testing::ElementsAre(on(1), on(2), on(3)));
+}
+
+TEST_F(Journal, OnAFullDiskWhatAnEarlierRunLeftIsRemembered) {
+  ASSERT_TRUE(open().record(std::vector{on(1), on(2)}));
+  {
+    std::optional<journal> j;
+    {
+      const full_disk disk(5);
+      j = open();
+      EXPECT_THAT(j->remembered(), testing::ElementsAre(on(1), on(2)));
+      EXPECT_TRUE(j->same_boot());
+      EXPECT_FALSE(j->record(std::vector{on(3)}));
+      EXPECT_FALSE(j->erase(std::vector{on(1).key}));
+    }
+    ASSERT_TRUE(j->record(std::vector{on(4)}));
+  }
+  EXPECT_THAT(open().remembered(), testing::ElementsAre(on(2), on(3), on(4)));
+}
+
+TEST_F(Journal, OnAReadOnlyDiskWhatAnEarlierRunLeftIsRemembered) {
+  bool mounted = false;
+  std::thread([&] {  // whose mount namespace is its own
+    mounted = ::unshare(CLONE_FS | CLONE_NEWNS) == 0 &&
+              ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+              ::mount("tmpfs", directory_.path().c_str(), "tmpfs", 0, nullptr) == 0;
+    if (!mounted) return;
+    ASSERT_TRUE(open().record(std::vector{on(1)}));
+    ASSERT_EQ(::mount(nullptr, directory_.path().c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0);
+    auto j = open();
+    EXPECT_THAT(j.remembered(), testing::ElementsAre(on(1)));
+    EXPECT_FALSE(j.record(std::vector{on(2)}));
+  })
+      .join();
+  if (!mounted) GTEST_SKIP() << "needs a mount namespace of its own, so root";
 }
 
 }  // namespace
