@@ -6,7 +6,6 @@
 
 #include <array>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -87,22 +86,36 @@ io::task<base::result<>> connect_any(socket_type& socket, const server_address& 
   co_return co_await connect_to(socket, asio::local::stream_protocol::endpoint(address.path));
 }
 
+// Has OpenSSL check the certificate's name itself: then its verdict says so where it is the name that is wrong.
+bool expect_name(::SSL* tls, const std::string& name, bool is_address) {
+  auto* wanted = ::SSL_get0_param(tls);
+  ::X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  return (is_address ? ::X509_VERIFY_PARAM_set1_ip_asc(wanted, name.c_str())
+                     : ::X509_VERIFY_PARAM_set1_host(wanted, name.c_str(), name.size())) == 1;
+}
+
+std::string verdict(long verified, const std::string& name) {
+  const bool other = verified == X509_V_ERR_HOSTNAME_MISMATCH || verified == X509_V_ERR_IP_ADDRESS_MISMATCH;
+  return std::string("TLS: ") + ::X509_verify_cert_error_string(verified) + (other ? ": not for " + name : "");
+}
+
 // The name by which the certificate is checked, which SNI does not allow to be an address.
 io::task<base::result<>> shake_hands(any_stream& stream, const tls_context& with, const std::string& host) {
   auto& settings = with.inner();
   auto& tls = stream.start_tls(settings.context);
   const auto& name = settings.server_name.empty() ? host : settings.server_name;
-  if (!net::address::parse(name))
+  const bool is_address = net::address::parse(name).has_value();
+  if (!is_address)
     ::SSL_ctrl(tls.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
                const_cast<char*>(name.c_str()));
   boost::system::error_code ec;
   tls.set_verify_mode(settings.insecure ? asio::ssl::verify_none : asio::ssl::verify_peer, ec);
-  tls.set_verify_callback(asio::ssl::host_name_verification(name), ec);
+  if (!expect_name(tls.native_handle(), name, is_address)) co_return base::fail("TLS: no name of a server: " + name);
   const auto [failed] = co_await tls.async_handshake(asio::ssl::stream_base::client, io::nothrow);
   co_await io::check_cancelled();
   if (!failed) co_return base::result<>{};
   const auto verified = ::SSL_get_verify_result(tls.native_handle());
-  if (verified != X509_V_OK) co_return base::fail(std::string("TLS: ") + ::X509_verify_cert_error_string(verified));
+  if (!settings.insecure && verified != X509_V_OK) co_return base::fail(verdict(verified, name));
   co_return failure(failed, "TLS");
 }
 
@@ -150,6 +163,10 @@ struct connection::state {
 
   std::shared_ptr<const tls_context> tls;
 
+  [[nodiscard]] std::string url() const {
+    auto text = to_string(address);
+    return tls && address.path.empty() ? text.insert(std::string_view("http").size(), "s") : text;
+  }
   io::task<base::result<>> connect();
   io::task<base::result<>> send(request r);
   io::task<base::result<response>> exchange(request r, std::size_t body_bytes);
@@ -161,7 +178,7 @@ struct connection::state {
 std::unexpected<base::error> connection::state::broken(base::error why) {
   boost::system::error_code ignored;
   socket.close(ignored);
-  why.context = to_string(address) + (why.context.empty() ? "" : ": " + why.context);
+  why.context = url() + (why.context.empty() ? "" : ": " + why.context);
   return std::unexpected(std::move(why));
 }
 
@@ -170,7 +187,7 @@ std::unexpected<base::error> connection::state::broken(const boost::system::erro
 }
 
 io::task<base::result<>> connection::state::send(request r) {
-  if (!socket.is_open()) co_return base::fail(std::errc::not_connected, to_string(address));
+  if (!socket.is_open()) co_return base::fail(std::errc::not_connected, url());
   idle = false;
   beast::request<beast::string_body> out(beast::string_to_verb(r.method), r.target, 11, std::move(r.body));
   if (out.method() == beast::verb::unknown) out.method_string(r.method);
@@ -246,7 +263,7 @@ io::task<base::result<response>> connection::open_stream(request r, exchange_lim
 
 io::task<base::result<std::string>> connection::read_some() {
   auto& s = *state_;
-  if (!s.stream) co_return base::fail(std::errc::not_connected, to_string(s.address));
+  if (!s.stream) co_return base::fail(std::errc::not_connected, s.url());
   if (!s.chunk_storage) s.chunk_storage = std::make_unique<std::array<char, 32768>>();
   auto& body = s.stream->get().body();
   while (!s.stream->is_done()) {

@@ -94,7 +94,7 @@ struct fake_kubernetes::state {
 
   int status = 0, gone_status = 0;
   std::string status_body;
-  bool hanging = false, frozen = false, cutting = false, closing = false;
+  bool hanging = false, frozen = false, cutting = false, closing = false, expiring = false;
   unsigned lists = 0, pages = 0, watches = 0, watching = 0, connections = 0, ends = 0;
   std::string last_target;
 
@@ -171,7 +171,7 @@ std::pair<int, std::string> fake_kubernetes::state::list(const std::string& targ
   if (continued.empty()) {
     ++lists;
     for (const auto& [name, one] : services) rest.push_back(one.json);
-  } else if (snapshots.contains(continued)) {
+  } else if (!std::exchange(expiring, false) && snapshots.contains(continued)) {
     rest = std::exchange(snapshots[continued], {});
     snapshots.erase(continued);
   } else {
@@ -335,9 +335,9 @@ void fake_kubernetes::gone_for_watches(int status) {
   state_->gone_status = status;
 }
 
-void fake_kubernetes::expire_continue_tokens() {
+void fake_kubernetes::expire_next_continue_token() {
   const std::lock_guard lock(state_->mutex);
-  state_->snapshots.clear();
+  state_->expiring = true;
 }
 
 void fake_kubernetes::send_raw(std::string bytes) {

@@ -49,7 +49,7 @@ class fake_kubernetes {
   void hang(bool never_answers);                        // takes requests and never answers
   void freeze_watches(bool silent);                     // watches say nothing and do not end
   void gone_for_watches(int status);  // every watch is answered with 410, or (200) with an ERROR event of 410
-  void expire_continue_tokens();
+  void expire_next_continue_token();
   void send_raw(std::string bytes);  // into every watch, as they are
   void cut_next_event();             // in the middle of its line the connection breaks
   void end_watches();                // in good order

@@ -13,6 +13,7 @@ struct recording_feed : ports::source_feed {
   void publish(ports::source_id, ports::snapshot now) override {
     last = std::move(now);
     trouble.reset();
+    ++publications;
   }
   void degraded(ports::source_id, base::error why) override {
     trouble = std::move(why);
@@ -29,7 +30,8 @@ struct recording_feed : ports::source_feed {
 
   std::optional<ports::snapshot> last;
   std::optional<base::error> trouble;
-  unsigned troubles = 0;  // ever
+  unsigned troubles = 0;      // ever
+  unsigned publications = 0;  // ever
 };
 
 }  // namespace support

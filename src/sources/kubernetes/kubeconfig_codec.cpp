@@ -60,9 +60,16 @@ void refuse(const YAML::Node& map, const char* name, const char* why) {
   if (node.IsDefined() && !node.IsNull() && !(node.IsScalar() && node.Scalar().empty())) fail(name, why);
 }
 
+// As client-go has it: a server without a scheme is meant to speak TLS where anything is said of certificates.
+bool is_about_tls(const cluster_reference& c) {
+  return c.insecure || !c.ca_pem.empty() || !c.ca_file.empty() || !c.client_cert_pem.empty() ||
+         !c.client_cert_file.empty();
+}
+
+// Behind all else, see is_about_tls.
 void read_server(cluster_reference& into, std::string url) {
   if (url.empty()) fail("server", "is missing");
-  if (!url.contains("://")) url = "http://" + url;  // as client-go takes it
+  if (!url.contains("://")) url = (is_about_tls(into) ? "https://" : "http://") + url;
   into.tls = url.starts_with("https://");
   if (!into.tls && !url.starts_with("http://"))
     fail("server", "neither https:// nor http://: " + base::printable(url, 200));
@@ -84,7 +91,6 @@ void read_server(cluster_reference& into, std::string url) {
 void read_cluster(cluster_reference& into, const YAML::Node& cluster) {
   if (!cluster.IsMap()) fail("cluster", "is missing");
   refuse(cluster, "proxy-url", "proxies are not supported: the API is expected in this VM");
-  read_server(into, text_of(cluster, "server"));
   into.ca_pem = data_of(cluster, "certificate-authority-data");
   into.ca_file = text_of(cluster, "certificate-authority");
   into.insecure = truth_of(cluster, "insecure-skip-tls-verify");
@@ -115,9 +121,11 @@ cluster_reference read(const YAML::Node& root) {
   if (current.empty()) fail("current-context", "is missing");
   const auto context = find_entry(root, "contexts", "context", current);
   cluster_reference made;
-  read_cluster(made, find_entry(root, "clusters", "cluster", text_of(context, "cluster")));
+  const auto cluster = find_entry(root, "clusters", "cluster", text_of(context, "cluster"));
+  read_cluster(made, cluster);
   if (const auto user = text_of(context, "user"); !user.empty())
     read_user(made, find_entry(root, "users", "user", user));
+  read_server(made, text_of(cluster, "server"));
   return made;
 }
 

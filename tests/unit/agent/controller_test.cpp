@@ -59,6 +59,24 @@ TEST_F(Controller, NonAdminModeBindsToLoopback) {
   EXPECT_THAT(host_.held, ElementsAre("tcp 127.0.0.1:8080"));
 }
 
+TEST_F(Controller, WhatIsNotExposedIsWarnedOfOnce) {
+  start(ports::network_mode::non_admin);
+  const auto warned = [this](std::vector<ports::binding> bindings) {
+    testing::internal::CaptureStderr();
+    publish(std::move(bindings));
+    const auto log = testing::internal::GetCapturedStderr();
+    std::string ports;
+    for (auto at = log.find(" WARN "); at != std::string::npos; at = log.find(" WARN ", at + 1))
+      ports += log.substr(at + 6, log.find(" is not exposed", at) - at - 6) + "\n";
+    return ports;
+  };
+  EXPECT_EQ(warned({on("0.0.0.0", 80), on("0.0.0.0", 8080)}), "policy: tcp 127.0.0.1:80 of c80\n");
+  EXPECT_EQ(warned({on("0.0.0.0", 80), on("0.0.0.0", 8080)}), "");
+  EXPECT_EQ(warned({on("0.0.0.0", 80), on("0.0.0.0", 81)}), "policy: tcp 127.0.0.1:81 of c81\n");
+  EXPECT_EQ(warned({on("0.0.0.0", 81)}), "");
+  EXPECT_EQ(warned({on("0.0.0.0", 80), on("0.0.0.0", 81)}), "policy: tcp 127.0.0.1:80 of c80\n") << "it went and came";
+}
+
 TEST_F(Controller, ADegradedSourceLeavesThePortsAlone) {
   start();
   publish({on("0.0.0.0", 8080)});

@@ -68,6 +68,27 @@ TEST(KubeconfigCodec, Servers) {
     EXPECT_THAT(error(with("https://127.0.0.1:6443", wrong)), HasSubstr("kubeconfig: server")) << wrong;
 }
 
+// A token would go over the wire in clear.
+TEST(KubeconfigCodec, AServerWithoutASchemeSpeaksTlsWhereCertificatesAreNamed) {
+  const auto parsed = [](const std::string& cluster, const std::string& user) {
+    return parse_kubeconfig(
+               "contexts: [{name: c, context: {cluster: c, user: u}}]\ncurrent-context: c\nclusters: [{name: "
+               "c, cluster: {" +
+               cluster + "}}]\nusers: [{name: u, user: {token: t" + user + "}}]\n")
+        .value();
+  };
+  const std::string bare = "server: '127.0.0.1:6443'";
+  EXPECT_FALSE(parsed(bare, "").tls);
+  EXPECT_TRUE(parsed(bare + ", certificate-authority: ca.pem", "").tls);
+  EXPECT_TRUE(parsed(bare + ", certificate-authority-data: Y2E=", "").tls);
+  EXPECT_TRUE(parsed(bare + ", insecure-skip-tls-verify: true", "").tls);
+  EXPECT_TRUE(parsed(bare, ", client-certificate: c.pem, client-key: k.pem").tls);
+  EXPECT_TRUE(parsed(bare, ", client-certificate-data: Y2VydA==, client-key-data: a2V5").tls);
+  EXPECT_EQ(parsed("server: api.example, insecure-skip-tls-verify: true", "").server.port, 443);
+  EXPECT_EQ(parsed("server: api.example", "").server.port, 80);
+  EXPECT_FALSE(parsed("server: 'http://127.0.0.1:6443', certificate-authority: ca.pem", "").tls) << "it says so";
+}
+
 TEST(KubeconfigCodec, TheCurrentContextCounts) {
   const auto text = with("clusters:\n", "clusters:\n- cluster: {server: 'https://other'}\n  name: other\n");
   EXPECT_EQ(parse_kubeconfig(text)->server.host, "127.0.0.1");

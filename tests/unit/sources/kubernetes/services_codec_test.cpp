@@ -1,6 +1,9 @@
 #include "sources/kubernetes/services_codec.hpp"
 
 #include <gmock/gmock.h>
+#include <malloc.h>
+
+#include <algorithm>
 
 namespace kubernetes {
 namespace {
@@ -66,6 +69,27 @@ TEST(ListReader, WhatIsIncompleteOrNoListIsAnError) {
   EXPECT_FALSE(two.feed(page + "{}"));
   list_reader deep;
   EXPECT_FALSE(deep.feed(std::string(1000, '[')));
+}
+
+TEST(ListReader, AHugeObjectTakesNoMemory) {
+  list_reader reader;
+  ASSERT_TRUE(reader.feed(R"({"kind":"ServiceList","items":[{"metadata":{"name":"huge","annotations":{"a":")"));
+  const auto in_use = [] {
+    const auto now = ::mallinfo2();
+    return now.uordblks + now.hblkhd;
+  };
+  const std::string piece(32 << 10, 'x');
+  const auto before = in_use();
+  auto most = before;
+  for (int i = 0; i < 2'048; ++i) {
+    ASSERT_TRUE(reader.feed(piece));
+    most = std::max(most, in_use());
+  }
+  EXPECT_LT(most - before, 1U << 20) << "of 64 MiB";
+  const auto services = reader.feed(R"("}},"spec":{"ports":[{"port":80}]}}],"metadata":{"resourceVersion":"1"}})");
+  ASSERT_TRUE(services);
+  EXPECT_TRUE(reader.finish());
+  EXPECT_EQ(services->at(0).name, "huge");
 }
 
 TEST(WatchReader, OneDocumentAfterTheOther) {
