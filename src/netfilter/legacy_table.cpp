@@ -99,9 +99,10 @@ base::result<std::vector<nat_chain>> read_legacy_nat(family which, std::span<con
   return parse_legacy_table(*entries, which, prefixes);
 }
 
-std::optional<std::uint64_t> legacy_nat_fingerprint() {
+base::result<std::uint64_t> legacy_nat_fingerprint() {
   const auto entries = read_entries(family::ipv4);
-  return entries ? std::optional(fingerprint_legacy_table(*entries, family::ipv4)) : std::nullopt;
+  if (!entries) return std::unexpected(entries.error());
+  return fingerprint_legacy_table(*entries, family::ipv4);
 }
 
 }  // namespace netfilter

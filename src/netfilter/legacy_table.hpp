@@ -30,8 +30,7 @@ struct legacy_size {
 [[nodiscard]] base::result<std::vector<nat_chain>> read_legacy_nat(family which,
                                                                    std::span<const std::string_view> prefixes);
 
-// Differs when any rule of IPv4 differs; counters do not count. nullopt where the table cannot be read. Only for a
-// table that exists.
-[[nodiscard]] std::optional<std::uint64_t> legacy_nat_fingerprint();
+// Differs when any rule of IPv4 differs; counters do not count. Only for a table that exists.
+[[nodiscard]] base::result<std::uint64_t> legacy_nat_fingerprint();
 
 }  // namespace netfilter

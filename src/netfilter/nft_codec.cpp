@@ -1,6 +1,7 @@
 #include "netfilter/nft_codec.hpp"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
@@ -27,13 +28,37 @@ constexpr std::uint16_t message_type(int what) {
 
 std::uint32_t number(bytes_view value) { return ntohl(read<std::uint32_t>(value).value_or(0)); }
 
-void append_text(std::vector<std::byte>& to, std::uint16_t type, const std::string& text) {
-  const nlattr head{static_cast<std::uint16_t>(sizeof(nlattr) + text.size() + 1), type};
+// The value, and zeros up to `size`.
+void append(std::vector<std::byte>& to, std::uint16_t type, bytes_view value, std::size_t size) {
+  const nlattr head{static_cast<std::uint16_t>(sizeof(nlattr) + size), type};
   const auto at = to.size();
   to.resize((at + head.nla_len + 3) & ~std::size_t{3});
   std::memcpy(to.data() + at, &head, sizeof head);
-  std::memcpy(to.data() + at + sizeof head, text.data(), text.size());
+  std::memcpy(to.data() + at + sizeof head, value.data(), value.size());
 }
+void append_text(std::vector<std::byte>& to, std::uint16_t type, std::string_view text) {
+  append(to, type, std::as_bytes(std::span(text)), text.size() + 1);
+}
+
+// Leaves the length to end_message(); answers where the message begins.
+std::size_t begin_message(std::vector<std::byte>& to, std::uint16_t type, unsigned flags, std::uint32_t sequence,
+                          nfgenmsg generic) {
+  nlmsghdr header{};
+  header.nlmsg_type = type;
+  header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+  header.nlmsg_seq = sequence;
+  const auto at = to.size();
+  to.resize(at + sizeof header + sizeof generic);
+  std::memcpy(to.data() + at, &header, sizeof header);
+  std::memcpy(to.data() + at + sizeof header, &generic, sizeof generic);
+  return at;
+}
+void end_message(std::vector<std::byte>& to, std::size_t begin) {
+  const auto length = static_cast<std::uint32_t>(to.size() - begin);
+  std::memcpy(to.data() + begin + offsetof(nlmsghdr, nlmsg_len), &length, sizeof length);
+}
+
+std::uint8_t number_of(family which) { return which == family::ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6; }
 
 // The attributes of one nest by their type; of each type the last. Types that are not asked for here are left out.
 class attributes {
@@ -188,7 +213,8 @@ std::string_view comment_of(bytes_view user_data) {
   return {};
 }
 
-nat_rule parse_rule(bytes_view body, family which, fingerprint& all) {
+void parse_rule(bytes_view body, family which, rules_dump& into) {
+  fingerprint all(into.fingerprint);
   nat_rule r;
   expression_reader expressions(r, which);
   const attributes a(body);
@@ -201,7 +227,9 @@ nat_rule parse_rule(bytes_view body, family which, fingerprint& all) {
     expressions.add(name, find(e, NFTA_EXPR_DATA));
     if (name != "counter") all.add(element);
   });
-  return r;
+  into.rules.push_back(std::move(r));
+  into.handles.push_back(be64toh(read<std::uint64_t>(find(a, NFTA_RULE_HANDLE)).value_or(0)));
+  into.fingerprint = all.value();
 }
 
 // Of an error, and of the message at the end, which may carry one: the errno.
@@ -210,17 +238,11 @@ int error_of(bytes_view body) { return -std::min(0, read<std::int32_t>(body).val
 }  // namespace
 
 std::vector<std::byte> rules_request(const chain_address& of) {
-  std::vector<std::byte> made(sizeof(nlmsghdr) + sizeof(nfgenmsg));
+  std::vector<std::byte> made;
+  const auto begin = begin_message(made, message_type(NFT_MSG_GETRULE), NLM_F_DUMP, 0, {number_of(of.which), 0, 0});
   append_text(made, NFTA_RULE_TABLE, of.table);
   append_text(made, NFTA_RULE_CHAIN, of.chain);
-  nlmsghdr header{};
-  header.nlmsg_len = static_cast<std::uint32_t>(made.size());
-  header.nlmsg_type = message_type(NFT_MSG_GETRULE);
-  header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  nfgenmsg generic{};
-  generic.nfgen_family = of.which == family::ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
-  std::memcpy(made.data(), &header, sizeof header);
-  std::memcpy(made.data() + sizeof header, &generic, sizeof generic);
+  end_message(made, begin);
   return made;
 }
 
@@ -231,10 +253,35 @@ void parse_rules(std::span<const std::byte> datagram, family which, rules_dump& 
       into.done = true;
       into.error = error_of(body);
     } else if (header.nlmsg_type == message_type(NFT_MSG_NEWRULE) && body.size() >= sizeof(nfgenmsg)) {
-      fingerprint all(into.fingerprint);
-      into.rules.push_back(parse_rule(body.subspan(sizeof(nfgenmsg)), which, all));
-      into.fingerprint = all.value();
+      parse_rule(body.subspan(sizeof(nfgenmsg)), which, into);
     }
+  });
+}
+
+std::vector<std::byte> removal_request(std::string_view table, std::span<const rule_place> rules) {
+  const nfgenmsg whole{AF_UNSPEC, 0, htons(NFNL_SUBSYS_NFTABLES)};
+  std::vector<std::byte> made;
+  end_message(made, begin_message(made, NFNL_MSG_BATCH_BEGIN, 0, 0, whole));
+  std::uint32_t sequence = 0;
+  for (const auto& r : rules) {
+    const bool last = ++sequence == rules.size();
+    const auto handle = htobe64(r.handle);
+    const auto begin = begin_message(made, message_type(NFT_MSG_DELRULE), last ? NLM_F_ACK : 0, sequence,
+                                     {number_of(family::ipv4), 0, 0});
+    append_text(made, NFTA_RULE_TABLE, table);
+    append_text(made, NFTA_RULE_CHAIN, r.chain);
+    append(made, NFTA_RULE_HANDLE, std::as_bytes(std::span(&handle, 1)), sizeof handle);
+    end_message(made, begin);
+  }
+  end_message(made, begin_message(made, NFNL_MSG_BATCH_END, 0, sequence + 1, whole));
+  return made;
+}
+
+void parse_removal_answer(std::span<const std::byte> datagram, std::size_t count, removal_answer& into) {
+  netlink::for_each_message(datagram, [&](const nlmsghdr& header, bytes_view body) {
+    if (header.nlmsg_type != NLMSG_ERROR || into.error != 0) return;
+    into.error = error_of(body);
+    into.done = into.done || into.error != 0 || header.nlmsg_seq == count;
   });
 }
 

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <set>
@@ -61,23 +62,32 @@ base::result<std::vector<nat_rule>> nft_reader::read(const chain_address& of) {
   return std::move(found->rules);
 }
 
-std::optional<std::uint64_t> nft_nat_fingerprint(std::span<const std::string> chains,
-                                                 std::span<const std::string> followed) {
+base::result<nft_nat_view> look_at_nft_nat(std::span<const std::string> chains, std::span<const std::string> followed) {
   auto kernel = nft_reader::open();
-  if (!kernel) return std::nullopt;
-  std::vector<std::string> ahead(followed.begin(), followed.end());
-  ahead.insert(ahead.end(), chains.begin(), chains.end());
-  std::set<std::string> known(ahead.begin(), ahead.end());
+  if (!kernel) return std::unexpected(kernel.error());
+  std::vector<std::string> ahead;
+  std::set<std::string> known;
+  const auto look_at = [&](const std::string& name) {
+    if (known.size() < most_chains && known.insert(name).second) ahead.push_back(name);
+  };
+  std::ranges::for_each(followed, look_at);
+  const auto followed_count = ahead.size();
+  std::ranges::for_each(chains, look_at);
+  nft_nat_view view;
   fingerprint all;
   for (std::size_t i = 0; i < ahead.size(); ++i) {
-    const auto found = kernel->dump({family::ipv4, "nat", ahead[i]});
-    if (!found) return std::nullopt;
+    auto found = kernel->dump({family::ipv4, "nat", ahead[i]});
+    if (!found) return std::unexpected(found.error());
     all.add(found->fingerprint);
-    if (i >= followed.size()) continue;
-    for (const auto& r : found->rules)
-      if (!r.jump.empty() && known.size() < most_chains && known.insert(r.jump).second) ahead.push_back(r.jump);
+    if (found->rules.empty()) continue;
+    nft_nat_view::chain one{ahead[i], std::move(found->handles), {}};
+    for (auto& r : found->rules)
+      if (!r.jump.empty()) one.jumps.push_back(std::move(r.jump));
+    if (i < followed_count) std::ranges::for_each(one.jumps, look_at);
+    view.chains.push_back(std::move(one));
   }
-  return all.value();
+  view.fingerprint = all.value();
+  return view;
 }
 
 }  // namespace netfilter

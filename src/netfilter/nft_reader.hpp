@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -34,9 +33,21 @@ class nft_reader {
   base::unique_fd fd_;
 };
 
-// Differs when a rule of these chains of table nat differs (IPv4), or one of a chain to which a rule of `followed`
-// jumps; counters do not count. nullopt where it cannot be learnt. In the calling thread's network namespace.
-[[nodiscard]] std::optional<std::uint64_t> nft_nat_fingerprint(std::span<const std::string> chains,
-                                                               std::span<const std::string> followed);
+// What a look at chains of table nat (IPv4) shows, as far as it helps to see whether they have changed, and to find
+// their rules again.
+struct nft_nat_view {
+  std::uint64_t fingerprint = 0;  // differs when a rule differs; counters do not count
+  struct chain {
+    std::string name;
+    std::vector<std::uint64_t> handles;  // of its rules, in their order; see rule_place
+    std::vector<std::string> jumps;      // the chains to which they jump
+  };
+  std::vector<chain> chains;  // those that have rules
+};
+
+// Looks at these chains, and at those to which a rule of `followed` jumps. Fails as nft_reader does. In the calling
+// thread's network namespace.
+[[nodiscard]] base::result<nft_nat_view> look_at_nft_nat(std::span<const std::string> chains,
+                                                         std::span<const std::string> followed);
 
 }  // namespace netfilter

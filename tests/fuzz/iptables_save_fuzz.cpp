@@ -1,4 +1,5 @@
-// What iptables-save printed, and what the agent would do about it. What was read and written again must read the same.
+// What iptables-save printed, or `iptables -S`, and what the agent would do about it. What was read and written again
+// must read the same.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -23,6 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const loopback::rule_options options;
   static const loopback::machine_state machine{"eth0", {options.tap, options.veth}};
   static const auto wishes = wanted();
+  if (const auto list = loopback::parse_rule_list({reinterpret_cast<const char*>(data), size}))
+    if (list->rules.size() + list->chains.size() > size) std::abort();
   const auto table = loopback::parse_nat_table({reinterpret_cast<const char*>(data), size});
   if (!table) return 0;
   std::vector<std::string> lines;

@@ -10,11 +10,22 @@ dnat without_destination(dnat d) {
   return d;
 }
 
+bool is_rules_chain(const engine_chain& engine, std::string_view chain) {
+  const std::string_view pattern = engine.rules;
+  return pattern.ends_with('*') ? chain.starts_with(pattern.substr(0, pattern.size() - 1)) : chain == pattern;
+}
+
 }  // namespace
 
 rule canonical(rule r) {
   std::ranges::sort(r.words);
   return r;
+}
+
+bool concerns_us(std::string_view chain, std::string_view line, const rule_options& options) {
+  if (chain == "PREROUTING" || chain == "POSTROUTING" || line.find(options.tag) != std::string_view::npos) return true;
+  return std::ranges::any_of(options.engines,
+                             [chain](const auto& e) { return chain == e.jump || is_rules_chain(e, chain); });
 }
 
 engine_rules::engine_rules(const nat_table& table, const rule_options& options) : tag_(options.tag + ':') {
@@ -30,14 +41,12 @@ engine_rules::engine_rules(const nat_table& table, const rule_options& options) 
     if (jumps.contains(engine.jump)) engines_.push_back(&engine);
   active_ = !engines_.empty();
   for (const auto& r : table.rules) learn_owner(r);
-  for (std::size_t i = 0; i < table.rules.size(); ++i) add(table.rules[i], i + 1);
+  for (std::size_t i = 0; i < table.rules.size(); ++i)
+    add(table.rules[i], i + 1, i < table.handles.size() ? table.handles[i] : 0);
 }
 
 const engine_chain* engine_rules::engine_of(std::string_view chain) const {
-  const auto found = std::ranges::find_if(engines_, [chain](const engine_chain* engine) {
-    const std::string_view pattern = engine->rules;
-    return pattern.ends_with('*') ? chain.starts_with(pattern.substr(0, pattern.size() - 1)) : chain == pattern;
-  });
+  const auto found = std::ranges::find_if(engines_, [chain](const auto* e) { return is_rules_chain(*e, chain); });
   return found == engines_.end() ? nullptr : *found;
 }
 
@@ -59,8 +68,8 @@ void engine_rules::learn_owner(const rule& r) {
     owners_.emplace(jump_of(r), id.substr(0, id.size() - 1));
 }
 
-void engine_rules::add(const rule& r, std::size_t position) {
-  if (comment_of(r).starts_with(tag_)) return ours_.push_back({&r, position});
+void engine_rules::add(const rule& r, std::size_t position, std::uint64_t handle) {
+  if (comment_of(r).starts_with(tag_)) return ours_.push_back({&r, position, handle});
   if (engine_of(r.chain) == nullptr) return;
   const auto d = read_dnat(r);
   if (!d || !d->destination) return;

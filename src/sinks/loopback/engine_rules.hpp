@@ -15,6 +15,10 @@ namespace loopback {
 // The words in any order: iptables prints some of them in another order than they were written.
 [[nodiscard]] rule canonical(rule r);
 
+// Whether a line of iptables-save is one of the rules that are looked at: of the chains in which engines or this
+// program have theirs, and what is this program's elsewhere.
+[[nodiscard]] bool concerns_us(std::string_view chain, std::string_view line, const rule_options& options);
+
 class engine_rules {
  public:
   engine_rules(const nat_table& table, const rule_options& options);
@@ -34,6 +38,7 @@ class engine_rules {
   struct own_rule {
     const rule* what = nullptr;
     std::size_t position = 0;
+    std::uint64_t handle = 0;  // 0: not known
   };
   [[nodiscard]] const std::vector<own_rule>& ours() const { return ours_; }
   // Behind which position of PREROUTING ours have to stand: that of the last jump to a chain.
@@ -44,7 +49,7 @@ class engine_rules {
   [[nodiscard]] std::string_view label(const rule& r) const { return comment_of(r).substr(tag_.size()); }
 
  private:
-  void add(const rule& r, std::size_t position);
+  void add(const rule& r, std::size_t position, std::uint64_t handle);
   void learn_owner(const rule& r);
   [[nodiscard]] const engine_chain* engine_of(std::string_view chain) const;
 

@@ -63,17 +63,41 @@ base::result<rule> parse_rule(std::string_view line) {
   return r;
 }
 
-base::result<> add_line(nat_table& table, std::string_view line) {
-  if (line.starts_with(':')) {
-    auto name = word_reader(line.substr(1)).next();
-    if (!name) return base::fail("iptables-save: a chain without a name");
-    table.chains.push_back(std::move(*name));
-    return {};
-  }
+base::result<> add_chain(nat_table& table, std::string_view text) {
+  auto name = word_reader(text).next();
+  if (!name) return base::fail("iptables-save: a chain without a name");
+  table.chains.push_back(std::move(*name));
+  return {};
+}
+
+// "-A CHAIN …": the chain, unless its name is quoted.
+std::string_view chain_of(std::string_view line) {
+  if (!line.starts_with("-A ")) return {};
+  const auto name = line.substr(3);
+  return name.substr(0, name.find(' '));
+}
+
+base::result<> add_line(nat_table& table, std::string_view line, const rule_filter& wanted) {
+  if (line.starts_with(':')) return add_chain(table, line.substr(1));
+  const auto chain = chain_of(line);
+  if (wanted && !chain.empty() && !wanted(chain, line)) return {};
   auto r = parse_rule(line);
   if (!r) return std::unexpected(r.error());
   if (table.rules.size() == most_rules) return base::fail("iptables-save: too many rules");
   table.rules.push_back(std::move(*r));
+  return {};
+}
+
+// visit(line) for each that says something, until one fails.
+template <class Visit>
+base::result<> for_each_line(std::string_view text, Visit&& visit) {
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    const auto line = base::trim(text.substr(0, end));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (line.empty() || line.starts_with('#')) continue;
+    if (auto visited = visit(line); !visited) return visited;
+  }
   return {};
 }
 
@@ -100,26 +124,35 @@ std::string line(std::string_view command, const rule& r) {
 
 bool nat_table::has_chain(std::string_view name) const { return std::ranges::find(chains, name) != chains.end(); }
 
-base::result<nat_table> parse_nat_table(std::string_view text) {
+base::result<nat_table> parse_nat_table(std::string_view text, const rule_filter& wanted) {
   nat_table table;
   bool inside = false;
-  while (!text.empty()) {
-    const auto end = text.find('\n');
-    const auto line = base::trim(text.substr(0, end));
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    if (line.empty() || line.starts_with('#')) continue;
+  const auto read = for_each_line(text, [&](std::string_view line) -> base::result<> {
     if (line.starts_with('*'))
       inside = line == "*nat";
     else if (line == "COMMIT")
       inside = false;
     else if (inside)
-      if (auto added = add_line(table, line); !added) return std::unexpected(added.error());
-  }
+      return add_line(table, line, wanted);
+    return {};
+  });
+  if (!read) return std::unexpected(read.error());
+  return table;
+}
+
+base::result<nat_table> parse_rule_list(std::string_view text) {
+  nat_table table;
+  const auto read = for_each_line(text, [&table](std::string_view line) {
+    const bool head = line.starts_with("-P ") || line.starts_with("-N ");
+    return head ? add_chain(table, line.substr(3)) : add_line(table, line, {});
+  });
+  if (!read) return std::unexpected(read.error());
   return table;
 }
 
 std::string append_line(const rule& r) { return line("-A", r); }
 std::string delete_line(const rule& r) { return line("-D", r); }
+std::string list_line(std::string_view chain) { return line("-S", {std::string(chain), {}}); }
 
 std::string restore_input(const std::vector<std::string>& lines) {
   std::string text = "*nat\n";

@@ -1,8 +1,10 @@
-// iptables_save: the text of iptables-save and iptables-restore, to rules and back. A rule is kept as the words of its
-// line, so that what this program does not understand is still written back unchanged. Pure.
+// iptables_save: the text of iptables-save, `iptables -S` and iptables-restore, to rules and back. A rule is kept as
+// the words of its line, so that what this program does not understand is still written back unchanged. Pure.
 #pragma once
 
 #include <compare>
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,18 +23,27 @@ struct rule {
 struct nat_table {
   std::vector<std::string> chains;  // built-in ones too, in the order of the text
   std::vector<rule> rules;          // of one chain in its order
+  // The kernel's numbers for the rules (netfilter::rule_place), in the same order; empty or 0 where they are not known.
+  std::vector<std::uint64_t> handles;
 
   [[nodiscard]] bool has_chain(std::string_view name) const;
   bool operator==(const nat_table&) const = default;
 };
 
+// Which rules are wanted, by chain and line; empty: all. The others cost next to nothing.
+using rule_filter = std::function<bool(std::string_view chain, std::string_view line)>;
+
 // The nat table of what `iptables-save` printed; empty if the text has none. Fails on a line that iptables-save does
 // not print, an open quote, and on more than 200,000 rules or 256 words in a rule.
-[[nodiscard]] base::result<nat_table> parse_nat_table(std::string_view text);
+[[nodiscard]] base::result<nat_table> parse_nat_table(std::string_view text, const rule_filter& wanted = {});
+
+// The same of what `iptables -t nat -S` prints for some chains.
+[[nodiscard]] base::result<nat_table> parse_rule_list(std::string_view text);
 
 // Lines as iptables-restore reads them: "-A DOCKER -p tcp …".
 [[nodiscard]] std::string append_line(const rule& r);
 [[nodiscard]] std::string delete_line(const rule& r);
+[[nodiscard]] std::string list_line(std::string_view chain);  // iptables-restore prints the chain as -S does
 
 // The input of `iptables-restore --noflush` that makes all these changes or none.
 [[nodiscard]] std::string restore_input(const std::vector<std::string>& lines);

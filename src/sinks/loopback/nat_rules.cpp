@@ -1,10 +1,10 @@
 #include "sinks/loopback/nat_rules.hpp"
 
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "io/first_of.hpp"
 #include "io/timeout.hpp"
-#include "netfilter/legacy_table.hpp"
-#include "netfilter/nft_reader.hpp"
 #include "netlink/conntrack.hpp"
 #include "sinks/loopback/tap_interface.hpp"
 
@@ -24,7 +24,7 @@ nat_rules::nat_rules(const io::executor& where, nat_rules_options options)
     : options_(std::move(options)),
       legacy_(where, options_.legacy),
       localnet_(options_.state_directory / "route-localnet") {
-  for (const auto& programs : options_.programs) tools_.emplace_back(programs);
+  for (const auto& programs : options_.programs) tables_.emplace_back(programs, options_.rules, legacy_);
   auto watch = netlink::change_watch::open(where);
   if (watch) watch_.emplace(std::move(*watch));
   if (!watch_ || !watch_->sees_rules())
@@ -44,12 +44,10 @@ io::task<base::result<std::vector<relayed_port>>> nat_rules::attempts(wanted_por
     auto machine = look_at_machine(options_.rules);
     if (!machine) co_return std::unexpected(machine.error());
     seen_machine_ = *machine;
-    seen_nft_ = nft_fingerprint();
-    seen_legacy_ = legacy_fingerprint();
     const auto all = co_await read();
     if (!all) co_return std::unexpected(all.error());
     choose_home(*all, wanted);
-    const auto& table = home_ ? (*all)[*home_] : no_table;
+    const auto& table = home_ ? *(*all)[*home_] : no_table;
     if (adopt == adopt_live::yes) wanted.merge(find_held(table, wanted, options_.rules));
     prepare_pair(*machine);
     auto plan = plan_rules(table, wanted, never_by_rule_, *machine, options_.rules);
@@ -65,10 +63,10 @@ io::task<base::result<std::vector<relayed_port>>> nat_rules::attempts(wanted_por
 
 // `at_home`: what the engine's table needs; nullptr for nothing. The other tables lose what is ours.
 io::task<base::result<>> nat_rules::change_all(const tables& all, const rule_plan* at_home) {
-  for (std::size_t tool = 0; tool < tools_.size(); ++tool) {
-    const bool home = at_home != nullptr && tool == home_;
-    const auto plan = home ? *at_home : plan_removal(all[tool], options_.rules);
-    const auto done = co_await change(tool, plan);
+  for (std::size_t i = 0; i < tables_.size(); ++i) {
+    const bool home = at_home != nullptr && i == home_;
+    const auto plan = home ? *at_home : plan_removal(*all[i], options_.rules);
+    const auto done = co_await change(tables_[i], plan);
     if (!done) co_return done;
   }
   co_return base::result<>{};
@@ -76,8 +74,8 @@ io::task<base::result<>> nat_rules::change_all(const tables& all, const rule_pla
 
 io::task<base::result<nat_rules::tables>> nat_rules::read() {
   tables all;
-  for (auto& tool : tools_) {
-    auto table = co_await tool.read();
+  for (auto& one : tables_) {
+    auto table = co_await one.read();
     if (!table) co_return std::unexpected(table.error());
     all.push_back(std::move(*table));
   }
@@ -91,28 +89,27 @@ void nat_rules::choose_home(const tables& all, const wanted_ports& wanted) {
   std::size_t most = 0;
   home_.reset();
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (!has_engine(all[i], options_.rules)) continue;
-    const auto published = count_published(all[i], wanted, options_.rules);
+    if (!has_engine(*all[i], options_.rules)) continue;
+    const auto published = count_published(*all[i], wanted, options_.rules);
     if (home_ && published <= most) continue;
     home_ = i;
     most = published;
   }
   if (home_ == before) return;
   if (!home_) return base::log::info(component, "no engine publishes by iptables rules any more, ports are relayed");
-  base::log::info(component, "an engine publishes by iptables rules variant={}", to_string(tools_[*home_].variant()));
+  base::log::info(component, "an engine publishes by iptables rules variant={}", to_string(tables_[*home_].variant()));
 }
 
-io::task<base::result<>> nat_rules::change(std::size_t tool, const rule_plan& plan) {
-  if (plan.changes.empty()) co_return base::result<>{};
-  const auto changed = co_await tools_[tool].change(plan.changes);
+io::task<base::result<>> nat_rules::change(table_reader& table, const rule_plan& plan) {
+  if (plan.changes.empty() && plan.removals.empty()) co_return base::result<>{};
+  const auto changed = co_await table.change(plan);
   if (!changed) {
     blame(plan, changed.error());
     co_return std::unexpected(changed.error());
   }
-  seen_nft_.reset();  // what the tables look like now is learnt at the next look
-  seen_legacy_.reset();
   complained_of_.clear();
-  if (watch_) watch_->ignore(*changed);
+  for (const auto process : *changed)
+    if (watch_) watch_->ignore(process);
   forget_flows(plan);
   co_return base::result<>{};
 }
@@ -184,26 +181,10 @@ io::task<> nat_rules::remove_all() {
   if (auto restored = localnet_.restore(); !restored) base::log::warn(component, "{}", restored.error().message());
 }
 
-// Of the chains in which an engine's rules or ours are. What else is in the table, as kube-proxy's rules, is not read.
-std::optional<std::uint64_t> nat_rules::nft_fingerprint() const {
-  const std::vector<std::string> built_in{"PREROUTING", "POSTROUTING"};
-  std::vector<std::string> engines;
-  for (const auto& engine : options_.rules.engines) engines.push_back(engine.jump);
-  return netfilter::nft_nat_fingerprint(built_in, engines);
-}
-
-std::optional<std::uint64_t> nat_rules::legacy_fingerprint() {
-  legacy_.begin_reading();
-  const bool there = netfilter::has_legacy_nat(netfilter::family::ipv4);
-  const auto now = there ? netfilter::legacy_nat_fingerprint() : std::optional<std::uint64_t>(0);
-  legacy_.end_reading();
-  return now;
-}
-
 bool nat_rules::nft_or_machine_changed() const {
   const auto machine = look_at_machine(options_.rules);
   if (!machine || *machine != seen_machine_) return true;
-  return nft_fingerprint() != seen_nft_;
+  return std::ranges::any_of(tables_, [](const auto& table) { return table.nft_changed(); });
 }
 
 io::task<> nat_rules::changed() {
@@ -218,11 +199,14 @@ io::task<> nat_rules::rules_changed() {
 }
 
 io::task<> nat_rules::legacy_changed() {
-  std::optional<std::uint64_t> before;
-  do {
+  bool news = false;
+  while (!news) {
     co_await legacy_.changed();
-    before = std::exchange(seen_legacy_, legacy_fingerprint());
-  } while (seen_legacy_ && seen_legacy_ == before);
+    for (auto& table : tables_) {
+      const bool differs = co_await table.legacy_changed();
+      news = news || differs;
+    }
+  }
 }
 
 io::task<> nat_rules::changed_at_all() {
@@ -231,6 +215,7 @@ io::task<> nat_rules::changed_at_all() {
     const auto told = co_await io::within(options_.resync, std::move(sign));
     if (told || nft_or_machine_changed()) co_return;
   }
+  for (auto& table : tables_) table.read_all();
 }
 
 }  // namespace loopback

@@ -12,9 +12,9 @@
 
 #include "netfilter/legacy_watch.hpp"
 #include "netlink/change_watch.hpp"
-#include "sinks/loopback/nat_tool.hpp"
 #include "sinks/loopback/route_localnet.hpp"
 #include "sinks/loopback/rule_plan.hpp"
+#include "sinks/loopback/table_reader.hpp"
 
 namespace loopback {
 
@@ -34,6 +34,8 @@ enum class adopt_live : std::uint8_t { no, yes };
 class nat_rules {
  public:
   nat_rules(const io::executor& where, nat_rules_options options);
+  nat_rules(const nat_rules&) = delete;
+  nat_rules& operator=(const nat_rules&) = delete;
 
   // Reads the tables, changes what differs, and answers the ports that need a relay. A table that changes meanwhile is
   // read and planned again, a few times. Fails where it cannot be read or changed now; takes 15 s at most.
@@ -47,10 +49,10 @@ class nat_rules {
   io::task<> changed();
 
  private:
-  using tables = std::vector<nat_table>;
+  using tables = std::vector<table_ptr>;
   io::task<base::result<std::vector<relayed_port>>> attempts(wanted_ports& wanted, adopt_live adopt);
   io::task<base::result<tables>> read();
-  io::task<base::result<>> change(std::size_t tool, const rule_plan& plan);
+  io::task<base::result<>> change(table_reader& table, const rule_plan& plan);
   io::task<base::result<>> change_all(const tables& all, const rule_plan* at_home);
   io::task<base::result<>> remove_once();
   void choose_home(const tables& all, const wanted_ports& wanted);
@@ -62,25 +64,21 @@ class nat_rules {
   io::task<> changed_at_all();
   io::task<> rules_changed();
   io::task<> legacy_changed();
-  [[nodiscard]] std::optional<std::uint64_t> nft_fingerprint() const;
-  [[nodiscard]] std::optional<std::uint64_t> legacy_fingerprint();
   [[nodiscard]] bool nft_or_machine_changed() const;
 
   nat_rules_options options_;
-  std::vector<nat_tool> tools_;
   std::optional<netlink::change_watch> watch_;
   netfilter::legacy_watch legacy_;
+  std::vector<table_reader> tables_;  // one for each variant
   route_localnet localnet_;
-  std::optional<std::size_t> home_;  // the tool in whose table the engine publishes
+  std::optional<std::size_t> home_;  // the one in which the engine publishes
   std::set<ports::port_key> never_by_rule_;
   bool never_pair_ = false;
   std::string complained_of_;  // the line of the last failure
   bool localnet_well_ = true;
   bool localnet_on_ = true;  // until it is known to be off: a crashed run may have left it on
   io::clock::time_point told_{};
-  // What the tables and the machine looked like when they were read last.
-  std::optional<std::uint64_t> seen_nft_, seen_legacy_;
-  machine_state seen_machine_;
+  machine_state seen_machine_;  // when the tables were read last
 };
 
 }  // namespace loopback

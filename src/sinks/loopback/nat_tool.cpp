@@ -7,14 +7,12 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
-#include "io/process.hpp"
 #include "netfilter/legacy_table.hpp"
 
 namespace loopback {
 namespace {
 
-constexpr std::chrono::seconds run_limit{
-    8};  // iptables-nft needs 1.5 s to take 1,000 rules out from behind 1,000 others
+constexpr std::chrono::seconds run_limit{8};
 constexpr std::size_t table_limit = 64 << 20;
 constexpr int exit_lock_held = 4;
 
@@ -58,7 +56,7 @@ std::vector<nat_programs> find_nat_programs() {
   return found;
 }
 
-io::task<base::result<nat_table>> nat_tool::read() {
+io::task<base::result<nat_table>> nat_tool::read(rule_filter wanted) {
   // A program that only looks makes the kernel create the legacy table; so the kernel is asked first.
   const bool absent = programs_.variant == nat_variant::legacy && !netfilter::has_legacy_nat(netfilter::family::ipv4);
   if (absent) co_return nat_table{};
@@ -71,19 +69,33 @@ io::task<base::result<nat_table>> nat_tool::read() {
     log_unusable(complaint(*output, programs_.save));
     co_return nat_table{};
   }
-  auto table = parse_nat_table(output->out);
+  auto table = parse_nat_table(output->out, wanted);
   if (table) unusable_ = false;
   co_return table;
 }
 
-io::task<base::result<pid_t>> nat_tool::change(const std::vector<std::string>& lines) {
+// Fails where the program did not do what the lines say.
+io::task<base::result<io::process_output>> nat_tool::restore(std::vector<std::string> lines) const {
   io::process_request request{{programs_.restore, "--noflush", "--wait=3"}, restore_input(lines), table_limit};
-  const auto output = co_await io::run_process(std::move(request), run_limit);
-  if (!output) co_return std::unexpected(output.error());
-  if (output->exit_code == 0) co_return output->pid;
+  auto output = co_await io::run_process(std::move(request), run_limit);
+  if (!output || output->exit_code == 0) co_return output;
   const bool locked = output->exit_code == exit_lock_held;
   const auto code = locked ? std::make_error_code(std::errc::resource_unavailable_try_again) : std::error_code{};
   co_return base::fail(code, complaint(*output, programs_.restore));
+}
+
+io::task<base::result<nat_table>> nat_tool::read_chains(std::vector<std::string> chains) {
+  for (auto& name : chains) name = list_line(name);
+  const auto output = co_await restore(std::move(chains));
+  if (!output) co_return std::unexpected(output.error());
+  unusable_ = false;
+  co_return parse_rule_list(output->out);
+}
+
+io::task<base::result<pid_t>> nat_tool::change(const std::vector<std::string>& lines) {
+  const auto output = co_await restore(lines);
+  if (!output) co_return std::unexpected(output.error());
+  co_return output->pid;
 }
 
 // A kernel or a table that this variant cannot work with: its ports are relayed instead.

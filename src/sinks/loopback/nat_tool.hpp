@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "io/process.hpp"
 #include "io/task.hpp"
 #include "sinks/loopback/iptables_save.hpp"
 
@@ -34,15 +35,18 @@ class nat_tool {
 
   [[nodiscard]] nat_variant variant() const { return programs_.variant; }
 
-  // The table; empty where the kernel does not have this variant at all. Fails where it cannot be read now.
-  // Never brings legacy tables into being that were not there.
-  io::task<base::result<nat_table>> read();
+  // The table, as far as it is wanted; empty where the kernel does not have this variant at all. Fails where it cannot
+  // be read now. Never brings legacy tables into being that were not there.
+  io::task<base::result<nat_table>> read(rule_filter wanted);
+  // These chains alone, for which the rest of the table is not read (nft). They have to be there.
+  io::task<base::result<nat_table>> read_chains(std::vector<std::string> chains);
 
   // All of the changes or none. Answers the process that made them, for netlink::change_watch::ignore(). Fails with
   // std::errc::resource_unavailable_try_again when the lock was not to be had.
   io::task<base::result<pid_t>> change(const std::vector<std::string>& lines);
 
  private:
+  io::task<base::result<io::process_output>> restore(std::vector<std::string> lines) const;
   void log_unusable(std::string_view why);
 
   nat_programs programs_;

@@ -87,8 +87,16 @@ class planner {
              comment("pair"), "-j", "SNAT", "--to-source", options_.tap.to_string()}};
   }
 
-  void remove(const rule& r) { removals_.emplace_back(delete_line(r), ports::port_key{}); }
-  void append(const rule& r, const ports::port_key& key) { additions_.emplace_back(append_line(r), key); }
+  void remove(const engine_rules::own_rule& own) {
+    if (own.handle != 0)
+      plan_.removals.push_back({own.what->chain, own.handle});
+    else
+      removals_.emplace_back(delete_line(*own.what), ports::port_key{});
+  }
+  void append(const rule& r, const ports::port_key& key) {
+    additions_.emplace_back(append_line(r), key);
+    plan_.grown.insert(r.chain);
+  }
 
   // In front of an engine's rule for one address ours would catch its packets.
   [[nodiscard]] bool shadows(const engine_rules::own_rule& own) const {
@@ -105,7 +113,7 @@ class planner {
       if (keep)
         kept.insert(form);
       else
-        remove(*own.what);
+        remove(own);
     }
     for (const auto& [r, key] : in_engine_chains_)
       if (!kept.contains(canonical(r))) append(r, key);
@@ -140,7 +148,7 @@ class planner {
     for (const auto& own : ours) {
       const auto form = canonical(*own.what);
       const bool makes_room = form == pair && missing.size() > 1;  // for those that stand before it
-      if (!ordered || makes_room || missing.erase(form) == 0) remove(*own.what);
+      if (!ordered || makes_room || missing.erase(form) == 0) remove(own);
     }
     for (std::size_t i = 0; i < target.size(); ++i)
       if (missing.contains(canonical(target[i].first))) append(target[i].first, target[i].second);
@@ -154,7 +162,7 @@ class planner {
       if (keep)
         kept = true;
       else
-        remove(*own.what);
+        remove(own);
     }
     if (plan_.pair && !kept) append(from_tap_rule(), {});
   }

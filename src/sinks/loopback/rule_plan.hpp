@@ -25,7 +25,7 @@
 #include <string>
 #include <vector>
 
-#include "netfilter/nat_rule.hpp"
+#include "netfilter/nft_codec.hpp"
 #include "ports/sink.hpp"
 #include "sinks/loopback/dnat_rule.hpp"
 #include "sinks/loopback/iptables_save.hpp"
@@ -67,9 +67,12 @@ struct relayed_port {
   std::vector<net::address> listen;  // empty: reachable as it is, or no address to listen on is there yet
 };
 
+// The table is right where there is nothing to change and nothing to remove.
 struct rule_plan {
-  std::vector<std::string> changes;     // for iptables-restore, in order; empty: the table is right
-  std::vector<ports::port_key> owners;  // of each change; a default one where it belongs to no port
+  std::vector<std::string> changes;             // for iptables-restore, in order
+  std::vector<ports::port_key> owners;          // of each change; a default one where it belongs to no port
+  std::set<std::string> grown;                  // the chains to which the changes add
+  std::vector<netfilter::rule_place> removals;  // behind the changes: rules whose handles are known
   std::vector<relayed_port> relayed;
   bool pair = false;  // the pair is wanted: the tap interface needs route_localnet
 };

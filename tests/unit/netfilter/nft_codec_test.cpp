@@ -1,10 +1,15 @@
 #include "netfilter/nft_codec.hpp"
 
+#include <endian.h>
 #include <gmock/gmock.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 
 #include <cstring>
+#include <set>
 
+#include "netlink/attributes.hpp"
 #include "tests/unit/netfilter/captured.hpp"
 #include "tests/unit/netfilter/rule_text.hpp"
 
@@ -76,6 +81,47 @@ TEST(NftCodec, ARequestNamesTableAndChain) {
   EXPECT_THAT(text, HasSubstr(std::string_view("nat\0", 4)));
   EXPECT_THAT(text, HasSubstr(std::string_view("CNI-DN-x\0", 9)));
   EXPECT_EQ(request.size() % 4, 0);
+}
+
+TEST(NftCodec, EachRuleHasAHandle) {
+  const auto found = parse(captured("nft_rules/container4"));
+  ASSERT_EQ(found.handles.size(), found.rules.size());
+  EXPECT_EQ(std::set<std::uint64_t>(found.handles.begin(), found.handles.end()).size(), found.rules.size());
+  EXPECT_THAT(found.handles, testing::Not(testing::Contains(0)));
+}
+
+TEST(NftCodec, ARemovalIsOneTransaction) {
+  const std::vector<rule_place> rules{{"CNI-DN-x", 258}, {"DOCKER", 7}};
+  std::vector<int> types;
+  std::vector<std::uint64_t> handles;
+  netlink::for_each_message(removal_request("nat", rules), [&](const nlmsghdr& head, netlink::bytes_view body) {
+    types.push_back(head.nlmsg_type & 0xff);
+    EXPECT_EQ((head.nlmsg_flags & NLM_F_ACK) != 0, head.nlmsg_seq == rules.size());
+    netlink::for_each_attribute(body.subspan(sizeof(nfgenmsg)), [&](int type, netlink::bytes_view value, auto) {
+      if (type == NFTA_RULE_HANDLE) handles.push_back(be64toh(*netlink::read<std::uint64_t>(value)));
+    });
+  });
+  EXPECT_THAT(types, ElementsAre(NFNL_MSG_BATCH_BEGIN, NFT_MSG_DELRULE, NFT_MSG_DELRULE, NFNL_MSG_BATCH_END));
+  EXPECT_THAT(handles, ElementsAre(258, 7));
+}
+
+TEST(NftCodec, ARemovalIsDoneWithTheLastRulesAnswerOrTheFirstError) {
+  struct {
+    nlmsghdr head{sizeof(nlmsghdr) + 4, NLMSG_ERROR, 0, 2, 0};
+    std::int32_t error = 0;
+  } message;
+  const auto bytes = std::as_bytes(std::span(&message, 1));
+  removal_answer answer;
+  parse_removal_answer(bytes, 3, answer);
+  EXPECT_FALSE(answer.done);
+  parse_removal_answer(bytes.first(10), 2, answer);
+  EXPECT_FALSE(answer.done);
+  parse_removal_answer(bytes, 2, answer);
+  EXPECT_TRUE(answer.done);
+  EXPECT_EQ(answer.error, 0);
+  message.error = -ENOENT;
+  parse_removal_answer(bytes, 3, answer);
+  EXPECT_EQ(answer.error, ENOENT);
 }
 
 TEST(NftCodec, RefusalsAndInterruptionsAreTold) {

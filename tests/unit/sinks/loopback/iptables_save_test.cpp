@@ -18,6 +18,20 @@ TEST(IptablesSave, ReadsTheNatTableAlone) {
   EXPECT_FALSE(table->has_chain("FORWARD"));
 }
 
+TEST(IptablesSave, RulesThatAreNotWantedArePassedOver) {
+  const auto table = parse_nat_table("*nat\n:X -\n:Y -\n-A X -j a\n-A Y \"open\n-A X -j b\nCOMMIT\n",
+                                     [](auto chain, auto line) { return chain == "X" && line.ends_with('b'); });
+  EXPECT_THAT(table->chains, ElementsAre("X", "Y"));
+  EXPECT_THAT(table->rules, ElementsAre(rule{"X", {"-j", "b"}}));
+}
+
+TEST(IptablesSave, ReadsAListOfRules) {
+  const auto table = parse_rule_list("-P PREROUTING ACCEPT\n-N DOCKER\n-A DOCKER -i docker0 -j RETURN\n");
+  EXPECT_EQ(table, (nat_table{{"PREROUTING", "DOCKER"}, {{"DOCKER", {"-i", "docker0", "-j", "RETURN"}}}, {}}));
+  for (const std::string line : {"-P", "-N ", "-X FOO", "rubbish"}) EXPECT_FALSE(parse_rule_list(line)) << line;
+  EXPECT_EQ(list_line("DOCKER"), "-S DOCKER");
+}
+
 TEST(IptablesSave, AnEmptyTextIsAnEmptyTable) {
   EXPECT_EQ(parse_nat_table(""), nat_table{});
   EXPECT_EQ(parse_nat_table("# Table `nat' is incompatible, use 'nft' tool.\n"), nat_table{});

@@ -25,7 +25,7 @@ class NatTool : public testing::Test {
   }
   base::result<nat_table> read(const std::string& save) {
     nat_tool tool({nat_variant::nft, program("save", save), "none"});
-    return support::run_task(context_, tool.read());
+    return support::run_task(context_, tool.read({}));
   }
   base::result<pid_t> change(const std::string& restore) {
     nat_tool tool({nat_variant::nft, "none", program("restore", restore)});
@@ -53,6 +53,16 @@ TEST_F(NatTool, WritesATransaction) {
   EXPECT_GT(change("cat > " + seen.string()).value(), 0);
   std::ifstream file(seen);
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "*nat\n-A X -j Y\nCOMMIT\n");
+}
+
+TEST_F(NatTool, ReadsSingleChains) {
+  const auto seen = directory_ / "seen";
+  nat_tool tool({nat_variant::nft, "none",
+                 program("restore", "cat > " + seen.string() + "; printf -- '-P X ACCEPT\\n-N Y\\n-A Y -j Z\\n'")});
+  const auto table = support::run_task(context_, tool.read_chains({"X", "Y"}));
+  EXPECT_EQ(table, (nat_table{{"X", "Y"}, {{"Y", {"-j", "Z"}}}, {}}));
+  std::ifstream file(seen);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "*nat\n-S X\n-S Y\nCOMMIT\n");
 }
 
 TEST_F(NatTool, TellsWhatTheProgramComplainedOf) {

@@ -97,6 +97,21 @@ TEST(RulePlan, DoublesGo) {
   EXPECT_THAT(lines_of(after, "POSTROUTING"), SizeIs(2));
 }
 
+TEST(RulePlan, RulesGoByTheirHandlesWhereTheseAreKnown) {
+  auto before = table_of(docker_jumps + our_rule("gone", 80, "172.17.0.2:80") + our_rule("odd", 81, "172.17.0.2:80") +
+                         pair_in + "\n" + pair_out + "\n");
+  before.handles = {1, 2, 3, 4, 50, 0, 70, 80};
+  const auto made = plan_removal(before, options);
+  EXPECT_THAT(made.removals, ElementsAre(netfilter::rule_place{"DOCKER", 50}, netfilter::rule_place{"PREROUTING", 70},
+                                         netfilter::rule_place{"POSTROUTING", 80}));
+  EXPECT_THAT(made.changes, ElementsAre(testing::StartsWith("-D DOCKER")));
+  EXPECT_THAT(made.grown, IsEmpty());
+  const auto pair = plan(before, all_of({wanted_by("b", key("::1", 82))}));
+  EXPECT_THAT(pair.removals, SizeIs(2)) << "the exclusion comes, and the pair again behind it, before the old one goes";
+  EXPECT_THAT(pair.changes, ElementsAre(testing::StartsWith("-D DOCKER"), direct_82, pair_in));
+  EXPECT_THAT(pair.grown, ElementsAre("PREROUTING"));
+}
+
 TEST(RulePlan, AnEnginesRuleBehindOursIsNotShadowed) {
   const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80") +
                                our_rule("a", 80, "172.17.0.2:80") + docker_rule("10.0.0.5", 80, "172.17.0.3:80"));
