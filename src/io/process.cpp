@@ -1,6 +1,7 @@
 #include "io/process.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,6 +14,8 @@
 #include <boost/asio/write.hpp>
 #include <csignal>
 #include <memory>
+#include <system_error>
+#include <thread>
 
 #include "base/unique_fd.hpp"
 #include "io/task_group.hpp"
@@ -32,6 +35,19 @@ base::result<pipe_ends> make_pipe() {
   return pipe_ends{base::unique_fd(ends[0]), base::unique_fd(ends[1])};
 }
 
+constexpr int death_limit_ms = 100;
+
+// A killed program that the kernel does not let go (it waits for a disk, or for netfilter) is reaped beside the loop.
+void reap(pid_t pid, int pidfd) {
+  pollfd death{.fd = pidfd, .events = POLLIN, .revents = 0};
+  ::poll(&death, 1, death_limit_ms);
+  if (::waitpid(pid, nullptr, WNOHANG) != 0) return;
+  try {
+    std::thread([pid] { ::waitpid(pid, nullptr, 0); }).detach();
+  } catch (const std::system_error&) {  // it stays a zombie until this program ends
+  }
+}
+
 // A started child. Kills and reaps it when it goes, unless it was reaped already.
 struct child {
   pid_t pid = -1;
@@ -42,7 +58,7 @@ struct child {
   ~child() {
     if (pid <= 0) return;
     ::kill(pid, SIGKILL);
-    ::waitpid(pid, nullptr, 0);
+    reap(pid, exited.native_handle());
   }
 };
 

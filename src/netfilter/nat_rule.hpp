@@ -18,6 +18,10 @@ enum class family : std::uint8_t { ipv4, ipv6 };
 // What the comment of every rule of this program begins with; a colon and the rule's purpose follow.
 inline constexpr std::string_view own_tag = "rancher-desktop-guestagent";
 
+// Where the nftables backend of CNI's portmap plugin publishes ports of every address of the machine.
+inline constexpr std::string_view portmap_table = "cni_hostport";
+inline constexpr std::string_view portmap_everywhere = "hostports";
+
 struct nat_rule {
   std::optional<net::protocol> protocol{};    // empty: any, or one that has no name here
   std::optional<net::address> destination{};  // empty: every address

@@ -94,7 +94,8 @@ io::task<> reconciler::drain(io::clock::time_point deadline) {
     if (machine_.peer_failures() > failures_before || !machine_.holds_ours()) break;
     co_await changed_.wait_until(deadline);
   }
-  static_cast<void>(co_await io::until(deadline, peer_->close()));
+  const auto closed = co_await io::until(deadline, peer_->close());
+  if (!closed) base::log::warn(peer_->name(), "did not end in time, what is ours may be left there");
   if (journal_) journal_->flush();
 }
 

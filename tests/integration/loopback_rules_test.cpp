@@ -332,6 +332,39 @@ TEST_P(loopback_rules, a_specific_address_is_reachable_too) {
   }
 }
 
+// As CNI's portmap plugin publishes a port of every address with its nftables backend.
+void publish_by_nftables(const netns& where, int port, const std::string& target) {
+  run_or_throw({.argv = {"nft",
+                         "add table ip cni_hostport; add chain ip cni_hostport hostports;"
+                         "add chain ip cni_hostport prerouting { type nat hook prerouting priority dstnat; };"
+                         "flush chain ip cni_hostport prerouting; flush chain ip cni_hostport hostports;"
+                         "add rule ip cni_hostport prerouting jump hostports;"
+                         "add rule ip cni_hostport hostports tcp dport " +
+                             std::to_string(port) + " dnat to " + target + " comment \"web\""},
+                .net_namespace = where.path()});
+}
+
+// Of two chains with one priority the kernel asks the latest first.
+TEST_P(loopback_rules, a_port_of_cnis_nftables_backend_goes_past_the_pair_whichever_came_first) {
+  for (const bool nftables_first : {true, false}) {
+    SetUp();
+    lab_->serve(lab_->one, "web", {"tcp:80"});
+    if (nftables_first) publish_by_nftables(lab_->rd, 8080, "172.17.0.2:80");
+    lab_->engine.start();
+    list();
+    EXPECT_THAT(ours("POSTROUTING"), SizeIs(1)) << "the pair";
+    publish_by_nftables(lab_->rd, 8081, "172.17.0.2:80");
+    EXPECT_TRUE(told());
+    list();
+    EXPECT_EQ(from_host(8081), "web\n") << nftables_first;
+    run_or_throw({.argv = {"nft", "delete table ip cni_hostport"}, .net_namespace = lab_->rd.path()});
+    EXPECT_TRUE(told());
+    list();
+    EXPECT_THAT(ours("PREROUTING"), SizeIs(1)) << "the pair alone";
+    sink_.reset();
+  }
+}
+
 TEST_P(loopback_rules, containers_get_no_access_that_they_did_not_have) {
   lab_->serve(lab_->one, "web", {"tcp:80"});
   lab_->engine.start();

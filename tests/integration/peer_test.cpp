@@ -1,4 +1,8 @@
 // Peers that will not: busy ports, a host-switch that hangs, forwards that belong to somebody else.
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+
 #include "json/json.hpp"
 #include "tests/integration/end_to_end.hpp"
 
@@ -98,6 +102,35 @@ TEST_F(peer, what_is_where_is_shown) {
     EXPECT_TRUE(table.contains(word)) << table;
   const auto document = json::parse(lab_->control({"ports", "--json"}).text);
   ASSERT_TRUE(document) << document.error().message();
+}
+
+// Whatever iptables waits for: the programs are those that come first in PATH.
+TEST(hanging_iptables, does_not_keep_the_agent_from_ending) {
+  if (const auto missing = support::lab::missing(); !missing.empty()) GTEST_SKIP() << missing;
+  const support::lab_directory directory;
+  const support::netns place("hanging");
+  const auto in = [&directory](const std::string& name) { return (directory.path() / name).string(); };
+  for (const std::string name : {"iptables-nft-save", "iptables-nft-restore"}) {
+    std::ofstream(in(name)) << "#!/bin/sh\necho $$ > " << in("pid.new") << " && mv " << in("pid.new") << ' '
+                            << in("pid") << " && exec sleep 600\n";
+    std::filesystem::permissions(in(name), std::filesystem::perms::owner_all);
+  }
+  support::child_process agent(
+      {.argv = {support::program_directory() / "rancher-desktop-guestagent", "-adminInstall", "-docker",
+                "-iptables=false", "-docker-socket=" + in("docker.sock"), "-status-socket=" + in("status"),
+                "-state-dir=" + in("state"), "-host-switch-url=http://127.0.0.1:1"},
+       .environment = {"PATH=" + directory.path().string() + ":" + std::getenv("PATH")},
+       .log = in("log"),
+       .net_namespace = place.path()});
+  ASSERT_TRUE(eventually(10s, [&] { return std::filesystem::exists(in("pid")); })) << support::read_text(in("log"));
+  const auto hanging = std::stoi(support::read_text(in("pid")));
+  EXPECT_EQ(::kill(hanging, 0), 0);
+  const auto begin = std::chrono::steady_clock::now();
+  agent.signal(SIGTERM);
+  EXPECT_EQ(agent.wait(10s), 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
+  EXPECT_THAT(support::read_text(in("log")), testing::HasSubstr("loopback: did not end in time"));
+  EXPECT_TRUE(eventually(10s, [hanging] { return ::kill(hanging, 0) != 0; })) << "the program is left behind";
 }
 
 }  // namespace

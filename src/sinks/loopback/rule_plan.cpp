@@ -35,6 +35,8 @@ class planner {
   }
 
   rule_plan finish() {
+    if (plan_.pair)
+      for (const auto port : machine_.sent_elsewhere) pass_by({net::protocol::tcp, options_.tap, port}, {});
     settle_engine_chains();
     settle_prerouting();
     settle_postrouting();
@@ -62,9 +64,12 @@ class planner {
     const bool by_pair = paired && key.address == net::address::loopback_v4() && has_listener(wanted.source);
     for (const auto& at : machine_.reached)
       if (at != key.address && !(by_pair && at == options_.tap)) made.listen.push_back(at);
-    const bool first = paired && !by_pair && direct_ports_.emplace(key.protocol, key.port).second;
-    if (first) direct_.emplace_back(direct_rule(key), key);
+    if (paired && !by_pair) pass_by(key, key);
     plan_.relayed.push_back(std::move(made));
+  }
+
+  void pass_by(const ports::port_key& key, const ports::port_key& owner) {
+    if (direct_ports_.emplace(key.protocol, key.port).second) direct_.emplace_back(direct_rule(key), owner);
   }
 
   // ACCEPT ends the nat table for the packet; all jumps to engines stand before it.

@@ -8,9 +8,9 @@
 //     172.17.0.2:80
 //   in PREROUTING, behind every jump to a chain   what no engine took goes to the listeners on 127.0.0.1 …
 //     -A PREROUTING -d 192.168.127.2/32 -i eth0 -p tcp -m comment --comment "TAG:pair" -j DNAT --to-destination
-//     127.0.0.1 … but for ports that somebody serves at the tap address itself ("TAG:direct", -j ACCEPT), which stand
-//     before it. TCP only: a UDP server on the wildcard address answers from the tap's, which is not where conntrack
-//     expects the answer from. UDP ports on 127.0.0.1 are relayed.
+//     127.0.0.1 … but for ports that somebody serves at the tap address itself, or that CNI's nftables backend sends to
+//     a container ("TAG:direct", -j ACCEPT), which stand before it. TCP only: a UDP server on the wildcard address
+//     answers from the tap's, which is not where conntrack expects the answer from. UDP ports on 127.0.0.1 are relayed.
 //   in POSTROUTING                                packets of the VM's own other addresses leave with the tap's.
 //     -A POSTROUTING -o eth0 -m addrtype --src-type LOCAL -m comment --comment "TAG:pair" -j SNAT --to-source
 //     192.168.127.2
@@ -57,6 +57,9 @@ struct rule_options {
 struct machine_state {
   std::string tap_interface;          // empty: none has the tap address now, or it is not looked at
   std::vector<net::address> reached;  // the addresses at which peers connect, as far as the machine has them
+  // TCP ports that a chain outside of the nat table sends elsewhere, whatever the address. It may be asked behind the
+  // nat table: whichever was made later is asked first.
+  std::set<std::uint16_t> sent_elsewhere{};
 
   bool operator==(const machine_state&) const = default;
 };

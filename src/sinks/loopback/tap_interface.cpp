@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "net/endpoint.hpp"
+#include "netfilter/nft_reader.hpp"
 
 namespace loopback {
 namespace {
@@ -19,6 +20,20 @@ std::optional<net::address> address_of(const ifaddrs& entry) {
   std::memcpy(address.get(), entry.ifa_addr, address.size);
   const auto at = net::from_sockaddr(address);
   return at ? std::optional(at->ip) : std::nullopt;
+}
+
+// The same chain as the source of DNAT rules reads.
+base::result<std::set<std::uint16_t>> ports_of_portmap() {
+  std::set<std::uint16_t> ports;
+  auto kernel = netfilter::nft_reader::open();
+  if (!kernel) return ports;
+  const auto rules = kernel->read(
+      {netfilter::family::ipv4, std::string(netfilter::portmap_table), std::string(netfilter::portmap_everywhere)});
+  if (!rules && rules.error().code == std::errc::resource_unavailable_try_again) return std::unexpected(rules.error());
+  if (!rules) return ports;  // a kernel without nftables
+  for (const auto& r : *rules)
+    if (r.target && r.port != 0 && r.protocol == net::protocol::tcp) ports.insert(r.port);
+  return ports;
 }
 
 }  // namespace
@@ -38,6 +53,10 @@ base::result<machine_state> look_at_machine(const rule_options& options) {
     const bool reached = tunnel ? *at == options.tap || *at == options.veth : name == options.interface && at->is_v4();
     if (reached) found.reached.push_back(*at);
   }
+  if (found.tap_interface.empty()) return found;
+  auto elsewhere = ports_of_portmap();
+  if (!elsewhere) return std::unexpected(elsewhere.error());
+  found.sent_elsewhere = std::move(*elsewhere);
   return found;
 }
 

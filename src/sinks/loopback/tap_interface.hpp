@@ -1,4 +1,5 @@
-// tap_interface: which interface has the tap's address, and which addresses the machine has at all.
+// tap_interface: which interface has the tap's address, which addresses the machine has at all, and what is sent on
+// past the nat table.
 #pragma once
 
 #include "base/result.hpp"

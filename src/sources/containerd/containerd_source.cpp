@@ -1,6 +1,5 @@
 #include "sources/containerd/containerd_source.hpp"
 
-#include "sources/containerd/network_config.hpp"
 #include "sources/containerd/ports_codec.hpp"
 
 namespace containerd {
@@ -12,12 +11,6 @@ containers::engine_options watch(const containerd_options& o) {
   auto following = o.following;
   following.socket = o.socket;
   return following;
-}
-
-container describe(const std::string& name_space, const container_record& record) {
-  const auto directory = state_directory(record);
-  const auto config = directory ? read_network_config(*directory) : std::nullopt;
-  return describe_container(name_space, record, config);
 }
 
 bool is_absent(const base::error& e) { return e.code == std::errc::no_such_file_or_directory; }
@@ -69,6 +62,18 @@ io::task<base::result<containers::container_list>> containerd_source::list() {
   co_return all;
 }
 
+// Fails where the state directory does not answer: the container's ports are not known then.
+io::task<base::result<container>> containerd_source::describe(const std::string& name_space,
+                                                              const container_record& record) {
+  const auto directory = state_directory(record);
+  if (!directory) co_return describe_container(name_space, record, std::nullopt);
+  const auto config = co_await configs_.read(std::string(*directory));
+  const auto why = config ? std::error_code{} : config.error().code;
+  if (why == std::errc::timed_out || why == std::errc::resource_unavailable_try_again)
+    co_return std::unexpected(config.error());
+  co_return describe_container(name_space, record, config);
+}
+
 io::task<base::result<>> containerd_source::list_namespace(const std::string& name, containers::container_list& into) {
   const auto records = co_await engine_->list_containers(name);
   if (!records) co_return std::unexpected(records.error());
@@ -78,12 +83,13 @@ io::task<base::result<>> containerd_source::list_namespace(const std::string& na
   for (const auto& record : *records) {
     const auto task = tasks->find(record.id);
     if (task == tasks->end() || task->second == task_state::ended) continue;
-    if (task->second == task_state::runs) {
-      co_await io::yield();  // a state directory may be slow to read
-      into.running.push_back(describe(name, record));
-    } else {
+    co_await io::yield();  // labels may be large
+    auto running = base::result<container>(base::fail("its shim does not answer"));
+    if (task->second == task_state::runs) running = co_await describe(name, record);
+    if (running)
+      into.running.push_back(std::move(*running));
+    else
       into.unknown.insert(global_id(name, record.id));
-    }
   }
   co_return base::result<>{};
 }
@@ -97,7 +103,9 @@ io::task<base::result<std::optional<container>>> containerd_source::ask(const st
   if (!task) co_return unanswered(task.error());
   if (*task == task_state::unknown) co_return unanswered({{}, "task of " + id});
   if (*task == task_state::ended) co_return std::optional<container>();
-  co_return std::optional(describe(name_space, *record));
+  auto running = co_await describe(name_space, *record);
+  if (!running) co_return unanswered(running.error());
+  co_return std::optional(std::move(*running));
 }
 
 }  // namespace containerd

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "containers/engine_source.hpp"
+#include "sources/containerd/config_reader.hpp"
 #include "sources/containerd/containerd_client.hpp"
 
 namespace containerd {
@@ -30,11 +31,13 @@ class containerd_source : public containers::engine_source {
   io::task<base::result<std::optional<containers::container>>> ask(const std::string& id, unsigned slot) override;
   void disconnect() override;
 
+  io::task<base::result<containers::container>> describe(const std::string& name_space, const container_record& record);
   io::task<base::result<>> list_namespace(const std::string& name, containers::container_list& into);
 
   io::executor where_;
   containerd_options options_;
   std::optional<containerd_client> engine_;
+  config_reader configs_;
 };
 
 }  // namespace containerd

@@ -11,7 +11,7 @@
 namespace containerd {
 
 // The text of <directory>/network-config.json, of 1 MiB at most; nothing where there is no such file or directory. Does
-// not wait, whatever the file is.
+// not wait, whatever the file is; where a file system hangs, it hangs, too: config_reader reads beside the loop.
 [[nodiscard]] base::result<std::optional<std::string>> read_network_config(std::string_view directory);
 
 }  // namespace containerd

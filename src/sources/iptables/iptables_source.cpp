@@ -50,7 +50,8 @@ io::task<> iptables_source::follow(ports::source_feed& feed) {
     const auto begin = io::clock::now();
     woken_ = false;
     legacy_.begin_reading();
-    publish(feed, reader_.read());
+    auto now = co_await reader_.read();
+    publish(feed, std::move(now));
     legacy_.end_reading();
     changed_.notify_all();
     const auto took = io::clock::now() - begin;

@@ -26,8 +26,8 @@ namespace iptables {
 
 inline constexpr std::string_view dispatch_chain = "CNI-HOSTPORT-DNAT";
 inline constexpr std::string_view container_prefix = "CNI-DN-";
-inline constexpr std::string_view nft_table = "cni_hostport";
-inline constexpr std::string_view nft_chains[] = {"hostip_hostports", "hostports"};
+inline constexpr std::string_view nft_table = netfilter::portmap_table;
+inline constexpr std::string_view nft_chains[] = {"hostip_hostports", netfilter::portmap_everywhere};
 
 inline constexpr std::size_t max_chains = 4'096;      // of containers, in one table
 inline constexpr std::size_t max_bindings = 131'072;  // each port of each protocol, once

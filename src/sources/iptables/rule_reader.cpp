@@ -12,6 +12,7 @@ using netfilter::family;
 using netfilter::nat_chain;
 
 constexpr family families[] = {family::ipv4, family::ipv6};
+constexpr std::chrono::seconds legacy_patience{5};
 constexpr std::array legacy_prefixes{dispatch_chain, container_prefix};
 
 base::result<> read_iptables_nft(netfilter::nft_reader& kernel, family which, portmap_ports& into) {
@@ -62,15 +63,17 @@ base::result<> rule_reader::read_nftables(portmap_ports& into) {
   return done;
 }
 
-base::result<ports::snapshot> rule_reader::read() {
+io::task<base::result<ports::snapshot>> rule_reader::read() {
   portmap_ports found(pods_);
-  if (auto done = read_nftables(found); !done) return std::unexpected(done.error());
+  if (auto done = read_nftables(found); !done) co_return std::unexpected(done.error());
   for (const auto which : families) {
-    const auto chains = netfilter::read_legacy_nat(which, legacy_prefixes);
-    if (!chains) return std::unexpected(chains.error());
+    if (!netfilter::has_legacy_nat(which)) continue;
+    auto table = [which] { return netfilter::read_legacy_nat(which, legacy_prefixes); };
+    const auto chains = co_await blocking_.run(table, legacy_patience);
+    if (!chains) co_return std::unexpected(chains.error());
     found.add_iptables(*chains, which);
   }
-  return found.take();
+  co_return found.take();
 }
 
 }  // namespace iptables

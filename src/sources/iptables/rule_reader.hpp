@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "io/blocking_calls.hpp"
 #include "netfilter/nft_reader.hpp"
 #include "ports/snapshot.hpp"
 #include "sources/iptables/portmap_rules.hpp"
@@ -16,8 +17,9 @@ class rule_reader {
   // `pods`: see portmap_ports.
   explicit rule_reader(net::address pods) : pods_(pods) {}
 
-  // What is published now. Fails where any of the places cannot be read; half of the truth is not told.
-  base::result<ports::snapshot> read();
+  // What is published now. Fails where any of the places cannot be read; half of the truth is not told. Legacy tables
+  // are read beside the control thread: a large one takes the kernel some ten milliseconds.
+  io::task<base::result<ports::snapshot>> read();
 
  private:
   base::result<> read_nftables(portmap_ports& into);
@@ -26,6 +28,7 @@ class rule_reader {
   net::address pods_;
   bool nftables_answered_ = false;
   bool told_of_none_ = false;
+  io::blocking_calls blocking_{1};
 };
 
 }  // namespace iptables

@@ -158,6 +158,18 @@ TEST(RulePlan, ThePairServesNoPortsThatOnlyRulesPublish) {
   EXPECT_THAT(made.changes, Contains(direct_82));
 }
 
+// They may be asked behind the pair.
+TEST(RulePlan, ThePairIsPassedByForPortsThatAreSentElsewhere) {
+  auto beside = machine;
+  beside.sent_elsewhere = {82};
+  const auto made = plan(table_of(docker_jumps), {}, beside);
+  EXPECT_THAT(made.changes, ElementsAre(direct_82, pair_in, pair_out));
+  EXPECT_THAT(made.owners[0], ports::port_key{});
+  const auto both = plan(table_of(docker_jumps), all_of({wanted_by("b", key("::1", 82))}), beside);
+  EXPECT_THAT(both.changes, ElementsAre(direct_82, pair_in, pair_out));
+  EXPECT_THAT(plan(table_of(""), {}, beside).changes, IsEmpty()) << "no pair";
+}
+
 TEST(RulePlan, AListenerBehindAnEnginesRuleIsLeftToTheContainersClaim) {
   const auto proxy = wanted_by("", key("127.0.0.1", 8080), 0), server = wanted_by("", key("127.0.0.1", 9000), 0);
   const auto made =

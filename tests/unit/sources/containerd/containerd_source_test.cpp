@@ -9,6 +9,7 @@
 
 #include "tests/support/event_loop.hpp"
 #include "tests/support/fake_containerd.hpp"
+#include "tests/support/hanging_directory.hpp"
 #include "tests/support/recording_feed.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/unit/containers/engine_source_cases.hpp"
@@ -100,6 +101,22 @@ TEST_F(ContainerdSource, TheEndOfAnotherProcessInAContainerIsNothing) {
   engine_->end_other_process("default", "a");
   engine_->run("b", 8081);
   EXPECT_TRUE(publishes({8080, 8081}));
+}
+
+// Its own ports are not known; nobody else's wait for it.
+TEST_F(ContainerdSource, AStateDirectoryThatHangsHoldsUpNobody) {
+  support::hanging_directory dead;
+  if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
+  engine_->run("default", "dead", {{"nerdctl/state-dir", dead.path()}});
+  engine_->run("b", 8081);
+  start_both();
+  EXPECT_TRUE(publishes({8081}));
+  engine_->run("default", "dead too", {{"nerdctl/state-dir", dead.path()}});
+  engine_->run("c", 8082);
+  EXPECT_TRUE(publishes({8081, 8082}));
+  EXPECT_EQ(refusals(), "");
+  dead.release();
+  EXPECT_TRUE(loop_.run_until([this] { return refusals().contains("default/dead: network-config.json"); }));
 }
 
 TEST_F(ContainerdSource, AnUpdateOfAStoppedContainerPublishesNothing) {
