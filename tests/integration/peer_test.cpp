@@ -1,4 +1,6 @@
 // Peers that will not: busy ports, a host-switch that hangs, forwards that belong to somebody else.
+#include <gmock/gmock.h>
+
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
