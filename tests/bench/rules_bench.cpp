@@ -1,8 +1,9 @@
 // rules_bench: how quickly a port in a DNAT rule is exposed, and what that costs with 20,000 rules of kube-proxy's
 // beside, with each iptables, in a network namespace of its own. Beside it: a shell that lists the table every three
-// seconds, as the agent's predecessors did.
+// seconds, as the agent's predecessors did. Then: how long the loopback sink takes to add and to remove thousands of
+// its rules, beside iptables-restore doing the same.
 //
-//   rules_bench [PROGRAM_DIR] [IDLE_SECONDS]
+//   rules_bench [PROGRAM_DIR] [IDLE_SECONDS]      0 seconds: the loopback sink alone
 #include <fmt/format.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "io/process.hpp"
 #include "netfilter/lock_watch.hpp"
 #include "netlink/change_watch.hpp"
+#include "sinks/loopback/loopback_sink.hpp"
 #include "tests/bench/figures.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/event_loop.hpp"
@@ -67,6 +69,99 @@ std::string kube_proxys_rules() {
   }
   return chains + rules + "COMMIT\n";
 }
+
+using loopback_batch = std::vector<ports::operation>;
+
+// The loopback sink beside an engine that publishes many ports on 127.0.0.1, and iptables-restore with the same lines.
+class loopback_bench {
+ public:
+  loopback_bench(std::filesystem::path directory, std::string variant)
+      : directory_(std::move(directory)), variant_(std::move(variant)) {
+    loopback::loopback_options o;
+    o.rules.state_directory = directory_;
+    sink_.emplace(loop_.executor(), std::move(o));
+  }
+  ~loopback_bench() { loop_.stop(); }
+
+  void run() {
+    restore("*nat\n:DOCKER -\n-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER\nCOMMIT\n");
+    for (const int count : {1'000, 5'000}) compare(count);
+    restore(kube_proxys_rules());
+    compare(1'000, fmt::format(" beside {} rules", 4 * services));
+    changes_beside();
+  }
+
+ private:
+  static std::string lines(const char* command, int count, bool ours) {
+    std::string text = "*nat\n";
+    for (int i = 0; i < count; ++i)
+      text +=
+          fmt::format("{} DOCKER {}! -i docker0 -p tcp -m tcp --dport {} {}-j DNAT --to-destination 172.17.0.2:80\n",
+                      command, ours ? "" : "-d 127.0.0.1/32 ", first_port + i,
+                      ours ? "-m comment --comment rancher-desktop-guestagent:abc " : "");
+    return text + "COMMIT\n";
+  }
+  static ports::operation operation(ports::verb what, int i) {
+    const ports::port_key key{net::protocol::tcp, net::address::loopback_v4(),
+                              static_cast<std::uint16_t>(first_port + i)};
+    return {what, {key, 80, ports::source_id::docker, "abc"}};
+  }
+  // In the batches that the reconciler makes.
+  double apply(ports::verb what, int count) {
+    const auto begin = clock::now();
+    for (int done = 0; done < count;) {
+      loopback_batch batch;
+      while (done < count && batch.size() < sink_->traits().batch) batch.push_back(operation(what, done++));
+      for (const auto& outcome : loop_.run(sink_->apply(std::move(batch))))
+        if (outcome.kind != ports::outcome_kind::done) throw std::runtime_error(outcome.reason);
+    }
+    return milliseconds(clock::now() - begin);
+  }
+  void list() {
+    if (auto listed = loop_.run(sink_->list()); !listed) throw std::runtime_error(listed.error().message());
+  }
+  double restore(std::string lines) {
+    const auto begin = clock::now();
+    io::process_request request{
+        {"iptables-" + variant_ + "-restore", "--noflush", "--wait=5"}, std::move(lines), 1 << 20};
+    const auto done = loop_.run_for(io::run_process(std::move(request), 300s), 300s);
+    if (!done || done->exit_code != 0) throw std::runtime_error(done ? done->err : done.error().message());
+    return milliseconds(clock::now() - begin);
+  }
+
+  void compare(int count, const std::string& where = "") {
+    restore(lines("-A", count, false));
+    list();
+    const auto added = apply(ports::verb::add, count), removed = apply(ports::verb::remove, count);
+    const auto by_hand = restore(lines("-A", count, true)), away_by_hand = restore(lines("-D", count, true));
+    restore(lines("-D", count, false));
+    ratio(fmt::format("{} loopback rules added{}", count, where), added, by_hand);
+    ratio(fmt::format("{} loopback rules removed{}", count, where), removed, away_by_hand);
+  }
+  void ratio(const std::string& what, double ours, double theirs) const {
+    fmt::print("{:8} {:46} {:>10.2f} ms, iptables-restore {:.2f} ms, ratio {:.3f}\n", variant_, what, ours, theirs,
+               ours / theirs);
+    std::fflush(stdout);
+  }
+  // From an engine's rule to the sink's look at it, with nothing else published.
+  void changes_beside() {
+    std::vector<double> times;
+    for (int i = 0; i < 20; ++i) {
+      restore(lines(i % 2 == 0 ? "-A" : "-D", 1, false));
+      const auto begin = clock::now();
+      list();
+      times.push_back(milliseconds(clock::now() - begin));
+    }
+    fmt::print("{:8} {:46} {:>10.2f} ms\n\n", variant_,
+               fmt::format("a change taken in beside {} rules, p50", 4 * services), at_share(times, 0.50));
+    std::fflush(stdout);
+  }
+
+  std::filesystem::path directory_;
+  std::string variant_;
+  support::event_loop loop_;
+  std::optional<loopback::loopback_sink> sink_;
+};
 
 class bench {
  public:
@@ -206,16 +301,29 @@ class bench {
 
 }  // namespace
 
+namespace {
+
+template <class Run>
+void in_fresh_namespace(Run&& run) {
+  if (::unshare(CLONE_NEWNET) != 0) throw std::runtime_error("needs root, for a network namespace of its own");
+  support::run_or_throw({.argv = {"ip", "link", "set", "lo", "up"}});
+  std::string directory = std::filesystem::temp_directory_path() / "guestagent-bench-XXXXXX";
+  if (::mkdtemp(directory.data()) == nullptr) throw std::runtime_error("no temporary directory");
+  run(directory);
+  std::filesystem::remove_all(directory);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) try {
   std::signal(SIGPIPE, SIG_IGN);
   base::log::set_level(base::log::level::error);
   for (const char* variant : {"nft", "legacy"}) {
-    if (::unshare(CLONE_NEWNET) != 0) throw std::runtime_error("needs root, for a network namespace of its own");
-    support::run_or_throw({.argv = {"ip", "link", "set", "lo", "up"}});
-    std::string directory = std::filesystem::temp_directory_path() / "guestagent-bench-XXXXXX";
-    if (::mkdtemp(directory.data()) == nullptr) throw std::runtime_error("no temporary directory");
-    bench(argc > 1 ? argv[1] : "build/bin", directory, variant).run(argc > 2 ? std::atoi(argv[2]) : 60);
-    std::filesystem::remove_all(directory);
+    in_fresh_namespace([&](const std::string& directory) { loopback_bench(directory, variant).run(); });
+    if (argc > 2 && std::atoi(argv[2]) == 0) continue;
+    in_fresh_namespace([&](const std::string& directory) {
+      bench(argc > 1 ? argv[1] : "build/bin", directory, variant).run(argc > 2 ? std::atoi(argv[2]) : 60);
+    });
   }
   return 0;
 } catch (const std::exception& e) {

@@ -66,13 +66,16 @@ class event_loop {
   // The result of `work`.
   template <class T>
   T run(io::task<T> work) {
+    return run_for(std::move(work), std::chrono::seconds(10));
+  }
+  template <class T>
+  T run_for(io::task<T> work, std::chrono::milliseconds limit) {
     const auto value = std::make_shared<std::optional<T>>();
     auto keep = [](io::task<T> inner, std::shared_ptr<std::optional<T>> into) -> io::task<> {
       *into = co_await std::move(inner);
     };
     spawn(keep(std::move(work), value));
-    if (!run_until([&] { return value->has_value(); }))
-      throw std::runtime_error("the task did not end within ten seconds");
+    if (!run_until([&] { return value->has_value(); }, limit)) throw std::runtime_error("the task did not end in time");
     return std::move(**value);
   }
 

@@ -84,12 +84,18 @@ io::task<base::result<>> containerd_source::list_namespace(const std::string& na
     const auto task = tasks->find(record.id);
     if (task == tasks->end() || task->second == task_state::ended) continue;
     co_await io::yield();  // labels may be large
-    auto running = base::result<container>(base::fail("its shim does not answer"));
-    if (task->second == task_state::runs) running = co_await describe(name, record);
-    if (running)
+    const auto id = global_id(name, record.id);
+    if (task->second == task_state::unknown) {
+      into.unknown.insert(id);
+      continue;
+    }
+    auto running = co_await describe(name, record);
+    if (running) {
       into.running.push_back(std::move(*running));
-    else
-      into.unknown.insert(global_id(name, record.id));
+      continue;
+    }
+    into.unknown.insert(id);
+    started(id);  // to be asked about until its directory answers
   }
   co_return base::result<>{};
 }
