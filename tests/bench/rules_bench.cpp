@@ -124,7 +124,7 @@ class loopback_bench {
     const auto begin = clock::now();
     io::process_request request{
         {"iptables-" + variant_ + "-restore", "--noflush", "--wait=5"}, std::move(lines), 1 << 20};
-    const auto done = loop_.run_for(io::run_process(std::move(request), 120s), 120s);
+    const auto done = loop_.run_for(io::run_process(std::move(request), 300s), 300s);
     if (!done || done->exit_code != 0) throw std::runtime_error(done ? done->err : done.error().message());
     return milliseconds(clock::now() - begin);
   }

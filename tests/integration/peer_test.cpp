@@ -124,14 +124,16 @@ TEST(hanging_iptables, does_not_keep_the_agent_from_ending) {
        .environment = {"PATH=" + directory.path().string() + ":" + std::getenv("PATH")},
        .log = in("log"),
        .net_namespace = place.path()});
-  ASSERT_TRUE(eventually(10s, [&] { return std::filesystem::exists(in("pid")); })) << support::read_text(in("log"));
+  const auto log = [&] { return support::read_text(in("log")); };
+  ASSERT_TRUE(eventually(10s, [&] { return std::filesystem::exists(in("pid")) && log().contains("agent: started"); }))
+      << log();
   const auto hanging = std::stoi(support::read_text(in("pid")));
   EXPECT_EQ(::kill(hanging, 0), 0);
   const auto begin = std::chrono::steady_clock::now();
   agent.signal(SIGTERM);
   EXPECT_EQ(agent.wait(10s), 0);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
-  EXPECT_THAT(support::read_text(in("log")), testing::HasSubstr("loopback: did not end in time"));
+  EXPECT_THAT(log(), testing::HasSubstr("loopback: did not end in time"));
   EXPECT_TRUE(eventually(10s, [hanging] { return ::kill(hanging, 0) != 0; })) << "the program is left behind";
 }
 

@@ -116,8 +116,8 @@ TEST_F(ContainerdSource, AStateDirectoryThatHangsHoldsUpNobody) {
   EXPECT_TRUE(publishes({8081, 8082}));
   EXPECT_TRUE(loop_.run_until([this] { return refusals().contains("default/dead: container: "); })) << refusals();
   dead.release();
-  for (const std::string id : {"default/dead", "default/dead-too"})
-    EXPECT_TRUE(loop_.run_until([&] { return refusals().contains(id + ": network-config.json: "); })) << refusals();
+  for (const std::string name : {"dead", "dead-too"})
+    EXPECT_TRUE(loop_.run_until([&] { return refusals().contains(name + ": network-config.json: "); })) << refusals();
 }
 
 TEST_F(ContainerdSource, AnUpdateOfAStoppedContainerPublishesNothing) {
