@@ -61,6 +61,7 @@ TEST_F(SocketEvents, TcpByListenAndByClose) {
 }
 
 TEST_F(SocketEvents, TcpThatListenedBefore) {
+  events_.reset();
   auto server = bind_to("0.0.0.0:80", SOCK_STREAM);
   ::listen(server.get(), 1);
   events_.emplace(loop_.executor(), netlink::port_range{32'768, 60'999});
