@@ -19,16 +19,13 @@ constexpr auto close_limit = 400ms;  // of the time in which the peers are told
 constexpr auto description =
     "Watches the container engine inside the VM and has every port that is published there forwarded: to the host by "
     "host-switch, to the other WSL distributions by wsl-proxy. Runs as root in the engine's network namespace; the "
-    "engine "
-    "and both peers may start later, restart and go. What is exposed, and why something is not: guestagentctl "
+    "engine and both peers may start later, restart and go. What is exposed, and why something is not: guestagentctl "
     "ports.\n\n"
     "There are three modes. -adminInstall, the network tunnel: host-switch binds on the host what was asked for. "
     "-privilegedService: a privileged service on the host does, which is told through vtunnel and connects to the "
     "addresses of -vm-interface; there is no host-switch and no wsl-proxy then, and -adminInstall beside it changes "
     "nothing. With neither it is non-admin mode: host-switch binds every port to 127.0.0.1, and ports below 1024 are "
     "not exposed.";
-
-constexpr std::size_t longest_socket_path = 107;  // of sockaddr_un, with its zero
 
 std::string describe_host(const configuration& c) {
   if (c.sound.policy.mode == ports::network_mode::privileged_service)

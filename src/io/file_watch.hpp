@@ -3,7 +3,6 @@
 // fires.
 #pragma once
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <compare>
 #include <cstdint>
 #include <filesystem>
@@ -12,9 +11,8 @@
 #include <string>
 
 #include "base/result.hpp"
+#include "io/inotify.hpp"
 #include "io/task.hpp"
-
-struct inotify_event;
 
 namespace io {
 
@@ -36,12 +34,11 @@ class file_watch {
   task<> changed();
 
  private:
-  file_watch(const executor& where, int fd, std::filesystem::path path);
+  file_watch(inotify kernel, std::filesystem::path path);
   void arm();
-  [[nodiscard]] bool concerns(const inotify_event& event, const char* name) const;
-  [[nodiscard]] bool read_events();
+  [[nodiscard]] bool concerns(const inotify::event& e) const;
 
-  asio::posix::stream_descriptor inotify_;
+  inotify kernel_;
   std::filesystem::path path_;
   std::map<int, std::string> expected_;  // watch descriptor → the name in that directory that leads to the path
 };

@@ -2,11 +2,10 @@
 // and the kernel announces nothing else of what it does. A program that only lists takes the lock, too.
 #pragma once
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <filesystem>
 
 #include "base/result.hpp"
-#include "io/task.hpp"
+#include "io/inotify.hpp"
 
 namespace netfilter {
 
@@ -20,11 +19,10 @@ class lock_watch {
   io::task<> changed();
 
  private:
-  lock_watch(const io::executor& where, int fd, std::filesystem::path file);
+  lock_watch(io::inotify kernel, std::filesystem::path file);
   void arm();
-  [[nodiscard]] bool read_events();
 
-  io::asio::posix::stream_descriptor inotify_;
+  io::inotify kernel_;
   std::filesystem::path file_;
   int lock_ = -1;  // the watch of the file itself; -1: it is not there
 };

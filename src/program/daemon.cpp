@@ -45,7 +45,6 @@ io::task<> serve(daemon* d, std::string name) {
 io::task<> daemon::wind_up(io::clock::time_point) { co_return; }
 
 int run(int argc, const char* const* argv, const std::function<std::unique_ptr<daemon>()>& make) {
-  io::catch_stop_signals();
   boost::asio::io_context context(1);
   const auto made = make();
   const auto what = made->what();

@@ -47,7 +47,7 @@ class daemon {
   [[nodiscard]] virtual bool ends_at_once() const { return false; }
 };
 
-// From the command line to the exit code.
+// From the command line to the exit code; after io::catch_stop_signals().
 int run(int argc, const char* const* argv, const std::function<std::unique_ptr<daemon>()>& make);
 
 // What main consists of.

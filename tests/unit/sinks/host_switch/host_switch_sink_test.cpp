@@ -49,6 +49,11 @@ io::task<> answer_each_once(base::unique_fd listener) {
   }
 }
 
+io::task<> note_change(host_switch_sink& sink, bool& changed) {
+  co_await sink.changed();
+  changed = true;
+}
+
 class HostSwitchSink : public testing::Test {
  protected:
   template <class Server>
@@ -158,11 +163,7 @@ TEST_F(HostSwitchSink, TheDeathOfTheServerIsNoticedAtOnce) {
   serve_real();
   ASSERT_TRUE(loop_.run(sink_->list()));
   bool changed = false;
-  auto wait = [](host_switch_sink& sink, bool& flag) -> io::task<> {
-    co_await sink.changed();
-    flag = true;
-  };
-  loop_.spawn(wait(*sink_, changed));
+  loop_.spawn(note_change(*sink_, changed));
   loop_.run_until([] { return false; }, 50ms);
   EXPECT_FALSE(changed);
   const auto before = io::clock::now();
@@ -173,15 +174,11 @@ TEST_F(HostSwitchSink, TheDeathOfTheServerIsNoticedAtOnce) {
 
 TEST_F(HostSwitchSink, AServerThatKeepsNoConnectionOpenIsNotPolledWithoutPause) {
   serve_real({.idle = 1ms});
-  auto wait = [](host_switch_sink& sink, bool& flag) -> io::task<> {
-    co_await sink.changed();
-    flag = true;
-  };
   const auto before = io::clock::now();
   for (int i = 0; i < 2; ++i) {
     ASSERT_TRUE(loop_.run(sink_->list()));
     bool changed = false;
-    loop_.spawn(wait(*sink_, changed));
+    loop_.spawn(note_change(*sink_, changed));
     ASSERT_TRUE(loop_.run_until([&] { return changed; }));
   }
   EXPECT_GE(io::clock::now() - before, 900ms);
@@ -191,11 +188,7 @@ TEST_F(HostSwitchSink, AListMayRunWhileTheIdleConnectionIsWatched) {
   serve_real();
   ASSERT_TRUE(loop_.run(sink_->list()));
   bool changed = false;
-  auto wait = [](host_switch_sink& sink, bool& flag) -> io::task<> {
-    co_await sink.changed();
-    flag = true;
-  };
-  loop_.spawn(wait(*sink_, changed));
+  loop_.spawn(note_change(*sink_, changed));
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(loop_.run(sink_->list()));
   EXPECT_FALSE(changed);
 }

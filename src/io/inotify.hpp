@@ -1,0 +1,42 @@
+// inotify: the kernel's news of files and directories. What is watched, and which news matter, is up to those who own
+// one: file_watch, lock_watch.
+#pragma once
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "io/task.hpp"
+
+namespace io {
+
+class inotify {
+ public:
+  struct event {
+    int watch;
+    std::uint32_t mask;     // of IN_*
+    std::string_view name;  // of the entry, where a directory is watched; may be empty
+  };
+  using filter = std::function<bool(const event&)>;
+
+  static base::result<inotify> open(const executor& where);
+
+  // Answers the watch's number, the same again for the same file or directory; -1: errno says why not.
+  int watch(const std::filesystem::path& path, std::uint32_t events);
+  void forget(int watch);
+
+  // Returns when something has happened that `matters`, or when the kernel has lost news. Cancelled: throws
+  // operation_aborted.
+  task<> news(filter matters);
+
+ private:
+  inotify(const executor& where, int fd) : stream_(where, fd) {}
+  bool read_events(const filter& matters);
+
+  asio::posix::stream_descriptor stream_;
+};
+
+}  // namespace io
