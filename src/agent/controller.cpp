@@ -19,6 +19,11 @@ void controller::add_peer(peer_role role, std::unique_ptr<ports::reconciler> rec
   peers_.push_back({role, std::move(reconciler)});
 }
 
+void controller::announce() {
+  ++changes_;
+  changed_.notify_all();
+}
+
 void controller::publish(ports::source_id id, ports::snapshot now) {
   const auto& before = table_.source(id);
   const bool was_well = before.reported && !before.trouble;
@@ -39,7 +44,7 @@ void controller::degraded(ports::source_id id, base::error why) {
     base::log::warn(to_string(id), "not available, its ports stay as they are reason=\"{}\"",
                     base::printable(why.message()));
   table_.degraded(id, std::move(why));
-  changed_.notify_all();
+  announce();
 }
 
 void controller::distribute() {
@@ -48,7 +53,7 @@ void controller::distribute() {
   const auto epoch = table_.epoch();
   for (const auto& p : peers_) p.reconciler->want(part_of(plan_, p.role), settled, epoch);
   log_verdicts();
-  changed_.notify_all();
+  announce();
 }
 
 // Says once of each port that it is not exposed, or not at the address that was asked for.
@@ -73,7 +78,7 @@ void controller::log_verdicts() {
 io::task<> controller::follow(ports::reconciler& reconciler) {
   while (true) {
     co_await reconciler.changed().wait();
-    changed_.notify_all();
+    announce();
   }
 }
 

@@ -2,6 +2,7 @@
 // every peer's reconciler its part. Owns the table, the plan and the reconcilers; lives on the control thread.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <vector>
@@ -34,6 +35,8 @@ class controller : public ports::source_feed {
   [[nodiscard]] status_view view() const;
   // Fires at every change that the status shows.
   [[nodiscard]] io::condition& changed() { return changed_; }
+  // Grows with each: whoever was busy when changed() fired sees by it that there is something new.
+  [[nodiscard]] std::uint64_t changes() const { return changes_; }
 
  private:
   struct peer {
@@ -42,6 +45,7 @@ class controller : public ports::source_feed {
   };
   void distribute();
   void log_verdicts();
+  void announce();
   io::task<> follow(ports::reconciler& reconciler);
 
   ports::exposure_options policy_;
@@ -51,6 +55,7 @@ class controller : public ports::source_feed {
   std::set<ports::port_key> warned_;  // ports that are not exposed as asked, said once each; at most what the plan has
   ports::time_point started_;
   io::condition changed_;
+  std::uint64_t changes_ = 0;
 };
 
 }  // namespace agent

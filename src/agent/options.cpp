@@ -92,7 +92,7 @@ void declare(base::flag_set& flags, options& o) {
   flags.add("docker-socket", o.docker_socket,
             "The `path` of the Docker engine's socket. Empty: what DOCKER_HOST says, or "
             "/var/run/docker.sock.");
-  flags.add("status-socket", o.status_socket, program::socket_path,
+  flags.add("status-socket", o.status_socket, program::own_socket_path,
             "The `path` of the socket at which guestagentctl asks this agent.");
   flags.add("state-dir", o.state_directory, program::absolute_path,
             "The `directory` in which the agent remembers, through crashes and reboots, what it has "

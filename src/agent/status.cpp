@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 namespace agent {
 namespace {
@@ -66,9 +67,7 @@ std::optional<ports::port_key> key_at(peer_role role, const ports::exposure_plan
   return part_of(plan, role).contains(port.key) ? std::optional(port.key) : std::nullopt;
 }
 
-json::object describe_port_at(const status_view& view, const peer_view& peer, const ports::port_key& key) {
-  const auto at = peer.machine->slots().find(key);
-  const auto* slot = at == peer.machine->slots().end() ? nullptr : &at->second;
+json::object describe_port_at(const status_view& view, const peer_view& peer, const ports::reconcile_fsm::slot* slot) {
   const auto told = describe_slot(*peer.machine, slot);
   json::object o;
   o["name"] = peer.name;
@@ -78,6 +77,11 @@ json::object describe_port_at(const status_view& view, const peer_view& peer, co
   if (told.state == "applied" || told.state == "foreign") o["since"] = since(view, slot->since);
   if (slot->trouble && slot->not_before > view.now) o["retry_in_ms"] = milliseconds_until(slot->not_before, view.now);
   return o;
+}
+
+const ports::reconcile_fsm::slot* slot_of(const ports::reconcile_fsm& machine, const ports::port_key& key) {
+  const auto at = machine.slots().find(key);
+  return at == machine.slots().end() ? nullptr : &at->second;
 }
 
 json::object describe_claim(const ports::claim& c) {
@@ -115,9 +119,44 @@ json::object describe_port(const status_view& view, const ports::planned_port& p
   json::array peers;
   if (port.decision == ports::verdict::exposed)
     for (const auto& peer : view.peers)
-      if (const auto key = key_at(peer.role, *view.plan, port)) peers.push_back(describe_port_at(view, peer, *key));
+      if (const auto key = key_at(peer.role, *view.plan, port))
+        peers.push_back(describe_port_at(view, peer, slot_of(*peer.machine, *key)));
   o["peers"] = std::move(peers);
   return o;
+}
+
+// What may be open at a peer by us although nobody wants it there.
+bool is_leftover(const ports::reconcile_fsm::slot& s) {
+  return !s.wanted && (s.state == slot_state::ours || s.state == slot_state::maybe);
+}
+
+// What no peer knows of the port is left out.
+json::object describe_leftover(const status_view& view, const ports::port_key& key) {
+  json::object o{{"protocol", to_string(key.protocol)},
+                 {"address", key.address.to_string()},
+                 {"port", key.port},
+                 {"decision", "leftover"},
+                 {"reason", "no longer published, and may still be open"},
+                 {"claims", json::array()}};
+  json::array peers;
+  for (const auto& peer : view.peers) {
+    const auto* slot = slot_of(*peer.machine, key);
+    if (slot == nullptr || !is_leftover(*slot)) continue;
+    o["source"] = to_string(slot->applied->source);
+    if (slot->applied->container_port != 0) o["container_port"] = slot->applied->container_port;
+    if (!slot->applied->owner.empty()) o["owner"] = slot->applied->owner;
+    peers.push_back(describe_port_at(view, peer, slot));
+  }
+  o["peers"] = std::move(peers);
+  return o;
+}
+
+std::set<ports::port_key> leftovers(const status_view& view) {
+  std::set<ports::port_key> keys;
+  for (const auto& peer : view.peers)
+    for (const auto& [key, slot] : peer.machine->slots())
+      if (is_leftover(slot)) keys.insert(key);
+  return keys;
 }
 
 }  // namespace
@@ -143,6 +182,11 @@ peer_port describe_slot(const ports::reconcile_fsm& machine, const ports::reconc
   if (machine.peer_failures() > 0) return {"down", machine.peer_trouble()->message()};
   if (slot == nullptr) return {"pending", {}};
   if (slot->trouble) return {trouble_state(slot->trouble->kind), slot->trouble->reason};
+  if (is_leftover(*slot)) {
+    if (slot->remembered) return {"leftover", "of an earlier run; stays until it is known what is published now"};
+    if (slot->state == slot_state::maybe) return {"leftover", "an earlier request may still be carried out"};
+    return {"removing", {}};
+  }
   return {slot->state == slot_state::ours ? "applied" : "pending", {}};
 }
 
@@ -159,6 +203,7 @@ json::object describe(const status_view& view) {
   }
   for (const auto& peer : view.peers) peers.push_back(describe_peer(view, peer));
   for (const auto& port : view.plan->ports) ports.push_back(describe_port(view, port));
+  for (const auto& key : leftovers(view)) ports.push_back(describe_leftover(view, key));
   o["sources"] = std::move(sources);
   o["peers"] = std::move(peers);
   o["ports"] = std::move(ports);

@@ -1,5 +1,6 @@
 // status: what guestagentctl and /v1/status show, as one JSON document: every source, every peer, and every port with
-// where it is applied, since when, and why not where not. Pure: the caller passes both clocks' time in.
+// where it is applied, since when, and why not where not, as well as what is open that nobody wants any more. Pure: the
+// caller passes both clocks' time in.
 #pragma once
 
 #include <chrono>
@@ -37,7 +38,8 @@ struct status_view {
 
 [[nodiscard]] json::object describe(const status_view& view);
 
-// One port at one peer: "applied", "foreign", "pending", "removing", "conflict", "refused", "retrying" or "down".
+// One port at one peer: "applied", "foreign", "pending", "conflict", "refused", "retrying" or "down"; of one that is
+// not wanted any more also "removing", or "leftover" where it has to wait before it is removed.
 struct peer_port {
   std::string_view state;
   std::string reason;

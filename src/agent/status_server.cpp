@@ -15,24 +15,13 @@ http::answer plain(unsigned status, std::string type, std::string body) {
   return {{status, {{"Content-Type", std::move(type)}}, std::move(body)}, {}};
 }
 
-// A client that is gone is noticed at the next piece; one is sent at least every ten seconds.
-io::task<> stream_documents(controller* middle, http::stream_writer write) {
-  while (true) {
-    std::string now = document(*middle);
-    const bool sent = co_await write(std::move(now));
-    if (!sent) co_return;
-    co_await middle->changed().wait_until(io::clock::now() + 10s);
-    co_await io::sleep_for(100ms);  // one document for a burst of changes
-  }
-}
-
 io::task<http::answer> handle(controller* middle, http::incoming in) {
   if (in.head.method != "GET") co_return http::answer{http::text_response(405, "GET only"), {}};
   if (in.head.target == "/v1/status") co_return plain(200, "application/json", document(*middle));
   if (in.head.target == "/metrics") co_return plain(200, "text/plain; version=0.0.4", describe_metrics(middle->view()));
   if (in.head.target != "/v1/status/watch") co_return http::answer{http::text_response(404, "404 page not found"), {}};
   const std::function<io::task<>(http::stream_writer)> stream = [middle](http::stream_writer write) {
-    return stream_documents(middle, std::move(write));
+    return stream_documents(*middle, std::move(write));
   };
   auto head = plain(200, "application/x-ndjson", "");
   head.stream = stream;
@@ -40,6 +29,19 @@ io::task<http::answer> handle(controller* middle, http::incoming in) {
 }
 
 }  // namespace
+
+// A client that is gone is noticed at the next piece; one is sent at least every ten seconds.
+io::task<> stream_documents(controller& middle, http::stream_writer write) {
+  while (true) {
+    const auto shown = middle.changes();
+    std::string now = document(middle);
+    const bool sent = co_await write(std::move(now));
+    if (!sent) co_return;
+    const auto at_latest = io::clock::now() + 10s;
+    while (middle.changes() == shown && io::clock::now() < at_latest) co_await middle.changed().wait_until(at_latest);
+    co_await io::sleep_for(100ms);  // one document for a burst of changes
+  }
+}
 
 io::task<> serve_status(controller& middle, const io::unix_listener& listener) {
   controller* const served = &middle;

@@ -14,6 +14,9 @@ namespace agent {
 // Serves until cancelled. `middle` must outlive it.
 io::task<> serve_status(controller& middle, const io::unix_listener& listener);
 
+// Writes the status document now and after every change, until `write` says that nobody reads any more.
+io::task<> stream_documents(controller& middle, http::stream_writer write);
+
 // Pure: the metrics of a view.
 [[nodiscard]] std::string describe_metrics(const status_view& view);
 

@@ -54,7 +54,7 @@ std::vector<std::string> port_row(const json::value& port, const std::vector<std
   const auto decision = text_of(port, "decision");
   std::string since, notes = text_of(port, "reason");
   for (const auto& name : peer_names) {
-    std::string state = decision == "exposed" ? "-" : decision;
+    std::string state = decision == "exposed" || decision == "leftover" ? "-" : decision;
     for (const auto& peer : array_of(port, "peers")) {
       if (text_of(peer, "name") != name) continue;
       state = text_of(peer, "state");

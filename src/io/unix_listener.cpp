@@ -61,8 +61,10 @@ base::result<> check_room(const std::filesystem::path& path, const sockaddr_un& 
 // Bound beside the path and moved there once it listens: whoever sees it there is not refused.
 base::result<unix_listener> unix_listener::claim_once(const std::filesystem::path& path) {
   const std::filesystem::path beside = path.native() + ".new";
+  static_assert(longest_path + sizeof ".new" == sizeof sockaddr_un{}.sun_path);
+  if (path.native().size() > longest_path)
+    return base::fail(std::errc::filename_too_long, "listen on " + path.string());
   const auto at = address_of(path), new_at = address_of(beside);
-  if (!at || !new_at) return std::unexpected((at ? new_at : at).error());
   const auto lock = lock_directory(path);
   if (!lock) return std::unexpected(lock.error());
   if (auto room = check_room(path, *at); !room) return std::unexpected(room.error());

@@ -14,6 +14,9 @@ namespace io {
 
 class unix_listener {
  public:
+  // In bytes. What a socket's address holds, less what stands behind the name while the socket is made.
+  static constexpr std::size_t longest_path = 103;
+
   // Fails with address_in_use where somebody accepts at `path`, and where something else than a socket lies there. Two
   // programs that start at the same moment are told apart by a lock on the directory. Blocks for a moment where
   // somebody accepts, who may be dying: 0.3 s, and a second at most where the directory is locked.

@@ -1,6 +1,7 @@
 #include "program/flag_values.hpp"
 
 #include "base/text.hpp"
+#include "io/unix_listener.hpp"
 #include "net/stream_address.hpp"
 
 namespace program {
@@ -53,6 +54,12 @@ base::result<std::string> absolute_path(std::string_view text) {
 
 base::result<std::string> socket_path(std::string_view text) {
   if (!net::is_unix_path(text)) return base::fail("not an absolute path of a socket's length");
+  return std::string(text);
+}
+
+base::result<std::string> own_socket_path(std::string_view text) {
+  if (!text.starts_with('/') || text.size() > io::unix_listener::longest_path)
+    return base::fail("not an absolute path of at most " + std::to_string(io::unix_listener::longest_path) + " bytes");
   return std::string(text);
 }
 

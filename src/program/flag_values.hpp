@@ -20,5 +20,6 @@ namespace program {
 [[nodiscard]] base::result<int> buffer_size(std::string_view text);                  // in bytes, 1 GiB at most
 [[nodiscard]] base::result<std::string> absolute_path(std::string_view text);
 [[nodiscard]] base::result<std::string> socket_path(std::string_view text);  // absolute, as long as the kernel takes it
+[[nodiscard]] base::result<std::string> own_socket_path(std::string_view text);  // the same, for io::unix_listener
 
 }  // namespace program

@@ -99,6 +99,7 @@ TEST(Options, ValuesAreChecked) {
   EXPECT_THAT(error({"-docker", "-kubernetes", "-kubeconfig=k3s.yaml"}),
               HasSubstr("-kubeconfig: not an absolute path"));
   EXPECT_THAT(error({"-docker", "-wsl-proxy-socket=/" + std::string(200, 'x')}), HasSubstr("-wsl-proxy-socket"));
+  EXPECT_THAT(error({"-docker", "-status-socket=/" + std::string(103, 'x')}), HasSubstr("at most 103 bytes"));
 }
 
 }  // namespace

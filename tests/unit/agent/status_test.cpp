@@ -88,6 +88,38 @@ TEST_F(Status, APeerThatIsDownIsNamedAtEveryPort) {
   EXPECT_EQ(port(d, 0).at("peers").at(0).at("state"), "down");
 }
 
+TEST_F(Status, WhatIsOpenAndNotWantedAnyMoreIsShown) {
+  publish({web});
+  apply(outcome_kind::done);
+  publish({});
+  EXPECT_EQ(port(shown(), 0).at("peers").at(0).at("state"), "removing");
+  const auto ops = host.take(1, now);
+  ASSERT_EQ(ops.size(), 1U);
+  host.finished(ops[0], {outcome_kind::refused, "not today"}, now);
+  const auto d = shown();
+  ASSERT_EQ(d.at("ports").as_array().size(), 1U);
+  EXPECT_EQ(port(d, 0).at("decision"), "leftover");
+  EXPECT_EQ(port(d, 0).at("port"), 8080);
+  EXPECT_EQ(port(d, 0).at("source"), "docker");
+  ASSERT_EQ(port(d, 0).at("peers").as_array().size(), 1U);
+  EXPECT_EQ(port(d, 0).at("peers").at(0).at("name"), "host-switch");
+  EXPECT_EQ(port(d, 0).at("peers").at(0).at("state"), "refused");
+  EXPECT_EQ(port(d, 0).at("peers").at(0).at("reason"), "not today");
+  EXPECT_GT(port(d, 0).at("peers").at(0).at("retry_in_ms").as_int64(), 0);
+}
+
+TEST_F(Status, WhatAnEarlierRunLeftIsShownWhileItsSourceIsSilent) {
+  const ports::forward left{{net::protocol::tcp, net::address::any_v4(), 9001}, 80, ports::source_id::docker, "id9"};
+  host.remember({left}, true, now);
+  const auto d = shown();
+  ASSERT_EQ(d.at("ports").as_array().size(), 1U);
+  EXPECT_EQ(port(d, 0).at("decision"), "leftover");
+  EXPECT_EQ(port(d, 0).at("container_port"), 80);
+  EXPECT_EQ(port(d, 0).at("owner"), "id9");
+  EXPECT_EQ(port(d, 0).at("peers").at(0).at("state"), "leftover");
+  EXPECT_THAT(std::string(port(d, 0).at("peers").at(0).at("reason").as_string()), testing::HasSubstr("earlier run"));
+}
+
 TEST_F(Status, WhatIsNotExposedSaysWhy) {
   auto sctp = web;
   sctp.protocol = net::protocol::sctp;

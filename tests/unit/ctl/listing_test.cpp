@@ -21,7 +21,9 @@ const json::value document = json::parse(R"({
                {"name": "wsl-proxy", "state": "conflict", "reason": "address already in use", "retry_in_ms": 300}]},
     {"protocol": "tcp", "address": "127.0.0.1", "port": 80, "container_port": 80, "source": "docker",
      "owner": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "name": "",
-     "decision": "restricted", "reason": "ports below 1024", "peers": []}]})")
+     "decision": "restricted", "reason": "ports below 1024", "peers": []},
+    {"protocol": "udp", "address": "0.0.0.0", "port": 53, "source": "docker", "decision": "leftover", "reason": "no longer published",
+     "peers": [{"name": "host-switch", "state": "refused", "reason": "busy", "retry_in_ms": 1500}]}]})")
                                  .value();
 
 TEST(Listing, PortsShowEachPeersStateAndWhyNot) {
@@ -33,6 +35,8 @@ TEST(Listing, PortsShowEachPeersStateAndWhyNot) {
                                      "+wsl-proxy: address already in use, retrying in 0.3 s\n"));
   EXPECT_THAT(text, testing::ContainsRegex(
                         "tcp +127.0.0.1:80 +80 +docker +0123456789ab +restricted +restricted +- +ports below 1024\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("udp +0.0.0.0:53 +- +docker +refused +- +- +no longer published; "
+                                           "host-switch: busy, retrying in 1.5 s\n"));
 }
 
 TEST(Listing, StatusShowsSourcesPeersAndRefusals) {
