@@ -48,7 +48,7 @@ class PortListeners : public testing::Test {
       if (remove)
         listeners_.remove(key);
       else
-        listeners_.add(key, {net::address::v4(192, 0, 2, 2), key.port});
+        listeners_.add(key, {nowhere_, key.port});
     }
     listeners_.settle();
   }
@@ -67,6 +67,7 @@ class PortListeners : public testing::Test {
   port_listeners listeners_{context_.get_executor(), {}};
   const net::address loop_ = net::address::loopback_v4();
   const net::address wild_ = net::address::any_v4();
+  const net::address nowhere_ = net::address::parse("fe80::2").value();  // without an interface: no packet leaves
 };
 
 TEST_F(PortListeners, ListensUntilRemoved) {
