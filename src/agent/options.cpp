@@ -90,8 +90,8 @@ void declare(base::flag_set& flags, options& o) {
   flags.add("host-switch-url", o.host_switch, http::parse_server_address, "The `URL` of host-switch's API.");
   flags.add("wsl-proxy-socket", o.wsl_proxy_socket, program::socket_path, "The `path` of wsl-proxy's socket.");
   flags.add("docker-socket", o.docker_socket,
-            "The `path` of the Docker engine's socket. Empty: what DOCKER_HOST says, or "
-            "/var/run/docker.sock.");
+            "The `path` of the Docker engine's socket. Empty: what DOCKER_HOST says, for tcp:// with "
+            "DOCKER_CERT_PATH and DOCKER_TLS_VERIFY, or /var/run/docker.sock.");
   flags.add("status-socket", o.status_socket, program::own_socket_path,
             "The `path` of the socket at which guestagentctl asks this agent.");
   flags.add("state-dir", o.state_directory, program::absolute_path,

@@ -1,5 +1,7 @@
 #include <cstdlib>
+#include <utility>
 
+#include "base/read_file.hpp"
 #include "base/text.hpp"
 #include "sources/docker/docker_codec.hpp"
 #include "sources/docker/docker_source.hpp"
@@ -12,6 +14,31 @@ std::string variable(const char* name) {
   return value == nullptr ? std::string() : std::string(value);
 }
 
+base::result<std::string> read_pem(const std::string& path) {
+  auto text = base::read_file(path);
+  if (text && text->empty()) return base::fail(path + " is empty");
+  return text;
+}
+
+// As Go's client understands the variables: DOCKER_CERT_PATH, and nothing else, makes it TLS, with a certificate of the
+// client's own; DOCKER_TLS_VERIFY has the engine's checked.
+base::result<std::shared_ptr<const http::tls_context>> tls_from_environment() {
+  const auto directory = variable("DOCKER_CERT_PATH");
+  if (directory.empty()) return nullptr;
+  http::tls_settings settings{.insecure = variable("DOCKER_TLS_VERIFY").empty()};
+  std::vector<std::pair<const char*, std::string*>> files{{"/cert.pem", &settings.client_cert_pem},
+                                                          {"/key.pem", &settings.client_key_pem}};
+  if (!settings.insecure) files.emplace_back("/ca.pem", &settings.ca_pem);
+  for (const auto& [name, into] : files) {
+    auto text = read_pem(directory + name);
+    if (!text) return base::fail("DOCKER_CERT_PATH: " + text.error().message());
+    *into = std::move(*text);
+  }
+  auto made = http::tls_context::make(settings);
+  if (!made) return base::fail("DOCKER_CERT_PATH: " + made.error().message());
+  return made;
+}
+
 }  // namespace
 
 base::result<docker_options> options_from_environment(const std::string& socket) {
@@ -22,9 +49,11 @@ base::result<docker_options> options_from_environment(const std::string& socket)
     if (!engine) return base::fail((socket.empty() ? "DOCKER_HOST: " : "-docker-socket: ") + engine.error().message());
     options.engine = std::move(*engine);
   }
-  const bool over_tcp = options.engine.path.empty();
-  if (over_tcp && !variable("DOCKER_TLS_VERIFY").empty())
-    return base::fail("DOCKER_TLS_VERIFY: TLS to the Docker engine is not supported yet");
+  if (options.engine.path.empty()) {
+    auto tls = tls_from_environment();
+    if (!tls) return std::unexpected(tls.error());
+    options.tls = std::move(*tls);
+  }
   options.api_version = variable("DOCKER_API_VERSION");
   if (!options.api_version.empty() && !choose_version(options.api_version))
     return base::fail("DOCKER_API_VERSION: \"" + base::printable(options.api_version) + "\" is no version like 1.41");

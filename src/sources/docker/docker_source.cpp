@@ -50,7 +50,7 @@ void docker_source::disconnect() {
 io::task<base::result<>> docker_source::negotiate() {
   prefix_ = options_.api_version.empty() ? "" : "/v" + options_.api_version;
   if (!prefix_.empty()) co_return base::result<>{};
-  auto engine = co_await http::connection::open(options_.engine, options_.deadline);
+  auto engine = co_await http::connection::open(options_.engine, options_.deadline, options_.tls);
   if (!engine) co_return std::unexpected(engine.error());
   http::request ping{.target = "/_ping"};
   const http::exchange_limits limits{.deadline = options_.deadline, .body_bytes = 64 << 10};
@@ -64,7 +64,7 @@ io::task<base::result<>> docker_source::negotiate() {
 }
 
 io::task<base::result<>> docker_source::subscribe() {
-  auto stream = co_await http::connection::open(options_.engine, options_.deadline);
+  auto stream = co_await http::connection::open(options_.engine, options_.deadline, options_.tls);
   if (!stream) co_return std::unexpected(stream.error());
   http::request events{.target = prefix_ + "/events?filters=" + http::escape(events_filter)};
   const http::exchange_limits limits{.deadline = options_.deadline};
@@ -105,7 +105,7 @@ io::task<base::error> docker_source::read_events() {
 
 io::task<base::result<>> docker_source::keep_open(std::optional<http::connection>& kept) {
   if (kept && kept->usable()) co_return base::result<>{};
-  auto opened = co_await http::connection::open(options_.engine, options_.deadline);
+  auto opened = co_await http::connection::open(options_.engine, options_.deadline, options_.tls);
   if (!opened) co_return std::unexpected(opened.error());
   kept = std::move(*opened);
   co_return base::result<>{};

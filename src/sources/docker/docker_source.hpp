@@ -15,13 +15,14 @@ namespace docker {
 
 struct docker_options {
   http::server_address engine{.path = "/var/run/docker.sock"};
-  std::string api_version;                     // pins it, as DOCKER_API_VERSION does; empty: what the engine offers
-  std::chrono::milliseconds deadline{10'000};  // for each call
-  containers::engine_options following{};      // its socket is the engine's
+  std::shared_ptr<const http::tls_context> tls{};  // nothing: plain HTTP
+  std::string api_version;                         // pins it, as DOCKER_API_VERSION does; empty: what the engine offers
+  std::chrono::milliseconds deadline{10'000};      // for each call
+  containers::engine_options following{};          // its socket is the engine's
 };
 
-// The engine that the environment names: DOCKER_HOST, DOCKER_API_VERSION, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH, with
-// `socket` instead of DOCKER_HOST if it is not empty. TLS is an error: it is not supported yet.
+// The engine that the environment names: DOCKER_HOST, DOCKER_API_VERSION, and, for one on TCP, DOCKER_CERT_PATH and
+// DOCKER_TLS_VERIFY, with `socket` instead of DOCKER_HOST if it is not empty. Reads the certificates' files.
 [[nodiscard]] base::result<docker_options> options_from_environment(const std::string& socket);
 
 class docker_source : public containers::engine_source {

@@ -2,10 +2,16 @@
 #include "sources/docker/docker_source.hpp"
 
 #include <gmock/gmock.h>
+#include <poll.h>
+
+#include <fstream>
+#include <thread>
 
 #include "tests/support/event_loop.hpp"
 #include "tests/support/fake_docker.hpp"
+#include "tests/support/loopback_socket.hpp"
 #include "tests/support/recording_feed.hpp"
+#include "tests/support/server_connection.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/unit/containers/engine_source_cases.hpp"
 
@@ -156,11 +162,10 @@ INSTANTIATE_TYPED_TEST_SUITE_P(Docker, EngineSource, docker::docker_engine_cases
 namespace docker {
 namespace {
 
+void set(const char* name, const char* value) { value == nullptr ? ::unsetenv(name) : ::setenv(name, value, 1); }
+
 TEST(DockerEnvironment, NamesTheEngine) {
-  const auto set = [](const char* name, const char* value) {
-    value == nullptr ? ::unsetenv(name) : ::setenv(name, value, 1);
-  };
-  const auto with = [&set](const char* host, const char* tls, const char* version) {
+  const auto with = [](const char* host, const char* tls, const char* version) {
     set("DOCKER_HOST", host);
     set("DOCKER_TLS_VERIFY", tls);
     set("DOCKER_API_VERSION", version);
@@ -169,12 +174,95 @@ TEST(DockerEnvironment, NamesTheEngine) {
   EXPECT_EQ(with(nullptr, nullptr, nullptr)->engine.path, "/var/run/docker.sock");
   EXPECT_EQ(with("unix:///run/other.sock", nullptr, "1.40")->engine.path, "/run/other.sock");
   EXPECT_EQ(with("tcp://127.0.0.1:2375", nullptr, nullptr)->engine.port, 2375);
-  EXPECT_FALSE(with("tcp://127.0.0.1:2376", "1", nullptr));
+  EXPECT_EQ(with("tcp://127.0.0.1:2376", "1", nullptr)->tls, nullptr) << "there are no certificates";
   EXPECT_FALSE(with("ssh://host", nullptr, nullptr));
   EXPECT_FALSE(with(nullptr, nullptr, "latest"));
   set("DOCKER_HOST", "unix:///run/other.sock");
   set("DOCKER_API_VERSION", nullptr);
   EXPECT_EQ(options_from_environment("/run/flag.sock")->engine.path, "/run/flag.sock") << "a flag is stronger";
+}
+
+// An engine behind TLS that asks for the client's certificate. For one source: the first connection is its events', the
+// second one asks for the list.
+class tls_engine {
+ public:
+  explicit tls_engine(const support::test_authority& authority)
+      : tls_(authority.make_server(), authority.ca_pem(), true), thread_([this] { serve(); }) {}
+
+  [[nodiscard]] std::string url() const { return "tcp://127.0.0.1:" + std::to_string(listener_.port); }
+
+ private:
+  std::unique_ptr<support::server_connection> next_request() {
+    pollfd waiting{.fd = listener_.fd.get(), .events = POLLIN, .revents = 0};
+    if (::poll(&waiting, 1, 10'000) != 1) return nullptr;
+    base::unique_fd fd(::accept4(listener_.fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    auto one = std::make_unique<support::server_connection>(std::move(fd));
+    return one->start_tls(tls_) && one->read_request() ? std::move(one) : nullptr;
+  }
+  void serve() {
+    const auto events = next_request();
+    if (!events || !events->write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")) return;
+    if (const auto list = next_request())
+      list->write_answer(200, R"([{"Id":"a","Ports":[{"PrivatePort":80,"PublicPort":8080,"Type":"tcp"}]}])");
+    static_cast<void>(events->read_request());  // none: the client goes
+  }
+
+  support::listening_socket listener_ = support::listen_on_loopback();
+  support::server_tls tls_;
+  std::jthread thread_;
+};
+
+class DockerTls : public DockerSource {
+ protected:
+  void SetUp() override {
+    DockerSource::SetUp();
+    set("DOCKER_CERT_PATH", directory_.path().c_str());
+    set("DOCKER_API_VERSION", "1.41");
+    const auto own = authority_.make_client("agent");
+    write("cert.pem", own.cert_pem);
+    write("key.pem", own.key_pem);
+    write("ca.pem", authority_.ca_pem());
+  }
+  void TearDown() override {
+    for (const auto* name : {"DOCKER_HOST", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "DOCKER_API_VERSION"})
+      set(name, nullptr);
+    DockerSource::TearDown();
+  }
+  void write(const char* name, const std::string& text) const { std::ofstream(directory_ / name) << text; }
+  // Does a source with this environment publish what the engine has?
+  bool works(const char* verify) {
+    tls_engine engine(authority_);
+    set("DOCKER_HOST", engine.url().c_str());
+    set("DOCKER_TLS_VERIFY", verify);
+    feed_ = {};
+    source_ = std::make_unique<docker_source>(loop_.executor(), options_from_environment("").value());
+    loop_.spawn(source_->run(feed_));
+    loop_.run_until([this] { return feed_.last || feed_.trouble; });
+    const bool published = feed_.host_ports() == std::set<std::uint16_t>{8080};
+    loop_.stop();
+    source_.reset();
+    return published;
+  }
+
+  support::test_authority authority_, foreign_;
+};
+
+TEST_F(DockerTls, TheEngineIsCheckedIfThatIsAskedFor) {
+  EXPECT_TRUE(works("1"));
+  EXPECT_TRUE(works(nullptr));
+  write("ca.pem", foreign_.ca_pem());
+  EXPECT_FALSE(works("1"));
+  EXPECT_TRUE(works(nullptr));
+  EXPECT_TRUE(works("")) << "as if it were not there";
+}
+
+TEST_F(DockerTls, CertificatesThatCannotBeUsedAreErrors) {
+  set("DOCKER_HOST", "tcp://127.0.0.1:2376");
+  write("key.pem", "");
+  EXPECT_THAT(options_from_environment("").error().message(), testing::HasSubstr("/key.pem is empty"));
+  std::filesystem::remove(directory_ / "cert.pem");
+  EXPECT_THAT(options_from_environment("").error().message(), testing::HasSubstr("/cert.pem: No such file"));
+  EXPECT_TRUE(options_from_environment("/run/docker.sock")) << "nothing is encrypted on a UNIX socket";
 }
 
 }  // namespace
