@@ -26,6 +26,7 @@ std::string go_words(const std::error_code& code) {
 base::error listen_failure(const forward_request& wanted, const base::error& why) {
   const bool twice = why.code == std::errc::file_exists;  // another text for the same address
   const auto code = twice ? std::make_error_code(std::errc::address_in_use) : why.code;
+  if (!code) return {{}, fmt::format("listen {} {}: {}", wanted.protocol, base::printable(wanted.local), why.context)};
   return {{}, fmt::format("listen {} {}: bind: {}", wanted.protocol, base::printable(wanted.local), go_words(code))};
 }
 

@@ -73,6 +73,11 @@ TEST_F(Forwarder, ABusyPortIsToldInTheKernelsWords) {
   EXPECT_EQ(all(), "[]\n");
 }
 
+TEST_F(Forwarder, AForwardToItselfIsToldAsSuch) {
+  const auto local = at(support::free_port());
+  EXPECT_EQ(expose(local, local).body, "listen tcp " + local + ": would relay to itself\n");
+}
+
 TEST_F(Forwarder, ListensOnUnixSocketsAndPipesForNoVm) {
   EXPECT_EQ(expose("/tmp/x.sock", "127.0.0.1:9", "unix").body, "unknown protocol unix\n");
   EXPECT_EQ(expose("pipe", "127.0.0.1:9", "npipe").body, "unknown protocol npipe\n");
