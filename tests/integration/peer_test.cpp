@@ -125,7 +125,7 @@ TEST(hanging_iptables, does_not_keep_the_agent_from_ending) {
        .log = in("log"),
        .net_namespace = place.path()});
   const auto log = [&] { return support::read_text(in("log")); };
-  ASSERT_TRUE(eventually(10s, [&] { return std::filesystem::exists(in("pid")) && log().contains("agent: started"); }))
+  ASSERT_TRUE(eventually(10s, [&] { return std::filesystem::exists(in("pid")) && log().contains(": ready version="); }))
       << log();
   const auto hanging = std::stoi(support::read_text(in("pid")));
   EXPECT_EQ(::kill(hanging, 0), 0);
