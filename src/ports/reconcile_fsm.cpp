@@ -55,7 +55,7 @@ std::optional<verb> reconcile_fsm::needed(const slot& s) const {
   if (s.state == slot_state::absent) return s.wanted ? std::optional(verb::add) : std::nullopt;
   if (!s.wanted) {
     // What was seen as a listener may be any source's port.
-    const bool heard = s.applied->source == source_id::listeners
+    const bool heard = !s.source_known || s.applied->source == source_id::listeners
                            ? settled_sources_.all()
                            : settled_sources_[static_cast<std::size_t>(s.applied->source)];
     const bool source_may_still_want_it = s.remembered && !heard;
@@ -207,7 +207,10 @@ void reconcile_fsm::adopt(slot_map::iterator at, const held_forward* held, bool 
   if (was_ours && !(exact && may_be_ours)) lost.push_back(*s.applied);
   if (exact && may_be_ours) {
     if (s.state != slot_state::ours) s.since = now;
-    if (!was_ours) s.remembered = true;  // left by an earlier run: its source is heard before it goes
+    if (!was_ours) {  // left by an earlier run: its source is heard before it goes
+      s.remembered = true;
+      s.source_known = s.wanted.has_value();
+    }
     s.applied = as_forward(*held, s.applied ? s.applied : s.wanted);
     s.state = slot_state::ours;
     s.trouble.reset();
@@ -276,6 +279,7 @@ void reconcile_fsm::finished(const operation& op, const outcome& result, time_po
   s.in_flight.reset();
   --in_flight_;
   s.remembered = false;
+  s.source_known = true;
   const bool add = op.what == verb::add;
   switch (result.kind) {
     case outcome_kind::done:

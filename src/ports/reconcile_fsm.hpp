@@ -17,7 +17,8 @@
 // it.
 //
 // Only ours and maybe are removed, and both come from operations of ours or from the journal. A removal of what the
-// journal remembered waits until the source that had claimed it has spoken: "I don't know" is not "nothing".
+// journal remembered waits until the source that had claimed it has spoken: "I don't know" is not "nothing". Where that
+// is not known, all sources are waited for.
 #pragma once
 
 #include <chrono>
@@ -57,7 +58,8 @@ class reconcile_fsm {
     std::optional<forward> applied;  // what is or may be there; set in maybe, ours and foreign
     slot_state state = slot_state::absent;
     std::optional<verb> in_flight;
-    bool remembered = false;         // from the journal, and its source has not spoken yet
+    bool remembered = false;         // left by an earlier run, and its source has not spoken yet
+    bool source_known = true;        // false: found at the peer, of an earlier run and of whatever source
     unsigned failures = 0;           // in a row
     std::optional<outcome> trouble;  // the last failure; empty when all is well
     time_point not_before{};
