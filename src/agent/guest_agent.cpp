@@ -53,7 +53,7 @@ base::result<> guest_agent::check(const program::command_line& given) {
 base::result<> guest_agent::open(const io::executor& where) {
   if (::geteuid() != 0) return base::fail("agent must run as root");
   auto status = io::unix_listener::claim(plan_.flags.status_socket);
-  if (!status) return base::fail(status.error().message() + " (is another agent running?)");
+  if (!status) return std::unexpected(status.error());
   status_.emplace(std::move(*status));
   if (plan_.flags.containerd) containerd::quieten_grpc();
   middle_ = std::make_unique<controller>(where, plan_.sound.policy);

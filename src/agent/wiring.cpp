@@ -18,7 +18,7 @@ namespace {
 std::optional<ports::journal> open_journal(const configuration& c, const std::string& peer) {
   auto opened = ports::journal::open(c.flags.state_directory, peer, ports::read_boot_id());
   if (opened) return std::move(*opened);
-  base::log::error("journal", "what is exposed will not be remembered through a crash reason=\"{}\"",
+  base::log::error("journal", "what is exposed will not be remembered through a crash peer={} reason=\"{}\"", peer,
                    opened.error().message());
   return std::nullopt;
 }
