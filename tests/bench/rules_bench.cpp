@@ -112,13 +112,13 @@ class loopback_bench {
     for (int done = 0; done < count;) {
       loopback_batch batch;
       while (done < count && batch.size() < sink_->traits().batch) batch.push_back(operation(what, done++));
-      for (const auto& outcome : loop_.run(sink_->apply(std::move(batch))))
+      for (const auto& outcome : loop_.run_for(sink_->apply(std::move(batch)), 60s))
         if (outcome.kind != ports::outcome_kind::done) throw std::runtime_error(outcome.reason);
     }
     return milliseconds(clock::now() - begin);
   }
   void list() {
-    if (auto listed = loop_.run(sink_->list()); !listed) throw std::runtime_error(listed.error().message());
+    if (auto listed = loop_.run_for(sink_->list(), 60s); !listed) throw std::runtime_error(listed.error().message());
   }
   double restore(std::string lines) {
     const auto begin = clock::now();
