@@ -69,7 +69,7 @@ class guest {
                                                       "none",    "-no-reboot",
                                                       "-kernel", find_in(kernel / "boot", "vmlinuz-"),
                                                       "-initrd", image,
-                                                      "-append", "console=ttyS0 quiet panic=-1"}},
+                                                      "-append", "console=ttyS0 quiet panic=-1 no_timer_check"}},
                                             boot_limit);
     return ended.text;
   }
