@@ -254,7 +254,7 @@ class bench {
                        to, to, to);
   }
   void poll_latency(const std::vector<double>& ours) {
-    const auto listing = (directory_ / "listing").string();
+    const auto listing = (directory_ / ("listing-" + variant_)).string();
     const support::child_process poller({.argv = {"sh", "-c", poll(listing)}});
     std::vector<double> times;
     for (int i = 0; i < 8; ++i) {
@@ -294,7 +294,7 @@ class bench {
   void idle(int seconds) {
     restore("*nat\n-F CNI-HOSTPORT-DNAT\nCOMMIT\n");
     settle();
-    support::child_process poller({.argv = {"sh", "-c", poll((directory_ / "listing").string())}});
+    support::child_process poller({.argv = {"sh", "-c", poll((directory_ / ("listing-" + variant_)).string())}});
     const auto before_polling = use_of(poller.pid(), true);
     // A program that lists takes iptables-legacy's lock, too: the agent is measured without it.
     loop_.run_until([] { return false; }, std::chrono::seconds(seconds));
