@@ -44,7 +44,7 @@ void reap(pid_t pid, int pidfd) {
   if (::waitpid(pid, nullptr, WNOHANG) != 0) return;
   try {
     std::thread([pid] { ::waitpid(pid, nullptr, 0); }).detach();
-  } catch (const std::system_error&) {  // it stays a zombie until this program ends
+  } catch (const std::system_error&) {  // NOLINT(bugprone-empty-catch): it stays a zombie until this program ends
   }
 }
 

@@ -22,6 +22,7 @@
 #include "tests/support/child_process.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/loopback_socket.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace {
 
@@ -338,10 +339,8 @@ template <class Run>
 void in_fresh_namespace(Run&& run) {
   if (::unshare(CLONE_NEWNET) != 0) throw std::runtime_error("needs root, for a network namespace of its own");
   support::run_or_throw({.argv = {"ip", "link", "set", "lo", "up"}});
-  std::string directory = std::filesystem::temp_directory_path() / "guestagent-bench-XXXXXX";
-  if (::mkdtemp(directory.data()) == nullptr) throw std::runtime_error("no temporary directory");
-  run(directory);
-  std::filesystem::remove_all(directory);
+  const support::temp_dir directory;
+  run(directory.path());
 }
 
 }  // namespace
@@ -350,9 +349,9 @@ int main(int argc, char** argv) try {
   std::signal(SIGPIPE, SIG_IGN);
   base::log::set_level(base::log::level::error);
   for (const char* variant : {"nft", "legacy"}) {
-    in_fresh_namespace([&](const std::string& directory) { loopback_bench(directory, variant).run(); });
+    in_fresh_namespace([&](const std::filesystem::path& directory) { loopback_bench(directory, variant).run(); });
     if (argc > 2 && std::atoi(argv[2]) == 0) continue;
-    in_fresh_namespace([&](const std::string& directory) {
+    in_fresh_namespace([&](const std::filesystem::path& directory) {
       bench(argc > 1 ? argv[1] : "build/bin", directory, variant).run(argc > 2 ? std::atoi(argv[2]) : 60);
     });
   }

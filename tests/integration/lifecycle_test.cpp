@@ -59,22 +59,6 @@ TEST_P(lifecycle, removed_by_itself) {
   expect_nothing_left();
 }
 
-TEST_P(lifecycle, watched_by_several_people) {
-  const auto log = [&](int i) { return lab_->directory() / ("watch" + std::to_string(i)); };
-  std::vector<support::child_process> people;
-  for (int i = 0; i < 2; ++i) people.push_back(lab_->watch_ports(log(i)));
-  run_web();
-  for (int i = 0; i < 2; ++i) {
-    EXPECT_TRUE(eventually(soon, [&] { return support::read_text(log(i)).contains("0.0.0.0:8080"); }))
-        << support::read_text(log(i));
-  }
-  people.front().kill9();
-  lab_->docker().run("late", {"-p", "9090:80"});
-  EXPECT_TRUE(eventually(soon, [&] { return support::read_text(log(1)).contains("0.0.0.0:9090"); }))
-      << support::read_text(log(1));
-  EXPECT_EQ(people.back().stop(), 0);
-}
-
 TEST_P(lifecycle, restarted_by_the_engine) {
   run_web({"--restart=always"});
   const auto pid = lab_->docker().docker({"inspect", "-f", "{{.State.StartedAt}}", "web"});

@@ -155,10 +155,13 @@ TEST(guestagentctl, watches_until_the_agent_stops) {
                       "-status-socket=" + at("status.sock"), "-state-dir=" + at("state")});
   ASSERT_TRUE(support::eventually(10s, [&] { return std::filesystem::exists(at("status.sock")); }));
   auto watch = start("guestagentctl", {"ports", "--watch", "-socket=" + at("status.sock")});
+  auto leaves = start("guestagentctl", {"status", "--watch", "-socket=" + at("status.sock")});
   const auto shows = [&](const char* text) {
     return support::eventually(10s, [&] { return support::read_text(at("guestagentctl")).contains(text); });
   };
   EXPECT_TRUE(shows("PROTOCOL"));
+  EXPECT_TRUE(shows("non-admin"));
+  leaves.kill9();
   const auto server = start("host-switch", {"-api-address=127.0.0.1:8999"});
   EXPECT_TRUE(shows("127.0.0.1:8999"));
   EXPECT_EQ(agent.stop(), 0) << support::read_text(at("rancher-desktop-guestagent"));

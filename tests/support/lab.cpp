@@ -185,13 +185,6 @@ command_output lab::control(std::vector<std::string> arguments) const {
   return run_command({.argv = std::move(argv), .net_namespace = rd_.path()});
 }
 
-child_process lab::watch_ports(const std::filesystem::path& log) const {
-  return child_process(
-      {.argv = {program_directory() / "guestagentctl", "ports", "--watch", "-socket=" + at("status.sock")},
-       .log = log,
-       .net_namespace = rd_.path()});
-}
-
 std::string lab::logs() const {
   return last_lines("agent", at("rancher-desktop-guestagent.log")) + last_lines("host-switch", at("host-switch.log")) +
          last_lines("wsl-proxy", at("wsl-proxy.file.log")) + last_lines("wsl-proxy stderr", at("wsl-proxy.log")) +

@@ -91,8 +91,6 @@ class lab {
 
   // `guestagentctl <arguments>`
   [[nodiscard]] command_output control(std::vector<std::string> arguments) const;
-  // `guestagentctl ports --watch`, with what it prints in the file.
-  [[nodiscard]] child_process watch_ports(const std::filesystem::path& log) const;
   // The programs' logs, for a test that failed.
   [[nodiscard]] std::string logs() const;
 

@@ -117,12 +117,6 @@ TEST_F(ListenerTracker, AServerThatMovesFromLoopbackToEveryAddress) {
   EXPECT_THAT(published(), ElementsAre("tcp 0.0.0.0:80"));
 }
 
-TEST_F(ListenerTracker, ListenLongAfterBind) {  // until then the kernel does not list it
-  EXPECT_FALSE(see({}));
-  now_ += 5s;
-  EXPECT_TRUE(see({at("tcp 0.0.0.0:80")}));
-}
-
 TEST_F(ListenerTracker, IgnoresWhatIsTheNodesOwn) {
   EXPECT_FALSE(see({at("tcp 127.0.0.1:10248"), at("tcp [::]:10250"), at("tcp [::]:6443"), at("udp 127.0.0.53:53"),
                     at("udp 0.0.0.0:68"), at("udp 0.0.0.0:5353"), at("udp 127.0.0.1:323")}));
