@@ -1,7 +1,7 @@
 # Sourced by ./dev: what has to be installed for what, as Debian 12 names it, and how it is installed.
 
 readonly build_packages=(
-  g++ make cmake ninja-build ccache pkgconf libboost1.81-dev libspdlog-dev libfmt-dev libssl-dev libgtest-dev libgmock-dev
+  clang-19 lld-19 llvm-19 libclang-rt-19-dev libstdc++-12-dev make cmake ninja-build ccache pkgconf libboost1.81-dev libspdlog-dev libfmt-dev libssl-dev libgtest-dev libgmock-dev
   libbenchmark-dev libyaml-cpp-dev libgrpc++-dev libprotobuf-dev protobuf-compiler
   protobuf-compiler-grpc)
 readonly run_packages=(
@@ -9,7 +9,7 @@ readonly run_packages=(
   util-linux socat)
 readonly vm_packages=(qemu-system-x86)  # and scripts/guest_kernel
 readonly bench_packages=(haproxy nginx-light libnginx-mod-stream)
-readonly clang_packages=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev)
+readonly lint_packages=(clang-tidy-19 clang-format-19)
 readonly package_packages=(dpkg-dev fakeroot)
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*"; }

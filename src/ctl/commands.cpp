@@ -85,8 +85,7 @@ io::task<base::result<>> follow(const request& r, http::connection& agent) {
 }
 
 io::task<base::result<>> ask(const request& r) {
-  http::server_address address{.path = r.socket};  // named: g++ 12 destroys braced temporaries in a co_await twice
-  auto agent = co_await http::connection::open(std::move(address), 2s);
+  auto agent = co_await http::connection::open({.path = r.socket}, 2s);
   if (!agent) co_return base::fail(agent.error().message() + " (is the agent running, and are you root?)");
   if (r.watch) co_return co_await follow(r, *agent);
   http::request status{.target = "/v1/status"};
