@@ -6,6 +6,7 @@
 
 #include <chrono>
 
+#include "base/episode.hpp"
 #include "base/log.hpp"
 #include "io/task_group.hpp"
 #include "io/timeout.hpp"
@@ -30,20 +31,6 @@ base::result<base::unique_fd> listen_on_vsock(const net::stream_address& at) {
     return base::fail_errno(name);
   return fd;
 }
-
-// Something that fails again and again, said when it begins, when the reason changes, and when it is over.
-class complaint {
- public:
-  explicit complaint(std::string about) : about_(std::move(about)) {}
-  void note(const base::result<>& done) {
-    const auto text = done ? std::string() : done.error().message();
-    if (text == std::exchange(said_, text)) return;
-    if (!done) log::warn(component, "{}, trying on reason=\"{}\"", about_, text);
-  }
-
- private:
-  std::string about_, said_;
-};
 
 }  // namespace
 
@@ -96,7 +83,8 @@ base::result<> tunnel_end::open_host(const tunnel& t) {
 
 io::task<> tunnel_end::run_host_tunnel(const tunnel* t) {
   const auto peer = at_cid(t->handshake, cid_);
-  complaint no_handshake("no handshake tunnel=" + t->name), no_listener("cannot listen tunnel=" + t->name);
+  log::episode no_handshake(std::string(component), "no handshake tunnel=" + t->name);
+  log::episode no_listener(std::string(component), "cannot listen tunnel=" + t->name);
   while (true) {
     const auto shaken = co_await shake_hands(peer, handshake_limit);
     no_handshake.note(shaken);

@@ -1,0 +1,65 @@
+// Log lines for what happens again and again.
+//
+// episode: a condition that lasts, e.g. "cannot watch the rules". Logged once when it begins and once when it ends.
+// throttle: an event that a client can provoke. The first one is logged; those that follow within the period are
+// counted, and the count stands in the next line.
+//
+// Both are plain values of one thread; time is an argument so that tests need no clock.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+
+namespace base::log {
+
+using steady_time = std::chrono::steady_clock::time_point;
+
+class episode {
+ public:
+  // `about` begins the line, e.g. "cannot listen tunnel=api".
+  episode(std::string component, std::string about) : component_(std::move(component)), about_(std::move(about)) {}
+
+  // A failure begins the episode (WARN, with its reason), a success ends it (INFO, with its length). A new reason
+  // within an episode is logged at most once a minute.
+  void note(const result<>& outcome, steady_time now = std::chrono::steady_clock::now());
+  [[nodiscard]] bool active() const { return began_.has_value(); }
+  [[nodiscard]] const std::string& reason() const { return reason_; }
+
+ private:
+  std::string component_, about_, reason_;
+  std::optional<steady_time> began_;
+  steady_time logged_{};
+};
+
+class throttle {
+ public:
+  explicit throttle(std::chrono::milliseconds period = std::chrono::minutes(1)) : period_(period) {}
+
+  // Whether to log now: the number of events suppressed since the last line, or nothing if this one is suppressed too.
+  [[nodiscard]] std::optional<std::uint64_t> admit(steady_time now = std::chrono::steady_clock::now());
+
+ private:
+  std::chrono::milliseconds period_;
+  std::optional<steady_time> logged_;
+  std::uint64_t suppressed_ = 0;
+};
+
+// Writes the line if `limit` admits it, with " suppressed=N" behind it where events were counted instead of logged.
+template <class... Args>
+void throttled(throttle& limit, level at, std::string_view component, fmt::format_string<Args...> format,
+               Args&&... args) {
+  if (!enabled(at)) return;
+  const auto suppressed = limit.admit();
+  if (!suppressed) return;
+  auto text = fmt::format(format, std::forward<Args>(args)...);
+  if (*suppressed > 0) text += fmt::format(" suppressed={}", *suppressed);
+  write(at, component, text);
+}
+
+}  // namespace base::log
