@@ -1,8 +1,8 @@
 // The coroutine vocabulary of the whole program: everything above this directory writes io::task and io::nothrow, and
 // only src/io and src/http know more of Asio than that. One io_context, one thread: nothing here is thread-safe.
 //
-// A coroutine's frame keeps its parameters and nothing else: give it its state by value, or by a reference that outlives
-// it. A lambda's captures live in the lambda, not in the frame: a coroutine is a named function.
+// A coroutine's frame keeps its parameters and nothing else: give it its state by value, or by a reference that
+// outlives it. A lambda's captures live in the lambda, not in the frame: a coroutine is a named function.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

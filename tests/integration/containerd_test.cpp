@@ -92,7 +92,7 @@ TEST_P(containerd, a_range) {
   }
   engine().run(spec);
   expect_published(ports);
-  for (const unsigned port : {20'000, 20'001, 20'098, 20'099})
+  for (const unsigned port : {20'000U, 20'001U, 20'098U, 20'099U})
     expect_answers(fmt::format("tcp 127.0.0.1:{}", port), "range");
   remove_and_expect_nothing_left({spec});
 }

@@ -65,7 +65,7 @@ TEST(LegacyCodec, WhatIsNotOnePortOfOneAddressIsUnclear) {
 
 TEST(LegacyCodec, ADamagedTableIsAnErrorAndNeverAnEmptyOne) {
   const auto whole = captured("legacy_table/ipv4");
-  for (const std::size_t cut : {1, 100, 5'000})
+  for (const std::size_t cut : {1U, 100U, 5'000U})
     EXPECT_FALSE(parse_legacy_table(std::span(whole).first(whole.size() - cut), family::ipv4, cni)) << cut;
   auto bent = whole;
   bent[offsetof(ipt_entry, next_offset)] = std::byte{1};

@@ -92,6 +92,11 @@ struct counting_feed : support::recording_feed {
   int count = 0;
 };
 
+struct place {
+  support::netns where{"listeners"};
+  support::inside in{where};
+};
+
 class ListenersSource : public testing::TestWithParam<socket_events::by> {
  protected:
   void SetUp() override {
@@ -119,10 +124,6 @@ class ListenersSource : public testing::TestWithParam<socket_events::by> {
     return failure;
   }
 
-  struct place {
-    support::netns where{"listeners"};
-    support::inside in{where};
-  };
   std::optional<place> here_;
   support::event_loop loop_;
   counting_feed feed_;

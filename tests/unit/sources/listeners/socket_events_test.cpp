@@ -25,6 +25,11 @@ base::unique_fd bind_to(const char* where, int type) {
   return fd;
 }
 
+struct place {
+  support::netns where{"events"};
+  support::inside in{where};
+};
+
 class SocketEvents : public testing::Test {
  protected:
   void SetUp() override {
@@ -36,10 +41,6 @@ class SocketEvents : public testing::Test {
   }
   bool told() { return events_->forget(); }
 
-  struct place {
-    support::netns where{"events"};
-    support::inside in{where};
-  };
   std::optional<place> here_;
   support::event_loop loop_;
   std::optional<socket_events> events_;
