@@ -8,6 +8,7 @@
 #include "tests/support/docker_engine.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/lab.hpp"
+#include "tests/support/neighbour.hpp"
 #include "tests/support/probe.hpp"
 #include "tests/support/unique_name.hpp"
 
@@ -59,6 +60,46 @@ TEST_F(harness, a_child_ends_as_it_is_told) {
   EXPECT_EQ(run_command({.argv = {"sh", "-c", "echo told; exit 3"}}).exit_code, 3);
   EXPECT_EQ(run_command({.argv = {"no-such-program"}}).exit_code, 127);
   EXPECT_EQ(run_or_throw({.argv = {"sh", "-c", "echo $A"}, .environment = {"A=b"}}), "b\n");
+}
+
+TEST_F(harness, a_user_without_rights_has_none) {
+  const netns one("one");
+  const place as_nobody(one, nobody);
+  EXPECT_EQ(as_nobody.run([] { return ::geteuid(); }), nobody);
+  EXPECT_EQ(::geteuid(), 0U) << "only the thread of the work is the other user";
+  EXPECT_FALSE(open_socket(as_nobody, protocol::tcp, *net::parse_endpoint("127.0.0.1:22"), true));
+  EXPECT_TRUE(open_socket(one, protocol::tcp, *net::parse_endpoint("127.0.0.1:22"), true));
+  const auto status =
+      run_or_throw({.argv = {"grep", "-E", "^(Uid|Gid|Groups|CapEff)", "/proc/self/status"}, .user = nobody});
+  EXPECT_EQ(
+      status,
+      "Uid:\t65534\t65534\t65534\t65534\nGid:\t65534\t65534\t65534\t65534\nGroups:\t \nCapEff:\t0000000000000000\n");
+}
+
+// Linux' weak host model: an address of one interface answers on all of them, also where nothing is forwarded.
+TEST_F(harness, a_neighbour_reaches_every_address_of_its_router) {
+  const netns router("router"), vm("vm");
+  connect({&router, "rd", "192.168.127.1/24"}, {&vm, "eth0", "192.168.127.2/24"});
+  const neighbour lan(router, "lan", 1);
+  const auto gateway = *net::parse_endpoint("192.168.127.1:80"), in_vm = *net::parse_endpoint("192.168.127.2:80");
+  EXPECT_FALSE(refused(vm, *net::parse_endpoint("10.99.1.2:80"))) << "the VM has no route there";
+  const auto listener = open_socket(router, protocol::tcp, gateway, true);
+  EXPECT_TRUE(open_socket(lan, protocol::tcp, gateway, false));
+  EXPECT_FALSE(refused(lan, in_vm)) << "nothing is forwarded";
+}
+
+TEST_F(harness, a_masqueraded_neighbour_is_seen_as_its_router) {
+  const netns vm("vm"), host("host");
+  connect({&host, "rd", "192.168.127.1/24"}, {&vm, "eth0", "192.168.127.2/24"});
+  const neighbour container(vm, "container", 2);
+  container.masquerade();
+  const auto listener = open_socket(host, protocol::tcp, *net::parse_endpoint("192.168.127.1:80"), true);
+  const auto client = open_socket(container, protocol::tcp, *net::parse_endpoint("192.168.127.1:80"), false);
+  ASSERT_TRUE(client);
+  net::socket_address from;
+  ASSERT_TRUE(
+      eventually(2s, [&] { return base::unique_fd(::accept(listener.get(), from.get(), &from.size)).get() >= 0; }));
+  EXPECT_EQ(net::from_sockaddr(from)->ip, net::address::v4(192, 168, 127, 2));
 }
 
 class engine_harness : public harness, public testing::WithParamInterface<iptables_variant> {};

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -55,16 +56,24 @@ struct prepared {
   std::vector<std::string> argv_text, environment_text;
   std::vector<char*> argv, environment;
   base::unique_fd net, mount, input, output;
+  uid_t user = 0;
   pid_t parent = ::getpid();
 };
 
+bool drop_rights(uid_t user) {
+  return user == 0 ||
+         (::setgroups(0, nullptr) == 0 && ::setresgid(user, user, user) == 0 && ::setresuid(user, user, user) == 0);
+}
+
+// The parent-death signal comes last: a change of user clears it.
 [[noreturn]] void become(prepared& p) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  const bool ready = ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && (!p.net || ::setns(p.net.get(), CLONE_NEWNET) == 0) &&
+  const bool ready = (!p.net || ::setns(p.net.get(), CLONE_NEWNET) == 0) &&
                      (!p.mount || ::setns(p.mount.get(), CLONE_NEWNS) == 0) && ::dup2(p.input.get(), 0) == 0 &&
-                     ::dup2(p.output.get(), 1) == 1 && ::dup2(p.output.get(), 2) == 2;
+                     ::dup2(p.output.get(), 1) == 1 && ::dup2(p.output.get(), 2) == 2 && drop_rights(p.user) &&
+                     ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
   if (ready) ::execvpe(p.argv[0], p.argv.data(), p.environment.data());
   ::_exit(127);
 }
@@ -93,6 +102,7 @@ child_process::child_process(const child_options& options) {
   p.mount = open_namespace(options.mount_namespace);
   p.input = open_or_throw(options.stdin_file.empty() ? "/dev/null" : options.stdin_file.string(), O_RDONLY);
   p.output = open_or_throw(options.log.empty() ? "/dev/null" : options.log.string(), O_WRONLY | O_CREAT | O_APPEND);
+  p.user = options.user;
   pid_ = fork_in(options.pid_namespace);
   if (pid_ < 0) throw std::runtime_error("cannot fork");
   if (pid_ == 0) become(p);

@@ -22,6 +22,7 @@ struct child_options {
   std::string net_namespace{};             // paths as setns(2) wants them opened; empty: the test's own
   std::string mount_namespace{};
   std::string pid_namespace{};
+  uid_t user = 0;  // another than root runs without capabilities and groups
 };
 
 class child_process {

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <stdexcept>
@@ -29,6 +31,13 @@ void enter(const std::string& path) {
   if (!fd || ::setns(fd.get(), CLONE_NEWNET) != 0) throw std::runtime_error("cannot enter " + path);
 }
 
+// The calling thread alone: the system calls know nothing of processes, glibc's functions change all threads.
+void become(uid_t user) {
+  if (::syscall(SYS_setgroups, 0, nullptr) != 0 || ::syscall(SYS_setresgid, user, user, user) != 0 ||
+      ::syscall(SYS_setresuid, user, user, user) != 0)
+    throw std::runtime_error("cannot become user " + std::to_string(user));
+}
+
 }  // namespace
 
 netns::netns(std::string_view purpose) : name_(unique_name(purpose)) {
@@ -45,11 +54,12 @@ void netns::ip(std::vector<std::string> arguments) const {
   run_or_throw({.argv = std::move(arguments)});
 }
 
-void netns::run_inside(const std::function<void()>& work) const {
+void netns::run_inside(const std::function<void()>& work, uid_t user) const {
   std::exception_ptr trouble;
   std::jthread([&] {
     try {
       enter(path());
+      if (user != 0) become(user);
       work();
     } catch (...) {
       trouble = std::current_exception();

@@ -2,12 +2,15 @@
 // is in it by the destructor; what a killed run left is removed when the next one makes its first.
 #pragma once
 
+#include <sys/types.h>
+
 #include <exception>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "base/unique_fd.hpp"
@@ -30,21 +33,43 @@ class netns {
 
   // Calls `work` in a thread inside the namespace and hands on what it returns or throws. Sockets that it opens stay in
   // the namespace, wherever they are used later; /proc/thread-self/net is the namespace's.
+  //
+  // As a `user` other than root, the thread has no capabilities and no groups.
   template <class Work>
-  auto run(Work&& work) const -> std::invoke_result_t<Work> {
+  auto run(Work&& work, uid_t user = 0) const -> std::invoke_result_t<Work> {
     using value = std::invoke_result_t<Work>;
     if constexpr (std::is_void_v<value>) {
-      run_inside([&] { work(); });
+      run_inside([&] { work(); }, user);
     } else {
       value got{};
-      run_inside([&] { got = work(); });
+      run_inside([&] { got = work(); }, user);
       return got;
     }
   }
 
  private:
-  void run_inside(const std::function<void()>& work) const;
+  void run_inside(const std::function<void()>& work, uid_t user) const;
   std::string name_;
+};
+
+// A user without any rights.
+inline constexpr uid_t nobody = 65534;
+
+// From where a test tries something, and as which user: a namespace alone means root there.
+class place {
+ public:
+  place(const netns& where, uid_t user = 0) : where_(&where), user_(user) {}  // NOLINT(google-explicit-constructor)
+
+  template <class Work>
+  auto run(Work&& work) const -> std::invoke_result_t<Work> {
+    return where_->run(std::forward<Work>(work), user_);
+  }
+  [[nodiscard]] const netns& where() const { return *where_; }
+  [[nodiscard]] uid_t user() const { return user_; }
+
+ private:
+  const netns* where_;
+  uid_t user_;
 };
 
 // Puts the calling thread into a namespace, and back.

@@ -91,12 +91,12 @@ void read_table(const char* table, net::protocol protocol, std::string_view stat
 
 }  // namespace
 
-std::optional<std::string> ask(const netns& from, net::protocol protocol, const net::endpoint& to,
+std::optional<std::string> ask(const place& from, net::protocol protocol, const net::endpoint& to,
                                std::string_view request, std::chrono::milliseconds limit) {
   return from.run([&] { return ask_here(protocol, to, request, clock::now() + limit); });
 }
 
-std::optional<std::string> http_get(const netns& from, const net::endpoint& to, std::string_view path,
+std::optional<std::string> http_get(const place& from, const net::endpoint& to, std::string_view path,
                                     std::chrono::milliseconds limit) {
   const auto request = fmt::format("GET {} HTTP/1.0\r\nHost: {}\r\n\r\n", path, net::to_string(to));
   const auto answer = ask(from, net::protocol::tcp, to, request, limit);
@@ -106,14 +106,21 @@ std::optional<std::string> http_get(const netns& from, const net::endpoint& to, 
   return answer->substr(head_end + 4);
 }
 
-bool refused(const netns& from, const net::endpoint& to) {
+std::optional<int> http_status(const place& from, const net::endpoint& to, std::string_view request,
+                               std::chrono::milliseconds limit) {
+  const auto answer = ask(from, net::protocol::tcp, to, request, limit);
+  if (!answer || !answer->starts_with("HTTP/1.") || answer->size() < 12) return std::nullopt;
+  return base::parse_number<int>(std::string_view(*answer).substr(9, 3));
+}
+
+bool refused(const place& from, const net::endpoint& to) {
   return from.run([&] {
     const auto fd = new_socket(net::protocol::tcp, to);
     return connect_by(fd.get(), to, clock::now() + probe_limit) == ECONNREFUSED;
   });
 }
 
-base::unique_fd open_socket(const netns& in, net::protocol protocol, const net::endpoint& at, bool listen) {
+base::unique_fd open_socket(const place& in, net::protocol protocol, const net::endpoint& at, bool listen) {
   return in.run([&] {
     auto fd = new_socket(protocol, at);
     const auto address = net::to_sockaddr(at);

@@ -1,5 +1,6 @@
 // probe: what a person would try by hand from inside a namespace: connect to a port, send a line, see what comes back.
-// Each call has a deadline of its own and answers nullopt where no answer came.
+// Each call has a deadline of its own and answers nullopt where no answer came. As root, or as another user:
+// ask({lab.host(), nobody}, …).
 #pragma once
 
 #include <chrono>
@@ -18,18 +19,23 @@ namespace support {
 inline constexpr std::chrono::milliseconds probe_limit{1000};
 
 // TCP: connects, sends `request`, ends its side, and reads until the other side ends. UDP: one datagram each way.
-[[nodiscard]] std::optional<std::string> ask(const netns& from, net::protocol protocol, const net::endpoint& to,
+[[nodiscard]] std::optional<std::string> ask(const place& from, net::protocol protocol, const net::endpoint& to,
                                              std::string_view request, std::chrono::milliseconds limit = probe_limit);
 
 // The body of `GET path`; nullopt without an answer or with another status than 200.
-[[nodiscard]] std::optional<std::string> http_get(const netns& from, const net::endpoint& to, std::string_view path,
+[[nodiscard]] std::optional<std::string> http_get(const place& from, const net::endpoint& to, std::string_view path,
                                                   std::chrono::milliseconds limit = probe_limit);
 
+// The status of the answer to these bytes, whatever they are; nullopt where the connection was refused, reset or closed
+// without one.
+[[nodiscard]] std::optional<int> http_status(const place& from, const net::endpoint& to, std::string_view request,
+                                             std::chrono::milliseconds limit = probe_limit);
+
 // True if nobody listens there: connecting by TCP is refused at once.
-[[nodiscard]] bool refused(const netns& from, const net::endpoint& to);
+[[nodiscard]] bool refused(const place& from, const net::endpoint& to);
 
 // A connected, or with `listen` a listening, socket inside the namespace; empty where it fails.
-[[nodiscard]] base::unique_fd open_socket(const netns& in, net::protocol protocol, const net::endpoint& at,
+[[nodiscard]] base::unique_fd open_socket(const place& in, net::protocol protocol, const net::endpoint& at,
                                           bool listen);
 
 // What one datagram, or one read, brings; nullopt if nothing came in time.
