@@ -8,6 +8,7 @@ namespace relay {
 
 struct counters {
   std::atomic<std::uint64_t> accepted{0};          // TCP connections taken
+  std::atomic<std::uint64_t> refused{0};           // TCP connections beyond a share, or of a client that is not allowed
   std::atomic<std::uint64_t> connections{0};       // of these, open now
   std::atomic<std::uint64_t> connect_failures{0};  // targets that could not be reached
   std::atomic<std::uint64_t> flows{0};             // UDP clients known now

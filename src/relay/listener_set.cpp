@@ -25,8 +25,8 @@ unsigned shards_for_processors() {
 class listener_set::shard {
  public:
   shard(counters& count, shortage& shortage, const relay_options& options)
-      : tcp_(std::in_place, loop_, count, shortage, options.connect_timeout),
-        udp_(std::in_place, loop_, count, options.udp) {}
+      : tcp_(std::in_place, loop_, count, shortage, *options.budget, options.connect_timeout),
+        udp_(std::in_place, loop_, count, *options.budget, options.udp) {}
   shard(const shard&) = delete;
   shard& operator=(const shard&) = delete;
   ~shard() {
@@ -53,10 +53,10 @@ class listener_set::shard {
     });
     return done;
   }
-  base::result<> adopt(base::unique_fd fd, const stream_target& target) {
+  base::result<> adopt(base::unique_fd fd, const stream_target& target, admission admit) {
     base::result<> done;
     loop_.call([&] {
-      auto made = tcp_->listen(std::move(fd), target);
+      auto made = tcp_->listen(std::move(fd), target, std::move(admit));
       if (made)
         adopted_.push_back(std::move(*made));
       else
@@ -121,24 +121,30 @@ base::result<> listener_set::add(const listener_spec& spec) {
   const key id{spec.protocol, spec.listen};
   if (listeners_.contains(id)) return base::fail(std::errc::file_exists, "");
   if (loops(spec)) return base::fail("would relay to itself");
+  auto lease = options_.budget->take(descriptor_use::listener);
+  if (!lease) return base::fail(std::errc::too_many_files_open, "");
   if (auto started = start(); !started) return started;
   auto fd = open_listener(spec);
   if (!fd) return std::unexpected(fd.error());
   auto& home = *shards_[turn_++ % shards_.size()];
   if (auto added = home.add(id, spec, std::move(*fd)); !added) return added;
-  listeners_[id] = &home;
+  listeners_[id] = {&home, std::move(lease)};
   return {};
 }
 
-base::result<> listener_set::adopt(base::unique_fd listening, const stream_target& target) {
+base::result<> listener_set::adopt(base::unique_fd listening, const stream_target& target, admission admit) {
+  auto lease = options_.budget->take(descriptor_use::listener);
+  if (!lease) return base::fail(std::errc::too_many_files_open, "");
   if (auto started = start(); !started) return started;
-  return shards_[turn_++ % shards_.size()]->adopt(std::move(listening), target);
+  auto done = shards_[turn_++ % shards_.size()]->adopt(std::move(listening), target, std::move(admit));
+  if (done) adopted_.push_back(std::move(lease));
+  return done;
 }
 
 bool listener_set::remove(net::protocol protocol, const net::endpoint& listen) {
   const auto at = listeners_.find({protocol, listen});
   if (at == listeners_.end()) return false;
-  at->second->remove(at->first);
+  at->second.home->remove(at->first);
   listeners_.erase(at);
   return true;
 }

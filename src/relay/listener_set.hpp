@@ -14,6 +14,7 @@
 
 #include "base/result.hpp"
 #include "relay/counters.hpp"
+#include "relay/descriptor_budget.hpp"
 #include "relay/shortage.hpp"
 #include "relay/sockets.hpp"
 #include "relay/stream_target.hpp"
@@ -28,6 +29,7 @@ struct relay_options {
   unsigned shards = 1;  // data-plane threads: TCP connections and UDP listeners are spread over them
   std::chrono::milliseconds connect_timeout{10'000};
   udp_limits udp{};
+  descriptor_budget* budget = &descriptor_budget::of_process();
 };
 
 class listener_set {
@@ -39,12 +41,13 @@ class listener_set {
 
   // Listens and relays from now on. Errors: without a code where a connection to the target would come back to this
   // listener or another one of this set; file_exists for a key that is there already; otherwise the kernel's, such as
-  // address_in_use, permission_denied or too_many_files_open. The context of an error with a code is empty: the caller
+  // address_in_use, permission_denied or too_many_files_open, which is also said where listeners have their share of
+  // the descriptors. The context of an error with a code is empty: the caller
   // knows what it asked for.
   base::result<> add(const listener_spec& spec);
   // The same for a stream socket of any kind that listens already, toward a target of any kind, as long as the set
   // lives.
-  base::result<> adopt(base::unique_fd listening, const stream_target& target);
+  base::result<> adopt(base::unique_fd listening, const stream_target& target, admission admit = {});
   // When it returns the listening socket is closed. TCP connections live on, UDP flows go. False: there was none.
   bool remove(net::protocol protocol, const net::endpoint& listen);
 
@@ -61,7 +64,12 @@ class listener_set {
   relay_options options_;
   counters count_;
   shortage shortage_;
-  std::map<key, shard*> listeners_;
+  struct placed {
+    shard* home = nullptr;
+    descriptor_lease lease;
+  };
+  std::map<key, placed> listeners_;
+  std::vector<descriptor_lease> adopted_;
   std::vector<std::unique_ptr<shard>> shards_;
   std::size_t turn_ = 0;
 };

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <utility>
 
 namespace relay {
 namespace {
@@ -18,10 +19,12 @@ std::optional<pipe_pair> pipe_pool::borrow() {
     kept_.pop_back();
     return pipe;
   }
+  auto lease = budget_.take(descriptor_use::pipe, 2);
+  if (!lease) return std::nullopt;
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC) != 0) return std::nullopt;
   static_cast<void>(::fcntl(ends[1], F_SETPIPE_SZ, wanted_pipe_bytes));
-  return pipe_pair{base::unique_fd(ends[0]), base::unique_fd(ends[1])};
+  return pipe_pair{base::unique_fd(ends[0]), base::unique_fd(ends[1]), std::move(lease)};
 }
 
 }  // namespace relay

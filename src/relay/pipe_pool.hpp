@@ -7,19 +7,21 @@
 #include <vector>
 
 #include "base/unique_fd.hpp"
+#include "relay/descriptor_budget.hpp"
 
 namespace relay {
 
 struct pipe_pair {
   base::unique_fd read;
   base::unique_fd write;
+  descriptor_lease lease{};
 };
 
 class pipe_pool {
  public:
-  explicit pipe_pool(std::size_t spare = 32) : spare_(spare) {}
+  explicit pipe_pool(descriptor_budget& budget, std::size_t spare = 32) : budget_(budget), spare_(spare) {}
 
-  // Nothing when the process is out of descriptors: errno says why.
+  // Nothing when the process is out of descriptors, or pipes have their share of them.
   [[nodiscard]] std::optional<pipe_pair> borrow();
   // Only an empty pipe may come back: what is in one would reach the next connection.
   void give_back(pipe_pair pipe) {
@@ -27,6 +29,7 @@ class pipe_pool {
   }
 
  private:
+  descriptor_budget& budget_;
   std::size_t spare_;
   std::vector<pipe_pair> kept_;
 };

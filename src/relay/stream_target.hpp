@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "net/endpoint.hpp"
 
@@ -17,5 +18,9 @@ struct stream_target {
   tunnel_side tunnel = tunnel_side::none;
   std::uint32_t only_cid = 0;  // of a virtual socket: connections of other machines are closed at once; 0: of none
 };
+
+// Whether the connection of this socket, just accepted, may be relayed. Empty: every one may. Called on the listener's
+// thread; does not block.
+using admission = std::function<bool(int client)>;
 
 }  // namespace relay

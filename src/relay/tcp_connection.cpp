@@ -8,8 +8,9 @@
 
 namespace relay {
 
-tcp_connection::tcp_connection(tcp_relay& owner, base::unique_fd client, base::unique_fd target, tunnel_side tunnel)
-    : owner_(owner), since_(owner.loop_.now()) {
+tcp_connection::tcp_connection(tcp_relay& owner, base::unique_fd client, base::unique_fd target, tunnel_side tunnel,
+                               connection_ticket ticket)
+    : owner_(owner), since_(owner.loop_.now()), ticket_(std::move(ticket)) {
   sides_[0].tunnel = tunnel == tunnel_side::client;
   sides_[1].tunnel = tunnel == tunnel_side::target;
   sides_[0].fd = std::move(client);
@@ -106,6 +107,7 @@ void tcp_connection::finish() {
     if (s.watched) owner_.loop_.unwatch(s.fd.get());
     s.fd.reset();
   }
+  ticket_ = {};
   owner_.ended(*this, was_connecting);
 }
 

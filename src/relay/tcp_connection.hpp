@@ -12,6 +12,7 @@
 
 #include "base/unique_fd.hpp"
 #include "relay/event_loop.hpp"
+#include "relay/port_share.hpp"
 #include "relay/stream_target.hpp"
 #include "relay/tcp_direction.hpp"
 
@@ -21,7 +22,8 @@ class tcp_relay;
 
 class tcp_connection : public event_handler {
  public:
-  tcp_connection(tcp_relay& owner, base::unique_fd client, base::unique_fd target, tunnel_side tunnel);
+  tcp_connection(tcp_relay& owner, base::unique_fd client, base::unique_fd target, tunnel_side tunnel,
+                 connection_ticket ticket);
 
   // Exactly one of the two is called, once: the target is there already, or it is awaited.
   void start();
@@ -56,6 +58,7 @@ class tcp_connection : public event_handler {
 
   tcp_relay& owner_;
   clock::time_point since_;
+  connection_ticket ticket_;
   std::array<side, 2> sides_;  // 0 the client, 1 the target
   state state_ = state::connecting;
   std::list<std::unique_ptr<tcp_connection>>::iterator place_{};  // the owner's note of where it keeps this one

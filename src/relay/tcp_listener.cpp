@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/log.hpp"
 #include "relay/sockets.hpp"
@@ -18,8 +19,12 @@ constexpr std::chrono::milliseconds pause_for{50};
 
 }  // namespace
 
-tcp_listener::tcp_listener(tcp_relay& owner, base::unique_fd fd, const stream_target& target)
-    : owner_(owner), fd_(std::move(fd)), target_(target) {}
+tcp_listener::tcp_listener(tcp_relay& owner, base::unique_fd fd, const stream_target& target, admission admit)
+    : owner_(owner),
+      fd_(std::move(fd)),
+      target_(target),
+      admit_(std::move(admit)),
+      share_(std::make_shared<port_share>(owner.budget_)) {}
 
 tcp_listener::~tcp_listener() {
   *alive_ = false;
@@ -31,17 +36,37 @@ bool tcp_listener::watch() { return owner_.loop_.watch(fd_.get(), *this, 0, EPOL
 void tcp_listener::on_event(unsigned /*which*/, std::uint32_t /*events*/) {
   for (int i = 0; i < accepted_at_once; ++i) {
     if (!owner_.reserve()) return pause(errno);
-    base::unique_fd client(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    net::socket_address from;
+    base::unique_fd client(::accept4(fd_.get(), from.get(), &from.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!client && out_of_resources(errno)) return pause(errno);
     if (!client) return;
-    if (target_.only_cid != 0 && peer_cid(client.get()) != target_.only_cid) continue;
-    owner_.deal(std::move(client), target_);
+    take(std::move(client), from);
   }
+}
+
+void tcp_listener::take(base::unique_fd client, const net::socket_address& from) {
+  if (target_.only_cid != 0 && peer_cid(client.get()) != target_.only_cid)
+    return refuse(std::move(client), "it comes from another machine");
+  if (admit_ && !admit_(client.get())) return refuse(std::move(client), "its owner may not connect");
+  const auto peer = net::from_sockaddr(from);
+  auto ticket = share_->admit(peer ? client_of(peer->ip) : net::address());
+  if (!ticket) return refuse(std::move(client), "this port, or this client, has too many");
+  owner_.deal(std::move(client), target_, std::move(ticket));
+}
+
+void tcp_listener::refuse(base::unique_fd client, const char* why) {
+  owner_.count_.refused.fetch_add(1, std::memory_order_relaxed);
+  reset_on_close(client.get());
+  net::socket_address at;
+  const bool known = ::getsockname(fd_.get(), at.get(), &at.size) == 0;
+  const auto here = known ? net::from_sockaddr(at) : std::nullopt;
+  base::log::throttled(refusals_, base::log::level::warn, "relay", "refused a connection reason=\"{}\"{}", why,
+                       here ? " at=" + net::to_string(*here) : "");
 }
 
 void tcp_listener::pause(int error_number) {
   if (owner_.short_.begins(owner_.loop_.now()))
-    base::log::warn("relay", "cannot accept for now, will go on by itself reason=\"{}\"", std::strerror(error_number));
+    base::log::warn("relay", "accept failed, retrying reason=\"{}\"", std::strerror(error_number));
   owner_.loop_.change(fd_.get(), *this, 0, 0);
   owner_.loop_.every(pause_for, [this, alive = alive_] {
     if (*alive) owner_.loop_.change(fd_.get(), *this, 0, EPOLLIN);

@@ -1,11 +1,14 @@
-// tcp_listener: one listening socket, whose connections it deals out to the threads. Out of descriptors it leaves the
-// socket's queue alone for a moment. In the loop's turns only.
+// tcp_listener: one listening socket, whose connections it deals out to the threads. A connection beyond the port's
+// share of the descriptors, or of a client that may not connect, is reset. Out of descriptors all the same, it leaves
+// the socket's queue alone for a moment. In the loop's turns only.
 #pragma once
 
 #include <memory>
 
+#include "base/episode.hpp"
 #include "base/unique_fd.hpp"
 #include "relay/event_loop.hpp"
+#include "relay/port_share.hpp"
 #include "relay/stream_target.hpp"
 
 namespace relay {
@@ -14,7 +17,7 @@ class tcp_relay;
 
 class tcp_listener : public event_handler {
  public:
-  tcp_listener(tcp_relay& owner, base::unique_fd fd, const stream_target& target);
+  tcp_listener(tcp_relay& owner, base::unique_fd fd, const stream_target& target, admission admit);
   ~tcp_listener() override;
 
   // Takes connections from now on. False: errno says why not.
@@ -23,11 +26,16 @@ class tcp_listener : public event_handler {
   void on_event(unsigned which, std::uint32_t events) override;
 
  private:
+  void take(base::unique_fd client, const net::socket_address& from);
+  void refuse(base::unique_fd client, const char* why);
   void pause(int error_number);
 
   tcp_relay& owner_;
   base::unique_fd fd_;
   stream_target target_;
+  admission admit_;
+  std::shared_ptr<port_share> share_;
+  base::log::throttle refusals_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -15,13 +15,20 @@ constexpr std::chrono::milliseconds full_queue_pause{20};
 
 }  // namespace
 
-tcp_relay::tcp_relay(event_loop& loop, counters& count, shortage& shortage, std::chrono::milliseconds connect_timeout)
-    : loop_(loop), count_(count), short_(shortage), connect_timeout_(connect_timeout) {}
+tcp_relay::tcp_relay(event_loop& loop, counters& count, shortage& shortage, descriptor_budget& budget,
+                     std::chrono::milliseconds connect_timeout)
+    : loop_(loop),
+      count_(count),
+      short_(shortage),
+      budget_(budget),
+      connect_timeout_(connect_timeout),
+      pipes_(budget) {}
 
 tcp_relay::~tcp_relay() = default;
 
-base::result<std::unique_ptr<event_handler>> tcp_relay::listen(base::unique_fd fd, const stream_target& target) {
-  auto made = std::make_unique<tcp_listener>(*this, std::move(fd), target);
+base::result<std::unique_ptr<event_handler>> tcp_relay::listen(base::unique_fd fd, const stream_target& target,
+                                                               admission admit) {
+  auto made = std::make_unique<tcp_listener>(*this, std::move(fd), target, std::move(admit));
   if (!made->watch()) return base::fail_errno("");
   return made;
 }
@@ -32,35 +39,43 @@ bool tcp_relay::reserve() {
   return static_cast<bool>(spare_);
 }
 
-void tcp_relay::deal(base::unique_fd client, const stream_target& target) {
+void tcp_relay::deal(base::unique_fd client, const stream_target& target, connection_ticket ticket) {
   count_.accepted.fetch_add(1, std::memory_order_relaxed);
   auto* home = this;
   for (auto* other : crew_)
     if (other->load_ < home->load_) home = other;
   ++home->load_;
-  if (home == this) return open(std::move(client), target, loop_.now());
-  home->loop_.post(
-      [home, fd = client.release(), target] { home->open(base::unique_fd(fd), target, home->loop_.now()); });
+  arrival made{std::move(client), target, std::move(ticket), {}};
+  if (home == this) {
+    made.since = loop_.now();
+    return open(std::move(made));
+  }
+  const auto carried = std::make_shared<arrival>(std::move(made));
+  home->loop_.post([home, carried] {
+    carried->since = home->loop_.now();
+    home->open(std::move(*carried));
+  });
 }
 
-void tcp_relay::open(base::unique_fd client, const stream_target& target, clock::time_point since) {
+void tcp_relay::open(arrival from) {
   static_cast<void>(reserve());
-  auto toward = dial(target.address);
+  auto toward = dial(from.target.address);
   if (!toward && out_of_resources(toward.error().code.value())) {
     spare_.reset();
-    toward = dial(target.address);
+    toward = dial(from.target.address);
   }
-  if (!toward && toward.error().code == std::errc::resource_unavailable_try_again && !is_late(since))
-    return open_later(std::move(client), target, since);
+  if (!toward && toward.error().code == std::errc::resource_unavailable_try_again && !is_late(from.since))
+    return open_later(std::move(from));
   if (!toward) {
     --load_;
     count_.connect_failures.fetch_add(1, std::memory_order_relaxed);
-    return reset_on_close(client.get());
+    return reset_on_close(from.client.get());
   }
   auto& home = toward->connected ? relaying_ : connecting_;
   if (!toward->connected && connecting_.empty())
     loop_.every(connect_timeout_ / 4, [this] { return expire_connecting(); });
-  home.push_back(std::make_unique<tcp_connection>(*this, std::move(client), std::move(toward->fd), target.tunnel));
+  home.push_back(std::make_unique<tcp_connection>(*this, std::move(from.client), std::move(toward->fd),
+                                                  from.target.tunnel, std::move(from.ticket)));
   count_.connections.fetch_add(1, std::memory_order_relaxed);
   auto& connection = *home.back();
   connection.place_ = std::prev(home.end());
@@ -71,10 +86,10 @@ void tcp_relay::open(base::unique_fd client, const stream_target& target, clock:
 }
 
 // A UNIX socket whose queue is full says so, instead of letting us wait for room.
-void tcp_relay::open_later(base::unique_fd client, const stream_target& target, clock::time_point since) {
-  const auto waiting = std::make_shared<base::unique_fd>(std::move(client));
-  loop_.every(full_queue_pause, [this, waiting, target, since] {
-    open(std::move(*waiting), target, since);
+void tcp_relay::open_later(arrival from) {
+  const auto waiting = std::make_shared<arrival>(std::move(from));
+  loop_.every(full_queue_pause, [this, waiting] {
+    open(std::move(*waiting));
     return false;
   });
 }

@@ -14,6 +14,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "relay/counters.hpp"
+#include "relay/descriptor_budget.hpp"
 #include "relay/event_loop.hpp"
 #include "relay/pipe_pool.hpp"
 #include "relay/shortage.hpp"
@@ -24,7 +25,8 @@ namespace relay {
 
 class tcp_relay {
  public:
-  tcp_relay(event_loop& loop, counters& count, shortage& shortage, std::chrono::milliseconds connect_timeout);
+  tcp_relay(event_loop& loop, counters& count, shortage& shortage, descriptor_budget& budget,
+            std::chrono::milliseconds connect_timeout);
   tcp_relay(const tcp_relay&) = delete;
   tcp_relay& operator=(const tcp_relay&) = delete;
   ~tcp_relay();  // closes every connection
@@ -32,16 +34,24 @@ class tcp_relay {
   // All that share the work, this one among them; said before the first listen(). They live as long as any listener.
   void work_with(std::vector<tcp_relay*> crew) { crew_ = std::move(crew); }
   // A listener over a socket that listens already; the caller owns it.
-  [[nodiscard]] base::result<std::unique_ptr<event_handler>> listen(base::unique_fd fd, const stream_target& target);
+  [[nodiscard]] base::result<std::unique_ptr<event_handler>> listen(base::unique_fd fd, const stream_target& target,
+                                                                    admission admit = {});
 
  private:
   friend class tcp_connection;
   friend class tcp_listener;
   using connections = std::list<std::unique_ptr<tcp_connection>>;
   [[nodiscard]] bool reserve();
-  void deal(base::unique_fd client, const stream_target& target);
-  void open(base::unique_fd client, const stream_target& target, clock::time_point since);
-  void open_later(base::unique_fd client, const stream_target& target, clock::time_point since);
+  // A client that was accepted, on its way to a connection.
+  struct arrival {
+    base::unique_fd client;
+    stream_target target;
+    connection_ticket ticket;
+    clock::time_point since;
+  };
+  void deal(base::unique_fd client, const stream_target& target, connection_ticket ticket);
+  void open(arrival from);
+  void open_later(arrival from);
   [[nodiscard]] bool is_late(clock::time_point since) const { return loop_.now() - since >= connect_timeout_; }
   void answered(tcp_connection& connection);
   void unreachable(tcp_connection& connection);
@@ -51,6 +61,7 @@ class tcp_relay {
   event_loop& loop_;
   counters& count_;
   shortage& short_;
+  descriptor_budget& budget_;
   std::chrono::milliseconds connect_timeout_;
   pipe_pool pipes_;
   base::unique_fd spare_;

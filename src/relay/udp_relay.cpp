@@ -2,8 +2,7 @@
 
 #include <sys/epoll.h>
 
-#include <list>
-#include <map>
+#include <algorithm>
 #include <utility>
 
 #include "relay/datagram_batch.hpp"
@@ -21,35 +20,26 @@ class udp_listener;
 // One client of one listener.
 class udp_flow : public event_handler {
  public:
-  udp_flow(udp_listener& owner, net::endpoint client, const net::socket_address& client_address, base::unique_fd fd)
-      : owner_(owner), client_(client), client_address_(client_address), fd_(std::move(fd)) {}
+  udp_flow(udp_listener& owner, const net::socket_address& client_address, base::unique_fd fd, descriptor_lease lease)
+      : owner_(owner), client_address_(client_address), lease_(std::move(lease)), fd_(std::move(fd)) {}
 
   void on_event(unsigned which, std::uint32_t events) override;
 
   udp_listener& owner_;
-  net::endpoint client_;
   net::socket_address client_address_;
   local_address local_;  // what the client wrote to last
+  descriptor_lease lease_;
   base::unique_fd fd_;
-  clock::time_point used_;
-  std::list<std::unique_ptr<udp_flow>>::iterator place_{};  // in the listener's order of use
-  bool over_ = false;                                       // retired: an event of the same batch may still come
+  udp_relay::flows::entry* place_ = nullptr;  // null: retired, though an event of the same batch may still come
 };
 
 class udp_listener : public event_handler {
  public:
   udp_listener(udp_relay& owner, base::unique_fd fd, net::endpoint target)
-      : owner_(owner),
-        loop_(owner.loop_),
-        count_(owner.count_),
-        limits_(owner.limits_),
-        fd_(std::move(fd)),
-        target_(target) {}
+      : owner_(owner), loop_(owner.loop_), count_(owner.count_), fd_(std::move(fd)), target_(target) {}
   ~udp_listener() override {
-    *alive_ = false;
     loop_.unwatch(fd_.get());
-    for (const auto& flow : by_use_) loop_.unwatch(flow->fd_.get());
-    count_.flows.fetch_sub(by_use_.size(), std::memory_order_relaxed);
+    owner_.end_flows_of(this);
   }
 
   // False: errno says why not. From any thread.
@@ -78,15 +68,13 @@ class udp_listener : public event_handler {
     for (int round = 0; round < rounds; ++round) {
       const int got = batch.receive(flow.fd_.get(), false);
       if (got <= 0) return;  // also an ICMP error, which receiving has cleared
-      touch(flow);
+      owner_.flows_.touch(*flow.place_, loop_.now());
       drop(got - batch.send(fd_.get(), 0, static_cast<unsigned>(got), flow.client_address_, flow.local_));
       if (got < static_cast<int>(datagram_batch::capacity)) return;
     }
   }
 
  private:
-  using flow_list = std::list<std::unique_ptr<udp_flow>>;  // stays sorted by use
-
   void drop(int count) {
     if (count > 0) count_.dropped.fetch_add(static_cast<std::uint64_t>(count), std::memory_order_relaxed);
   }
@@ -95,69 +83,84 @@ class udp_listener : public event_handler {
     auto* flow = flow_of(client, batch.source(first));
     if (flow == nullptr) return drop(static_cast<int>(last - first));
     flow->local_ = batch.destination(last - 1);
-    touch(*flow);
+    owner_.flows_.touch(*flow->place_, loop_.now());
     drop(static_cast<int>(last - first) - batch.send(flow->fd_.get(), first, last));
   }
 
   udp_flow* flow_of(const net::endpoint& client, const net::socket_address& address) {
-    const auto known = flows_.find(client);
-    if (known != flows_.end()) return known->second;
-    if (by_use_.size() >= limits_.flows) end_oldest();
+    const udp_relay::flows::key id{this, client};
+    if (auto* known = owner_.flows_.find(id)) return known->flow.get();
+    auto lease = owner_.make_room(id);
+    if (!lease) return nullptr;
     auto fd = open_flow(target_);
-    if (!fd && out_of_resources(fd.error().code.value()) && !by_use_.empty()) {
-      end_oldest();
-      fd = open_flow(target_);
-    }
+    if (!fd && out_of_resources(fd.error().code.value()) && owner_.end_one_for(id)) fd = open_flow(target_);
     if (!fd) return nullptr;
-    auto made = std::make_unique<udp_flow>(*this, client, address, std::move(*fd));
+    auto made = std::make_unique<udp_flow>(*this, address, std::move(*fd), std::move(lease));
     if (!loop_.watch(made->fd_.get(), *made, 0, EPOLLIN)) return nullptr;
-    if (!std::exchange(ticking_, true))
-      loop_.every(limits_.idle / 4, [this, alive = alive_] { return *alive && (ticking_ = expire()); });
-    auto& flow = *by_use_.emplace_back(std::move(made));
-    flow.place_ = std::prev(by_use_.end());
-    flows_.emplace(client, &flow);
-    count_.flows.fetch_add(1, std::memory_order_relaxed);
-    return &flow;
-  }
-
-  void touch(udp_flow& flow) {
-    flow.used_ = loop_.now();
-    by_use_.splice(by_use_.end(), by_use_, flow.place_);
-  }
-
-  void end_oldest() {
-    by_use_.front()->over_ = true;
-    flows_.erase(by_use_.front()->client_);
-    loop_.unwatch(by_use_.front()->fd_.get());
-    loop_.retire(std::move(by_use_.front()));
-    by_use_.pop_front();
-    count_.flows.fetch_sub(1, std::memory_order_relaxed);
-  }
-
-  bool expire() {
-    while (!by_use_.empty() && loop_.now() - by_use_.front()->used_ >= limits_.idle) end_oldest();
-    return !by_use_.empty();
+    return owner_.keep(id, std::move(made));
   }
 
   udp_relay& owner_;
   event_loop& loop_;
   counters& count_;
-  udp_limits limits_;
   base::unique_fd fd_;
   net::endpoint target_;
-  flow_list by_use_;  // the one idle for longest first
-  std::map<net::endpoint, udp_flow*> flows_;
-  bool ticking_ = false;  // somebody calls expire() from time to time
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 void udp_flow::on_event(unsigned /*which*/, std::uint32_t /*events*/) {
-  if (!over_) owner_.reply(*this);
+  if (place_ != nullptr) owner_.reply(*this);
 }
 
-udp_relay::udp_relay(event_loop& loop, counters& count, udp_limits limits)
-    : loop_(loop), count_(count), limits_(limits) {}
-udp_relay::~udp_relay() = default;
+udp_relay::udp_relay(event_loop& loop, counters& count, descriptor_budget& budget, udp_limits limits)
+    : loop_(loop), count_(count), budget_(budget), limits_(limits) {}
+
+udp_relay::~udp_relay() {
+  while (auto* left = flows_.idle_for_longest()) end(*left);
+}
+
+udp_flow* udp_relay::keep(const flows::key& id, std::unique_ptr<udp_flow> flow) {
+  if (!std::exchange(ticking_, true)) loop_.every(limits_.idle / 4, [this] { return ticking_ = expire(); });
+  auto& kept = flows_.add(id, std::move(flow), loop_.now());
+  kept.flow->place_ = &kept;
+  count_.flows.fetch_add(1, std::memory_order_relaxed);
+  return kept.flow.get();
+}
+
+void udp_relay::end(flows::entry& flow) {
+  flow.flow->place_ = nullptr;
+  loop_.unwatch(flow.flow->fd_.get());
+  flow.flow->fd_.reset();
+  flow.flow->lease_ = {};
+  loop_.retire(flows_.remove(flow));
+  count_.flows.fetch_sub(1, std::memory_order_relaxed);
+}
+
+bool udp_relay::end_one_for(const flows::key& newcomer) {
+  auto* const victim = flows_.to_make_room_for(newcomer);
+  if (victim == nullptr) return false;
+  end(*victim);
+  return true;
+}
+
+// A thread holds no more flows than could still be opened, so that something is left for the other threads, which
+// cannot end flows of this one.
+descriptor_lease udp_relay::make_room(const flows::key& newcomer) {
+  while (flows_.size() >= std::min(limits_.flows, budget_.available(descriptor_use::flow)))
+    if (!end_one_for(newcomer)) break;
+  return budget_.take(descriptor_use::flow);
+}
+
+void udp_relay::end_flows_of(const udp_listener* listener) {
+  while (auto* one = flows_.of_listener(listener)) end(*one);
+}
+
+bool udp_relay::expire() {
+  while (auto* oldest = flows_.idle_for_longest()) {
+    if (loop_.now() - oldest->used < limits_.idle) return true;
+    end(*oldest);
+  }
+  return false;
+}
 
 datagram_batch& udp_relay::batch() {
   if (!batch_) batch_ = std::make_unique<datagram_batch>();

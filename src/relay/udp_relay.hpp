@@ -1,7 +1,7 @@
 // udp_relay: the UDP half of one data-plane thread. Every client of a listener is a flow with a socket of its own
 // toward the target, so replies find the client that asked; they leave from the very address that it wrote to. Flows
-// end after `idle` without a datagram either way, with their listener, or, the one idle for longest first, when there
-// are too many. In the loop's turns only.
+// end after `idle` without a datagram either way, with their listener, or when there are too many: flow_table says
+// which one then. In the loop's turns only.
 #pragma once
 
 #include <chrono>
@@ -12,20 +12,24 @@
 #include "base/unique_fd.hpp"
 #include "net/endpoint.hpp"
 #include "relay/counters.hpp"
+#include "relay/descriptor_budget.hpp"
 #include "relay/event_loop.hpp"
+#include "relay/flow_table.hpp"
 
 namespace relay {
 
 struct udp_limits {
   std::chrono::milliseconds idle{90'000};
-  std::size_t flows = 4096;  // for each listener
+  std::size_t flows = 16'384;  // of one thread; fewer where the process has few descriptors
 };
 
 class datagram_batch;
+class udp_flow;
+class udp_listener;
 
 class udp_relay {
  public:
-  udp_relay(event_loop& loop, counters& count, udp_limits limits);
+  udp_relay(event_loop& loop, counters& count, descriptor_budget& budget, udp_limits limits);
   udp_relay(const udp_relay&) = delete;
   udp_relay& operator=(const udp_relay&) = delete;
   ~udp_relay();
@@ -34,12 +38,23 @@ class udp_relay {
   [[nodiscard]] base::result<std::unique_ptr<event_handler>> listen(base::unique_fd fd, const net::endpoint& target);
 
  private:
+  friend class udp_flow;
   friend class udp_listener;
+  using flows = flow_table<udp_flow>;
   datagram_batch& batch();
+  [[nodiscard]] descriptor_lease make_room(const flows::key& newcomer);
+  udp_flow* keep(const flows::key& id, std::unique_ptr<udp_flow> flow);
+  bool end_one_for(const flows::key& newcomer);
+  void end_flows_of(const udp_listener* listener);
+  void end(flows::entry& flow);
+  [[nodiscard]] bool expire();
 
   event_loop& loop_;
   counters& count_;
+  descriptor_budget& budget_;
   udp_limits limits_;
+  flows flows_;
+  bool ticking_ = false;                   // expire() is called from time to time
   std::unique_ptr<datagram_batch> batch_;  // made with the first datagram
 };
 

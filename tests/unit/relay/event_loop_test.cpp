@@ -53,11 +53,12 @@ TEST(EventLoop, FlowsThatReplaceEachOtherAddNoTicker) {
   auto fd = support::bound_socket(SOCK_DGRAM, {net::address::loopback_v4(), 0});
   const auto at = support::local_endpoint(fd.get());
   counters count;
+  descriptor_budget budget(1'024);
   event_loop loop;
   std::optional<udp_relay> relay;
   std::unique_ptr<event_handler> listener;
   loop.call([&] {
-    relay.emplace(loop, count, udp_limits{.flows = 1});
+    relay.emplace(loop, count, budget, udp_limits{.flows = 1});
     listener = relay->listen(std::move(fd), support::local_endpoint(target.get())).value();
   });
   for (int i = 0; i < 20; ++i) {

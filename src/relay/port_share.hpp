@@ -1,0 +1,70 @@
+// port_share: how the connections of a process are shared by ports and clients. One object a listener; its connections
+// keep it alive.
+//
+// Half of what connections are guaranteed is kept for ports with fewer than eight of them: the fewer a port has, the
+// more of it the port may use, and the last eighth is for ports without any. From the rest a new connection is admitted
+// while
+//
+//   the port holds fewer connections than could still be opened, and
+//   its client holds fewer of them than the port could still take.
+//
+// So one port takes at most half of the rest, one client on one port a third, and a port that is not flooded is served
+// though others are. Any thread may call.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "net/address.hpp"
+#include "relay/descriptor_budget.hpp"
+
+namespace relay {
+
+class port_share;
+
+// The right to one connection; ends with it. Empty: refused.
+class connection_ticket {
+ public:
+  connection_ticket() = default;
+  connection_ticket(connection_ticket&& other) noexcept = default;
+  connection_ticket& operator=(connection_ticket&& other) noexcept {
+    std::swap(port_, other.port_);
+    std::swap(client_, other.client_);
+    std::swap(lease_, other.lease_);
+    return *this;
+  }
+  ~connection_ticket();
+
+  [[nodiscard]] explicit operator bool() const { return port_ != nullptr; }
+
+ private:
+  friend class port_share;
+  std::shared_ptr<port_share> port_;
+  net::address client_;
+  descriptor_lease lease_;
+};
+
+class port_share : public std::enable_shared_from_this<port_share> {
+ public:
+  explicit port_share(descriptor_budget& budget) : budget_(budget) {}
+
+  // `client`: 0.0.0.0 where the kind of socket has no addresses.
+  [[nodiscard]] connection_ticket admit(const net::address& client);
+
+ private:
+  friend class connection_ticket;
+  [[nodiscard]] bool may_grow(const net::address& client) const;
+  void leave(const net::address& client);
+
+  descriptor_budget& budget_;
+  std::mutex lock_;
+  std::size_t size_ = 0;
+  std::map<net::address, std::size_t> clients_;
+};
+
+// What counts as one client: an IPv4 address, or the /64 of an IPv6 address, of which one machine has all.
+[[nodiscard]] net::address client_of(const net::address& ip);
+
+}  // namespace relay
