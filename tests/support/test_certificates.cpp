@@ -89,6 +89,13 @@ test_authority::test_authority() : state_(std::make_unique<state>()) {
   add_extension(state_->cert.get(), state_->cert.get(), NID_basic_constraints, "critical,CA:TRUE");
   check(X509_sign(state_->cert.get(), state_->key.get(), EVP_sha256()) > 0, "sign");
 }
+test_authority::test_authority(const test_authority& issuer, const std::string& name)
+    : state_(std::make_unique<state>()) {
+  X509* above = issuer.state_->cert.get();
+  state_->cert = make(state_->key.get(), name, above, 1);
+  add_extension(state_->cert.get(), above, NID_basic_constraints, "critical,CA:TRUE");
+  check(X509_sign(state_->cert.get(), issuer.state_->key.get(), EVP_sha256()) > 0, "sign");
+}
 test_authority::~test_authority() = default;
 
 std::string test_authority::ca_pem() const { return to_pem(state_->cert.get()); }

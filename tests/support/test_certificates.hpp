@@ -13,11 +13,12 @@ struct certificate {
 class test_authority {
  public:
   test_authority();
+  test_authority(const test_authority& issuer, const std::string& name);  // an intermediate one
   test_authority(const test_authority&) = delete;
   test_authority& operator=(const test_authority&) = delete;
   ~test_authority();
 
-  [[nodiscard]] std::string ca_pem() const;
+  [[nodiscard]] std::string ca_pem() const;  // its own certificate alone
   // For 127.0.0.1, ::1, localhost and "kubernetes"; `days` may be negative: expired.
   [[nodiscard]] certificate make_server(int days = 1) const;
   [[nodiscard]] certificate make_client(const std::string& common_name, int days = 1) const;

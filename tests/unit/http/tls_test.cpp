@@ -92,6 +92,22 @@ TEST_F(Tls, TheServerIsChecked) {
   EXPECT_EQ(ask(old, {.insecure = true, .server_name = "other"}), "hello");
 }
 
+// kubectl and docker take each of them.
+TEST_F(Tls, AnIntermediateAuthorityAndTheServersOwnCertificateAreTrusted) {
+  const test_authority between(authority_, "between"), other(authority_, "between");
+  const auto own = between.make_server();
+  const support::server_tls server(own, "", false);
+  EXPECT_EQ(ask(server, {.ca_pem = between.ca_pem()}), "hello");
+  EXPECT_EQ(ask(server, {.ca_pem = own.cert_pem}), "hello");
+  EXPECT_THAT(ask(server, {.ca_pem = other.ca_pem()}), HasSubstr("TLS: ")) << "of the same name";
+  EXPECT_THAT(ask(server, {.ca_pem = authority_.make_server().cert_pem}), HasSubstr("TLS: "));
+  EXPECT_THAT(ask(server, {.ca_pem = between.ca_pem(), .server_name = "other"}), HasSubstr("not for other"))
+      << "its name counts all the same";
+  EXPECT_THAT(ask(server, {.ca_pem = own.cert_pem, .server_name = "other"}), HasSubstr("not for other"));
+  const auto old = between.make_server(-1);
+  EXPECT_THAT(ask(support::server_tls(old, "", false), {.ca_pem = old.cert_pem}), HasSubstr("has expired"));
+}
+
 TEST_F(Tls, TheClientShowsItsCertificate) {
   const support::server_tls strict(authority_.make_server(), authority_.ca_pem(), true);
   const auto own = authority_.make_client("agent"), other = foreign_.make_client("agent");
