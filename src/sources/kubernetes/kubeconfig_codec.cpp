@@ -2,9 +2,11 @@
 
 #include <yaml-cpp/yaml.h>
 
-#include <array>
+#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
+#include <vector>
 
 #include "base/text.hpp"
 
@@ -12,6 +14,7 @@ namespace kubernetes {
 namespace {
 
 constexpr std::size_t longest_text = 1 << 20;
+constexpr std::size_t most_merged = 64;
 
 // Leaves the reading at the first thing that is wrong; caught in parse_kubeconfig.
 struct wrong {
@@ -22,8 +25,32 @@ struct wrong {
   throw wrong{"kubeconfig: " + key + ": " + why};
 }
 
+// `<<:` without quotes, whose value is a map or a list of maps.
+void add_merged(const YAML::Node& map, std::vector<YAML::Node>& to) {
+  for (const auto& entry : map) {
+    if (!entry.first.IsScalar() || entry.first.Scalar() != "<<" || entry.first.Tag() == "!") continue;
+    if (entry.second.IsMap()) to.push_back(entry.second);
+    if (!entry.second.IsSequence()) continue;
+    for (const auto& one : entry.second)
+      if (one.IsMap()) to.push_back(one);
+  }
+}
+
+// A map's own entry, else the first among those of the maps that are merged into it. Maps can merge themselves, or each
+// other in great numbers, so there is a limit.
 YAML::Node member(const YAML::Node& map, const char* name) {
-  return map.IsMap() ? map[name] : YAML::Node(YAML::NodeType::Undefined);
+  std::vector<YAML::Node> todo;
+  if (map.IsMap()) todo.push_back(map);
+  for (std::size_t looked = 0; !todo.empty(); ++looked) {
+    if (looked == most_merged) fail("<<", "too many maps are merged");
+    const auto one = todo.back();
+    todo.pop_back();
+    if (const auto own = one[name]; own.IsDefined()) return own;
+    std::vector<YAML::Node> merged;
+    add_merged(one, merged);
+    todo.insert(todo.end(), merged.rbegin(), merged.rend());
+  }
+  return YAML::Node(YAML::NodeType::Undefined);
 }
 
 std::string text_of(const YAML::Node& map, const char* name) {
@@ -34,9 +61,12 @@ std::string text_of(const YAML::Node& map, const char* name) {
 }
 
 bool truth_of(const YAML::Node& map, const char* name) {
-  const auto text = text_of(map, name);
-  if (text.empty() || text == "false") return false;
-  if (text == "true") return true;
+  const auto text = base::to_lower(text_of(map, name));
+  const auto is_one_of = [&](std::initializer_list<std::string_view> words) {
+    return std::ranges::find(words, text) != words.end();
+  };
+  if (is_one_of({"", "false", "no", "off", "n"})) return false;
+  if (is_one_of({"true", "yes", "on", "y"})) return true;
   fail(name, "neither true nor false");
 }
 
@@ -70,9 +100,9 @@ bool is_about_tls(const cluster_reference& c) {
 void read_server(cluster_reference& into, std::string url) {
   if (url.empty()) fail("server", "is missing");
   if (!url.contains("://")) url = (is_about_tls(into) ? "https://" : "http://") + url;
-  into.tls = url.starts_with("https://");
-  if (!into.tls && !url.starts_with("http://"))
-    fail("server", "neither https:// nor http://: " + base::printable(url, 200));
+  const auto scheme = base::to_lower(url.substr(0, url.find("://")));
+  into.tls = scheme == "https";
+  if (!into.tls && scheme != "http") fail("server", "neither https:// nor http://: " + base::printable(url, 200));
   const auto begin = url.find("://") + 3;
   const auto slash = url.find_first_of("/?#", begin);
   const auto authority = url.substr(begin, slash == std::string::npos ? slash : slash - begin);

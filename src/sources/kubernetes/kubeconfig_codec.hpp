@@ -1,5 +1,6 @@
 // kubeconfig_codec: what a kubeconfig says about its current context, as client-go reads one, as far as a node's agent
-// meets it. Pure and total: whatever the bytes are, there is an answer and no exception.
+// meets it. Pure and total: whatever the bytes are, there is an answer and no exception. Maps may be merged (`<<: *a`);
+// words for true and false are those of YAML 1.1, which kubectl takes.
 #pragma once
 
 #include <string>

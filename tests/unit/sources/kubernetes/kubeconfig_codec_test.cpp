@@ -89,6 +89,68 @@ TEST(KubeconfigCodec, AServerWithoutASchemeSpeaksTlsWhereCertificatesAreNamed) {
   EXPECT_FALSE(parsed("server: 'http://127.0.0.1:6443', certificate-authority: ca.pem", "").tls) << "it says so";
 }
 
+TEST(KubeconfigCodec, ASchemeInCapitals) {
+  EXPECT_FALSE(parse_kubeconfig(with("https://127.0.0.1:6443", "HTTP://api.example"))->tls);
+  const auto parsed = parse_kubeconfig(with("https://127.0.0.1:6443", "Https://api.example/a"));
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  EXPECT_TRUE(parsed->tls);
+  EXPECT_EQ(parsed->server.port, 443);
+  EXPECT_EQ(parsed->path_prefix, "/a");
+}
+
+TEST(KubeconfigCodec, TruthInEachSpellingThatKubectlTakes) {
+  const auto insecure = [](const std::string& word) {
+    return parse_kubeconfig(with("certificate-authority-data: Y2E=", "insecure-skip-tls-verify: " + word))
+        .value()
+        .insecure;
+  };
+  for (const char* word : {"true", "True", "TRUE", "yes", "Yes", "on", "ON", "y", "Y"}) EXPECT_TRUE(insecure(word));
+  for (const char* word : {"false", "False", "no", "NO", "off", "Off", "n", "~", "''"}) EXPECT_FALSE(insecure(word));
+}
+
+// kubectl takes it as nobody in particular.
+TEST(KubeconfigCodec, AUserEntryWithoutAUser) {
+  const auto at = k3s.find("  user:\n    client-certificate-data");
+  ASSERT_NE(at, std::string::npos);
+  for (const char* user : {"", "  user:\n", "  user: {}\n", "  user: null\n"}) {
+    const auto parsed = parse_kubeconfig(k3s.substr(0, at) + user);
+    ASSERT_TRUE(parsed) << user << parsed.error().message();
+    EXPECT_EQ(parsed->client_cert_pem, "");
+    EXPECT_EQ(parsed->ca_pem, "ca");
+  }
+}
+
+TEST(KubeconfigCodec, MergedMaps) {
+  const auto parsed = parse_kubeconfig(
+      "current-context: x\ncontexts: [{name: x, context: {cluster: c, user: u}}]\n"
+      "base: &base {server: 'https://base', tls-server-name: kubernetes}\n"
+      "trust: &trust {server: 'https://trust', certificate-authority: ca.pem}\n"
+      "clusters: [{name: c, cluster: {<<: [*base, *trust], server: 'https://own'}}]\n"
+      "keys: &keys {name: u, user: {token: secret}}\nusers: [{<<: *keys}]\n");
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  EXPECT_EQ(parsed->server.host, "own") << "a map's own entries are stronger";
+  EXPECT_EQ(parsed->tls_server_name, "kubernetes");
+  EXPECT_EQ(parsed->ca_file, "ca.pem");
+  EXPECT_EQ(parsed->token, "secret");
+  const std::string contexts = "current-context: x\ncontexts: [{name: x, context: {cluster: c}}]\n";
+  const auto first = parse_kubeconfig(contexts + "a: &a {server: 'https://first'}\nb: &b {server: 'https://second'}\n" +
+                                      "clusters: [{name: c, cluster: {<<: [*a, *b]}}]\n");
+  EXPECT_EQ(first->server.host, "first") << "of several the first";
+  EXPECT_THAT(error(contexts + "a: &a {server: 'https://h'}\nclusters: [{name: c, cluster: {'<<': *a}}]\n"),
+              HasSubstr("server: is missing"))
+      << "in quotes it is a name like others";
+}
+
+// Each level doubles the number of ways, and a map may merge itself.
+TEST(KubeconfigCodec, MergesWithoutAnEnd) {
+  std::string text = "current-context: x\ncontexts: [{name: x, context: {cluster: c}}]\na0: &a0 {k: v}\n";
+  for (int i = 1; i < 40; ++i)
+    text += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " {<<: [*a" + std::to_string(i - 1) + ", *a" +
+            std::to_string(i - 1) + "]}\n";
+  EXPECT_THAT(error(text + "clusters: [{name: c, cluster: {<<: *a39}}]\n"), HasSubstr("<<: too many maps"));
+  EXPECT_NE(error("current-context: x\ncontexts: &c [{name: x, context: &d {<<: *d}}]\n"), "");
+}
+
 TEST(KubeconfigCodec, TheCurrentContextCounts) {
   const auto text = with("clusters:\n", "clusters:\n- cluster: {server: 'https://other'}\n  name: other\n");
   EXPECT_EQ(parse_kubeconfig(text)->server.host, "127.0.0.1");
