@@ -7,6 +7,10 @@
 #include "base/descriptor_limit.hpp"
 #include "base/log.hpp"
 
+#if __has_feature(address_sanitizer)
+#include <sanitizer/lsan_interface.h>
+#endif
+
 namespace program {
 namespace {
 
@@ -21,7 +25,15 @@ constexpr auto exit_limit = 4800ms;
 
 std::string with_space(const std::string& text) { return text.empty() ? text : " " + text; }
 
+// Where the program is built to find leaks: what nothing points to any more is one, also if nothing is destroyed.
+void check_leaks() {
+#if __has_feature(address_sanitizer)
+  __lsan_do_leak_check();
+#endif
+}
+
 [[noreturn]] void end_at_once() {
+  check_leaks();
   std::fflush(nullptr);
   std::_Exit(exit_ok);
 }
