@@ -5,9 +5,12 @@
 
 #include "base/read_file.hpp"
 #include "base/text.hpp"
+#include "io/blocking_calls.hpp"
 
 namespace vtunnel {
 namespace {
+
+constexpr std::chrono::milliseconds patience{2'000};  // for the configuration
 
 constexpr auto description =
     "Carries TCP connections from a virtual machine to its host over virtual sockets (AF_VSOCK). vtunnel peer runs in "
@@ -33,7 +36,9 @@ base::result<std::uint32_t> context_id(std::string_view text) {
 }
 
 base::result<std::vector<tunnel>> read_config(const std::string& path) {
-  const auto text = base::read_file(path);
+  const auto text = io::call_within(patience, [path] { return base::read_file(path); });
+  if (!text && text.error().code == std::errc::timed_out)
+    return base::fail(base::printable(path) + ": its file system does not answer");
   if (!text) return std::unexpected(text.error());
   auto parsed = parse_config(*text);
   if (!parsed) return base::fail(base::printable(path) + ": " + parsed.error().message());

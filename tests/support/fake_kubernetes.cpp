@@ -94,7 +94,8 @@ struct fake_kubernetes::state {
 
   int status = 0, gone_status = 0;
   std::string status_body;
-  bool hanging = false, frozen = false, cutting = false, closing = false, expiring = false;
+  bool hanging = false, frozen = false, cutting = false, expiring = false;
+  fault ails = fault::none;
   unsigned lists = 0, pages = 0, watches = 0, watching = 0, connections = 0, ends = 0;
   std::string last_target;
 
@@ -131,9 +132,13 @@ void fake_kubernetes::state::accept_all() {
 
 void fake_kubernetes::state::serve(server_connection& connection) {
   while (const auto request = connection.read_request()) {
+    {
+      const std::lock_guard lock(mutex);
+      connection.set_header_lines(ails == fault::closes_politely ? "Connection: close\r\n" : "");
+    }
     if (!answer(connection, *request)) return;
     const std::lock_guard lock(mutex);
-    if (closing) return;
+    if (ails == fault::closes_politely || ails == fault::closes_abruptly) return;
   }
 }
 
@@ -142,7 +147,7 @@ bool fake_kubernetes::state::answer(server_connection& connection, const server_
   std::unique_lock lock(mutex);
   last_target = request.target;
   while (hanging && !stopping && !connection.gone()) changed.wait_for(lock, 20ms);
-  if (stopping || hanging) return false;
+  if (stopping || hanging || ails == fault::closes_at_once) return false;
   const auto authorization = request.headers.find("authorization");
   const bool known =
       token.empty() || (authorization != request.headers.end() && authorization->second == "Bearer " + token);
@@ -160,6 +165,11 @@ bool fake_kubernetes::state::answer(server_connection& connection, const server_
     return watch(connection, request.target);
   }
   const auto [list_code, text] = list(request.target);
+  if (ails == fault::cuts_lists || ails == fault::stalls_in_lists) {
+    const bool well = connection.write_half_of_answer(text);
+    while (well && ails == fault::stalls_in_lists && !stopping && !connection.gone()) changed.wait_for(lock, 20ms);
+    return false;
+  }
   lock.unlock();
   return connection.write_answer(list_code, text);
 }
@@ -209,8 +219,7 @@ bool fake_kubernetes::state::watch(server_connection& connection, const std::str
   ++watching;
   const auto ends_before = ends;
   lock.unlock();
-  bool well =
-      connection.write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
+  bool well = connection.write_stream_head();
   if (well && gone_event)
     well = connection.write_chunk(R"({"type":"ERROR","object":)" + status_json(410, "too old") + "}\n") &&
            connection.write_chunk("");
@@ -224,7 +233,7 @@ bool fake_kubernetes::state::watch(server_connection& connection, const std::str
 bool fake_kubernetes::state::send_events(server_connection& connection, std::size_t next, unsigned ends_before,
                                          clock::time_point deadline) {
   std::unique_lock lock(mutex);
-  while (!stopping && !connection.gone()) {
+  while (!stopping && !connection.gone() && ails != fault::cuts_watches) {
     if (!frozen && (ends != ends_before || clock::now() >= deadline)) {
       lock.unlock();
       return connection.write_chunk("");
@@ -357,9 +366,10 @@ void fake_kubernetes::end_watches() {
   state_->changed.notify_all();
 }
 
-void fake_kubernetes::close_after_answers(bool closes) {
+void fake_kubernetes::suffer(fault what) {
   const std::lock_guard lock(state_->mutex);
-  state_->closing = closes;
+  state_->ails = what;
+  state_->changed.notify_all();
 }
 
 void fake_kubernetes::require_token(std::string token) {

@@ -27,6 +27,17 @@ class fake_kubernetes {
     std::string annotation{};  // as large as a test likes
   };
 
+  // What ails it, beside what the members below ask for.
+  enum class fault : std::uint8_t {
+    none,
+    closes_at_once,   // reads a request, and closes
+    cuts_lists,       // half of a page, then the connection breaks
+    stalls_in_lists,  // half of a page, then nothing
+    cuts_watches,     // those that there are, and each new one
+    closes_politely,  // after each answer, which says so: Connection: close
+    closes_abruptly,  // after each answer, without a word before
+  };
+
   // Without an authority it speaks plain HTTP.
   explicit fake_kubernetes(const test_authority* authority = nullptr);
   fake_kubernetes(const fake_kubernetes&) = delete;
@@ -53,7 +64,7 @@ class fake_kubernetes {
   void send_raw(std::string bytes);  // into every watch, as they are
   void cut_next_event();             // in the middle of its line the connection breaks
   void end_watches();                // in good order
-  void close_after_answers(bool closes);
+  void suffer(fault what);
 
   [[nodiscard]] unsigned lists() const;        // first pages, ever
   [[nodiscard]] unsigned pages() const;        // ever

@@ -98,8 +98,18 @@ bool server_connection::write(std::string_view bytes) {
 }
 
 bool server_connection::write_answer(int status, std::string_view body, std::string_view type) {
-  return write(fmt::format("HTTP/1.1 {} Status\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n{}", status, type,
-                           body.size(), body));
+  return write(fmt::format("HTTP/1.1 {} Status\r\nContent-Type: {}\r\n{}Content-Length: {}\r\n\r\n{}", status, type,
+                           header_lines_, body.size(), body));
+}
+
+bool server_connection::write_half_of_answer(std::string_view body) {
+  return write(
+      fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(), body.substr(0, body.size() / 2)));
+}
+
+bool server_connection::write_stream_head() {
+  return write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + header_lines_ +
+               "Transfer-Encoding: chunked\r\n\r\n");
 }
 
 bool server_connection::write_chunk(std::string_view bytes) {

@@ -43,10 +43,14 @@ class server_connection {
   ~server_connection();
 
   bool start_tls(const server_tls& tls);  // false: the handshake failed
+  // Lines for the header of each answer, "Connection: close\r\n".
+  void set_header_lines(std::string lines) { header_lines_ = std::move(lines); }
   // The next request, which has no body; nothing when the client is gone, or talks nonsense.
   std::optional<server_request> read_request();
   bool write(std::string_view bytes);  // false: the client is gone
   bool write_answer(int status, std::string_view body, std::string_view type = "application/json");
+  bool write_half_of_answer(std::string_view body);
+  bool write_stream_head();                  // of an answer in chunks
   bool write_chunk(std::string_view bytes);  // an empty one ends the answer
   [[nodiscard]] bool gone() const;           // the client has closed; looks without waiting
   void cut();                                // on any thread: ends whatever the connection's own thread waits for
@@ -54,7 +58,7 @@ class server_connection {
  private:
   base::unique_fd fd_;
   ssl_st* ssl_ = nullptr;
-  std::string buffer_;
+  std::string buffer_, header_lines_;
 };
 
 }  // namespace support

@@ -3,9 +3,7 @@
 // is waited for once, and not touched again before that reading has ended.
 #pragma once
 
-#include <memory>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "io/blocking_calls.hpp"
@@ -21,9 +19,6 @@ class config_reader {
   io::task<base::result<std::optional<std::string>>> read(std::string directory);
 
  private:
-  class readings;
-  std::shared_ptr<readings> under_way_;
-  std::set<std::string> hanging_;  // as far as they are under way still
   io::blocking_calls calls_;
 };
 

@@ -6,54 +6,68 @@
 namespace kubernetes {
 namespace {
 
-// Texts are given, or are in a file; relative names begin at the kubeconfig's directory.
-class file_reader {
- public:
-  explicit file_reader(std::filesystem::path directory) : directory_(std::move(directory)) {}
+using namespace std::chrono_literals;
 
-  std::string read(std::string given, const std::string& file, const char* key) {
-    if (!given.empty() || file.empty()) return given;
-    auto text = base::read_file((directory_ / file).string());
-    if (text && !text->empty()) return std::move(*text);
-    if (trouble_.context.empty()) trouble_ = text ? base::error{{}, file + " is empty"} : text.error();
-    if (key_.empty()) key_ = key;
-    return {};
-  }
-  // The first file that could not be read. Its code is not passed on: it is not the kubeconfig that is missing.
-  [[nodiscard]] base::result<> outcome() const {
-    if (key_.empty()) return {};
-    return base::fail("kubeconfig: " + key_ + ": " + trouble_.message());
-  }
+constexpr auto patience = 1000ms;  // for each file
+constexpr unsigned most_hanging = 16;
 
- private:
-  std::filesystem::path directory_;
-  base::error trouble_;
-  std::string key_;
-};
+base::result<> check_token(const std::string& token) {
+  for (const char c : token)
+    if (c <= ' ' || c == 0x7f) return base::fail("kubeconfig: token: a character that is not allowed");
+  return {};
+}
 
 }  // namespace
 
-base::result<cluster_access> load_kubeconfig(const std::filesystem::path& file) {
-  const auto text = base::read_file(file.string());
-  if (!text) return std::unexpected(text.error());
+kubeconfig_reader::kubeconfig_reader(std::filesystem::path file) : file_(std::move(file)), calls_(most_hanging) {}
+
+io::task<base::result<std::string>> kubeconfig_reader::read_file(std::string path) {
+  auto work = [path] { return base::read_file(path); };
+  auto text = co_await calls_.run(std::move(work), patience, path);
+  if (!text && text.error().code == std::errc::timed_out)
+    co_return base::fail(std::errc::timed_out, base::printable(path) + ": its file system does not answer");
+  co_return text;
+}
+
+// A text that is given, or is in a file; relative names begin at the kubeconfig's directory. The code of an error is
+// not passed on: it is not the kubeconfig that is missing.
+io::task<base::result<std::string>> kubeconfig_reader::read_named(std::string given, std::string file,
+                                                                  const char* key) {
+  if (!given.empty() || file.empty()) co_return given;
+  auto text = co_await read_file((file_.parent_path() / file).string());
+  if (text && !text->empty()) co_return text;
+  co_return base::fail(std::string("kubeconfig: ") + key + ": " + (text ? file + " is empty" : text.error().message()));
+}
+
+io::task<base::result<cluster_access>> kubeconfig_reader::read() {
+  const auto text = co_await read_file(file_.string());
+  if (!text) co_return std::unexpected(text.error());
   auto parsed = parse_kubeconfig(*text);
-  if (!parsed) return std::unexpected(parsed.error());
-  file_reader files(file.parent_path());
+  if (!parsed) co_return std::unexpected(parsed.error());
   cluster_access made;
   made.server = std::move(parsed->server);
   made.tls = parsed->tls;
   made.path_prefix = std::move(parsed->path_prefix);
-  made.ca_pem = files.read(std::move(parsed->ca_pem), parsed->ca_file, "certificate-authority");
   made.insecure = parsed->insecure;
   made.tls_server_name = std::move(parsed->tls_server_name);
-  made.client_cert_pem = files.read(std::move(parsed->client_cert_pem), parsed->client_cert_file, "client-certificate");
-  made.client_key_pem = files.read(std::move(parsed->client_key_pem), parsed->client_key_file, "client-key");
   if (!parsed->token_file.empty()) parsed->token.clear();
-  made.token = base::trim(files.read(std::move(parsed->token), parsed->token_file, "tokenFile"));
-  for (const char c : made.token)
-    if (c <= ' ' || c == 0x7f) return base::fail("kubeconfig: token: a character that is not allowed");
-  if (auto sound = files.outcome(); !sound) return std::unexpected(sound.error());
-  return made;
+  const struct {
+    std::string *into, *given, *file;
+    const char* key;
+  } texts[] = {
+      {&made.ca_pem, &parsed->ca_pem, &parsed->ca_file, "certificate-authority"},
+      {&made.client_cert_pem, &parsed->client_cert_pem, &parsed->client_cert_file, "client-certificate"},
+      {&made.client_key_pem, &parsed->client_key_pem, &parsed->client_key_file, "client-key"},
+      {&made.token, &parsed->token, &parsed->token_file, "tokenFile"},
+  };
+  for (const auto& one : texts) {
+    auto got = co_await read_named(std::move(*one.given), std::move(*one.file), one.key);
+    if (!got) co_return std::unexpected(got.error());
+    *one.into = std::move(*got);
+  }
+  made.token = base::trim(made.token);
+  if (auto sound = check_token(made.token); !sound) co_return std::unexpected(sound.error());
+  co_return made;
 }
 
 }  // namespace kubernetes

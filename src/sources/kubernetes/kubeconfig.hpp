@@ -1,9 +1,10 @@
-// kubeconfig: a kubeconfig with the files that it names, read.
+// kubeconfig: a kubeconfig together with the content of the files that it names.
 #pragma once
 
 #include <filesystem>
 #include <string>
 
+#include "io/blocking_calls.hpp"
 #include "sources/kubernetes/kubeconfig_codec.hpp"
 
 namespace kubernetes {
@@ -21,8 +22,23 @@ struct cluster_access {
   bool operator==(const cluster_access&) const = default;
 };
 
-// Only regular files of 1 MiB at most are read, without waiting. A kubeconfig that is not there is
-// std::errc::no_such_file_or_directory.
-[[nodiscard]] base::result<cluster_access> load_kubeconfig(const std::filesystem::path& file);
+// Reads a kubeconfig, and the files that it names, beside the control thread: they may lie on a file system that hangs.
+// Each file is waited for for a second; one that hangs is not read again before that reading has ended.
+class kubeconfig_reader {
+ public:
+  explicit kubeconfig_reader(std::filesystem::path file);
+
+  // Only regular files of 1 MiB at most are read. A kubeconfig that does not exist is
+  // std::errc::no_such_file_or_directory, and one that hangs std::errc::timed_out; the files that it names never are.
+  // Cancelled: throws operation_aborted at once.
+  io::task<base::result<cluster_access>> read();
+
+ private:
+  io::task<base::result<std::string>> read_file(std::string path);
+  io::task<base::result<std::string>> read_named(std::string given, std::string file, const char* key);
+
+  std::filesystem::path file_;
+  io::blocking_calls calls_;
+};
 
 }  // namespace kubernetes

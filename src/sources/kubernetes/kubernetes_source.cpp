@@ -23,12 +23,31 @@ constexpr unsigned most_pages = 2'000;
 }  // namespace
 
 kubernetes_source::kubernetes_source(const io::executor& where, kubernetes_options options)
-    : options_(std::move(options)), services_(options_.listener), changed_(where) {
-  auto watch = io::file_watch::open(where, options_.kubeconfig);
+    : where_(where),
+      options_(std::move(options)),
+      services_(options_.listener),
+      config_(options_.kubeconfig),
+      api_(options_.deadline),
+      changed_(where) {}
+
+// False: polling has to do.
+bool kubernetes_source::open_file_watch() {
+  auto watch = io::file_watch::open(where_, options_.kubeconfig);
+  watchable_ = watch.has_value();
   if (watch)
     file_ = std::move(*watch);
   else
     base::log::warn("kubernetes", "no inotify, polling for the kubeconfig reason=\"{}\"", watch.error().message());
+  return watchable_;
+}
+
+// The kubeconfig's directories are watched as soon as it is known that they answer. What came before is then read
+// again.
+io::task<base::result<cluster_access>> kubernetes_source::read_kubeconfig() {
+  auto access = co_await config_.read();
+  const bool answers = access || access.error().code != std::errc::timed_out;
+  if (!answers || file_ || !watchable_ || !open_file_watch()) co_return access;
+  co_return co_await config_.read();
 }
 
 io::task<> kubernetes_source::wait_for_kubeconfig(std::chrono::milliseconds at_most) {
@@ -40,15 +59,14 @@ io::task<> kubernetes_source::wait_for_kubeconfig(std::chrono::milliseconds at_m
 
 io::task<> kubernetes_source::run(ports::source_feed& feed) {
   for (unsigned failures = 1;; ++failures) {
-    auto access = load_kubeconfig(options_.kubeconfig);
+    auto access = co_await read_kubeconfig();
     if (!access) {
       feed.degraded(id(), access.error());
       co_await wait_for_kubeconfig(options_.reread);
       continue;
     }
-    access_ = std::move(*access);
     const auto begin = io::clock::now();
-    auto ended = co_await follow_cluster(feed);
+    auto ended = co_await follow_cluster(feed, std::move(*access));
     if (io::clock::now() - begin > steady) failures = 1;
     feed.degraded(id(), std::move(ended));
     co_await wait_for_kubeconfig(retry.delay(failures, 0));
@@ -56,16 +74,16 @@ io::task<> kubernetes_source::run(ports::source_feed& feed) {
 }
 
 // Ends with the reason why the cluster cannot be followed any more.
-io::task<base::error> kubernetes_source::follow_cluster(ports::source_feed& feed) {
+io::task<base::error> kubernetes_source::follow_cluster(ports::source_feed& feed, cluster_access access) {
   listed_ = published_ = false;
   failure_.reset();
-  if (auto connected = co_await connect(); !connected) co_return connected.error();
+  if (auto connected = co_await api_.connect(std::move(access)); !connected) co_return connected.error();
   ++epoch_;
   io::task_group tasks(co_await io::asio::this_coro::executor);
   tasks.spawn("kubernetes watch", list_and_watch());
   tasks.spawn("kubeconfig", watch_kubeconfig());
   co_await tasks.run_beside(publish_changes(feed));
-  api_.reset();
+  api_.close();
   co_return std::move(*failure_);
 }
 
@@ -97,29 +115,12 @@ bool kubernetes_source::publish(ports::source_feed& feed) {
 io::task<> kubernetes_source::watch_kubeconfig() {
   while (true) {
     co_await wait_for_kubeconfig(file_ ? options_.recheck : options_.reread);
-    const auto now = load_kubeconfig(options_.kubeconfig);
-    if (now && *now != access_) co_return fail({{}, "the kubeconfig has changed"});
+    const auto now = co_await read_kubeconfig();
+    if (now && *now != api_.access()) co_return fail({{}, "the kubeconfig has changed"});
   }
 }
 
-io::task<base::result<>> kubernetes_source::connect() {
-  tls_.reset();
-  if (access_.tls) {
-    auto made = http::tls_context::make({.ca_pem = access_.ca_pem,
-                                         .insecure = access_.insecure,
-                                         .client_cert_pem = access_.client_cert_pem,
-                                         .client_key_pem = access_.client_key_pem,
-                                         .server_name = access_.tls_server_name});
-    if (!made) co_return base::fail("kubeconfig: " + made.error().message());
-    tls_ = std::move(*made);
-  }
-  auto opened = co_await http::connection::open(access_.server, options_.deadline, tls_);
-  if (!opened) co_return std::unexpected(opened.error());
-  api_ = std::move(*opened);
-  co_return base::result<>{};
-}
-
-// On one connection, until it fails.
+// Until something fails.
 io::task<> kubernetes_source::list_and_watch() {
   while (true) {
     auto listed = co_await io::within(options_.whole_list, list());
@@ -130,45 +131,11 @@ io::task<> kubernetes_source::list_and_watch() {
       const auto ended = co_await watch();
       if (!ended) co_return fail(ended.error());
       end = *ended;
-      if (end == watch_end::gone) co_await drain();
-      if (!api_->usable()) co_return fail({{}, "the API server has closed the connection"});
+      if (end == watch_end::gone) co_await api_.drain();
       const bool fruitless = resource_version_ == version && io::clock::now() - begin < over_at_once;
       fruitless_ = fruitless ? fruitless_ + 1 : 0;
       co_await io::sleep_for(watch_again.delay(fruitless_, 0));
     }
-  }
-}
-
-io::task<base::result<http::response>> kubernetes_source::open(std::string target) {
-  http::request r{.target = access_.path_prefix + std::move(target)};
-  r.headers["Accept"] = "application/json";
-  if (!access_.token.empty()) r.headers["Authorization"] = "Bearer " + access_.token;
-  const http::exchange_limits limits{.deadline = options_.deadline};
-  co_return co_await api_->open_stream(std::move(r), limits);
-}
-
-// Of the body; empty at its end.
-io::task<base::result<std::string>> kubernetes_source::next_piece(io::clock::time_point deadline) {
-  auto piece = co_await io::until(deadline, api_->read_some());
-  if (!piece && piece.error().code == std::errc::timed_out)
-    co_return base::fail(std::errc::timed_out, "the API server has fallen silent");
-  co_return piece;
-}
-
-// What the server says where it does not answer with 200.
-io::task<base::error> kubernetes_source::refused(http::response head) {
-  const auto body = co_await next_piece(io::clock::now() + options_.deadline);
-  const auto text = body ? base::printable(base::trim(*body), 300) : std::string();
-  co_return base::error{{},
-                        "the API server answered " + std::to_string(head.status) + (text.empty() ? "" : ": " + text)};
-}
-
-// To the end of an answer that is of no interest, so that the connection can be used again.
-io::task<> kubernetes_source::drain() {
-  const auto deadline = io::clock::now() + options_.deadline;
-  for (int pieces = 0; pieces < 16; ++pieces) {
-    const auto piece = co_await next_piece(deadline);
-    if (!piece || piece->empty()) co_return;
   }
 }
 
@@ -192,15 +159,15 @@ io::task<base::result<>> kubernetes_source::list() {
 io::task<base::result<page_end>> kubernetes_source::list_page(const std::string& continue_token) {
   auto target = "/api/v1/services?limit=" + std::to_string(options_.page);
   if (!continue_token.empty()) target += "&continue=" + http::escape(continue_token);
-  const auto head = co_await open(std::move(target));
+  const auto head = co_await api_.get(std::move(target));
   if (!head) co_return std::unexpected(head.error());
   if (head->status != 200) {
-    auto why = co_await refused(*head);
+    auto why = co_await api_.refused(*head);
     co_return std::unexpected(std::move(why));
   }
   list_reader reader;
   while (true) {
-    const auto piece = co_await next_piece(io::clock::now() + options_.deadline);
+    const auto piece = co_await api_.next_piece(io::clock::now() + options_.deadline);
     if (!piece) co_return std::unexpected(piece.error());
     if (piece->empty()) co_return reader.finish();
     const auto services = reader.feed(*piece);
@@ -210,13 +177,13 @@ io::task<base::result<page_end>> kubernetes_source::list_page(const std::string&
 }
 
 io::task<base::result<kubernetes_source::watch_end>> kubernetes_source::watch() {
-  const auto head = co_await open(
+  const auto head = co_await api_.get(
       "/api/v1/services?watch=true&allowWatchBookmarks=true&timeoutSeconds=" + std::to_string(options_.watch.count()) +
       "&resourceVersion=" + http::escape(resource_version_));
   if (!head) co_return std::unexpected(head.error());
   if (head->status == gone) co_return watch_end::gone;
   if (head->status != 200) {
-    auto why = co_await refused(*head);
+    auto why = co_await api_.refused(*head);
     co_return std::unexpected(std::move(why));
   }
   co_return co_await read_events();
@@ -226,7 +193,7 @@ io::task<base::result<kubernetes_source::watch_end>> kubernetes_source::read_eve
   const auto deadline = io::clock::now() + options_.watch + options_.watch_grace;
   watch_reader reader;
   while (true) {
-    const auto piece = co_await next_piece(deadline);
+    const auto piece = co_await api_.next_piece(deadline);
     if (!piece) co_return std::unexpected(piece.error());
     if (piece->empty()) co_return watch_end::in_order;
     const auto events = reader.feed(*piece);

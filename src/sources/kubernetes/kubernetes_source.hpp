@@ -3,9 +3,12 @@
 //
 // The files that it names are looked at from time to time.
 //
-// A watch that ends in good order goes on from where it was. After anything else (410, a lost connection, a server that
-// was away) the Services are listed anew: what was deleted meanwhile must not stay. While the API cannot be read the
-// source is degraded, and its last ports stay.
+// A watch that ends in good order goes on from where it was, on another connection where the server has closed this
+// one. After anything else (410, a broken answer, a server that was away) the Services are listed anew: what was
+// deleted meanwhile must not stay. While the API cannot be read the source is degraded, and its last ports stay.
+//
+// How late it may be: a server that is back is asked within two seconds; one that accepts and is silent is given up
+// after `deadline`, and a silent watch after `watch` + `watch_grace`.
 #pragma once
 
 #include <chrono>
@@ -13,10 +16,10 @@
 #include <optional>
 #include <string>
 
-#include "http/connection.hpp"
 #include "io/condition.hpp"
 #include "io/file_watch.hpp"
 #include "ports/source.hpp"
+#include "sources/kubernetes/api_client.hpp"
 #include "sources/kubernetes/kubeconfig.hpp"
 #include "sources/kubernetes/service_set.hpp"
 
@@ -45,29 +48,26 @@ class kubernetes_source : public ports::source {
   // How a watch ended that did not fail.
   enum class watch_end : std::uint8_t { in_order, gone };
 
-  io::task<base::error> follow_cluster(ports::source_feed& feed);
+  io::task<base::error> follow_cluster(ports::source_feed& feed, cluster_access access);
   io::task<> publish_changes(ports::source_feed& feed);
   io::task<> list_and_watch();
   io::task<> watch_kubeconfig();
-  io::task<base::result<>> connect();
   io::task<base::result<>> list();
   io::task<base::result<page_end>> list_page(const std::string& continue_token);
   io::task<base::result<watch_end>> watch();
   io::task<base::result<watch_end>> read_events();
-  io::task<base::result<http::response>> open(std::string target);
-  io::task<base::result<std::string>> next_piece(io::clock::time_point deadline);
-  io::task<base::error> refused(http::response head);
-  io::task<> drain();
   base::result<watch_end> handle(const std::vector<watch_event>& events);
+  io::task<base::result<cluster_access>> read_kubeconfig();
+  bool open_file_watch();
   io::task<> wait_for_kubeconfig(std::chrono::milliseconds at_most);
   void fail(base::error why);
   bool publish(ports::source_feed& feed);
 
+  io::executor where_;
   kubernetes_options options_;
   service_set services_;
-  cluster_access access_;
-  std::shared_ptr<const http::tls_context> tls_;
-  std::optional<http::connection> api_;
+  kubeconfig_reader config_;
+  api_client api_;
   std::string resource_version_;
   io::condition changed_;               // something to publish, or to fail for
   std::optional<base::error> failure_;  // of the present connection
@@ -75,7 +75,8 @@ class kubernetes_source : public ports::source {
   bool published_ = false;              // the same
   unsigned fruitless_ = 0;              // watches in a row that were over at once and told nothing
   std::uint64_t epoch_ = 0;
-  std::optional<io::file_watch> file_;
+  std::optional<io::file_watch> file_;  // none before the kubeconfig's file system has answered once
+  bool watchable_ = true;
 };
 
 }  // namespace kubernetes

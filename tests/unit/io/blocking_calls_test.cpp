@@ -61,6 +61,43 @@ TEST_F(BlockingCalls, WhatHangsIsLeftAloneAndBounded) {
   release();
 }
 
+// A file that hangs costs one thread, and holds up no other.
+TEST_F(BlockingCalls, AKeyThatHangsIsCalledOnce) {
+  blocking_calls calls(2);
+  const int fd = read_.get();
+  auto hangs = [fd] { return read_from(fd); };
+  auto done = [] { return base::result<int>(1); };
+  EXPECT_EQ(loop_.run(calls.run(hangs, 1ms, "dead")).error().code, std::errc::timed_out);
+  EXPECT_TRUE(calls.left_behind("dead"));
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(loop_.run(calls.run(done, 10s, "dead")).error().code, std::errc::timed_out);
+  EXPECT_TRUE(loop_.run(calls.run(done, 10s, "alive")));
+  EXPECT_EQ(calls.left_behind(), 1U);
+  write_.reset();
+  EXPECT_TRUE(support::eventually(10s, [&] { return calls.left_behind() == 0; }));
+  EXPECT_TRUE(loop_.run(calls.run(done, 10s, "dead")));
+}
+
+TEST_F(BlockingCalls, ACallThatIsCancelledIsLeftBehindToo) {
+  auto ignore = [](task<base::result<long>> work) -> task<> { static_cast<void>(co_await std::move(work)); };
+  const int fd = read_.get();
+  auto hangs = [fd] { return read_from(fd); };
+  loop_.spawn(ignore(calls_.run(hangs, 1h, "dead")));
+  loop_.settle();
+  EXPECT_FALSE(calls_.left_behind("dead")) << "it is waited for";
+  loop_.stop();
+  EXPECT_TRUE(calls_.left_behind("dead"));
+  release();
+  EXPECT_FALSE(calls_.left_behind("dead"));
+}
+
+TEST_F(BlockingCalls, WithoutALoopThisThreadWaits) {
+  const int fd = read_.get();
+  EXPECT_EQ(call_within(1ms, [fd] { return read_from(fd); }).error().code, std::errc::timed_out);
+  EXPECT_EQ(call_within(10s, [] { return base::result<int>(7); }).value(), 7);
+  EXPECT_EQ(call_within(10s, []() -> base::result<int> { return base::fail("disk"); }).error().message(), "disk");
+  write_.reset();
+}
+
 TEST_F(BlockingCalls, ACancelledCallerDoesNotWait) {
   auto until_cancelled = [](task<base::result<long>> work, bool& cancelled) -> task<> {
     try {

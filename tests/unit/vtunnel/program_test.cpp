@@ -8,6 +8,7 @@
 
 #include "tests/support/child_process.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/hanging_directory.hpp"
 #include "tests/support/socket_peer.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "vtunnel/handshake.hpp"
@@ -165,6 +166,14 @@ TEST_F(Vtunnel, SaysWhyItDoesNotStart) {
   std::filesystem::remove(config_);
   EXPECT_EQ(start("host").wait(10s), 1);
   EXPECT_THAT(log(), HasSubstr("No such file or directory"));
+}
+
+TEST_F(Vtunnel, AConfigurationOnAFileSystemThatHangsIsNotWaitedFor) {
+  support::hanging_directory dead;
+  if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
+  config_ = dead.path() / "vtunnel.yaml";
+  EXPECT_EQ(start("peer").wait(30s), 1);
+  EXPECT_THAT(log(), HasSubstr("vtunnel.yaml: its file system does not answer"));
 }
 
 }  // namespace

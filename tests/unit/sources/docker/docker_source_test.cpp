@@ -9,6 +9,7 @@
 
 #include "tests/support/event_loop.hpp"
 #include "tests/support/fake_docker.hpp"
+#include "tests/support/hanging_directory.hpp"
 #include "tests/support/loopback_socket.hpp"
 #include "tests/support/recording_feed.hpp"
 #include "tests/support/server_connection.hpp"
@@ -263,6 +264,16 @@ TEST_F(DockerTls, CertificatesThatCannotBeUsedAreErrors) {
   std::filesystem::remove(directory_ / "cert.pem");
   EXPECT_THAT(options_from_environment("").error().message(), testing::HasSubstr("/cert.pem: No such file"));
   EXPECT_TRUE(options_from_environment("/run/docker.sock")) << "nothing is encrypted on a UNIX socket";
+}
+
+// The agent does not start then, which its supervisor sees; it would not even end otherwise.
+TEST_F(DockerTls, CertificatesOnAFileSystemThatHangsAreNotWaitedFor) {
+  support::hanging_directory dead;
+  if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
+  set("DOCKER_HOST", "tcp://127.0.0.1:2376");
+  set("DOCKER_CERT_PATH", dead.path().c_str());
+  EXPECT_THAT(options_from_environment("").error().message(),
+              testing::HasSubstr("/cert.pem: its file system does not answer"));
 }
 
 }  // namespace

@@ -1,0 +1,48 @@
+// api_client: GET requests to the API server of one cluster, one at a time. They share a connection as long as the
+// server keeps it open; where it does not (`Connection: close`, a proxy's idle limit), the next request opens another.
+// Owned by kubernetes_source. After an error the caller starts over with connect(). Control thread only.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "http/connection.hpp"
+#include "io/clock.hpp"
+#include "sources/kubernetes/kubeconfig.hpp"
+
+namespace kubernetes {
+
+class api_client {
+ public:
+  // `deadline`: for a connection, and for the header of an answer.
+  explicit api_client(std::chrono::milliseconds deadline) : deadline_(deadline) {}
+
+  // Closes the connection that there is, and opens one to this cluster.
+  io::task<base::result<>> connect(cluster_access access);
+  void close() { connection_.reset(); }
+  [[nodiscard]] const cluster_access& access() const { return access_; }
+
+  // The header of the answer. Its body comes from next_piece() and has to be read to its end, or the client closed.
+  // A connection that the server has closed since the last answer is no error.
+  io::task<base::result<http::response>> get(std::string target);
+  // Of the body; empty at its end.
+  io::task<base::result<std::string>> next_piece(io::clock::time_point deadline);
+  // What the server says in an answer whose status is not 200.
+  io::task<base::error> refused(http::response head);
+  // Reads the rest of an answer that is of no interest, if it is short: the connection is then of further use.
+  io::task<> drain();
+
+ private:
+  io::task<base::result<>> open();
+  io::task<base::result<http::response>> send(std::string target);
+
+  std::chrono::milliseconds deadline_;
+  cluster_access access_;
+  std::shared_ptr<const http::tls_context> tls_;
+  std::optional<http::connection> connection_;
+  bool fresh_ = false;  // nothing was sent on it yet
+};
+
+}  // namespace kubernetes
