@@ -32,21 +32,43 @@ base::error listen_failure(const forward_request& wanted, const base::error& why
 
 }  // namespace
 
+base::result<> forwarder::open(net::protocol protocol, const forward_request& wanted, const net::endpoint& listen,
+                               const net::endpoint& remote) {
+  if (auto made = network_.forward(protocol, listen, remote); !made) return made;
+  forwards_[{wanted.local, wanted.protocol}] = {listen, wanted.remote};
+  base::log::debug("forwarder", "exposed protocol={} local={} remote={}", wanted.protocol, wanted.local, wanted.remote);
+  return {};
+}
+
 base::result<> forwarder::expose(const forward_request& wanted) {
   if (forwards_.contains({wanted.local, wanted.protocol}))
     return base::fail(fmt::format("proxy already running for {} on {}", base::printable(wanted.protocol),
                                   base::printable(wanted.local)));
   const auto protocol = parse_forwardable(wanted.protocol);
   if (!protocol) return base::fail("unknown protocol " + base::printable(wanted.protocol));
-  const auto remote = net::parse_endpoint(wanted.remote);
-  if (!remote || !remote->ip.is_v4() || remote->ip.is_unspecified() || remote->port == 0)
-    return base::fail("invalid remote addr");
+  const auto remote = parse_remote(wanted.remote);
+  if (!remote) return std::unexpected(remote.error());
+  if (const auto allowed = policy_.check_remote(*remote); !allowed)
+    return base::fail("invalid remote addr: " + allowed.error().message());
   const auto listen = parse_local(wanted.local);
   if (!listen) return base::fail(fmt::format("listen {}: {}", wanted.protocol, listen.error().message()));
-  if (auto made = network_.forward(*protocol, *listen, *remote); !made)
-    return std::unexpected(listen_failure(wanted, made.error()));
-  forwards_[{wanted.local, wanted.protocol}] = {*listen, wanted.remote};
-  base::log::debug("forwarder", "exposed protocol={} local={} remote={}", wanted.protocol, wanted.local, wanted.remote);
+  if (forwards_.size() - static_forwards_ >= most_) return base::fail(fmt::format("too many forwards: {}", most_));
+  const auto made = open(*protocol, wanted, *listen, *remote);
+  if (!made) return std::unexpected(listen_failure(wanted, made.error()));
+  return {};
+}
+
+base::result<> forwarder::expose_static(const forward_request& wanted) {
+  if (forwards_.contains({wanted.local, wanted.protocol})) return base::fail(std::errc::file_exists, "");
+  const auto listen = parse_local(wanted.local), remote = parse_remote(wanted.remote);
+  if (!listen || !remote) return std::unexpected((listen ? remote : listen).error());
+  auto made = open(net::protocol::tcp, wanted, *listen, *remote);
+  if (!made) {
+    const auto& why = made.error().context;
+    return base::fail(made.error().code, "listen tcp " + wanted.local + (why.empty() ? "" : ": " + why));
+  }
+  forwards_[{wanted.local, wanted.protocol}].is_static = true;
+  ++static_forwards_;
   return {};
 }
 
@@ -54,6 +76,7 @@ base::result<> forwarder::unexpose(const forward_request& which) {
   const auto at = forwards_.find({which.local, which.protocol});
   if (at == forwards_.end()) return base::fail("proxy not found");
   network_.stop(*parse_forwardable(which.protocol), at->second.listen);
+  if (at->second.is_static) --static_forwards_;
   forwards_.erase(at);
   base::log::debug("forwarder", "unexposed protocol={} local={}", which.protocol, which.local);
   return {};
@@ -76,7 +99,8 @@ http::response forwarder::answer_expose(const http::request& request, std::strin
   }
   const auto done = expose(*wanted);
   if (done) return ok();
-  base::log::info("forwarder", "not exposed caller={} reason=\"{}\"", caller, done.error().message());
+  base::log::throttled(failures_, base::log::level::info, "forwarder", "not exposed caller={} reason=\"{}\"", caller,
+                       done.error().message());
   return http::text_response(500, done.error().message());
 }
 
@@ -87,7 +111,17 @@ http::response forwarder::answer_unexpose(const http::request& request) {
   return done ? ok() : http::text_response(500, done.error().message());
 }
 
+std::optional<http::response> forwarder::refuse(const http::request& request, std::string_view caller) {
+  auto refusal = policy_.check_head(request);
+  if (refusal)
+    base::log::throttled(refusals_, base::log::level::warn, "forwarder", "refused a request caller={} reason=\"{}\"",
+                         caller, base::trim(refusal->body));
+  return refusal;
+}
+
 http::response forwarder::answer(const http::request& request, std::string_view caller) {
+  if (auto refusal = refuse(request, caller)) return std::move(*refusal);
+  if (!request.target.starts_with('/')) return http::text_response(400, "400 Bad Request: not a path");
   const auto path = request.target.substr(0, request.target.find('?'));
   if (path == "/services/forwarder/all") return {200, {{"Content-Type", "application/json"}}, encode_all(all())};
   const bool expose_call = path == "/services/forwarder/expose";

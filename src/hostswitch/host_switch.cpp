@@ -1,20 +1,36 @@
 #include "hostswitch/host_switch.hpp"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
+#include <algorithm>
+
+#include "hostswitch/api_server.hpp"
+#include "hostswitch/static_forward.hpp"
 #include "http/server.hpp"
 #include "program/flag_values.hpp"
+#include "relay/own_address.hpp"
 
 namespace hostswitch {
 namespace {
 
 constexpr auto description =
     "Listens on this host for the ports that the guest agent of a VM exposes, and relays TCP and UDP to the VM. The "
-    "agent asks over HTTP at the gateway's address, which only the VM's network reaches: POST "
+    "agent asks over HTTP at the gateway's address, which answers the VM's network alone: POST "
     "/services/forwarder/expose and /services/forwarder/unexpose, GET /services/forwarder/all, as gvisor-tap-vsock has "
     "them.\n\n"
     "The kernel must route to the VM, over a veth or a tap interface. A port on 0.0.0.0 is listened to for IPv6 as "
     "well.";
+
+constexpr http::server_limits api_limits{.body_bytes = 64 << 10};
+
+// Of each four descriptors one can listen; the others are for connections, clients and the API.
+std::size_t most_forwards() {
+  constexpr std::size_t most = 16'384;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return most;
+  return std::min<std::size_t>(most, limit.rlim_cur / 4);
+}
 
 io::task<http::answer> handle(forwarder* served, http::incoming in) {
   co_return http::answer{served->answer(in.head, in.peer), {}};
@@ -25,29 +41,53 @@ io::task<http::answer> handle(forwarder* served, http::incoming in) {
 program::about host_switch::what() const { return {.name = "host-switch", .description = description}; }
 
 void host_switch::declare(base::flag_set& flags) {
-  flags.add("subnet", gateway_, parse_gateway, "192.168.127.0/24",
-            "The virtual network as a `CIDR`. Its first address is the gateway's, where the API listens on port 80.");
+  flags.add(
+      "subnet", vm_network_, subnet::parse, "192.168.127.0/24",
+      "The virtual network as a `CIDR`. Its first address is the gateway's, where the API listens on port 80. The "
+      "API's clients, and the addresses to which they may have ports relayed, are in it.");
   flags.add("port-forward", static_forwards_, parse_static_forward,
             "A forward that is there from the start, as `Host:Port=Guest:Port`, for instance "
             "127.0.0.1:2222=192.168.127.2:22. May be given several times.");
   flags.add("api-address", api_, program::endpoint, "", "The `address` (IP:PORT) at which the API listens instead.");
+  flags.add("api-host", api_hosts_, parse_host_name,
+            "A further `name` by which clients may address the API, besides its address and names under .internal. May "
+            "be given several times.");
 }
 
 base::result<> host_switch::open(const io::executor&) {
   network_.emplace(api());
-  forwards_.emplace(*network_);
-  auto listener = network_->listen_for_api();
-  if (!listener) return std::unexpected(listener.error());
-  listener_ = std::move(*listener);
-  for (const auto& f : static_forwards_)
-    if (auto made = forwards_->expose(f); !made) return made;
+  policy_.emplace(vm_network_, api(), api_hosts_, relay::ask_is_own);
+  forwards_.emplace(*network_, *policy_, most_forwards());
+  const auto device = find_device(api().ip).value_or(std::nullopt);
+  if (const auto tried = network_->listen_for_api(device); !tried && !may_pass(tried.error().code))
+    return std::unexpected(tried.error());
+  return open_static_forwards();
+}
+
+base::result<> host_switch::open_static_forwards() {
+  for (const auto& f : static_forwards_) {
+    auto made = forwards_->expose_static(f);
+    if (made) continue;
+    if (!may_pass(made.error().code)) return made;
+    busy_forwards_.push_back(f);
+  }
   return {};
+}
+
+bool host_switch::admits(const net::address& client) {
+  const auto allowed = policy_->check_client(client);
+  if (!allowed)
+    base::log::throttled(strangers_, base::log::level::warn, "api", "refused a connection reason=\"{}\"",
+                         allowed.error().message());
+  return allowed.has_value();
 }
 
 std::string host_switch::start(io::task_group& tasks) {
   forwarder* const served = &*forwards_;
   const http::handler handler = [served](http::incoming in) { return handle(served, std::move(in)); };
-  tasks.spawn("api", http::serve(std::move(listener_), handler));
+  tasks.spawn(
+      "api", serve_api(&*network_, handler, api_limits, [this](const net::address& client) { return admits(client); }));
+  for (const auto& f : busy_forwards_) tasks.spawn("static forward", keep_trying(served, f));
   return fmt::format("api={} static={}", net::to_string(api()), static_forwards_.size());
 }
 

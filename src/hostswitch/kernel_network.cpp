@@ -8,15 +8,20 @@
 namespace hostswitch {
 kernel_network::kernel_network(net::endpoint api) : api_(api), relays_({.shards = relay::shards_for_processors()}) {}
 
-// SO_REUSEPORT is set behind bind(): the API's own bind() fails where a second host-switch, or anybody else, has the
-// port, and a wildcard of this program can still share it later.
-base::result<base::unique_fd> kernel_network::listen_for_api() const {
+// SO_REUSEPORT is set behind bind(): the API's own bind() fails where a second host-switch, or another program, has the
+// port, and a wildcard of this program can still share it later. It is set before bind() only where such a wildcard is
+// there already.
+base::result<base::unique_fd> kernel_network::listen_for_api(const std::optional<api_device>& device) const {
   base::unique_fd fd(::socket(api_.ip.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const auto set = [&fd](int level, int name) {
     const int one = 1;
     return ::setsockopt(fd.get(), level, name, &one, sizeof one) == 0;
   };
   if (!fd || !set(SOL_SOCKET, SO_REUSEADDR) || !set(IPPROTO_IP, IP_FREEBIND)) return base::fail_errno("socket option");
+  if (device && ::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, device->name.c_str(),
+                             static_cast<socklen_t>(device->name.size())) != 0)
+    return base::fail_errno("bind to " + device->name);
+  if (holds_a_wildcard(net::protocol::tcp, api_.port)) set(SOL_SOCKET, SO_REUSEPORT);
   const auto address = net::to_sockaddr(api_);
   const bool bound = ::bind(fd.get(), address.get(), address.size) == 0;
   if (!bound || !set(SOL_SOCKET, SO_REUSEPORT) || ::listen(fd.get(), 1024) != 0)

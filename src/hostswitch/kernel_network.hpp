@@ -3,8 +3,11 @@
 // network that is carried in user space takes the place of this class.
 #pragma once
 
+#include <optional>
+
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "hostswitch/api_device.hpp"
 #include "net/endpoint.hpp"
 #include "net/protocol.hpp"
 #include "relay/listener_set.hpp"
@@ -16,9 +19,10 @@ class kernel_network {
   // `api` is where listen_for_api() will listen.
   explicit kernel_network(net::endpoint api);
 
-  // The listening socket of the API. The address need not be there yet: the VM's network may come up later. Error: also
-  // address_in_use where another host-switch serves it.
-  [[nodiscard]] base::result<base::unique_fd> listen_for_api() const;
+  [[nodiscard]] const net::endpoint& api() const { return api_; }
+  // The listening socket of the API, which takes what arrives at `device` alone. Without one the address need not be
+  // there yet: the VM's network may come up later. Error: also address_in_use where another host-switch serves it.
+  [[nodiscard]] base::result<base::unique_fd> listen_for_api(const std::optional<api_device>& device) const;
 
   // Listens on the host and relays into the VM. A wildcard is for both families. On the API's own port, a wildcard
   // shares the port with the API's socket, which keeps its address. Errors are listener_set::add's.

@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <cstring>
 #include <initializer_list>
+#include <optional>
 
 #include "base/text.hpp"
 #include "json/json.hpp"
@@ -57,6 +56,13 @@ base::error missing_port(std::string_view address) {
   return {{}, name + "missing port in address"};
 }
 
+// "[::1]:80" has one text for each port, but for the spelling of an IPv6 address, whose length is bounded.
+std::optional<net::endpoint> parse_exact_port(std::string_view text) {
+  const auto parsed = net::parse_endpoint(text);
+  if (!parsed || parsed->port == 0 || text[text.rfind(':') + 1] == '0') return std::nullopt;
+  return parsed;
+}
+
 }  // namespace
 
 base::result<forward_request> parse_expose(std::string_view body) {
@@ -81,9 +87,14 @@ base::result<std::string> complete_remote(std::string_view given, std::string_vi
 
 base::result<net::endpoint> parse_local(std::string_view text) {
   if (text.rfind(':') == std::string_view::npos) return std::unexpected(missing_port(text));
-  const auto parsed = net::parse_endpoint(text);
-  if (!parsed || parsed->port == 0)
-    return base::fail("address " + base::printable(text) + ": not an address and a port");
+  const auto parsed = parse_exact_port(text);
+  if (!parsed) return base::fail("address " + base::printable(text) + ": not an address and a port");
+  return *parsed;
+}
+
+base::result<net::endpoint> parse_remote(std::string_view text) {
+  const auto parsed = parse_exact_port(text);
+  if (!parsed || !parsed->ip.is_v4() || parsed->ip.is_unspecified()) return base::fail("invalid remote addr");
   return *parsed;
 }
 
@@ -92,25 +103,8 @@ base::result<forward_request> parse_static_forward(std::string_view text) {
   if (equals == std::string_view::npos) return base::fail("not of the form Host:Port=Guest:Port");
   forward_request made{std::string(text.substr(0, equals)), std::string(text.substr(equals + 1)), "tcp"};
   if (auto listen = parse_local(made.local); !listen) return std::unexpected(listen.error());
-  const auto guest = net::parse_endpoint(made.remote);
-  if (!guest || !guest->ip.is_v4() || guest->ip.is_unspecified() || guest->port == 0)
-    return base::fail("the guest's side must be an IPv4 address and a port");
+  if (!parse_remote(made.remote)) return base::fail("the guest's side must be an IPv4 address and a port");
   return made;
-}
-
-base::result<net::address> parse_gateway(std::string_view subnet) {
-  const auto slash = subnet.find('/');
-  const auto base_address = net::address::parse(subnet.substr(0, slash));
-  const auto bits =
-      slash == std::string_view::npos ? std::nullopt : base::parse_number<unsigned>(subnet.substr(slash + 1));
-  if (!base_address || !base_address->is_v4() || !bits || *bits == 0 || *bits > 30)
-    return base::fail("not an IPv4 subnet like 192.168.127.0/24");
-  std::array<std::uint8_t, 4> bytes{};
-  std::memcpy(bytes.data(), base_address->data(), bytes.size());
-  for (unsigned bit = *bits; bit < 32; ++bit)
-    bytes.at(bit / 8) = static_cast<std::uint8_t>(bytes.at(bit / 8) & ~(0x80U >> (bit % 8)));
-  ++bytes[3];
-  return net::address::v4(bytes.data());
 }
 
 }  // namespace hostswitch

@@ -28,12 +28,13 @@ struct forward_request {
 // `remote` as it is dialled: IPv4 and a port. With an empty ip (":8080") the caller's address is put in front. The
 // error says what Go's net.SplitHostPort says of a text without a port.
 [[nodiscard]] base::result<std::string> complete_remote(std::string_view remote, std::string_view caller);
-// Where `local` listens: ":port", "ip:port" or "[v6]:port".
+// An endpoint that can be dialled: IPv4, not the wildcard, not port 0.
+[[nodiscard]] base::result<net::endpoint> parse_remote(std::string_view remote);
+// Where `local` listens: ":port", "ip:port" or "[v6]:port". A port has no leading zeros, here and above: the text is
+// the forward's key, and one port must not have any number of keys of any length.
 [[nodiscard]] base::result<net::endpoint> parse_local(std::string_view local);
 
 // One -port-forward: "127.0.0.1:2222=192.168.127.2:22".
 [[nodiscard]] base::result<forward_request> parse_static_forward(std::string_view text);
-// The gateway of a subnet, its first address: "192.168.127.0/24" → 192.168.127.1.
-[[nodiscard]] base::result<net::address> parse_gateway(std::string_view subnet);
 
 }  // namespace hostswitch

@@ -1,6 +1,7 @@
-// server: HTTP/1.1 on a listening socket (TCP or UNIX) that its owner has bound. One task a connection, at most
-// `connections` of them; keep-alive with an idle timeout, bounded headers and bodies, and a deadline on every read and
-// write, so that no client can hold anything for longer. Control thread only.
+// server: HTTP/1.1 on a listening socket (TCP or UNIX) that its owner has bound. One task a connection; keep-alive with
+// an idle timeout, bounded heads, bodies, buffers and answers, and a deadline on every read and write. Too many
+// connections: slot_table says which is closed. What RFC 9112 forbids is refused before the handler sees it
+// (request_head.hpp). Control thread only.
 #pragma once
 
 #include <chrono>
@@ -12,13 +13,15 @@
 #include "base/unique_fd.hpp"
 #include "http/message.hpp"
 #include "io/task.hpp"
+#include "net/address.hpp"
 
 namespace http {
 
 struct server_limits {
-  std::size_t connections = 256;  // more wait in the listen queue
+  std::size_t connections = 256;
   std::size_t header_bytes = 16 << 10;
   std::size_t body_bytes = 1 << 20;
+  std::size_t unsent_bytes = 16 << 20;      // of all answers under way together, unless a single one is larger
   std::chrono::milliseconds idle{10'000};   // between requests, and for the whole of one to arrive
   std::chrono::milliseconds write{10'000};  // for the client to take an answer, or a piece of a stream
 };
@@ -38,8 +41,11 @@ struct answer {
 };
 using handler = std::function<io::task<answer>(incoming)>;
 
+// Whether a client at this address is served at all. If not, its connection is closed unread, and never holds a slot.
+using admission = std::function<bool(const net::address& client)>;
+
 // Accepts and serves until cancelled. `listener` is a listening stream socket. Out of file descriptors: pauses,
-// resumes, and says so once.
-io::task<> serve(base::unique_fd listener, handler handle, server_limits limits = {});
+// resumes, and says so once. With `admits`, a client without an IP address is refused.
+io::task<> serve(base::unique_fd listener, handler handle, server_limits limits = {}, admission admits = {});
 
 }  // namespace http

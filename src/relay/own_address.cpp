@@ -26,7 +26,7 @@ struct route_answer {
 
 }  // namespace
 
-bool is_own(const net::address& ip) {
+base::result<bool> ask_is_own(const net::address& ip) {
   const std::uint16_t size = ip.is_v6() ? 16 : 4;
   route_request ask{};
   ask.header.nlmsg_len = static_cast<std::uint32_t>(NLMSG_LENGTH(sizeof ask.route) + RTA_LENGTH(size));
@@ -37,11 +37,14 @@ bool is_own(const net::address& ip) {
   ask.destination = {static_cast<std::uint16_t>(RTA_LENGTH(size)), RTA_DST};
   std::memcpy(ask.ip.data(), ip.data(), size);
   const base::unique_fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  if (!fd || ::send(fd.get(), &ask, ask.header.nlmsg_len, 0) < 0) return false;
+  if (!fd || ::send(fd.get(), &ask, ask.header.nlmsg_len, 0) < 0) return base::fail_errno("ask for a route");
   route_answer answer{};  // is there when send() returns
   const auto got = ::recv(fd.get(), &answer, sizeof answer, MSG_DONTWAIT);
+  if (got < 0) return base::fail_errno("read a route");
   return got >= static_cast<ssize_t>(NLMSG_LENGTH(sizeof answer.route)) && answer.header.nlmsg_type == RTM_NEWROUTE &&
          answer.route.rtm_type == RTN_LOCAL;
 }
+
+bool is_own(const net::address& ip) { return ask_is_own(ip).value_or(false); }
 
 }  // namespace relay

@@ -1,6 +1,7 @@
 // Which addresses are this machine's own.
 #pragma once
 
+#include "base/result.hpp"
 #include "net/address.hpp"
 
 namespace relay {
@@ -9,5 +10,7 @@ namespace relay {
 // has one. The kernel's routing is asked, in the calling thread's network namespace; false where it gives no answer.
 // That an address can be bound says less: with net.ipv4.ip_nonlocal_bind every one can.
 [[nodiscard]] bool is_own(const net::address& ip);
+// The same, for those to whom no answer means something else than no.
+[[nodiscard]] base::result<bool> ask_is_own(const net::address& ip);
 
 }  // namespace relay

@@ -4,7 +4,6 @@
 //   agent_bench [PROGRAM_DIR] [IDLE_SECONDS]
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +24,7 @@
 #include "tests/support/fake_docker.hpp"
 #include "tests/support/fake_kubernetes.hpp"
 #include "tests/support/loopback_socket.hpp"
+#include "tests/support/netns.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace {
@@ -57,8 +57,9 @@ constexpr int many_ports = 10'000;
 
 class bench {
  public:
-  bench(std::filesystem::path programs, std::filesystem::path directory)
-      : programs_(std::move(programs)),
+  bench(const support::netns& host, std::filesystem::path programs, std::filesystem::path directory)
+      : host_(host),
+        programs_(std::move(programs)),
         directory_(std::move(directory)),
         engine_(loop_.executor(), directory_ / "docker.sock"),
         containerd_(directory_ / "containerd.sock") {}
@@ -80,13 +81,14 @@ class bench {
                bare > 0 ? ours / bare : 0);
   }
 
-  void launch_agent(std::uint16_t host_switch, const std::string& engine_flag) {
+  static std::string on_loopback(std::uint16_t port) { return fmt::format("http://127.0.0.1:{}", port); }
+
+  void launch_agent(const std::string& host_switch, const std::string& engine_flag) {
     agent_ = support::child_process(
         {.argv = {programs_ / "rancher-desktop-guestagent", "-adminInstall",
                   "-docker=" + std::string(engine_flag == "-containerd" ? "false" : "true"), engine_flag,
                   "-iptables=false", "-listeners=false", "-kubeconfig=" + (directory_ / "k3s.yaml").string(),
-                  fmt::format("-host-switch-url=http://127.0.0.1:{}", host_switch),
-                  "-docker-socket=" + (directory_ / "docker.sock").string(),
+                  "-host-switch-url=" + host_switch, "-docker-socket=" + (directory_ / "docker.sock").string(),
                   "-containerdSock=" + (directory_ / "containerd.sock").string(),
                   "-wsl-proxy-socket=" + (directory_ / "wsl-proxy.sock").string(),
                   "-status-socket=" + (directory_ / "status.sock").string(),
@@ -94,7 +96,7 @@ class bench {
          .log = directory_ / "agent.log"});
   }
 
-  void start_agent(std::uint16_t host_switch) {
+  void start_agent(const std::string& host_switch) {
     launch_agent(host_switch, "-docker");
     const auto before = engine_.subscribers;
     if (!loop_.run_until([&] { return engine_.subscribers > before && engine_.lists > 0; }))
@@ -108,7 +110,7 @@ class bench {
     auto listener = support::listen_on_loopback();
     loop_.spawn(
         http::serve(std::move(listener.fd), [to](http::incoming in) { return note_expose(to, std::move(in)); }));
-    start_agent(listener.port);
+    start_agent(on_loopback(listener.port));
     std::vector<double> bare;
     const auto run = [this](const std::string& id, std::uint16_t port) { engine_.run(id, port); };
     const auto end = [this](const std::string& id) {
@@ -154,7 +156,7 @@ class bench {
     loop_.spawn(
         http::serve(std::move(listener.fd), [to](http::incoming in) { return note_expose(to, std::move(in)); }));
     containerd_.start();
-    launch_agent(listener.port, "-containerd");
+    launch_agent(on_loopback(listener.port), "-containerd");
     if (!loop_.run_until([this] { return containerd_.subscribers() > 0 && containerd_.lists() > 1; }))
       throw std::runtime_error("the agent does not connect");
     const auto run = [this](const std::string& id, std::uint16_t port) { containerd_.run(id, port); };
@@ -245,7 +247,7 @@ class bench {
 
   void expose_many(const std::string& engine_flag, std::string_view note, double bare) {
     const auto begin = clock::now();
-    launch_agent(start_host_switch(), engine_flag);
+    launch_agent(http::to_string(start_host_switch()), engine_flag);
     if (!loop_.run_until([&] { return applied() == many_ports; }, 60s)) throw std::runtime_error("not all exposed");
     row(fmt::format("{} ports exposed ({})", many_ports, note), milliseconds(clock::now() - begin), bare, "ms");
     fmt::print("{:46} {:>9.2f} MB\n", "resident memory with them",
@@ -265,7 +267,7 @@ class bench {
     support::fake_kubernetes api;
     api.start();
     std::ofstream(directory_ / "k3s.yaml") << api.kubeconfig();
-    launch_agent(listener.port, "-kubernetes=true");
+    launch_agent(on_loopback(listener.port), "-kubernetes=true");
     if (!loop_.run_until([&] { return api.watching() > 0; })) throw std::runtime_error("the agent does not connect");
     const auto times = time_events(
         brisk, noted, [&](const std::string& id, std::uint16_t port) { api.put({.name = id, .ports = {{80, port}}}); },
@@ -283,7 +285,7 @@ class bench {
     const auto bare = list_and_post(api, host_switch, count);
     noted.exposed.clear();
     const auto begin = clock::now();
-    launch_agent(host_switch, "-kubernetes=true");
+    launch_agent(on_loopback(host_switch), "-kubernetes=true");
     if (!loop_.run_until([&] { return noted.exposed.size() == count; }, 60s))
       throw std::runtime_error("not all exposed");
     const auto ours = milliseconds(clock::now() - begin);
@@ -313,20 +315,19 @@ class bench {
     return milliseconds(clock::now() - begin);
   }
 
-  std::uint16_t start_host_switch() {
-    const auto port = support::listen_on_loopback().port;
-    host_switch_ =
-        support::child_process({.argv = {programs_ / "host-switch", fmt::format("-api-address=127.0.0.1:{}", port)},
-                                .log = directory_ / "host-switch.log"});
-    if (!loop_.run_until(
-            [&] { return loop_.run(http::connection::open({.host = "127.0.0.1", .port = port}, 1s)).has_value(); }))
+  // Serves the VM alone, so it runs in the host's namespace.
+  http::server_address start_host_switch() {
+    host_switch_ = support::child_process(
+        {.argv = {programs_ / "host-switch"}, .log = directory_ / "host-switch.log", .net_namespace = host_.path()});
+    const http::server_address api{.host = "192.168.127.1"};
+    if (!loop_.run_until([&] { return loop_.run(http::connection::open(api, 1s)).has_value(); }))
       throw std::runtime_error("host-switch");
-    return port;
+    return api;
   }
 
   double post_all(int count) {
-    const auto port = start_host_switch();
-    auto host = loop_.run(http::connection::open({.host = "127.0.0.1", .port = port}, 5s)).value();
+    const auto api = start_host_switch();
+    auto host = loop_.run(http::connection::open(api, 5s)).value();
     const auto begin = clock::now();
     for (int i = 0; i < count; ++i) {
       const auto body =
@@ -347,6 +348,7 @@ class bench {
     return at == std::string::npos ? 0 : std::atoi(metrics->body.c_str() + at + wanted.size());
   }
 
+  const support::netns& host_;
   std::filesystem::path programs_, directory_;
   support::event_loop loop_;
   support::fake_docker engine_;
@@ -358,11 +360,12 @@ class bench {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (::unshare(CLONE_NEWNET) != 0) throw std::runtime_error("needs root, for a network namespace of its own");
-  support::run_or_throw({.argv = {"ip", "link", "set", "lo", "up"}});
+  const support::netns host("host"), vm("vm");
+  support::connect({&host, "rd", "192.168.127.1/24"}, {&vm, "eth0", "192.168.127.2/24"});
+  const support::inside in_vm(vm);
   const support::temp_dir directory;
   base::log::set_level(base::log::level::error);
-  bench(argc > 1 ? argv[1] : "build/bin", directory.path()).run(argc > 2 ? std::atoi(argv[2]) : 60);
+  bench(host, argc > 1 ? argv[1] : "build/bin", directory.path()).run(argc > 2 ? std::atoi(argv[2]) : 60);
   return 0;
 } catch (const std::exception& e) {
   std::cerr << "agent_bench: " << e.what() << "\n";

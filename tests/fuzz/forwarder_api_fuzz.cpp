@@ -3,8 +3,24 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "base/text.hpp"
+#include "hostswitch/access_policy.hpp"
 #include "hostswitch/request_codec.hpp"
+#include "hostswitch/subnet.hpp"
 #include "sinks/host_switch/forwarder_codec.hpp"
+
+namespace {
+
+// Whatever Host says, only the API's own names pass.
+void check_head(std::string_view host) {
+  static const hostswitch::access_policy policy(hostswitch::subnet::parse("192.168.127.0/24").value(),
+                                                {net::address::v4(192, 168, 127, 1), 80}, {},
+                                                [](const net::address&) { return false; });
+  const bool passes = !policy.check_head({.headers = {{"Host", std::string(host)}}});
+  if (passes && !host.contains("192.168.127.1") && !base::to_lower(host).contains(".internal")) std::abort();
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
@@ -15,7 +31,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto local = hostswitch::parse_local(request->local); local && local->port == 0) std::abort();
   }
   static_cast<void>(hostswitch::parse_static_forward(bytes));
-  static_cast<void>(hostswitch::parse_gateway(bytes));
+  if (const auto network = hostswitch::subnet::parse(bytes); network && !network->contains(network->gateway()))
+    std::abort();
+  if (const auto host = hostswitch::parse_host_name(bytes); host && host->empty()) std::abort();
+  check_head(bytes);
   if (const auto state = host_switch::parse_all(bytes, net::address::v4(192, 168, 127, 2)))
     for (const auto& held : state->held)
       if (held.key.port == 0) std::abort();

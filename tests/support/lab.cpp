@@ -164,8 +164,9 @@ std::optional<std::set<host_forward>> lab::host_forwards() const {
 }
 
 int lab::call_host_switch(const std::string& path, const std::string& json_body) const {
-  const auto request = fmt::format("POST {} HTTP/1.0\r\nHost: gateway\r\nContent-Length: {}\r\n\r\n{}", path,
-                                   json_body.size(), json_body);
+  const auto request =
+      fmt::format("POST {} HTTP/1.0\r\nHost: gateway.rancher-desktop.internal\r\nContent-Length: {}\r\n\r\n{}", path,
+                  json_body.size(), json_body);
   const auto answer = ask(rd_, net::protocol::tcp, host_switch_api, request);
   return answer && answer->size() > 12 ? base::parse_number<int>(answer->substr(9, 3)).value_or(0) : 0;
 }

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "tests/support/socket_peer.hpp"
 
 namespace hostswitch {
@@ -14,9 +16,12 @@ constexpr auto loopback = net::address::loopback_v4();
 
 class Forwarder : public testing::Test {
  protected:
+  static http::request request(std::string method, std::string target, std::string body = {}) {
+    return {
+        .method = std::move(method), .target = std::move(target), .headers = {{"Host", "127.0.0.77"}}, .body = body};
+  }
   http::response post(const std::string& call, const std::string& body) {
-    return forwards_.answer({.method = "POST", .target = "/services/forwarder/" + call, .headers = {}, .body = body},
-                            "127.0.0.1");
+    return forwards_.answer(request("POST", "/services/forwarder/" + call, body), "127.0.0.1");
   }
   http::response expose(const std::string& local, const std::string& remote = "127.0.0.1:9",
                         const std::string& protocol = "tcp") {
@@ -25,11 +30,16 @@ class Forwarder : public testing::Test {
   http::response unexpose(const std::string& local, const std::string& protocol = "tcp") {
     return post("unexpose", fmt::format(R"({{"local":"{}","protocol":"{}"}})", local, protocol));
   }
-  std::string all() { return forwards_.answer({.method = "GET", .target = "/services/forwarder/all"}, "").body; }
+  std::string all() { return forwards_.answer(request("GET", "/services/forwarder/all"), "").body; }
   static std::string at(std::uint16_t port, const char* ip = "127.0.0.1") { return fmt::format("{}:{}", ip, port); }
 
-  kernel_network network_{{loopback, support::free_port()}};
-  forwarder forwards_{network_};
+  // A virtual network of loopback addresses, of which one is the host's.
+  static base::result<bool> is_host(const net::address& ip) { return ip == net::address::v4(127, 0, 0, 66); }
+
+  net::endpoint api_{net::address::v4(127, 0, 0, 77), support::free_port()};
+  kernel_network network_{api_};
+  access_policy policy_{subnet::parse("126.0.0.0/7").value(), api_, {}, is_host};
+  forwarder forwards_{network_, policy_, 8};
 };
 
 TEST_F(Forwarder, ExposesRelaysAndUnexposes) {
@@ -58,10 +68,10 @@ TEST_F(Forwarder, AnswersAreWordForWord) {
   EXPECT_EQ(expose(at(port + 1), "name:9").status, 500U);
   EXPECT_EQ(expose(at(port + 1), "127.0.0.1").status, 400U);
   EXPECT_EQ(post("expose", "{").status, 400U);
-  const auto get = forwards_.answer({.method = "GET", .target = "/services/forwarder/expose"}, "");
+  const auto get = forwards_.answer(request("GET", "/services/forwarder/expose"), "");
   EXPECT_EQ(get.status, 400U);
   EXPECT_EQ(get.body, "post only\n");
-  EXPECT_EQ(forwards_.answer({.method = "GET", .target = "/other"}, "").status, 404U);
+  EXPECT_EQ(forwards_.answer(request("GET", "/other"), "").status, 404U);
 }
 
 TEST_F(Forwarder, ABusyPortIsToldInTheKernelsWords) {
@@ -116,10 +126,83 @@ TEST_F(Forwarder, TcpAndUdpOfOneNumberAreTwoAndListedInOrder) {
           "\n");
 }
 
+TEST_F(Forwarder, ARemoteIsAnAddressOfTheVmsNetworkAndNotTheHosts) {
+  const auto local = at(support::free_port());
+  EXPECT_EQ(expose(local, "10.0.0.1:80").body, "invalid remote addr: remote 10.0.0.1 is not in 126.0.0.0/7\n");
+  EXPECT_EQ(expose(local, "127.0.0.66:5432").body,
+            "invalid remote addr: remote 127.0.0.66 is an address of the host\n");
+  EXPECT_EQ(expose(local, net::to_string(api_)).status, 500U) << "the API itself";
+  EXPECT_EQ(expose(local, "126.0.0.0:80").status, 500U) << "the network's own name";
+  EXPECT_EQ(expose(local, "127.255.255.255:80", "udp").status, 500U) << "broadcast";
+  EXPECT_EQ(all(), "[]\n");
+  EXPECT_TRUE(forwards_.expose_static({local, "127.0.0.66:5432", "tcp"})) << "the host's own forwards lead anywhere";
+}
+
+TEST_F(Forwarder, AKeyHasOneTextForEachPort) {
+  const auto port = support::free_port();
+  const auto zeros = std::string(60'000, '0') + std::to_string(port);
+  EXPECT_EQ(expose("127.0.0.1:" + zeros).status, 500U);
+  EXPECT_EQ(expose(at(port), "127.0.0.1:" + zeros).body, "invalid remote addr\n");
+  EXPECT_EQ(expose(at(port), ":" + zeros).status, 500U);
+  EXPECT_EQ(all(), "[]\n");
+}
+
+TEST_F(Forwarder, HoldsABoundedNumberOfForwardsBesideTheHostsOwn) {
+  ASSERT_TRUE(forwards_.expose_static({at(support::free_port()), "127.0.0.1:9", "tcp"}));
+  std::vector<std::string> exposed;
+  for (int i = 0; i < 8; ++i) {
+    exposed.push_back(at(support::free_port(SOCK_DGRAM)));
+    ASSERT_EQ(expose(exposed.back(), "127.0.0.1:9", "udp").status, 200U);
+  }
+  const auto full = expose(at(support::free_port()));
+  EXPECT_EQ(full.status, 500U);
+  EXPECT_EQ(full.body, "too many forwards: 8\n");
+  ASSERT_EQ(unexpose(exposed.front(), "udp").status, 200U);
+  EXPECT_EQ(expose(exposed.front(), "127.0.0.1:9", "udp").status, 200U);
+}
+
+TEST_F(Forwarder, AStaticForwardThatIsTakenBackMakesNoRoomForAnother) {
+  const auto local = at(support::free_port());
+  ASSERT_TRUE(forwards_.expose_static({local, "127.0.0.1:9", "tcp"}));
+  EXPECT_EQ(forwards_.expose_static({local, "127.0.0.1:9", "tcp"}).error().code, std::errc::file_exists);
+  EXPECT_EQ(unexpose(local).status, 200U);
+  EXPECT_EQ(unexpose(local).status, 500U);
+  for (int i = 0; i < 8; ++i) ASSERT_EQ(expose(at(support::free_port(SOCK_DGRAM)), ":9", "udp").status, 200U);
+  EXPECT_EQ(expose(at(support::free_port(SOCK_DGRAM)), ":9", "udp").status, 500U);
+}
+
+TEST_F(Forwarder, RefusesWhatABrowserSends) {
+  auto from_a_page = request("POST", "/services/forwarder/expose", R"({"local":":1","remote":"127.0.0.1:9"})");
+  from_a_page.headers["Sec-Fetch-Site"] = "cross-site";
+  EXPECT_EQ(forwards_.answer(from_a_page, "127.0.0.1").status, 403U);
+  auto rebound = request("GET", "/services/forwarder/all");
+  rebound.headers["Host"] = "rebind.example";
+  EXPECT_EQ(forwards_.answer(rebound, "127.0.0.1").status, 403U);
+  EXPECT_EQ(all(), "[]\n");
+}
+
+// Otherwise one process that asks in a loop writes megabytes a second.
+TEST_F(Forwarder, WhatAClientProvokesIsLoggedOnceAndThenCounted) {
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 1000; ++i) expose("rubbish");
+  for (int i = 0; i < 1000; ++i)
+    EXPECT_EQ(forwards_.answer({.method = "GET", .target = "/"}, "127.0.0.1").status, 400U);
+  const auto log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(log, '\n'), 2) << log;
+}
+
+TEST_F(Forwarder, TheApiComesBackBesideAWildcardOfThisProgram) {
+  const net::endpoint api{loopback, support::free_port()};
+  kernel_network network(api);
+  ASSERT_TRUE(network.forward(net::protocol::tcp, {net::address::any_v4(), api.port}, {loopback, 9}));
+  const auto api_socket = network.listen_for_api({});
+  EXPECT_TRUE(api_socket) << api_socket.error().message();
+}
+
 TEST_F(Forwarder, TheApisPortCanBeForwardedFromTheWildcard) {
   const net::endpoint api{loopback, support::free_port()};
   kernel_network network(api);
-  const auto api_socket = network.listen_for_api();
+  const auto api_socket = network.listen_for_api({});
   ASSERT_TRUE(api_socket) << api_socket.error().message();
   const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
   const auto made =
@@ -135,9 +218,9 @@ TEST_F(Forwarder, TheApisPortCanBeForwardedFromTheWildcard) {
 TEST_F(Forwarder, TheApisPortIsSharedWithOneWildcardOfThisProgramAlone) {
   const net::endpoint api{loopback, support::free_port()};
   kernel_network network(api), second(api);
-  const auto api_socket = network.listen_for_api();
+  const auto api_socket = network.listen_for_api({});
   ASSERT_TRUE(api_socket) << api_socket.error().message();
-  EXPECT_EQ(second.listen_for_api().error().code, std::errc::address_in_use) << "two instances would take turns";
+  EXPECT_EQ(second.listen_for_api({}).error().code, std::errc::address_in_use) << "two instances would take turns";
   const auto listen = [&](const net::address& ip) {
     return network.forward(net::protocol::tcp, {ip, api.port}, {loopback, 9});
   };
@@ -151,7 +234,7 @@ TEST_F(Forwarder, TheApisPortIsSharedWithOneWildcardOfThisProgramAlone) {
 TEST_F(Forwarder, ABusyPortIsBusyThoughItIsTheApis) {
   const net::endpoint api{net::address::v4(127, 0, 0, 3), support::free_port()};
   kernel_network network(api);
-  const auto api_socket = network.listen_for_api();
+  const auto api_socket = network.listen_for_api({});
   ASSERT_TRUE(api_socket) << api_socket.error().message();
   const auto holder = support::bound_socket(SOCK_STREAM, {net::address::v4(127, 0, 0, 4), api.port});
   const auto wildcard = network.forward(net::protocol::tcp, {net::address::any_v4(), api.port}, {loopback, 9});
@@ -162,7 +245,7 @@ TEST_F(Forwarder, TheApiComesBackWhereItWas) {
   const net::endpoint api{loopback, support::free_port()};
   for (int i = 0; i < 2; ++i) {
     kernel_network network(api);
-    const auto api_socket = network.listen_for_api();
+    const auto api_socket = network.listen_for_api({});
     ASSERT_TRUE(api_socket) << api_socket.error().message();
     ASSERT_TRUE(network.forward(net::protocol::tcp, {net::address::any_v4(), api.port}, {loopback, 9}));
     const auto client = support::connected_socket(SOCK_STREAM, api);

@@ -7,6 +7,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
+#include <fstream>
 
 #include "http/connection.hpp"
 #include "io/timeout.hpp"
@@ -104,13 +105,14 @@ TEST_F(Server, AnswersBadRequestsAndCloses) {
   start({.header_bytes = 1024, .body_bytes = 16});
   EXPECT_THAT(raw("rubbish\r\n\r\n"), HasSubstr("400 Bad Request"));
   EXPECT_THAT(raw("GET / HTTP/1.1\r\nA: " + std::string(5000, 'x') + "\r\n\r\n"), HasSubstr(" 431 "));
-  EXPECT_THAT(raw("POST / HTTP/1.1\r\nContent-Length: 17\r\n\r\n"), HasSubstr(" 413 "));
+  EXPECT_THAT(raw("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 17\r\n\r\n"), HasSubstr(" 413 "));
 }
 
 TEST_F(Server, TellsAClientThatAsksToContinue) {
   start();
-  EXPECT_THAT(raw("POST /y HTTP/1.1\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi"),
-              testing::AllOf(HasSubstr("100 Continue"), HasSubstr("POST /y hi")));
+  EXPECT_THAT(
+      raw("POST /y HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi"),
+      testing::AllOf(HasSubstr("100 Continue"), HasSubstr("POST /y hi")));
 }
 
 TEST_F(Server, AClientThatSendsNothingHoldsItsSlotOnlyForTheIdleTime) {
@@ -122,10 +124,124 @@ TEST_F(Server, AClientThatSendsNothingHoldsItsSlotOnlyForTheIdleTime) {
   EXPECT_EQ(r->body, "GET /next ");
 }
 
+// What a client can make the server keep: each of these has no end, and none may grow with what was sent.
+TEST_F(Server, WhatNeverEndsIsCutOff) {
+  start({.header_bytes = 1024, .body_bytes = 16});
+  const std::string more(200'000, '0'), post = "POST / HTTP/1.1\r\nHost: a\r\n",
+                                        chunked = "Transfer-Encoding: chunked\r\n\r\n";
+  const auto refused = testing::ContainsRegex("^(HTTP/1.1 100 Continue\r\n\r\n)?HTTP/1.1 4[0-9][0-9] ");
+  EXPECT_THAT(raw(post + chunked + more), refused) << "the size of a chunk";
+  EXPECT_THAT(raw(post + chunked + "1;" + more), refused) << "a chunk's extension";
+  EXPECT_THAT(raw(post + chunked + "0\r\nA: " + more), refused) << "a trailer";
+  EXPECT_THAT(raw(post + chunked + "f\r\n123456789012345\r\nf\r\n" + more), refused) << "a chunked body";
+  EXPECT_THAT(raw(post + "A: " + more), refused) << "a field";
+  EXPECT_THAT(raw(post + "A" + more), refused) << "a field's name";
+  EXPECT_THAT(raw("POST /" + more), refused) << "a target";
+  std::string fields;
+  while (fields.size() < more.size()) fields += "A: b\r\n";
+  EXPECT_THAT(raw(post + fields), refused) << "fields";
+  EXPECT_THAT(raw(more), testing::AnyOf(refused, "")) << "a method";
+}
+
+// A client that never stops is read no further: the kernel's buffers fill, and memory does not.
+TEST_F(Server, EndlessBytesAreNotKept) {
+  start({.connections = 4, .idle = 300ms});
+  const auto resident = [] {
+    std::ifstream file("/proc/self/statm");
+    std::size_t total = 0, pages = 0;
+    file >> total >> pages;
+    return pages * 4096;
+  };
+  const std::string junk(1 << 20, '0');
+  const auto before = resident();
+  for (const auto* head : {"Transfer-Encoding: chunked\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n1;",
+                           "Transfer-Encoding: chunked\r\n\r\n0\r\nA: ", "A: "}) {
+    const auto client = support::connected_socket(SOCK_STREAM, {net::address::loopback_v4(), port_});
+    support::send_all(client.get(), std::string("POST / HTTP/1.1\r\nHost: a\r\n") + head);
+    const bool closed = loop_.run_until([&] {
+      return ::send(client.get(), junk.data(), junk.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN;
+    });
+    EXPECT_TRUE(closed) << head;
+  }
+  EXPECT_LT(resident(), before + (16 << 20));
+}
+
+TEST_F(Server, ARequestSaysForWhichHostItIs) {
+  start();
+  EXPECT_THAT(raw("GET / HTTP/1.1\r\n\r\n"), HasSubstr(" 400 "));
+  EXPECT_THAT(raw("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), HasSubstr(" 400 "));
+  EXPECT_THAT(raw("GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n"), HasSubstr(" 400 "));
+  EXPECT_THAT(raw("GET /old HTTP/1.0\r\n\r\n"), HasSubstr("GET /old "));
+}
+
+TEST_F(Server, RefusesWhatItDoesNotUnderstand) {
+  start();
+  const std::string post = "POST / HTTP/1.1\r\nHost: a\r\n";
+  EXPECT_THAT(raw(post + "Expect: 200-ok\r\nContent-Length: 1\r\n\r\nx"), HasSubstr(" 417 "));
+  EXPECT_THAT(raw(post + "Transfer-Encoding: gzip\r\n\r\n"), HasSubstr(" 501 "));
+  EXPECT_THAT(raw(post + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), HasSubstr(" 501 "));
+  EXPECT_THAT(raw(post + "Transfer-Encoding: identity\r\nContent-Length: 1\r\n\r\nx"), HasSubstr(" 501 "));
+  EXPECT_THAT(raw(post + "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n"), HasSubstr(" 400 "));
+  EXPECT_THAT(raw(post + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nxy"), HasSubstr(" 400 "));
+  EXPECT_THAT(raw(post + "Connection: close\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"),
+              HasSubstr("POST / hi"));
+}
+
+TEST_F(Server, AStandingConnectionIsNotTheVictimOfNewcomers) {
+  start({.connections = 8});
+  auto standing = connect();
+  ASSERT_TRUE(loop_.run(standing.exchange({}, {})));
+  std::vector<base::unique_fd> silent;
+  for (int i = 0; i < 200; ++i) {
+    silent.push_back(support::connected_socket(SOCK_STREAM, {net::address::loopback_v4(), port_}));
+    if (i % 10 == 0) loop_.settle();
+  }
+  auto newcomer = connect();
+  const auto answered = loop_.run(newcomer.exchange({.target = "/new"}, {}));
+  ASSERT_TRUE(answered) << answered.error().message();
+  EXPECT_EQ(answered->body, "GET /new ");
+  EXPECT_TRUE(standing.usable());
+  EXPECT_TRUE(loop_.run(standing.exchange({}, {})));
+}
+
+io::task<answer> large(incoming) { co_return answer{{200, {}, std::string(4 << 20, 'x')}, {}}; }
+
+TEST_F(Server, AnswersThatAreNotReadMakeWayForThoseThatAre) {
+  auto listener = support::listen_on_loopback();
+  port_ = listener.port;
+  loop_.spawn(serve(std::move(listener.fd), large, {.unsent_bytes = 9 << 20}));
+  std::vector<base::unique_fd> slow;
+  for (int i = 0; i < 6; ++i) {
+    slow.push_back(support::connected_socket(SOCK_STREAM, {net::address::loopback_v4(), port_}));
+    support::send_all(slow.back().get(), "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    loop_.settle();
+  }
+  const auto reads = loop_.run(connect().exchange({}, {}));
+  ASSERT_TRUE(reads) << reads.error().message();
+  EXPECT_EQ(reads->body.size(), 4U << 20);
+  int alive = 0;
+  for (const auto& fd : slow) {
+    const auto sent = ::send(fd.get(), "x", 1, MSG_NOSIGNAL);
+    alive += sent == 1 && ::send(fd.get(), "x", 1, MSG_NOSIGNAL) == 1 ? 1 : 0;
+  }
+  EXPECT_LE(alive, 2) << "more answers lie around than unsent_bytes allows";
+}
+
+TEST_F(Server, AStrangerIsClosedUnread) {
+  auto listener = support::listen_on_loopback();
+  port_ = listener.port;
+  bool open = false;
+  loop_.spawn(
+      serve(std::move(listener.fd), echo, {}, [&](const net::address& ip) { return open && ip.is_loopback(); }));
+  EXPECT_EQ(raw("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), "");
+  open = true;
+  EXPECT_THAT(raw("GET /in HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), HasSubstr("GET /in "));
+}
+
 TEST_F(Server, RequestsThatComeAtOnceAreAnsweredInOrder) {
   start();
-  EXPECT_THAT(raw("GET /1 HTTP/1.1\r\n\r\nPOST /2 HTTP/1.1\r\nContent-Length: 1\r\n\r\nxGET /3 HTTP/1.1\r\nConnection: "
-                  "close\r\n\r\n"),
+  EXPECT_THAT(raw("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nxGET /3 "
+                  "HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
               testing::ContainsRegex("GET /1 (.|\n)*POST /2 x(.|\n)*GET /3 "));
 }
 
@@ -166,7 +282,7 @@ TEST_F(Server, OutOfDescriptorsItGoesOnWithThoseThereAreAndAcceptsAgainLater) {
     loop_.run_until([] { return false; }, 50ms);
     EXPECT_TRUE(loop_.run(served.exchange({}, {})));
   }
-  support::send_all(waiting.get(), "GET /late HTTP/1.1\r\n\r\n");
+  support::send_all(waiting.get(), "GET /late HTTP/1.1\r\nHost: a\r\n\r\n");
   char answer = 0;
   EXPECT_TRUE(loop_.run_until([&] { return ::recv(waiting.get(), &answer, 1, MSG_DONTWAIT | MSG_PEEK) == 1; }));
 }

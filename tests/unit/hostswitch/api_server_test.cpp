@@ -1,0 +1,63 @@
+#include "hostswitch/api_server.hpp"
+
+#include <gmock/gmock.h>
+
+#include "hostswitch/static_forward.hpp"
+#include "tests/support/event_loop.hpp"
+#include "tests/support/socket_peer.hpp"
+
+namespace hostswitch {
+namespace {
+
+constexpr auto loopback = net::address::loopback_v4();
+
+io::task<http::answer> greet(http::incoming) { co_return http::answer{{200, {}, "hello"}, {}}; }
+
+bool connects(const net::endpoint& to) {
+  const auto fd = support::make_socket(SOCK_STREAM, to.ip);
+  const auto address = net::to_sockaddr(to);
+  return ::connect(fd.get(), address.get(), address.size) == 0;
+}
+
+TEST(ApiServer, ABusyPortIsServedOnceItIsFree) {
+  auto holder = support::bound_socket(SOCK_STREAM, {loopback, 0});
+  const kernel_network network(support::local_endpoint(holder.get()));
+  support::event_loop loop;
+  testing::internal::CaptureStderr();
+  loop.spawn(serve_api(&network, greet, {}, {}));
+  loop.run_until([] { return false; }, std::chrono::milliseconds(50));
+  holder.reset();
+  EXPECT_TRUE(loop.run_until([&] { return connects(network.api()); }));
+  const auto log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, testing::HasSubstr("WARN api: cannot listen api=" + net::to_string(network.api())));
+  EXPECT_THAT(log, testing::HasSubstr("INFO api: cannot listen api=" + net::to_string(network.api()) + " ended"));
+}
+
+TEST(StaticForward, ABusyPortIsForwardedOnceItIsFree) {
+  auto holder = support::bound_socket(SOCK_STREAM, {loopback, 0});
+  const auto local = support::local_endpoint(holder.get());
+  const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
+  const auto remote = net::to_string(support::local_endpoint(target.get()));
+  kernel_network network({loopback, support::free_port()});
+  const access_policy policy(subnet::parse("10.0.0.0/8").value(), network.api(), {}, [](const auto&) { return false; });
+  forwarder forwards(network, policy, 1);
+  EXPECT_EQ(forwards.expose_static({net::to_string(local), remote, "tcp"}).error().code, std::errc::address_in_use);
+  support::event_loop loop;
+  loop.spawn(keep_trying(&forwards, {net::to_string(local), remote, "tcp"}));
+  loop.run_until([] { return false; }, std::chrono::milliseconds(50));
+  EXPECT_TRUE(forwards.all().empty());
+  holder.reset();
+  EXPECT_TRUE(loop.run_until([&] { return !forwards.all().empty(); }));
+  const auto client = support::connected_socket(SOCK_STREAM, local);
+  EXPECT_NO_THROW(support::accept_one(target.get()));
+}
+
+TEST(ApiServer, KnowsWhatPassesByItself) {
+  EXPECT_TRUE(may_pass(std::make_error_code(std::errc::address_in_use)));
+  EXPECT_TRUE(may_pass(std::error_code(EMFILE, std::system_category())));
+  EXPECT_FALSE(may_pass(std::error_code(EACCES, std::system_category())));
+  EXPECT_FALSE(may_pass({}));
+}
+
+}  // namespace
+}  // namespace hostswitch
