@@ -1,7 +1,6 @@
 #include "hostswitch/host_switch.hpp"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 
@@ -9,6 +8,7 @@
 #include "hostswitch/static_forward.hpp"
 #include "http/server.hpp"
 #include "program/flag_values.hpp"
+#include "relay/descriptor_budget.hpp"
 #include "relay/own_address.hpp"
 
 namespace hostswitch {
@@ -22,14 +22,15 @@ constexpr auto description =
     "The kernel must route to the VM, over a veth or a tap interface. A port on 0.0.0.0 is listened to for IPv6 as "
     "well.";
 
-constexpr http::server_limits api_limits{.body_bytes = 64 << 10};
+// The API's connections are part of the reserve that the relays leave.
+http::server_limits api_limits() {
+  const auto reserve = relay::descriptor_budget::of_process().reserve();
+  return {.connections = std::clamp<std::size_t>(reserve / 2, 16, 256), .body_bytes = 64 << 10};
+}
 
-// Of each four descriptors one can listen; the others are for connections, clients and the API.
 std::size_t most_forwards() {
   constexpr std::size_t most = 16'384;
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return most;
-  return std::min<std::size_t>(most, limit.rlim_cur / 4);
+  return std::min(most, relay::descriptor_budget::of_process().capacity(relay::descriptor_use::listener));
 }
 
 io::task<http::answer> handle(forwarder* served, http::incoming in) {
@@ -85,8 +86,8 @@ bool host_switch::admits(const net::address& client) {
 std::string host_switch::start(io::task_group& tasks) {
   forwarder* const served = &*forwards_;
   const http::handler handler = [served](http::incoming in) { return handle(served, std::move(in)); };
-  tasks.spawn(
-      "api", serve_api(&*network_, handler, api_limits, [this](const net::address& client) { return admits(client); }));
+  tasks.spawn("api", serve_api(&*network_, handler, api_limits(),
+                               [this](const net::address& client) { return admits(client); }));
   for (const auto& f : busy_forwards_) tasks.spawn("static forward", keep_trying(served, f));
   return fmt::format("api={} static={}", net::to_string(api()), static_forwards_.size());
 }

@@ -177,12 +177,13 @@ TEST_F(host_switch_access, two_thousand_ports_of_one_process_starve_nobody) {
   const auto served = open_socket(*vm_, protocol::tcp, at("192.168.127.2:80"), true);
   ASSERT_EQ(expose(*vm_, "127.0.0.1:8080", ":80"), 200);
   int granted = 0;
-  for (int port = 20'000; port < 20'600; ++port)
+  for (int port = 20'000; port < 22'100; ++port)
     granted += expose(*vm_, fmt::format("0.0.0.0:{}", port), ":80") == 200 ? 1 : 0;
-  EXPECT_EQ(granted, 255) << "a quarter of the descriptors, with the one before";
+  EXPECT_GT(granted, 1024 / 8);
+  EXPECT_LT(granted, 1024 * 5 / 8) << "the rest is for connections, clients and the API";
   EXPECT_TRUE(open_socket(*host_, protocol::tcp, at("127.0.0.1:8080"), false));
   EXPECT_EQ(all(*vm_), 200);
-  EXPECT_THAT(log(), HasSubstr("too many forwards: 256"));
+  EXPECT_THAT(log(), HasSubstr("too many forwards"));
 }
 
 TEST_F(host_switch_access, silent_connections_lock_nobody_out) {

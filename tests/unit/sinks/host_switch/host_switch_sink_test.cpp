@@ -83,8 +83,13 @@ class HostSwitchSink : public testing::Test {
 
   static constexpr auto tap = net::address::v4(127, 0, 0, 77);
   support::event_loop loop_;
+  // A VM's network of loopback addresses.
   hostswitch::kernel_network network_{{net::address::v4(127, 0, 0, 99), 1}};
-  hostswitch::forwarder forwards_{network_};
+  hostswitch::access_policy policy_{
+      hostswitch::subnet::parse("126.0.0.0/7").value(), network_.api(), {"127.0.0.1"}, [](const net::address&) {
+        return false;
+      }};
+  hostswitch::forwarder forwards_{network_, policy_, 100};
   std::uint16_t port_ = 0;
   std::unique_ptr<io::task_group> server_;
   std::unique_ptr<host_switch_sink> sink_;
