@@ -30,6 +30,7 @@ run_label() {
   say "preset $preset: $label tests"
   as_root env "GUESTAGENT_PROGRAM_DIR=$programs" \
     "ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}" \
+    "UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}" ASAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-19 \
     ctest --test-dir "build/$preset" --label-regex "^$label\$" --parallel "$jobs" --output-on-failure --no-tests=ignore \
     --output-junit "$report" "$@" </dev/null || true
   count "$report"

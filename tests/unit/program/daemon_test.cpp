@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "base/log.hpp"
 
 namespace program {
@@ -68,6 +70,24 @@ class hanging final : public idle {
   }
 };
 
+// Destroys nothing at its end.
+class ending_at_once : public idle {
+ public:
+  [[nodiscard]] bool ends_at_once() const override { return true; }
+  std::string start(io::task_group&) override {
+    ::raise(SIGTERM);
+    return "";
+  }
+};
+class leaking final : public ending_at_once {
+  std::string start(io::task_group& tasks) override {
+    for (int i = 0; i < 100; ++i) lost_ = std::malloc(64);
+    lost_ = nullptr;
+    return ending_at_once::start(tasks);
+  }
+  void* volatile lost_ = nullptr;
+};
+
 template <class Daemon>
 [[noreturn]] void be(std::vector<const char*> words = {}) {
   words.insert(words.begin(), "idle");
@@ -93,6 +113,17 @@ TEST(daemon_death, what_hangs_does_not_keep_it) {
   const auto began = io::clock::now();
   EXPECT_EXIT(be<hanging>(), testing::ExitedWithCode(exit_ok), "something hangs");
   EXPECT_LT(io::clock::now() - began, 15s);
+}
+
+// LeakSanitizer looks at a program's end, which such a program does not come to by itself.
+TEST(daemon_death, what_ends_at_once_is_searched_for_leaks_all_the_same) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(be<ending_at_once>(), testing::ExitedWithCode(exit_ok), "stopped\n$");
+#if __has_feature(address_sanitizer)
+  EXPECT_EXIT(be<leaking>(), testing::ExitedWithCode(23), "LeakSanitizer: detected memory leaks");
+#else
+  EXPECT_EXIT(be<leaking>(), testing::ExitedWithCode(exit_ok), "stopped\n$");
+#endif
 }
 
 TEST(daemon_death, says_why_it_does_not_start) {

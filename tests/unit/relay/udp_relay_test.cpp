@@ -123,6 +123,10 @@ TEST_F(UdpRelay, ManyDatagramsOfManyClientsKeepTheirOrder) {
   }
 }
 
+TEST_F(UdpRelay, FlowsExpireAfterNinetySecondsByDefault) {
+  EXPECT_EQ(relay_options{}.udp.idle, std::chrono::seconds(90));
+}
+
 TEST_F(UdpRelay, IdleFlowsExpire) {
   start({.udp = {.idle = std::chrono::milliseconds(40)}});
   const auto c = client();
