@@ -1,7 +1,5 @@
 #include "io/first_of.hpp"
 
-#include <exception>
-
 #include "io/task_group.hpp"
 
 namespace io {
@@ -13,6 +11,10 @@ task<> note_end(task<> work, bool& ended, condition& changed) {
   changed.notify_all();
 }
 
+task<> wait_for_end(const bool& ended, condition& changed) {
+  while (!ended) co_await changed.wait();
+}
+
 }  // namespace
 
 task<> first_of(task<> a, task<> b) {
@@ -22,15 +24,7 @@ task<> first_of(task<> a, task<> b) {
   task_group both(where);
   both.spawn("first of two", note_end(std::move(a), ended, changed));
   if (!ended) both.spawn("second of two", note_end(std::move(b), ended, changed));
-  std::exception_ptr cancelled;
-  try {
-    while (!ended) co_await changed.wait();  // NOLINT(bugprone-infinite-loop): note_end changes it
-  } catch (...) {
-    cancelled = std::current_exception();
-  }
-  if (cancelled) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  co_await both.stop(clock::time_point::max());
-  if (cancelled) std::rethrow_exception(cancelled);
+  co_await both.run_beside(wait_for_end(ended, changed));
 }
 
 }  // namespace io

@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
+#include <set>
 
 #include "base/log.hpp"
-#include "io/timeout.hpp"
 
 namespace io {
 namespace {
@@ -62,8 +62,13 @@ struct task_group::state {
   executor where;
   condition ended;
   std::list<child> children;
+  std::set<timer*> stops;  // of the stop() calls under way
   std::uint64_t started = 0;
 
+  void note_end() {
+    ended.notify_all();
+    for (auto* waits : stops) waits->cancel();
+  }
   [[nodiscard]] bool ends_with(std::uint64_t number) const {
     return !children.empty() && children.back().number == number;
   }
@@ -86,7 +91,7 @@ struct task_group::ending {
   void operator()(const std::exception_ptr& thrown) const {
     check_ending(at->name, thrown);
     group->children.erase(at);
-    group->ended.notify_all();
+    group->note_end();
   }
 };
 
@@ -104,13 +109,20 @@ task<> task_group::join() {
   while (!s->children.empty()) co_await s->ended.wait();
 }
 
+// The group belongs to the caller's frame, and its tasks use what the caller owns: a cancellation only wakes this wait.
 task<bool> task_group::stop(clock::time_point deadline) {
   const auto s = state_;
+  timer alarm(s->where, deadline);
+  s->stops.insert(&alarm);
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
   while (!s->children.empty() && clock::now() < deadline) {
     const auto last = s->children.back().number;
     s->children.back().cancel();
-    while (s->ends_with(last) && clock::now() < deadline) co_await s->ended.wait_until(deadline);
+    while (s->ends_with(last) && clock::now() < deadline) co_await alarm.async_wait(nothrow);
   }
+  co_await asio::this_coro::throw_if_cancelled(throws);
+  s->stops.erase(&alarm);
   const bool all_ended = s->children.empty();
   co_return all_ended;
 }
@@ -124,9 +136,12 @@ task<> task_group::run_beside(task<> main) {
   } catch (...) {
     thrown = std::current_exception();
   }
-  if (thrown) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
   co_await stop(clock::time_point::max());
+  co_await asio::this_coro::throw_if_cancelled(throws);
   if (thrown) std::rethrow_exception(thrown);
+  co_await check_cancelled();
 }
 
 std::size_t task_group::size() const { return state_->children.size(); }

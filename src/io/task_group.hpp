@@ -27,7 +27,8 @@ class task_group {
   // does. `name` is what the log calls it.
   void spawn(std::string name, task<> work);
 
-  // Cancels every task, the last started first, and waits for each. False if some still run at the deadline.
+  // Cancels every task, the last started first, and waits for each. False if some still run at the deadline. A
+  // cancellation of the caller does not cut this short: it shows at the caller's next wait.
   task<bool> stop(clock::time_point deadline);
 
   // Waits until no task runs.
@@ -38,7 +39,8 @@ class task_group {
   task<> join_or_stop();
 
   // Waits for `main`, which belongs to the caller, then cancels every task of the group and waits for each: what a task
-  // does that has others beside it. Throws what `main` throws, a cancellation for instance.
+  // does that has others beside it. Throws what `main` throws, and operation_aborted if the caller was cancelled at any
+  // time; in each case after the last task has ended.
   task<> run_beside(task<> main);
 
   [[nodiscard]] std::size_t size() const;

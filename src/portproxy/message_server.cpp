@@ -176,17 +176,8 @@ message_server::message_server(const io::executor& where, base::unique_fd listen
 message_server::~message_server() = default;
 
 io::task<> message_server::run() {
-  auto& tasks = state_->tasks;
-  tasks.spawn("accept", state_->accept_loop());
-  std::exception_ptr cancelled;
-  try {
-    co_await tasks.join();
-  } catch (...) {
-    cancelled = std::current_exception();
-  }
-  co_await io::asio::this_coro::reset_cancellation_state(io::asio::disable_cancellation());
-  co_await tasks.stop(io::clock::time_point::max());
-  if (cancelled) std::rethrow_exception(cancelled);
+  state_->tasks.spawn("accept", state_->accept_loop());
+  co_await state_->tasks.join_or_stop();
 }
 
 }  // namespace portproxy

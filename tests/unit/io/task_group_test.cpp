@@ -91,6 +91,32 @@ TEST(task_group, an_owner_that_is_cancelled_ends_after_its_tasks) {
   EXPECT_EQ(ended, (std::vector<std::string>{"inner", "outer"}));
 }
 
+task<> own_what_others_use(bool& let_go, std::vector<std::string>& ended) {
+  const auto gone = [&ended](const int*) { ended.emplace_back("owner"); };
+  const std::unique_ptr<const int, decltype(gone)> used(new int(0), gone);
+  task_group mine(co_await asio::this_coro::executor);
+  mine.spawn("stubborn", [](bool& go, std::vector<std::string>& order) -> task<> {
+    co_await refuse_to_end(go);
+    order.emplace_back("task");
+  }(let_go, ended));
+  co_await mine.run_beside(end_at_once());
+  ended.emplace_back("not reached: the owner was cancelled");
+}
+
+TEST(task_group, an_owner_that_is_cancelled_while_it_shuts_down_still_waits_for_its_tasks) {
+  support::event_loop loop;
+  bool let_go = false;
+  std::vector<std::string> ended;
+  task_group group(loop.executor());
+  group.spawn("owner", own_what_others_use(let_go, ended));
+  loop.run_until([] { return false; }, 5ms);
+  EXPECT_FALSE(loop.run(group.stop(clock::now() + 10ms)));
+  EXPECT_TRUE(ended.empty());
+  let_go = true;
+  EXPECT_TRUE(loop.run(group.stop(clock::now() + 5s)));
+  EXPECT_EQ(ended, (std::vector<std::string>{"task", "owner"}));
+}
+
 TEST(task_group, a_group_that_goes_cancels_what_runs) {
   support::event_loop loop;
   std::vector<std::string> ended;
