@@ -25,7 +25,8 @@ struct container {
 // What an engine answers to "which containers run".
 struct container_list {
   std::vector<container> running;
-  std::set<std::string> unknown{};  // ids of those of which it cannot tell at present: nothing about them changes
+  std::set<std::string> unknown{};  // ids of those of which it cannot tell at present: each is asked about
+  std::set<std::string> stopped{};  // ids of those that it knows and that do not run, where it tells
 };
 
 }  // namespace containers

@@ -1,23 +1,28 @@
 #include "containers/container_set.hpp"
 
+#include <algorithm>
+
 namespace containers {
 namespace {
 
 constexpr std::size_t max_refusals = 256;
+constexpr std::size_t max_stopped = 65'536;
+constexpr std::size_t many_touched = 1'024;                   // from here on it is worth looking for old ones
+constexpr std::chrono::milliseconds list_lags_events{2'000};  // on a busy machine; usually milliseconds
 
 }  // namespace
 
 void container_set::reset() {
   touched_.clear();
-  touched_before_.clear();
-  wanted_.clear();
-  under_way_.clear();
-  unanswered_.clear();
-  in_doubt_.clear();
+  questions_.clear();
+  listing_ = false;
   listed_ = false;
 }
 
+// Engines list ports in random order.
 void container_set::store(container c) {
+  note_running(c.id);
+  std::ranges::sort(c.bindings);
   auto& place = running_[c.id];
   if (place == c) return;
   place = std::move(c);
@@ -26,64 +31,100 @@ void container_set::store(container c) {
 
 void container_set::erase(const std::string& id) { changed_ = running_.erase(id) > 0 || changed_; }
 
-void container_set::settle(const std::string& id) {
-  unanswered_.erase(id);
-  changed_ = in_doubt_.erase(id) > 0 || changed_;
+void container_set::note_stopped(const std::string& id) {
+  if (stopped_.size() < max_stopped) stopped_changed_ = stopped_.insert(id).second || stopped_changed_;
 }
 
-void container_set::started(const std::string& id) {
-  touched_.insert(id);
-  wanted_[id] = ++round_;
-  unanswered_.erase(id);
+void container_set::note_running(const std::string& id) {
+  stopped_changed_ = stopped_.erase(id) > 0 || stopped_changed_;
 }
 
-void container_set::ended(const std::string& id) {
-  touched_.insert(id);
-  wanted_.erase(id);
-  settle(id);
+void container_set::drop_question(const std::string& id) {
+  changed_ = changed_ || questions_.in_doubt(id);
+  questions_.drop(id);
+}
+
+void container_set::touch(const std::string& id, time_point now) {
+  touched_[id] = now;
+  if (listing_ || touched_.size() < many_touched) return;
+  std::erase_if(touched_, [now](const auto& t) { return t.second < now - list_lags_events; });
+}
+
+void container_set::begin_list(time_point now) {
+  listing_ = true;
+  std::erase_if(touched_, [now](const auto& t) { return t.second < now - list_lags_events; });
+}
+
+bool container_set::ask_about(const std::string& id, time_point now) {
+  touch(id, now);
+  note_running(id);
+  return questions_.add(id, now);
+}
+
+void container_set::ended(const std::string& id, time_point now) {
+  touch(id, now);
+  drop_question(id);
   erase(id);
+  note_stopped(id);
 }
 
-void container_set::listed(container_list now) {
-  auto named = std::move(now.unknown);
-  for (auto& c : now.running) {
-    named.insert(c.id);
-    if (!newer_than_list(c.id)) store(std::move(c));
+// One more list follows where there are too many questions already.
+void container_set::ask_unless_asked(const std::string& id, time_point now) {
+  if (!questions_.contains(id)) static_cast<void>(questions_.add(id, now));
+}
+
+void container_set::list_running(container c, time_point now) {
+  if (!newer_than_list(c.id)) {
+    drop_question(c.id);
+    return store(std::move(c));
   }
+  std::ranges::sort(c.bindings);
+  const auto known = running_.find(c.id);
+  if (known == running_.end() || known->second != c) ask_unless_asked(c.id, now);
+}
+
+void container_set::list_absent(const std::set<std::string>& named, time_point now) {
+  for (const auto& id : questions_.ids())
+    if (!named.contains(id) && !newer_than_list(id)) drop_question(id);
   for (auto at = running_.begin(); at != running_.end();) {
-    const auto here = at++;
-    if (!named.contains(here->first) && !newer_than_list(here->first)) erase(std::string(here->first));
+    const auto& id = (at++)->first;
+    if (named.contains(id)) continue;
+    if (newer_than_list(id))
+      ask_unless_asked(id, now);
+    else
+      erase(std::string(id));
   }
+}
+
+void container_set::listed(container_list list, time_point now) {
+  listing_ = false;
+  auto named = std::move(list.unknown);
+  for (const auto& id : named) ask_unless_asked(id, now);
+  for (auto& c : list.running) {
+    named.insert(c.id);
+    list_running(std::move(c), now);
+  }
+  list_absent(named, now);
+  const auto stale = [&](const auto& id) { return !newer_than_list(id) && !list.stopped.contains(id); };
+  stopped_changed_ = std::erase_if(stopped_, stale) > 0 || stopped_changed_;
+  for (const auto& id : list.stopped)
+    if (!newer_than_list(id)) note_stopped(id);
   changed_ = changed_ || !listed_;
   listed_ = true;
 }
 
-std::optional<question> container_set::next_question() {
-  for (const auto& [id, round] : wanted_)
-    if (!unanswered_.contains(id) && under_way_.insert(id).second) return question{id, round};
-  return std::nullopt;
+void container_set::unanswered(const question& q, std::string why, time_point now) {
+  questions_.unanswered(q, std::move(why), now);
+  changed_ = true;
 }
 
-void container_set::unanswered(const question& q) {
-  under_way_.erase(q.id);
-  const auto wanted = wanted_.find(q.id);
-  if (wanted == wanted_.end() || wanted->second != q.round) return;
-  unanswered_.insert(q.id);
-  changed_ = in_doubt_.insert(q.id).second || changed_;
-}
-
-// A later event has made this answer stale where the round is another one, or none; then it is asked again, or not at
-// all.
+// A later event has made this answer stale where it does not count; then it is asked again, or not at all.
 void container_set::answered(const question& q, std::optional<container> now) {
-  under_way_.erase(q.id);
-  const auto wanted = wanted_.find(q.id);
-  if (wanted == wanted_.end() || wanted->second != q.round) return;
-  wanted_.erase(wanted);
-  settle(q.id);
-  if (now && now->id == q.id)
-    store(std::move(*now));
-  else
-    erase(q.id);
+  if (!questions_.answered(q)) return;
+  changed_ = changed_ || q.failures > 0;  // it was in doubt
+  if (now && now->id == q.id) return store(std::move(*now));
+  erase(q.id);
+  note_stopped(q.id);
 }
 
 ports::snapshot container_set::snapshot() const {
@@ -98,7 +139,11 @@ ports::snapshot container_set::snapshot() const {
       refuse({id, "all of its ports", "the containers publish more than can be forwarded"});
     for (const auto& r : c.refusals) refuse(r);
   }
-  for (const auto& id : in_doubt_) refuse({id, "container", "the engine cannot tell its state; it is asked again"});
+  questions_.visit_unanswered([&](const std::string& id, const std::string* why) {
+    refuse({id, "container",
+            why == nullptr ? "waits to be asked about: the engine does not answer about others"
+                           : "the engine does not tell its state, it is asked again: " + *why});
+  });
   return s;
 }
 

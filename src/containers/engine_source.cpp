@@ -1,5 +1,7 @@
 #include "containers/engine_source.hpp"
 
+#include <algorithm>
+
 #include "base/backoff.hpp"
 #include "base/log.hpp"
 #include "io/task_group.hpp"
@@ -11,13 +13,28 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr base::backoff retry{50ms, 1000ms, 0.0};
-constexpr auto ask_again = 500ms;  // about a container of which the engine could not tell
-constexpr auto steady = 10s;       // a connection that lasted this long ended a row of failures
+constexpr auto steady = 10s;               // a connection that lasted this long ended a row of failures
+constexpr auto between_lists = 1s;         // at least
+constexpr auto relist_unsubscribed = 30s;  // while the engine has not acknowledged the subscription
+
+// How long one question may hold a slot. Most answers take milliseconds; a container whose engine's lock is held
+// answers never, and must not keep others waiting.
+std::chrono::milliseconds patience(const question& q) {
+  return std::min<std::chrono::milliseconds>(2'000ms * (1 << std::min(q.failures, 3U)), 10'000ms);
+}
+
+bool is_unanswered(const base::error& e) {
+  return e.code == std::errc::resource_unavailable_try_again || e.code == std::errc::timed_out;
+}
 
 }  // namespace
 
 engine_source::engine_source(const io::executor& where, ports::source_id id, engine_options options)
-    : id_(id), options_(std::move(options)), changed_(where) {
+    : id_(id),
+      options_(std::move(options)),
+      containers_(options_.questions),
+      changed_(where),
+      silent_events_(std::string(to_string(id)), "the engine does not answer the request for events") {
   if (options_.socket.empty()) return;
   auto watch = io::file_watch::open(where, options_.socket);
   if (watch)
@@ -52,13 +69,13 @@ io::task<> engine_source::run(ports::source_feed& feed) {
 io::task<base::result<>> engine_source::follow_engine(ports::source_feed& feed) {
   containers_.reset();
   failure_.reset();
+  subscribed_ = list_wanted_ = false;
   if (auto connected = co_await connect(); !connected) co_return connected;
   const disconnection at_the_end(*this);
   ++epoch_;
   io::task_group tasks(co_await io::asio::this_coro::executor);
   tasks.spawn("engine events", follow_events());
   tasks.spawn("engine list", list_again());
-  tasks.spawn("engine patience", ask_unanswered_again());
   for (unsigned slot = 0; slot < options_.questions; ++slot) tasks.spawn("engine question", ask_questions(slot));
   co_await tasks.run_beside(publish_changes(feed));
   co_return std::unexpected(*failure_);
@@ -78,48 +95,72 @@ void engine_source::fail(base::error why) {
 
 io::task<> engine_source::follow_events() { fail(co_await read_events()); }
 
+void engine_source::subscribed() {
+  subscribed_ = true;
+  silent_events_.note({});
+  changed_.notify_all();
+}
+
+void engine_source::ask_about(const std::string& container_id) {
+  if (!containers_.ask_about(container_id, io::clock::now())) list_soon();
+}
+
+void engine_source::list_soon() {
+  list_wanted_ = true;
+  changed_.notify_all();
+}
+
+// An event between the subscription and the list is not missed. Some engines acknowledge with the first event only.
+io::task<> engine_source::wait_for_subscription() {
+  const auto limit = io::clock::now() + options_.first_list;
+  while (!subscribed_ && io::clock::now() < limit) co_await changed_.wait_until(limit);
+  if (!subscribed_) silent_events_.note(base::fail("no header yet; listing every 30 s"));
+}
+
+io::task<> engine_source::wait_for_next_list(std::chrono::milliseconds at_most) {
+  const auto now = io::clock::now();
+  const auto soonest = now + std::min<io::clock::duration>(between_lists, at_most);
+  const auto latest = now + at_most;
+  const auto quicker = now + std::min<io::clock::duration>(relist_unsubscribed, at_most);
+  const auto due = [&] { return list_wanted_ ? soonest : subscribed_ ? latest : quicker; };
+  while (io::clock::now() < due()) co_await changed_.wait_until(due());
+}
+
 // The second list follows soon: a container that was about to end when the events were subscribed to may have stood in
 // the first one without any event to come.
 io::task<> engine_source::list_again() {
+  co_await wait_for_subscription();
   for (auto pause = options_.second_list;; pause = options_.relist) {
-    containers_.begin_list();
+    list_wanted_ = false;
+    containers_.begin_list(io::clock::now());
     auto running = co_await list();
     if (!running) co_return fail(running.error());
-    containers_.listed(std::move(*running));
+    containers_.listed(std::move(*running), io::clock::now());
     changed_.notify_all();
-    co_await io::sleep_for(pause);
+    co_await wait_for_next_list(pause);
   }
 }
 
 io::task<> engine_source::ask_questions(unsigned slot) {
   while (true) {
-    const auto q = containers_.next_question();
+    const auto q = containers_.next_question(io::clock::now());
     if (!q) {
-      co_await changed_.wait();
+      co_await changed_.wait_until(containers_.next_question_due());
       continue;
     }
-    auto now = co_await ask(q->id, slot);
-    if (!now && now.error().code == std::errc::resource_unavailable_try_again) {
-      containers_.unanswered(*q);
-      changed_.notify_all();
-      continue;
-    }
-    if (!now) co_return fail(now.error());
-    containers_.answered(*q, std::move(*now));
-    changed_.notify_all();
-  }
-}
-
-io::task<> engine_source::ask_unanswered_again() {
-  while (true) {
-    while (!containers_.has_unanswered()) co_await changed_.wait();
-    co_await io::sleep_for(ask_again);
-    containers_.ask_unanswered_again();
+    auto now = co_await io::within(patience(*q), ask(q->id, slot));
+    if (!now && !is_unanswered(now.error())) co_return fail(now.error());
+    if (now)
+      containers_.answered(*q, std::move(*now));
+    else
+      containers_.unanswered(*q, now.error().message(), io::clock::now());
     changed_.notify_all();
   }
 }
 
 void engine_source::publish(ports::source_feed& feed) {
+  if (options_.stopped && containers_.listed_once() && containers_.take_stopped_changed())
+    options_.stopped->set(containers_.stopped());
   if (!containers_.listed_once() || (!containers_.take_changed() && published_)) return;
   auto now = containers_.snapshot();
   now.epoch = epoch_;

@@ -1,18 +1,21 @@
 // engine_source: what all sources that follow a container engine have in common. The engine is connected to the moment
-// its socket is there, its events are subscribed to, then its containers are listed; every container that starts is
-// asked about, and the list is read again from time to time in case an event was lost. While the engine is away the
-// source is degraded and its last ports stay.
+// its socket is there, its events are subscribed to, then its containers are listed; every container that starts or
+// changes is asked about, and the list is read again from time to time in case an event was lost. While the engine is
+// away the source is degraded and its last ports stay.
 //
 // What an engine's API is, is the derived class's business: it answers the five questions below.
 #pragma once
 
 #include <chrono>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/episode.hpp"
 #include "containers/container_set.hpp"
+#include "containers/stopped_containers.hpp"
 #include "io/condition.hpp"
 #include "io/file_watch.hpp"
 #include "ports/source.hpp"
@@ -20,10 +23,12 @@
 namespace containers {
 
 struct engine_options {
-  std::filesystem::path socket{};                // watched for its coming; empty: the engine is not on a UNIX socket
-  std::chrono::milliseconds second_list{2'000};  // after the first of a connection
-  std::chrono::milliseconds relist{300'000};     // how often to list unprompted from then on
-  unsigned questions = 4;                        // about containers, under way at once
+  std::filesystem::path socket{};                 // watched for its coming; empty: the engine is not on a UNIX socket
+  std::chrono::milliseconds first_list{1'000};    // at the latest, if the engine does not acknowledge the subscription
+  std::chrono::milliseconds second_list{2'000};   // after the first of a connection
+  std::chrono::milliseconds relist{300'000};      // how often to list unprompted from then on
+  unsigned questions = 4;                         // about containers, under way at once
+  std::shared_ptr<stopped_containers> stopped{};  // where to note containers that do not run; may be nullptr
 };
 
 class engine_source : public ports::source {
@@ -34,21 +39,26 @@ class engine_source : public ports::source {
   io::task<> run(ports::source_feed& feed) override;
 
  protected:
-  // A new connection: whatever an earlier one left is given up. Returns when events from now on will be told.
+  // A new connection: whatever an earlier one left is given up.
   virtual io::task<base::result<>> connect() = 0;
-  // Reports every event by started() and ended() until the connection ends; answers why it did.
+  // Subscribes, calls subscribed() when the engine has acknowledged that, and reports every event by ask_about() and
+  // ended() until the connection ends; answers why it did.
   virtual io::task<base::error> read_events() = 0;
   virtual io::task<base::result<container_list>> list() = 0;
-  // One container; nothing where it does not run or is not there. Fails with resource_unavailable_try_again where the
-  // engine cannot tell at present: it is asked again then. `slot` counts the questions under way at once from 0.
+  // One container; nothing where it does not run or is not there. Fails with resource_unavailable_try_again or
+  // timed_out where the engine cannot tell at present: it is asked again then. `slot` counts the questions under way at
+  // once from 0.
   virtual io::task<base::result<std::optional<container>>> ask(const std::string& container_id, unsigned slot) = 0;
   // After the connection's last task has ended.
   virtual void disconnect() = 0;
 
-  // For read_events(): call handled() after each batch, for it to be published.
-  void started(const std::string& container_id) { containers_.started(container_id); }
-  void ended(const std::string& container_id) { containers_.ended(container_id); }
-  void handled() { changed_.notify_all(); }
+  // For read_events().
+  void subscribed();
+  void ask_about(const std::string& container_id);
+  void ended(const std::string& container_id) { containers_.ended(container_id, io::clock::now()); }
+  void handled() { changed_.notify_all(); }  // after each batch, for it to be published
+  // Something was lost, or happened that no event describes: a list is asked for within a second.
+  void list_soon();
 
  private:
   struct disconnection {
@@ -59,8 +69,9 @@ class engine_source : public ports::source {
   io::task<> publish_changes(ports::source_feed& feed);
   io::task<> follow_events();
   io::task<> list_again();
+  io::task<> wait_for_subscription();
+  io::task<> wait_for_next_list(std::chrono::milliseconds at_most);
   io::task<> ask_questions(unsigned slot);
-  io::task<> ask_unanswered_again();
   io::task<> wait_for_engine(std::chrono::milliseconds at_most);
   void fail(base::error why);
   void publish(ports::source_feed& feed);
@@ -72,6 +83,8 @@ class engine_source : public ports::source {
   std::optional<base::error> failure_;  // of the present connection
   std::uint64_t epoch_ = 0;
   bool published_ = false;  // since the present connection was made
+  bool subscribed_ = false, list_wanted_ = false;
+  base::log::episode silent_events_;
   std::optional<io::file_watch> watch_;
 };
 

@@ -56,6 +56,18 @@ void fake_docker::emit_text(std::string event) {
   changed_.notify_all();
 }
 
+void fake_docker::emit_of_network(const std::string& action, const std::string& id) {
+  if (silent) return;
+  emit_text(fmt::format(
+      R"({{"Type":"network","Action":"{}","Actor":{{"ID":"net","Attributes":{{"container":"{}","name":"n","type":"bridge"}}}}}})",
+      action, id));
+}
+
+void fake_docker::end_streams() {
+  ++streams_ended_;
+  changed_.notify_all();
+}
+
 std::string fake_docker::list(bool with_paused) const {
   std::string text;
   for (const auto& [id, c] : containers)
@@ -77,13 +89,15 @@ http::answer fake_docker::inspect(const std::string& id) const {
 }
 
 // Only what is new since the subscription.
-io::task<> fake_docker::stream(fake_docker* self, http::stream_writer write) {
+io::task<> fake_docker::stream(fake_docker* self, std::size_t sent, http::stream_writer write) {
   ++self->subscribers;
-  for (auto sent = self->log_.size();;) {
+  const auto ended = self->streams_ended_;
+  while (true) {
     while (sent < self->log_.size()) {
       auto piece = self->log_[sent++] + self->separator;
       if (!co_await write(std::move(piece))) co_return;
     }
+    if (self->streams_ended_ != ended) co_return;
     co_await self->changed_.wait();
   }
 }
@@ -101,8 +115,14 @@ io::task<http::answer> fake_docker::handle(fake_docker* self, http::incoming in)
   }
   const auto path = target.substr(0, target.find('?'));
   const auto versioned = "/v" + self->api_version;
+  if (path == versioned + "/events" && self->refused_events.status > 200) {
+    a.head = self->refused_events;
+    co_return a;
+  }
   if (path == versioned + "/events") {
-    a.stream = [self](http::stream_writer write) { return stream(self, std::move(write)); };
+    const auto sent = self->log_.size();
+    while (self->holds_header && self->log_.size() == sent) co_await self->changed_.wait();
+    a.stream = [self, sent](http::stream_writer write) { return stream(self, sent, std::move(write)); };
     co_return a;
   }
   if (path == versioned + "/containers/json") {
@@ -110,10 +130,27 @@ io::task<http::answer> fake_docker::handle(fake_docker* self, http::incoming in)
     a.head.body = self->list(target.find("paused") != std::string::npos);
     co_return a;
   }
+  if (path == versioned + "/info") {
+    a.head.body = fmt::format(R"({{"Swarm":{}}})", self->swarm);
+    co_return a;
+  }
+  if (path == versioned + "/services") {
+    for (const auto& [id, json] : self->services) a.head.body += (a.head.body.empty() ? "" : ",") + json;
+    a.head.body = "[" + a.head.body + "]";
+    co_return a;
+  }
+  if (path.starts_with(versioned + "/services/")) {
+    const auto at = self->services.find(path.substr(versioned.size() + 10));
+    a.head =
+        at == self->services.end() ? http::text_response(404, "no such service") : http::response{200, {}, at->second};
+    co_return a;
+  }
   const auto prefix = versioned + "/containers/";
   if (path.starts_with(prefix) && path.ends_with("/json")) {
     ++self->inspects;
-    co_return self->inspect(path.substr(prefix.size(), path.size() - prefix.size() - 5));
+    const auto id = path.substr(prefix.size(), path.size() - prefix.size() - 5);
+    while (self->hung.contains(id)) co_await self->changed_.wait();
+    co_return self->inspect(id);
   }
   a.head = http::text_response(404, "page not found");
   co_return a;

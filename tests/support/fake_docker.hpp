@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,21 +36,28 @@ class fake_docker {
   void end(const std::string& id);  // die, then stop
   void emit(const std::string& action, const std::string& id);
   void emit_text(std::string event);
+  void emit_of_network(const std::string& action, const std::string& id);  // as Docker does
+  void end_streams();                                                      // every answer to /events ends
 
   std::map<std::string, container> containers;
   std::string api_version = "1.41";
-  std::string separator = "\n";                     // between events
-  std::map<std::string, http::response> instead{};  // answers about a container, whatever it is
-  std::string label;                                // of every event
-  bool hangs = false;                               // accepts and never answers
-  bool silent = false;                              // loses events
-  bool list_is_stale = false;                       // the list still shows what has ended
+  std::string separator = "\n";                            // between events
+  std::map<std::string, http::response> instead{};         // answers about a container, whatever it is
+  std::string label;                                       // of every event
+  std::set<std::string> hung{};                            // containers about which a question is never answered
+  std::string swarm = R"({"LocalNodeState":"inactive"})";  // what /info says of it
+  std::map<std::string, std::string> services{};           // of the swarm: id, JSON
+  http::response refused_events{};                         // the answer to /events if its status is not 200
+  bool holds_header = false;                               // /events sends its header with the first event
+  bool hangs = false;                                      // accepts and never answers
+  bool silent = false;                                     // loses events
+  bool list_is_stale = false;                              // the list still shows what has ended
   unsigned pings = 0, lists = 0, inspects = 0, subscribers = 0;
   std::vector<std::string> targets;  // what was asked for
 
  private:
   static io::task<http::answer> handle(fake_docker* self, http::incoming in);
-  static io::task<> stream(fake_docker* self, http::stream_writer write);
+  static io::task<> stream(fake_docker* self, std::size_t sent, http::stream_writer write);
   std::string list(bool with_paused) const;
   http::answer inspect(const std::string& id) const;
 
@@ -57,6 +65,7 @@ class fake_docker {
   std::filesystem::path socket_;
   io::condition changed_;
   std::vector<std::string> log_;  // all events ever
+  unsigned streams_ended_ = 0;
   std::unique_ptr<io::task_group> tasks_;
 };
 

@@ -12,7 +12,7 @@
 #include <optional>
 #include <thread>
 
-#include "base/log.hpp"
+#include "base/episode.hpp"
 #include "base/text.hpp"
 #include "io/condition.hpp"
 #include "sources/containerd/event_codec.hpp"
@@ -134,12 +134,12 @@ class event_stream : public operation, public std::enable_shared_from_this<event
     context_.TryCancel();
   }
   // Waits for something to come. An error: the stream has ended, and nothing is left.
-  io::task<base::result<std::vector<engine_event>>> next() {
-    while (events_.empty() && step_ != step::over) co_await changed_.wait();
-    if (events_.empty())
+  io::task<base::result<event_batch>> next() {
+    while (events_.empty() && !lost_ && step_ != step::over) co_await changed_.wait();
+    if (events_.empty() && !lost_)
       co_return std::unexpected(status_.ok() ? base::error{{}, "containerd has ended its events"}
                                              : to_error(status_, "events"));
-    auto taken = std::exchange(events_, {});
+    event_batch taken{std::exchange(events_, {}), std::exchange(lost_, false)};
     if (step_ == step::pause) read();
     co_return taken;
   }
@@ -172,9 +172,14 @@ class event_stream : public operation, public std::enable_shared_from_this<event
   }
   void keep() {
     auto event = parse_event(envelope_.namespace_(), envelope_.topic(), envelope_.event().value());
-    if (!event) base::log::warn("containerd", "event ignored reason=\"{}\"", event.error().message());
-    if (!event || !*event) return;
-    events_.push_back(std::move(**event));
+    if (!event)
+      base::log::throttled(unreadable_, base::log::level::warn, "containerd", "unreadable event, listing reason=\"{}\"",
+                           event.error().message());
+    if (event && !*event) return;
+    if (event)
+      events_.push_back(std::move(**event));
+    else
+      lost_ = true;
     changed_.notify_all();
   }
 
@@ -184,6 +189,8 @@ class event_stream : public operation, public std::enable_shared_from_this<event
   grpc::Status status_;
   std::unique_ptr<grpc::ClientAsyncReader<events_api::Envelope>> reader_;
   std::vector<engine_event> events_;
+  bool lost_ = false;  // an event that could not be read
+  base::log::throttle unreadable_;
   step step_ = step::start;
   bool abandoned_ = false;
 };
@@ -267,7 +274,7 @@ void containerd_client::subscribe() {
   state_->stream->start(state_->events, state_->completions.queue());
 }
 
-io::task<base::result<std::vector<engine_event>>> containerd_client::next_events() { return state_->stream->next(); }
+io::task<base::result<event_batch>> containerd_client::next_events() { return state_->stream->next(); }
 
 io::task<base::result<std::vector<std::string>>> containerd_client::list_namespaces() {
   auto answer = co_await state_->ask(state_->namespaces, &namespaces_api::Namespaces::Stub::PrepareAsyncList, "",

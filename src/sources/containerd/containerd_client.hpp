@@ -36,7 +36,7 @@ class containerd_client {
   void subscribe();
   // What has happened since the last call; waits for something to happen, silence may last for days. Fails when the
   // stream has ended.
-  io::task<base::result<std::vector<engine_event>>> next_events();
+  io::task<base::result<event_batch>> next_events();
 
   io::task<base::result<std::vector<std::string>>> list_namespaces();
   // The containers that nerdctl made.

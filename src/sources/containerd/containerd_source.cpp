@@ -20,6 +20,13 @@ std::unexpected<base::error> unanswered(base::error e) {
   return base::fail(std::errc::resource_unavailable_try_again, e.message());
 }
 
+// What is wrong with the directory itself, as its label names it, stays so. Other errors may pass: no descriptor is
+// free, the disk does not answer.
+bool is_lasting(const base::error& e) {
+  return !e.code || e.code == std::errc::not_a_directory || e.code == std::errc::too_many_symbolic_link_levels ||
+         e.code == std::errc::filename_too_long;
+}
+
 }  // namespace
 
 containerd_source::containerd_source(const io::executor& where, containerd_options options)
@@ -32,22 +39,24 @@ io::task<base::result<>> containerd_source::connect() {
     co_return base::fail(std::errc::no_such_file_or_directory, "connect " + options_.socket.string());
   engine_.emplace(where_, options_.socket, options_.deadline);
   if (const auto names = co_await engine_->list_namespaces(); !names) co_return std::unexpected(names.error());
-  engine_->subscribe();
   co_return base::result<>{};
 }
 
 void containerd_source::disconnect() { engine_.reset(); }
 
 io::task<base::error> containerd_source::read_events() {
+  engine_->subscribe();
+  subscribed();  // containerd never acknowledges it
   while (true) {
     const auto events = co_await engine_->next_events();
     if (!events) co_return events.error();
-    for (const auto& e : *events) {
+    if (events->lost) list_soon();
+    for (const auto& e : events->events) {
       const auto id = global_id(e.name_space, e.container_id);
       if (e.what == happening::ended)
         ended(id);
       else
-        started(id);  // an update may have changed the labels: asked about as if it had just started
+        ask_about(id);  // it has started, or its labels may have changed
     }
     handled();
   }
@@ -62,15 +71,14 @@ io::task<base::result<containers::container_list>> containerd_source::list() {
   co_return all;
 }
 
-// Fails where the state directory does not answer: the container's ports are not known then.
+// Fails where the ports are not known: the state directory does not answer, or the file is being written.
 io::task<base::result<container>> containerd_source::describe(const std::string& name_space,
                                                               const container_record& record) {
   const auto directory = state_directory(record);
   if (!directory) co_return describe_container(name_space, record, std::nullopt);
   const auto config = co_await configs_.read(std::string(*directory));
-  const auto why = config ? std::error_code{} : config.error().code;
-  if (why == std::errc::timed_out || why == std::errc::resource_unavailable_try_again)
-    co_return std::unexpected(config.error());
+  if (!config && !is_lasting(config.error())) co_return std::unexpected(config.error());
+  if (config && *config && !is_network_config(**config)) co_return base::fail("network-config.json is not complete");
   co_return describe_container(name_space, record, config);
 }
 
@@ -82,20 +90,21 @@ io::task<base::result<>> containerd_source::list_namespace(const std::string& na
   if (!tasks) co_return std::unexpected(tasks.error());
   for (const auto& record : *records) {
     const auto task = tasks->find(record.id);
-    if (task == tasks->end() || task->second == task_state::ended) continue;
-    co_await io::yield();  // labels may be large
     const auto id = global_id(name, record.id);
+    if (task == tasks->end() || task->second == task_state::ended) {
+      into.stopped.insert(id);
+      continue;
+    }
+    co_await io::yield();  // labels may be large
     if (task->second == task_state::unknown) {
       into.unknown.insert(id);
       continue;
     }
     auto running = co_await describe(name, record);
-    if (running) {
+    if (running)
       into.running.push_back(std::move(*running));
-      continue;
-    }
-    into.unknown.insert(id);
-    started(id);  // to be asked about until its directory answers
+    else
+      into.unknown.insert(id);
   }
   co_return base::result<>{};
 }

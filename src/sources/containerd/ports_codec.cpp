@@ -86,6 +86,8 @@ std::optional<std::string_view> state_directory(const container_record& c) {
   return label == c.labels.end() ? std::nullopt : std::optional<std::string_view>(label->second);
 }
 
+bool is_network_config(std::string_view text) { return json::parse(text, port_limits).has_value(); }
+
 container describe_container(std::string_view name_space, const container_record& record,
                              const base::result<std::optional<std::string>>& network_config) {
   container c;

@@ -2,8 +2,8 @@
 // with one port is refused alone, with the reason, and not with its neighbours.
 //
 //   label nerdctl/ports         [{"HostPort":8080,"ContainerPort":80,"Protocol":"tcp","HostIP":"127.0.0.1"}]
-//   label nerdctl/state-dir     the directory with network-config.json (nerdctl 2), there: {"portMappings":[… the same
-//   …]} label nerdctl/name          what people call it
+//   label nerdctl/state-dir     the directory with network-config.json (nerdctl 2): {"portMappings":[… the same …]}
+//   label nerdctl/name          what people call it
 #pragma once
 
 #include <optional>
@@ -33,6 +33,9 @@ struct local_id {
 
 // The directory in which network-config.json has to be looked for: that of a container that has no label of ports.
 [[nodiscard]] std::optional<std::string_view> state_directory(const container_record& c);
+
+// Whether the text of the file is whole; while nerdctl writes it, it is not.
+[[nodiscard]] bool is_network_config(std::string_view text);
 
 // The container with the ports of its label, or else those of `network_config`, the text of the file, if there is one.
 // A text that could not be read is an error, which becomes a refusal.

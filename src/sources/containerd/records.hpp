@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace containerd {
 
@@ -25,6 +26,11 @@ struct engine_event {
   std::string name_space;
   std::string container_id;
   bool operator==(const engine_event&) const = default;
+};
+
+struct event_batch {
+  std::vector<engine_event> events;
+  bool lost = false;  // there were others, which could not be read
 };
 
 }  // namespace containerd

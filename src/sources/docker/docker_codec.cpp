@@ -1,6 +1,8 @@
 #include "sources/docker/docker_codec.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 #include "base/text.hpp"
 #include "json/json.hpp"
@@ -47,6 +49,12 @@ std::string display_name(std::string_view name) {
   return base::printable(name, 128);
 }
 
+// Unlike json::find it tells null from what is not there.
+const json::value* member(const json::value& v, std::string_view name) {
+  const auto* object = v.if_object();
+  return object == nullptr ? nullptr : object->if_contains(name);
+}
+
 // Ports[]{IP,PrivatePort,PublicPort,Type}: without a PublicPort the port is exposed and not published.
 void add_listed_port(container& c, const json::value& port) {
   const auto public_port = json::find_integer(port, "PublicPort");
@@ -56,17 +64,23 @@ void add_listed_port(container& c, const json::value& port) {
   add_binding(c, spec, json::find_string(port, "IP").value_or(""), std::to_string(*public_port));
 }
 
-std::optional<container> parse_listed(const json::value& element) {
+// podman writes null where there are no ports.
+void add_listed(containers::container_list& list, const json::value& element) {
   const auto id = json::find_string(element, "Id");
-  if (!id || !is_id(*id)) return std::nullopt;
+  if (!id || !is_id(*id)) return;
+  const auto* ports = member(element, "Ports");
+  if (ports == nullptr || !(ports->is_array() || ports->is_null())) {
+    list.unknown.insert(std::string(*id));
+    return;
+  }
   container c;
   c.id = *id;
   const auto* names = json::find_array(element, "Names");
   if (names != nullptr && !names->empty() && names->front().is_string())
     c.name = display_name(std::string_view(names->front().as_string()));
-  if (const auto* ports = json::find_array(element, "Ports"))
-    for (const auto& port : *ports) add_listed_port(c, port);
-  return c;
+  if (ports->is_array())
+    for (const auto& port : ports->as_array()) add_listed_port(c, port);
+  list.running.push_back(std::move(c));
 }
 
 // Ports{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"}],"81/tcp":null}
@@ -80,6 +94,62 @@ void add_inspected_ports(container& c, const json::object& ports) {
   }
 }
 
+struct known_event {
+  std::string_view type, name;
+  action what;
+};
+// Ends are `die` and `destroy` to Docker; `died` and `remove` to podman, which before 4.4 knew no other names. Docker
+// reports `stop` after `die`: by then the container may have been started again.
+constexpr known_event known_events[] = {
+    {"container", "start", action::changed},
+    {"container", "restart", action::changed},
+    {"container", "rename", action::changed},
+    {"container", "update", action::changed},
+    {"container", "pause", action::changed},
+    {"container", "unpause", action::changed},
+    {"container", "restore", action::changed},
+    {"network", "connect", action::changed},
+    {"network", "disconnect", action::changed},
+    {"container", "die", action::ended},
+    {"container", "died", action::ended},
+    {"container", "remove", action::ended},
+    {"container", "destroy", action::ended},
+    {"container", "stop", action::stopped},
+    {"service", "create", action::service_changed},
+    {"service", "update", action::service_changed},
+    {"service", "remove", action::service_ended},
+    {"network", "create", action::networks_changed},
+    {"network", "remove", action::networks_changed},
+    {"network", "destroy", action::networks_changed},
+};
+
+std::string filter_text() {
+  std::set<std::string_view> types, names;
+  for (const auto& [type, name, what] : known_events) {
+    types.insert(type);
+    names.insert(name);
+  }
+  const auto object = [](const auto& keys) {
+    std::string text;
+    for (const auto key : keys) text.append(text.empty() ? "\"" : ",\"").append(key).append("\":true");
+    return "{" + text + "}";
+  };
+  return "{\"type\":" + object(types) + ",\"event\":" + object(names) + "}";
+}
+
+// Only swarms have such networks.
+bool is_overlay(const json::value& network) {
+  const auto* attributes = json::find(network, "Attributes");
+  return attributes != nullptr && json::find_string(*attributes, "type") == "overlay";
+}
+
+// Of a network's event Docker's actor is the network and names the container; podman's actor is the container.
+std::optional<std::string_view> subject_of(const json::value& actor) {
+  const auto* attributes = json::find(actor, "Attributes");
+  const auto container = attributes == nullptr ? std::nullopt : json::find_string(*attributes, "container");
+  return container ? container : json::find_string(actor, "ID");
+}
+
 }  // namespace
 
 bool is_id(std::string_view text) {
@@ -87,14 +157,13 @@ bool is_id(std::string_view text) {
          std::ranges::all_of(text, base::is_name_character);
 }
 
-base::result<std::vector<container>> parse_list(std::string_view body) {
+base::result<containers::container_list> parse_list(std::string_view body) {
   const auto document = json::parse(body, body_limits);
   if (!document) return std::unexpected(document.error());
   const auto* elements = document->if_array();
   if (elements == nullptr) return base::fail("the list of containers is no list");
-  std::vector<container> list;
-  for (const auto& element : *elements)
-    if (auto c = parse_listed(element)) list.push_back(std::move(*c));
+  containers::container_list list;
+  for (const auto& element : *elements) add_listed(list, element);
   return list;
 }
 
@@ -104,30 +173,38 @@ base::result<std::optional<container>> parse_inspect(std::string_view body) {
   const auto id = json::find_string(*document, "Id");
   if (!id || !is_id(*id)) return base::fail("a container without an id");
   const auto* state = json::find(*document, "State");
-  if (state == nullptr || !json::find_bool(*state, "Running").value_or(false)) return std::optional<container>();
+  const auto running = state == nullptr ? std::nullopt : json::find_bool(*state, "Running");
+  if (!running) return base::fail("a container without a state");
+  if (!*running) return std::optional<container>();
   container c;
   c.id = *id;
   c.name = display_name(json::find_string(*document, "Name").value_or(""));
   const auto* network = json::find(*document, "NetworkSettings");
-  const auto* ports = network == nullptr ? nullptr : json::find_object(*network, "Ports");
-  if (ports != nullptr) add_inspected_ports(c, *ports);
+  const auto* ports = network == nullptr ? nullptr : member(*network, "Ports");
+  if (ports == nullptr || !(ports->is_object() || ports->is_null())) return base::fail("a container without its ports");
+  if (ports->is_object()) add_inspected_ports(c, ports->as_object());
   return std::optional(std::move(c));
+}
+
+std::string_view events_filter() {
+  static const auto text = filter_text();
+  return text;
 }
 
 base::result<event> parse_event(std::string_view object) {
   const auto document = json::parse(object, {.bytes = 1 << 20, .depth = 32});
   if (!document) return std::unexpected(document.error());
   const auto* actor = json::find(*document, "Actor");
-  const auto id = actor == nullptr ? std::nullopt : json::find_string(*actor, "ID");
-  const auto what = json::find_string(*document, "Action").value_or("");
-  event e;
-  if (id && is_id(*id)) e.id = *id;
-  if (e.id.empty()) return e;
-  if (what == "start")
-    e.what = action::start;
-  else if (what == "die" || what == "stop")
-    e.what = action::end;
-  return e;
+  if (actor == nullptr) return event{};
+  const auto type = json::find_string(*document, "Type").value_or("container");
+  const auto name = json::find_string(*document, "Action").value_or("");
+  const auto known =
+      std::ranges::find_if(known_events, [&](const auto& k) { return k.type == type && k.name == name; });
+  if (known == std::end(known_events)) return event{};
+  if (known->what == action::networks_changed) return event{is_overlay(*actor) ? known->what : action::other, {}};
+  const auto id = subject_of(*actor);
+  if (!id || !is_id(*id)) return event{};
+  return event{known->what, std::string(*id)};
 }
 
 std::optional<std::string> choose_version(std::string_view offered) {

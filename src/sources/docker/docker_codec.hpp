@@ -13,16 +13,26 @@
 
 namespace docker {
 
-// GET /containers/json: every element that has an id.
-[[nodiscard]] base::result<std::vector<containers::container>> parse_list(std::string_view body);
-// GET /containers/<id>/json; nothing where the container does not run.
+// GET /containers/json: every element that has an id. Those whose ports cannot be read are unknown.
+[[nodiscard]] base::result<containers::container_list> parse_list(std::string_view body);
+// GET /containers/<id>/json; nothing where the container does not run. Fails where the answer does not say.
 [[nodiscard]] base::result<std::optional<containers::container>> parse_inspect(std::string_view body);
 
-enum class action : std::uint8_t { start, end, other };
+enum class action : std::uint8_t {
+  changed,           // a container may run now, or with other ports or another name
+  ended,             // it does not run
+  stopped,           // it was stopped; it may run again already
+  service_changed,   // of a swarm: it is there, perhaps with other ports
+  service_ended,     // it is gone
+  networks_changed,  // an overlay network was made or removed, as by a node that joins or leaves a swarm
+  other
+};
 struct event {
   action what = action::other;
-  std::string id;
+  std::string id;  // of the container or the service
 };
+// What to subscribe to, as the parameter `filters` of GET /events. Docker and podman name some events differently.
+[[nodiscard]] std::string_view events_filter();
 // One object of GET /events.
 [[nodiscard]] base::result<event> parse_event(std::string_view object);
 

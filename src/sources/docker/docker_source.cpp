@@ -1,16 +1,31 @@
 #include "sources/docker/docker_source.hpp"
 
 #include "base/text.hpp"
+#include "io/timeout.hpp"
 #include "sources/docker/docker_codec.hpp"
+#include "sources/docker/swarm_codec.hpp"
 
 namespace docker {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr std::size_t body_bytes = 64 << 20;
-// Only what is needed: an engine tells much else.
-constexpr const char* events_filter = R"({"type":{"container":true},"event":{"start":true,"stop":true,"die":true}})";
+constexpr std::size_t reason_bytes = 4 << 10;
+constexpr auto forever = std::chrono::hours(24 * 365);
 // To the engine a paused container is not "running"; its ports are published all the same.
 constexpr const char* running_filter = R"({"status":["running","paused"]})";
+
+// The body of a stream that turned out to be a refusal, as far as it comes at once.
+io::task<base::result<std::string>> read_reason(http::connection& stream) {
+  std::string text;
+  while (text.size() < reason_bytes) {
+    const auto piece = co_await stream.read_some();
+    if (!piece || piece->empty()) break;
+    text += *piece;
+  }
+  co_return text;
+}
 
 base::error not_ok(const http::response& answer, const std::string& path) {
   return {{},
@@ -39,7 +54,10 @@ docker_source::docker_source(const io::executor& where, docker_options options)
 io::task<base::result<>> docker_source::connect() {
   if (auto agreed = co_await negotiate(); !agreed) co_return agreed;
   splitter_ = object_splitter();
-  co_return co_await subscribe();
+  auto stream = co_await http::connection::open(options_.engine, options_.deadline, options_.tls);
+  if (!stream) co_return std::unexpected(stream.error());
+  events_ = std::move(*stream);
+  co_return base::result<>{};
 }
 
 void docker_source::disconnect() {
@@ -63,31 +81,41 @@ io::task<base::result<>> docker_source::negotiate() {
   co_return base::result<>{};
 }
 
-io::task<base::result<>> docker_source::subscribe() {
-  auto stream = co_await http::connection::open(options_.engine, options_.deadline, options_.tls);
-  if (!stream) co_return std::unexpected(stream.error());
-  http::request events{.target = prefix_ + "/events?filters=" + http::escape(events_filter)};
-  const http::exchange_limits limits{.deadline = options_.deadline};
-  const auto head = co_await stream->open_stream(std::move(events), limits);
-  if (!head) co_return std::unexpected(head.error());
-  if (head->status != 200) co_return std::unexpected(not_ok(*head, "/events"));
-  events_ = std::move(*stream);
-  co_return base::result<>{};
+// podman 2.0.3 and 5.0 to 5.2.1 send the header of the answer with the first event, which may be days away.
+io::task<base::error> docker_source::read_events() {
+  http::request events{.target = prefix_ + "/events?filters=" + http::escape(events_filter())};
+  auto head = co_await events_->open_stream(std::move(events), {.deadline = forever});
+  if (!head) co_return head.error();
+  if (head->status != 200) {
+    auto reason = co_await io::within(1s, read_reason(*events_));
+    if (reason) head->body = std::move(*reason);
+    co_return not_ok(*head, "/events");
+  }
+  subscribed();
+  co_return co_await read_stream();
 }
 
 base::result<> docker_source::handle(std::string_view object) {
   const auto e = parse_event(object);
   if (!e) return base::fail("an event that cannot be read: " + e.error().message());
-  if (e->what == action::start)
-    started(e->id);
-  else if (e->what == action::end)
-    ended(e->id);
+  switch (e->what) {
+    case action::changed: ask_about(e->id); break;
+    case action::ended: ended(e->id); break;
+    case action::stopped:
+      ended(e->id);
+      ask_about(e->id);
+      break;
+    case action::service_changed: ask_about(service_id(e->id)); break;
+    case action::service_ended: ended(service_id(e->id)); break;
+    case action::networks_changed: list_soon(); break;
+    case action::other: break;
+  }
   return {};
 }
 
 // Silence is normal and may last for days. All events of one piece are handled before anything is published. What an
 // event that cannot be read would have told is learnt from the list of the next connection.
-io::task<base::error> docker_source::read_events() {
+io::task<base::error> docker_source::read_stream() {
   while (true) {
     const auto piece = co_await events_->read_some();
     if (!piece) co_return piece.error();
@@ -127,20 +155,70 @@ io::task<base::result<containers::container_list>> docker_source::list() {
   if (auto opened = co_await keep_open(engine); !opened) co_return std::unexpected(opened.error());
   const auto body = co_await get(*engine, "/containers/json?filters=" + http::escape(running_filter));
   if (!body) co_return std::unexpected(body.error());
-  auto running = parse_list(*body);
-  if (!running) co_return std::unexpected(running.error());
-  co_return containers::container_list{std::move(*running)};
+  auto all = parse_list(*body);
+  if (all) co_await add_services(*engine, *all);
+  co_return all;
+}
+
+io::task<base::result<containers::container_list>> docker_source::list_services(http::connection& engine) {
+  const auto info = co_await get(engine, "/info");
+  if (!info) co_return std::unexpected(info.error());
+  if (info->empty()) co_return containers::container_list{};
+  const auto role = parse_swarm_role(*info);
+  if (!role) co_return std::unexpected(role.error());
+  if (*role == swarm_role::none) co_return containers::container_list{};
+  if (*role == swarm_role::unknown) co_return base::fail("this node is not a manager of the swarm, or is locked");
+  const auto services = co_await get(engine, "/services");
+  if (!services) co_return std::unexpected(services.error());
+  co_return parse_services(*services);
+}
+
+// Services that are not known harm no container: those of the last list stay, and the status names the reason.
+io::task<> docker_source::add_services(http::connection& engine, containers::container_list& into) {
+  auto services = co_await list_services(engine);
+  unknown_services_.note(services ? base::result<>{} : std::unexpected(services.error()), io::clock::now());
+  if (!services) {
+    into.unknown.insert(services_.begin(), services_.end());
+    containers::container swarm;
+    swarm.id = service_id("unknown");
+    swarm.name = "swarm";
+    swarm.refuse("services", services.error().message());
+    into.running.push_back(std::move(swarm));
+    co_return;
+  }
+  services_ = services->unknown;
+  into.unknown.merge(services->unknown);
+  for (auto& one : services->running) {
+    services_.insert(one.id);
+    into.running.push_back(std::move(one));
+  }
 }
 
 io::task<base::result<std::optional<containers::container>>> docker_source::ask(const std::string& id, unsigned slot) {
   auto& engine = kept_[slot];
   if (auto opened = co_await keep_open(engine); !opened) co_return std::unexpected(opened.error());
-  const auto body = co_await get(*engine, "/containers/" + id + "/json");
+  const auto service = parse_service_id(id);
+  co_return service ? co_await ask_service(*engine, std::string(*service)) : co_await ask_container(*engine, id);
+}
+
+io::task<base::result<std::optional<containers::container>>> docker_source::ask_container(http::connection& engine,
+                                                                                          std::string id) {
+  const auto body = co_await get(engine, "/containers/" + id + "/json");
   if (!body) co_return unanswered(body.error());
   if (body->empty()) co_return std::optional<containers::container>();
   auto described = parse_inspect(*body);
   if (!described) co_return unanswered(described.error());
   co_return described;
+}
+
+io::task<base::result<std::optional<containers::container>>> docker_source::ask_service(http::connection& engine,
+                                                                                        std::string id) {
+  const auto body = co_await get(engine, "/services/" + id);
+  if (!body) co_return unanswered(body.error());
+  if (body->empty()) co_return std::optional<containers::container>();
+  auto described = parse_service(*body);
+  if (!described) co_return unanswered(described.error());
+  co_return std::optional(std::move(*described));
 }
 
 }  // namespace docker

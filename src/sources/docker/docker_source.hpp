@@ -1,9 +1,11 @@
-// docker_source: the ports that containers of a Docker engine publish, by the Docker Engine API.
+// docker_source: the ports that containers of a Docker engine publish, and services of its swarm, by the Docker Engine
+// API. podman serves that API too.
 #pragma once
 
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,7 +19,7 @@ struct docker_options {
   http::server_address engine{.path = "/var/run/docker.sock"};
   std::shared_ptr<const http::tls_context> tls{};  // nothing: plain HTTP
   std::string api_version;                         // pins it, as DOCKER_API_VERSION does; empty: what the engine offers
-  std::chrono::milliseconds deadline{10'000};      // for each call
+  std::chrono::milliseconds deadline{10'000};      // for each call but the stream of events
   containers::engine_options following{};          // its socket is the engine's
 };
 
@@ -37,7 +39,11 @@ class docker_source : public containers::engine_source {
   void disconnect() override;
 
   io::task<base::result<>> negotiate();
-  io::task<base::result<>> subscribe();
+  io::task<base::error> read_stream();
+  io::task<base::result<containers::container_list>> list_services(http::connection& engine);
+  io::task<> add_services(http::connection& engine, containers::container_list& into);
+  io::task<base::result<std::optional<containers::container>>> ask_container(http::connection& engine, std::string id);
+  io::task<base::result<std::optional<containers::container>>> ask_service(http::connection& engine, std::string id);
   io::task<base::result<>> keep_open(std::optional<http::connection>& kept);
   io::task<base::result<std::string>> get(http::connection& engine, std::string path);
   base::result<> handle(std::string_view object);
@@ -46,6 +52,8 @@ class docker_source : public containers::engine_source {
   std::string prefix_;  // "/v1.41"
   object_splitter splitter_;
   std::optional<http::connection> events_;
+  std::set<std::string> services_;  // those of the last list that was answered
+  base::log::episode unknown_services_{"docker", "cannot list the services of the swarm"};
   std::vector<std::optional<http::connection>> kept_;  // one for each question that may be under way
 };
 

@@ -144,9 +144,42 @@ TYPED_TEST_P(EngineSource, FiftyContainersAtOnce) {
   EXPECT_TRUE(this->publishes({}));
 }
 
+// What its tasks use must outlive them, wherever the stop meets them.
+TYPED_TEST_P(EngineSource, MayBeStoppedAtEveryTurnWhileTheEngineGoes) {
+  this->engine_.run("a", 8080);
+  for (int turns = 0; turns < 60; ++turns) {
+    this->feed_ = {};
+    this->engine_.start();
+    this->start_source();
+    ASSERT_TRUE(this->publishes({8080}));
+    this->engine_.announce("a");
+    this->engine_.stop();
+    int left = turns;
+    this->loop_.run_until([&left] { return left-- <= 0; }, 200ms);
+    this->loop_.stop();
+    this->source_.reset();
+    this->loop_.settle();
+  }
+}
+
+// The same while it connects, subscribes, lists and asks.
+TYPED_TEST_P(EngineSource, MayBeStoppedAtEveryTurnWhileItStarts) {
+  this->engine_.start();
+  for (int turns = 0; turns < 60; ++turns) {
+    this->start_source();
+    this->engine_.run("a", 8080);
+    int left = turns;
+    this->loop_.run_until([&left] { return left-- <= 0; }, 200ms);
+    this->loop_.stop();
+    this->source_.reset();
+    this->loop_.settle();
+  }
+}
+
 REGISTER_TYPED_TEST_SUITE_P(EngineSource, ConnectsTheMomentTheEngineIsThere, AnEngineThatGoesAndComesBackIsListedAnew,
                             AnEngineThatAcceptsAndNeverAnswersIsDegradedAndTriedAgain,
                             AFileInThePlaceOfTheSocketIsTrouble, AContainerThatIsGoneBeforeItIsAskedAboutIsNothing,
-                            ALostEventIsHealedByTheNextList, APausedContainerKeepsItsPorts, FiftyContainersAtOnce);
+                            ALostEventIsHealedByTheNextList, APausedContainerKeepsItsPorts, FiftyContainersAtOnce,
+                            MayBeStoppedAtEveryTurnWhileTheEngineGoes, MayBeStoppedAtEveryTurnWhileItStarts);
 
 }  // namespace containers

@@ -37,6 +37,7 @@ class ContainerdSource : public testing::Test {
     containerd_options o;
     o.socket = directory_ / "containerd.sock";
     o.following.second_list = o.following.relist = second_list;
+    o.following.stopped = stopped_;
     o.deadline = 5s;
     source_ = std::make_unique<containerd_source>(loop_.executor(), o);
     loop_.spawn(source_->run(feed_));
@@ -66,6 +67,8 @@ class ContainerdSource : public testing::Test {
   support::temp_dir directory_;
   std::unique_ptr<fake_containerd> engine_;
   support::recording_feed feed_;
+  std::shared_ptr<containers::stopped_containers> stopped_ =
+      std::make_shared<containers::stopped_containers>(loop_.executor());
   std::unique_ptr<containerd_source> source_;
 };
 
@@ -117,7 +120,12 @@ TEST_F(ContainerdSource, AStateDirectoryThatHangsHoldsUpNobody) {
   EXPECT_TRUE(loop_.run_until([this] { return refusals().contains("default/dead: container: "); })) << refusals();
   dead.release();
   for (const std::string name : {"dead", "dead-too"})
-    EXPECT_TRUE(loop_.run_until([&] { return refusals().contains(name + ": network-config.json: "); })) << refusals();
+    EXPECT_TRUE(loop_.run_until([&] {
+      return refusals().contains(name +
+                                 ": container: the engine does not tell its state, "
+                                 "it is asked again: network-config.json");
+    })) << "it is asked again, and answers now: "
+        << refusals();
 }
 
 TEST_F(ContainerdSource, AnUpdateOfAStoppedContainerPublishesNothing) {
@@ -172,6 +180,57 @@ TEST_F(ContainerdSource, MoreEventsThanAreTakenAtOnce) {
   engine_->run("a", 8080);
   EXPECT_TRUE(publishes({8080}));
   EXPECT_EQ(feed_.last->epoch, 1U);
+}
+
+// nerdctl writes it while the task starts.
+TEST_F(ContainerdSource, AFileThatIsBeingWrittenIsNotAFileWithoutPorts) {
+  const auto file = directory_ / "network-config.json";
+  const auto write = [&file](const std::string& text) { std::ofstream(file, std::ios::trunc) << text; };
+  write(R"({"portMappings":[)" + mapping(8080) + "]}");
+  start_both();
+  engine_->run("default", "a", {{"nerdctl/state-dir", directory_.path()}});
+  ASSERT_TRUE(publishes({8080}));
+  for (const std::string half : {"", R"({"portMappings":[)"}) {
+    write(half);
+    engine_->update("default", "a", {{"nerdctl/state-dir", directory_.path()}});
+    ASSERT_TRUE(loop_.run_until([this] { return refusals().contains("not complete"); })) << refusals();
+    EXPECT_EQ(feed_.host_ports(), std::set<std::uint16_t>{8080});
+  }
+  write(R"({"portMappings":[)" + mapping(8081) + "]}");
+  EXPECT_TRUE(publishes({8081}));
+}
+
+TEST_F(ContainerdSource, AStateThatCannotBeToldIsAskedForAfterTheFirstListAsWell) {
+  engine_->run("a", 8080);
+  engine_->hang_shim("default", "a", true);
+  start_both();
+  ASSERT_TRUE(loop_.run_until([this] { return refusals().contains("default/a"); })) << refusals();
+  engine_->hang_shim("default", "a", false);
+  EXPECT_TRUE(publishes({8080}));
+}
+
+TEST_F(ContainerdSource, AnEventThatCannotBeReadIsMadeGoodByAList) {
+  start_both();
+  engine_->set_silent(true);
+  engine_->run("a", 8080);
+  engine_->emit("default", "/tasks/start", "\xff\xff\xff");
+  EXPECT_TRUE(publishes({8080}));
+  EXPECT_EQ(feed_.last->epoch, 1U);
+}
+
+TEST_F(ContainerdSource, NotesTheContainersThatDoNotRun) {
+  engine_->run("a", 8080);
+  engine_->run("b", 8081);
+  engine_->end("default", "b");
+  start_both();
+  ASSERT_TRUE(publishes({8080}));
+  EXPECT_TRUE(stopped_->contains("default-b"));
+  EXPECT_FALSE(stopped_->contains("default-a"));
+  engine_->end("default", "a");
+  EXPECT_TRUE(loop_.run_until([this] { return stopped_->contains("default-a"); }));
+  engine_->run("b", 8081);
+  EXPECT_TRUE(publishes({8081}));
+  EXPECT_FALSE(stopped_->contains("default-b"));
 }
 
 TEST_F(ContainerdSource, EventsThatCannotBeReadAreNothing) {

@@ -53,13 +53,28 @@ TEST(DockerCodec, RefusalsAreBounded) {
 
 TEST(DockerCodec, AContainerThatDoesNotRunHasNothing) {
   EXPECT_EQ(parse_inspect(inspect("{}", false)).value(), std::nullopt);
-  EXPECT_EQ(parse_inspect(R"({"Id":"abc"})").value(), std::nullopt);
 }
 
 TEST(DockerCodec, InspectAnswersThatAreNoneAreErrors) {
   for (const auto* bad : {"", "{}", "[]", R"({"Id":7})", R"({"Id":"a/../b"})", R"({"Id":"abc")"})
     EXPECT_FALSE(parse_inspect(bad)) << bad;
-  EXPECT_THAT(parse(R"("x")").bindings, IsEmpty());
+}
+
+// What an answer does not say is not known: it is not "does not run", and not "has no ports".
+TEST(DockerCodec, WhatAnInspectDoesNotSayIsNotNothing) {
+  for (const auto* bad :
+       {R"({"Id":"abc"})", R"({"Id":"abc","State":{}})", R"({"Id":"abc","State":{"Running":"yes"}})",
+        R"({"Id":"abc","State":{"Running":true}})", R"({"Id":"abc","State":{"Running":true},"NetworkSettings":{}})",
+        R"({"Id":"abc","State":{"Running":true},"NetworkSettings":{"Ports":"x"}})"})
+    EXPECT_FALSE(parse_inspect(bad)) << bad;
+  EXPECT_THAT(parse("null").bindings, IsEmpty()) << "podman has no ports like this";
+}
+
+TEST(DockerCodec, WhatAListDoesNotSayIsUnknown) {
+  const auto list = parse_list(R"([{"Id":"a"},{"Id":"b","Ports":"x"},{"Id":"c","Ports":null},{"Id":"d","Ports":[]}])");
+  ASSERT_TRUE(list);
+  EXPECT_EQ(list->unknown, (std::set<std::string>{"a", "b"}));
+  EXPECT_THAT(list->running, SizeIs(2));
 }
 
 TEST(DockerCodec, ListsHavePortsAsNumbers) {
@@ -69,11 +84,11 @@ TEST(DockerCodec, ListsHavePortsAsNumbers) {
       {"Id":"b","Ports":[{"PrivatePort":0,"PublicPort":9,"Type":"tcp"},{"PrivatePort":80,"PublicPort":99999999999,"Type":"tcp"}]},
       {"Id":""},{},null])");
   ASSERT_TRUE(list) << list.error().message();
-  ASSERT_THAT(*list, SizeIs(2));
-  EXPECT_EQ(list->at(0).name, "one");
-  EXPECT_THAT(list->at(0).bindings, SizeIs(2));
-  EXPECT_THAT(list->at(1).bindings, IsEmpty());
-  EXPECT_THAT(list->at(1).refusals, SizeIs(2));
+  ASSERT_THAT(list->running, SizeIs(2));
+  EXPECT_EQ(list->running.at(0).name, "one");
+  EXPECT_THAT(list->running.at(0).bindings, SizeIs(2));
+  EXPECT_THAT(list->running.at(1).bindings, IsEmpty());
+  EXPECT_THAT(list->running.at(1).refusals, SizeIs(2));
   EXPECT_FALSE(parse_list("{}"));
 }
 
@@ -81,10 +96,10 @@ TEST(DockerCodec, EventsAreStartsEndsAndOthers) {
   const auto of = [](const std::string& what) {
     return parse_event(R"({"Action":")" + what + R"(","Actor":{"ID":"abc"}})").value();
   };
-  EXPECT_EQ(of("start").what, action::start);
+  EXPECT_EQ(of("start").what, action::changed);
   EXPECT_EQ(of("start").id, "abc");
-  EXPECT_EQ(of("die").what, action::end);
-  EXPECT_EQ(of("stop").what, action::end);
+  EXPECT_EQ(of("die").what, action::ended);
+  EXPECT_EQ(of("stop").what, action::stopped);
   EXPECT_EQ(of("exec_start: sh").what, action::other);
   EXPECT_EQ(parse_event(R"({"Action":"start","Actor":{"ID":"../x"}})").value().what, action::other);
   EXPECT_FALSE(parse_event("no"));
@@ -98,7 +113,10 @@ TEST(DockerCodec, TheOlderVersionIsSpoken) {
 }
 
 TEST(DockerCodec, NamesAreShownHarmlessly) {
-  const auto c = parse_inspect("{\"Id\":\"abc\",\"Name\":\"/\\u001b[31m\",\"State\":{\"Running\":true}}").value();
+  const auto c =
+      parse_inspect(
+          "{\"Id\":\"abc\",\"Name\":\"/\\u001b[31m\",\"State\":{\"Running\":true},\"NetworkSettings\":{\"Ports\":{}}}")
+          .value();
   EXPECT_EQ(c->name, "\\x1b[31m");
 }
 

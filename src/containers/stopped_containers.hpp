@@ -1,0 +1,34 @@
+// stopped_containers: the containers that an engine knows and that do not run, for the source that reads their rules:
+// a rule that an engine left behind for a container that has ended publishes nothing. The engine's source writes it,
+// the source of the rules reads it, both on the control thread; wiring owns it.
+//
+// While the engine is away the last word stands: without the engine nothing starts a container.
+#pragma once
+
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "io/condition.hpp"
+
+namespace containers {
+
+class stopped_containers {
+ public:
+  explicit stopped_containers(const io::executor& where) : changed_(where) {}
+
+  // All of them, by the engine's ids: "<namespace>/<id>".
+  void set(const std::set<std::string>& ids);
+  // `cni_id`: as CNI's plugins and their rules name a container: "<namespace>-<id>". A container that is not known to
+  // the engine is not among them.
+  [[nodiscard]] bool contains(std::string_view cni_id) const { return cni_ids_.contains(cni_id); }
+  [[nodiscard]] bool empty() const { return cni_ids_.empty(); }
+  // Returns at the next change. Cancelled: throws operation_aborted.
+  io::task<> changed() { return changed_.wait(); }
+
+ private:
+  std::set<std::string, std::less<>> cni_ids_;
+  io::condition changed_;
+};
+
+}  // namespace containers

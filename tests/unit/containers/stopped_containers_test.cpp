@@ -1,0 +1,40 @@
+#include "containers/stopped_containers.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/event_loop.hpp"
+
+namespace containers {
+namespace {
+
+io::task<> count(stopped_containers& all, int& changes) {
+  while (true) {
+    co_await all.changed();
+    ++changes;
+  }
+}
+
+TEST(stopped_containers, are_found_by_their_name_in_rules_and_announced) {
+  support::event_loop loop;
+  stopped_containers all(loop.executor());
+  int changes = 0;
+  loop.spawn(count(all, changes));
+  loop.settle();
+  all.set({"default/abc", "k8s.io/def"});
+  loop.settle();
+  EXPECT_TRUE(all.contains("default-abc"));
+  EXPECT_TRUE(all.contains("k8s.io-def"));
+  EXPECT_FALSE(all.contains("default-def")) << "what is not known may run";
+  EXPECT_EQ(changes, 1);
+  all.set({"default/abc", "k8s.io/def"});
+  loop.settle();
+  EXPECT_EQ(changes, 1);
+  all.set({});
+  loop.settle();
+  EXPECT_TRUE(all.empty());
+  EXPECT_EQ(changes, 2);
+  loop.stop();
+}
+
+}  // namespace
+}  // namespace containers
