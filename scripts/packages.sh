@@ -6,7 +6,7 @@ readonly build_packages=(
   protobuf-compiler-grpc)
 readonly run_packages=(
   iproute2 iptables nftables docker.io containerd containernetworking-plugins busybox-static curl ca-certificates procps
-  util-linux socat)
+  util-linux socat podman)
 readonly vm_packages=(qemu-system-x86)  # and scripts/guest_kernel
 readonly bench_packages=(haproxy nginx-light libnginx-mod-stream)
 readonly lint_packages=(clang-tidy-19 clang-format-19)

@@ -73,7 +73,7 @@ std::string fake_docker::list(bool with_paused) const {
   for (const auto& [id, c] : containers)
     if ((c.running && (with_paused || !c.paused)) || list_is_stale)
       text += fmt::format(R"({}{{"Id":"{}","Names":["/{}"],"Ports":{},"State":"running"}})", text.empty() ? "" : ",",
-                          id, c.name, c.list_json);
+                          id, c.name, is_podman ? "null" : c.list_json);
   return "[" + text + "]";
 }
 
@@ -107,6 +107,7 @@ io::task<http::answer> fake_docker::handle(fake_docker* self, http::incoming in)
   const auto& target = in.head.target;
   self->targets.push_back(target);
   http::answer a;
+  if (self->is_podman) a.head.headers["Libpod-Api-Version"] = "4.3.1";
   if (target == "/_ping") {
     ++self->pings;
     a.head.headers["Api-Version"] = self->api_version;

@@ -49,6 +49,7 @@ class fake_docker {
   std::map<std::string, std::string> services{};           // of the swarm: id, JSON
   http::response refused_events{};                         // the answer to /events if its status is not 200
   bool holds_header = false;                               // /events sends its header with the first event
+  bool is_podman = false;                                  // says so, and lists no ports
   bool hangs = false;                                      // accepts and never answers
   bool silent = false;                                     // loses events
   bool list_is_stale = false;                              // the list still shows what has ended

@@ -175,7 +175,8 @@ base::result<std::optional<container>> parse_inspect(std::string_view body) {
   const auto* state = json::find(*document, "State");
   const auto running = state == nullptr ? std::nullopt : json::find_bool(*state, "Running");
   if (!running) return base::fail("a container without a state");
-  if (!*running) return std::optional<container>();
+  // To Docker a paused container runs, to podman it does not; its ports are published all the same.
+  if (!*running && !json::find_bool(*state, "Paused").value_or(false)) return std::optional<container>();
   container c;
   c.id = *id;
   c.name = display_name(json::find_string(*document, "Name").value_or(""));

@@ -145,6 +145,7 @@ io::task<base::result<std::string>> docker_source::get(http::connection& engine,
   const http::exchange_limits limits{.deadline = options_.deadline, .body_bytes = body_bytes};
   auto answer = co_await engine.exchange(std::move(r), limits);
   if (!answer) co_return std::unexpected(answer.error());
+  is_podman_ = !answer->header("Libpod-Api-Version").empty();
   if (answer->status == 404) co_return std::string();
   if (answer->status != 200) co_return std::unexpected(not_ok(*answer, path));
   co_return std::move(answer->body);
@@ -156,8 +157,21 @@ io::task<base::result<containers::container_list>> docker_source::list() {
   const auto body = co_await get(*engine, "/containers/json?filters=" + http::escape(running_filter));
   if (!body) co_return std::unexpected(body.error());
   auto all = parse_list(*body);
-  if (all) co_await add_services(*engine, *all);
+  if (!all) co_return all;
+  if (is_podman_) co_await inspect_all(*engine, *all);
+  co_await add_services(*engine, *all);
   co_return all;
+}
+
+// One after the other, on the list's own connection; what has no answer in time is asked about again later.
+io::task<> docker_source::inspect_all(http::connection& engine, containers::container_list& list) {
+  for (auto& one : std::exchange(list.running, {})) {
+    auto inspected = co_await ask_container(engine, one.id);
+    if (!inspected)
+      list.unknown.insert(one.id);
+    else if (*inspected)
+      list.running.push_back(std::move(**inspected));
+  }
 }
 
 io::task<base::result<containers::container_list>> docker_source::list_services(http::connection& engine) {

@@ -40,6 +40,7 @@ class docker_source : public containers::engine_source {
 
   io::task<base::result<>> negotiate();
   io::task<base::error> read_stream();
+  io::task<> inspect_all(http::connection& engine, containers::container_list& list);
   io::task<base::result<containers::container_list>> list_services(http::connection& engine);
   io::task<> add_services(http::connection& engine, containers::container_list& into);
   io::task<base::result<std::optional<containers::container>>> ask_container(http::connection& engine, std::string id);
@@ -49,7 +50,8 @@ class docker_source : public containers::engine_source {
   base::result<> handle(std::string_view object);
 
   docker_options options_;
-  std::string prefix_;  // "/v1.41"
+  std::string prefix_;      // "/v1.41"
+  bool is_podman_ = false;  // its list has only the first port of a range
   object_splitter splitter_;
   std::optional<http::connection> events_;
   std::set<std::string> services_;  // those of the last list that was answered

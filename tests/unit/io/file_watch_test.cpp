@@ -1,6 +1,9 @@
 #include "io/file_watch.hpp"
 
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -118,7 +121,84 @@ TEST_F(file_watch_test, symbolic_links_to_directories_are_followed) {
   EXPECT_TRUE(told());
 }
 
+TEST_F(file_watch_test, a_link_at_the_end_is_followed) {
+  std::filesystem::create_symlink("run/engine/socket", directory_ / "link");
+  watch(directory_ / "link");
+  std::filesystem::create_directory(directory_ / "run");
+  EXPECT_TRUE(told());
+  std::filesystem::create_directory(directory_ / "run" / "engine");
+  EXPECT_TRUE(told());
+  write(directory_ / "run" / "engine" / "socket");
+  EXPECT_TRUE(told());
+  write(directory_ / "run" / "engine" / "other");
+  EXPECT_TRUE(silent());
+}
+
+TEST_F(file_watch_test, a_link_that_is_replaced_anywhere_on_the_way_is_followed_anew) {
+  for (const auto* name : {"old", "new"}) std::filesystem::create_directory(directory_ / name);
+  std::filesystem::create_symlink((directory_ / "old").string(), directory_ / "run");
+  std::filesystem::create_symlink("./run/../run/socket", directory_ / "link");
+  watch(directory_ / "link");
+  std::filesystem::create_symlink("new", directory_ / "next");
+  std::filesystem::rename(directory_ / "next", directory_ / "run");
+  EXPECT_TRUE(told());
+  write(directory_ / "old" / "socket");
+  EXPECT_TRUE(silent());
+  write(directory_ / "new" / "socket");
+  EXPECT_TRUE(told());
+}
+
+TEST_F(file_watch_test, links_in_a_circle_end) {
+  std::filesystem::create_symlink("b", directory_ / "a");
+  std::filesystem::create_symlink("a", directory_ / "b");
+  watch(directory_ / "a");
+  std::filesystem::remove(directory_ / "b");
+  write(directory_ / "b");
+  EXPECT_TRUE(told());
+}
+
 TEST_F(file_watch_test, an_empty_path_is_an_error) { EXPECT_FALSE(file_watch::open(loop_.executor(), "")); }
+
+// In a user namespace of its own, whose user may have `most` of the kernel's `what`. Exits: 0 if a change was noticed.
+[[noreturn]] void look_with_few(const std::string& what, const std::string& most, const std::filesystem::path& path) {
+  if (::unshare(CLONE_NEWUSER) != 0) std::_Exit(77);
+  std::ofstream("/proc/sys/user/" + what) << most << std::flush;
+  support::event_loop loop;
+  auto opened = file_watch::open(loop.executor(), path);
+  if (!opened) std::_Exit(2);
+  int changes = 0;
+  loop.spawn(count_changes(*opened, changes));
+  loop.run_until([] { return false; }, 20ms);
+  if (changes != 0) std::_Exit(3);
+  std::ofstream(path) << "x";
+  const bool noticed = loop.run_until([&] { return changes > 0; }, 5s);
+  std::ofstream("/proc/sys/user/" + what) << 1000 << std::flush;
+  std::ofstream(path) << "y";
+  const bool healed = loop.run_until([&] { return changes > 1; }, 5s);
+  loop.stop();
+  std::_Exit(noticed && healed ? 0 : 1);
+}
+
+class file_watch_limits : public testing::TestWithParam<const char*> {
+ protected:
+  // Not every machine lets a process have a user namespace.
+  static bool possible() {
+    const auto child = ::fork();
+    if (child == 0) std::_Exit(::unshare(CLONE_NEWUSER) == 0 ? 0 : 77);
+    int status = 0;
+    return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(inotify, file_watch_limits, testing::Values("max_inotify_watches", "max_inotify_instances"),
+                         [](const auto& about) { return about.param; });
+
+TEST_P(file_watch_limits, what_cannot_be_watched_is_polled_and_reported_once) {
+  if (!possible()) GTEST_SKIP() << "needs user namespaces";
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const support::temp_dir directory;
+  EXPECT_EXIT(look_with_few(GetParam(), "0", directory / "file"), testing::ExitedWithCode(0),
+              "cannot watch, looking once a second path=[^\n]*\n[^\n]*ended after[^\n]*\n$");
+}
 
 TEST(file_identity, differs_for_the_next_file_at_a_path) {
   support::temp_dir directory;

@@ -53,6 +53,9 @@ TEST(DockerCodec, RefusalsAreBounded) {
 
 TEST(DockerCodec, AContainerThatDoesNotRunHasNothing) {
   EXPECT_EQ(parse_inspect(inspect("{}", false)).value(), std::nullopt);
+  EXPECT_TRUE(
+      parse_inspect(R"({"Id":"a","State":{"Running":false,"Paused":true},"NetworkSettings":{"Ports":{}}})").value())
+      << "podman's paused containers";
 }
 
 TEST(DockerCodec, InspectAnswersThatAreNoneAreErrors) {

@@ -121,6 +121,18 @@ TEST_F(DockerEvents, ALateStopDoesNotHideAContainerThatRunsAgain) {
   EXPECT_TRUE(publishes({8080}));
 }
 
+// Of a range podman lists the first port alone.
+TEST_F(DockerEvents, PodmansListIsNotBelievedAboutPorts) {
+  engine_.is_podman = true;
+  engine_.run("a", 8080);
+  start(100ms);
+  ASSERT_TRUE(publishes({8080}));
+  const auto lists = engine_.lists;
+  ASSERT_TRUE(loop_.run_until([&] { return engine_.lists > lists + 1; }));
+  EXPECT_TRUE(publishes({8080}));
+  EXPECT_EQ(refusals(), "");
+}
+
 TEST_F(DockerEvents, AStreamWithoutAHeaderIsNoReasonNotToList) {
   engine_.holds_header = true;
   engine_.run("a", 8080);
