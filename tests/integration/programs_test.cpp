@@ -4,7 +4,9 @@
 
 #include <fstream>
 #include <map>
+#include <optional>
 #include <regex>
+#include <string_view>
 
 #include "tests/support/child_process.hpp"
 #include "tests/support/eventually.hpp"
@@ -123,7 +125,8 @@ TEST_P(every_program, ends_with_0_when_asked_to) {
       argv.push_back(flag);
     }
     const auto log = directory_.path() / ("log" + std::to_string(number));
-    support::child_process running({.argv = argv, .log = log, .net_namespace = place_.path()});
+    const auto rights = support::rights_of_unit(support::unit_of(GetParam().name, GetParam().serve));
+    support::child_process running({.argv = argv, .log = log, .net_namespace = place_.path(), .rights = rights});
     const std::regex ready(" INFO [a-z-]+: ready version=");
     EXPECT_TRUE(support::eventually(10s, [&] { return std::regex_search(support::read_text(log), ready); }));
     running.signal(number);
@@ -147,7 +150,9 @@ TEST(guestagentctl, watches_until_the_agent_stops) {
   const auto at = [&](const char* name) { return (directory.path() / name).string(); };
   const auto start = [&](const char* program, std::vector<std::string> flags) {
     flags.insert(flags.begin(), support::program_directory() / program);
-    return support::child_process({.argv = flags, .log = at(program), .net_namespace = place.path()});
+    std::optional<support::unit_rights> rights;
+    if (std::string_view(program) == "rancher-desktop-guestagent") rights = support::rights_of_unit(program);
+    return support::child_process({.argv = flags, .log = at(program), .net_namespace = place.path(), .rights = rights});
   };
   auto agent = start("rancher-desktop-guestagent",
                      {"-docker", "-iptables=false", "-docker-socket=" + at("no-docker.sock"),

@@ -48,6 +48,21 @@ TEST_F(harness, a_namespace_is_separate_and_goes) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
+TEST_F(harness, a_child_has_the_rights_of_a_unit_and_no_others) {
+  const auto rights = support::parse_unit_rights(
+      "[Service]\nCapabilityBoundingSet=CAP_NET_ADMIN CAP_DAC_OVERRIDE\nNoNewPrivileges=yes\n");
+  const auto seen = support::run_command({.argv = {"cat", "/proc/self/status"}, .rights = rights});
+  EXPECT_TRUE(seen.text.contains("CapEff:\t0000000000001002\n")) << seen.text;
+  EXPECT_TRUE(seen.text.contains("CapBnd:\t0000000000001002\n")) << seen.text;
+  EXPECT_TRUE(seen.text.contains("NoNewPrivs:\t1\n")) << seen.text;
+  for (const auto* unit :
+       {"rancher-desktop-guestagent", "host-switch", "wsl-proxy", "privileged-service", "vtunnel-host", "vtunnel-peer"})
+    EXPECT_TRUE(support::rights_of_unit(unit).no_new_privileges) << unit;
+  EXPECT_THROW(static_cast<void>(support::rights_of_unit("nothing")), std::runtime_error);
+  EXPECT_THROW(static_cast<void>(support::parse_unit_rights("CapabilityBoundingSet=CAP_NONE")), std::runtime_error);
+  EXPECT_THROW(static_cast<void>(support::parse_unit_rights("[Service]\n")), std::runtime_error);
+}
+
 TEST_F(harness, a_child_ends_as_it_is_told) {
   const lab_directory directory;
   const auto log = directory.path() / "log";

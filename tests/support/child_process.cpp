@@ -57,6 +57,7 @@ struct prepared {
   std::vector<char*> argv, environment;
   base::unique_fd net, mount, input, output;
   uid_t user = 0;
+  std::optional<unit_rights> rights;
   pid_t parent = ::getpid();
 };
 
@@ -73,7 +74,7 @@ bool drop_rights(uid_t user) {
   const bool ready = (!p.net || ::setns(p.net.get(), CLONE_NEWNET) == 0) &&
                      (!p.mount || ::setns(p.mount.get(), CLONE_NEWNS) == 0) && ::dup2(p.input.get(), 0) == 0 &&
                      ::dup2(p.output.get(), 1) == 1 && ::dup2(p.output.get(), 2) == 2 && drop_rights(p.user) &&
-                     ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+                     (!p.rights || p.rights->apply()) && ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
   if (ready) ::execvpe(p.argv[0], p.argv.data(), p.environment.data());
   ::_exit(127);
 }
@@ -103,6 +104,7 @@ child_process::child_process(const child_options& options) {
   p.input = open_or_throw(options.stdin_file.empty() ? "/dev/null" : options.stdin_file.string(), O_RDONLY);
   p.output = open_or_throw(options.log.empty() ? "/dev/null" : options.log.string(), O_WRONLY | O_CREAT | O_APPEND);
   p.user = options.user;
+  p.rights = options.rights;
   pid_ = fork_in(options.pid_namespace);
   if (pid_ < 0) throw std::runtime_error("cannot fork");
   if (pid_ == 0) become(p);

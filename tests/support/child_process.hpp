@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/unit_rights.hpp"
+
 namespace support {
 
 struct child_options {
@@ -22,7 +24,8 @@ struct child_options {
   std::string net_namespace{};             // paths as setns(2) wants them opened; empty: the test's own
   std::string mount_namespace{};
   std::string pid_namespace{};
-  uid_t user = 0;  // another than root runs without capabilities and groups
+  uid_t user = 0;                       // another than root runs without capabilities and groups
+  std::optional<unit_rights> rights{};  // of a program that root starts; nothing: all that the test has
 };
 
 class child_process {

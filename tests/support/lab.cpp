@@ -81,9 +81,16 @@ containerd_engine& lab::containerd() {
   return *containerd_;
 }
 
+// vtunnel's two ends have a unit each.
+std::string unit_of(const std::string& program, const std::vector<std::string>& flags) {
+  return program == "vtunnel" && !flags.empty() ? program + "-" + flags.front() : program;
+}
+
 child_process lab::start(const netns& where, const char* program, std::vector<std::string> flags) const {
+  const auto rights = rights_of_unit(unit_of(program, flags));
   flags.insert(flags.begin(), program_directory() / program);
-  return child_process({.argv = std::move(flags), .log = at(program) + ".log", .net_namespace = where.path()});
+  return child_process(
+      {.argv = std::move(flags), .log = at(program) + ".log", .net_namespace = where.path(), .rights = rights});
 }
 
 void lab::start_agent(const std::vector<std::string>& more_flags) {

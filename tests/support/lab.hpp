@@ -26,6 +26,8 @@ namespace support {
 
 // Where the programs are: of this build, or what GUESTAGENT_PROGRAM_DIR says.
 [[nodiscard]] std::filesystem::path program_directory();
+// The systemd unit that starts that program with these flags.
+[[nodiscard]] std::string unit_of(const std::string& program, const std::vector<std::string>& flags);
 
 // A directory under the system's temporary one; with the leftovers of killed runs removed first.
 class lab_directory {
@@ -61,8 +63,8 @@ class lab {
   docker_engine& docker() { return engine_; }
   containerd_engine& containerd();  // made at the first call; from then on the agent is started for it, without Docker
 
-  // Each starts one program with the product's flags and does not wait for it. Starting it again ends the old one
-  // first.
+  // Each starts one program with the product's flags and the rights of its systemd unit, and does not wait for it.
+  // Starting it again ends the old one first.
   void start_agent(const std::vector<std::string>& more_flags = {});
   void start_host_switch(const std::vector<std::string>& more_flags = {});
   void start_wsl_proxy();

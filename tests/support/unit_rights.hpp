@@ -1,0 +1,26 @@
+// unit_rights: what a systemd unit of packaging/systemd leaves a program that root starts: the capabilities of its
+// CapabilityBoundingSet, and NoNewPrivileges. Tests start programs with just these, so that a right that the unit lacks
+// is noticed here and not on a user's machine.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace support {
+
+struct unit_rights {
+  std::uint64_t capabilities = 0;  // bit n: capability number n
+  bool no_new_privileges = false;
+
+  [[nodiscard]] bool has(unsigned capability) const { return (capabilities >> capability & 1) != 0; }
+  // In a child between fork and exec: system calls only. False: the kernel refused.
+  [[nodiscard]] bool apply() const;
+};
+
+// Throws std::runtime_error where the text names no bounding set, or a capability that does not exist.
+[[nodiscard]] unit_rights parse_unit_rights(std::string_view unit_file);
+// Of packaging/systemd/<unit>.service; throws where there is none.
+[[nodiscard]] unit_rights rights_of_unit(const std::string& unit);
+
+}  // namespace support
