@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "agent/status_server.hpp"
 #include "base/log.hpp"
 #include "io/timeout.hpp"
@@ -33,6 +35,19 @@ std::string describe_host(const configuration& c) {
   return "host-switch=" + http::to_string(c.flags.host_switch);
 }
 
+// Two agents with one directory would remove each other's ports. Where the directory cannot be written the agent works,
+// and forgets what it has exposed when it crashes; the journals say so.
+base::result<std::optional<io::lock_file>> claim_state(const std::filesystem::path& directory) {
+  std::error_code ignored;
+  std::filesystem::create_directories(directory, ignored);
+  auto lock = io::lock_file::claim(directory / "agent.lock", io::lock_file::at_end::keep, 1s);
+  if (lock) return std::move(*lock);
+  if (lock.error().code == std::errc::operation_would_block)
+    return base::fail("another agent is running with the state directory " + directory.string());
+  base::log::error("agent", "cannot lock the state directory reason=\"{}\"", lock.error().message());
+  return std::nullopt;
+}
+
 }  // namespace
 
 program::about guest_agent::what() const { return {.name = "rancher-desktop-guestagent", .description = description}; }
@@ -52,6 +67,9 @@ base::result<> guest_agent::check(const program::command_line& given) {
 
 base::result<> guest_agent::open(const io::executor& where) {
   if (::geteuid() != 0) return base::fail("agent must run as root");
+  auto alone = claim_state(plan_.flags.state_directory);
+  if (!alone) return std::unexpected(alone.error());
+  if (*alone) state_lock_.emplace(std::move(**alone));
   auto status = io::unix_listener::claim(plan_.flags.status_socket);
   if (!status) return std::unexpected(status.error());
   status_.emplace(std::move(*status));
@@ -81,6 +99,7 @@ std::string guest_agent::start(io::task_group& tasks) {
 io::task<> guest_agent::wind_up(io::clock::time_point deadline) {
   co_await source_tasks_->stop(io::clock::now() + sources_limit);
   static_cast<void>(co_await io::until(deadline, middle_->drain(deadline - close_limit)));
+  status_.reset();  // the program ends without destroying anything: the socket's file would stay
 }
 
 }  // namespace agent

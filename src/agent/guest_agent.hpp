@@ -8,6 +8,7 @@
 
 #include "agent/controller.hpp"
 #include "agent/wiring.hpp"
+#include "io/lock_file.hpp"
 #include "io/unix_listener.hpp"
 #include "program/daemon.hpp"
 
@@ -26,6 +27,7 @@ class guest_agent final : public program::daemon {
 
  private:
   configuration plan_{};
+  std::optional<io::lock_file> state_lock_;
   std::optional<io::unix_listener> status_;
   std::unique_ptr<controller> middle_;
   std::vector<std::unique_ptr<ports::source>> sources_;

@@ -1,7 +1,6 @@
 #include "io/unix_listener.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -11,12 +10,14 @@
 #include <cstring>
 #include <thread>
 
+#include "io/lock_file.hpp"
+
 namespace io {
 namespace {
 
 constexpr int backlog = 1024;
-constexpr std::chrono::milliseconds lock_pause{20};
-constexpr int lock_tries = 50;
+constexpr std::chrono::seconds lock_limit{1};
+constexpr std::chrono::milliseconds room_pause{20};
 // A killed instance's socket lives on for a moment in a program that it was just about to start.
 constexpr int room_tries = 15;
 
@@ -27,19 +28,6 @@ base::result<sockaddr_un> address_of(const std::filesystem::path& path) {
   if (text.size() >= sizeof made.sun_path) return base::fail(std::errc::filename_too_long, "listen on " + text);
   std::memcpy(made.sun_path, text.c_str(), text.size() + 1);
   return made;
-}
-
-// Held until the descriptor goes.
-base::result<base::unique_fd> lock_directory(const std::filesystem::path& path) {
-  const auto directory = std::filesystem::absolute(path).parent_path();
-  const std::string name = "lock " + directory.string();
-  base::unique_fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) return base::fail_errno(name);
-  for (int i = 0; ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0; ++i) {
-    if (errno != EWOULDBLOCK || i == lock_tries) return base::fail_errno(name);
-    std::this_thread::sleep_for(lock_pause);
-  }
-  return fd;
 }
 
 // Succeeds where nothing is at the path, or a dead instance's socket.
@@ -65,7 +53,7 @@ base::result<unix_listener> unix_listener::claim_once(const std::filesystem::pat
   if (path.native().size() > longest_path)
     return base::fail(std::errc::filename_too_long, "listen on " + path.string());
   const auto at = address_of(path), new_at = address_of(beside);
-  const auto lock = lock_directory(path);
+  const auto lock = lock_file::claim(path.native() + ".lock", lock_file::at_end::remove, lock_limit);
   if (!lock) return std::unexpected(lock.error());
   if (auto room = check_room(path, *at); !room) return std::unexpected(room.error());
   const std::string name = "listen on " + path.string();
@@ -89,7 +77,7 @@ base::result<unix_listener> unix_listener::claim(const std::filesystem::path& pa
   for (int i = 1;; ++i) {
     auto made = claim_once(path);
     if (made || made.error().code != std::errc::address_in_use || i == room_tries) return made;
-    std::this_thread::sleep_for(lock_pause);
+    std::this_thread::sleep_for(room_pause);
   }
 }
 

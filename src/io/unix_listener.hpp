@@ -18,8 +18,9 @@ class unix_listener {
   static constexpr std::size_t longest_path = 103;
 
   // Fails with address_in_use where somebody accepts at `path`, and where something else than a socket lies there. Two
-  // programs that start at the same moment are told apart by a lock on the directory. Blocks for a moment where
-  // somebody accepts, who may be dying: 0.3 s, and a second at most where the directory is locked.
+  // programs that start at the same moment are told apart by "<path>.lock", a file of our own that is there while one
+  // of them looks. Blocks for a moment where somebody accepts, who may be dying: 0.3 s, and a second at most for the
+  // lock.
   static base::result<unix_listener> claim(const std::filesystem::path& path);
 
   unix_listener(unix_listener&&) noexcept = default;

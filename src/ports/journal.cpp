@@ -1,7 +1,6 @@
 #include "ports/journal.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,11 +10,13 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
+#include "io/lock_file.hpp"
 #include "ports/journal_codec.hpp"
 
 namespace ports {
@@ -25,8 +26,7 @@ constexpr std::size_t max_file_bytes = 64 << 20;
 constexpr std::size_t lines_before_rewrite = 4096;
 
 // A program that a killed run was about to start holds its lock until it has been executed.
-constexpr int lock_tries = 20;
-constexpr std::chrono::milliseconds lock_pause{10};
+constexpr std::chrono::milliseconds lock_limit{200};
 
 std::string read_file(int fd, std::size_t limit) {
   std::string text;
@@ -85,24 +85,12 @@ class disk_syncer {
   std::jthread thread_;
 };
 
-base::result<base::unique_fd> open_locked(const std::filesystem::path& path) {
-  base::unique_fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd && errno == EROFS) fd = base::unique_fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd) return base::fail_errno("open " + path.string());
-  for (int tries = lock_tries; ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0; --tries) {
-    if (errno != EWOULDBLOCK || tries == 0)
-      return base::fail_errno("lock " + path.string() + " (is another agent running?)");
-    std::this_thread::sleep_for(lock_pause);
-  }
-  return fd;
-}
-
 }  // namespace
 
 struct journal::state {
   std::filesystem::path path;
   std::string boot_id;
-  base::unique_fd lock;  // held as long as the journal is: the journal file itself is replaced by rewrites
+  std::optional<io::lock_file> lock;  // held as long as the journal is: the journal file itself is replaced by rewrites
   base::unique_fd file;
   std::map<port_key, forward> live;
   std::vector<forward> remembered;
@@ -156,9 +144,11 @@ base::result<journal> journal::open(const std::filesystem::path& directory, cons
   auto s = std::make_unique<state>();
   s->path = directory / (peer + ".journal");
   s->boot_id = boot_id;
-  auto lock = open_locked(directory / (peer + ".lock"));
+  auto lock = io::lock_file::claim(directory / (peer + ".lock"), io::lock_file::at_end::keep, lock_limit);
+  if (!lock && lock.error().code == std::errc::operation_would_block)
+    return base::fail(lock.error().code, lock.error().context + " (is another agent running?)");
   if (!lock) return std::unexpected(lock.error());
-  s->lock = std::move(*lock);
+  s->lock.emplace(std::move(*lock));
   const base::unique_fd old(::open(s->path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   auto content = parse_journal(old ? read_file(old.get(), max_file_bytes) : std::string());
   if (content.damaged_lines > 0)
