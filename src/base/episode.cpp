@@ -28,11 +28,15 @@ void episode::note(const result<>& outcome, steady_time now) {
 }
 
 std::optional<std::uint64_t> throttle::admit(steady_time now) {
-  if (logged_ && now - *logged_ < period_) {
+  if (!began_ || now - *began_ >= period_) {
+    began_ = now;
+    logged_ = 0;
+  }
+  if (logged_ == burst_) {
     ++suppressed_;
     return std::nullopt;
   }
-  logged_ = now;
+  ++logged_;
   return std::exchange(suppressed_, 0);
 }
 

@@ -1,8 +1,8 @@
 // Log lines for what happens again and again.
 //
 // episode: a condition that lasts, e.g. "cannot watch the rules". Logged once when it begins and once when it ends.
-// throttle: an event that a client can provoke. The first one is logged; those that follow within the period are
-// counted, and the count stands in the next line.
+// throttle: an event that a client can provoke. The first one, or the first `burst` of them, is logged; those that
+// follow within the period are counted, and the count stands in the next line.
 //
 // Both are plain values of one thread; time is an argument so that tests need no clock.
 #pragma once
@@ -39,14 +39,17 @@ class episode {
 
 class throttle {
  public:
-  explicit throttle(std::chrono::milliseconds period = std::chrono::minutes(1)) : period_(period) {}
+  explicit throttle(std::chrono::milliseconds period = std::chrono::minutes(1), unsigned burst = 1)
+      : period_(period), burst_(burst) {}
 
   // Whether to log now: the number of events suppressed since the last line, or nothing if this one is suppressed too.
   [[nodiscard]] std::optional<std::uint64_t> admit(steady_time now = std::chrono::steady_clock::now());
 
  private:
   std::chrono::milliseconds period_;
-  std::optional<steady_time> logged_;
+  unsigned burst_;
+  std::optional<steady_time> began_;  // the period
+  unsigned logged_ = 0;               // in it
   std::uint64_t suppressed_ = 0;
 };
 

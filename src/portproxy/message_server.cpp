@@ -7,8 +7,12 @@
 #include <array>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
+#include <list>
+#include <map>
 #include <utility>
+#include <vector>
 
+#include "base/episode.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "io/task_group.hpp"
@@ -25,12 +29,15 @@ using descriptor = boost::asio::posix::stream_descriptor;
 constexpr std::string_view component = "messages";
 constexpr std::size_t read_at_once =
     2 * portmapping::max_message_bytes;                 // of one connection, before the next has its turn
+constexpr std::size_t oldest_kept = 8;                  // of a caller, for which newcomers get no room
 constexpr std::chrono::milliseconds accept_pause{100};  // after a failure, such as no descriptors left
 
 struct connection {
-  connection(const io::executor& where, int fd, std::uint64_t serial) : stream(where, fd), number(serial) {}
+  connection(const io::executor& where, int fd, std::uint64_t serial, caller from)
+      : stream(where, fd), number(serial), who(from) {}
   descriptor stream;
   std::uint64_t number;
+  caller who;
   portmapping::document_splitter documents{portmapping::max_message_bytes};
   io::clock::time_point heard = io::clock::now();
   bool open = true;
@@ -47,45 +54,6 @@ io::task<> wait_readable(descriptor& stream) {
   co_await io::check_cancelled();
 }
 
-void hand_over(const std::string& document, std::uint64_t number, const message_server::handler& take) {
-  const auto decoded = portmapping::decode(document);
-  if (!decoded)
-    return log::warn(component, "ignored a message connection={} reason=\"{}\"", number,
-                     base::printable(decoded.error().message()));
-  for (const auto& refused : decoded->refused)
-    log::warn(component, "ignored a part of a message connection={} {}", number, refused);
-  if (decoded->refused_count > decoded->refused.size())
-    log::warn(component, "ignored more parts of a message connection={} count={}", number,
-              decoded->refused_count - decoded->refused.size());
-  take(decoded->accepted);
-}
-
-void feed(connection& c, std::string_view bytes, const message_server::handler& take) {
-  c.heard = io::clock::now();
-  const auto fed = c.documents.feed(bytes);
-  while (auto document = c.documents.next()) hand_over(*document, c.number, take);
-  if (fed) return;
-  log::warn(component, "closed a connection that sent no message connection={} reason=\"{}\"", c.number,
-            fed.error().message());
-  c.close();
-}
-
-// Reads what the kernel has.
-void drain(connection& c, const message_server::handler& take) {
-  std::array<char, 65'536> chunk;
-  for (std::size_t total = 0; c.open && total < read_at_once;) {
-    const auto got = ::recv(c.stream.native_handle(), chunk.data(), chunk.size(), MSG_DONTWAIT);
-    if (got > 0) {
-      total += static_cast<std::size_t>(got);
-      feed(c, {chunk.data(), static_cast<std::size_t>(got)}, take);
-      continue;
-    }
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (c.documents.inside()) log::warn(component, "ignored a message that broke off connection={}", c.number);
-    c.close();
-  }
-}
-
 }  // namespace
 
 struct message_server::state {
@@ -98,45 +66,116 @@ struct message_server::state {
   message_server_options options;
   std::list<connection_ptr> connections;  // in the order of their arrival
   std::uint64_t accepted = 0;
-  bool accepts_well = true;
+  log::episode cannot_accept{std::string(component), "cannot accept connections"};
+  log::throttle ignored, refused, displaced, silent;
   io::task_group tasks;
 
   io::task<> accept_loop();
   io::task<> watch(connection_ptr c);
+  void hand_over(const std::string& document, const connection& c);
+  void feed(connection& c, std::string_view bytes);
+  void drain(connection& c);
   bool sweep();
   bool accept_all();
-  void make_room();
+  void take_in(base::unique_fd client);
+  [[nodiscard]] bool make_room(const caller& newcomer);
   void drain_all();
 };
 
+void message_server::state::hand_over(const std::string& document, const connection& c) {
+  const auto decoded = portmapping::decode(document);
+  if (!decoded)
+    return log::throttled(ignored, log::level::warn, component, "ignored a message connection={} reason=\"{}\"",
+                          c.number, base::printable(decoded.error().message()));
+  if (decoded->refused_count > 0)
+    log::throttled(ignored, log::level::warn, component, "ignored parts of a message connection={} count={} first: {}",
+                   c.number, decoded->refused_count, decoded->refused.empty() ? "" : decoded->refused.front());
+  take(decoded->accepted, c.who);
+}
+
+void message_server::state::feed(connection& c, std::string_view bytes) {
+  c.heard = io::clock::now();
+  const auto fed = c.documents.feed(bytes);
+  while (auto document = c.documents.next()) hand_over(*document, c);
+  if (fed) return;
+  log::throttled(ignored, log::level::warn, component,
+                 "closed a connection that sent no message connection={} reason=\"{}\"", c.number,
+                 fed.error().message());
+  c.close();
+}
+
+// Reads what the kernel has.
+void message_server::state::drain(connection& c) {
+  std::array<char, 65'536> chunk;
+  for (std::size_t total = 0; c.open && total < read_at_once;) {
+    const auto got = ::recv(c.stream.native_handle(), chunk.data(), chunk.size(), MSG_DONTWAIT);
+    if (got > 0) {
+      total += static_cast<std::size_t>(got);
+      feed(c, {chunk.data(), static_cast<std::size_t>(got)});
+      continue;
+    }
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (c.documents.inside())
+      log::throttled(ignored, log::level::warn, component, "ignored a message that broke off connection={}", c.number);
+    c.close();
+  }
+}
+
 void message_server::state::drain_all() {
-  for (const auto& c : connections) drain(*c, take);
+  for (const auto& c : connections) drain(*c);
   std::erase_if(connections, [](const auto& c) { return !c->open; });
 }
 
-void message_server::state::make_room() {
-  if (connections.size() < options.max_connections) return;
+// Whether there is a slot for one more of that caller's. What has come in on a connection is read before it is closed.
+bool message_server::state::make_room(const caller& newcomer) {
+  if (connections.size() < options.max_connections) return true;
   drain_all();
-  if (connections.size() < options.max_connections) return;
-  const auto silent = std::ranges::min_element(connections, {}, [](const auto& c) { return c->heard; });
-  log::warn(component, "closed the most silent of too many connections connection={}", (*silent)->number);
-  (*silent)->close();
-  connections.erase(silent);
+  if (connections.size() < options.max_connections) return true;
+  std::map<caller, std::vector<connection_ptr>> by_caller;  // each in the order of arrival
+  by_caller[newcomer];
+  for (const auto& c : connections) by_caller[c->who].push_back(c);
+  const auto most =
+      std::ranges::max_element(by_caller, {}, [](const auto& of) { return of.second.size(); })->second.size();
+  auto& own = by_caller[newcomer];
+  auto& from = own.size() == most ? own : std::ranges::find_if(by_caller, [most](const auto& of) {
+                                            return of.second.size() == most;
+                                          })->second;
+  const auto kept = std::min(options.max_connections / 2, oldest_kept);
+  if (from.size() <= kept) return false;
+  const auto silent_longest = *std::ranges::min_element(from.begin() + static_cast<std::ptrdiff_t>(kept), from.end(),
+                                                        {}, [](const auto& c) { return c->heard; });
+  log::throttled(displaced, log::level::warn, component,
+                 "connection limit reached, closed one that was silent connection={} pid={}", silent_longest->number,
+                 silent_longest->who.pid);
+  silent_longest->close();
+  std::erase(connections, silent_longest);
+  return true;
+}
+
+void message_server::state::take_in(base::unique_fd client) {
+  if (options.admit && !options.admit(client.get()))
+    return log::throttled(refused, log::level::warn, component,
+                          "refused a connection reason=\"its owner is neither root nor this program's user\"");
+  const auto who = caller_at(client.get());
+  if (!make_room(who))
+    return log::throttled(refused, log::level::warn, component,
+                          "refused a connection reason=\"too many connections\" pid={}", who.pid);
+  const auto c = connections.emplace_back(std::make_shared<connection>(where, client.release(), ++accepted, who));
+  tasks.spawn("connection " + std::to_string(c->number), watch(c));
 }
 
 // False where the kernel refuses connections.
 bool message_server::state::accept_all() {
   for (std::size_t i = 0; i < options.max_connections; ++i) {
-    const int fd = ::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    const bool well = fd >= 0 || errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
-    if (!well && accepts_well)
-      log::error(component, "cannot accept connections, trying on reason=\"{}\"",
-                 base::fail_errno("accept").error().message());
-    accepts_well = well;
-    if (fd < 0) return well;
-    make_room();
-    const auto c = connections.emplace_back(std::make_shared<connection>(where, fd, ++accepted));
-    tasks.spawn("connection " + std::to_string(c->number), watch(c));
+    base::unique_fd client(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (client) {
+      cannot_accept.note({});
+      take_in(std::move(client));
+      continue;
+    }
+    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return true;
+    cannot_accept.note(base::fail_errno("accept"));
+    return false;
   }
   return true;
 }
@@ -154,7 +193,7 @@ io::task<> message_server::state::watch(connection_ptr c) {
     if (readable) {
       sweep();
     } else if (io::clock::now() >= c->heard + options.idle_limit) {
-      log::warn(component, "closed a silent connection connection={}", c->number);
+      log::throttled(silent, log::level::warn, component, "closed a silent connection connection={}", c->number);
       c->close();
       std::erase(connections, c);
     }

@@ -26,19 +26,18 @@ void port_listeners::add(const listener_key& key, const net::endpoint& target) {
   if (known != targets_.end()) remove(key);
   if (table_.add(key, io::clock::now()) == listener_table::added::now) {
     targets_[key] = target;
-  } else if (!std::exchange(full_, true)) {
-    log::error(component, "too many listeners, ignored {} and what follows limit={}", to_string(key),
-               options_.max_listeners);
+  } else {
+    log::throttled(full_, log::level::error, component, "too many listeners, ignored {} limit={}", to_string(key),
+                   options_.max_listeners);
   }
 }
 
 void port_listeners::remove(const listener_key& key) {
   const auto was_open = table_.remove(key, io::clock::now());
   if (!was_open) return;
-  full_ = false;
   targets_.erase(key);
   if (*was_open) listeners_.remove(key.protocol, endpoint_of(key));
-  log::info(component, "removed {}", to_string(key));
+  log::throttled(removed_, log::level::info, component, "removed {}", to_string(key));
 }
 
 void port_listeners::settle() {
@@ -61,9 +60,11 @@ void port_listeners::open(const listener_key& key) {
   spec.dual_stack = key.ip.is_unspecified();  // as a Go listener on a wildcard is
   if (const auto opened = listeners_.add(spec); opened) {
     table_.opened(key);
-    log::info(component, "listening on {} upstream={}", to_string(key), net::to_string(spec.target));
+    log::throttled(opened_, log::level::info, component, "listening on {} upstream={}", to_string(key),
+                   net::to_string(spec.target));
   } else if (table_.failed(key, opened.error().code, io::clock::now())) {
-    log::warn(component, "cannot listen on {}, trying on reason=\"{}\"", to_string(key), opened.error().message());
+    log::throttled(failed_, log::level::warn, component, "cannot listen on {}, retrying reason=\"{}\"", to_string(key),
+                   opened.error().message());
   }
 }
 

@@ -2,8 +2,10 @@
 // is free or no longer asked for. Owns the listeners and what they relay; one control thread.
 #pragma once
 
+#include <chrono>
 #include <map>
 
+#include "base/episode.hpp"
 #include "io/condition.hpp"
 #include "io/task.hpp"
 #include "portproxy/listener_table.hpp"
@@ -41,7 +43,8 @@ class port_listeners {
   port_listeners_options options_;
   listener_table table_;
   std::map<listener_key, net::endpoint> targets_;  // of the keys in the table
-  bool full_ = false;                              // said so already
+  base::log::throttle opened_{std::chrono::minutes(1), 64}, removed_{std::chrono::minutes(1), 64},
+      failed_{std::chrono::minutes(1), 64}, full_;
   relay::listener_set listeners_;
   io::condition changed_;
 };

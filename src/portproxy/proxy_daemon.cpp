@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/text.hpp"
+#include "netlink/socket_owner.hpp"
 #include "program/flag_values.hpp"
 #include "relay/sockets.hpp"
 
@@ -19,6 +20,7 @@ base::result<base::unique_fd> proxy_daemon::open_entrance() {
   if (tcp_) {
     auto fd = relay::open_listener({.protocol = net::protocol::tcp, .listen = *tcp_, .target = {}});
     if (!fd) return base::fail(fd.error().code, "listen on " + net::to_string(*tcp_));
+    messages_.admit = netlink::is_from_own_user;
     return fd;
   }
   auto file = io::unix_listener::claim(socket_file_);
@@ -32,8 +34,8 @@ base::result<> proxy_daemon::open(const io::executor& where) {
   if (!entrance) return std::unexpected(entrance.error());
   listeners_.emplace(where, port_listeners_options{.udp_buffer_bytes = udp_buffer_bytes_,
                                                    .relay = {.shards = relay::shards_for_processors()}});
-  const auto take = [this](const portmapping::message& m) {
-    handle(m, *listeners_);
+  const auto take = [this](const portmapping::message& m, const caller& from) {
+    handle(m, from, *listeners_);
     listeners_->settle();
   };
   server_.emplace(where, std::move(*entrance), take, messages_);

@@ -25,8 +25,8 @@ class proxy_daemon : public program::daemon {
   proxy_daemon(std::string socket_file, message_server_options messages)
       : socket_file_(std::move(socket_file)), messages_(messages) {}
 
-  // What a message asks for, told to `listeners`.
-  virtual void handle(const portmapping::message& m, port_listeners& listeners) = 0;
+  // Has `listeners` do what a message asks for.
+  virtual void handle(const portmapping::message& m, const caller& from, port_listeners& listeners) = 0;
   // For the log, beside the socket: "upstream=192.168.143.1".
   [[nodiscard]] virtual std::string relays_to() const { return {}; }
 

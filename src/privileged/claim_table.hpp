@@ -1,13 +1,21 @@
 // claim_table: which virtual machine wants which port of the host, and which of them has it. Pure.
 //
-// A claim is a listener and the address at which its VM is reached, which is all that a message says of a VM: a removal
-// takes back the claim of the same VM and no other's. Of several VMs that claim one port the last that came has it;
-// claiming it again changes nothing. So a VM that was started anew, with another address, gets its ports back from
-// what is left of the old one, and two that live do not take it from each other every minute. When it goes, the one
-// before has it again. Of more than a few claims the oldest is dropped.
+// A claim is a listener, the address at which its VM is reached, and the sender: the vtunnel host process that brought
+// the message, which serves one VM. Addresses are what a message says; the sender is what the kernel says, so it
+// decides who may change what:
+//
+//   remove     takes back the sender's own claims of that address, and those whose sender has ended
+//   add        of the sender's own claims of one listener the last that came has the port: a VM that was started anew,
+//              with another address, gets its ports back from what is left of the old one. Claims of another sender
+//              that still runs go first, whatever comes after them; when they go, the next has the port.
+//   restarts   a claim whose sender has ended is taken over by whoever names the same listener and address
+//
+// Of more than a few claims of one sender on one port the oldest is dropped; a sender has at most as many claims as are
+// left for others.
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -16,12 +24,16 @@
 #include "net/endpoint.hpp"
 #include "portmapping/message.hpp"
 #include "portproxy/listener_table.hpp"
+#include "portproxy/message_server.hpp"
 
 namespace privileged {
 
 struct claim_options {
   bool loopback_targets = false;  // VMs may say that they are reached at 127.0.0.0/8 or ::1
-  std::size_t claims = 4 * 65'536;
+  std::size_t claims = 2 * 65'536;
+  std::function<bool(const portproxy::caller&)> is_alive = portproxy::is_alive;
+  // Why an address is no VM's: this machine's own, not on a network of VMs. Empty: it may be one.
+  std::function<std::string(const net::address&)> refuse_target = [](const net::address&) { return std::string(); };
 };
 
 // What is to be done after a message.
@@ -41,17 +53,27 @@ class claim_table {
  public:
   explicit claim_table(claim_options options = {}) : options_(options) {}
 
-  outcome apply(const portmapping::message& m);
+  outcome apply(const portmapping::message& m, const portproxy::caller& sender);
 
   [[nodiscard]] std::size_t size() const { return size_; }
 
  private:
-  using claimants = std::vector<net::address>;  // the last has it; never empty
-  void add(const portproxy::listener_key& key, const net::address& vm, outcome& into);
-  void remove(const portproxy::listener_key& key, const std::optional<net::address>& vm, outcome& into);
+  struct claim {
+    net::address vm;
+    portproxy::caller sender;
+  };
+  using claimants = std::vector<claim>;  // the first has it; never empty
+  void add(const portproxy::listener_key& key, const claim& wanted, outcome& into);
+  void remove(const portproxy::listener_key& key, const std::optional<net::address>& vm,
+              const portproxy::caller& sender, outcome& into);
+  [[nodiscard]] bool may_change(const claim& existing, const portproxy::caller& sender) const;
+  [[nodiscard]] bool make_room(claimants& all, const portproxy::listener_key& key, const claim& wanted, outcome& into);
+  void forget(claimants& all, claimants::iterator one);
+  void settle(const portproxy::listener_key& key, const std::optional<net::address>& before, outcome& into);
 
   claim_options options_;
   std::map<portproxy::listener_key, claimants> claims_;
+  std::map<portproxy::caller, std::size_t> of_sender_;  // none is 0
   std::size_t size_ = 0;
 };
 

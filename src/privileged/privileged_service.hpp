@@ -2,10 +2,13 @@
 // relays to the one whose claim it is.
 #pragma once
 
+#include <chrono>
 #include <optional>
 
+#include "base/episode.hpp"
 #include "portproxy/proxy_daemon.hpp"
 #include "privileged/claim_table.hpp"
+#include "privileged/vm_network.hpp"
 
 namespace privileged {
 
@@ -18,9 +21,12 @@ class privileged_service final : public portproxy::proxy_daemon {
   base::result<> open(const io::executor& where) override;
 
  private:
-  void handle(const portmapping::message& m, portproxy::port_listeners& listeners) override;
+  void handle(const portmapping::message& m, const portproxy::caller& from,
+              portproxy::port_listeners& listeners) override;
 
   bool loopback_targets_ = false;
+  vm_network vms_;
+  base::log::throttle notes_{std::chrono::minutes(1), 32};
   std::optional<claim_table> claims_;
 };
 

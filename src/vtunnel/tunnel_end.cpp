@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "io/task_group.hpp"
 #include "io/timeout.hpp"
+#include "netlink/socket_owner.hpp"
 #include "vtunnel/handshake.hpp"
 
 namespace vtunnel {
@@ -56,8 +57,8 @@ base::result<> tunnel_end::open_peer() {
     auto peer = listen_on(t.peer);
     if (!peer) return std::unexpected(peer.error());
     const auto target = at_cid(t.data, cid_);
-    if (auto done = relays_.adopt(std::move(*peer), {net::to_sockaddr(target), relay::tunnel_side::target, 0}); !done)
-      return done;
+    const relay::stream_target to{net::to_sockaddr(target), relay::tunnel_side::target, 0};
+    if (auto done = relays_.adopt(std::move(*peer), to, netlink::is_from_own_user); !done) return done;
     handshakes_.push_back(std::move(*handshake));
     log::info(component, "listening tunnel={} on={} host={}", t.name, net::to_string(t.peer), net::to_string(target));
   }

@@ -25,7 +25,7 @@ void wsl_proxy::declare(base::flag_set& flags) {
             "The IP `address` to which the connections are relayed: the isolated namespace's end of the veth pair.");
 }
 
-void wsl_proxy::handle(const portmapping::message& m, portproxy::port_listeners& listeners) {
+void wsl_proxy::handle(const portmapping::message& m, const portproxy::caller&, portproxy::port_listeners& listeners) {
   for (const auto& b : m.bindings) {
     const auto key = portproxy::key_of(b);
     if (m.remove)

@@ -16,7 +16,8 @@ class wsl_proxy final : public portproxy::proxy_daemon {
   void declare(base::flag_set& flags) override;
 
  private:
-  void handle(const portmapping::message& m, portproxy::port_listeners& listeners) override;
+  void handle(const portmapping::message& m, const portproxy::caller& from,
+              portproxy::port_listeners& listeners) override;
   [[nodiscard]] std::string relays_to() const override { return "upstream=" + upstream_.to_string(); }
 
   net::address upstream_ = net::address::v4(192, 168, 143, 1);

@@ -56,6 +56,15 @@ TEST(throttle, logs_the_first_and_counts_the_rest) {
   EXPECT_EQ(limit.admit(start + 20s), 1U);
 }
 
+TEST(throttle, logs_a_burst_in_each_period) {
+  const steady_time start{1000h};
+  throttle limit(10s, 3);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(limit.admit(start + 1s * i), 0U);
+  EXPECT_EQ(limit.admit(start + 9s), std::nullopt);
+  EXPECT_EQ(limit.admit(start + 10s), 1U);
+  EXPECT_EQ(limit.admit(start + 11s), 0U);
+}
+
 TEST_F(episode_test, a_throttled_line_shows_how_many_were_suppressed) {
   throttle limit(0ms);
   throttled(limit, level::warn, "api", "refused from={}", "10.0.0.1");

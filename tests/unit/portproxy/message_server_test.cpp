@@ -6,9 +6,11 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "base/log.hpp"
 #include "io/task_group.hpp"
 #include "io/unix_listener.hpp"
 #include "portmapping/message_codec.hpp"
+#include "tests/support/child_process.hpp"
 #include "tests/support/run_task.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -26,8 +28,8 @@ class MessageServer : public testing::Test {
     ASSERT_TRUE(listener) << listener.error().message();
     listener_.emplace(std::move(*listener));
     server_.emplace(
-        context_.get_executor(), base::unique_fd(::dup(listener_->fd())), [this](const auto& m) { seen_.push_back(m); },
-        options);
+        context_.get_executor(), base::unique_fd(::dup(listener_->fd())),
+        [this](const auto& m, const caller&) { seen_.push_back(m); }, options);
     tasks_.spawn("server", server_->run());
   }
   void stop() {
@@ -67,6 +69,11 @@ class MessageServer : public testing::Test {
     for (const auto& m : seen_)
       for (const auto& b : m.bindings) all.push_back(b.host.port);
     return all;
+  }
+
+  [[nodiscard]] std::filesystem::path capture_log() const {
+    EXPECT_TRUE(base::log::set_file((directory_ / "log").string()));
+    return directory_ / "log";
   }
 
   support::temp_dir directory_;
@@ -133,6 +140,36 @@ TEST_F(MessageServer, TooManyConnectionsCostTheMostSilent) {
   send(add(1));
   ASSERT_TRUE(run_until([&] { return seen_.size() == 1; }));
   EXPECT_TRUE(run_until([&] { return std::ranges::count_if(silent, closed_by_peer) >= 17; }));
+}
+
+TEST_F(MessageServer, NewcomersDoNotDisplaceTheConnectionThatStands) {
+  start({.max_connections = 16});
+  const auto standing = connect();
+  context_.restart();
+  context_.run_for(20ms);
+  const auto log = capture_log();
+  for (int i = 0; i < 2'000; ++i) {
+    const auto newcomer = connect();
+    context_.restart();
+    context_.poll();
+  }
+  std::vector<base::unique_fd> silent;
+  for (int i = 0; i < 200; ++i) {
+    silent.push_back(connect());
+    context_.restart();
+    context_.run_one_for(1ms);
+  }
+  send(add(1));
+  ASSERT_TRUE(run_until([&] { return seen_.size() == 1; })) << "a message finds room";
+  EXPECT_FALSE(closed_by_peer(standing));
+  EXPECT_LE(std::ranges::count(support::read_text(log), '\n'), 10);
+}
+
+TEST_F(MessageServer, WhomItMayNotHearIsNotHeard) {
+  start({.admit = [](int) { return false; }});
+  const auto refused = connect();
+  EXPECT_TRUE(run_until([&] { return closed_by_peer(refused); }));
+  EXPECT_TRUE(seen_.empty());
 }
 
 TEST_F(MessageServer, HostileBytesCostTheirConnectionOnly) {

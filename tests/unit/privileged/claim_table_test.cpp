@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <set>
+
 namespace privileged {
 namespace {
 
@@ -33,12 +35,29 @@ std::string text(const outcome& o) {
 class ClaimTable : public testing::Test {
  protected:
   std::string add(const char* host, std::uint16_t port, const std::vector<portmapping::connect_address>& vm) {
-    return text(last = table.apply(message(false, host, port, vm)));
+    return text(last = table.apply(message(false, host, port, vm), first));
   }
   std::string remove(const char* host, std::uint16_t port, const std::vector<portmapping::connect_address>& vm) {
-    return text(last = table.apply(message(true, host, port, vm)));
+    return text(last = table.apply(message(true, host, port, vm), first));
   }
-  claim_table table;
+  std::string add_as(const portproxy::caller& sender, std::uint16_t port,
+                     const std::vector<portmapping::connect_address>& vm) {
+    return text(last = table.apply(message(false, "0.0.0.0", port, vm), sender));
+  }
+  std::string remove_as(const portproxy::caller& sender, std::uint16_t port,
+                        const std::vector<portmapping::connect_address>& vm) {
+    return text(last = table.apply(message(true, "0.0.0.0", port, vm), sender));
+  }
+  claim_options options(std::size_t claims = 1'000) {
+    return {.claims = claims,
+            .is_alive = [this](const portproxy::caller& who) { return !ended.contains(who); },
+            .refuse_target = {[](const net::address& ip) {
+              return ip == net::address::v4(192, 0, 2, 7) ? std::string("is a third machine") : std::string();
+            }}};
+  }
+  const portproxy::caller first{100, 1}, second{200, 2};
+  std::set<portproxy::caller> ended;
+  claim_table table{options()};
   outcome last;
 };
 
@@ -92,8 +111,53 @@ TEST_F(ClaimTable, ARemovalThatNamesNoVmIsUnderstoodWhereThereIsOne) {
 TEST_F(ClaimTable, ThisMachineIsNoVm) {
   EXPECT_EQ(add("0.0.0.0", 80, {at("127.0.0.1")}), "");
   EXPECT_THAT(last.notes, ElementsAre(HasSubstr("is this machine itself")));
-  table = claim_table({.loopback_targets = true});
+  table = claim_table({.loopback_targets = true, .is_alive = [](const auto&) { return true; }});
   EXPECT_EQ(add("0.0.0.0", 80, {at("127.0.0.1")}), "tcp 0.0.0.0:80 -> 127.0.0.1:80");
+}
+
+TEST_F(ClaimTable, AnotherSenderThatNamesTheSameAddressRemovesNothing) {
+  add_as(first, 80, vm_a);
+  EXPECT_EQ(remove_as(second, 80, vm_a), "");
+  EXPECT_EQ(remove_as(second, 80, {}), "") << "nor by naming none";
+  EXPECT_EQ(remove_as(first, 80, vm_a), "tcp 0.0.0.0:80 closed");
+}
+
+TEST_F(ClaimTable, AnotherSenderDoesNotTakeAPortThatIsHeld) {
+  add_as(first, 80, vm_a);
+  EXPECT_EQ(add_as(second, 80, vm_b), "");
+  EXPECT_THAT(last.notes, ElementsAre("tcp 0.0.0.0:80 of 172.26.1.9 waits: 172.26.1.5 has it"));
+  for (int i = 20; i < 60; ++i) {
+    const auto vm = fmt::format("172.26.1.{}", i);
+    EXPECT_EQ(add_as(second, 80, {at(vm.c_str())}), "") << "nor by claiming it often";
+  }
+  EXPECT_EQ(add_as(second, 80, vm_a), "") << "nor by naming the holder's address";
+  EXPECT_EQ(remove_as(second, 80, vm_a), "");
+  EXPECT_EQ(remove_as(first, 80, vm_a), "tcp 0.0.0.0:80 -> 172.26.1.59:80");
+}
+
+TEST_F(ClaimTable, WhatASenderThatHasEndedClaimedIsTakenOver) {
+  add_as(first, 80, vm_a);
+  add_as(first, 81, vm_a);
+  ended.insert(first);
+  EXPECT_EQ(add_as(second, 80, vm_a), "") << "the same target: connections go on";
+  ended.clear();
+  EXPECT_EQ(remove_as(first, 80, vm_a), "") << "it is the second one's now";
+  EXPECT_EQ(remove_as(second, 80, vm_a), "tcp 0.0.0.0:80 closed");
+  ended.insert(first);
+  EXPECT_EQ(add_as(second, 81, vm_b), "tcp 0.0.0.0:81 -> 172.26.1.9:81") << "the VM with its new address";
+}
+
+TEST_F(ClaimTable, OneSenderLeavesRoomForOthers) {
+  table = claim_table(options(100));
+  for (std::uint16_t port = 1; port <= 200; ++port) add_as(first, port, vm_a);
+  EXPECT_LE(table.size(), 51U);
+  EXPECT_EQ(add_as(second, 1'000, vm_b), "tcp 0.0.0.0:1000 -> 172.26.1.9:1000");
+}
+
+TEST_F(ClaimTable, AnAddressThatIsNoVmsIsRefused) {
+  EXPECT_EQ(add("0.0.0.0", 80, {at("192.0.2.7")}), "");
+  EXPECT_THAT(last.notes, ElementsAre("tcp 0.0.0.0:80 is refused: 192.0.2.7 is a third machine"));
+  EXPECT_EQ(table.size(), 0U);
 }
 
 // A VM that takes nothing back has another address each time it is started.
@@ -111,7 +175,7 @@ TEST_F(ClaimTable, TheOldestOfManyClaimsGivesWay) {
 }
 
 TEST_F(ClaimTable, IsBounded) {
-  table = claim_table({.claims = 2});
+  table = claim_table(options(4));
   add("0.0.0.0", 80, vm_a);
   add("0.0.0.0", 81, vm_a);
   EXPECT_EQ(add("0.0.0.0", 82, vm_a), "");
@@ -121,7 +185,7 @@ TEST_F(ClaimTable, IsBounded) {
   portmapping::message many{.remove = false, .bindings = {}, .connect_addresses = vm_a};
   for (std::uint16_t port = 1000; port < 2000; ++port)
     many.bindings.push_back({net::protocol::udp, 80, {net::address::any_v4(), port}});
-  EXPECT_THAT(table.apply(many).notes, SizeIs(8));
+  EXPECT_THAT(table.apply(many, first).notes, SizeIs(8));
 }
 
 }  // namespace
