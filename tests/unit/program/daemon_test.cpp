@@ -120,7 +120,7 @@ TEST(daemon_death, what_ends_at_once_is_searched_for_leaks_all_the_same) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(be<ending_at_once>(), testing::ExitedWithCode(exit_ok), "stopped\n$");
 #if __has_feature(address_sanitizer)
-  EXPECT_EXIT(be<leaking>(), testing::ExitedWithCode(23), "LeakSanitizer: detected memory leaks");
+  EXPECT_EXIT(be<leaking>(), testing::ExitedWithCode(exit_failure), "LeakSanitizer: detected memory leaks");
 #else
   EXPECT_EXIT(be<leaking>(), testing::ExitedWithCode(exit_ok), "stopped\n$");
 #endif
