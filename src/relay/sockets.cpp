@@ -24,6 +24,7 @@ int kind_of(net::protocol protocol) {
 // The relay adds no delay of its own; a peer that is gone without a word, as a VM that was switched off, is noticed.
 void prepare_tcp(int fd) {
   set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  set(fd, SOL_SOCKET, SO_OOBINLINE, 1);  // else urgent bytes are left out
   set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
   set(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_seconds);
   set(fd, IPPROTO_TCP, TCP_KEEPINTVL, probe_seconds);
@@ -85,6 +86,7 @@ base::result<dialled> dial(const net::socket_address& target) {
   if (family == AF_INET || family == AF_INET6) prepare_tcp(fd.get());
   if (::connect(fd.get(), target.get(), target.size) != 0 && errno != EINPROGRESS) return base::fail_errno("");
   const bool connected = has_peer(fd.get());
+  if (connected && is_self_connected(fd.get())) return base::fail(std::errc::connection_refused, "");
   return dialled{std::move(fd), connected};
 }
 
@@ -102,6 +104,19 @@ int pending_error(int fd) {
   socklen_t size = sizeof error_number;
   ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error_number, &size);
   return error_number;
+}
+
+bool is_inet(int fd) {
+  int family = 0;
+  socklen_t size = sizeof family;
+  return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 && (family == AF_INET || family == AF_INET6);
+}
+
+bool is_self_connected(int fd) {
+  net::socket_address own, peer;
+  if (::getsockname(fd, own.get(), &own.size) != 0 || ::getpeername(fd, peer.get(), &peer.size) != 0) return false;
+  const auto here = net::from_sockaddr(own);
+  return here && here == net::from_sockaddr(peer);
 }
 
 void reset_on_close(int fd) {

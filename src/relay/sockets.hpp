@@ -31,6 +31,11 @@ struct dialled {
 
 // The socket's pending error, 0 for none; asking clears it.
 [[nodiscard]] int pending_error(int fd);
+// Over IPv4 or IPv6.
+[[nodiscard]] bool is_inet(int fd);
+// A connection to its own port: connecting to a free port of this machine takes that very port as the source now and
+// then, and meets itself. For everybody else it means that nothing listens there.
+[[nodiscard]] bool is_self_connected(int fd);
 // Makes the coming close() send a reset instead of an orderly end, where the kind of socket knows one.
 void reset_on_close(int fd);
 // Of a UNIX or virtual socket that has nothing more to read: its peer has closed it as a whole, and reads nothing more.

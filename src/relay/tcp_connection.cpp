@@ -15,6 +15,7 @@ tcp_connection::tcp_connection(tcp_relay& owner, base::unique_fd client, base::u
   sides_[1].tunnel = tunnel == tunnel_side::target;
   sides_[0].fd = std::move(client);
   sides_[1].fd = std::move(target);
+  for (auto& s : sides_) s.inet = is_inet(s.fd.get());
 }
 
 void tcp_connection::start() {
@@ -31,7 +32,9 @@ void tcp_connection::on_event(unsigned which, std::uint32_t events) {
   if (state_ == state::connecting) return connected();
   if ((events & EPOLLERR) != 0) return failed(which);
   if ((events & EPOLLHUP) != 0) sides_[which].hung_up = true;
-  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) != 0) pump(which, (events & (EPOLLRDHUP | EPOLLHUP)) != 0);
+  if ((events & EPOLLPRI) != 0) sides_[which].out.urgent_ahead();
+  if ((events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP)) != 0)
+    pump(which, (events & (EPOLLRDHUP | EPOLLHUP)) != 0);
   if (state_ != state::over && (events & EPOLLOUT) != 0) pump(1 - which, false);
   if (state_ != state::over) settle();
 }
@@ -42,7 +45,8 @@ void tcp_connection::reset() {
 }
 
 void tcp_connection::connected() {
-  if (pending_error(sides_[1].fd.get()) != 0) return owner_.unreachable(*this);
+  const int target = sides_[1].fd.get();
+  if (pending_error(target) != 0 || is_self_connected(target)) return owner_.unreachable(*this);
   owner_.answered(*this);
   start();
 }
@@ -76,8 +80,8 @@ void tcp_connection::settle() {
   if (ended(0) && ended(1)) return finish();
   for (unsigned i = 0; i < 2; ++i) {
     const auto& in = sides_[1 - i].out;  // what is written to this socket
-    const std::uint32_t events =
-        (sides_[i].out.wants_read() ? EPOLLIN | EPOLLRDHUP : 0U) | (in.wants_write() ? EPOLLOUT : 0U);
+    const std::uint32_t reading = EPOLLIN | EPOLLRDHUP | (sides_[i].inet ? EPOLLPRI : 0U);
+    const std::uint32_t events = (sides_[i].out.wants_read() ? reading : 0U) | (in.wants_write() ? EPOLLOUT : 0U);
     if (!arm(i, events)) return reset();
   }
 }

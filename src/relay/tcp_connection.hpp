@@ -44,6 +44,7 @@ class tcp_connection : public event_handler {
     std::uint32_t events = 0;  // what epoll waits for
     bool watched = false;
     bool tunnel = false;
+    bool inet = false;
     bool hung_up = false;  // a UNIX socket whose peer has closed it as a whole
   };
 

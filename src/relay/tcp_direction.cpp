@@ -7,6 +7,8 @@
 #include <array>
 #include <cerrno>
 
+#include "relay/sockets.hpp"
+
 namespace relay {
 namespace {
 
@@ -14,6 +16,11 @@ constexpr std::size_t most_at_once = 512 << 10;
 constexpr std::size_t little = 16 << 10;
 constexpr int rounds = 3;
 constexpr unsigned flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
+
+bool has_bytes(int fd) {
+  char byte = 0;
+  return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
 
 bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
 
@@ -27,6 +34,8 @@ void tcp_direction::took(ssize_t answer) {
 
 std::size_t tcp_direction::splice_in(int source) {
   const auto got = ::splice(source, nullptr, pipe_->write.get(), nullptr, most_at_once, flags);
+  urgent_ = got == 0 && has_bytes(source);  // in front of a mark with the end behind it splice says 0, too
+  if (urgent_) return 0;
   took(got);
   if (got <= 0) return 0;
   in_pipe_ += static_cast<std::size_t>(got);
@@ -45,15 +54,34 @@ std::size_t tcp_direction::copy(int source, int destination, bool source_ends) {
   }
   if (got == 0) return 0;
   const int end_follows = state_ == state::draining ? MSG_MORE : 0;
-  const auto sent = ::send(destination, buffer.data(), got, MSG_DONTWAIT | MSG_NOSIGNAL | end_follows);
-  if (sent < 0 && !would_block()) state_ = state::broken;
-  const auto passed_on = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
-  if (passed_on < got) unsent_.assign(buffer.data() + passed_on, buffer.data() + got);
+  pass_on(destination, std::span(buffer).first(got), end_follows);
   return got;
+}
+
+void tcp_direction::pass_on(int destination, std::span<const char> bytes, int more) {
+  const auto sent = ::send(destination, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL | more);
+  if (sent < 0 && !would_block()) state_ = state::broken;
+  const auto left = bytes.subspan(static_cast<std::size_t>(std::max<ssize_t>(sent, 0)));
+  unsent_.assign(left.begin(), left.end());
+  unsent_flags_ = left.empty() ? 0 : more & MSG_OOB;
+}
+
+// Reading stops at the mark by itself.
+std::size_t tcp_direction::copy_to_mark(int source, int destination) {
+  std::array<char, little> buffer;
+  const bool at_mark = ::sockatmark(source) == 1;
+  const auto got = ::recv(source, buffer.data(), at_mark ? 1 : buffer.size(), MSG_DONTWAIT);
+  took(got);
+  if (at_mark || got <= 0) urgent_ = false;
+  if (got <= 0) return 0;
+  const auto bytes = std::span(buffer).first(static_cast<std::size_t>(got));
+  pass_on(destination, bytes, at_mark && is_inet(destination) ? MSG_OOB : 0);
+  return bytes.size();
 }
 
 // Answers how much it took from the source.
 std::size_t tcp_direction::move_some(int source, int destination, pipe_pool& pipes, bool source_ends) {
+  if (urgent_) return copy_to_mark(source, destination);
   if (bulk_ && !pipe_) pipe_ = pipes.borrow();
   const auto got = bulk_ && pipe_ ? splice_in(source) : copy(source, destination, source_ends);
   bulk_ = got >= little;
@@ -61,9 +89,12 @@ std::size_t tcp_direction::move_some(int source, int destination, pipe_pool& pip
 }
 
 void tcp_direction::send_unsent(int destination) {
-  const auto sent = ::send(destination, unsent_.data(), unsent_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  const auto sent = ::send(destination, unsent_.data(), unsent_.size(), MSG_DONTWAIT | MSG_NOSIGNAL | unsent_flags_);
   if (sent > 0) unsent_.erase(unsent_.begin(), unsent_.begin() + sent);
-  if (unsent_.empty()) unsent_.shrink_to_fit();
+  if (unsent_.empty()) {
+    unsent_.shrink_to_fit();
+    unsent_flags_ = 0;
+  }
   if (sent < 0 && !would_block()) state_ = state::broken;
 }
 
@@ -89,7 +120,7 @@ void tcp_direction::pump(int source, int destination, pipe_pool& pipes, bool sou
   bool more = drain(destination, pipes);
   for (int i = 0; i < rounds && more && state_ == state::open; ++i) {
     const auto got = move_some(source, destination, pipes, source_ends);
-    more = drain(destination, pipes) && got > 0 && (source_ends || bulk_);
+    more = drain(destination, pipes) && got > 0 && (source_ends || bulk_ || urgent_);
   }
   if (state_ == state::draining && !backlog()) state_ = state::finished;
 }

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "relay/pipe_pool.hpp"
@@ -27,6 +28,9 @@ class tcp_direction {
   // there is more. Who knows that the source is at its end says so, and it is met at once. Out of file descriptors, so
   // without a pipe, it goes on copying.
   void pump(int source, int destination, pipe_pool& pipes, bool source_ends);
+  // Of a TCP source: urgent data is on its way or there. Bytes are copied up to its mark, and the byte at the mark gets
+  // one at the destination, where that is TCP; elsewhere, and where a later mark replaces it, it travels in line.
+  void urgent_ahead() { urgent_ = true; }
 
   [[nodiscard]] state now() const { return state_; }
   // Which events it waits for: bytes at the source, or room at the destination. Never both: while the destination is
@@ -39,6 +43,8 @@ class tcp_direction {
   std::size_t move_some(int source, int destination, pipe_pool& pipes, bool source_ends);
   std::size_t splice_in(int source);
   std::size_t copy(int source, int destination, bool source_ends);
+  std::size_t copy_to_mark(int source, int destination);
+  void pass_on(int destination, std::span<const char> bytes, int more);
   void send_unsent(int destination);
   bool drain(int destination, pipe_pool& pipes);
   void took(ssize_t answer);
@@ -46,7 +52,9 @@ class tcp_direction {
   std::optional<pipe_pair> pipe_;
   std::size_t in_pipe_ = 0;
   std::vector<char> unsent_;  // of what was copied; less than a buffer, and only while the destination is slow
-  bool bulk_ = false;         // the last time, there was more than the buffer holds
+  int unsent_flags_ = 0;
+  bool urgent_ = false;
+  bool bulk_ = false;  // the last time, there was more than the buffer holds
   state state_ = state::open;
 };
 
