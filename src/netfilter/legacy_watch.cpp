@@ -34,16 +34,27 @@ io::clock::time_point legacy_watch::doubt_ends() const {
   return read_at_ + std::max<io::clock::duration>(least_doubt, doubt_share * took_);
 }
 
+// A difference counts once.
+bool legacy_watch::is_news() {
+  const auto now = look();
+  const bool news = now != std::exchange(seen_, now);
+  const bool doubt_ended = in_doubt_ && io::clock::now() >= doubt_ends();
+  if (news || doubt_ended) {
+    in_doubt_ = false;
+    read_at_ = io::clock::now();  // the next doubt begins now, also where the notice is not followed by a reading
+  }
+  if (news) pause_ = options_.poll_first;
+  return news || doubt_ended;
+}
+
 io::task<> legacy_watch::changed() {
   while (true) {
-    const bool told = co_await wait_for_sign();
-    in_doubt_ = in_doubt_ || ((told || !lock_tells()) && has_tables());
-    if (look() != seen_) {
-      pause_ = options_.poll_first;
-      if (!told && lock_tells()) co_await check_lock();
-      co_return;
-    }
-    if (in_doubt_ && io::clock::now() >= doubt_ends()) co_return;
+    const bool released = co_await wait_for_sign();
+    in_doubt_ = in_doubt_ || ((released || !lock_tells()) && has_tables());
+    const auto before = seen_;
+    if (!is_news()) continue;
+    if (seen_ != before && !released && lock_tells()) co_await check_lock();
+    co_return;
   }
 }
 

@@ -37,7 +37,8 @@ class legacy_watch {
   // True if there is a table, or was when they were read last.
   [[nodiscard]] bool has_tables() const { return seen_[0] || seen_[1]; }
 
-  // Returns when the tables have changed since begin_reading(), or may have. Cancelled: throws operation_aborted.
+  // Returns when the tables have changed since begin_reading() and the last return, or may have: once for each change,
+  // whether they are read or not. Cancelled: throws operation_aborted.
   io::task<> changed();
 
  private:
@@ -45,6 +46,7 @@ class legacy_watch {
   static sizes look();
   [[nodiscard]] bool lock_tells() const { return lock_ && !lock_missed_; }
   [[nodiscard]] io::clock::time_point doubt_ends() const;
+  [[nodiscard]] bool is_news();
   io::task<bool> wait_for_sign();
   io::task<> check_lock();
   void log_polling();

@@ -12,6 +12,7 @@
 
 #include "base/text.hpp"
 #include "netfilter/fingerprint.hpp"
+#include "netfilter/nft_message.hpp"
 #include "netfilter/xt_codec.hpp"
 #include "netlink/attributes.hpp"
 
@@ -22,41 +23,7 @@ using netlink::bytes_view;
 using netlink::for_each_attribute;
 using netlink::read;
 
-constexpr std::uint16_t message_type(int what) {
-  return static_cast<std::uint16_t>((NFNL_SUBSYS_NFTABLES << 8) | what);
-}
-
 std::uint32_t number(bytes_view value) { return ntohl(read<std::uint32_t>(value).value_or(0)); }
-
-// The value, and zeros up to `size`.
-void append(std::vector<std::byte>& to, std::uint16_t type, bytes_view value, std::size_t size) {
-  const nlattr head{static_cast<std::uint16_t>(sizeof(nlattr) + size), type};
-  const auto at = to.size();
-  to.resize((at + head.nla_len + 3) & ~std::size_t{3});
-  std::memcpy(to.data() + at, &head, sizeof head);
-  std::memcpy(to.data() + at + sizeof head, value.data(), value.size());
-}
-void append_text(std::vector<std::byte>& to, std::uint16_t type, std::string_view text) {
-  append(to, type, std::as_bytes(std::span(text)), text.size() + 1);
-}
-
-// Leaves the length to end_message(); answers where the message begins.
-std::size_t begin_message(std::vector<std::byte>& to, std::uint16_t type, unsigned flags, std::uint32_t sequence,
-                          nfgenmsg generic) {
-  nlmsghdr header{};
-  header.nlmsg_type = type;
-  header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
-  header.nlmsg_seq = sequence;
-  const auto at = to.size();
-  to.resize(at + sizeof header + sizeof generic);
-  std::memcpy(to.data() + at, &header, sizeof header);
-  std::memcpy(to.data() + at + sizeof header, &generic, sizeof generic);
-  return at;
-}
-void end_message(std::vector<std::byte>& to, std::size_t begin) {
-  const auto length = static_cast<std::uint32_t>(to.size() - begin);
-  std::memcpy(to.data() + begin + offsetof(nlmsghdr, nlmsg_len), &length, sizeof length);
-}
 
 std::uint8_t number_of(family which) { return which == family::ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6; }
 

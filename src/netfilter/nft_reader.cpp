@@ -21,6 +21,10 @@ constexpr std::size_t most_chains = 4'096;
 
 }  // namespace
 
+bool is_without_nftables(const base::error& e) {
+  return e.code == std::errc::protocol_not_supported || e.code == std::errc::invalid_argument;
+}
+
 base::result<nft_reader> nft_reader::open() {
   base::unique_fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
   if (!fd) return base::fail_errno("netfilter socket");

@@ -13,6 +13,9 @@
 
 namespace netfilter {
 
+// The error says that the kernel has no nftables at all, rather than that it cannot be asked now.
+[[nodiscard]] bool is_without_nftables(const base::error& e);
+
 class nft_reader {
  public:
   // In the calling thread's network namespace. Fails with protocol_not_supported where the kernel has no netlink for

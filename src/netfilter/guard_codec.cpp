@@ -1,0 +1,142 @@
+#include "netfilter/guard_codec.hpp"
+
+#include <arpa/inet.h>
+#include <linux/netfilter.h>
+#include <netinet/in.h>
+
+#include "netfilter/nft_message.hpp"
+
+namespace netfilter {
+namespace {
+
+using bytes = std::vector<std::byte>;
+
+constexpr std::int32_t ahead_of_filter = -10;  // NF_IP_PRI_FILTER is 0
+
+void append_number(bytes& to, std::uint16_t type, std::uint32_t number) {
+  const auto wire = htonl(number);
+  append(to, type, std::as_bytes(std::span(&wire, 1)), sizeof wire);
+}
+
+// An expression of a rule's list; `fill` writes its attributes.
+template <class Fill>
+void append_expression(bytes& to, std::string_view name, Fill&& fill) {
+  const auto element = begin_nest(to, NFTA_LIST_ELEM);
+  append_text(to, NFTA_EXPR_NAME, name);
+  const auto data = begin_nest(to, NFTA_EXPR_DATA);
+  fill();
+  end_nest(to, data);
+  end_nest(to, element);
+}
+
+void append_payload(bytes& to, std::uint32_t base, std::uint32_t offset, std::uint32_t size) {
+  append_expression(to, "payload", [&] {
+    append_number(to, NFTA_PAYLOAD_DREG, NFT_REG_1);
+    append_number(to, NFTA_PAYLOAD_BASE, base);
+    append_number(to, NFTA_PAYLOAD_OFFSET, offset);
+    append_number(to, NFTA_PAYLOAD_LEN, size);
+  });
+}
+
+void append_comparison(bytes& to, netlink::bytes_view value) {
+  append_expression(to, "cmp", [&] {
+    append_number(to, NFTA_CMP_SREG, NFT_REG_1);
+    append_number(to, NFTA_CMP_OP, NFT_CMP_EQ);
+    const auto data = begin_nest(to, NFTA_CMP_DATA);
+    append(to, NFTA_DATA_VALUE, value, value.size());
+    end_nest(to, data);
+  });
+}
+
+void append_refusal(bytes& to, refusal how) {
+  if (how == refusal::reset)
+    return append_expression(to, "reject", [&] { append_number(to, NFTA_REJECT_TYPE, NFT_REJECT_TCP_RST); });
+  append_expression(to, "immediate", [&] {
+    append_number(to, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
+    const auto data = begin_nest(to, NFTA_IMMEDIATE_DATA);
+    const auto verdict = begin_nest(to, NFTA_DATA_VERDICT);
+    append_number(to, NFTA_VERDICT_CODE, NF_DROP);
+    end_nest(to, verdict);
+    end_nest(to, data);
+  });
+}
+
+void append_expressions(bytes& to, const guard_rule& rule, refusal how) {
+  const auto list = begin_nest(to, NFTA_RULE_EXPRESSIONS);
+  append_expression(to, "meta", [&] {
+    append_number(to, NFTA_META_DREG, NFT_REG_1);
+    append_number(to, NFTA_META_KEY, NFT_META_L4PROTO);
+  });
+  constexpr std::uint8_t tcp = IPPROTO_TCP;
+  append_comparison(to, std::as_bytes(std::span(&tcp, 1)));
+  append_payload(to, NFT_PAYLOAD_NETWORK_HEADER, 16, 4);
+  append_comparison(to, std::as_bytes(std::span(rule.refused.ip.data(), 4)));
+  append_payload(to, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2);
+  const auto port = htons(rule.refused.port);
+  append_comparison(to, std::as_bytes(std::span(&port, 1)));
+  append_refusal(to, how);
+  end_nest(to, list);
+}
+
+// Type 0, length, text, as nft writes and shows it.
+void append_comment(bytes& to, const std::string& comment) {
+  bytes user_data{std::byte{0}, static_cast<std::byte>(comment.size() + 1)};
+  const auto text = std::as_bytes(std::span(comment.c_str(), comment.size() + 1));
+  user_data.insert(user_data.end(), text.begin(), text.end());
+  append(to, NFTA_RULE_USERDATA, user_data, user_data.size());
+}
+
+template <class Fill>
+void append_message(bytes& to, int type, unsigned flags, Fill&& fill) {
+  const auto number = (flags & NLM_F_ACK) != 0 ? guard_acknowledged : 0;
+  const auto begin = begin_message(to, message_type(type), flags, number, {NFPROTO_IPV4, 0, 0});
+  fill();
+  end_message(to, begin);
+}
+
+template <class Fill>
+bytes in_transaction(Fill&& fill) {
+  const nfgenmsg whole{AF_UNSPEC, 0, htons(NFNL_SUBSYS_NFTABLES)};
+  bytes made;
+  end_message(made, begin_message(made, NFNL_MSG_BATCH_BEGIN, 0, 0, whole));
+  fill(made);
+  end_message(made, begin_message(made, NFNL_MSG_BATCH_END, 0, 0, whole));
+  return made;
+}
+
+void append_chain(bytes& to, const std::string& table) {
+  append_text(to, NFTA_CHAIN_TABLE, table);
+  append_text(to, NFTA_CHAIN_NAME, guard_chain);
+  const auto hook = begin_nest(to, NFTA_CHAIN_HOOK);
+  append_number(to, NFTA_HOOK_HOOKNUM, NF_INET_FORWARD);
+  append_number(to, NFTA_HOOK_PRIORITY, static_cast<std::uint32_t>(ahead_of_filter));
+  end_nest(to, hook);
+  append_text(to, NFTA_CHAIN_TYPE, "filter");
+}
+
+}  // namespace
+
+// A table is made, so that it can be taken out, and made again.
+std::vector<std::byte> guard_request(const guard_rule& rule, refusal how) {
+  return in_transaction([&](bytes& to) {
+    const auto name = [&] { append_text(to, NFTA_TABLE_NAME, rule.table); };
+    append_message(to, NFT_MSG_NEWTABLE, NLM_F_CREATE, name);
+    append_message(to, NFT_MSG_DELTABLE, 0, name);
+    append_message(to, NFT_MSG_NEWTABLE, NLM_F_CREATE, name);
+    append_message(to, NFT_MSG_NEWCHAIN, NLM_F_CREATE, [&] { append_chain(to, rule.table); });
+    append_message(to, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND | NLM_F_ACK, [&] {
+      append_text(to, NFTA_RULE_TABLE, rule.table);
+      append_text(to, NFTA_RULE_CHAIN, guard_chain);
+      append_expressions(to, rule, how);
+      append_comment(to, rule.comment);
+    });
+  });
+}
+
+std::vector<std::byte> guard_removal_request(std::string_view table) {
+  return in_transaction([&](bytes& to) {
+    append_message(to, NFT_MSG_DELTABLE, NLM_F_ACK, [&] { append_text(to, NFTA_TABLE_NAME, table); });
+  });
+}
+
+}  // namespace netfilter

@@ -1,0 +1,72 @@
+// Against the real kernel and iptables-legacy, in a network namespace of the test's own.
+#include "netfilter/legacy_watch.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <optional>
+
+#include "tests/support/child_process.hpp"
+#include "tests/support/event_loop.hpp"
+#include "tests/support/netns.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace netfilter {
+namespace {
+
+using namespace std::chrono_literals;
+
+class LegacyWatch : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    if (::access("/usr/sbin/iptables-legacy", X_OK) != 0) GTEST_SKIP() << "iptables is not installed";
+    place_.emplace("legacywatch");
+    here_.emplace(*place_);
+  }
+  void TearDown() override { loop_.stop(); }
+
+  static io::task<> count(legacy_watch& watch, int& notices) {
+    for (;; ++notices) co_await watch.changed();
+  }
+  void start(legacy_watch_options options) {
+    watch_.emplace(loop_.executor(), std::move(options));
+    loop_.spawn(count(*watch_, notices_));
+  }
+  static void add_chain(const char* name) {
+    support::run_or_throw({.argv = {"iptables-legacy", "-t", "nat", "-N", name}});
+  }
+  void settle() {
+    loop_.run_until([] { return false; }, 700ms);
+  }
+
+  support::temp_dir directory_;
+  std::optional<support::netns> place_;
+  std::optional<support::inside> here_;
+  support::event_loop loop_;
+  std::optional<legacy_watch> watch_;
+  int notices_ = 0;
+};
+
+// A consumer without programs of iptables-legacy reads nothing, and was woken four times a second for ever.
+TEST_F(LegacyWatch, AChangeThatIsNotReadIsANoticeOnce) {
+  start({.lock = directory_ / "another.lock", .poll_first = 10ms, .poll_last = 20ms, .look = 20ms});
+  add_chain("FOREIGN");
+  ASSERT_TRUE(loop_.run_until([&] { return notices_ > 0; }));
+  settle();  // a change of which the lock says nothing leaves a doubt
+  const auto after = notices_;
+  EXPECT_LE(after, 8) << "35 looks have been taken";
+  add_chain("SECOND");
+  EXPECT_TRUE(loop_.run_until([&] { return notices_ > after; }));
+}
+
+TEST_F(LegacyWatch, WithTheLockNothingIsPolled) {
+  start({.poll_first = 10ms, .poll_last = 20ms});
+  add_chain("FOREIGN");
+  ASSERT_TRUE(loop_.run_until([&] { return notices_ > 0; }));
+  settle();
+  EXPECT_LE(notices_, 3) << "the change, and a look at what may have changed without changing its size";
+}
+
+}  // namespace
+}  // namespace netfilter
