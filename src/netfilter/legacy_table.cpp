@@ -1,16 +1,21 @@
 #include "netfilter/legacy_table.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 // Behind <netinet/in.h>, which they otherwise contradict.
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <linux/netfilter_ipv6/ip6_tables.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstring>
-#include <fstream>
 
+#include "base/text.hpp"
 #include "base/unique_fd.hpp"
 #include "netfilter/legacy_codec.hpp"
 
@@ -78,22 +83,29 @@ base::result<std::vector<std::byte>> read_entries(family which) {
 
 }  // namespace
 
-bool has_legacy_nat(family which) {
-  std::ifstream names(which == family::ipv4 ? "/proc/thread-self/net/ip_tables_names"
-                                            : "/proc/thread-self/net/ip6_tables_names");
-  for (std::string name; names >> name;)
-    if (name == "nat") return true;
-  return false;
+base::result<bool> has_legacy_nat(family which) {
+  const char* const names =
+      which == family::ipv4 ? "/proc/thread-self/net/ip_tables_names" : "/proc/thread-self/net/ip6_tables_names";
+  const base::unique_fd fd(::open(names, O_RDONLY | O_CLOEXEC));
+  if (!fd && errno == ENOENT) return false;
+  if (!fd) return base::fail_errno(names);
+  std::array<char, 1024> text{};
+  const auto got = ::read(fd.get(), text.data(), text.size());
+  if (got < 0) return base::fail_errno(names);
+  const auto lines = base::split({text.data(), static_cast<std::size_t>(got)}, '\n');
+  return std::ranges::find(lines, "nat") != lines.end();
 }
 
 std::optional<legacy_size> size_of_legacy_nat(family which) {
-  if (!has_legacy_nat(which)) return std::nullopt;
+  if (!has_legacy_nat(which).value_or(false)) return std::nullopt;
   const auto info = table_socket(which).info();
   return info ? std::optional(legacy_size{info->size, info->num_entries}) : std::nullopt;
 }
 
 base::result<std::vector<nat_chain>> read_legacy_nat(family which, std::span<const std::string_view> prefixes) {
-  if (!has_legacy_nat(which)) return {};
+  const auto there = has_legacy_nat(which);
+  if (!there) return std::unexpected(there.error());
+  if (!*there) return {};
   const auto entries = read_entries(which);
   if (!entries) return std::unexpected(entries.error());
   return parse_legacy_table(*entries, which, prefixes);

@@ -14,8 +14,9 @@
 
 namespace netfilter {
 
-// Whether there is one. To ask any further question would make the kernel create it.
-[[nodiscard]] bool has_legacy_nat(family which);
+// Whether there is one; a kernel without ip_tables has none. To ask any further question would make the kernel create
+// it. Fails where the kernel does not say.
+[[nodiscard]] base::result<bool> has_legacy_nat(family which);
 
 // What can be learnt without copying the table: most changes change it.
 struct legacy_size {

@@ -42,6 +42,18 @@ std::optional<single_address> find_single_address(const std::vector<claim>& clai
   return found;
 }
 
+// The Service that alone claims the port. kube-proxy may answer at the machine's primary address only, so the loopback
+// sink brings other peers there; a claim of every address needs no help.
+const claim* find_service(const std::vector<claim>& claims) {
+  const claim* found = nullptr;
+  for (const auto& c : claims) {
+    if (c.source == source_id::fixed) continue;
+    if (c.source != source_id::kubernetes) return nullptr;
+    if (found == nullptr) found = &c;
+  }
+  return found;
+}
+
 // Docker's ports have docker-proxy; the others are published by rules of CNI's and kube-proxy's.
 bool has_listener(const std::vector<claim>& claims) {
   return std::ranges::any_of(claims, [](const claim& c) {
@@ -81,6 +93,11 @@ void add_forwards(exposure_plan& plan, planned_port& port, network_mode mode) {
   if (!only_static(port.claims)) plan.host[port.key] = by_message ? told : numbered;
   if (!by_message) plan.wsl[port.key] = told;
   if (port.key.protocol == net::protocol::tcp && !has_listener(port.claims)) plan.listeners[port.key] = numbered;
+  const auto* service = find_service(port.claims);
+  if (service != nullptr && !by_message) {
+    const port_key everywhere{port.key.protocol, net::address::any_v4(), port.key.port};
+    plan.loopback[everywhere] = {everywhere, 0, service->source, service->what.owner};
+  }
   const auto single = find_single_address(port.claims);
   if (!single) return;
   port.bound = single->key;

@@ -1,9 +1,15 @@
 #include "relay/sockets.hpp"
 
+#include <arpa/inet.h>
+#include <linux/filter.h>
 #include <linux/vm_sockets.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
 
 namespace relay {
 namespace {
@@ -51,6 +57,34 @@ bool has_peer(int fd) {
   return ::getpeername(fd, peer.get(), &peer.size) == 0;
 }
 
+// The filter sees a segment or datagram from its own header on; the IP header is found by SKF_NET_OFF. What a TCP
+// socket accepts inherits it.
+base::result<> accept_only_from(int fd, const client_filter& clients) {
+  const auto mask = clients.prefix_length == 0 ? 0U : ~0U << (32 - std::min(clients.prefix_length, 32U));
+  std::uint32_t network = 0;
+  std::memcpy(&network, clients.network.data(), sizeof network);
+  constexpr auto source = static_cast<std::uint32_t>(SKF_NET_OFF + 12);
+  std::array<sock_filter, 5> code{{
+      {BPF_LD | BPF_W | BPF_ABS, 0, 0, source},
+      {BPF_ALU | BPF_AND | BPF_K, 0, 0, mask},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, ntohl(network) & mask},
+      {BPF_RET | BPF_K, 0, 0, 0xffffffff},
+      {BPF_RET | BPF_K, 0, 0, 0},
+  }};
+  const sock_fprog program{code.size(), code.data()};
+  if (::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) return base::fail_errno("");
+  return {};
+}
+
+// Before bind(): what came in between would be anybody's.
+base::result<> restrict_clients(int fd, const client_filter& clients) {
+  const auto& device = clients.device;
+  if (!device.empty() &&
+      ::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device.data(), static_cast<socklen_t>(device.size())) != 0)
+    return base::fail_errno("");
+  return clients.prefix_length == 0 ? base::result<>{} : accept_only_from(fd, clients);
+}
+
 base::result<base::unique_fd> open_on(const listener_spec& spec, const net::endpoint& at, bool both_families) {
   const bool v6 = at.ip.is_v6();
   base::unique_fd fd(::socket(v6 ? AF_INET6 : AF_INET, kind_of(spec.protocol), 0));
@@ -63,6 +97,8 @@ base::result<base::unique_fd> open_on(const listener_spec& spec, const net::endp
   } else {
     prepare_udp(fd.get(), v6, spec.udp_buffer_bytes);
   }
+  if (auto restricted = restrict_clients(fd.get(), spec.clients); !restricted)
+    return std::unexpected(restricted.error());
   const auto address = net::to_sockaddr(at);
   if (::bind(fd.get(), address.get(), address.size) != 0) return base::fail_errno("");
   if (spec.protocol == net::protocol::tcp && ::listen(fd.get(), backlog) != 0) return base::fail_errno("");

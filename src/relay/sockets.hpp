@@ -1,6 +1,8 @@
 // The relays' sockets: all non-blocking and close-on-exec.
 #pragma once
 
+#include <string>
+
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "net/endpoint.hpp"
@@ -8,12 +10,20 @@
 
 namespace relay {
 
+// Whose packets a listener takes; everybody's by default. The kernel drops the others', without an answer.
+struct client_filter {
+  std::string device{};        // SO_BINDTODEVICE: only what comes in there
+  net::address network{};      // only from this (IPv4) network …
+  unsigned prefix_length = 0;  // … of so many bits; 0: from everywhere
+};
+
 struct listener_spec {
   net::protocol protocol = net::protocol::tcp;  // tcp or udp
   net::endpoint listen;
-  net::endpoint target;            // dialled for every connection and every UDP client
-  bool dual_stack = false;         // with a wildcard `listen`: one socket for both families
-  bool reuse_port = false;         // SO_REUSEPORT: only where two listeners of one program overlap on purpose
+  net::endpoint target;     // dialled for every connection and every UDP client
+  bool dual_stack = false;  // with a wildcard `listen`: one socket for both families
+  bool reuse_port = false;  // SO_REUSEPORT: only where two listeners of one program overlap on purpose
+  client_filter clients{};
   int udp_buffer_bytes = 4 << 20;  // of the listening socket, each way; the kernel may grant less
 };
 

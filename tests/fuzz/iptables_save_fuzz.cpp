@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "sinks/loopback/engine_rules.hpp"
 #include "sinks/loopback/rule_plan.hpp"
 
 namespace {
@@ -22,7 +23,7 @@ loopback::wanted_ports wanted() {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const loopback::rule_options options;
-  static const loopback::machine_state machine{"eth0", {options.tap, options.veth}};
+  static const loopback::machine_state machine{{{"eth0", options.tap, loopback::network_of(options.tap, 24), 24}}};
   static const auto wishes = wanted();
   if (const auto list = loopback::parse_rule_list({reinterpret_cast<const char*>(data), size}))
     if (list->rules.size() + list->chains.size() > size) std::abort();
@@ -32,9 +33,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const auto& r : table->rules) lines.push_back(loopback::append_line(r));
   const auto again = loopback::parse_nat_table(loopback::restore_input(lines));
   if (!again || again->rules != table->rules) std::abort();
-  for (const auto& [key, held] : loopback::find_held(*table, wishes, options))
-    if (!loopback::is_plain_id(held.owner)) std::abort();
-  const auto plan = loopback::plan_rules(*table, wishes, {}, machine, options);
+  const loopback::engine_rules rules(*table, options);
+  for (const auto& [key, held] : loopback::find_held(rules, wishes, options))
+    if (!held.owner.empty() && !loopback::is_plain_id(held.owner)) std::abort();
+  const auto ways = loopback::choose_ways(rules, wishes, {}, options);
+  const auto plan = loopback::plan_rules(rules, ways.served, {}, machine, options);
   if (plan.changes.size() != plan.owners.size()) std::abort();
   for (const auto& change : plan.changes)
     if (change.find('\n') != std::string::npos) std::abort();

@@ -9,21 +9,13 @@
 #include <fstream>
 #include <thread>
 
-#include "io/timeout.hpp"
-#include "sinks/loopback/loopback_sink.hpp"
-#include "tests/integration/loopback_lab.hpp"
+#include "tests/integration/loopback_fixture.hpp"
 #include "tests/support/eventually.hpp"
-#include "tests/support/run_task.hpp"
-#include "tests/support/temp_dir.hpp"
 
 namespace {
 
 using namespace support;
 using namespace std::chrono_literals;
-using loopback::nat_variant;
-using net::protocol;
-using ports::outcome_kind;
-using ports::verb;
 using testing::Contains;
 using testing::Each;
 using testing::ElementsAre;
@@ -32,81 +24,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-const net::address tap = net::address::v4(192, 168, 127, 2);
-const net::address veth = net::address::v4(192, 168, 143, 1);
-constexpr auto* tag = "rancher-desktop-guestagent:";
-
-ports::port_key key(const char* address, std::uint16_t port, protocol p = protocol::tcp) {
-  return {p, net::address::parse(address).value(), port};
-}
-
-class loopback_rules : public testing::TestWithParam<nat_variant> {
- protected:
-  void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
-    if (loopback::find_nat_programs().size() < 2) GTEST_SKIP() << "needs iptables-nft and iptables-legacy";
-    lab_.emplace(GetParam());
-    start_sink();
-  }
-  void TearDown() override {
-    sink_.reset();
-    lab_.reset();
-  }
-
-  void start_sink() {
-    loopback::loopback_options options;
-    options.rules.state_directory = state_.path();
-    options.rules.legacy.poll_last = 200ms;
-    sink_ = std::make_unique<loopback::loopback_sink>(context_.get_executor(), options);
-  }
-  std::vector<ports::held_forward> list() {
-    auto listed = run_task(context_, sink_->list());
-    EXPECT_TRUE(listed) << listed.error().message();
-    return listed ? listed->held : std::vector<ports::held_forward>{};
-  }
-  static ports::operation op(verb what, const ports::port_key& k, std::uint16_t container_port = 80,
-                             const std::string& owner = "abc") {
-    return {what, {k, container_port, ports::source_id::docker, owner}};
-  }
-  std::vector<ports::outcome> apply(std::vector<ports::operation> batch) {
-    return run_task(context_, sink_->apply(std::move(batch)));
-  }
-  void add(const ports::port_key& k, std::uint16_t container_port = 80, const std::string& owner = "abc") {
-    const auto outcomes = apply({op(verb::add, k, container_port, owner)});
-    EXPECT_EQ(outcomes.at(0).kind, outcome_kind::done) << outcomes.at(0).reason;
-  }
-  void remove(const ports::port_key& k) { EXPECT_EQ(apply({op(verb::remove, k)}).at(0).kind, outcome_kind::done); }
-  // Whether changed() returns within two seconds.
-  bool told() { return run_task(context_, io::within(2s, sink_->changed())).has_value(); }
-  void close() {
-    run_task(context_, [](loopback::loopback_sink& s) -> io::task<int> {
-      co_await s.close();
-      co_return 0;
-    }(*sink_));
-  }
-
-  std::optional<std::string> from_host(std::uint16_t port, protocol p = protocol::tcp) const {
-    return ask(lab_->host, p, {tap, port}, "x", 300ms);
-  }
-  std::optional<std::string> from_wsl(std::uint16_t port, protocol p = protocol::tcp) const {
-    return ask(lab_->wsl, p, {veth, port}, "x", 300ms);
-  }
-  std::vector<std::string> ours(const std::string& chain = "") const {
-    auto rules = lab_->engine.rules(chain);
-    std::erase_if(rules, [](const auto& r) { return r.find(tag) == std::string::npos; });
-    return rules;
-  }
-  static std::string route_localnet(const std::string& interface = "tap0") {
-    std::string value;
-    std::ifstream("/proc/sys/net/ipv4/conf/" + interface + "/route_localnet") >> value;
-    return value;
-  }
-
-  temp_dir state_;
-  boost::asio::io_context context_;
-  std::optional<loopback_lab> lab_;
-  std::unique_ptr<loopback::loopback_sink> sink_;
-};
+class loopback_rules : public loopback_fixture {};
 
 TEST_P(loopback_rules, a_port_on_loopback_answers_at_the_tap_and_the_veth) {
   lab_->serve(lab_->one, "web", {"tcp:80", "udp:53"});
@@ -122,9 +40,9 @@ TEST_P(loopback_rules, a_port_on_loopback_answers_at_the_tap_and_the_veth) {
   add(key("127.0.0.1", 8080, protocol::udp), 53);
   EXPECT_EQ(from_host(8080, protocol::udp), "web x");
   EXPECT_EQ(from_wsl(8080, protocol::udp), "web x");
-  EXPECT_THAT(ours("DOCKER"), SizeIs(2));
+  EXPECT_THAT(ours(chain), SizeIs(2));
   add(key("127.0.0.1", 8080));
-  EXPECT_THAT(ours("DOCKER"), SizeIs(2));
+  EXPECT_THAT(ours(chain), SizeIs(2));
   remove(key("127.0.0.1", 8080));
   EXPECT_EQ(from_host(8080), std::nullopt);
   EXPECT_EQ(from_wsl(8080), std::nullopt);
@@ -157,9 +75,15 @@ TEST_P(loopback_rules, close_leaves_nothing) {
   list();
   add(key("127.0.0.1", 8080));
   add(key("::1", 8081));
+  EXPECT_EQ(route_localnet(), "0") << "nothing leads to 127.0.0.1";
+  add_listener(key("127.0.0.1", 9000));
   EXPECT_EQ(route_localnet(), "1");
-  EXPECT_EQ(route_localnet("veth0"), "0");
+  EXPECT_EQ(route_localnet("veth0"), "1");
   EXPECT_EQ(route_localnet("all"), "0");
+  remove(key("127.0.0.1", 9000));
+  EXPECT_EQ(route_localnet(), "0");
+  EXPECT_EQ(route_localnet("veth0"), "0");
+  add_listener(key("127.0.0.1", 9000));
   close();
   EXPECT_EQ(lab_->engine.rules(), before);
   EXPECT_EQ(route_localnet(), "0");
@@ -169,44 +93,67 @@ TEST_P(loopback_rules, close_leaves_nothing) {
   EXPECT_EQ(lab_->engine.rules(), before);
 }
 
-TEST_P(loopback_rules, the_pair_brings_the_tap_to_listeners_on_loopback) {
+TEST_P(loopback_rules, a_listener_on_loopback_is_reached_when_it_is_wanted_and_no_other_is) {
   lab_->engine.start();
   list();
-  EXPECT_THAT(ours(), SizeIs(2));
-  const auto listener = open_socket(lab_->rd, protocol::tcp, {net::address::loopback_v4(), 9000}, true);
+  const auto wanted = open_socket(lab_->rd, protocol::tcp, {net::address::loopback_v4(), 9000}, true);
+  const auto other = open_socket(lab_->rd, protocol::tcp, {net::address::loopback_v4(), 9001}, true);
+  EXPECT_TRUE(refused(lab_->host, {tap, 9000}));
+  add_listener(key("127.0.0.1", 9000));
+  EXPECT_THAT(ours(chain), ElementsAre(HasSubstr("--dport 9000")));
   EXPECT_FALSE(refused(lab_->host, {tap, 9000}));
-  EXPECT_TRUE(refused(lab_->wsl, {veth, 9000}));  // the pair is the tap's alone
-  add(key("127.0.0.1", 9000));
   EXPECT_FALSE(refused(lab_->wsl, {veth, 9000}));
-  EXPECT_THAT(ours("PREROUTING"), SizeIs(1));
+  EXPECT_TRUE(refused(lab_->host, {tap, 9001}));
+  EXPECT_TRUE(refused(lab_->wsl, {veth, 9001}));
+  EXPECT_THAT(listening_sockets(lab_->rd), SizeIs(2)) << "no relay";
 }
 
-TEST_P(loopback_rules, a_listener_on_v6_loopback_is_relayed_past_the_pair) {
+TEST_P(loopback_rules, a_listener_on_v6_loopback_is_relayed_from_a_port_of_the_relays_own) {
   lab_->engine.start();
   list();
   const auto listener = open_socket(lab_->rd, protocol::tcp, {net::address::loopback_v6(), 9000}, true);
   add(key("::1", 9000));
-  EXPECT_THAT(ours("PREROUTING"), ElementsAre(HasSubstr("--dport 9000"), HasSubstr("pair")));
   EXPECT_FALSE(refused(lab_->host, {tap, 9000}));
   EXPECT_FALSE(refused(lab_->wsl, {veth, 9000}));
+  const auto same_port = open_socket(lab_->rd, protocol::tcp, {tap, 9000}, true);
+  EXPECT_TRUE(same_port);
   remove(key("::1", 9000));
-  EXPECT_THAT(ours("PREROUTING"), SizeIs(1));
-  EXPECT_TRUE(refused(lab_->host, {tap, 9000}));
+  EXPECT_THAT(ours(), IsEmpty());
+  EXPECT_THAT(listening_sockets(lab_->rd), SizeIs(2)) << "the tests' own";
 }
 
-TEST_P(loopback_rules, without_an_engine_ports_are_relayed) {
+TEST_P(loopback_rules, a_udp_server_on_loopback_is_relayed) {
+  lab_->serve(lab_->rd, "dns", {"udp:127.0.0.1/53"});
+  lab_->engine.start();
   list();
-  lab_->serve(lab_->rd, "local",
-              {"tcp:81", "udp:81"});  // on every address, so only 10.9.9.9 is free for a relay's target
-  lab_->rd.ip({"address", "add", "10.9.9.9/32", "dev", "lo"});
-  EXPECT_EQ(apply({op(verb::add, key("10.9.9.9", 81))}).at(0).kind,
-            outcome_kind::conflict);  // the server has the tap's port too
+  add(key("127.0.0.1", 53, protocol::udp), 53);
+  EXPECT_EQ(from_host(53, protocol::udp), "dns x");
+  EXPECT_EQ(from_wsl(53, protocol::udp), "dns x");
+}
+
+TEST_P(loopback_rules, without_an_engine_ports_are_served_as_well) {
+  list();
+  EXPECT_THAT(lab_->engine.rules(), IsEmpty()) << "nothing is wanted";
   const auto listener = open_socket(lab_->rd, protocol::tcp, {net::address::loopback_v4(), 9000}, true);
   add(key("127.0.0.1", 9000));
   EXPECT_FALSE(refused(lab_->host, {tap, 9000}));
   EXPECT_FALSE(refused(lab_->wsl, {veth, 9000}));
-  EXPECT_THAT(lab_->engine.rules(), IsEmpty());
   EXPECT_EQ(route_localnet(), "0");
+  close();
+  EXPECT_THAT(ours(), IsEmpty());
+}
+
+TEST_P(loopback_rules, without_iptables_relays_listen_in_place_and_give_the_reason_where_they_cannot) {
+  auto none = options();
+  none.rules.programs.clear();
+  start_sink(std::move(none));
+  list();
+  const auto listener = open_socket(lab_->rd, protocol::tcp, {net::address::loopback_v4(), 9000}, true);
+  add(key("127.0.0.1", 9000));
+  EXPECT_FALSE(refused(lab_->host, {tap, 9000}));
+  EXPECT_FALSE(refused(lab_->wsl, {veth, 9000}));
+  const auto busy = open_socket(lab_->rd, protocol::tcp, {tap, 9001}, true);
+  EXPECT_EQ(apply({op(verb::add, key("127.0.0.1", 9001))}).at(0).kind, outcome_kind::conflict);
 }
 
 TEST_P(loopback_rules, an_engine_that_comes_later_takes_over_from_the_relay) {
@@ -219,17 +166,18 @@ TEST_P(loopback_rules, an_engine_that_comes_later_takes_over_from_the_relay) {
   EXPECT_THAT(list(), SizeIs(1));
   EXPECT_THAT(listening_sockets(lab_->rd), IsEmpty());
   EXPECT_EQ(from_host(8080), "web\n");
-  EXPECT_THAT(lab_->engine.rules("PREROUTING"), ElementsAre(HasSubstr("-j DOCKER"), HasSubstr("pair")));
+  EXPECT_THAT(lab_->engine.rules("PREROUTING"), ElementsAre(HasSubstr("-j DOCKER"), HasSubstr(tag), HasSubstr(tag)));
 }
 
-TEST_P(loopback_rules, a_jump_that_is_appended_later_comes_before_the_pair) {
+TEST_P(loopback_rules, a_jump_that_is_appended_later_comes_before_ours) {
   lab_->engine.start();
   list();
+  add_listener(key("127.0.0.1", 9000));
   lab_->engine.iptables({"-D", "PREROUTING", "-m", "addrtype", "--dst-type", "LOCAL", "-j", "DOCKER"});
   lab_->engine.iptables({"-A", "PREROUTING", "-m", "addrtype", "--dst-type", "LOCAL", "-j", "DOCKER"});
   EXPECT_TRUE(told());
   list();
-  EXPECT_THAT(lab_->engine.rules("PREROUTING"), ElementsAre(HasSubstr("-j DOCKER"), HasSubstr("pair")));
+  EXPECT_THAT(lab_->engine.rules("PREROUTING"), ElementsAre(HasSubstr("-j DOCKER"), HasSubstr(tag), HasSubstr(tag)));
   if (GetParam() == nat_variant::legacy) {  // nothing tells whose change it was: one look more
     EXPECT_TRUE(told());
     list();
@@ -247,7 +195,7 @@ TEST_P(loopback_rules, a_leftover_rule_makes_no_port_dead) {
   lab_->engine.unpublish("127.0.0.1", 8080, "172.17.0.2:80");
   lab_->engine.publish("127.0.0.1", 8080, "172.17.0.3:80");
   EXPECT_THAT(list(), IsEmpty());
-  EXPECT_THAT(ours("DOCKER"), IsEmpty());
+  EXPECT_THAT(ours(chain), IsEmpty());
   add(key("127.0.0.1", 8080), 80, "def");
   EXPECT_EQ(from_host(8080), "new\n");
 }
@@ -263,7 +211,7 @@ TEST_P(loopback_rules, a_container_that_came_back_with_another_address_is_found)
   EXPECT_TRUE(told());
   EXPECT_THAT(list(), SizeIs(1));
   EXPECT_EQ(from_host(8080), "again\n");
-  EXPECT_THAT(ours("DOCKER"), SizeIs(1));
+  EXPECT_THAT(ours(chain), SizeIs(1));
 }
 
 TEST_P(loopback_rules, killed_and_started_again_without_a_gap) {
@@ -297,7 +245,7 @@ TEST_P(loopback_rules, a_flushed_chain_is_healed) {
   add(key("127.0.0.1", 8080));
   lab_->engine.iptables({"-F", "DOCKER"});
   EXPECT_TRUE(told());
-  EXPECT_THAT(list(), SizeIs(1));  // relayed to whoever listens
+  EXPECT_THAT(list(), SizeIs(1));  // relayed to the listener, if there is one
   lab_->engine.publish("127.0.0.1", 8080, "172.17.0.2:80");
   EXPECT_TRUE(told());
   EXPECT_THAT(list(), SizeIs(1));
@@ -332,57 +280,6 @@ TEST_P(loopback_rules, a_specific_address_is_reachable_too) {
   }
 }
 
-// As CNI's portmap plugin publishes a port of every address with its nftables backend.
-void publish_by_nftables(const netns& where, int port, const std::string& target) {
-  run_or_throw({.argv = {"nft",
-                         "add table ip cni_hostport; add chain ip cni_hostport hostports;"
-                         "add chain ip cni_hostport prerouting { type nat hook prerouting priority dstnat; };"
-                         "flush chain ip cni_hostport prerouting; flush chain ip cni_hostport hostports;"
-                         "add rule ip cni_hostport prerouting jump hostports;"
-                         "add rule ip cni_hostport hostports tcp dport " +
-                             std::to_string(port) + " dnat to " + target + " comment \"web\""},
-                .net_namespace = where.path()});
-}
-
-// Of two chains with one priority the kernel asks the latest first.
-TEST_P(loopback_rules, a_port_of_cnis_nftables_backend_goes_past_the_pair_whichever_came_first) {
-  for (const bool nftables_first : {true, false}) {
-    SetUp();
-    lab_->serve(lab_->one, "web", {"tcp:80"});
-    if (nftables_first) publish_by_nftables(lab_->rd, 8080, "172.17.0.2:80");
-    lab_->engine.start();
-    list();
-    EXPECT_THAT(ours("POSTROUTING"), SizeIs(1)) << "the pair";
-    publish_by_nftables(lab_->rd, 8081, "172.17.0.2:80");
-    EXPECT_TRUE(told());
-    list();
-    EXPECT_EQ(from_host(8081), "web\n") << nftables_first;
-    run_or_throw({.argv = {"nft", "delete table ip cni_hostport"}, .net_namespace = lab_->rd.path()});
-    EXPECT_TRUE(told());
-    list();
-    EXPECT_THAT(ours("PREROUTING"), SizeIs(1)) << "the pair alone";
-    sink_.reset();
-  }
-}
-
-TEST_P(loopback_rules, containers_get_no_access_that_they_did_not_have) {
-  lab_->serve(lab_->one, "web", {"tcp:80"});
-  lab_->engine.start();
-  lab_->engine.publish("127.0.0.1", 8080, "172.17.0.2:80");
-  list();
-  add(key("127.0.0.1", 8080));
-  EXPECT_EQ(ask(lab_->two, protocol::tcp, *net::parse_endpoint("172.17.0.1:8080"), "x", 300ms), std::nullopt);
-  EXPECT_EQ(ask(lab_->two, protocol::tcp, {tap, 8080}, "x", 300ms), std::nullopt);
-}
-
-TEST_P(loopback_rules, the_containers_way_out_is_as_before) {
-  lab_->engine.start();
-  list();
-  lab_->serve(lab_->host, "outside", {"tcp:7"});
-  EXPECT_EQ(ask(lab_->one, protocol::tcp, *net::parse_endpoint("192.168.127.1:7"), "x"), "outside\n");
-  EXPECT_EQ(ask(lab_->rd, protocol::tcp, *net::parse_endpoint("192.168.127.1:7"), "x"), "outside\n");
-}
-
 TEST_P(loopback_rules, a_thousand_ports_at_once) {
   lab_->serve(lab_->one, "web", {"tcp:80"});
   lab_->engine.start();
@@ -404,15 +301,50 @@ TEST_P(loopback_rules, a_thousand_ports_at_once) {
     std::printf("%s: %.1f ms\n", what, ms);
   };
   timed("add_1000", [&] { EXPECT_THAT(apply(batch), Each(Field(&ports::outcome::kind, outcome_kind::done))); });
-  EXPECT_THAT(ours("DOCKER"), SizeIs(1000));
+  EXPECT_THAT(ours(chain), SizeIs(1000));
   EXPECT_EQ(from_host(20'000), "web\n");
   EXPECT_EQ(from_host(20'999), "web\n");
   timed("list_1000", [&] { EXPECT_THAT(list(), SizeIs(1000)); });
   timed("remove_one_of_1000", [&] { remove(key("127.0.0.1", 20'500)); });
   timed("add_one_to_999", [&] { add(key("127.0.0.1", 20'500)); });
   timed("remove_1000", [&] { EXPECT_THAT(apply(removals), Each(Field(&ports::outcome::kind, outcome_kind::done))); });
-  EXPECT_THAT(ours("DOCKER"), IsEmpty());
+  EXPECT_THAT(ours(chain), IsEmpty());
   timed("add_one", [&] { add(key("127.0.0.1", 20'500)); });
+}
+
+// An engine that works through a large range changes the table all the time.
+TEST_P(loopback_rules, three_containers_come_and_go_while_a_thousand_ports_are_published) {
+  lab_->serve(lab_->one, "web", {"tcp:80"});
+  lab_->engine.start();
+  list();
+  std::jthread publisher([this] {
+    for (int first = 20'000; first < 21'000; first += 20) {
+      std::string lines;
+      for (int port = first; port < first + 20; ++port)
+        lines += "-A DOCKER -p tcp -d 10.9.9.9 --dport " + std::to_string(port) +
+                 " -j DNAT --to-destination 172.17.0.3:80\n";
+      lab_->engine.restore(lines);
+    }
+  });
+  const auto all_done = [this](verb what) {
+    return eventually(20s, [&] {
+      std::vector<ports::operation> batch;
+      for (std::uint16_t port = 8081; port <= 8083; ++port) batch.push_back(op(what, key("127.0.0.1", port)));
+      const auto outcomes = apply(batch);
+      return std::ranges::all_of(outcomes, [](const auto& o) { return o.kind == outcome_kind::done; });
+    });
+  };
+  for (int round = 0; round < 20; ++round) {
+    for (int port = 8081; port <= 8083; ++port) lab_->engine.publish("127.0.0.1", port, "172.17.0.2:80");
+    ASSERT_TRUE(all_done(verb::add)) << round;
+    EXPECT_THAT(ours(chain), SizeIs(3)) << round;
+    EXPECT_EQ(from_host(static_cast<std::uint16_t>(8081 + round % 3)), "web\n") << round;
+    for (int port = 8081; port <= 8083; ++port) lab_->engine.unpublish("127.0.0.1", port, "172.17.0.2:80");
+    ASSERT_TRUE(all_done(verb::remove)) << round;
+    EXPECT_THAT(ours(), IsEmpty()) << round;
+  }
+  publisher.join();
+  EXPECT_THAT(lab_->engine.rules("DOCKER"), SizeIs(1001));
 }
 
 TEST_P(loopback_rules, a_lock_that_is_held_is_waited_for) {
@@ -427,7 +359,7 @@ TEST_P(loopback_rules, a_lock_that_is_held_is_waited_for) {
         std::jthread([held = std::move(lock)] { std::this_thread::sleep_for(300ms); });  // NOLINT: holds it that long
   }
   add(key("127.0.0.1", 8080));
-  EXPECT_THAT(ours("DOCKER"), SizeIs(1));
+  EXPECT_THAT(ours(chain), SizeIs(1));
 }
 
 TEST_P(loopback_rules, the_tap_may_come_later) {
@@ -444,7 +376,7 @@ TEST_P(loopback_rules, the_tap_may_come_later) {
   const auto listener = open_socket(lab_->rd, protocol::tcp, {net::address::loopback_v6(), 9000}, true);
   EXPECT_EQ(from_wsl(8080), "web\n");
   EXPECT_FALSE(refused(lab_->wsl, {veth, 9000}));
-  EXPECT_THAT(ours(), SizeIs(1));
+  EXPECT_THAT(ours(), SizeIs(3)) << "two ports, and the veth's jump";
   lab_->connect_tap();
   EXPECT_TRUE(told());
   list();

@@ -66,8 +66,9 @@ std::string_view jump_of(const rule& r) {
   return jump.empty() ? plain_value(r, "-g") : jump;
 }
 
-rule widened(const rule& r, const std::string& comment) {
+rule copied(const rule& r, const std::string& chain, const std::string& comment) {
   rule made = r;
+  made.chain = chain;
   erase_option(made, "-d");
   if (find_option(made, "--comment")) {
     erase_option(made, "--comment");
@@ -75,6 +76,9 @@ rule widened(const rule& r, const std::string& comment) {
         made.words, [](const auto& a, const auto& b) { return a == "-m" && b == "comment"; });
     if (match != made.words.end()) made.words.erase(match, match + 2);
   }
+  const auto port = std::ranges::find(made.words, "--dport");
+  if (plain_value(made, "-p") == "tcp" && port != made.words.end() && !find_option(made, new_connections[0]))
+    made.words.insert(port + 2, new_connections.begin(), new_connections.end());
   const auto jump = std::ranges::find(made.words, "-j");
   made.words.insert(jump, {"-m", "comment", "--comment", comment});
   return made;

@@ -1,6 +1,7 @@
 // dnat_rule: what a rule's words say, as far as publishing a port goes. Pure.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -29,7 +30,11 @@ struct dnat {
 [[nodiscard]] std::string_view comment_of(const rule& r);  // empty: none
 [[nodiscard]] std::string_view jump_of(const rule& r);     // the target, "DNAT", "DOCKER"; empty: none
 
-// The same rule for any destination address, with this comment instead of what it had.
-[[nodiscard]] rule widened(const rule& r, const std::string& comment);
+// The same rule for any destination address, in another chain, with this comment instead of what it had. Of TCP it
+// matches new connections only: a packet of a connection that is older than connection tracking begins no flow.
+[[nodiscard]] rule copied(const rule& r, const std::string& chain, const std::string& comment);
+
+// What `iptables --syn` is in the listing.
+inline constexpr std::array<std::string_view, 3> new_connections{"--tcp-flags", "FIN,SYN,RST,ACK", "SYN"};
 
 }  // namespace loopback

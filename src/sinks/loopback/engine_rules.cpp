@@ -23,7 +23,7 @@ rule canonical(rule r) {
 }
 
 bool concerns_us(std::string_view chain, std::string_view line, const rule_options& options) {
-  if (chain == "PREROUTING" || chain == "POSTROUTING" || line.find(options.tag) != std::string_view::npos) return true;
+  if (chain == "PREROUTING" || chain == options.tag || line.find(options.tag) != std::string_view::npos) return true;
   return std::ranges::any_of(options.engines,
                              [chain](const auto& e) { return chain == e.jump || is_rules_chain(e, chain); });
 }
@@ -31,15 +31,15 @@ bool concerns_us(std::string_view chain, std::string_view line, const rule_optio
 engine_rules::engine_rules(const nat_table& table, const rule_options& options) : tag_(options.tag + ':') {
   std::set<std::string_view> jumps;
   const std::set<std::string_view> chains(table.chains.begin(), table.chains.end());
+  has_own_chain_ = chains.contains(options.tag);
   for (std::size_t i = 0; i < table.rules.size(); ++i) {
     const auto& r = table.rules[i];
-    if (r.chain != "PREROUTING" || !chains.contains(jump_of(r))) continue;
+    if (r.chain != "PREROUTING" || !chains.contains(jump_of(r)) || jump_of(r) == options.tag) continue;
     jumps.insert(jump_of(r));
     last_jump_ = i + 1;
   }
   for (const auto& engine : options.engines)
     if (jumps.contains(engine.jump)) engines_.push_back(&engine);
-  active_ = !engines_.empty();
   for (const auto& r : table.rules) learn_owner(r);
   for (std::size_t i = 0; i < table.rules.size(); ++i)
     add(table.rules[i], i + 1, i < table.handles.size() ? table.handles[i] : 0);
@@ -50,9 +50,9 @@ const engine_chain* engine_rules::engine_of(std::string_view chain) const {
   return found == engines_.end() ? nullptr : *found;
 }
 
-ports::source_id engine_rules::source_of(std::string_view chain) const {
-  const auto* engine = engine_of(chain);
-  return engine == nullptr ? ports::source_id::docker : engine->source;
+ports::source_id engine_rules::source_of(const dnat& of) const {
+  const auto found = by_target_.find(without_destination(of));
+  return found == by_target_.end() ? ports::source_id::docker : found->second.source;
 }
 
 // `-A CNI-HOSTPORT-DNAT -m comment --comment "dnat name: \"bridge\" id: \"default-web\"" … -j CNI-DN-…`; a long one
@@ -70,12 +70,14 @@ void engine_rules::learn_owner(const rule& r) {
 
 void engine_rules::add(const rule& r, std::size_t position, std::uint64_t handle) {
   if (comment_of(r).starts_with(tag_)) return ours_.push_back({&r, position, handle});
-  if (engine_of(r.chain) == nullptr) return;
+  const auto* engine = engine_of(r.chain);
+  if (engine == nullptr) return;
   const auto d = read_dnat(r);
   if (!d || !d->destination) return;
   by_key_.emplace(ports::port_key{d->protocol, *d->destination, d->port}, &r);
-  by_target_[without_destination(*d)].insert(*d->destination);
-  last_[{r.chain, d->protocol, d->port}] = position;
+  auto& known = by_target_[without_destination(*d)];
+  known.addresses.insert(*d->destination);
+  known.source = engine->source;
 }
 
 const rule* engine_rules::find(const ports::port_key& key, std::string_view owner) const {
@@ -92,12 +94,7 @@ const rule* engine_rules::find(const ports::port_key& key, std::string_view owne
 std::vector<net::address> engine_rules::addresses(const dnat& of) const {
   const auto found = by_target_.find(without_destination(of));
   if (found == by_target_.end()) return {};
-  return {found->second.begin(), found->second.end()};
-}
-
-std::size_t engine_rules::last_position(const std::string& chain, net::protocol protocol, std::uint16_t port) const {
-  const auto found = last_.find({chain, protocol, port});
-  return found == last_.end() ? 0 : found->second;
+  return {found->second.addresses.begin(), found->second.addresses.end()};
 }
 
 }  // namespace loopback

@@ -16,24 +16,21 @@ namespace loopback {
 [[nodiscard]] rule canonical(rule r);
 
 // Whether a line of iptables-save is one of the rules that are looked at: of the chains in which engines or this
-// program have theirs, and what is this program's elsewhere.
+// program have theirs, and this program's own rules elsewhere.
 [[nodiscard]] bool concerns_us(std::string_view chain, std::string_view line, const rule_options& options);
 
 class engine_rules {
  public:
   engine_rules(const nat_table& table, const rule_options& options);
 
-  // The engine's own rule for a port of that owner, or nullptr. A chain that is another container's does not count: it
-  // was left behind by one that was not taken down in good order. Who knows no more than the rule is called as its
-  // chain; without an owner any rule for the port will do.
+  // The engine's own rule for a port of that owner, or nullptr. A chain of another container does not count: a
+  // container that was not taken down in good order has left it behind. The iptables source has no container id, so it
+  // uses the chain name as owner. An empty owner matches any rule for the port.
   [[nodiscard]] const rule* find(const ports::port_key& key, std::string_view owner) const;
-  // Whose containers that chain publishes.
-  [[nodiscard]] ports::source_id source_of(std::string_view chain) const;
+  // The source whose containers this chain publishes.
+  [[nodiscard]] ports::source_id source_of(const dnat& of) const;
   // The addresses for which an engine sends this port to this target.
   [[nodiscard]] std::vector<net::address> addresses(const dnat& of) const;
-  // Where the last engine's rule for this port stands that names an address; 0 if there is none. Counts all rules
-  // from 1.
-  [[nodiscard]] std::size_t last_position(const std::string& chain, net::protocol protocol, std::uint16_t port) const;
 
   struct own_rule {
     const rule* what = nullptr;
@@ -41,11 +38,14 @@ class engine_rules {
     std::uint64_t handle = 0;  // 0: not known
   };
   [[nodiscard]] const std::vector<own_rule>& ours() const { return ours_; }
-  // Behind which position of PREROUTING ours have to stand: that of the last jump to a chain.
+  // The position in PREROUTING of the last jump to another program's chain. Ours stand behind it.
   [[nodiscard]] std::size_t last_jump() const { return last_jump_; }
-  [[nodiscard]] bool active() const { return active_; }
+  // PREROUTING jumps to an engine's chain.
+  [[nodiscard]] bool active() const { return !engines_.empty(); }
+  // The table has our chain.
+  [[nodiscard]] bool has_own_chain() const { return has_own_chain_; }
 
-  // What stands behind the tag in the comment of a rule of ours: a container's id, "pair", "direct".
+  // What stands behind the tag in the comment of a rule of ours: a container's id, "listener", "tap".
   [[nodiscard]] std::string_view label(const rule& r) const { return comment_of(r).substr(tag_.size()); }
 
  private:
@@ -57,11 +57,14 @@ class engine_rules {
   std::vector<const engine_chain*> engines_;   // the active ones
   std::map<std::string, std::string> owners_;  // of chains, as CNI calls them: "<namespace>-<id>"
   std::multimap<ports::port_key, const rule*> by_key_;
-  std::map<dnat, std::set<net::address>> by_target_;  // its key names no destination
-  std::map<std::tuple<std::string, net::protocol, std::uint16_t>, std::size_t> last_;
+  struct published {
+    std::set<net::address> addresses;
+    ports::source_id source = ports::source_id::docker;
+  };
+  std::map<dnat, published> by_target_;  // its key names no destination
   std::vector<own_rule> ours_;
   std::size_t last_jump_ = 0;
-  bool active_ = false;
+  bool has_own_chain_ = false;
 };
 
 }  // namespace loopback

@@ -126,17 +126,20 @@ bool nat_table::has_chain(std::string_view name) const { return std::ranges::fin
 
 base::result<nat_table> parse_nat_table(std::string_view text, const rule_filter& wanted) {
   nat_table table;
-  bool inside = false;
+  bool inside = false, whole = false;
   const auto read = for_each_line(text, [&](std::string_view line) -> base::result<> {
-    if (line.starts_with('*'))
+    if (line.starts_with('*')) {
       inside = line == "*nat";
-    else if (line == "COMMIT")
+    } else if (line == "COMMIT") {
+      whole = whole || inside;
       inside = false;
-    else if (inside)
+    } else if (inside) {
       return add_line(table, line, wanted);
+    }
     return {};
   });
   if (!read) return std::unexpected(read.error());
+  if (!whole) return base::fail("iptables-save: expected a whole nat table, got " + base::printable(text, 200));
   return table;
 }
 
@@ -154,8 +157,8 @@ std::string append_line(const rule& r) { return line("-A", r); }
 std::string delete_line(const rule& r) { return line("-D", r); }
 std::string list_line(std::string_view chain) { return line("-S", {std::string(chain), {}}); }
 
-std::string restore_input(const std::vector<std::string>& lines) {
-  std::string text = "*nat\n";
+std::string restore_input(const std::vector<std::string>& lines, std::string_view table) {
+  std::string text = '*' + std::string(table) + '\n';
   for (const auto& line : lines) text += line + '\n';
   return text + "COMMIT\n";
 }

@@ -33,8 +33,8 @@ struct nat_table {
 // Which rules are wanted, by chain and line; empty: all. The others cost next to nothing.
 using rule_filter = std::function<bool(std::string_view chain, std::string_view line)>;
 
-// The nat table of what `iptables-save` printed; empty if the text has none. Fails on a line that iptables-save does
-// not print, an open quote, and on more than 200,000 rules or 256 words in a rule.
+// The nat table of what `iptables-save` printed. Fails on a text that does not have all of it, from "*nat" to "COMMIT",
+// on a line that iptables-save does not print, an open quote, and on more than 200,000 rules or 256 words in a rule.
 [[nodiscard]] base::result<nat_table> parse_nat_table(std::string_view text, const rule_filter& wanted = {});
 
 // The same of what `iptables -t nat -S` prints for some chains.
@@ -46,6 +46,6 @@ using rule_filter = std::function<bool(std::string_view chain, std::string_view 
 [[nodiscard]] std::string list_line(std::string_view chain);  // iptables-restore prints the chain as -S does
 
 // The input of `iptables-restore --noflush` that makes all these changes or none.
-[[nodiscard]] std::string restore_input(const std::vector<std::string>& lines);
+[[nodiscard]] std::string restore_input(const std::vector<std::string>& lines, std::string_view table = "nat");
 
 }  // namespace loopback

@@ -1,5 +1,7 @@
 #include "sinks/loopback/loopback_sink.hpp"
 
+#include "io/first_of.hpp"
+
 namespace loopback {
 
 using ports::outcome;
@@ -7,13 +9,15 @@ using ports::outcome_kind;
 using ports::verb;
 
 loopback_sink::loopback_sink(const io::executor& where, loopback_options options)
-    : rules_(where, std::move(options.rules)), relays_(options.relay), never_(where) {}
+    : guard_(where, options.api, options.rules.rules.tag, options.rules.programs),
+      rules_(where, std::move(options.rules)),
+      never_(where) {}
 
 // Ports that turn out not to be served are no longer wanted here: the reconciler asks for them again.
 io::task<base::result<>> loopback_sink::settle(adopt_live adopt) {
-  const auto relayed = co_await rules_.settle(wanted_, adopt);
-  if (!relayed) co_return std::unexpected(relayed.error());
-  troubles_ = relays_.set(*relayed);
+  auto settled = co_await rules_.settle(wanted_, adopt);
+  if (!settled) co_return std::unexpected(settled.error());
+  troubles_ = std::move(*settled);
   for (const auto& [key, why] : troubles_) wanted_.erase(key);
   co_return base::result<>{};
 }
@@ -21,6 +25,7 @@ io::task<base::result<>> loopback_sink::settle(adopt_live adopt) {
 io::task<base::result<ports::peer_state>> loopback_sink::list() {
   ports::peer_state state;
   if (closed_) co_return state;
+  co_await guard_.ensure();
   if (const auto settled = co_await settle(adopt_live::yes); !settled) co_return std::unexpected(settled.error());
   for (const auto& [key, held] : wanted_) state.held.push_back({key, true, held.container_port, held.owner});
   co_return state;
@@ -30,8 +35,7 @@ void loopback_sink::admit(const ports::operation& op, outcome& answer) {
   const auto& key = op.target.key;
   if (op.what == verb::remove) {
     wanted_.erase(key);
-    relays_.close(key);  // before the rules are read: somebody may be about to listen on every address
-  } else if (key.address.is_unspecified()) {
+  } else if (key.address.is_unspecified() && op.target.source != ports::source_id::kubernetes) {
     answer = {outcome_kind::refused, "a wildcard address needs no help"};
   } else if (key.protocol == net::protocol::sctp || key.port == 0) {
     answer = {outcome_kind::refused, "only tcp and udp ports"};
@@ -49,7 +53,8 @@ outcome loopback_sink::outcome_of(const ports::operation& op) const {
 io::task<std::vector<outcome>> loopback_sink::apply(std::vector<ports::operation> batch) {
   std::vector<outcome> outcomes(batch.size());
   for (std::size_t i = 0; i < batch.size(); ++i) admit(batch[i], outcomes[i]);
-  const auto settled = closed_ ? base::result<>{} : co_await settle(adopt_live::no);
+  base::result<> settled;
+  if (!closed_) settled = co_await settle(adopt_live::no);
   for (std::size_t i = 0; i < batch.size(); ++i) {
     if (outcomes[i].kind != outcome_kind::done) continue;
     outcomes[i] = settled ? outcome_of(batch[i]) : outcome{outcome_kind::unknown, settled.error().message()};
@@ -59,13 +64,13 @@ io::task<std::vector<outcome>> loopback_sink::apply(std::vector<ports::operation
 
 io::task<> loopback_sink::changed() {
   while (closed_) co_await never_.wait();
-  co_await rules_.changed();
+  co_await io::first_of(rules_.changed(), guard_.keep());
 }
 
 io::task<> loopback_sink::close() {
   closed_ = true;
   wanted_.clear();
-  relays_.set({});
+  co_await guard_.remove();
   co_await rules_.remove_all();
 }
 

@@ -1,25 +1,28 @@
 // loopback_sink: makes ports that are published on single addresses of the VM (127.0.0.1, ::1, 10.0.0.5 …) reachable at
-// the VM's tap address, where host-switch connects, and at its veth address, where wsl-proxy connects. Rules do it
-// where an engine publishes by iptables, a userspace relay where none does; rule_plan.hpp says which rules.
+// the VM's tap address, where host-switch connects, and at its veth address, where wsl-proxy connects. A rule for each
+// port does it, with a userspace relay behind it where the kernel alone cannot; rule_plan.hpp says which rules. Ports
+// of Kubernetes' Services, which have the wildcard address, are relayed from the veth to the tap's address.
 //
 // It heals itself: every list() and apply() reads the nat table and changes what differs from what is wanted, in one
 // transaction. What an earlier run left and what is still alive is reported as held, so that it goes on without a gap;
 // what is dead is removed at once. Forwards' keys are raw, as the port is inside the VM.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "io/condition.hpp"
 #include "ports/sink.hpp"
+#include "sinks/loopback/api_guard.hpp"
 #include "sinks/loopback/nat_rules.hpp"
-#include "sinks/loopback/relay_ports.hpp"
 
 namespace loopback {
 
 struct loopback_options {
   nat_rules_options rules{};
-  relay::relay_options relay{};
+  // host-switch's API, from which forwarded packets are kept; empty: there is none.
+  std::optional<net::endpoint> api{};
 };
 
 class loopback_sink final : public ports::sink {
@@ -41,11 +44,11 @@ class loopback_sink final : public ports::sink {
   void admit(const ports::operation& op, ports::outcome& answer);
   [[nodiscard]] ports::outcome outcome_of(const ports::operation& op) const;
 
+  api_guard guard_;
   nat_rules rules_;
-  relay_ports relays_;
   io::condition never_;
   wanted_ports wanted_;
-  relay_ports::troubles troubles_;  // of the last settling: ports that are not served
+  nat_rules::troubles troubles_;  // of the last settling: ports that are not served
   bool closed_ = false;
 };
 

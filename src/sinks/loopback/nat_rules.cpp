@@ -1,29 +1,34 @@
 #include "sinks/loopback/nat_rules.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "base/log.hpp"
 #include "io/first_of.hpp"
 #include "io/timeout.hpp"
 #include "netlink/conntrack.hpp"
-#include "sinks/loopback/tap_interface.hpp"
 
 namespace loopback {
 namespace {
 
 constexpr const char* component = "loopback";
 constexpr std::chrono::seconds settle_limit{15};
+constexpr std::chrono::seconds flow_limit{2};
 constexpr std::chrono::milliseconds between_changes{500};
 constexpr int most_attempts = 6;
 constexpr int looks_to_one_reading = 10;        // without any change
 constexpr std::chrono::milliseconds pause{20};  // times the attempt's number
+
+const nat_table no_table;
 
 }  // namespace
 
 nat_rules::nat_rules(const io::executor& where, nat_rules_options options)
     : options_(std::move(options)),
       legacy_(where, options_.legacy),
-      localnet_(options_.state_directory / "route-localnet") {
+      relays_(options_.relay),
+      localnet_(options_.state_directory / "route-localnet"),
+      localnet_trouble_(component, "cannot set route_localnet") {
   for (const auto& programs : options_.programs) tables_.emplace_back(programs, options_.rules, legacy_);
   auto watch = netlink::change_watch::open(where);
   if (watch) watch_.emplace(std::move(*watch));
@@ -32,142 +37,182 @@ nat_rules::nat_rules(const io::executor& where, nat_rules_options options)
                     options_.resync.count() / 1000);
 }
 
-io::task<base::result<std::vector<relayed_port>>> nat_rules::settle(wanted_ports& wanted, adopt_live adopt) {
-  co_return co_await io::within(settle_limit, attempts(wanted, adopt));
+io::task<base::result<nat_rules::troubles>> nat_rules::settle(wanted_ports& wanted, adopt_live adopt) {
+  auto settled = co_await io::within(settle_limit, attempts(wanted, adopt));
+  if (!settled) remove_stale(wanted);
+  co_return settled;
 }
 
-io::task<base::result<std::vector<relayed_port>>> nat_rules::attempts(wanted_ports& wanted, adopt_live adopt) {
-  static const nat_table no_table;
-  base::error trouble;
-  for (int attempt = 1; attempt <= most_attempts; ++attempt) {
-    if (attempt > 1) co_await io::sleep_for(pause * attempt);
-    auto machine = look_at_machine(options_.rules);
-    if (!machine) co_return std::unexpected(machine.error());
-    seen_machine_ = *machine;
-    const auto all = co_await read();
-    if (!all) co_return std::unexpected(all.error());
-    choose_home(*all, wanted);
-    const auto& table = home_ ? *(*all)[*home_] : no_table;
-    if (adopt == adopt_live::yes) wanted.merge(find_held(table, wanted, options_.rules));
-    prepare_pair(*machine);
-    auto plan = plan_rules(table, wanted, never_by_rule_, *machine, options_.rules);
-    const auto changed = co_await change_all(*all, &plan);
-    if (changed) {
-      conclude_pair(plan.pair);
-      co_return std::move(plan.relayed);
-    }
-    trouble = changed.error();
+io::task<base::result<nat_rules::troubles>> nat_rules::attempts(wanted_ports& wanted, adopt_live adopt) {
+  base::result<troubles> settled;
+  for (int number = 1; number <= most_attempts; ++number) {
+    if (number > 1) co_await io::sleep_for(pause * number);
+    settled = co_await attempt(wanted, adopt);
+    if (settled) break;
   }
-  co_return std::unexpected(trouble);
+  co_return settled;
 }
 
-// `at_home`: what the engine's table needs; nullptr for nothing. The other tables lose what is ours.
+// Relays listen before a rule leads to them, and close when none does any more.
+io::task<base::result<nat_rules::troubles>> nat_rules::attempt(wanted_ports& wanted, adopt_live adopt) {
+  auto machine = look_at_machine(options_.rules);
+  if (!machine) co_return std::unexpected(machine.error());
+  seen_machine_ = std::move(*machine);
+  const auto all = co_await read();
+  if (auto chosen = choose_home(all, wanted); !chosen) co_return std::unexpected(chosen.error());
+  const engine_rules engines(home_ ? **all[*home_] : no_table, options_.rules);
+  if (adopt == adopt_live::yes) wanted.merge(find_held(engines, wanted, options_.rules));
+  const auto now = io::clock::now();
+  way_limits limits{home_ && !rejected_.all(now), true, rejected_.ports(now)};
+  auto ways = choose_ways(engines, wanted, limits, options_.rules);
+  const bool to_loopback = std::ranges::any_of(
+      ways.served, [](const auto& port) { return port.by == way::direct && port.wanted.key.address.is_loopback(); });
+  if (to_loopback && !enable_localnet()) {
+    limits.localnet = false;
+    ways = choose_ways(engines, wanted, limits, options_.rules);
+  }
+  auto failed = open_relays(ways);
+  const auto plan = plan_rules(engines, ways.served, relays_.numbers(), seen_machine_, options_.rules);
+  const auto changed = co_await change_all(all, &plan);
+  if (!changed) co_return std::unexpected(changed.error());
+  relays_.close_others();
+  if (!plan.localnet && localnet_on_) {
+    const auto after = co_await read();
+    finish_localnet(after);
+  }
+  read_before_ = true;
+  co_return failed;
+}
+
+nat_rules::troubles nat_rules::open_relays(const way_choice& ways) {
+  std::vector<relayed_port> relayed;
+  for (const auto& port : ways.served) {
+    const auto& key = port.wanted.key;
+    const bool in_place = port.by == way::relayed_in_place;
+    if (in_place || port.by == way::relayed) relayed.push_back({key, target_of(key, options_.rules), in_place});
+  }
+  auto failed = relays_.open(relayed, seen_machine_.peers);
+  // A Service's port that is in use at the veth is served there.
+  std::erase_if(failed, [](const auto& item) { return item.first.address.is_unspecified(); });
+  failed.insert(ways.losers.begin(), ways.losers.end());
+  return failed;
+}
+
+// `at_home`: what the table with our rules needs; nullptr for nothing. The other tables lose what is ours. One that
+// cannot be read stays as it is.
 io::task<base::result<>> nat_rules::change_all(const tables& all, const rule_plan* at_home) {
   for (std::size_t i = 0; i < tables_.size(); ++i) {
+    if (!all[i] || *all[i] == nullptr) continue;
     const bool home = at_home != nullptr && i == home_;
-    const auto plan = home ? *at_home : plan_removal(*all[i], options_.rules);
+    const auto plan =
+        home ? *at_home : plan_rules(engine_rules(**all[i], options_.rules), {}, {}, seen_machine_, options_.rules);
     const auto done = co_await change(tables_[i], plan);
     if (!done) co_return done;
   }
   co_return base::result<>{};
 }
 
-io::task<base::result<nat_rules::tables>> nat_rules::read() {
+io::task<nat_rules::tables> nat_rules::read() {
   tables all;
   for (auto& one : tables_) {
     auto table = co_await one.read();
-    if (!table) co_return std::unexpected(table.error());
-    all.push_back(std::move(*table));
+    all.push_back(std::move(table));
   }
   co_return all;
 }
 
 // The engine may have been switched from one variant to the other, and its old chains are still there: the one that
-// publishes more of what is wanted counts, and the first in doubt.
-void nat_rules::choose_home(const tables& all, const wanted_ports& wanted) {
-  const auto before = home_;
+// publishes more of what is wanted counts, and the first in doubt. Without an engine our rules are in the first variant
+// that the kernel has. Fails where the right one may be one that cannot be read.
+base::result<> nat_rules::choose_home(const tables& all, const wanted_ports& wanted) {
+  std::optional<std::size_t> home, first;
   std::size_t most = 0;
-  home_.reset();
+  const base::error* unreadable = nullptr;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (!has_engine(*all[i], options_.rules)) continue;
-    const auto published = count_published(*all[i], wanted, options_.rules);
-    if (home_ && published <= most) continue;
-    home_ = i;
+    if (!all[i]) {
+      if (!home_ || home_ == i) unreadable = &all[i].error();
+      continue;
+    }
+    if (*all[i] == nullptr) continue;
+    if (!first) first = i;
+    const engine_rules engines(**all[i], options_.rules);
+    const auto published = count_published(engines, wanted);
+    if (!engines.active() || (home && published <= most)) continue;
+    home = i;
     most = published;
   }
-  if (home_ == before) return;
-  if (!home_) return base::log::info(component, "no engine publishes by iptables rules any more, ports are relayed");
-  base::log::info(component, "an engine publishes by iptables rules variant={}", to_string(tables_[*home_].variant()));
+  if (unreadable != nullptr && !home) return std::unexpected(*unreadable);
+  const bool engine = home.has_value();
+  if (!home) home = first;
+  if (engine && (home != home_ || !engine_at_home_))
+    base::log::info(component, "an engine publishes by iptables rules variant={}", to_string(tables_[*home].variant()));
+  if (!engine && engine_at_home_) base::log::info(component, "no engine publishes by iptables rules any more");
+  home_ = home;
+  engine_at_home_ = engine;
+  return {};
 }
 
 io::task<base::result<>> nat_rules::change(table_reader& table, const rule_plan& plan) {
   if (plan.changes.empty() && plan.removals.empty()) co_return base::result<>{};
   const auto changed = co_await table.change(plan);
   if (!changed) {
-    blame(plan, changed.error());
+    rejected_.note_failure(plan, changed.error(), io::clock::now());
     co_return std::unexpected(changed.error());
   }
-  complained_of_.clear();
+  rejected_.note_success();
   for (const auto process : *changed)
     if (watch_) watch_->ignore(process);
-  forget_flows(plan);
+  co_await forget_flows(plan);
   co_return base::result<>{};
 }
 
-// Clients of UDP that have sent to a port before its rule was there.
-void nat_rules::forget_flows(const rule_plan& plan) const {
+// Clients of UDP that have sent to a port before its rule was there. The kernel may take long to list its flows.
+io::task<> nat_rules::forget_flows(const rule_plan& plan) {
   std::set<net::endpoint> destinations;
   for (const auto& key : plan.owners) {
     if (key.protocol != net::protocol::udp) continue;
-    for (const auto& at : seen_machine_.reached) destinations.insert({at, key.port});
+    for (const auto& peer : seen_machine_.peers) destinations.insert({peer.address, key.port});
   }
-  if (destinations.empty()) return;
-  const auto forgotten = netlink::forget_udp_flows(destinations);
+  if (destinations.empty()) co_return;
+  auto forget = [destinations = std::move(destinations)] { return netlink::forget_udp_flows(destinations); };
+  const auto forgotten = co_await blocking_.run(forget, flow_limit);
   if (!forgotten) base::log::debug(component, "flows cannot be forgotten reason=\"{}\"", forgotten.error().message());
 }
 
-// A line that fails because the table changed meanwhile will not be there again after the next look. One that fails
-// twice is one that the kernel does not take: its port is relayed from now on.
-void nat_rules::blame(const rule_plan& plan, const base::error& why) {
-  const auto number = line_complained_of(why.context);  // the first line is "*nat"
-  if (!number || *number < 2 || *number - 2 >= plan.changes.size()) return;
-  const auto& line = plan.changes[*number - 2];
-  if (line != std::exchange(complained_of_, line)) return;
-  base::log::error(component, "a rule is not taken rule=\"{}\" reason=\"{}\"", line, why.message());
-  const auto& key = plan.owners[*number - 2];
-  if (key.port != 0)
-    never_by_rule_.insert(key);
-  else
-    never_pair_ = true;
+// While the text cannot be read, rules of ported that are not wanted any more are still found by their comments. Before
+// the first reading nothing is known to be wanted.
+void nat_rules::remove_stale(const wanted_ports& wanted) {
+  if (!read_before_ || !home_) return;
+  const auto removed = tables_[*home_].remove_stale(wanted);
+  if (!removed) base::log::debug(component, "stale rules stay reason=\"{}\"", removed.error().message());
 }
 
-// The pair needs route_localnet before it comes; where that cannot be had, ports are relayed as without a pair.
-void nat_rules::prepare_pair(machine_state& machine) {
-  if (never_pair_) machine.tap_interface.clear();
-  if (!home_ || machine.tap_interface.empty()) return;
+// A rule to a loopback address needs route_localnet before it comes; where that cannot be had, its port is relayed.
+base::result<> nat_rules::enable_localnet() {
+  std::set<std::string> devices;
+  for (const auto& peer : seen_machine_.peers) devices.insert(peer.device);
   localnet_on_ = true;
-  const auto enabled = localnet_.enable(machine.tap_interface);
-  if (!enabled) machine.tap_interface.clear();
-  complain(enabled);
+  auto enabled = localnet_.enable(devices);
+  localnet_trouble_.note(enabled);
+  return enabled;
 }
 
-void nat_rules::conclude_pair(bool wanted) {
-  if (wanted || !localnet_on_) return;
+// Off when no table has a rule that needs it: where one cannot be read, such a rule may be there.
+void nat_rules::finish_localnet(const tables& read) {
+  for (const auto& table : read) {
+    if (!table) return;
+    if (*table != nullptr && leads_to_loopback(engine_rules(**table, options_.rules))) return;
+  }
   const auto restored = localnet_.restore();
   localnet_on_ = !restored;
-  complain(restored);
-}
-
-void nat_rules::complain(const base::result<>& about_localnet) {
-  if (!about_localnet && localnet_well_)
-    base::log::warn(component, "route_localnet: {}", about_localnet.error().message());
-  localnet_well_ = about_localnet.has_value();
+  localnet_trouble_.note(restored);
 }
 
 io::task<base::result<>> nat_rules::remove_once() {
   const auto all = co_await read();
-  if (!all) co_return std::unexpected(all.error());
-  co_return co_await change_all(*all, nullptr);
+  for (const auto& table : all)
+    if (!table) co_return std::unexpected(table.error());
+  co_return co_await change_all(all, nullptr);
 }
 
 io::task<> nat_rules::remove_all() {
@@ -178,7 +223,10 @@ io::task<> nat_rules::remove_all() {
       base::log::warn(component, "rules may be left behind reason=\"{}\"", done.error().message());
     co_await io::sleep_for(pause * attempt);
   }
-  if (auto restored = localnet_.restore(); !restored) base::log::warn(component, "{}", restored.error().message());
+  remove_stale({});
+  relays_.close_all();
+  const auto after = co_await read();
+  finish_localnet(after);
 }
 
 bool nat_rules::nft_or_machine_changed() const {
@@ -187,10 +235,14 @@ bool nat_rules::nft_or_machine_changed() const {
   return std::ranges::any_of(tables_, [](const auto& table) { return table.nft_changed(); });
 }
 
+bool nat_rules::watches_legacy() const {
+  return std::ranges::any_of(tables_, [](const auto& table) { return table.variant() != nat_variant::nft; });
+}
+
 io::task<> nat_rules::changed() {
   co_await changed_at_all();
-  co_await io::sleep_until(told_ + between_changes);
-  told_ = io::clock::now();
+  co_await io::sleep_until(notified_ + between_changes);
+  notified_ = io::clock::now();
 }
 
 io::task<> nat_rules::rules_changed() {
@@ -209,11 +261,22 @@ io::task<> nat_rules::legacy_changed() {
   }
 }
 
+// A rejection's end is a reason to look, too.
 io::task<> nat_rules::changed_at_all() {
   for (int looks = 0; looks < looks_to_one_reading; ++looks) {
-    auto sign = watch_ ? io::first_of(rules_changed(), legacy_changed()) : legacy_changed();
-    const auto told = co_await io::within(options_.resync, std::move(sign));
-    if (told || nft_or_machine_changed()) co_return;
+    const auto now = io::clock::now();
+    const auto retry = rejected_.next_end(now);
+    const auto when = retry ? std::min(*retry, now + options_.resync) : now + options_.resync;
+    base::result<> notified = base::fail(std::errc::timed_out, "");
+    if (watch_ && watches_legacy())
+      notified = co_await io::until(when, io::first_of(rules_changed(), legacy_changed()));
+    else if (watch_)
+      notified = co_await io::until(when, rules_changed());
+    else if (watches_legacy())
+      notified = co_await io::until(when, legacy_changed());
+    else
+      co_await io::sleep_until(when);
+    if (notified || nft_or_machine_changed() || (retry && *retry <= io::clock::now())) co_return;
   }
   for (auto& table : tables_) table.read_all();
 }

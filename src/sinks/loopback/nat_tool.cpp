@@ -5,14 +5,11 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "base/log.hpp"
 #include "base/text.hpp"
-#include "netfilter/legacy_table.hpp"
 
 namespace loopback {
 namespace {
 
-constexpr std::chrono::seconds run_limit{8};
 constexpr std::size_t table_limit = 64 << 20;
 constexpr int exit_lock_held = 4;
 
@@ -32,8 +29,11 @@ std::optional<nat_programs> find_variant(nat_variant variant, const std::string&
   return found.save.empty() || found.restore.empty() ? std::nullopt : std::optional(found);
 }
 
-std::string complaint(const io::process_output& output, const std::string& program) {
-  return program + " exited with " + std::to_string(output.exit_code) + ": " + base::printable(base::trim(output.err));
+base::error complaint(const io::process_output& output, const std::string& program) {
+  const bool locked = output.exit_code == exit_lock_held;
+  return {
+      locked ? std::make_error_code(std::errc::resource_unavailable_try_again) : std::error_code{},
+      program + " exited with " + std::to_string(output.exit_code) + ": " + base::printable(base::trim(output.err))};
 }
 
 }  // namespace
@@ -56,53 +56,33 @@ std::vector<nat_programs> find_nat_programs() {
   return found;
 }
 
-io::task<base::result<nat_table>> nat_tool::read(rule_filter wanted) {
-  // A program that only looks makes the kernel create the legacy table; so the kernel is asked first.
-  const bool absent = programs_.variant == nat_variant::legacy && !netfilter::has_legacy_nat(netfilter::family::ipv4);
-  if (absent) co_return nat_table{};
+io::task<base::result<nat_table>> nat_tool::read(rule_filter wanted) const {
   io::process_request request{{programs_.save, "-t", "nat"}, {}, table_limit};
-  const auto output = co_await io::run_process(std::move(request), run_limit);
+  const auto output = co_await io::run_process(std::move(request), programs_.limit);
   if (!output) co_return std::unexpected(output.error());
-  if (output->exit_code == exit_lock_held)
-    co_return base::fail(std::errc::resource_unavailable_try_again, complaint(*output, programs_.save));
-  if (output->exit_code != 0) {
-    log_unusable(complaint(*output, programs_.save));
-    co_return nat_table{};
-  }
-  auto table = parse_nat_table(output->out, wanted);
-  if (table) unusable_ = false;
-  co_return table;
+  if (output->exit_code != 0) co_return std::unexpected(complaint(*output, programs_.save));
+  co_return parse_nat_table(output->out, wanted);
 }
 
 // Fails where the program did not do what the lines say.
-io::task<base::result<io::process_output>> nat_tool::restore(std::vector<std::string> lines) const {
-  io::process_request request{{programs_.restore, "--noflush", "--wait=3"}, restore_input(lines), table_limit};
-  auto output = co_await io::run_process(std::move(request), run_limit);
+io::task<base::result<io::process_output>> nat_tool::restore(std::vector<std::string> lines, std::string table) const {
+  io::process_request request{{programs_.restore, "--noflush", "--wait=3"}, restore_input(lines, table), table_limit};
+  auto output = co_await io::run_process(std::move(request), programs_.limit);
   if (!output || output->exit_code == 0) co_return output;
-  const bool locked = output->exit_code == exit_lock_held;
-  const auto code = locked ? std::make_error_code(std::errc::resource_unavailable_try_again) : std::error_code{};
-  co_return base::fail(code, complaint(*output, programs_.restore));
+  co_return std::unexpected(complaint(*output, programs_.restore));
 }
 
-io::task<base::result<nat_table>> nat_tool::read_chains(std::vector<std::string> chains) {
+io::task<base::result<nat_table>> nat_tool::read_chains(std::vector<std::string> chains, std::string table) const {
   for (auto& name : chains) name = list_line(name);
-  const auto output = co_await restore(std::move(chains));
+  const auto output = co_await restore(std::move(chains), std::move(table));
   if (!output) co_return std::unexpected(output.error());
-  unusable_ = false;
   co_return parse_rule_list(output->out);
 }
 
-io::task<base::result<pid_t>> nat_tool::change(const std::vector<std::string>& lines) {
-  const auto output = co_await restore(lines);
+io::task<base::result<pid_t>> nat_tool::change(std::vector<std::string> lines, std::string table) const {
+  const auto output = co_await restore(std::move(lines), std::move(table));
   if (!output) co_return std::unexpected(output.error());
   co_return output->pid;
-}
-
-// A kernel or a table that this variant cannot work with: its ports are relayed instead.
-void nat_tool::log_unusable(std::string_view why) {
-  if (!unusable_)
-    base::log::warn("loopback", "iptables cannot be used variant={} reason=\"{}\"", to_string(programs_.variant), why);
-  unusable_ = true;
 }
 
 std::optional<std::size_t> line_complained_of(std::string_view message) {

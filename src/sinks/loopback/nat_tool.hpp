@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,8 +22,9 @@ enum class nat_variant : std::uint8_t { nft, legacy, plain };  // plain: whateve
 
 struct nat_programs {
   nat_variant variant = nat_variant::nft;
-  std::string save;     // "iptables-nft-save"
-  std::string restore;  // "iptables-nft-restore"
+  std::string save;                        // "iptables-nft-save"
+  std::string restore;                     // "iptables-nft-restore"
+  std::chrono::milliseconds limit{8'000};  // for one run
 };
 
 // The variants whose programs are installed, looked for in PATH and the system's directories: nft and legacy, or the
@@ -35,22 +37,20 @@ class nat_tool {
 
   [[nodiscard]] nat_variant variant() const { return programs_.variant; }
 
-  // The table, as far as it is wanted; empty where the kernel does not have this variant at all. Fails where it cannot
-  // be read now. Never brings legacy tables into being that were not there.
-  io::task<base::result<nat_table>> read(rule_filter wanted);
+  // The table, as far as it is wanted. Fails where the program did not print all of it: a table that cannot be read is
+  // not an empty one. Of iptables-legacy only for a table that exists; the program would create it.
+  io::task<base::result<nat_table>> read(rule_filter wanted) const;
   // These chains alone, for which the rest of the table is not read (nft). They have to be there.
-  io::task<base::result<nat_table>> read_chains(std::vector<std::string> chains);
+  io::task<base::result<nat_table>> read_chains(std::vector<std::string> chains, std::string table = "nat") const;
 
   // All of the changes or none. Answers the process that made them, for netlink::change_watch::ignore(). Fails with
   // std::errc::resource_unavailable_try_again when the lock was not to be had.
-  io::task<base::result<pid_t>> change(const std::vector<std::string>& lines);
+  io::task<base::result<pid_t>> change(std::vector<std::string> lines, std::string table = "nat") const;
 
  private:
-  io::task<base::result<io::process_output>> restore(std::vector<std::string> lines) const;
-  void log_unusable(std::string_view why);
+  io::task<base::result<io::process_output>> restore(std::vector<std::string> lines, std::string table) const;
 
   nat_programs programs_;
-  bool unusable_ = false;
 };
 
 // The line of its input of which iptables-restore complains, counted from 1; nullopt if it names none.

@@ -1,60 +1,118 @@
 #include "sinks/loopback/relay_ports.hpp"
 
-#include <set>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "base/unique_fd.hpp"
+#include "net/endpoint.hpp"
 
 namespace loopback {
+namespace {
 
-base::result<> relay_ports::open(const relayed_port& port) {
-  const net::endpoint target{port.key.address, port.key.port};
-  bool somewhere = false;
-  for (const auto& at : port.listen) {
-    const listener_key key{port.key.protocol, {at, port.key.port}};
-    auto added = base::result<>{};
-    const auto open = listening_.find(key);
-    if (open != listening_.end() && open->second != target)
-      return base::fail(std::errc::address_in_use, "another address of this port");
-    if (open == listening_.end())
-      added = listeners_.add({.protocol = key.first, .listen = key.second, .target = target});
-    if (!added && added.error().code == std::errc::address_not_available) continue;
-    if (!added) return added;
-    listening_[key] = target;
-    somewhere = true;
+constexpr int attempts = 8;  // for a port that is free at each of the peers' addresses
+
+// A port that is free at this address now.
+base::result<std::uint16_t> free_number(net::protocol protocol, const net::address& at) {
+  const int kind = protocol == net::protocol::udp ? SOCK_DGRAM : SOCK_STREAM;
+  const base::unique_fd fd(::socket(AF_INET, kind | SOCK_CLOEXEC, 0));
+  auto address = net::to_sockaddr({at, 0});
+  if (!fd || ::bind(fd.get(), address.get(), address.size) != 0 ||
+      ::getsockname(fd.get(), address.get(), &address.size) != 0)
+    return base::fail_errno("choose a port");
+  const auto chosen = net::from_sockaddr(address);
+  return chosen ? chosen->port : std::uint16_t{0};
+}
+
+bool contains(const std::vector<peer_interface>& all, const peer_interface& one) {
+  return std::ranges::find(all, one) != all.end();
+}
+
+// The next look at the machine shows what took its place.
+bool is_gone(const base::result<>& opened) {
+  const auto& code = opened.error().code;
+  return code == std::errc::address_not_available || code == std::errc::no_such_device;
+}
+
+bool is_busy(const base::result<>& opened) { return !opened && opened.error().code == std::errc::address_in_use; }
+
+}  // namespace
+
+base::result<> relay_ports::listen(one& relay, const peer_interface& peer) {
+  if (contains(relay.at, peer)) return {};
+  relay::listener_spec spec;
+  spec.protocol = relay.port.key.protocol;
+  spec.listen = {peer.address, relay.number};
+  spec.target = relay.port.target;
+  spec.clients = {peer.device, peer.network, peer.prefix_length};
+  auto added = listeners_.add(spec);
+  if (added) relay.at.push_back(peer);
+  return added || is_gone(added) ? base::result<>{} : added;
+}
+
+void relay_ports::close(one& relay) {
+  for (const auto& peer : relay.at) listeners_.remove(relay.port.key.protocol, {peer.address, relay.number});
+  relay.at.clear();
+}
+
+base::result<> relay_ports::open_one(one& relay, const std::vector<peer_interface>& peers) {
+  base::result<> opened;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    if (relay.at.empty() && !peers.empty()) {
+      const auto chosen = relay.port.in_place ? base::result<std::uint16_t>(relay.port.key.port)
+                                              : free_number(relay.port.key.protocol, peers.front().address);
+      if (!chosen) return std::unexpected(chosen.error());
+      relay.number = *chosen;
+    }
+    for (const auto& peer : peers)
+      if (opened = listen(relay, peer); !opened) break;
+    if (opened && relay.at.empty() && !peers.empty())
+      return base::fail(std::errc::address_not_available, "no address to listen on");
+    if (opened) return opened;
+    close(relay);
+    if (relay.port.in_place || !is_busy(opened)) break;
   }
-  if (!somewhere && !port.listen.empty())
-    return base::fail(std::errc::address_not_available, "no address to listen on");
-  return {};
+  return opened;
 }
 
-template <class Stays>
-void relay_ports::close_unless(const Stays& stays) {
-  std::erase_if(listening_, [&](const auto& open) {
-    if (stays(open)) return false;
-    listeners_.remove(open.first.first, open.first.second);
-    return true;
-  });
-}
-
-void relay_ports::close(const ports::port_key& key) {
-  const net::endpoint target{key.address, key.port};
-  close_unless([&](const auto& open) { return open.first.first != key.protocol || open.second != target; });
-}
-
-relay_ports::troubles relay_ports::set(const std::vector<relayed_port>& wanted) {
+relay_ports::troubles relay_ports::open(const std::vector<relayed_port>& wanted,
+                                        const std::vector<peer_interface>& peers) {
   troubles failed;
-  std::map<listener_key, net::endpoint> target;
-  for (const auto& port : wanted)
-    for (const auto& at : port.listen)
-      target.emplace(listener_key{port.key.protocol, {at, port.key.port}},
-                     net::endpoint{port.key.address, port.key.port});
-  close_unless([&](const auto& open) {
-    const auto at = target.find(open.first);
-    return at != target.end() && at->second == open.second;
-  });
-  for (const auto& port : wanted)
-    if (auto opened = open(port); !opened) failed.emplace(port.key, opened.error().message());
-  close_unless(
-      [&](const auto& open) { return !failed.contains({open.first.first, open.second.ip, open.second.port}); });
+  for (auto& [key, relay] : relays_) relay.wanted = false;
+  for (const auto& port : wanted) {
+    auto reached = peers;
+    std::erase_if(reached, [&port](const auto& peer) { return peer.address == port.target.ip; });
+    auto& relay = relays_[port.key];
+    const bool same = relay.port.target == port.target && relay.port.in_place == port.in_place;
+    const bool elsewhere =
+        std::ranges::any_of(relay.at, [&reached](const auto& peer) { return !contains(reached, peer); });
+    if (!same || elsewhere) close(relay);
+    relay.port = port;
+    relay.wanted = true;
+    const auto opened = open_one(relay, reached);
+    if (opened) continue;
+    failed.emplace(port.key, opened.error().message());
+    relays_.erase(port.key);
+  }
   return failed;
+}
+
+void relay_ports::close_others() {
+  for (auto& [key, relay] : relays_)
+    if (!relay.wanted) close(relay);
+  std::erase_if(relays_, [](const auto& item) { return !item.second.wanted; });
+}
+
+void relay_ports::close_all() {
+  for (auto& [key, relay] : relays_) close(relay);
+  relays_.clear();
+}
+
+relay_numbers relay_ports::numbers() const {
+  relay_numbers numbers;
+  for (const auto& [key, relay] : relays_)
+    if (!relay.at.empty() && !relay.port.in_place) numbers.emplace(key, relay.number);
+  return numbers;
 }
 
 }  // namespace loopback

@@ -1,4 +1,7 @@
-// relay_ports: the userspace listeners for the ports that no rule can serve. Owner of the relay that carries them.
+// relay_ports: the userspace listeners for the ports that no rule can serve alone. A relay listens on a port that the
+// kernel chooses, so it never takes one that a program of the VM wants, and a rule brings the packets there. It is
+// bound to the peers' devices, and drops what does not come from the peers' networks. Owner of the relays that carry
+// them.
 #pragma once
 
 #include <map>
@@ -10,29 +13,41 @@
 
 namespace loopback {
 
+struct relayed_port {
+  ports::port_key key;
+  net::endpoint target;
+  bool in_place = false;  // listen on the port itself: there is no rule
+};
+
 class relay_ports {
  public:
   using troubles = std::map<ports::port_key, std::string>;
 
   explicit relay_ports(relay::relay_options options) : listeners_(options) {}
 
-  // Listens for exactly these ports from now on; connections of the others live on. Answers, for each port that cannot
-  // be listened for, why: it is then listened for nowhere. An address that has gone is passed over as long as another
-  // one is left.
-  troubles set(const std::vector<relayed_port>& wanted);
-  // Listens for this port no longer.
-  void close(const ports::port_key& key);
+  // Listens for these ports at each peer's address, but for one that is the target's own. Answers, for each port that
+  // cannot be listened for, why: it is then listened for nowhere. Other ports go on until close_others().
+  troubles open(const std::vector<relayed_port>& wanted, const std::vector<peer_interface>& peers);
+  // Closes what the last open() did not ask for; its connections live on.
+  void close_others();
+  void close_all();
 
-  [[nodiscard]] std::size_t size() const { return listening_.size(); }
+  [[nodiscard]] relay_numbers numbers() const;
+  [[nodiscard]] std::size_t size() const { return relays_.size(); }
 
  private:
-  using listener_key = std::pair<net::protocol, net::endpoint>;
-  [[nodiscard]] base::result<> open(const relayed_port& port);
-  template <class Stays>
-  void close_unless(const Stays& stays);
+  struct one {
+    relayed_port port;
+    std::uint16_t number = 0;
+    std::vector<peer_interface> at;
+    bool wanted = true;
+  };
+  base::result<> open_one(one& relay, const std::vector<peer_interface>& peers);
+  base::result<> listen(one& relay, const peer_interface& peer);
+  void close(one& relay);
 
   relay::listener_set listeners_;
-  std::map<listener_key, net::endpoint> listening_;  // → where it leads
+  std::map<ports::port_key, one> relays_;
 };
 
 }  // namespace loopback

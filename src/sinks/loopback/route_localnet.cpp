@@ -12,16 +12,16 @@
 namespace loopback {
 namespace {
 
-base::result<std::string> read_line(const std::filesystem::path& file) {
+base::result<std::string> read_text(const std::filesystem::path& file) {
   const base::unique_fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return base::fail_errno("open " + file.string());
-  std::array<char, 256> text{};
+  std::array<char, 4096> text{};
   const auto got = ::read(fd.get(), text.data(), text.size());
   if (got < 0) return base::fail_errno("read " + file.string());
   return std::string(base::trim({text.data(), static_cast<std::size_t>(got)}));
 }
 
-base::result<> write_line(const std::filesystem::path& file, int flags, std::string_view text) {
+base::result<> write_text(const std::filesystem::path& file, int flags, std::string_view text) {
   const base::unique_fd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC | flags, 0600));
   if (!fd) return base::fail_errno("open " + file.string());
   if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
@@ -40,57 +40,78 @@ route_localnet::route_localnet(std::filesystem::path state_file, std::filesystem
                                const std::filesystem::path& boot_id)
     : state_file_(std::move(state_file)),
       settings_(std::move(settings)),
-      boot_(read_line(boot_id).value_or("unknown")) {}
+      boot_(read_text(boot_id).value_or("unknown")) {}
 
-// "<boot id> <interface> <former value>"
-std::optional<route_localnet::saved> route_localnet::read_state() const {
-  const auto text = read_line(state_file_);
-  if (!text) return std::nullopt;
-  const auto words = base::split(*text, ' ');
-  if (words.size() != 3 || words[0] != boot_ || !is_interface_name(words[1])) return std::nullopt;
-  if (words[2] != "0" && words[2] != "1") return std::nullopt;
-  return saved{boot_, std::string(words[1]), words[2][0]};
+// A line each: "<boot id> <interface> <former value>".
+route_localnet::former_values route_localnet::read_state() const {
+  former_values values;
+  const auto text = read_text(state_file_);
+  if (!text) return values;
+  for (const auto line : base::split(*text, '\n')) {
+    const auto words = base::split(line, ' ');
+    if (words.size() != 3 || words[0] != boot_ || !is_interface_name(words[1])) continue;
+    if (words[2] == "0" || words[2] == "1") values.emplace(words[1], words[2][0]);
+  }
+  return values;
 }
 
-base::result<> route_localnet::write_state(const saved& what) const {
+base::result<> route_localnet::write_state(const former_values& values) const {
   std::error_code failed;
+  if (values.empty()) {
+    std::filesystem::remove(state_file_, failed);
+    return {};
+  }
   std::filesystem::create_directories(state_file_.parent_path(), failed);
   if (failed) return base::fail(failed, "create " + state_file_.parent_path().string());
+  std::string text;
+  for (const auto& [interface, value] : values) text += boot_ + ' ' + interface + ' ' + value + '\n';
   auto fresh = state_file_;
   fresh += ".new";
-  auto written = write_line(fresh, O_CREAT | O_TRUNC, what.boot + ' ' + what.interface + ' ' + what.value + '\n');
+  auto written = write_text(fresh, O_CREAT | O_TRUNC, text);
   if (!written) return written;
   std::filesystem::rename(fresh, state_file_, failed);
   if (failed) return base::fail(failed, "rename " + fresh.string());
   return {};
 }
 
-base::result<> route_localnet::enable(const std::string& interface) {
+// The former value is on disk before the setting changes.
+base::result<> route_localnet::enable_one(const std::string& interface, former_values& before) {
   if (!is_interface_name(interface))
     return base::fail(std::errc::invalid_argument, "interface " + base::printable(interface));
-  const auto now = read_line(setting(interface));
+  const auto now = read_text(setting(interface));
   if (!now) return std::unexpected(now.error());
-  const auto before = read_state();
-  if (before && before->interface != interface)
-    if (auto restored = restore(); !restored) return restored;
   if (*now == "1") return {};
-  if (!before || before->interface != interface) {
-    auto kept = write_state({boot_, interface, '0'});
-    if (!kept) return kept;
-  }
-  return write_line(setting(interface), 0, "1\n");
+  if (before.emplace(interface, '0').second)
+    if (auto kept = write_state(before); !kept) return kept;
+  return write_text(setting(interface), 0, "1\n");
 }
 
-base::result<> route_localnet::restore() {
-  const auto before = read_state();
-  if (before) {
-    auto written = write_line(setting(before->interface), 0, std::string(1, before->value) + '\n');
-    const bool gone = !written && written.error().code == std::errc::no_such_file_or_directory;  // with its interface
-    if (!written && !gone) return written;
-  }
-  std::error_code ignored;
-  std::filesystem::remove(state_file_, ignored);
+base::result<> route_localnet::enable(const std::set<std::string>& interfaces) {
+  if (auto restored = restore_unless(interfaces); !restored) return restored;
+  auto before = read_state();
+  for (const auto& interface : interfaces)
+    if (auto enabled = enable_one(interface, before); !enabled) return enabled;
   return {};
 }
+
+base::result<> route_localnet::restore_unless(const std::set<std::string>& stays) {
+  auto before = read_state();
+  const auto all = before;
+  base::result<> result;
+  for (const auto& [interface, value] : all) {
+    if (stays.contains(interface)) continue;
+    auto written = write_text(setting(interface), 0, std::string(1, value) + '\n');
+    const bool gone = !written && written.error().code == std::errc::no_such_file_or_directory;  // with its interface
+    if (written || gone)
+      before.erase(interface);
+    else
+      result = written;
+  }
+  if (before == all && !before.empty()) return result;
+  const auto kept = write_state(before);
+  return result ? kept : result;
+}
+
+base::result<> route_localnet::restore() { return restore_unless({}); }
 
 }  // namespace loopback

@@ -1,9 +1,11 @@
-// route_localnet: lets packets for 127.0.0.1 come in by one interface (net.ipv4.conf.<interface>.route_localnet), and
-// puts back what was there before, also what a crashed run found: the former value lies in a file until it is restored.
+// route_localnet: lets packets for 127.0.0.1 come in by some interfaces (net.ipv4.conf.<interface>.route_localnet), and
+// puts back what was there before, also what a crashed run found: the former values lie in a file until they are
+// restored.
 #pragma once
 
 #include <filesystem>
-#include <optional>
+#include <map>
+#include <set>
 #include <string>
 
 #include "base/result.hpp"
@@ -12,26 +14,25 @@ namespace loopback {
 
 class route_localnet {
  public:
-  // `state_file`: where the former value is kept; its directory exists, or is made. The other two are the kernel's.
+  // `state_file`: where the former values are kept; its directory exists, or is made. The other two are the kernel's.
   explicit route_localnet(std::filesystem::path state_file, std::filesystem::path settings = "/proc/sys/net/ipv4/conf",
                           const std::filesystem::path& boot_id = "/proc/sys/kernel/random/boot_id");
 
-  // Sets it on this interface; nothing to do if it is set. One interface at a time: the former one's is restored.
-  base::result<> enable(const std::string& interface);
-  // Restores it; nothing to do if it was not enabled by this program since the machine was booted.
+  // Sets it on these interfaces, and restores it on the others that this program has set; nothing to do where it is
+  // set.
+  base::result<> enable(const std::set<std::string>& interfaces);
+  // Restores all; nothing to do if it was not enabled by this program since the machine was booted.
   base::result<> restore();
 
  private:
-  struct saved {
-    std::string boot;
-    std::string interface;
-    char value = '0';
-  };
+  using former_values = std::map<std::string, char>;  // by interface
   [[nodiscard]] std::filesystem::path setting(const std::string& interface) const {
     return settings_ / interface / "route_localnet";
   }
-  [[nodiscard]] std::optional<saved> read_state() const;
-  [[nodiscard]] base::result<> write_state(const saved& what) const;
+  [[nodiscard]] former_values read_state() const;
+  [[nodiscard]] base::result<> write_state(const former_values& values) const;
+  base::result<> enable_one(const std::string& interface, former_values& before);
+  base::result<> restore_unless(const std::set<std::string>& stays);
 
   std::filesystem::path state_file_, settings_;
   std::string boot_;

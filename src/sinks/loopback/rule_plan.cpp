@@ -9,179 +9,176 @@ namespace loopback {
 namespace {
 
 constexpr std::size_t longest_id = 200;
+constexpr std::string_view listener_label = "listener";  // of a port without an owner
+constexpr std::string_view unnamed_label = "unnamed";    // of an owner that does not fit into a comment
+constexpr std::string_view peer_label = "peer";          // of the jumps
 
 bool is_id_character(char c) { return base::is_name_character(c) || c == '/'; }
 
-std::string host_mask(const net::address& a) { return a.to_string() + "/32"; }
+bool is_peer_address(const net::address& ip, const rule_options& options) {
+  return options.interface.empty() && (ip == options.tap || ip == options.veth);
+}
 
-// Rules of ours that are to be there, each with the port that it is for.
-using rule_list = std::vector<std::pair<rule, ports::port_key>>;
+// CNI publishes by rules alone; where they are not in a table of iptables, only a connection from here meets them.
+bool has_listener(ports::source_id source) {
+  return source != ports::source_id::containerd && source != ports::source_id::iptables;
+}
+
+// The kernel brings packets to the listener itself. A UDP server may answer from another address than it was asked at,
+// so only what is bound to a peer's address counts.
+bool can_be_direct(const ports::forward& wanted, const way_limits& limits, const rule_options& options) {
+  const auto& key = wanted.key;
+  if (key.address.is_v6() || key.address.is_unspecified() || !has_listener(wanted.source)) return false;
+  if (is_peer_address(key.address, options)) return true;
+  const bool tcp_listener = key.protocol == net::protocol::tcp && wanted.source == ports::source_id::listeners;
+  const bool localnet = limits.localnet && options.interface.empty();
+  return tcp_listener && (localnet || !key.address.is_loopback());
+}
+
+served_port choose_way(const engine_rules& rules, const ports::forward& wanted, const way_limits& limits,
+                       const rule_options& options) {
+  const bool by_rule = limits.rules && !limits.rejected.contains(wanted.key);
+  const auto* engines = by_rule ? rules.find(wanted.key, wanted.owner) : nullptr;
+  if (engines != nullptr && (wanted.owner.empty() || is_plain_id(wanted.owner))) return {wanted, way::copied, engines};
+  if (!by_rule) return {wanted, way::relayed_in_place};
+  return {wanted, can_be_direct(wanted, limits, options) ? way::direct : way::relayed};
+}
+
+// What a rule for the port would say; two keys with the same answer are served by one rule.
+std::string where_to(const served_port& port, const rule_options& options) {
+  if (port.engines != nullptr)
+    if (const auto d = read_dnat(*port.engines)) return d->target;
+  return net::to_string(target_of(port.wanted.key, options));
+}
 
 class planner {
  public:
-  planner(const nat_table& table, const machine_state& machine, const rule_options& options)
-      : rules_(table, options), machine_(machine), options_(options) {
-    plan_.pair = rules_.active() && !machine.tap_interface.empty();
-  }
+  planner(const engine_rules& rules, const machine_state& machine, const rule_options& options)
+      : rules_(rules), machine_(machine), options_(options) {}
 
-  void add(const ports::forward& wanted, bool by_rule) {
-    const auto* engines = by_rule ? rules_.find(wanted.key, wanted.owner) : nullptr;
-    // A listener with a rule in front of it is the engine's own; the container's claim comes, and names it.
-    if (engines != nullptr && wanted.owner.empty()) return;
-    if (engines == nullptr || !is_plain_id(wanted.owner)) return relay(wanted);
-    const auto made = widened(*engines, comment(wanted.owner));
-    if (!published_.insert(canonical(made)).second) return;  // two addresses of one container's port
-    in_engine_chains_.emplace_back(made, wanted.key);
+  void add(const served_port& port, const relay_numbers& relays) {
+    const auto& key = port.wanted.key;
+    const auto comment = comment_for(label_of(port.wanted.owner));
+    const auto number = relays.find(key);
+    if (port.by == way::relayed_in_place || (port.by == way::relayed && number == relays.end())) return;
+    plan_.localnet = plan_.localnet || (port.by == way::direct && key.address.is_loopback());
+    auto made = port.by == way::copied   ? copied(*port.engines, options_.tag, comment)
+                : port.by == way::direct ? port_rule(key, comment, key.address.to_string())
+                                         : port_rule(key, comment, ':' + std::to_string(number->second));
+    if (!taken_.emplace(key.protocol, key.port).second) return;  // two addresses of one container's port
+    published_.insert(canonical(made));
+    ports_.emplace_back(std::move(made), key);
   }
 
   rule_plan finish() {
-    if (plan_.pair)
-      for (const auto port : machine_.sent_elsewhere) pass_by({net::protocol::tcp, options_.tap, port}, {});
-    settle_engine_chains();
-    settle_prerouting();
-    settle_postrouting();
-    for (auto& changes : {std::move(removals_), std::move(additions_)})
-      for (const auto& [line, key] : changes) {
-        plan_.changes.push_back(line);
-        plan_.owners.push_back(key);
-      }
+    if (ports_.empty()) {
+      remove_chain();
+    } else {
+      if (!rules_.has_own_chain()) change(":" + options_.tag + " -", {});
+      settle_chain();
+      settle_jumps();
+    }
     return std::move(plan_);
   }
 
  private:
-  [[nodiscard]] std::string comment(std::string_view label) const { return options_.tag + ':' + std::string(label); }
-
-  // CNI publishes by rules alone; where they are not in a table of iptables, only a connection from here meets them.
-  static bool has_listener(ports::source_id source) {
-    return source != ports::source_id::containerd && source != ports::source_id::iptables;
+  [[nodiscard]] std::string comment_for(std::string_view label) const {
+    return options_.tag + ':' + std::string(label);
   }
 
-  // The pair brings the tap address's packets to 127.0.0.1 in the kernel; every other way goes through user space.
-  void relay(const ports::forward& wanted) {
-    const auto& key = wanted.key;
-    relayed_port made{key, {}};
-    const bool paired = plan_.pair && key.protocol == net::protocol::tcp;
-    const bool by_pair = paired && key.address == net::address::loopback_v4() && has_listener(wanted.source);
-    for (const auto& at : machine_.reached)
-      if (at != key.address && !(by_pair && at == options_.tap)) made.listen.push_back(at);
-    if (paired && !by_pair) pass_by(key, key);
-    plan_.relayed.push_back(std::move(made));
-  }
-
-  void pass_by(const ports::port_key& key, const ports::port_key& owner) {
-    if (direct_ports_.emplace(key.protocol, key.port).second) direct_.emplace_back(direct_rule(key), owner);
-  }
-
-  // ACCEPT ends the nat table for the packet; all jumps to engines stand before it.
-  [[nodiscard]] rule direct_rule(const ports::port_key& key) const {
+  [[nodiscard]] rule port_rule(const ports::port_key& key, const std::string& comment, const std::string& to) const {
     const std::string protocol(net::to_string(key.protocol));
+    rule made{options_.tag, {"-p", protocol, "-m", protocol, "--dport", std::to_string(key.port)}};
+    if (key.protocol == net::protocol::tcp)
+      made.words.insert(made.words.end(), new_connections.begin(), new_connections.end());
+    made.words.insert(made.words.end(), {"-m", "comment", "--comment", comment, "-j", "DNAT", "--to-destination", to});
+    if (key.address.is_unspecified())  // at the tap address it answers by itself
+      made.words.insert(made.words.begin(), {"-d", options_.veth.to_string() + "/32"});
+    return made;
+  }
+
+  [[nodiscard]] rule jump_from(const peer_interface& peer) const {
     return {"PREROUTING",
-            {"-d", host_mask(options_.tap), "-i", machine_.tap_interface, "-p", protocol, "-m", protocol, "--dport",
-             std::to_string(key.port), "-m", "comment", "--comment", comment("direct"), "-j", "ACCEPT"}};
+            {"-s", peer.network.to_string() + '/' + std::to_string(peer.prefix_length), "-d",
+             peer.address.to_string() + "/32", "-i", peer.device, "-m", "comment", "--comment", comment_for(peer_label),
+             "-j", options_.tag}};
   }
 
-  [[nodiscard]] rule to_loopback_rule() const {
-    return {"PREROUTING",
-            {"-d", host_mask(options_.tap), "-i", machine_.tap_interface, "-p", "tcp", "-m", "comment", "--comment",
-             comment("pair"), "-j", "DNAT", "--to-destination", net::address::loopback_v4().to_string()}};
+  void change(std::string line, const ports::port_key& key) {
+    plan_.changes.push_back(std::move(line));
+    plan_.owners.push_back(key);
   }
-
-  [[nodiscard]] rule from_tap_rule() const {
-    return {"POSTROUTING",
-            {"-o", machine_.tap_interface, "-m", "addrtype", "--src-type", "LOCAL", "-m", "comment", "--comment",
-             comment("pair"), "-j", "SNAT", "--to-source", options_.tap.to_string()}};
+  void append(const rule& r, const ports::port_key& key) {
+    change(append_line(r), key);
+    plan_.grown.insert(r.chain);
   }
-
   void remove(const engine_rules::own_rule& own) {
     if (own.handle != 0)
       plan_.removals.push_back({own.what->chain, own.handle});
     else
-      removals_.emplace_back(delete_line(*own.what), ports::port_key{});
-  }
-  void append(const rule& r, const ports::port_key& key) {
-    additions_.emplace_back(append_line(r), key);
-    plan_.grown.insert(r.chain);
+      change(delete_line(*own.what), {});
   }
 
-  // In front of an engine's rule for one address ours would catch its packets.
-  [[nodiscard]] bool shadows(const engine_rules::own_rule& own) const {
-    const auto d = read_dnat(*own.what);
-    return d && own.position < rules_.last_position(own.what->chain, d->protocol, d->port);
+  // A chain can go when nothing leads to it any more, so all of it is one transaction. Rules of ours in other chains
+  // are of an earlier version.
+  void remove_chain() {
+    for (const auto& own : rules_.ours())
+      if (own.what->chain != options_.tag && jump_of(*own.what) != options_.tag)
+        remove(own);
+      else if (own.what->chain != options_.tag)
+        change(delete_line(*own.what), {});
+    if (!rules_.has_own_chain()) return;
+    change("-F " + options_.tag, {});
+    change("-X " + options_.tag, {});
   }
 
-  void settle_engine_chains() {
+  // Additions come first: what only moves is never away.
+  void settle_chain() {
     std::set<rule> kept;
+    std::vector<engine_rules::own_rule> stale;
     for (const auto& own : rules_.ours()) {
-      if (own.what->chain == "PREROUTING" || own.what->chain == "POSTROUTING") continue;
-      const auto form = canonical(*own.what);
-      const bool keep = published_.contains(form) && !kept.contains(form) && !shadows(own);
-      if (keep)
-        kept.insert(form);
-      else
-        remove(own);
+      if (own.what->chain == "PREROUTING" && jump_of(*own.what) == options_.tag) continue;
+      auto form = canonical(*own.what);
+      if (!published_.contains(form) || !kept.insert(std::move(form)).second) stale.push_back(own);
     }
-    for (const auto& [r, key] : in_engine_chains_)
+    for (const auto& own : stale)
+      if (own.handle == 0) remove(own);
+    for (const auto& [r, key] : ports_)
       if (!kept.contains(canonical(r))) append(r, key);
+    for (const auto& own : stale)
+      if (own.handle != 0) remove(own);
   }
 
-  [[nodiscard]] std::vector<engine_rules::own_rule> ours_in(std::string_view chain) const {
-    std::vector<engine_rules::own_rule> found;
-    std::ranges::copy_if(rules_.ours(), std::back_inserter(found),
-                         [chain](const auto& own) { return own.what->chain == chain; });
-    return found;
-  }
-
-  // Each of ours once, behind the last jump, the pair's last.
-  [[nodiscard]] bool in_order(const std::vector<engine_rules::own_rule>& ours, const rule& pair) const {
-    std::set<rule> seen;
-    for (const auto& own : ours) {
-      const bool behind_pair = seen.contains(pair);
-      if (own.position < rules_.last_jump() || behind_pair || !seen.insert(canonical(*own.what)).second) return false;
+  // Each once, behind the last jump to another chain.
+  void settle_jumps() {
+    std::map<rule, rule> missing;
+    for (const auto& peer : machine_.peers) {
+      auto jump = jump_from(peer);
+      auto form = canonical(jump);
+      missing.emplace(std::move(form), std::move(jump));
     }
-    return true;
-  }
-
-  // Takes out what is wrong, and all of ours where they are not in order: they cannot be told apart by -D.
-  void settle_prerouting() {
-    rule_list target = direct_;
-    if (plan_.pair) target.emplace_back(to_loopback_rule(), ports::port_key{});
-    std::map<rule, std::size_t> missing;
-    for (std::size_t i = 0; i < target.size(); ++i) missing.emplace(canonical(target[i].first), i);
-    const auto pair = plan_.pair ? canonical(target.back().first) : rule{};
-    const auto ours = ours_in("PREROUTING");
-    const bool ordered = in_order(ours, pair);
-    for (const auto& own : ours) {
-      const auto form = canonical(*own.what);
-      const bool makes_room = form == pair && missing.size() > 1;  // for those that stand before it
-      if (!ordered || makes_room || missing.erase(form) == 0) remove(own);
+    for (const auto& own : rules_.ours()) {
+      if (own.what->chain != "PREROUTING" || jump_of(*own.what) != options_.tag) continue;
+      const bool behind = own.position > rules_.last_jump();
+      if (!behind || missing.erase(canonical(*own.what)) == 0) remove(own);
     }
-    for (std::size_t i = 0; i < target.size(); ++i)
-      if (missing.contains(canonical(target[i].first))) append(target[i].first, target[i].second);
+    for (const auto& [form, jump] : missing) append(jump, {});
   }
 
-  void settle_postrouting() {
-    bool kept = false;
-    const auto wanted = plan_.pair ? canonical(from_tap_rule()) : rule{};
-    for (const auto& own : ours_in("POSTROUTING")) {
-      const bool keep = plan_.pair && !kept && canonical(*own.what) == wanted;
-      if (keep)
-        kept = true;
-      else
-        remove(own);
-    }
-    if (plan_.pair && !kept) append(from_tap_rule(), {});
-  }
-
-  engine_rules rules_;
+  const engine_rules& rules_;
   const machine_state& machine_;
   const rule_options& options_;
-  rule_list in_engine_chains_;
+  std::vector<std::pair<rule, ports::port_key>> ports_;
+  std::set<std::pair<net::protocol, std::uint16_t>> taken_;
   std::set<rule> published_;  // canonical
-  rule_list direct_;
-  std::set<std::pair<net::protocol, std::uint16_t>> direct_ports_;
-  std::vector<std::pair<std::string, ports::port_key>> removals_, additions_;
   rule_plan plan_;
 };
+
+// A rule of ours that leads to a listener: its key. Empty for other rules.
+std::optional<ports::port_key> direct_key(const dnat& d) {
+  const auto to = net::address::parse(d.target);
+  return to ? std::optional(ports::port_key{d.protocol, *to, d.port}) : std::nullopt;
+}
 
 }  // namespace
 
@@ -189,41 +186,72 @@ bool is_plain_id(std::string_view text) {
   return !text.empty() && text.size() <= longest_id && std::ranges::all_of(text, is_id_character);
 }
 
-bool has_engine(const nat_table& table, const rule_options& options) { return engine_rules(table, options).active(); }
+std::string_view label_of(std::string_view owner) {
+  if (owner.empty()) return listener_label;
+  return is_plain_id(owner) ? owner : unnamed_label;
+}
 
-std::size_t count_published(const nat_table& table, const wanted_ports& wanted, const rule_options& options) {
-  const engine_rules rules(table, options);
+net::endpoint target_of(const ports::port_key& key, const rule_options& options) {
+  return {key.address.is_unspecified() ? options.tap : key.address, key.port};
+}
+
+way_choice choose_ways(const engine_rules& rules, const wanted_ports& wanted, const way_limits& limits,
+                       const rule_options& options) {
+  way_choice made;
+  std::map<std::pair<net::protocol, std::uint16_t>, std::pair<std::string, ports::port_key>> taken;
+  for (const auto& [key, forward] : wanted) {
+    auto port = choose_way(rules, forward, limits, options);
+    if (port.engines != nullptr && forward.owner.empty()) continue;
+    auto to = where_to(port, options);
+    const auto [at, first] = taken.try_emplace({key.protocol, key.port}, to, key);
+    if (first || at->second.first == to)
+      made.served.push_back(std::move(port));
+    else
+      made.losers.emplace(key, "the port is served for " + to_string(at->second.second));
+  }
+  return made;
+}
+
+std::size_t count_published(const engine_rules& rules, const wanted_ports& wanted) {
   return static_cast<std::size_t>(std::ranges::count_if(
       wanted, [&rules](const auto& item) { return rules.find(item.first, item.second.owner) != nullptr; }));
 }
 
-wanted_ports find_held(const nat_table& table, const wanted_ports& wanted, const rule_options& options) {
-  const engine_rules rules(table, options);
+wanted_ports find_held(const engine_rules& rules, const wanted_ports& wanted, const rule_options& options) {
   wanted_ports held;
   for (const auto& own : rules.ours()) {
     const auto d = read_dnat(*own.what);
-    if (!d || d->destination || !is_plain_id(rules.label(*own.what))) continue;
+    const auto label = rules.label(*own.what);
+    if (!d || own.what->chain != options.tag || d->destination || !is_plain_id(label)) continue;
     const auto addresses = rules.addresses(*d);
-    if (addresses.empty()) continue;
+    if (addresses.empty()) {
+      const auto owner = label == listener_label ? std::string_view{} : label;
+      if (const auto key = direct_key(*d))
+        held.try_emplace(*key, ports::forward{*key, 0, ports::source_id::listeners, std::string(owner)});
+      continue;
+    }
     const auto key_at = [&d](const net::address& a) { return ports::port_key{d->protocol, a, d->port}; };
     const auto known = std::ranges::find_if(addresses, [&](const auto& a) { return wanted.contains(key_at(a)); });
     const auto key = key_at(known == addresses.end() ? addresses.front() : *known);
-    held.try_emplace(key, ports::forward{key, d->target_port, rules.source_of(own.what->chain),
-                                         std::string(rules.label(*own.what))});
+    held.try_emplace(key, ports::forward{key, d->target_port, rules.source_of(*d), std::string(label)});
   }
   return held;
 }
 
-rule_plan plan_rules(const nat_table& table, const wanted_ports& wanted, const std::set<ports::port_key>& never_by_rule,
+rule_plan plan_rules(const engine_rules& rules, const std::vector<served_port>& served, const relay_numbers& relays,
                      const machine_state& machine, const rule_options& options) {
-  planner plan(table, machine, options);
-  for (const auto& [key, forward] : wanted) plan.add(forward, !never_by_rule.contains(key));
+  planner plan(rules, machine, options);
+  for (const auto& port : served) plan.add(port, relays);
   return plan.finish();
 }
 
-rule_plan plan_removal(const nat_table& table, const rule_options& options) {
-  static const machine_state no_machine{};
-  return planner(table, no_machine, options).finish();
+bool leads_to_loopback(const engine_rules& rules) {
+  return std::ranges::any_of(rules.ours(), [](const auto& own) {
+    const auto& words = own.what->words;
+    const auto option = std::ranges::find(words, "--to-destination");
+    const auto to = option == words.end() || option + 1 == words.end() ? std::nullopt : net::address::parse(option[1]);
+    return to && to->is_loopback();
+  });
 }
 
 }  // namespace loopback

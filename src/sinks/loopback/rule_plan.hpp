@@ -1,23 +1,25 @@
 // rule_plan: what is to change in the nat table so that ports published on single addresses of the VM answer at its tap
-// and veth addresses too, and which of them a userspace relay has to serve instead. Pure.
+// and veth addresses too. Pure.
 //
-// Three kinds of rules are this program's, told by their comment, which begins with the tag:
+// All rules of this program's are in one chain of its own, named by the tag. Only packets that a peer sent get there:
 //
-//   in the engine's chain, behind its own rules   the engine's DNAT rule of the binding, for any destination address.
-//     -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -m comment --comment "TAG:<container>" -j DNAT --to-destination
-//     172.17.0.2:80
-//   in PREROUTING, behind every jump to a chain   what no engine took goes to the listeners on 127.0.0.1 …
-//     -A PREROUTING -d 192.168.127.2/32 -i eth0 -p tcp -m comment --comment "TAG:pair" -j DNAT --to-destination
-//     127.0.0.1 … but for ports that somebody serves at the tap address itself, or that CNI's nftables backend sends to
-//     a container ("TAG:direct", -j ACCEPT), which stand before it. TCP only: a UDP server on the wildcard address
-//     answers from the tap's, which is not where conntrack expects the answer from. UDP ports on 127.0.0.1 are relayed.
-//   in POSTROUTING                                packets of the VM's own other addresses leave with the tap's.
-//     -A POSTROUTING -o eth0 -m addrtype --src-type LOCAL -m comment --comment "TAG:pair" -j SNAT --to-source
-//     192.168.127.2
+//   packet ─▶ raw ─▶ conntrack ─▶ nat PREROUTING, priority -100                ─▶ routing ─▶ INPUT ─▶ a socket
+//             -300     -200         1. the jumps of engines and of kube-proxy               └▶ FORWARD ─▶ a container
+//                                      (DOCKER, CNI-HOSTPORT-DNAT, KUBE-SERVICES)
+//                                   2. -s 192.168.127.0/24 -d 192.168.127.2 -i eth0  -j TAG   "TAG:peer"
+//                                      -s 192.168.143.0/24 -d 192.168.143.1 -i veth0 -j TAG   "TAG:peer"
 //
-// A rule of the first kind is alive as long as the engine's rule is there from which it was made. One that is not is a
-// stale one (a crashed agent's, a container's that is gone): it would catch the packets for the next container on that
-// port.
+// The first rule that translates a packet is the last one that sees it, so whatever an engine publishes wins, and a
+// packet of another sender costs two comparisons however many ports are published. The chain holds one rule for each
+// port, with a comment that names the container:
+//
+//   copied    the engine's DNAT rule of the binding without its destination: goes to the container
+//   direct    --to-destination 127.0.0.1: a listener of the VM's. A loopback address needs route_localnet on the
+//   devices relayed   --to-destination :R: the relay of this program's that listens at the peers' addresses on port R
+//
+// TCP rules take new connections only (--syn). A rule is alive as long as what it leads to: the engine's rule from
+// which it was copied, the wanted port, the relay. One that is not (a crashed agent's, a container's that is gone)
+// would make the port dead for the next container, and goes at once.
 #pragma once
 
 #include <map>
@@ -29,6 +31,7 @@
 #include "ports/sink.hpp"
 #include "sinks/loopback/dnat_rule.hpp"
 #include "sinks/loopback/iptables_save.hpp"
+#include "sinks/loopback/machine_state.hpp"
 
 namespace loopback {
 
@@ -41,34 +44,52 @@ struct engine_chain {
   ports::source_id source = ports::source_id::docker;
 };
 
-//
 // With `interface`, in privileged-service mode, the peer connects to the addresses of that interface, whatever they are
-// now; `tap` and `veth` are not looked at. There is no pair then: the interface belongs to the whole VM and to all
-// distributions in it, and the pair would open everybody's listeners on 127.0.0.1 to it. A relay for each port does.
+// now; `tap` and `veth` are not looked at. That interface belongs to all distributions of the VM, so it never gets
+// route_localnet: what listens on a loopback address is relayed.
 struct rule_options {
-  std::string tag{netfilter::own_tag};
+  std::string tag{netfilter::own_tag};  // also the name of the chain
   std::vector<engine_chain> engines{{"DOCKER", "DOCKER"}};
   net::address tap = net::address::v4(192, 168, 127, 2);
   net::address veth = net::address::v4(192, 168, 143, 1);
   std::string interface;
 };
 
-// What of the machine the plan depends on.
-struct machine_state {
-  std::string tap_interface;          // empty: none has the tap address now, or it is not looked at
-  std::vector<net::address> reached;  // the addresses at which peers connect, as far as the machine has them
-  // TCP ports that a chain outside of the nat table sends elsewhere, whatever the address. It may be asked behind the
-  // nat table: whichever was made later is asked first.
-  std::set<std::uint16_t> sent_elsewhere{};
+using wanted_ports = std::map<ports::port_key, ports::forward>;
+class engine_rules;
 
-  bool operator==(const machine_state&) const = default;
+enum class way : std::uint8_t {
+  copied,
+  direct,
+  relayed,
+  relayed_in_place,  // without a rule: the relay listens on the port itself
 };
 
-// One wanted port that no rule serves: listen on each of `listen`, forward to the key's own address and port.
-struct relayed_port {
-  ports::port_key key;
-  std::vector<net::address> listen;  // empty: reachable as it is, or no address to listen on is there yet
+struct served_port {
+  ports::forward wanted;
+  way by = way::relayed;
+  const rule* engines = nullptr;  // of a copied one
 };
+
+// What is not to be had now.
+struct way_limits {
+  bool rules = true;                     // false: no table can be written
+  bool localnet = true;                  // false: route_localnet cannot be set
+  std::set<ports::port_key> rejected{};  // iptables rejected their rules
+};
+
+struct way_choice {
+  std::vector<served_port> served;
+  std::map<ports::port_key, std::string> losers;  // another address of the same port is served: why
+};
+
+// One way for each wanted port. A listener's claim behind an engine's rule is left out: the container's claim names it.
+[[nodiscard]] way_choice choose_ways(const engine_rules& rules, const wanted_ports& wanted, const way_limits& limits,
+                                     const rule_options& options);
+
+// Where the port is served inside the VM. The Services' wildcard is reached at the tap's address, as kube-proxy in its
+// nftables and IPVS modes answers at the primary address only.
+[[nodiscard]] net::endpoint target_of(const ports::port_key& key, const rule_options& options);
 
 // The table is right where there is nothing to change and nothing to remove.
 struct rule_plan {
@@ -76,31 +97,32 @@ struct rule_plan {
   std::vector<ports::port_key> owners;          // of each change; a default one where it belongs to no port
   std::set<std::string> grown;                  // the chains to which the changes add
   std::vector<netfilter::rule_place> removals;  // behind the changes: rules whose handles are known
-  std::vector<relayed_port> relayed;
-  bool pair = false;  // the pair is wanted: the tap interface needs route_localnet
+  bool localnet = false;                        // a rule leads to a loopback address
 };
 
-using wanted_ports = std::map<ports::port_key, ports::forward>;
+// The ports on which the relays listen, by key.
+using relay_numbers = std::map<ports::port_key, std::uint16_t>;
 
 // Fit to stand in a comment: 1 to 200 of letters, digits, '_', '.', '-', '/'.
 [[nodiscard]] bool is_plain_id(std::string_view text);
 
-// True if an engine publishes by this table: PREROUTING jumps to its chain.
-[[nodiscard]] bool has_engine(const nat_table& table, const rule_options& options);
-// How many of the wanted ports the engines' rules of this table publish.
-[[nodiscard]] std::size_t count_published(const nat_table& table, const wanted_ports& wanted,
-                                          const rule_options& options);
+// What follows the tag in the comment of a rule for a port of this owner.
+[[nodiscard]] std::string_view label_of(std::string_view owner);
+
+// How many of the wanted ports the engines' rules publish.
+[[nodiscard]] std::size_t count_published(const engine_rules& rules, const wanted_ports& wanted);
 
 // The ports that the live rules of ours serve; of several addresses of one container's port the first that is in
 // `wanted`, else the lowest.
-[[nodiscard]] wanted_ports find_held(const nat_table& table, const wanted_ports& wanted, const rule_options& options);
+[[nodiscard]] wanted_ports find_held(const engine_rules& rules, const wanted_ports& wanted,
+                                     const rule_options& options);
 
-// `never_by_rule`: ports whose rules the kernel would not take; they are relayed.
-[[nodiscard]] rule_plan plan_rules(const nat_table& table, const wanted_ports& wanted,
-                                   const std::set<ports::port_key>& never_by_rule, const machine_state& machine,
+// A relayed port whose number is not in `relays` gets no rule. With nothing served every rule of ours goes.
+[[nodiscard]] rule_plan plan_rules(const engine_rules& rules, const std::vector<served_port>& served,
+                                   const relay_numbers& relays, const machine_state& machine,
                                    const rule_options& options);
 
-// Takes every rule of ours out.
-[[nodiscard]] rule_plan plan_removal(const nat_table& table, const rule_options& options);
+// True if a rule of ours in this table leads to a loopback address.
+[[nodiscard]] bool leads_to_loopback(const engine_rules& rules);
 
 }  // namespace loopback

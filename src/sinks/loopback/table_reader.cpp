@@ -16,22 +16,24 @@ constexpr int attempts = 6;
 constexpr auto patience = 5s;  // for the kernel
 constexpr std::string_view table_name = "nat";
 
-// Gives the rules their handles, and names the chains that were not read but are led to. Nothing where the text shows
+// Gives the rules their handles, and names the chains that were not read but are led to. False where the text shows
 // another number of rules than the kernel has.
-void complete(nat_table& table, const netfilter::nft_nat_view& view) {
+bool complete(nat_table& table, const netfilter::nft_nat_view& view) {
   std::map<std::string_view, const netfilter::nft_nat_view::chain*> by_name;
   std::map<std::string_view, std::size_t> counts, next;
   for (const auto& c : view.chains) by_name.emplace(c.name, &c);
   for (const auto& r : table.rules) ++counts[r.chain];
+  for (const auto& c : view.chains)
+    if (counts[c.name] != c.handles.size()) return false;
   table.handles.reserve(table.rules.size());
   for (const auto& r : table.rules) {
     const auto chain = by_name.find(r.chain);
-    const bool same = chain != by_name.end() && chain->second->handles.size() == counts[r.chain];
-    table.handles.push_back(same ? chain->second->handles[next[r.chain]++] : 0);
+    table.handles.push_back(chain != by_name.end() ? chain->second->handles[next[r.chain]++] : 0);
   }
   std::set<std::string> chains(table.chains.begin(), table.chains.end());
   for (const auto& c : view.chains) chains.insert(c.jumps.begin(), c.jumps.end());
   table.chains.assign(chains.begin(), chains.end());
+  return true;
 }
 
 base::result<table_ptr> shared(base::result<nat_table> table) {
@@ -58,6 +60,8 @@ io::task<base::result<table_ptr>> table_reader::read_plain() {
   const auto view = look();
   seen_nft_ = view ? fingerprint(view->fingerprint) : std::nullopt;
   seen_legacy_ = co_await look_at_legacy();
+  const auto legacy = netfilter::has_legacy_nat(netfilter::family::ipv4);
+  if (legacy && !*legacy && !view && netfilter::is_without_nftables(view.error())) co_return nullptr;
   auto table = co_await read_text();
   co_return shared(std::move(table));
 }
@@ -72,7 +76,7 @@ io::task<base::result<nat_table>> table_reader::read_text() {
 }
 
 base::result<netfilter::nft_nat_view> table_reader::look() const {
-  std::vector<std::string> chains{"PREROUTING", "POSTROUTING"}, followed;
+  std::vector<std::string> chains{"PREROUTING", rules_.tag}, followed;
   for (const auto& engine : rules_.engines) {
     followed.push_back(engine.jump);
     if (!engine.rules.ends_with('*')) chains.push_back(engine.rules);
@@ -81,33 +85,41 @@ base::result<netfilter::nft_nat_view> table_reader::look() const {
   return netfilter::look_at_nft_nat(chains, followed);
 }
 
+// Finds rules of ours wherever they are.
+io::task<base::result<>> table_reader::read_whole() {
+  const auto whole = co_await read_text();
+  if (!whole) co_return std::unexpected(whole.error());
+  own_chains_ = chains_with_ours(*whole);
+  all_ = false;
+  co_return base::result<>{};
+}
+
 io::task<base::result<table_ptr>> table_reader::read_nft() {
-  if (all_) {
-    const auto whole = co_await read_text();
-    if (!whole) co_return std::unexpected(whole.error());
-    own_chains_ = chains_with_ours(*whole);
-    all_ = false;
-  }
   for (int attempt = 1; attempt <= attempts; ++attempt) {
     auto view = look();
     if (!view && view.error().code == std::errc::resource_unavailable_try_again) continue;
-    if (!view) {  // a kernel without nftables, or one that does not let us look
+    if (!view && netfilter::is_without_nftables(view.error())) co_return nullptr;
+    if (!view) {  // a kernel that does not let us look: nothing is known afterwards
       seen_nft_.reset();
       auto whole = co_await read_text();
       co_return shared(std::move(whole));
+    }
+    if (all_) {
+      const auto whole = co_await read_whole();
+      if (!whole) co_return std::unexpected(whole.error());
+      continue;
     }
     seen_nft_ = view->fingerprint;
     if (known_ && known_->first == view->fingerprint) co_return known_->second;
     auto table = co_await read_nft_chains(*view);
     if (!table) co_return std::unexpected(table.error());
     const auto after = look();
-    if (!after || after->fingerprint != view->fingerprint) continue;
-    complete(*table, *view);
+    if (!after || after->fingerprint != view->fingerprint || !complete(*table, *view)) continue;
     own_chains_ = chains_with_ours(*table);
     known_.emplace(view->fingerprint, std::make_shared<const nat_table>(std::move(*table)));
     co_return known_->second;
   }
-  co_return base::fail(std::errc::resource_unavailable_try_again, "the rules do not come to rest");
+  co_return base::fail(std::errc::resource_unavailable_try_again, "the rules keep changing");
 }
 
 // A chain that goes meanwhile makes the program fail, and so may one that lists no chains in this way.
@@ -123,8 +135,11 @@ io::task<base::result<nat_table>> table_reader::read_nft_chains(netfilter::nft_n
 // Nothing tells what happened while the text was being read: it is known for a table that was the same before and
 // afterwards.
 io::task<base::result<table_ptr>> table_reader::read_legacy() {
+  const auto there = netfilter::has_legacy_nat(netfilter::family::ipv4);
+  if (!there) co_return std::unexpected(there.error());
   seen_legacy_ = co_await look_at_legacy();
   const auto before = seen_legacy_;
+  if (!*there) co_return nullptr;
   if (before && known_ && known_->first == *before) co_return known_->second;
   known_.reset();
   auto text = co_await read_text();
@@ -138,7 +153,9 @@ io::task<base::result<table_ptr>> table_reader::read_legacy() {
 io::task<table_reader::fingerprint> table_reader::look_at_legacy() {
   if (variant() == nat_variant::nft) co_return std::nullopt;
   legacy_.begin_reading();
-  if (!netfilter::has_legacy_nat(netfilter::family::ipv4)) co_return 0;
+  const auto there = netfilter::has_legacy_nat(netfilter::family::ipv4);
+  if (!there) co_return std::nullopt;
+  if (!*there) co_return 0;
   auto read = [] { return netfilter::legacy_nat_fingerprint(); };
   const auto now = co_await blocking_.run(read, patience);
   legacy_.end_reading();
@@ -163,6 +180,26 @@ io::task<base::result<std::vector<pid_t>>> table_reader::change(rule_plan plan) 
     by.push_back(*removed);
   }
   co_return by;
+}
+
+base::result<> table_reader::remove_stale(const wanted_ports& wanted) const {
+  if (variant() != nat_variant::nft) return {};
+  auto kernel = netfilter::nft_reader::open();
+  if (!kernel) return std::unexpected(kernel.error());
+  const auto found = kernel->dump({netfilter::family::ipv4, std::string(table_name), rules_.tag});
+  if (!found) return std::unexpected(found.error());
+  std::vector<netfilter::rule_place> stale;
+  for (std::size_t i = 0; i < found->rules.size(); ++i) {
+    const auto& r = found->rules[i];
+    const bool alive = std::ranges::any_of(wanted, [&](const auto& item) {
+      const auto& [key, forward] = item;
+      return key.protocol == r.protocol && key.port == r.port &&
+             r.comment == rules_.tag + ':' + std::string(label_of(forward.owner));
+    });
+    if (!alive && r.comment.starts_with(rules_.tag + ':')) stale.push_back({rules_.tag, found->handles[i]});
+  }
+  const auto removed = netfilter::remove_nft_rules(table_name, stale);
+  return removed ? base::result<>{} : std::unexpected(removed.error());
 }
 
 bool table_reader::nft_changed() const {

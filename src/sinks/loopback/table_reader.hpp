@@ -22,7 +22,7 @@
 
 namespace loopback {
 
-using table_ptr = std::shared_ptr<const nat_table>;
+using table_ptr = std::shared_ptr<const nat_table>;  // nullptr: the kernel does not have this variant
 
 class table_reader {
  public:
@@ -31,13 +31,17 @@ class table_reader {
 
   [[nodiscard]] nat_variant variant() const { return tool_.variant(); }
 
-  // Fails where it cannot be read now, also because it does not come to rest.
+  // The kernel says whether it has this variant; an exit code or a missing line does not. Fails where the table cannot
+  // be read as a whole now, also because it keeps changing.
   io::task<base::result<table_ptr>> read();
   void read_all() { all_ = true; }
 
   // Makes the changes, then the removals. Answers who made them, for netlink::change_watch::ignore(); what the table
   // looks like now is learnt at the next reading.
   io::task<base::result<std::vector<pid_t>>> change(rule_plan plan);
+
+  // Takes out rules of ours that serve no wanted port, by their handles: needs no text. Of iptables-nft alone.
+  base::result<> remove_stale(const wanted_ports& wanted) const;
 
   // Whether the rules differ from those that were read last, or may.
   [[nodiscard]] bool nft_changed() const;
@@ -48,6 +52,7 @@ class table_reader {
   [[nodiscard]] base::result<netfilter::nft_nat_view> look() const;
   io::task<fingerprint> look_at_legacy();
   io::task<base::result<table_ptr>> read_nft();
+  io::task<base::result<>> read_whole();
   io::task<base::result<nat_table>> read_nft_chains(netfilter::nft_nat_view view);
   io::task<base::result<table_ptr>> read_legacy();
   io::task<base::result<table_ptr>> read_plain();

@@ -67,7 +67,9 @@ io::task<base::result<ports::snapshot>> rule_reader::read() {
   portmap_ports found(pods_);
   if (auto done = read_nftables(found); !done) co_return std::unexpected(done.error());
   for (const auto which : families) {
-    if (!netfilter::has_legacy_nat(which)) continue;
+    const auto there = netfilter::has_legacy_nat(which);
+    if (!there) co_return std::unexpected(there.error());
+    if (!*there) continue;
     auto table = [which] { return netfilter::read_legacy_nat(which, legacy_prefixes); };
     const auto chains = co_await blocking_.run(table, legacy_patience);
     if (!chains) co_return std::unexpected(chains.error());

@@ -85,11 +85,22 @@ exposure_plan plan_of(source_id source, binding b, network_mode mode = network_m
   return plan_exposure(table, {mode});
 }
 
-TEST(ExposurePolicy, ServicesAnswerAtEveryAddressOfTheVm) {
+// Whatever address the host is to have: at which of the VM's a Service answers is kube-proxy's choice.
+TEST(ExposurePolicy, ServicesAreBroughtFromOtherAddressesToTheOneThatAnswers) {
   const auto p = plan_of(source_id::kubernetes, make("127.0.0.1", 30'080));
   EXPECT_THAT(keys(p.host), testing::ElementsAre("tcp 127.0.0.1:30080"));
   EXPECT_EQ(keys(p.host), keys(p.wsl));
-  EXPECT_THAT(p.loopback, IsEmpty());
+  EXPECT_THAT(keys(p.loopback), testing::ElementsAre("tcp 0.0.0.0:30080"));
+  EXPECT_EQ(p.ports.at(0).bound, std::nullopt);
+  const auto whole = plan_of(source_id::kubernetes, make("0.0.0.0", 30'080), network_mode::privileged_service);
+  EXPECT_THAT(whole.loopback, IsEmpty());
+}
+
+TEST(ExposurePolicy, AServiceBesideAClaimOfEveryAddressNeedsNoHelp) {
+  port_table table;
+  table.publish(source_id::kubernetes, {{make("0.0.0.0", 80)}, {}, 1});
+  table.publish(source_id::listeners, {{make("0.0.0.0", 80)}, {}, 1});
+  EXPECT_THAT(plan_exposure(table, {network_mode::network_tunnel}).loopback, IsEmpty());
 }
 
 TEST(ExposurePolicy, AStaticPortIsForTheOtherDistributionsAlone) {

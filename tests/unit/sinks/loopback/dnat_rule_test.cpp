@@ -29,16 +29,16 @@ TEST(DnatRule, IsNotTakenForMoreOrLessThanItSays) {
     EXPECT_FALSE(read_dnat(one(line))) << line;
 }
 
-TEST(DnatRule, WidenedLosesItsDestinationAlone) {
+TEST(DnatRule, ACopyLosesItsDestinationAndTakesNewConnectionsOnly) {
   const auto from =
       one("-A DOCKER -d 127.0.0.1/32 ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80");
-  EXPECT_EQ(append_line(widened(from, "tag:abc")),
-            "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -m comment --comment tag:abc -j DNAT --to-destination "
-            "172.17.0.2:80");
+  EXPECT_EQ(append_line(copied(from, "tag", "tag:abc")),
+            "-A tag ! -i docker0 -p tcp -m tcp --dport 8080 --tcp-flags FIN,SYN,RST,ACK SYN -m comment --comment "
+            "tag:abc -j DNAT --to-destination 172.17.0.2:80");
   const auto commented = one(
-      R"(-A C -d 10.0.0.1/32 -p tcp -m comment --comment "dnat x" -m tcp --dport 1 -j DNAT --to-destination 10.4.0.7:2)");
-  EXPECT_EQ(append_line(widened(commented, "t:x")),
-            "-A C -p tcp -m tcp --dport 1 -m comment --comment t:x -j DNAT --to-destination 10.4.0.7:2");
+      R"(-A C -d 10.0.0.1/32 -p udp -m comment --comment "dnat x" -m udp --dport 1 -j DNAT --to-destination 10.4.0.7:2)");
+  EXPECT_EQ(append_line(copied(commented, "t", "t:x")),
+            "-A t -p udp -m udp --dport 1 -m comment --comment t:x -j DNAT --to-destination 10.4.0.7:2");
 }
 
 }  // namespace

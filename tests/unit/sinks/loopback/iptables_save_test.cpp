@@ -32,14 +32,18 @@ TEST(IptablesSave, ReadsAListOfRules) {
   EXPECT_EQ(list_line("DOCKER"), "-S DOCKER");
 }
 
-TEST(IptablesSave, AnEmptyTextIsAnEmptyTable) {
-  EXPECT_EQ(parse_nat_table(""), nat_table{});
-  EXPECT_EQ(parse_nat_table("# Table `nat' is incompatible, use 'nft' tool.\n"), nat_table{});
+// A program that was killed, or that found the table incompatible, has not said that there are no rules.
+TEST(IptablesSave, ATextWithoutAWholeTableIsUnreadable) {
+  for (const std::string text : {"", "# Table `nat' is incompatible, use 'nft' tool.\n", "*nat\n:PREROUTING ACCEPT\n",
+                                 "*nat\n:X -\n-A X -j Y\n", "*filter\nCOMMIT\n", "COMMIT\n"})
+    EXPECT_FALSE(parse_nat_table(text)) << text;
+  EXPECT_EQ(parse_nat_table("*nat\nCOMMIT\n"), nat_table{});
 }
 
 TEST(IptablesSave, KeepsQuotedWordsTogether) {
   const auto table = parse_nat_table(R"(*nat
 [12:34] -A X -m comment --comment "dnat name: \"net\" id: \\ a\'b" -j Y
+COMMIT
 )");
   const rule expected{"X", {"-m", "comment", "--comment", R"(dnat name: "net" id: \ a'b)", "-j", "Y"}};
   EXPECT_THAT(table->rules, ElementsAre(expected));
@@ -63,9 +67,11 @@ TEST(IptablesSave, RefusesWhatIsNoTable) {
 TEST(IptablesSave, IsBounded) {
   std::string many_words = "*nat\n-A X";
   for (int i = 0; i < 1000; ++i) many_words += " w";
+  many_words += "\nCOMMIT\n";
   EXPECT_FALSE(parse_nat_table(many_words));
   std::string many_rules = "*nat\n";
   for (int i = 0; i < 200'001; ++i) many_rules += "-A X -j Y\n";
+  many_rules += "COMMIT\n";
   EXPECT_FALSE(parse_nat_table(many_rules));
 }
 

@@ -32,29 +32,57 @@ inline std::string docker_rule(const std::string& address, int port, const std::
   return "-A DOCKER -d " + address + "/32 ! -i docker0 -p " + protocol + " -m " + protocol + " --dport " +
          std::to_string(port) + " -j DNAT --to-destination " + target + "\n";
 }
+inline const std::string tag = "rancher-desktop-guestagent";
+inline const std::string own_jumps =
+    "-A PREROUTING -s 192.168.127.0/24 -d 192.168.127.2/32 -i eth0 -m comment --comment " + tag + ":peer -j " + tag +
+    "\n-A PREROUTING -s 192.168.143.0/24 -d 192.168.143.1/32 -i veth0 -m comment --comment " + tag + ":peer -j " + tag +
+    "\n";
+
+// A rule of this program's, as iptables-save prints it.
+inline std::string own_rule(const std::string& label, int port, const std::string& target,
+                            const std::string& protocol = "tcp", const std::string& before = "") {
+  return "-A " + tag + " " + before + "-p " + protocol + " -m " + protocol + " --dport " + std::to_string(port) +
+         (protocol == "tcp" ? " --tcp-flags FIN,SYN,RST,ACK SYN" : "") + " -m comment --comment " + tag + ":" + label +
+         " -j DNAT --to-destination " + target + "\n";
+}
+// The copy of docker_rule().
 inline std::string our_rule(const std::string& container, int port, const std::string& target,
                             const std::string& protocol = "tcp") {
-  return "-A DOCKER ! -i docker0 -p " + protocol + " -m " + protocol + " --dport " + std::to_string(port) +
-         " -m comment --comment \"rancher-desktop-guestagent:" + container + "\" -j DNAT --to-destination " + target +
-         "\n";
+  return own_rule(container, port, target, protocol, "! -i docker0 ");
+}
+inline const std::string own_chain = ":" + tag + " - [0:0]\n";
+
+inline rule parsed(std::string line) {
+  line[1] = 'A';
+  return parse_nat_table("*nat\n" + line + "\nCOMMIT\n").value().rules.at(0);
+}
+
+// What one line of iptables-restore makes of the table. Throws where it would refuse.
+inline void apply_line(nat_table& table, const std::string& line) {
+  if (line.starts_with(':')) {
+    const auto name = line.substr(1, line.find(' ') - 1);
+    std::erase_if(table.rules, [&](const auto& r) { return r.chain == name; });
+    if (!table.has_chain(name)) table.chains.push_back(name);
+  } else if (line.starts_with("-F ")) {
+    std::erase_if(table.rules, [&](const auto& r) { return r.chain == line.substr(3); });
+  } else if (line.starts_with("-X ")) {
+    const auto name = line.substr(3);
+    const bool used =
+        std::ranges::any_of(table.rules, [&](const auto& r) { return r.chain == name || jump_of(r) == name; });
+    if (used || std::erase(table.chains, name) != 1) throw std::runtime_error("cannot " + line);
+  } else if (line.starts_with("-A ")) {
+    table.rules.push_back(parsed(line));
+    if (!table.has_chain(table.rules.back().chain)) throw std::runtime_error("no chain for " + line);
+  } else {
+    const auto at = std::ranges::find(table.rules, parsed(line));
+    if (at == table.rules.end()) throw std::runtime_error("no rule " + line);
+    table.rules.erase(at);
+  }
 }
 
 // What the changes make of the table. Throws where iptables-restore would refuse.
 inline nat_table changed_by(nat_table table, const rule_plan& plan) {
-  for (auto line : plan.changes) {
-    const bool append = line.starts_with("-A ");
-    line[1] = 'A';
-    const auto parsed = parse_nat_table("*nat\n" + line + "\nCOMMIT\n");
-    const auto& r = parsed.value().rules.at(0);
-    if (append) {
-      if (!table.has_chain(r.chain)) throw std::runtime_error("no chain " + r.chain);
-      table.rules.push_back(r);
-    } else {
-      const auto at = std::ranges::find(table.rules, r);
-      if (at == table.rules.end()) throw std::runtime_error("no rule " + line);
-      table.rules.erase(at);
-    }
-  }
+  for (const auto& line : plan.changes) apply_line(table, line);
   return table;
 }
 
@@ -70,8 +98,10 @@ inline ports::port_key key(const std::string& address, std::uint16_t port,
   return {protocol, net::address::parse(address).value(), port};
 }
 inline ports::forward wanted_by(const std::string& owner, const ports::port_key& k, std::uint16_t container_port = 80) {
-  return {k, container_port, ports::source_id::docker, owner};
+  return {k, container_port, owner.empty() ? ports::source_id::listeners : ports::source_id::docker, owner};
 }
+// A program of the VM's, or of a container in the host's network.
+inline ports::forward listener(const ports::port_key& k) { return {k, 0, ports::source_id::listeners, ""}; }
 inline wanted_ports all_of(const std::vector<ports::forward>& forwards) {
   wanted_ports made;
   for (const auto& f : forwards) made[f.key] = f;

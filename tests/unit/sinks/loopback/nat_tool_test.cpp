@@ -39,8 +39,12 @@ TEST_F(NatTool, ReadsWhatTheProgramPrints) {
   EXPECT_EQ(read("[ \"$*\" = '-t nat' ] && printf '*nat\\n:X -\\nCOMMIT\\n'")->chains, std::vector<std::string>{"X"});
 }
 
-TEST_F(NatTool, AVariantThatTheKernelLacksHasNoTable) {
-  EXPECT_EQ(read("echo 'Could not fetch rule set generation id' >&2; exit 1"), nat_table{});
+TEST_F(NatTool, ATableThatCannotBeReadIsNotAnEmptyOne) {
+  EXPECT_FALSE(read("echo 'Could not fetch rule set generation id' >&2; exit 1"));
+  EXPECT_FALSE(read("exit 0"));
+  EXPECT_FALSE(read("echo '*nat'; kill -9 $$"));
+  EXPECT_FALSE(read("printf '*nat\\n-A X -j Y\\n'"));
+  EXPECT_EQ(read("printf '*nat\\nCOMMIT\\n'"), nat_table{});
 }
 
 TEST_F(NatTool, ALockThatIsHeldIsAnError) {

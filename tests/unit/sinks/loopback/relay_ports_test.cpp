@@ -1,6 +1,7 @@
 #include "sinks/loopback/relay_ports.hpp"
 
 #include <gmock/gmock.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "base/unique_fd.hpp"
@@ -12,22 +13,31 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Pair;
-using testing::SizeIs;
 
-const auto near = *net::address::parse("127.0.0.2");
-const auto far = *net::address::parse("127.0.0.3");
+const auto near_address = *net::address::parse("127.0.0.2");
+const auto far_address = *net::address::parse("127.0.0.3");
 const auto elsewhere = *net::address::parse("192.0.2.1");  // configured nowhere
 
+peer_interface on_lo(const net::address& at, const char* network = "127.0.0.0") {
+  return {"lo", at, net::address::parse(network).value(), 8};
+}
+const auto near = on_lo(near_address), far = on_lo(far_address);
+
+// Whether a connection is made within a moment; what a filter drops is never answered.
 bool listens(const net::address& at, std::uint16_t port) {
-  const base::unique_fd fd(::socket(AF_INET, SOCK_STREAM, 0));
+  const base::unique_fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
   const auto to = net::to_sockaddr({at, port});
-  return ::connect(fd.get(), to.get(), to.size) == 0;
+  static_cast<void>(::connect(fd.get(), to.get(), to.size));
+  pollfd one{.fd = fd.get(), .events = POLLOUT, .revents = 0};
+  ::poll(&one, 1, 200);
+  net::socket_address peer;
+  return ::getpeername(fd.get(), peer.get(), &peer.size) == 0;
 }
 
-// A port that was free on `at` a moment ago, and perhaps held there.
-std::uint16_t free_port(base::unique_fd& holder, const net::address& at) {
+// A port that was free on `at` a moment ago, and is held there by `holder`.
+std::uint16_t hold_port(base::unique_fd& holder, const net::address& at, std::uint16_t port = 0) {
   holder.reset(::socket(AF_INET, SOCK_STREAM, 0));
-  auto any = net::to_sockaddr({at, 0});
+  auto any = net::to_sockaddr({at, port});
   ::bind(holder.get(), any.get(), any.size);
   ::listen(holder.get(), 1);
   ::getsockname(holder.get(), any.get(), &any.size);
@@ -36,56 +46,83 @@ std::uint16_t free_port(base::unique_fd& holder, const net::address& at) {
 
 class RelayPorts : public testing::Test {
  protected:
+  relayed_port to(const ports::port_key& k, bool in_place = false) {
+    return {k, {net::address::loopback_v4(), port_}, in_place};
+  }
   relay_ports relays_{relay::relay_options{}};
   base::unique_fd holder_;
-  std::uint16_t port_ = free_port(holder_, net::address::loopback_v4());
+  std::uint16_t port_ = hold_port(holder_, net::address::loopback_v4());
   ports::port_key key_ = key("127.0.0.1", port_);
 };
 
-TEST_F(RelayPorts, ListensForExactlyWhatIsWanted) {
-  EXPECT_THAT(relays_.set({{key_, {near, far}}}), IsEmpty());
-  EXPECT_TRUE(listens(near, port_) && listens(far, port_));
-  EXPECT_THAT(relays_.set({{key_, {far}}}), IsEmpty());
-  EXPECT_FALSE(listens(near, port_));
-  EXPECT_TRUE(listens(far, port_));
-  EXPECT_THAT(relays_.set({}), IsEmpty());
-  EXPECT_FALSE(listens(far, port_));
+TEST_F(RelayPorts, ListensOnAPortOfItsOwnAtEachPeersAddress) {
+  EXPECT_THAT(relays_.open({to(key_)}, {near, far}), IsEmpty());
+  const auto number = relays_.numbers().at(key_);
+  EXPECT_NE(number, port_);
+  EXPECT_TRUE(listens(near_address, number) && listens(far_address, number));
+  EXPECT_FALSE(listens(near_address, port_) || listens(far_address, port_));
+  base::unique_fd servers;
+  EXPECT_EQ(hold_port(servers, near_address, port_), port_) << "the port itself stays free for the VM's own servers";
 }
 
-TEST_F(RelayPorts, OnePortIsClosedAtOnce) {
-  EXPECT_THAT(relays_.set({{key_, {near, far}}}), IsEmpty());
-  relays_.close(key("::1", port_));
-  EXPECT_TRUE(listens(near, port_));
-  relays_.close(key_);
-  EXPECT_FALSE(listens(near, port_) || listens(far, port_));
+TEST_F(RelayPorts, ARelayThatStaysKeepsItsPort) {
+  EXPECT_THAT(relays_.open({to(key_)}, {near}), IsEmpty());
+  const auto number = relays_.numbers().at(key_);
+  EXPECT_THAT(relays_.open({to(key_), to(key("::1", port_))}, {near, far}), IsEmpty());
+  EXPECT_EQ(relays_.numbers().at(key_), number);
+  EXPECT_TRUE(listens(far_address, number));
 }
 
-TEST_F(RelayPorts, AnAddressThatIsNotThereIsPassedOver) {
-  EXPECT_THAT(relays_.set({{key_, {elsewhere, far}}}), IsEmpty());
-  EXPECT_TRUE(listens(far, port_));
-  EXPECT_THAT(relays_.set({{key_, {elsewhere}}}), ElementsAre(Pair(key_, testing::HasSubstr("no address"))));
-}
-
-TEST_F(RelayPorts, NothingToListenOnIsNoTrouble) {
-  EXPECT_THAT(relays_.set({{key_, {}}}), IsEmpty());
+TEST_F(RelayPorts, OthersGoOnUntilTheyAreClosed) {
+  EXPECT_THAT(relays_.open({to(key_)}, {near}), IsEmpty());
+  const auto number = relays_.numbers().at(key_);
+  EXPECT_THAT(relays_.open({}, {near}), IsEmpty());
+  EXPECT_TRUE(listens(near_address, number)) << "a rule may still lead here";
+  relays_.close_others();
+  EXPECT_FALSE(listens(near_address, number));
   EXPECT_EQ(relays_.size(), 0U);
 }
 
-TEST_F(RelayPorts, ABusyAddressIsTold) {
-  base::unique_fd other;
-  const auto busy = free_port(other, far);
-  const auto k = key("127.0.0.1", busy);
-  EXPECT_THAT(relays_.set({{k, {near, far}}}), ElementsAre(Pair(k, testing::HasSubstr("in use"))));
-  EXPECT_FALSE(listens(near, busy));  // nowhere then
-  other.reset();
-  EXPECT_THAT(relays_.set({{k, {near, far}}}), IsEmpty());
+TEST_F(RelayPorts, OnlyThePeersNetworkIsAnswered) {
+  EXPECT_THAT(relays_.open({to(key_)}, {on_lo(near_address, "10.0.0.0")}), IsEmpty());
+  EXPECT_FALSE(listens(near_address, relays_.numbers().at(key_)));
 }
 
-TEST_F(RelayPorts, OnePortGoesToOneAddress) {
-  const auto second = key("127.0.0.9", port_);
-  EXPECT_THAT(relays_.set({{key_, {near}}, {second, {near}}}), ElementsAre(Pair(second, testing::HasSubstr("in use"))));
-  EXPECT_EQ(relays_.size(), 1U);
-  EXPECT_THAT(relays_.set({{second, {near}}}), IsEmpty());
+TEST_F(RelayPorts, OnlyThePeersDeviceIsListenedTo) {
+  auto peer = near;
+  peer.device = "none0";
+  EXPECT_THAT(relays_.open({to(key_)}, {peer}), ElementsAre(Pair(key_, testing::HasSubstr("no address"))));
+  EXPECT_THAT(relays_.numbers(), IsEmpty());
+}
+
+TEST_F(RelayPorts, AnAddressThatHasGoneIsPassedOver) {
+  EXPECT_THAT(relays_.open({to(key_)}, {far, on_lo(elsewhere)}), IsEmpty());
+  EXPECT_TRUE(listens(far_address, relays_.numbers().at(key_)));
+}
+
+TEST_F(RelayPorts, TheTargetsOwnAddressNeedsNoRelay) {
+  const relayed_port to_near{key("127.0.0.2", port_), {near_address, port_}, false};
+  EXPECT_THAT(relays_.open({to_near}, {near, far}), IsEmpty());
+  const auto number = relays_.numbers().at(to_near.key);
+  EXPECT_FALSE(listens(near_address, number));
+  EXPECT_TRUE(listens(far_address, number));
+}
+
+TEST_F(RelayPorts, WithoutPeersNothingIsListenedFor) {
+  EXPECT_THAT(relays_.open({to(key_)}, {}), IsEmpty());
+  EXPECT_THAT(relays_.numbers(), IsEmpty());
+}
+
+TEST_F(RelayPorts, InPlaceABusyPortIsReported) {
+  base::unique_fd other;
+  const auto busy = hold_port(other, far_address);
+  const auto k = key("127.0.0.1", busy);
+  EXPECT_THAT(relays_.open({to(k, true)}, {near, far}), ElementsAre(Pair(k, testing::HasSubstr("in use"))));
+  EXPECT_FALSE(listens(near_address, busy)) << "nowhere then";
+  other.reset();
+  EXPECT_THAT(relays_.open({to(k, true)}, {near, far}), IsEmpty());
+  EXPECT_TRUE(listens(near_address, busy) && listens(far_address, busy));
+  EXPECT_THAT(relays_.numbers(), IsEmpty()) << "no rule leads there";
 }
 
 }  // namespace

@@ -36,18 +36,18 @@ class RouteLocalnet : public testing::Test {
 
 TEST_F(RouteLocalnet, IsPutBack) {
   auto s = setting();
-  EXPECT_TRUE(s.enable("eth0"));
+  EXPECT_TRUE(s.enable({"eth0"}));
   EXPECT_EQ(get(), "1");
-  EXPECT_TRUE(s.enable("eth0"));
+  EXPECT_TRUE(s.enable({"eth0"}));
   EXPECT_TRUE(s.restore());
   EXPECT_EQ(get(), "0");
   EXPECT_FALSE(std::filesystem::exists(state()));
 }
 
 TEST_F(RouteLocalnet, ASuccessorPutsBackWhatTheCrashedOneFound) {
-  EXPECT_TRUE(setting().enable("eth0"));
+  EXPECT_TRUE(setting().enable({"eth0"}));
   auto successor = setting();
-  EXPECT_TRUE(successor.enable("eth0"));
+  EXPECT_TRUE(successor.enable({"eth0"}));
   EXPECT_TRUE(successor.restore());
   EXPECT_EQ(get(), "0");
 }
@@ -55,35 +55,39 @@ TEST_F(RouteLocalnet, ASuccessorPutsBackWhatTheCrashedOneFound) {
 TEST_F(RouteLocalnet, WhatWasOnBeforeStaysOn) {
   set("eth0", "1\n");
   auto s = setting();
-  EXPECT_TRUE(s.enable("eth0"));
+  EXPECT_TRUE(s.enable({"eth0"}));
   EXPECT_TRUE(s.restore());
   EXPECT_EQ(get(), "1");
 }
 
 TEST_F(RouteLocalnet, AStateOfAnotherBootSaysNothing) {
-  EXPECT_TRUE(setting().enable("eth0"));
+  EXPECT_TRUE(setting().enable({"eth0"}));
   write(directory_ / "boot", "two\n");
   set("eth0", "1\n");
   EXPECT_TRUE(setting().restore());
   EXPECT_EQ(get(), "1");
 }
 
-TEST_F(RouteLocalnet, OnlyOneInterfaceAtATime) {
+TEST_F(RouteLocalnet, SeveralInterfacesAndThoseThatAreNotNamedAnyMore) {
   auto s = setting();
-  EXPECT_TRUE(s.enable("eth0"));
-  EXPECT_TRUE(s.enable("eth1"));
+  EXPECT_TRUE(s.enable({"eth0", "eth1"}));
+  EXPECT_EQ(get("eth0"), "1");
+  EXPECT_EQ(get("eth1"), "1");
+  auto successor = setting();
+  EXPECT_TRUE(successor.enable({"eth1"}));
   EXPECT_EQ(get("eth0"), "0");
   EXPECT_EQ(get("eth1"), "1");
-  EXPECT_TRUE(s.restore());
+  EXPECT_TRUE(successor.restore());
   EXPECT_EQ(get("eth1"), "0");
+  EXPECT_FALSE(std::filesystem::exists(state()));
 }
 
 TEST_F(RouteLocalnet, AnInterfaceThatHasGoneIsNoTrouble) {
   auto s = setting();
-  EXPECT_TRUE(s.enable("eth0"));
+  EXPECT_TRUE(s.enable({"eth0"}));
   std::filesystem::remove_all(directory_ / "conf" / "eth0");
   EXPECT_TRUE(s.restore());
-  EXPECT_FALSE(s.enable("eth0"));
+  EXPECT_FALSE(s.enable({"eth0"}));
 }
 
 TEST_F(RouteLocalnet, ABrokenStateFileLeadsNowhere) {
@@ -94,8 +98,8 @@ TEST_F(RouteLocalnet, ABrokenStateFileLeadsNowhere) {
     EXPECT_TRUE(setting().restore()) << text;
     EXPECT_EQ(get(), "1") << text;
   }
-  EXPECT_FALSE(setting().enable("../eth0"));
-  EXPECT_FALSE(setting().enable(""));
+  EXPECT_FALSE(setting().enable({"../eth0"}));
+  EXPECT_FALSE(setting().enable({""}));
 }
 
 }  // namespace

@@ -1,13 +1,15 @@
 // Random tables and wishes: one plan makes the table right, and leaves alone what is not ours.
 #include <random>
 
+#include "sinks/loopback/engine_rules.hpp"
 #include "tests/unit/sinks/loopback/nat_text.hpp"
 
 namespace loopback {
 namespace {
 
 const rule_options options;
-const machine_state machine{"eth0", {options.tap, options.veth}};
+const machine_state machine{{{"eth0", options.tap, network_of(options.tap, 24), 24},
+                             {"veth0", options.veth, network_of(options.veth, 24), 24}}};
 
 bool is_ours(const std::string& line) { return line.find("rancher-desktop-guestagent:") != std::string::npos; }
 
@@ -26,16 +28,14 @@ class world {
     std::vector<std::string> lines;
     for (int i = upto(6); i > 0; --i) lines.push_back(docker_rule(address(), port(), target()));
     for (int i = upto(6); i > 0; --i) lines.push_back(our_rule(owner(), port(), target()));
-    for (const auto& line :
-         {"pair -j DNAT --to-destination 127.0.0.1", "direct -p tcp -m tcp --dport 3 -j ACCEPT", "pair -j ACCEPT"})
-      for (int i = upto(2); i > 0; --i)
-        lines.push_back(
-            std::string(
-                "-A PREROUTING -d 192.168.127.2/32 -i eth0 -p tcp -m comment --comment rancher-desktop-guestagent:") +
-            line + "\n");
+    for (int i = upto(4); i > 0; --i) lines.push_back(own_rule(owner(), port(), upto(1) == 0 ? "127.0.0.1" : ":10001"));
+    for (int i = upto(2); i > 0; --i) lines.push_back(own_jumps);
+    if (upto(1) == 0)
+      lines.push_back("-A PREROUTING -d 192.168.127.2/32 -i eth0 -p tcp -m comment --comment " + tag +
+                      ":pair -j DNAT --to-destination 127.0.0.1\n");
     if (upto(4) > 0) lines.push_back("-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER\n");
     std::ranges::shuffle(lines, random_);
-    std::string text;
+    std::string text = own_chain;
     for (const auto& line : lines) text += line;
     return text;
   }
@@ -58,16 +58,30 @@ class world {
   std::mt19937 random_;
 };
 
-// Every engine's rule that names an address stands before ours for that port.
-void expect_nothing_shadowed(const nat_table& table) {
-  std::set<std::uint16_t> ours;
+relay_numbers relays_of(const way_choice& ways) {
+  relay_numbers numbers;
+  for (const auto& port : ways.served)
+    if (port.by == way::relayed) numbers[port.wanted.key] = static_cast<std::uint16_t>(port.wanted.key.port + 10'000);
+  return numbers;
+}
+rule_plan plan_for(const nat_table& table, const wanted_ports& wanted) {
+  const engine_rules rules(table, options);
+  const auto ways = choose_ways(rules, wanted, {}, options);
+  return plan_rules(rules, ways.served, relays_of(ways), machine, options);
+}
+
+// No two rules of ours take the same packets, and the jumps stand behind the engine's.
+void expect_sound(const nat_table& table) {
+  std::set<std::pair<net::protocol, std::uint16_t>> ours;
+  bool jumped = false;
   for (const auto& r : table.rules) {
     const auto d = read_dnat(r);
-    if (r.chain != "DOCKER" || !d) continue;
-    if (is_ours(append_line(r)))
-      EXPECT_TRUE(ours.insert(d->port).second || true);
+    if (d && r.chain == options.tag) EXPECT_TRUE(ours.emplace(d->protocol, d->port).second) << append_line(r);
+    if (r.chain != "PREROUTING") continue;
+    if (jump_of(r) == options.tag)
+      jumped = true;
     else
-      EXPECT_FALSE(ours.contains(d->port)) << append_line(r);
+      EXPECT_FALSE(jumped) << append_line(r);
   }
 }
 
@@ -77,16 +91,17 @@ TEST(RulePlanProperty, OnePlanMakesItRight) {
     world w(seed);
     const auto before = table_of(w.table());
     const auto wanted = w.wishes();
-    const auto made = plan_rules(before, wanted, {}, machine, options);
-    const auto after = changed_by(before, made);
+    const auto after = changed_by(before, plan_for(before, wanted));
     ASSERT_EQ(foreign_lines(after), foreign_lines(before));
-    ASSERT_EQ(plan_rules(after, wanted, {}, machine, options).changes, std::vector<std::string>{});
-    expect_nothing_shadowed(after);
-    const auto held = find_held(after, wanted, options);
-    for (const auto& [k, f] : held) EXPECT_TRUE(wanted.contains(k)) << to_string(k);
-    EXPECT_LE(held.size() + made.relayed.size(), wanted.size());
-    const auto clean = changed_by(after, plan_removal(after, options));
+    ASSERT_EQ(plan_for(after, wanted).changes, std::vector<std::string>{});
+    expect_sound(after);
+    const engine_rules rules(after, options);
+    const auto ways = choose_ways(rules, wanted, {}, options);
+    EXPECT_EQ(ways.served.size() + ways.losers.size(), wanted.size());
+    for (const auto& [k, f] : find_held(rules, wanted, options)) EXPECT_TRUE(wanted.contains(k)) << to_string(k);
+    const auto clean = changed_by(after, plan_for(after, {}));
     ASSERT_EQ(clean.rules.size(), foreign_lines(before).size());
+    EXPECT_FALSE(clean.has_chain(options.tag));
   }
 }
 

@@ -1,244 +1,291 @@
 #include "sinks/loopback/rule_plan.hpp"
 
+#include "sinks/loopback/engine_rules.hpp"
 #include "tests/unit/sinks/loopback/nat_text.hpp"
 
 namespace loopback {
 namespace {
 
 using testing::Contains;
+using testing::Each;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
+using testing::Pair;
 using testing::SizeIs;
+using testing::StartsWith;
 
 const rule_options options;
 const net::address tap = options.tap;
 const net::address veth = options.veth;
-const machine_state machine{"eth0", {tap, veth}};
-const std::string pair_in =
-    "-A PREROUTING -d 192.168.127.2/32 -i eth0 -p tcp -m comment --comment rancher-desktop-guestagent:pair -j DNAT "
-    "--to-destination 127.0.0.1";
-const std::string pair_out =
-    "-A POSTROUTING -o eth0 -m addrtype --src-type LOCAL -m comment --comment rancher-desktop-guestagent:pair -j SNAT "
-    "--to-source 192.168.127.2";
-const std::string direct_82 =
-    "-A PREROUTING -d 192.168.127.2/32 -i eth0 -p tcp -m tcp --dport 82 -m comment --comment "
-    "rancher-desktop-guestagent:direct -j ACCEPT";
+const machine_state machine{{{"eth0", tap, network_of(tap, 24), 24}, {"veth0", veth, network_of(veth, 24), 24}}};
 
-rule_plan plan(const nat_table& table, const wanted_ports& wanted, const machine_state& on = machine) {
-  return plan_rules(table, wanted, {}, on, options);
+std::string line(std::string text) {
+  text.pop_back();
+  return text;
 }
-std::string unquoted(std::string line) {
-  std::erase(line, '"');
-  line.pop_back();
-  return line;
+way_choice ways(const nat_table& table, const wanted_ports& wanted, const way_limits& limits = {},
+                const rule_options& with = options) {
+  return choose_ways(engine_rules(table, with), wanted, limits, with);
 }
+// The relays listen on their key's port and 10,000.
+rule_plan plan(const nat_table& table, const wanted_ports& wanted, const way_limits& limits = {},
+               const rule_options& with = options, const machine_state& on = machine) {
+  const engine_rules rules(table, with);
+  const auto chosen = choose_ways(rules, wanted, limits, with);
+  relay_numbers relays;
+  for (const auto& port : chosen.served)
+    if (port.by == way::relayed)
+      relays.emplace(port.wanted.key, static_cast<std::uint16_t>(port.wanted.key.port + 10'000));
+  return plan_rules(rules, chosen.served, relays, on, with);
+}
+rule_plan removal(const nat_table& table) { return plan(table, {}); }
+wanted_ports held(const nat_table& table, const wanted_ports& wanted = {}, const rule_options& with = options) {
+  return find_held(engine_rules(table, with), wanted, with);
+}
+std::vector<std::string> chain(const nat_table& table) { return lines_of(table, tag); }
 
-TEST(RulePlan, AddsTheEnginesRuleForAnyAddressAndThePair) {
+const auto udp = net::protocol::udp;
+
+TEST(RulePlan, CopiesTheEnginesRuleBehindJumpsForThePeersAlone) {
   const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 8080, "172.17.0.2:80"));
   const auto wanted = all_of({wanted_by("abc", key("127.0.0.1", 8080))});
   const auto made = plan(before, wanted);
-  EXPECT_TRUE(made.pair);
-  EXPECT_THAT(made.relayed, IsEmpty());
-  EXPECT_THAT(made.changes, SizeIs(3));
+  EXPECT_FALSE(made.localnet);
   const auto after = changed_by(before, made);
-  EXPECT_EQ(lines_of(after, "DOCKER").back(), unquoted(our_rule("abc", 8080, "172.17.0.2:80")));
-  EXPECT_EQ(lines_of(after, "PREROUTING").back(), pair_in);
-  EXPECT_EQ(lines_of(after, "POSTROUTING").back(), pair_out);
+  EXPECT_THAT(chain(after), ElementsAre(line(our_rule("abc", 8080, "172.17.0.2:80"))));
+  EXPECT_EQ(lines_of(after, "DOCKER"), lines_of(before, "DOCKER"));
+  EXPECT_EQ(lines_of(after, "PREROUTING").size(), 3U);
+  for (const auto& jump : {own_jumps.substr(0, own_jumps.find('\n')), line(own_jumps.substr(own_jumps.find('\n') + 1))})
+    EXPECT_THAT(lines_of(after, "PREROUTING"), Contains(jump));
   EXPECT_THAT(plan(after, wanted).changes, IsEmpty());
+}
+
+TEST(RulePlan, WithNothingWantedThereIsNothing) {
+  EXPECT_THAT(plan(table_of(docker_jumps), {}).changes, IsEmpty());
+  const auto before = table_of(docker_jumps + own_chain + own_jumps + our_rule("a", 80, "172.17.0.2:80"));
+  const auto after = changed_by(before, removal(before));
+  EXPECT_EQ(after, table_of(docker_jumps));
 }
 
 TEST(RulePlan, TakesTheTargetFromTheEnginesOwnRule) {  // of a container in two networks, Docker has chosen one
   const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 53, "10.9.0.3:5353", "udp") +
                                docker_rule("127.0.0.1", 53, "10.8.0.3:54"));
-  const auto after =
-      changed_by(before, plan(before, all_of({wanted_by("c", key("127.0.0.1", 53, net::protocol::udp), 5353),
-                                              wanted_by("c", key("127.0.0.1", 53), 54)})));
-  EXPECT_THAT(lines_of(after, "DOCKER"), Contains(unquoted(our_rule("c", 53, "10.9.0.3:5353", "udp"))));
-  EXPECT_THAT(lines_of(after, "DOCKER"), Contains(unquoted(our_rule("c", 53, "10.8.0.3:54"))));
+  const auto after = changed_by(before, plan(before, all_of({wanted_by("c", key("127.0.0.1", 53, udp), 5353),
+                                                             wanted_by("c", key("127.0.0.1", 53), 54)})));
+  EXPECT_THAT(chain(after), testing::UnorderedElementsAre(line(our_rule("c", 53, "10.9.0.3:5353", "udp")),
+                                                          line(our_rule("c", 53, "10.8.0.3:54"))));
 }
 
 TEST(RulePlan, AStaleRuleGoesBeforeAnythingIsWanted) {
-  const auto before = table_of(docker_jumps + our_rule("gone", 8080, "172.17.0.2:80") +
+  const auto before = table_of(docker_jumps + own_chain + own_jumps + our_rule("gone", 8080, "172.17.0.2:80") +
                                docker_rule("127.0.0.1", 8080, "172.17.0.3:80"));
-  EXPECT_THAT(find_held(before, {}, options), IsEmpty());
-  const auto after = changed_by(before, plan(before, {}));
-  EXPECT_THAT(lines_of(after, "DOCKER"), Not(Contains(unquoted(our_rule("gone", 8080, "172.17.0.2:80")))));
+  EXPECT_THAT(held(before), IsEmpty());
+  EXPECT_THAT(chain(changed_by(before, plan(before, {}))), IsEmpty());
+}
+
+TEST(RulePlan, RulesOfAnEarlierVersionGo) {
+  const auto before = table_of(
+      docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80") +
+      "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 80 -m comment --comment rancher-desktop-guestagent:a -j DNAT "
+      "--to-destination 172.17.0.2:80\n"
+      "-A PREROUTING -d 192.168.127.2/32 -i eth0 -p tcp -m comment --comment rancher-desktop-guestagent:pair -j DNAT "
+      "--to-destination 127.0.0.1\n"
+      "-A POSTROUTING -o eth0 -m addrtype --src-type LOCAL -m comment --comment rancher-desktop-guestagent:pair -j "
+      "SNAT --to-source 192.168.127.2\n");
+  EXPECT_THAT(held(before), IsEmpty());
+  EXPECT_TRUE(leads_to_loopback(engine_rules(before, options)));
+  const auto clean = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80"));
+  EXPECT_EQ(changed_by(before, plan(before, {})), clean);
+  const auto after = changed_by(before, plan(before, all_of({wanted_by("a", key("127.0.0.1", 80))})));
+  EXPECT_THAT(chain(after), SizeIs(1));
+  EXPECT_EQ(lines_of(after, "DOCKER"), lines_of(clean, "DOCKER"));
+  EXPECT_EQ(lines_of(after, "POSTROUTING"), lines_of(clean, "POSTROUTING"));
 }
 
 TEST(RulePlan, ALiveRuleIsFoundWithItsKey) {
-  const auto table =
-      table_of(docker_jumps + docker_rule("10.0.0.5", 8080, "172.17.0.2:81") + our_rule("abc", 8080, "172.17.0.2:81"));
-  const auto held = find_held(table, {}, options);
-  ASSERT_THAT(held, SizeIs(1));
-  EXPECT_EQ(held.begin()->second, wanted_by("abc", key("10.0.0.5", 8080), 81));
+  const auto table = table_of(docker_jumps + own_chain + docker_rule("10.0.0.5", 8080, "172.17.0.2:81") +
+                              our_rule("abc", 8080, "172.17.0.2:81"));
+  const auto found = held(table);
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_EQ(found.begin()->second, wanted_by("abc", key("10.0.0.5", 8080), 81));
+}
+
+TEST(RulePlan, ARuleToAListenerIsFoundAndARelaysIsNot) {
+  const auto table = table_of(docker_jumps + own_chain + own_rule("listener", 9000, "127.0.0.1") +
+                              own_rule("abc", 9001, "127.0.0.1") + own_rule("listener", 53, ":40053", "udp"));
+  const auto found = held(table);
+  EXPECT_THAT(found, SizeIs(2));
+  EXPECT_EQ(found.at(key("127.0.0.1", 9000)).owner, "");
+  EXPECT_EQ(found.at(key("127.0.0.1", 9001)).owner, "abc");
+  EXPECT_THAT(chain(changed_by(table, plan(table, found))), SizeIs(2)) << "nothing listens for the relay's rule";
 }
 
 TEST(RulePlan, OneRuleServesBothAddressesOfAContainersPort) {
   const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80") +
                                docker_rule("10.0.0.5", 80, "172.17.0.2:80"));
   const auto both = all_of({wanted_by("c", key("127.0.0.1", 80)), wanted_by("c", key("10.0.0.5", 80))});
+  EXPECT_THAT(ways(before, both).losers, IsEmpty());
   const auto after = changed_by(before, plan(before, both));
-  EXPECT_THAT(lines_of(after, "DOCKER"), SizeIs(4));
-  EXPECT_EQ(find_held(after, {}, options).begin()->first, key("10.0.0.5", 80));
-  EXPECT_EQ(find_held(after, all_of({wanted_by("c", key("127.0.0.1", 80))}), options).begin()->first,
-            key("127.0.0.1", 80));
-  EXPECT_THAT(plan(after, all_of({wanted_by("c", key("127.0.0.1", 80))})).changes, IsEmpty());
+  EXPECT_THAT(chain(after), SizeIs(1));
+  EXPECT_EQ(held(after).begin()->first, key("10.0.0.5", 80));
+  const auto one = all_of({wanted_by("c", key("127.0.0.1", 80))});
+  EXPECT_EQ(held(after, one).begin()->first, key("127.0.0.1", 80));
+  EXPECT_THAT(plan(after, one).changes, IsEmpty());
+}
+
+TEST(RulePlan, OfTwoTargetsOfOnePortOneIsServedAndTheOtherNamed) {
+  const auto table = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80") +
+                              docker_rule("127.0.0.2", 80, "172.17.0.3:80"));
+  const auto both = all_of({wanted_by("a", key("127.0.0.1", 80)), wanted_by("b", key("127.0.0.2", 80))});
+  EXPECT_THAT(ways(table, both).losers, ElementsAre(Pair(key("127.0.0.2", 80), HasSubstr("tcp 127.0.0.1:80"))));
+  EXPECT_THAT(chain(changed_by(table, plan(table, both))), ElementsAre(HasSubstr(":a ")));
 }
 
 TEST(RulePlan, DoublesGo) {
   const auto wanted = all_of({wanted_by("abc", key("127.0.0.1", 80))});
   const auto ours = our_rule("abc", 80, "172.17.0.2:80");
-  const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80") + ours + ours + pair_in +
-                               "\n" + pair_in + "\n" + pair_out + "\n" + pair_out + "\n");
+  const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80") + own_chain + ours + ours +
+                               own_jumps + own_jumps);
   const auto after = changed_by(before, plan(before, wanted));
-  EXPECT_THAT(lines_of(after, "DOCKER"), SizeIs(3));
-  EXPECT_THAT(lines_of(after, "PREROUTING"), SizeIs(2));
-  EXPECT_THAT(lines_of(after, "POSTROUTING"), SizeIs(2));
+  EXPECT_THAT(chain(after), SizeIs(1));
+  EXPECT_THAT(lines_of(after, "PREROUTING"), SizeIs(3));
+  EXPECT_THAT(plan(after, wanted).changes, IsEmpty());
 }
 
 TEST(RulePlan, RulesGoByTheirHandlesWhereTheseAreKnown) {
-  auto before = table_of(docker_jumps + our_rule("gone", 80, "172.17.0.2:80") + our_rule("odd", 81, "172.17.0.2:80") +
-                         pair_in + "\n" + pair_out + "\n");
-  before.handles = {1, 2, 3, 4, 50, 0, 70, 80};
-  const auto made = plan_removal(before, options);
-  EXPECT_THAT(made.removals, ElementsAre(netfilter::rule_place{"DOCKER", 50}, netfilter::rule_place{"PREROUTING", 70},
-                                         netfilter::rule_place{"POSTROUTING", 80}));
-  EXPECT_THAT(made.changes, ElementsAre(testing::StartsWith("-D DOCKER")));
-  EXPECT_THAT(made.grown, IsEmpty());
-  const auto pair = plan(before, all_of({wanted_by("b", key("::1", 82))}));
-  EXPECT_THAT(pair.removals, SizeIs(2)) << "the exclusion comes, and the pair again behind it, before the old one goes";
-  EXPECT_THAT(pair.changes, ElementsAre(testing::StartsWith("-D DOCKER"), direct_82, pair_in));
-  EXPECT_THAT(pair.grown, ElementsAre("PREROUTING"));
+  auto before = table_of(docker_jumps + own_chain + docker_rule("127.0.0.1", 82, "172.17.0.2:80") + own_jumps +
+                         own_rule("gone", 80, "127.0.0.1") + own_rule("odd", 81, "127.0.0.1"));
+  before.handles = {1, 2, 3, 4, 5, 60, 70, 80, 0};
+  const auto made = plan(before, all_of({wanted_by("b", key("127.0.0.1", 82))}));
+  EXPECT_THAT(made.removals, ElementsAre(netfilter::rule_place{tag, 80}));
+  EXPECT_THAT(made.changes, ElementsAre(StartsWith("-D " + tag), StartsWith("-A " + tag)))
+      << "what comes is there before what goes by its handle is away";
+  EXPECT_THAT(made.grown, ElementsAre(tag));
+  EXPECT_THAT(removal(before).removals, IsEmpty()) << "the chain goes as a whole";
 }
 
-TEST(RulePlan, AnEnginesRuleBehindOursIsNotShadowed) {
-  const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80") +
-                               our_rule("a", 80, "172.17.0.2:80") + docker_rule("10.0.0.5", 80, "172.17.0.3:80"));
-  const auto after = changed_by(before, plan(before, all_of({wanted_by("a", key("127.0.0.1", 80))})));
-  EXPECT_EQ(lines_of(after, "DOCKER").back(), unquoted(our_rule("a", 80, "172.17.0.2:80")));
-  EXPECT_THAT(lines_of(after, "DOCKER"), SizeIs(4));
+TEST(RulePlan, OurJumpsMoveBehindAJumpThatComesLater) {
+  const auto wanted = all_of({listener(key("127.0.0.1", 9000))});
+  const auto before = table_of(own_chain + own_jumps + docker_jumps + own_rule("listener", 9000, "127.0.0.1"));
+  const auto after = changed_by(before, plan(before, wanted));
+  EXPECT_THAT(lines_of(after, "PREROUTING"), ElementsAre(HasSubstr("DOCKER"), HasSubstr(tag), HasSubstr(tag)));
+  EXPECT_THAT(plan(after, wanted).changes, IsEmpty());
 }
 
-TEST(RulePlan, ThePairMovesBehindAJumpThatComesLater) {
-  const auto before = table_of(pair_in + "\n" + docker_jumps + pair_out + "\n");
-  const auto made = plan(before, {});
-  EXPECT_THAT(made.changes, SizeIs(2));
-  EXPECT_EQ(lines_of(changed_by(before, made), "PREROUTING").back(), pair_in);
+TEST(RulePlan, AListenerOnLoopbackIsReachedDirectly) {
+  const auto wanted = all_of({listener(key("127.0.0.1", 9000)), listener(key("127.0.0.53", 9001))});
+  const auto made = plan(table_of(docker_jumps), wanted);
+  EXPECT_TRUE(made.localnet);
+  EXPECT_THAT(
+      chain(changed_by(table_of(docker_jumps), made)),
+      ElementsAre(line(own_rule("listener", 9000, "127.0.0.1")), line(own_rule("listener", 9001, "127.0.0.53"))));
 }
 
-TEST(RulePlan, WithoutAnEnginesJumpThereIsNoPairAndPortsAreRelayed) {
-  const auto before = table_of(docker_rule("127.0.0.1", 80, "172.17.0.2:80") + our_rule("a", 80, "172.17.0.2:80") +
-                               pair_in + "\n" + pair_out + "\n");
-  EXPECT_FALSE(has_engine(before, options));
-  const auto made = plan(before, all_of({wanted_by("a", key("127.0.0.1", 80))}));
-  EXPECT_FALSE(made.pair);
-  EXPECT_THAT(made.changes, SizeIs(3));  // all of ours go
-  ASSERT_THAT(made.relayed, SizeIs(1));
-  EXPECT_THAT(made.relayed[0].listen, ElementsAre(tap, veth));
+TEST(RulePlan, AListenerOnAnotherAddressNeedsNoRouteLocalnet) {
+  const auto made = plan(table_of(docker_jumps), all_of({listener(key("10.0.0.5", 9000))}), {.localnet = false});
+  EXPECT_FALSE(made.localnet);
+  EXPECT_THAT(made.changes, Contains(line(own_rule("listener", 9000, "10.0.0.5"))));
 }
 
-TEST(RulePlan, ThePairServesTheTapForListenersOnLoopback) {
-  const auto made =
-      plan(table_of(docker_jumps), all_of({wanted_by("a", key("127.0.0.1", 81)), wanted_by("b", key("::1", 82))}));
-  ASSERT_THAT(made.relayed, SizeIs(2));
-  EXPECT_THAT(made.relayed[0].listen, ElementsAre(veth));
-  EXPECT_THAT(made.relayed[1].listen, ElementsAre(tap, veth));
-  EXPECT_EQ(made.changes[0], direct_82);
-  EXPECT_EQ(made.changes[1], pair_in);
+TEST(RulePlan, WithoutRouteLocalnetAListenerOnLoopbackIsRelayed) {
+  const auto made = plan(table_of(docker_jumps), all_of({listener(key("127.0.0.1", 9000))}), {.localnet = false});
+  EXPECT_FALSE(made.localnet);
+  EXPECT_THAT(made.changes, Contains(line(own_rule("listener", 9000, ":19000"))));
 }
 
-// Ports of CNI's nftables backend, whose rules are in no table of iptables.
-TEST(RulePlan, ThePairServesNoPortsThatOnlyRulesPublish) {
-  auto wanted = wanted_by("a", key("127.0.0.1", 82));
-  wanted.source = ports::source_id::iptables;
-  const auto made = plan(table_of(docker_jumps), all_of({wanted}));
-  ASSERT_THAT(made.relayed, SizeIs(1));
-  EXPECT_THAT(made.relayed[0].listen, ElementsAre(tap, veth));
-  EXPECT_THAT(made.changes, Contains(direct_82));
+TEST(RulePlan, UdpAndIpv6AreRelayedBehindARule) {
+  const auto wanted = all_of({listener(key("127.0.0.1", 81, udp)), listener(key("::1", 82))});
+  const auto table = table_of(docker_jumps);
+  EXPECT_THAT(chain(changed_by(table, plan(table, wanted))),
+              testing::UnorderedElementsAre(line(own_rule("listener", 81, ":10081", "udp")),
+                                            line(own_rule("listener", 82, ":10082"))));
+  EXPECT_EQ(target_of(key("::1", 82), options), (net::endpoint{net::address::loopback_v6(), 82}));
 }
 
-// They may be asked behind the pair.
-TEST(RulePlan, ThePairIsPassedByForPortsThatAreSentElsewhere) {
-  auto beside = machine;
-  beside.sent_elsewhere = {82};
-  const auto made = plan(table_of(docker_jumps), {}, beside);
-  EXPECT_THAT(made.changes, ElementsAre(direct_82, pair_in, pair_out));
-  EXPECT_THAT(made.owners[0], ports::port_key{});
-  const auto both = plan(table_of(docker_jumps), all_of({wanted_by("b", key("::1", 82))}), beside);
-  EXPECT_THAT(both.changes, ElementsAre(direct_82, pair_in, pair_out));
-  EXPECT_THAT(plan(table_of(""), {}, beside).changes, IsEmpty()) << "no pair";
+// docker-proxy, or rules that a connection from the VM itself meets.
+TEST(RulePlan, APublishedPortWithoutARuleIsRelayed) {
+  auto wanted = all_of({wanted_by("a", key("127.0.0.1", 82))});
+  for (const auto source : {ports::source_id::docker, ports::source_id::containerd, ports::source_id::iptables}) {
+    wanted.begin()->second.source = source;
+    const auto made = plan(table_of(docker_jumps), wanted);
+    EXPECT_THAT(made.changes, Contains(line(own_rule("a", 82, ":10082"))));
+  }
+}
+
+TEST(RulePlan, APortOnThePeersOwnAddressStaysWithItsListener) {
+  const auto wanted = all_of({wanted_by("a", key("192.168.127.2", 82)), wanted_by("b", key("192.168.127.2", 83, udp))});
+  const auto made = plan(table_of(docker_jumps), wanted);
+  EXPECT_THAT(made.changes, Contains(line(own_rule("a", 82, "192.168.127.2"))));
+  EXPECT_THAT(made.changes, Contains(line(own_rule("b", 83, "192.168.127.2", "udp"))));
+}
+
+// kube-proxy's nftables and IPVS modes answer at the primary address only.
+TEST(RulePlan, AServicesPortIsRelayedFromTheVethToTheTapsAddress) {
+  const ports::forward node_port{key("0.0.0.0", 30080), 0, ports::source_id::kubernetes, "uid"};
+  const auto made = plan(table_of(docker_jumps), all_of({node_port}));
+  EXPECT_THAT(made.changes, Contains(line(own_rule("uid", 30080, ":40080", "tcp", "-d 192.168.143.1/32 "))));
+  EXPECT_EQ(target_of(node_port.key, options), (net::endpoint{tap, 30080}));
+  const auto after = changed_by(table_of(docker_jumps), made);
+  EXPECT_THAT(held(after), IsEmpty());
+  EXPECT_THAT(plan(after, all_of({node_port})).changes, IsEmpty());
+}
+
+TEST(RulePlan, WithoutAnEngineRulesServeListenersAsWell) {
+  const auto wanted = all_of({listener(key("127.0.0.1", 81)), wanted_by("a", key("127.0.0.1", 80))});
+  const auto before = table_of(docker_rule("127.0.0.1", 80, "172.17.0.2:80"));  // nothing jumps there
+  EXPECT_FALSE(engine_rules(before, options).active());
+  EXPECT_THAT(chain(changed_by(before, plan(before, wanted))),
+              ElementsAre(line(own_rule("a", 80, ":10080")), line(own_rule("listener", 81, "127.0.0.1"))));
 }
 
 TEST(RulePlan, AListenerBehindAnEnginesRuleIsLeftToTheContainersClaim) {
-  const auto proxy = wanted_by("", key("127.0.0.1", 8080), 0), server = wanted_by("", key("127.0.0.1", 9000), 0);
-  const auto made =
-      plan(table_of(docker_jumps + docker_rule("127.0.0.1", 8080, "172.17.0.2:80")), all_of({proxy, server}));
-  EXPECT_THAT(made.changes, SizeIs(2)) << "the pair alone";
-  ASSERT_THAT(made.relayed, SizeIs(1));
-  EXPECT_EQ(made.relayed[0].key, server.key);
+  const auto table = table_of(docker_jumps + docker_rule("127.0.0.1", 8080, "172.17.0.2:80"));
+  const auto made = plan(table, all_of({listener(key("127.0.0.1", 8080)), listener(key("127.0.0.1", 9000))}));
+  EXPECT_THAT(chain(changed_by(table, made)), ElementsAre(line(own_rule("listener", 9000, "127.0.0.1"))));
 }
 
-TEST(RulePlan, UdpIsRelayedBesideThePair) {
-  auto wanted = wanted_by("a", key("127.0.0.1", 81));
-  wanted.key.protocol = net::protocol::udp;
-  const auto made = plan(table_of(docker_jumps), all_of({wanted}));
-  ASSERT_THAT(made.relayed, SizeIs(1));
-  EXPECT_THAT(made.relayed[0].listen, ElementsAre(tap, veth));
-  EXPECT_EQ(made.changes[0], pair_in) << "no exclusion: the pair leaves UDP alone";
-}
-
-TEST(RulePlan, APortOnTheTapAddressItselfIsLeftToItsListener) {
-  const auto made = plan(table_of(docker_jumps), all_of({wanted_by("a", key("192.168.127.2", 82))}));
-  EXPECT_THAT(made.relayed[0].listen, ElementsAre(veth));
-  EXPECT_EQ(made.changes[0], direct_82);
-  EXPECT_THAT(plan(table_of(docker_jumps), all_of({wanted_by("a", key("192.168.143.1", 82))})).relayed[0].listen,
-              ElementsAre(tap));
-}
-
-TEST(RulePlan, AnExclusionComesBeforeThePairThatIsThere) {
-  const auto wanted = all_of({wanted_by("b", key("::1", 82))});
-  const auto before = table_of(docker_jumps + pair_in + "\n" + pair_out + "\n");
-  const auto after = changed_by(before, plan(before, wanted));
-  EXPECT_THAT(lines_of(after, "PREROUTING"), ElementsAre(testing::_, direct_82, pair_in));
-  EXPECT_THAT(plan(after, wanted).changes, IsEmpty());
-  EXPECT_THAT(lines_of(changed_by(after, plan(after, {})), "PREROUTING"), ElementsAre(testing::_, pair_in));
-}
-
-TEST(RulePlan, WithoutATapInterfaceThereIsNoPairButTheRules) {
+TEST(RulePlan, WithoutPeersThereAreRulesThatNothingLeadsTo) {
   const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80"));
-  const auto made =
-      plan(before, all_of({wanted_by("a", key("127.0.0.1", 80)), wanted_by("b", key("::1", 82))}), {"", {veth}});
-  EXPECT_FALSE(made.pair);
-  EXPECT_THAT(made.changes, ElementsAre(unquoted(our_rule("a", 80, "172.17.0.2:80"))));
-  EXPECT_THAT(made.relayed[0].listen, ElementsAre(veth));
+  const auto wanted = all_of({wanted_by("a", key("127.0.0.1", 80))});
+  const auto after = changed_by(before, plan(before, wanted, {}, options, {}));
+  EXPECT_THAT(lines_of(after, "PREROUTING"), SizeIs(1));
+  const auto later = changed_by(after, plan(after, wanted));
+  EXPECT_THAT(lines_of(later, "PREROUTING"), SizeIs(3));
+  EXPECT_THAT(chain(later), SizeIs(1));
 }
 
 TEST(RulePlan, AnOwnerThatIsNoPlainIdNeverGetsIntoARule) {
   const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80"));
   for (const auto& owner : std::vector<std::string>{"a b", "x\n-F", "\"", std::string(201, 'a')}) {
-    const auto made = plan(before, all_of({wanted_by(owner, key("127.0.0.1", 80))}));
-    EXPECT_THAT(made.relayed, SizeIs(1)) << owner;
-    EXPECT_THAT(made.changes, ElementsAre(pair_in, pair_out)) << owner;
+    const auto after = changed_by(before, plan(before, all_of({wanted_by(owner, key("127.0.0.1", 80))})));
+    EXPECT_THAT(chain(after), ElementsAre(line(own_rule("unnamed", 80, ":10080")))) << owner;
   }
 }
 
-TEST(RulePlan, ARuleThatTheKernelDoesNotTakeIsRelayed) {
+TEST(RulePlan, ARejectedRuleIsRelayedInPlace) {
   const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80"));
-  const auto made =
-      plan_rules(before, all_of({wanted_by("a", key("127.0.0.1", 80))}), {key("127.0.0.1", 80)}, machine, options);
-  EXPECT_THAT(made.relayed, SizeIs(1));
+  const auto wanted = all_of({wanted_by("a", key("127.0.0.1", 80)), listener(key("127.0.0.1", 81))});
+  const way_limits limits{.rejected = {key("127.0.0.1", 80)}};
+  EXPECT_EQ(ways(before, wanted, limits).served.at(0).by, way::relayed_in_place);
+  EXPECT_THAT(chain(changed_by(before, plan(before, wanted, limits))), ElementsAre(HasSubstr("--dport 81")));
+  for (const auto& port : ways(before, wanted, {.rules = false}).served) EXPECT_EQ(port.by, way::relayed_in_place);
 }
 
 TEST(RulePlan, OtherAgentsRulesAreForeign) {
-  const auto theirs =
-      "-A PREROUTING -d 192.168.127.2/32 -i eth0 -m comment --comment \"other:pair\" -j DNAT --to-destination "
-      "127.0.0.1\n";
-  const auto before = table_of(docker_jumps + theirs + pair_in + "\n" + pair_out + "\n");
+  auto other = own_chain + own_jumps + own_rule("x", 80, "127.0.0.1");
+  for (std::size_t at = 0; (at = other.find(tag, at)) != std::string::npos; at += 5)
+    other.replace(at, tag.size(), "other");
+  const auto before = table_of(docker_jumps + other);
   EXPECT_THAT(plan(before, {}).changes, IsEmpty());
-  EXPECT_THAT(plan_removal(before, options).changes, SizeIs(2));
-  const auto swapped = table_of(docker_jumps + pair_in + "\n" + theirs + pair_out + "\n");
-  EXPECT_THAT(plan(swapped, {}).changes, IsEmpty());  // two agents do not push each other aside for ever
+  EXPECT_THAT(held(before), IsEmpty());
+  const auto wanted = all_of({listener(key("127.0.0.1", 80))});
+  const auto both = changed_by(before, plan(before, wanted));
+  rule_options others;
+  others.tag = "other";
+  const auto settled = changed_by(both, plan(both, wanted, {}, others));
+  EXPECT_THAT(settled.rules, SizeIs(both.rules.size()));
 }
 
 // As CNI's portmap plugin writes them, the chain's name behind "CNI-DN-" and the container's id as it knows it.
@@ -257,72 +304,61 @@ nat_table cni_table(const std::vector<std::pair<std::string, std::string>>& chai
   }
   return parse_nat_table(heads + rules + "COMMIT\n").value();
 }
-rule_plan cni_plan(const nat_table& table, const std::string& owner) {
+rule_options with_cni() {
   rule_options cni;
   cni.engines.push_back({"CNI-HOSTPORT-DNAT", "CNI-DN-*", ports::source_id::containerd});
-  return plan_rules(table, all_of({wanted_by(owner, key("127.0.0.1", 8080))}), {}, machine, cni);
+  return cni;
 }
-std::string cni_rule(const std::string& chain, const std::string& owner, const std::string& target) {
-  return "-A CNI-DN-" + chain + " -p tcp -m tcp --dport 8080 -m comment --comment rancher-desktop-guestagent:" + owner +
-         " -j DNAT --to-destination " + target;
+std::vector<std::string> cni_chain(const nat_table& table, const std::string& owner) {
+  auto wanted = all_of({wanted_by(owner, key("127.0.0.1", 8080))});
+  wanted.begin()->second.source = ports::source_id::containerd;
+  return chain(changed_by(table, plan(table, wanted, {}, with_cni())));
 }
 
 TEST(RulePlan, CniChainsWorkTheSameWay) {
-  const auto table = cni_table({{"abc", "default-web"}});
-  EXPECT_THAT(cni_plan(table, "default/web").changes, Contains(cni_rule("abc", "default/web", "10.4.0.7:80")));
+  EXPECT_THAT(cni_chain(cni_table({{"abc", "default-web"}}), "default/web"),
+              ElementsAre(line(own_rule("default/web", 8080, "10.4.0.7:80"))));
 }
 
 TEST(RulePlan, AChainThatADeadContainerHasLeftIsNotTakenForALiveOne) {
-  const auto both = cni_table({{"old", "default-old"}, {"new", "k8s.io-new"}});
-  const auto made = cni_plan(both, "k8s.io/new");
-  EXPECT_THAT(made.changes, Contains(cni_rule("new", "k8s.io/new", "10.4.0.8:80")));
-  EXPECT_THAT(made.changes, Not(Contains(testing::HasSubstr("CNI-DN-old"))));
-  const auto alone = cni_plan(cni_table({{"old", "default-old"}}), "default/new");
-  EXPECT_THAT(alone.changes, Not(Contains(testing::HasSubstr("CNI-DN-old"))));
-  EXPECT_THAT(alone.relayed, SizeIs(1)) << "whatever serves it, no rule does";
+  EXPECT_THAT(cni_chain(cni_table({{"old", "default-old"}, {"new", "k8s.io-new"}}), "k8s.io/new"),
+              ElementsAre(line(own_rule("k8s.io/new", 8080, "10.4.0.8:80"))));
+  EXPECT_THAT(cni_chain(cni_table({{"old", "default-old"}}), "default/new"),
+              ElementsAre(line(own_rule("default/new", 8080, ":18080"))))
+      << "whatever serves it, no rule does";
 }
 
-TEST(RulePlan, AnIdThatThePluginHasCutTellsNothing) {
+TEST(RulePlan, AnIdThatThePluginHasCutIsIgnored) {
   auto table = cni_table({{"abc", "default-web"}});
   for (auto& r : table.rules)
     for (auto& word : r.words)
       if (word.starts_with("dnat name")) word.resize(word.size() - 4);
-  EXPECT_THAT(cni_plan(table, "default/web").changes, Contains(cni_rule("abc", "default/web", "10.4.0.7:80")));
+  EXPECT_THAT(cni_chain(table, "default/web"), ElementsAre(line(own_rule("default/web", 8080, "10.4.0.7:80"))));
 }
 
-TEST(RulePlan, ThePairDoesNotServeAContainerOfContainerdWithoutAChain) {
-  const auto table = table_of(docker_jumps);
-  auto wanted = all_of({wanted_by("default/web", key("127.0.0.1", 82))});
-  wanted.begin()->second.source = ports::source_id::containerd;
-  const auto made = plan(table, wanted);
-  ASSERT_THAT(made.relayed, SizeIs(1));
-  EXPECT_THAT(made.relayed[0].listen, ElementsAre(tap, veth));
-  EXPECT_THAT(made.changes, Contains(direct_82));
-}
-
-TEST(RulePlan, WhatIsHeldIsTheEnginesWhoseChainItIs) {
-  rule_options cni;
-  cni.engines.push_back({"CNI-HOSTPORT-DNAT", "CNI-DN-*", ports::source_id::containerd});
+TEST(RulePlan, AHeldPortIsOfTheEngineWhoseChainPublishesIt) {
   auto table = cni_table({{"abc", "default-web"}});
-  table = changed_by(table, cni_plan(table, "default/web"));
-  const auto held = find_held(table, {}, cni);
-  ASSERT_THAT(held, SizeIs(1));
-  EXPECT_EQ(held.begin()->second.source, ports::source_id::containerd);
-  EXPECT_EQ(held.begin()->second.owner, "default/web");
+  table = changed_by(table, plan(table, all_of({wanted_by("default/web", key("127.0.0.1", 8080))}), {}, with_cni()));
+  const auto found = held(table, {}, with_cni());
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_EQ(found.begin()->second.source, ports::source_id::containerd);
+  EXPECT_EQ(found.begin()->second.owner, "default/web");
 }
 
-TEST(RulePlan, BehindAnInterfaceOfTheWholeVmThereIsNoPair) {
-  // As look_at_machine() has it in privileged-service mode: addresses, and no tap interface.
-  const net::address eth0 = net::address::v4(172, 26, 1, 5);
+TEST(RulePlan, AnInterfaceOfTheWholeVmNeverGetsRouteLocalnet) {
+  rule_options whole;
+  whole.interface = "eth0";
+  const auto eth0 = net::address::v4(172, 26, 1, 5);
+  const machine_state there{{{"eth0", eth0, network_of(eth0, 20), 20}}};
   const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 8080, "172.17.0.2:80"));
-  const auto made = plan(before, all_of({wanted_by("a", key("127.0.0.1", 8080)), wanted_by("b", key("127.0.0.1", 81))}),
-                         {"", {eth0}});
-  EXPECT_FALSE(made.pair);
-  ASSERT_THAT(made.changes, SizeIs(1));
-  EXPECT_EQ(lines_of(changed_by(before, made), "DOCKER").back(), unquoted(our_rule("a", 8080, "172.17.0.2:80")));
-  ASSERT_THAT(made.relayed, SizeIs(1));
-  EXPECT_EQ(made.relayed[0].key, key("127.0.0.1", 81));
-  EXPECT_THAT(made.relayed[0].listen, ElementsAre(eth0));
+  const auto made =
+      plan(before, all_of({wanted_by("a", key("127.0.0.1", 8080)), listener(key("127.0.0.1", 81))}), {}, whole, there);
+  EXPECT_FALSE(made.localnet);
+  const auto after = changed_by(before, made);
+  EXPECT_THAT(chain(after), testing::UnorderedElementsAre(line(our_rule("a", 8080, "172.17.0.2:80")),
+                                                          line(own_rule("listener", 81, ":10081"))));
+  EXPECT_THAT(lines_of(after, "PREROUTING"),
+              Contains(StartsWith("-A PREROUTING -s 172.26.0.0/20 -d 172.26.1.5/32 -i eth0")));
 }
 
 }  // namespace

@@ -86,8 +86,8 @@ class IptablesSource : public testing::Test {
 TEST_F(IptablesSource, NothingIsThereAndNothingIsBroughtIntoBeing) {
   start();
   expect_ports({});
-  EXPECT_FALSE(netfilter::has_legacy_nat(netfilter::family::ipv4));
-  EXPECT_FALSE(netfilter::has_legacy_nat(netfilter::family::ipv6));
+  EXPECT_FALSE(netfilter::has_legacy_nat(netfilter::family::ipv4).value());
+  EXPECT_FALSE(netfilter::has_legacy_nat(netfilter::family::ipv6).value());
   EXPECT_EQ(support::run_or_throw({.argv = {"nft", "list", "tables"}}), "");
 }
 

@@ -1,0 +1,88 @@
+#include "sinks/loopback/api_guard.hpp"
+
+#include <algorithm>
+
+#include "io/timeout.hpp"
+#include "netfilter/nft_reader.hpp"
+#include "sinks/loopback/dnat_rule.hpp"
+#include "sinks/loopback/engine_rules.hpp"
+
+namespace loopback {
+namespace {
+
+constexpr const char* component = "loopback";
+constexpr std::chrono::seconds resync{30};
+
+std::string comment_for(const std::string& tag) { return tag + ":api"; }
+
+}  // namespace
+
+api_guard::api_guard(const io::executor& where, std::optional<net::endpoint> api, const std::string& tag,
+                     const std::vector<nat_programs>& programs)
+    : api_(api),
+      comment_(comment_for(tag)),
+      guard_({tag, comment_for(tag), api.value_or(net::endpoint{})}),
+      trouble_(component, "cannot keep forwarded packets from host-switch's API") {
+  for (const auto& one : programs)
+    if (one.variant != nat_variant::nft) legacy_.emplace(one);
+  if (!api_) return;
+  auto watch = netlink::change_watch::open(where, {.addresses = false});
+  if (watch) watch_.emplace(std::move(*watch));
+}
+
+rule api_guard::legacy_rule() const {
+  return {"FORWARD",
+          {"-d", api_->ip.to_string() + "/32", "-p", "tcp", "-m", "tcp", "--dport", std::to_string(api_->port), "-m",
+           "comment", "--comment", comment_, "-j", "REJECT", "--reject-with", "tcp-reset"}};
+}
+
+// An engine puts its own rules at the head, too: ours goes back in front of them.
+io::task<base::result<>> api_guard::ensure_legacy(bool wanted) {
+  const auto table = co_await legacy_->read_chains({"FORWARD"}, "filter");
+  if (!table) co_return std::unexpected(table.error());
+  const auto first = table->rules.empty() ? rule{} : canonical(table->rules.front());
+  const auto is_ours = [this](const rule& r) { return comment_of(r) == comment_; };
+  const auto count = std::ranges::count_if(table->rules, is_ours);
+  if (wanted ? count == 1 && first == canonical(legacy_rule()) : count == 0) co_return base::result<>{};
+  std::vector<std::string> lines;
+  for (const auto& r : table->rules)
+    if (is_ours(r)) lines.push_back(delete_line(r));
+  if (wanted) lines.push_back("-I" + append_line(legacy_rule()).substr(2));
+  const auto changed = co_await legacy_->change(std::move(lines), "filter");
+  if (!changed) co_return std::unexpected(changed.error());
+  co_return base::result<>{};
+}
+
+io::task<base::result<>> api_guard::ensure_once() {
+  auto up = guard_.ensure();
+  const bool without = !up && netfilter::is_without_nftables(up.error());
+  if (without && legacy_) co_return co_await ensure_legacy(true);
+  co_return up;
+}
+
+io::task<> api_guard::ensure() {
+  if (!api_) co_return;
+  const auto up = co_await ensure_once();
+  trouble_.note(up);
+}
+
+io::task<> api_guard::keep() {
+  while (true) {
+    if (watch_)
+      static_cast<void>(co_await io::within(resync, watch_->changed()));
+    else
+      co_await io::sleep_for(resync);
+    co_await ensure();
+  }
+}
+
+io::task<> api_guard::remove() {
+  if (!api_) co_return;
+  api_.reset();
+  auto removed = guard_.remove();
+  const bool without = !removed && netfilter::is_without_nftables(removed.error());
+  if (without && legacy_) removed = co_await ensure_legacy(false);
+  trouble_.note(removed);
+}
+
+}  // namespace loopback
