@@ -35,12 +35,19 @@ listeners::ignore_list ignored_listeners(const options& o, const settings& s) {
   return ignored;
 }
 
-// nerdctl reserves ports with a socket of a moment. k3s streams `kubectl exec` from a socket of its containerd's.
-std::vector<std::string> engine_programs(const options& o) {
-  std::vector<std::string> programs;
-  if (o.docker) programs.insert(programs.end(), {"dockerd", "docker-proxy"});
-  if (o.containerd) programs.insert(programs.end(), {"containerd", "nerdctl"});
-  return programs;
+// k3s streams `kubectl exec` from a socket of its containerd's.
+std::vector<listeners::watched_engine> watched_engines(const options& o, const http::server_address& docker) {
+  std::vector<listeners::watched_engine> engines;
+  if (o.docker) {
+    auto& engine = engines.emplace_back(listeners::watched_engine{.programs = {"dockerd", "docker-proxy"}});
+    if (!docker.path.empty())
+      engine.socket = docker.path;
+    else if (const auto ip =
+                 docker.host == "localhost" ? net::address::loopback_v4() : net::address::parse(docker.host))
+      engine.tcp = net::endpoint{*ip, docker.port};
+  }
+  if (o.containerd) engines.push_back({.socket = o.containerd_socket, .programs = {"containerd"}});
+  return engines;
 }
 
 }  // namespace agent

@@ -9,6 +9,7 @@
 #include "agent/options.hpp"
 #include "agent/status.hpp"
 #include "ports/snapshot.hpp"
+#include "sources/listeners/engine_watch.hpp"
 
 namespace agent {
 
@@ -24,7 +25,9 @@ enum class peer_kind : std::uint8_t { host_switch, privileged_service, wsl_proxy
 // belongs to another process, and on the host it would let every user there speak to the privileged service.
 [[nodiscard]] listeners::ignore_list ignored_listeners(const options& o, const settings& s);
 
-// Whose sockets it leaves out, because a source of their own tells of their ports.
-[[nodiscard]] std::vector<std::string> engine_programs(const options& o);
+// The engines whose sockets it leaves out, because a source of their own publishes their ports. `docker`: where the
+// Docker engine is.
+[[nodiscard]] std::vector<listeners::watched_engine> watched_engines(const options& o,
+                                                                     const http::server_address& docker);
 
 }  // namespace agent

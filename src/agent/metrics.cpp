@@ -27,7 +27,7 @@ std::string describe_metrics(const status_view& view) {
     const auto& source = view.table->source(id);
     if (source.enabled)
       text += fmt::format("guestagent_source_up{{source=\"{}\"}} {}\n", to_string(id),
-                          source.reported && !source.trouble ? 1 : 0);
+                          source.reported && !source.trouble && source.last.doubt.empty() ? 1 : 0);
   }
   append_metric(text, "guestagent_ports", "Ports that the sources publish.");
   text += fmt::format("guestagent_ports {}\n", view.plan->ports.size());

@@ -24,8 +24,9 @@ std::string since(const status_view& view, ports::time_point when) {
 json::object describe_source(ports::source_id id, const ports::source_state& source) {
   json::object o;
   o["name"] = to_string(id);
-  o["state"] = source.trouble ? "degraded" : source.reported ? "ok" : "waiting";
-  if (source.trouble) o["reason"] = source.trouble->message();
+  const auto& doubt = source.last.doubt;
+  o["state"] = source.trouble || !doubt.empty() ? "degraded" : source.reported ? "ok" : "waiting";
+  if (source.trouble || !doubt.empty()) o["reason"] = source.trouble ? source.trouble->message() : doubt;
   o["bindings"] = source.last.bindings.size();
   json::array refusals;
   for (const auto& r : source.last.refusals) refusals.push_back({{"owner", r.owner}, {"what", r.what}, {"why", r.why}});

@@ -113,7 +113,7 @@ std::vector<std::unique_ptr<ports::source>> make_sources(const io::executor& whe
   }
   if (c.sound.listeners) {
     listeners::listeners_options o{.tracker = {.ignored = ignored_listeners(c.flags, c.sound)},
-                                   .engine_programs = engine_programs(c.flags)};
+                                   .owners = {.engines = watched_engines(c.flags, c.docker.engine)}};
     sources.push_back(std::make_unique<listeners::listeners_source>(where, std::move(o)));
   }
   return sources;

@@ -29,6 +29,9 @@ struct snapshot {
   // Counts the source's fresh starts: one more whenever it lists anew after it was connected again. Peers are then
   // verified against what they really hold, since an engine that restarts may have flushed rules.
   std::uint64_t epoch = 0;
+  // Why some ports may be missing although the source is read, for the status, which calls the source degraded; empty:
+  // none are.
+  std::string doubt{};
 
   bool operator==(const snapshot&) const = default;
 };

@@ -17,8 +17,10 @@ namespace listeners {
 
 class ignore_list {
  public:
-  // kubelet and what k3s runs beside it, the API server, DNS stubs, DHCP clients, mDNS, LLMNR, chrony.
-  static constexpr std::string_view defaults = "tcp:10248-10259,tcp:6443-6444,53,udp:68,udp:5353,5355,udp:323";
+  // kubelet and what k3s runs beside it, the API server, DNS stubs, DHCP clients, mDNS, LLMNR, chrony; VXLAN (flannel's
+  // port and the standard's) and Geneve, by which packets with a forged source would reach pods.
+  static constexpr std::string_view defaults =
+      "tcp:10248-10259,tcp:6443-6444,53,udp:68,udp:5353,5355,udp:323,udp:8472,udp:4789,udp:6081";
 
   ignore_list() = default;  // ignores nothing
   // The error names the entry. Takes up to 1,000 of them.

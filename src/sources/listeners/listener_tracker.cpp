@@ -3,65 +3,104 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 namespace listeners {
 namespace {
 
-constexpr std::size_t most_refusals = 100;
+constexpr std::size_t most_names = 32;  // of each exclusion
 
 // Whom a claim belongs to, for the status. Not the socket's inode: a server that restarts is the same forward.
-constexpr const char* owner = "listener";
-
-bool is_multicast(const net::address& a) { return a.is_v4() ? a.data()[0] >= 224 : a.data()[0] == 0xff; }
-
-bool is_link_local(const net::address& a) { return a.is_v6() && a.data()[0] == 0xfe && (a.data()[1] & 0xc0) == 0x80; }
+constexpr const char* claim_owner = "listener";
 
 std::string to_text(const netlink::diag_socket& s) {
   return fmt::format("{}/{}", net::to_string(s.at), net::to_string(s.protocol));
 }
 
+// What is not known keeps a claim that stands.
+bool is_undecided(const observation& o, exclusion why) {
+  return why == exclusion::unknown_owner || (why == exclusion::momentary && o.young);
+}
+
 }  // namespace
 
-// A socket that takes packets from one interface alone was meant for that network, and for no other.
-listener_tracker::fate listener_tracker::judge(const netlink::diag_socket& s, netlink::port_range ephemeral) const {
-  if (options_.ignored.contains(s.protocol, s.at.port) || is_multicast(s.at.ip)) return fate::passed_over;
-  const bool in_range = ephemeral.first <= s.at.port && s.at.port <= ephemeral.last;
-  if (s.protocol == net::protocol::udp && in_range) return fate::passed_over;
-  return s.device != 0 || is_link_local(s.at.ip) ? fate::device : fate::published;
+listener_tracker::key listener_tracker::key_of(const netlink::diag_socket& s) {
+  return {s.protocol, s.at, s.ipv6_only && s.at.ip.is_unspecified()};
+}
+
+std::vector<netlink::diag_socket> listener_tracker::note(std::vector<netlink::diag_socket> sockets,
+                                                         netlink::port_range ephemeral, time_point now) {
+  if (updates_ == 0) started_ = now;
+  ++updates_;
+  now_ = now;
+  ephemeral_ = ephemeral;
+  next_change_ = time_point::max();
+  observed_.clear();
+  for (auto& s : sockets) observed_.push_back({.socket = s});
+  note_ages();
+  std::vector<netlink::diag_socket> asked;
+  for (const auto& o : observed_)
+    if (needs_owner(o, {options_.ignored, ephemeral_})) asked.push_back(o.socket);
+  return asked;
+}
+
+// A client's port is named in the status when it has lived as long; no look is due for that alone.
+void listener_tracker::note_ages() {
+  std::unordered_map<std::uint32_t, time_point> opened;
+  bool undecided = false;
+  for (auto& o : observed_) {
+    if (o.socket.protocol != net::protocol::udp) continue;
+    const auto before = udp_opened_.find(o.socket.inode);
+    const auto since = before == udp_opened_.end() ? now_ : before->second;
+    opened.emplace(o.socket.inode, since);
+    o.young = now_ - since < options_.udp_age;
+    if (!o.young || !needs_owner({.socket = o.socket}, {options_.ignored, ephemeral_})) continue;
+    wake_at(since + options_.udp_age);
+    undecided = true;
+  }
+  udp_opened_ = std::move(opened);
+  settled_ = settled_ || !undecided || now_ - started_ >= options_.udp_age;
+}
+
+void listener_tracker::exclude(const netlink::diag_socket& s, exclusion why) {
+  auto& e = excluded_[static_cast<std::size_t>(why)];
+  ++e.count;
+  if (display_of(why) != display::named) return;
+  e.names.insert(to_text(s));
+  if (e.names.size() > most_names) e.names.erase(std::prev(e.names.end()));
 }
 
 // Each life counts by itself: a server that dies young again and again keeps its port as long as it comes back in time.
-void listener_tracker::see_again(claim& c, time_point now) const {
-  if (c.closed) c.opened = now;
+void listener_tracker::mark_seen(claim& c) const {
+  if (c.closed) c.opened = now_;
   c.closed.reset();
   c.seen_in = updates_;
 }
 
-// What has closed goes, or stays for the hold time though nobody listens.
-void listener_tracker::miss(time_point now) {
+// What has closed goes, or stays for the hold time though no process listens. A UDP socket made a claim only when it
+// was no reservation.
+void listener_tracker::expire() {
   for (auto& [k, c] : claims_)
-    if (c.seen_in != updates_ && !c.closed && now - c.opened < options_.hold) c.closed = now;
+    if (k.protocol == net::protocol::tcp && c.seen_in != updates_ && !c.closed && now_ - c.opened < options_.hold)
+      c.closed = now_;
   std::erase_if(claims_, [&](const auto& item) {
     const claim& c = item.second;
-    return c.seen_in != updates_ && (!c.closed || now - *c.closed >= options_.hold);
+    return c.seen_in != updates_ && (!c.closed || now_ - *c.closed >= options_.hold);
   });
 }
 
 // Those that are known make no room for those that are new.
-void listener_tracker::see_all(const std::vector<netlink::diag_socket>& published, time_point now) {
+void listener_tracker::claim_all(const std::vector<key>& published) {
   std::vector<key> fresh;
-  for (const auto& s : published) {
-    const key k{s.protocol, s.at, s.ipv6_only && s.at.ip.is_unspecified()};
+  for (const auto& k : published) {
     const auto at = claims_.find(k);
     if (at == claims_.end())
       fresh.push_back(k);
     else
-      see_again(at->second, now);
+      mark_seen(at->second);
   }
-  miss(now);
-  const auto since = updates_ == 1 ? now - options_.hold : now;  // what was there before us is nobody's reservation
+  expire();
+  const auto since = updates_ == 1 ? now_ - options_.hold : now_;  // what was there before us is no reservation
   for (const auto& k : fresh) {
     if (claims_.size() < options_.most || claims_.contains(k))
       claims_.try_emplace(k, claim{since, {}, updates_});
@@ -70,40 +109,64 @@ void listener_tracker::see_all(const std::vector<netlink::diag_socket>& publishe
   }
 }
 
-ports::binding listener_tracker::to_binding(const key& k, const claim& c, time_point now) {
-  ports::binding made{k.protocol, k.at.ip, k.at.port, k.at.port, owner, {}, ports::reach::direct};
-  const bool young = now - c.opened < options_.hold;
-  if (c.closed || (k.ipv6_only && young)) {
+ports::binding listener_tracker::to_binding(const key& k, const claim& c) {
+  ports::binding made{k.protocol, k.at.ip, k.at.port, k.at.port, claim_owner, {}, ports::reach::direct};
+  const bool held_back = k.ipv6_only && now_ - c.opened < options_.hold;
+  if (c.closed || held_back) {
     made.served = ports::reach::nobody;
-    next_change_ = std::min(next_change_, c.closed.value_or(c.opened) + options_.hold);
+    wake_at(c.closed.value_or(c.opened) + options_.hold);
   } else if (k.ipv6_only) {
     made.served = ports::reach::ipv6_only;
   }
   return made;
 }
 
-bool listener_tracker::update(const std::vector<netlink::diag_socket>& sockets, netlink::port_range ephemeral,
-                              time_point now) {
-  ++updates_;
-  too_many_ = 0;
-  std::set<std::string> refused;
-  std::vector<netlink::diag_socket> published;
-  for (const auto& s : sockets) {
-    const auto what = judge(s, ephemeral);
-    if (what == fate::published) published.push_back(s);
-    if (what == fate::device && refused.size() < most_refusals) refused.insert(to_text(s));
+void listener_tracker::add_refusals(ports::snapshot& to) const {
+  for (std::size_t i = 0; i < excluded_.size(); ++i) {
+    const auto& e = excluded_[i];
+    const auto why = static_cast<exclusion>(i);
+    if (display_of(why) == display::hidden) continue;
+    for (const auto& name : e.names) to.refusals.push_back({claim_owner, name, std::string(to_text(why))});
+    const auto more = e.count - std::min(e.count, e.names.size());
+    if (display_of(why) == display::counted ? more == 0 : e.count <= most_names) continue;
+    const auto* what = e.names.empty() ? "{} sockets" : "{} more sockets";
+    to.refusals.push_back({claim_owner, fmt::format(fmt::runtime(what), more), std::string(to_text(why))});
   }
-  see_all(published, now);
-  ports::snapshot next;
-  next_change_ = time_point::max();
-  for (const auto& [k, c] : claims_) next.bindings.push_back(to_binding(k, c, now));
-  for (const auto& text : refused) next.refusals.push_back({owner, text, "bound to one network interface"});
   if (too_many_ > 0)
-    next.refusals.push_back(
-        {owner, fmt::format("{} sockets", too_many_), fmt::format("more than {} listeners", options_.most)});
-  const bool changed = next != snapshot_;
+    to.refusals.push_back(
+        {claim_owner, fmt::format("{} sockets", too_many_), fmt::format("more than {} listeners", options_.most)});
+}
+
+// Sockets that are not published come and go all the time; what is said about them alone is not worth a snapshot each.
+bool listener_tracker::replace_snapshot(ports::snapshot next) {
+  if (next == snapshot_) return false;
+  if (next.bindings == snapshot_.bindings && now_ - remarked_ < options_.remark) {
+    wake_at(remarked_ + options_.remark);
+    return false;
+  }
+  remarked_ = now_;
   snapshot_ = std::move(next);
-  return changed;
+  return true;
+}
+
+bool listener_tracker::update(const owner_map& owners) {
+  too_many_ = 0;
+  excluded_ = {};
+  std::vector<key> published;
+  for (auto& o : observed_) {
+    if (const auto at = owners.find(o.socket.inode); at != owners.end()) o.held_by = at->second;
+    const auto why = classify(o, {options_.ignored, ephemeral_});
+    const auto k = key_of(o.socket);
+    if (!why || (is_undecided(o, *why) && claims_.contains(k)))
+      published.push_back(k);
+    else
+      exclude(o.socket, *why);
+  }
+  claim_all(published);
+  ports::snapshot next;
+  for (const auto& [k, c] : claims_) next.bindings.push_back(to_binding(k, c));
+  add_refusals(next);
+  return replace_snapshot(std::move(next));
 }
 
 }  // namespace listeners

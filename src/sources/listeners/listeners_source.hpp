@@ -1,30 +1,31 @@
-// listeners_source: what listens in this network namespace, of whomever. Containers of the host's network have no
-// published ports; their servers just listen. Events say when to look; looking is one list from the kernel.
+// listeners_source: what listens in this network namespace, of whatever process. Containers of the host's network have
+// no published ports; their servers just listen. Events say when to scan; a scan is one list from the kernel.
 //
 // The namespace is that of the thread that calls run(), which must not change it. What cannot be read leaves the last
-// snapshot standing.
+// snapshot as it is. Where the owner of a socket is unknown, the socket is not published and the snapshot says why.
 //
 // What an engine itself listens on is left out where the engine's own source tells of its ports: docker-proxy listens
-// half a second before its container is there, and whoever connected then would wait for nothing.
+// half a second before its container is there, and a client that connected then would wait for nothing.
 #pragma once
 
 #include <chrono>
-#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "base/episode.hpp"
 #include "ports/source.hpp"
 #include "sources/listeners/listener_tracker.hpp"
 #include "sources/listeners/look_pace.hpp"
+#include "sources/listeners/rescans.hpp"
 #include "sources/listeners/socket_events.hpp"
+#include "sources/listeners/socket_owners.hpp"
 
 namespace listeners {
 
 struct listeners_options {
   tracker_options tracker{};
-  std::vector<std::string> engine_programs{};  // processes whose sockets are left out, by the kernel's name for them
+  owner_options owners{};
   socket_events::by events = socket_events::by::kernel;
   std::chrono::milliseconds resync{30'000};     // between looks that nothing asked for
   std::chrono::milliseconds poll_busy{250};     // where the kernel does not tell of all: soon after a change …
@@ -40,25 +41,28 @@ class listeners_source final : public ports::source {
   io::task<> run(ports::source_feed& feed) override;
 
  private:
-  void follow_ephemeral_ports();
   void look(ports::source_feed& feed);
-  base::result<std::vector<netlink::diag_socket>> read_others();
-  base::result<std::set<std::uint32_t>> unwanted_inodes() const;
+  base::result<> follow_ephemeral_ports();
+  base::result<bool> scan();
+  base::result<std::vector<netlink::diag_socket>> list();
+  void publish(ports::source_feed& feed);
   void fail(ports::source_feed& feed, base::error why);
   [[nodiscard]] io::clock::time_point next_look() const;
 
   io::executor where_;
   listeners_options options_;
   listener_tracker tracker_;
+  socket_owners owners_;
   look_pace pace_;
+  rescans rescans_;
   std::optional<socket_events> events_;
-  netlink::port_range ephemeral_{};
-  std::map<std::uint32_t, bool> unwanted_;  // by inode, of the sockets of the last list: ours, or an engine's
+  std::optional<netlink::port_range> ephemeral_;
   std::vector<net::protocol> unsupported_;
+  std::optional<base::error> doubt_;  // as it was published
+  base::log::episode unclear_{"listeners", "the process of some sockets is unknown, they are not published"};
   std::uint64_t epoch_ = 0;
   bool well_ = false;  // the last look succeeded
   io::clock::time_point looked_{}, changed_{};
-  std::optional<io::clock::time_point> again_at_;
 };
 
 }  // namespace listeners

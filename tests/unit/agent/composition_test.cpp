@@ -163,12 +163,23 @@ TEST(Composition, ThePortOfTheVtunnelPeerIsNeverPublished) {
 }
 
 TEST(Composition, AnEnginesOwnSocketsAreLeftOutWhereItIsAskedItself) {
+  using testing::ElementsAre;
   options o;
-  EXPECT_THAT(engine_programs(o), testing::IsEmpty());
+  EXPECT_THAT(watched_engines(o, {.path = "/run/docker.sock"}), testing::IsEmpty());
   o.docker = true;
-  EXPECT_THAT(engine_programs(o), testing::ElementsAre("dockerd", "docker-proxy"));
+  auto engines = watched_engines(o, {.path = "/run/docker.sock"});
+  ASSERT_EQ(engines.size(), 1U);
+  EXPECT_EQ(engines[0].socket, "/run/docker.sock");
+  EXPECT_THAT(engines[0].programs, ElementsAre("dockerd", "docker-proxy"));
+  engines = watched_engines(o, {.host = "127.0.0.1", .port = 2375});
+  EXPECT_EQ(engines.at(0).socket, "");
+  EXPECT_EQ(engines.at(0).tcp, net::parse_endpoint("127.0.0.1:2375"));
+  EXPECT_EQ(watched_engines(o, {.host = "docker.example", .port = 2375}).at(0).tcp, std::nullopt);
   o.containerd = true;
-  EXPECT_THAT(engine_programs(o), testing::ElementsAre("dockerd", "docker-proxy", "containerd", "nerdctl"));
+  engines = watched_engines(o, {.path = "/run/docker.sock"});
+  ASSERT_EQ(engines.size(), 2U);
+  EXPECT_EQ(engines[1].socket, o.containerd_socket);
+  EXPECT_THAT(engines[1].programs, ElementsAre("containerd"));
 }
 
 }  // namespace

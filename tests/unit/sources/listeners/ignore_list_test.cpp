@@ -37,9 +37,9 @@ TEST(IgnoreList, DefaultIsAWordThatCanBeAddedTo) {
   EXPECT_TRUE(list.contains(protocol::tcp, 9100));
   for (const auto port : std::vector<std::uint16_t>{10248, 10250, 10259, 6443, 6444, 53, 5355})
     EXPECT_TRUE(list.contains(protocol::tcp, port)) << port;
-  for (const auto port : std::vector<std::uint16_t>{53, 68, 5353, 5355, 323})
+  for (const auto port : std::vector<std::uint16_t>{53, 68, 5353, 5355, 323, 8472, 4789, 6081})
     EXPECT_TRUE(list.contains(protocol::udp, port)) << port;
-  for (const auto port : std::vector<std::uint16_t>{80, 68, 5353, 323})
+  for (const auto port : std::vector<std::uint16_t>{80, 68, 5353, 323, 8472, 4789, 6081})
     EXPECT_FALSE(list.contains(protocol::tcp, port)) << port;
 }
 

@@ -3,10 +3,13 @@
 #include "sources/listeners/listeners_source.hpp"
 
 #include <gmock/gmock.h>
+#include <linux/capability.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,10 +18,11 @@
 #include <functional>
 #include <thread>
 
-#include "sources/listeners/process_sockets.hpp"
+#include "sources/listeners/machine.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/netns.hpp"
 #include "tests/support/recording_feed.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace listeners {
 namespace {
@@ -45,6 +49,47 @@ int listen_on(std::string_view text, bool v6_only = false, bool reuse_port = fal
   return fd;
 }
 
+// The engine's API: a UNIX socket that is listened on.
+void serve(const std::filesystem::path& path) {
+  sockaddr_un at{};
+  at.sun_family = AF_UNIX;
+  std::ranges::copy(path.native(), at.sun_path);
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 || ::listen(fd, 16) != 0) ::_exit(1);
+}
+
+// A child of the calling process, which goes on to wait for its end as its parent does.
+template <class Work>
+void fork_and(Work work) {
+  int done[2];
+  if (::pipe(done) != 0) ::_exit(1);
+  if (::fork() == 0) {
+    work();
+    if (::write(done[1], "", 1) != 1) ::_exit(1);
+    for (;;) ::pause();
+  }
+  char byte = 0;
+  if (::read(done[0], &byte, 1) != 1) ::_exit(1);
+}
+
+// Takes CAP_SYS_PTRACE from the calling thread, as the unit of a service may; gives it back.
+class without_ptrace {
+ public:
+  without_ptrace() { change(false); }
+  ~without_ptrace() { give_back(); }
+  void give_back() { change(true); }
+
+ private:
+  static void change(bool on) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[2]{};
+    ::syscall(SYS_capget, &header, data);
+    const auto bit = 1U << CAP_SYS_PTRACE;
+    data[0].effective = on ? data[0].effective | bit : data[0].effective & ~bit;
+    ::syscall(SYS_capset, &header, data);
+  }
+};
+
 // A child that does `work`, says that it is done, and then waits to be told its end.
 class other_process {
  public:
@@ -55,6 +100,7 @@ class other_process {
     if (pid_ == 0) {
       for (int fd = 3; fd < 256; ++fd)  // of what it inherits nothing is to be held open
         if (fd != end[0] && fd != ready[1]) ::close(fd);
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       work();
       char byte = 0;
       if (::write(ready[1], "", 1) != 1 || ::read(end[0], &byte, 1) < 0) ::_exit(1);
@@ -71,6 +117,7 @@ class other_process {
     end();
     kill9();
   }
+  [[nodiscard]] pid_t pid() const { return pid_; }
   // Tells the child, and what it forked, to end.
   void end() { end_.reset(); }
   void kill9() {
@@ -87,9 +134,11 @@ class other_process {
 struct counting_feed : support::recording_feed {
   void publish(ports::source_id id, ports::snapshot now) override {
     ++count;
+    for (const auto& b : now.bindings) ever.insert(to_string(raw_key(b)));
     support::recording_feed::publish(id, std::move(now));
   }
   int count = 0;
+  ports_set ever;  // was published
 };
 
 struct place {
@@ -102,13 +151,29 @@ class ListenersSource : public testing::TestWithParam<socket_events::by> {
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
     here_.emplace();
-    source_.emplace(
-        loop_.executor(),
-        listeners_options{.tracker = {.hold = 100ms}, .engine_programs = {"some-engine"}, .events = GetParam()});
-    loop_.spawn(source_->run(feed_));
+    start();
     ASSERT_TRUE(sees({}));
   }
   void TearDown() override { loop_.stop(); }
+  void start() {
+    loop_.stop();
+    feed_ = {};
+    source_.emplace(loop_.executor(),
+                    listeners_options{.tracker = {.hold = 100ms, .udp_age = 100ms, .remark = 10ms},
+                                      .owners = {.engines = {{.socket = api_, .programs = {"some-engine"}}},
+                                                 .run = directory_.path()},
+                                      .events = GetParam()});
+    loop_.spawn(source_->run(feed_));
+  }
+  testing::AssertionResult refuses(const std::string& text) {
+    const auto found = [&] {
+      return feed_.last && std::ranges::any_of(feed_.last->refusals, [&](const ports::refusal& r) {
+               return (r.what + ": " + r.why).contains(text);
+             });
+    };
+    return loop_.run_until(found) ? testing::AssertionSuccess()
+                                  : testing::AssertionFailure() << "not refused: " << text;
+  }
 
   ports_set published() const {
     ports_set all;
@@ -124,6 +189,8 @@ class ListenersSource : public testing::TestWithParam<socket_events::by> {
     return failure;
   }
 
+  support::temp_dir directory_;
+  const std::filesystem::path api_ = directory_ / "engine.sock";
   std::optional<place> here_;
   support::event_loop loop_;
   counting_feed feed_;
@@ -151,15 +218,146 @@ TEST_P(ListenersSource, EveryKindOfSocketComesAndGoes) {
 }
 
 TEST_P(ListenersSource, WhatAnEngineListensOnIsLeftOut) {
-  other_process engine([] {
-    ::prctl(PR_SET_NAME, "some-engine");
+  other_process engine([this] {
+    serve(api_);
     listen_on("tcp 0.0.0.0:80");
     listen_on("udp 0.0.0.0:500");
+    fork_and([] { listen_on("tcp 0.0.0.0:8080"); });  // docker-proxy
   });
   other_process server([] { listen_on("tcp 0.0.0.0:81"); });
   EXPECT_TRUE(sees({"tcp 0.0.0.0:81"}));
+  EXPECT_TRUE(refuses("3 sockets: opened by a watched engine"));
   server.kill9();
   EXPECT_TRUE(sees({}));
+  EXPECT_EQ(feed_.ever, ports_set{"tcp 0.0.0.0:81"});
+}
+
+// By descent and not by name: another engine is a program like any other, and so is a container of the watched one.
+TEST_P(ListenersSource, AnotherEnginesListenersAndAContainersArePublished) {
+  other_process engine([this] {
+    serve(api_);
+    fork_and([] { fork_and([] { listen_on("tcp 0.0.0.0:82"); }); });
+  });
+  other_process second([] {
+    ::prctl(PR_SET_NAME, "some-engine");
+    listen_on("tcp 0.0.0.0:83");
+    fork_and([] { listen_on("tcp 0.0.0.0:84"); });
+  });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:82", "tcp 0.0.0.0:83", "tcp 0.0.0.0:84"}));
+}
+
+// Which one the watched engine is shows when it serves its socket; it may listen on TCP before.
+TEST_P(ListenersSource, AnEngineThatStartsIsNotPublishedMeanwhile) {
+  const auto start_serving = directory_ / "go";
+  other_process engine([&] {
+    ::prctl(PR_SET_NAME, "some-engine");
+    listen_on("tcp 0.0.0.0:80");
+    fork_and([] { ::prctl(PR_SET_NAME, "some-engine"), listen_on("tcp 0.0.0.0:82"); });
+    std::thread([this, start_serving] {
+      while (!std::filesystem::exists(start_serving))
+        std::this_thread::sleep_for(5ms);  // NOLINT: what this engine does, not what the test waits for
+      serve(api_);
+    }).detach();
+  });
+  EXPECT_TRUE(refuses("0.0.0.0:80/tcp: opened just now by a process that may be an engine's"));
+  EXPECT_EQ(feed_.ever, ports_set{});
+  std::ofstream(start_serving) << "go";
+  other_process server([] { listen_on("tcp 0.0.0.0:81"); });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:81"}));
+  EXPECT_TRUE(refuses("2 sockets: opened by a watched engine"));
+  EXPECT_EQ(feed_.ever, ports_set{"tcp 0.0.0.0:81"});
+}
+
+// Under a unit without CAP_SYS_PTRACE, /proc/<pid>/fd of a process with more rights cannot be read.
+TEST_P(ListenersSource, WhatCannotBeAttributedIsNotPublishedAndStays) {
+  other_process before([] { listen_on("tcp 0.0.0.0:79"); });
+  ASSERT_TRUE(sees({"tcp 0.0.0.0:79"}));
+  without_ptrace rights;
+  other_process engine([this] {
+    serve(api_);
+    listen_on("tcp 0.0.0.0:80");
+  });
+  ASSERT_TRUE(loop_.run_until([&] { return feed_.last && !feed_.last->doubt.empty(); }));
+  EXPECT_THAT(feed_.last->doubt, testing::ContainsRegex("/proc/[0-9]+/fd: Permission denied"));
+  EXPECT_TRUE(refuses("0.0.0.0:80/tcp: its process cannot be determined"));
+  EXPECT_EQ(published(), ports_set{"tcp 0.0.0.0:79"});
+  other_process server([] { listen_on("tcp 0.0.0.0:81"); });
+  EXPECT_TRUE(refuses("0.0.0.0:81/tcp: its process cannot be determined"));
+  rights.give_back();
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:79", "tcp 0.0.0.0:81"}));
+  EXPECT_TRUE(loop_.run_until([&] { return feed_.last->doubt.empty(); }));
+  EXPECT_EQ(feed_.ever, (ports_set{"tcp 0.0.0.0:79", "tcp 0.0.0.0:81"}));
+}
+
+TEST_P(ListenersSource, WhatNoProcessHoldsIsTheKernels) {
+  try {
+    here_->where.ip({"link", "add", "vx0", "type", "vxlan", "id", "7", "dstport", "7777", "dev", "lo"});
+    here_->where.ip({"link", "set", "vx0", "up"});
+  } catch (const std::runtime_error& e) {
+    GTEST_SKIP() << e.what();
+  }
+  other_process server([] { listen_on("udp 0.0.0.0:500"); });
+  EXPECT_TRUE(sees({"udp 0.0.0.0:500"}));
+  // As far as every process can be read: some machines hide what their first process holds from root, too.
+  EXPECT_TRUE(refuses("0.0.0.0:7777/udp: "));
+  EXPECT_EQ(published(), ports_set{"udp 0.0.0.0:500"});
+  here_->where.ip({"link", "del", "vx0"});
+  other_process heir([] { listen_on("udp 0.0.0.0:7777"); });
+  EXPECT_TRUE(sees({"udp 0.0.0.0:500", "udp 0.0.0.0:7777"}));
+}
+
+// A resolver takes another port for each question.
+TEST_P(ListenersSource, MomentaryUdpSocketsAreNotPublished) {
+  other_process resolver([] {
+    if (::fork() != 0) return;
+    for (int i = 0; i < 200; ++i) {
+      const int fd = open_socket("udp 0.0.0.0:" + std::to_string(2'000 + i * 7));
+      std::this_thread::sleep_for(5ms);  // NOLINT: what this program does, not what the test waits for
+      ::close(fd);
+    }
+    listen_on("tcp 0.0.0.0:80");
+  });
+  other_process server([] { listen_on("udp 0.0.0.0:500"); });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "udp 0.0.0.0:500"}));
+  EXPECT_EQ(feed_.ever, (ports_set{"tcp 0.0.0.0:80", "udp 0.0.0.0:500"}));
+}
+
+// nerdctl's, which lives as long as the container exists; after a restart of the agent, too.
+TEST_P(ListenersSource, APortReserverIsNoServer) {
+  const auto note = [this](const char* name, pid_t pid) {
+    std::filesystem::create_directories(directory_ / "nerdctl" / name);
+    std::ofstream(directory_ / "nerdctl" / name / "port-reserver.pid") << pid;
+  };
+  other_process reserver([&] {
+    ::prctl(PR_SET_NAME, "sleep");
+    note("default/web", ::getpid());
+    listen_on("tcp 0.0.0.0:8080");
+    listen_on("udp 0.0.0.0:8080");
+  });
+  other_process late([] {  // its file comes a moment later
+    ::prctl(PR_SET_NAME, "sleep");
+    listen_on("tcp 0.0.0.0:8081");
+  });
+  other_process server([] { listen_on("tcp 0.0.0.0:81"); });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:81"}));
+  note("k8s.io/web", late.pid());
+  EXPECT_TRUE(refuses("3 sockets: held by nerdctl"));
+  EXPECT_EQ(feed_.ever, ports_set{"tcp 0.0.0.0:81"});
+  start();
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:81"}));
+  EXPECT_TRUE(refuses("3 sockets: held by nerdctl"));
+  EXPECT_EQ(feed_.ever, ports_set{"tcp 0.0.0.0:81"});
+}
+
+// The reserver has gone without its file, and its number is another process's now.
+TEST_P(ListenersSource, AReusedNumberIsAServer) {
+  other_process server([] { listen_on("tcp 0.0.0.0:80"); });
+  const auto file = directory_ / "nerdctl/default/web/port-reserver.pid";
+  std::filesystem::create_directories(file.parent_path());
+  std::ofstream(file) << server.pid();
+  std::filesystem::last_write_time(file, std::filesystem::file_time_type::clock::now() - 1h);
+  start();
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:80"}));
 }
 
 TEST_P(ListenersSource, ListenAfterBindAndWithoutIt) {
