@@ -98,9 +98,11 @@ std::unique_ptr<ports::reconciler> make_peer(const io::executor& where, const co
 
 std::vector<std::unique_ptr<ports::source>> make_sources(const io::executor& where, const configuration& c) {
   std::vector<std::unique_ptr<ports::source>> sources;
+  const auto stopped = c.flags.containerd ? std::make_shared<containers::stopped_containers>(where) : nullptr;
   if (c.flags.docker) sources.push_back(std::make_unique<docker::docker_source>(where, c.docker));
   if (c.flags.containerd) {
     containerd::containerd_options o{.socket = c.flags.containerd_socket};
+    o.following.stopped = stopped;
     sources.push_back(std::make_unique<containerd::containerd_source>(where, std::move(o)));
   }
   if (c.flags.kubernetes) {
@@ -108,7 +110,7 @@ std::vector<std::unique_ptr<ports::source>> make_sources(const io::executor& whe
     sources.push_back(std::make_unique<kubernetes::kubernetes_source>(where, std::move(o)));
   }
   if (c.flags.iptables) {
-    iptables::iptables_options o{.pods = c.sound.service_listener};
+    iptables::iptables_options o{.pods = c.sound.service_listener, .stopped = stopped};
     sources.push_back(std::make_unique<iptables::iptables_source>(where, std::move(o)));
   }
   if (c.sound.listeners) {

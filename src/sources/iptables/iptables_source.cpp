@@ -15,10 +15,18 @@ constexpr base::backoff retry{50ms, 2000ms, 0.0};
 constexpr auto least_pause = 5ms;
 constexpr int pause_share = 3;  // times the duration of a reading: a quarter of the time is spent on it at most
 
+stopped_test test_of(std::shared_ptr<containers::stopped_containers> stopped) {
+  if (!stopped) return {};
+  return [stopped = std::move(stopped)](std::string_view name) { return stopped->contains(name); };
+}
+
 }  // namespace
 
 iptables_source::iptables_source(const io::executor& where, iptables_options options)
-    : options_(std::move(options)), legacy_(where, options_.legacy), reader_(options_.pods), changed_(where) {
+    : options_(std::move(options)),
+      legacy_(where, options_.legacy),
+      reader_(options_.pods, test_of(options_.stopped)),
+      changed_(where) {
   auto rules = netlink::change_watch::open(where, {.addresses = false, .gathering = 0ms});
   if (rules)
     rules_.emplace(std::move(*rules));
@@ -31,6 +39,7 @@ io::task<> iptables_source::run(ports::source_feed& feed) {
   io::task_group tasks(co_await io::asio::this_coro::executor);
   if (rules_) tasks.spawn("rule changes", follow_watch(*rules_));
   tasks.spawn("legacy tables", follow_watch(legacy_));
+  if (options_.stopped) tasks.spawn("stopped containers", follow_stopped_containers());
   tasks.spawn("rules", follow(feed));
   co_await tasks.join_or_stop();
 }
@@ -42,6 +51,15 @@ io::task<> iptables_source::follow_watch(Watch& watch) {
     woken_ = true;
     changed_.notify_all();
     while (woken_) co_await changed_.wait();  // until it has been read
+  }
+}
+
+// Listens at all times: a container that stops during a reading calls for another one.
+io::task<> iptables_source::follow_stopped_containers() {
+  while (true) {
+    co_await options_.stopped->changed();
+    woken_ = true;
+    changed_.notify_all();
   }
 }
 

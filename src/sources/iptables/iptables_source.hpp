@@ -6,8 +6,10 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 
+#include "containers/stopped_containers.hpp"
 #include "io/condition.hpp"
 #include "netfilter/legacy_watch.hpp"
 #include "netlink/change_watch.hpp"
@@ -18,6 +20,7 @@ namespace iptables {
 
 struct iptables_options {
   net::address pods = net::address::any_v4();  // where ports of Kubernetes' pods are bound that name no address
+  std::shared_ptr<containers::stopped_containers> stopped{};  // whose rules publish nothing; may be nullptr
   netfilter::legacy_watch_options legacy{};
   std::chrono::milliseconds resync{30'000};  // between looks when nothing announced a change
   std::chrono::milliseconds poll{2'000};     // the same where the kernel announces no changes of nftables
@@ -35,6 +38,7 @@ class iptables_source final : public ports::source {
   io::task<> follow(ports::source_feed& feed);
   template <class Watch>
   io::task<> follow_watch(Watch& watch);
+  io::task<> follow_stopped_containers();
   void publish(ports::source_feed& feed, base::result<ports::snapshot> now);
 
   iptables_options options_;

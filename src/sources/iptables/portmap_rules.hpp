@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,10 +37,15 @@ inline constexpr std::size_t max_refusals = 256;
 // The containers' chains to which the rules of the dispatch chain jump, each once; at most max_chains.
 [[nodiscard]] std::vector<std::string> container_chains(const std::vector<netfilter::nat_rule>& dispatch);
 
+// Whether an engine knows the container of that name ("default-web") and it does not run. nerdctl leaves the rules of a
+// container that ended by itself until it is started or removed: they publish nothing meanwhile.
+using stopped_test = std::function<bool(std::string_view name)>;
+
 class portmap_ports {
  public:
-  // `pods`: where ports of Kubernetes' pods are bound that name no address.
-  explicit portmap_ports(net::address pods = net::address::any_v4()) : pods_(pods) {}
+  // `pods`: where ports of Kubernetes' pods are bound that name no address. `stopped`: may be empty.
+  explicit portmap_ports(net::address pods = net::address::any_v4(), stopped_test stopped = {})
+      : pods_(pods), stopped_(std::move(stopped)) {}
 
   // One nat table of iptables, of either variant: the dispatch chain and the containers'. Those to which it does not
   // jump are left out: they are being made, or being taken away.
@@ -58,6 +64,7 @@ class portmap_ports {
   void refuse(const container& of, std::string what, std::string why);
 
   net::address pods_;
+  stopped_test stopped_;
   ports::snapshot found_;
 };
 

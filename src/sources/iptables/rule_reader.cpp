@@ -64,7 +64,7 @@ base::result<> rule_reader::read_nftables(portmap_ports& into) {
 }
 
 io::task<base::result<ports::snapshot>> rule_reader::read() {
-  portmap_ports found(pods_);
+  portmap_ports found(pods_, stopped_);
   if (auto done = read_nftables(found); !done) co_return std::unexpected(done.error());
   for (const auto which : families) {
     const auto there = netfilter::has_legacy_nat(which);

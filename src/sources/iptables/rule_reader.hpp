@@ -14,8 +14,8 @@ namespace iptables {
 
 class rule_reader {
  public:
-  // `pods`: see portmap_ports.
-  explicit rule_reader(net::address pods) : pods_(pods) {}
+  // `pods`, `stopped`: see portmap_ports.
+  explicit rule_reader(net::address pods, stopped_test stopped = {}) : pods_(pods), stopped_(std::move(stopped)) {}
 
   // What is published now. Fails where any of the places cannot be read; half of the truth is not told. Legacy tables
   // are read beside the control thread: a large one takes the kernel some ten milliseconds.
@@ -26,6 +26,7 @@ class rule_reader {
   bool has_none(const base::error& why);
 
   net::address pods_;
+  stopped_test stopped_;
   bool nftables_answered_ = false;
   bool told_of_none_ = false;
   io::blocking_calls blocking_{1};

@@ -197,5 +197,22 @@ TEST_F(IptablesSource, KubeProxysRulesBeside) {
   expect_ports({});
 }
 
+// The engine says that a container stopped, and that it runs again; the rules stay as they are.
+TEST_F(IptablesSource, AContainerThatDoesNotRunPublishesNothing) {
+  const auto stopped = std::make_shared<containers::stopped_containers>(loop_.executor());
+  restore("iptables-nft",
+          ":CNI-HOSTPORT-DNAT -\n:CNI-DN-a -\n"
+          "-A CNI-HOSTPORT-DNAT -p tcp -m comment --comment \"dnat name: \\\"bridge\\\" id: \\\"default-web\\\"\" "
+          "-m multiport --dports 8080 -j CNI-DN-a\n"
+          "-A CNI-DN-a -p tcp --dport 8080 -j DNAT --to-destination 10.4.0.7:80\n");
+  source_.emplace(loop_.executor(), iptables_options{.stopped = stopped, .legacy = {.look = 600s}, .resync = 600s});
+  loop_.spawn(source_->run(feed_));
+  expect_ports({8080});
+  stopped->set({"default/web", "default/other"});
+  expect_ports({});
+  stopped->set({"default/other"});
+  expect_ports({8080});
+}
+
 }  // namespace
 }  // namespace iptables

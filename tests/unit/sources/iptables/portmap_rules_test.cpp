@@ -43,6 +43,24 @@ TEST(PortmapRules, PortsOfContainersToWhichTheDispatchChainJumps) {
   EXPECT_THAT(s.refusals, IsEmpty());
 }
 
+// nerdctl leaves them until the container is started again or removed.
+TEST(PortmapRules, OfAContainerThatDoesNotRunPublishNothing) {
+  portmap_ports found(net::address::any_v4(), [](std::string_view name) { return name == "default-web"; });
+  found.add_iptables({{"CNI-DN-a", {to(8080, "10.4.0.7:80")}},
+                      {"CNI-DN-b", {to(8081, "10.4.0.8:80")}},
+                      {"CNI-HOSTPORT-DNAT",
+                       {jump("CNI-DN-a", R"(dnat name: "bridge" id: "default-web")"),
+                        jump("CNI-DN-b", R"(dnat name: "bridge" id: "default-other")")}}},
+                     family::ipv4);
+  auto left = to(8082, "10.4.0.7:80");
+  left.comment = "default-web";
+  found.add_nftables({left}, family::ipv4);
+  const auto s = found.take();
+  EXPECT_THAT(bindings(s), ElementsAre("tcp 0.0.0.0:8081 -> 80 of CNI-DN-b default-other"));
+  ASSERT_EQ(s.refusals.size(), 2U);
+  EXPECT_EQ(s.refusals[0], (ports::refusal{"CNI-DN-a", "8080/tcp", "the container default-web does not run"}));
+}
+
 TEST(PortmapRules, IPv6AndATargetThatKeepsThePort) {
   const auto s =
       read({{"CNI-DN-a", {to(8080, "[fd00::7]:0")}}, {"CNI-HOSTPORT-DNAT", {jump("CNI-DN-a")}}}, family::ipv6);
