@@ -101,6 +101,8 @@ TEST_F(RelayPorts, AnAddressThatHasGoneIsPassedOver) {
 }
 
 TEST_F(RelayPorts, TheTargetsOwnAddressNeedsNoRelay) {
+  base::unique_fd server;
+  hold_port(server, near_address, port_);
   const relayed_port to_near{key("127.0.0.2", port_), {near_address, port_}, false};
   EXPECT_THAT(relays_.open({to_near}, {near, far}), IsEmpty());
   const auto number = relays_.numbers().at(to_near.key);
