@@ -48,6 +48,14 @@ void tune(socket_type& socket) {
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, 20'000);
 }
 
+// A connection to a free port of this machine may take that port as its source and meet itself.
+bool is_own_end(int fd, const net::socket_address& peer) {
+  net::socket_address own;
+  if (::getsockname(fd, own.get(), &own.size) != 0) return false;
+  const auto here = net::from_sockaddr(own);
+  return here && here == net::from_sockaddr(peer);
+}
+
 io::task<base::result<>> connect_to(socket_type& socket, asio::generic::stream_protocol::endpoint to) {
   boost::system::error_code ec;
   socket.open(to.protocol(), ec);
@@ -56,8 +64,10 @@ io::task<base::result<>> connect_to(socket_type& socket, asio::generic::stream_p
   co_await io::check_cancelled();
   net::socket_address peer;
   const bool there = !failed && ::getpeername(socket.native_handle(), peer.get(), &peer.size) == 0;
-  if (there) co_return base::result<>{};
+  const bool itself = there && is_own_end(socket.native_handle(), peer);
+  if (there && !itself) co_return base::result<>{};
   socket.close(ec);
+  if (itself) co_return base::fail(std::errc::connection_refused, "");
   // Asio takes EAGAIN of a UNIX socket, the server's full queue, for a connection under way, and then for success.
   if (!failed) co_return base::fail(std::errc::resource_unavailable_try_again, "");
   co_return failure(failed, "");
@@ -68,12 +78,19 @@ asio::generic::stream_protocol::endpoint to_asio(const net::endpoint& at) {
   return {address.get(), address.size, IPPROTO_TCP};
 }
 
-io::task<base::result<>> connect_tcp(socket_type& socket, const server_address& address) {
+// Each address gets its share of the time that is left: one that never answers does not keep the others from being
+// tried.
+io::task<base::result<>> connect_tcp(socket_type& socket, const server_address& address,
+                                     io::clock::time_point deadline) {
   const auto found = co_await resolve(address.host, address.port);
   if (!found) co_return std::unexpected(found.error());
   base::result<> last;
+  auto left = static_cast<int>(found->size());
   for (const auto& at : *found) {
-    last = co_await connect_to(socket, to_asio(at));
+    const auto share = (deadline - io::clock::now()) / left--;
+    last = co_await io::within(share, connect_to(socket, to_asio(at)));
+    boost::system::error_code ignored;
+    if (!last) socket.close(ignored);
     if (!last) continue;
     tune(socket);
     break;
@@ -81,8 +98,9 @@ io::task<base::result<>> connect_tcp(socket_type& socket, const server_address& 
   co_return last;
 }
 
-io::task<base::result<>> connect_any(socket_type& socket, const server_address& address) {
-  if (address.path.empty()) co_return co_await connect_tcp(socket, address);
+io::task<base::result<>> connect_any(socket_type& socket, const server_address& address,
+                                     io::clock::time_point deadline) {
+  if (address.path.empty()) co_return co_await connect_tcp(socket, address, deadline);
   co_return co_await connect_to(socket, asio::local::stream_protocol::endpoint(address.path));
 }
 
@@ -167,7 +185,7 @@ struct connection::state {
     auto text = to_string(address);
     return tls && address.path.empty() ? text.insert(std::string_view("http").size(), "s") : text;
   }
-  io::task<base::result<>> connect();
+  io::task<base::result<>> connect(io::clock::time_point deadline);
   io::task<base::result<>> send(request r);
   io::task<base::result<response>> exchange(request r, std::size_t body_bytes);
   io::task<base::result<response>> open_stream(request r);
@@ -231,8 +249,8 @@ connection::connection(connection&&) noexcept = default;
 connection& connection::operator=(connection&&) noexcept = default;
 connection::~connection() = default;
 
-io::task<base::result<>> connection::state::connect() {
-  auto connected = co_await connect_any(socket, address);
+io::task<base::result<>> connection::state::connect(io::clock::time_point deadline) {
+  auto connected = co_await connect_any(socket, address, deadline);
   if (!connected || !tls) co_return connected;
   co_return co_await shake_hands(stream_, *tls, address.host);
 }
@@ -242,7 +260,7 @@ io::task<base::result<connection>> connection::open(server_address address, std:
   auto s = std::make_unique<state>(co_await io::asio::this_coro::executor);
   s->address = std::move(address);
   s->tls = std::move(tls);
-  auto connected = co_await io::within(deadline, s->connect());
+  auto connected = co_await io::within(deadline, s->connect(io::clock::now() + deadline));
   if (!connected) co_return s->broken(std::move(connected.error()));
   co_return connection(std::move(s));
 }

@@ -2,6 +2,8 @@
 #include "http/connection.hpp"
 
 #include <gmock/gmock.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -9,10 +11,13 @@
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 #include <cstring>
+#include <fstream>
+#include <thread>
 
 #include "io/timeout.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/loopback_socket.hpp"
+#include "tests/support/socket_peer.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace http {
@@ -152,6 +157,40 @@ TEST_F(Connection, AHeadRequestHasNoBodyToWaitFor) {
   ASSERT_TRUE(r) << r.error().message();
   EXPECT_EQ(r->header("Content-Length"), "10");
   EXPECT_TRUE(connection_->usable());
+}
+
+// A name with two addresses, in a mount namespace whose hosts file has it.
+base::result<> connect_by_name(std::uint16_t port, const std::string& hosts) {
+  base::result<> done = base::fail("no namespace");
+  std::jthread([&] {
+    if (::unshare(CLONE_FS | CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount(hosts.c_str(), "/etc/hosts", nullptr, MS_BIND, nullptr) != 0)
+      return;
+    support::event_loop loop;
+    const auto opened = loop.run(connection::open({.host = "two.test", .port = port}, 4s));
+    done = opened ? base::result<>{} : std::unexpected(opened.error());
+  }).join();
+  return done;
+}
+
+TEST_F(Connection, AnAddressThatNeverAnswersLeavesTimeForTheNext) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const auto silent = support::bound_socket(SOCK_STREAM, {net::address::loopback_v4(), 0});
+  ASSERT_EQ(::listen(silent.get(), 0), 0);
+  const auto first = support::local_endpoint(silent.get());
+  const auto second = support::bound_socket(SOCK_STREAM, {net::address::v4(127, 0, 0, 9), first.port});
+  const auto at = net::to_sockaddr(first);
+  std::vector<base::unique_fd> queued;
+  for (int i = 0; i < 4; ++i) {
+    queued.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    ::connect(queued.back().get(), at.get(), at.size);
+  }
+  const support::temp_dir directory;
+  std::ofstream(directory / "hosts") << "127.0.0.1 two.test\n127.0.0.9 two.test\n";
+  const auto begin = std::chrono::steady_clock::now();
+  const auto connected = connect_by_name(first.port, (directory / "hosts").string());
+  EXPECT_TRUE(connected) << connected.error().message();
+  EXPECT_GT(std::chrono::steady_clock::now() - begin, 1s) << "the silent address was not the first";
 }
 
 }  // namespace
