@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "tests/support/stop_programs.hpp"
 
 namespace integration {
 namespace {
@@ -81,7 +82,10 @@ void end_to_end::SetUp() {
 void end_to_end::start_engine() { lab_->docker().start(); }
 
 void end_to_end::TearDown() {
-  if (lab_ && HasFailure()) std::fputs((ports_shown() + lab_->logs()).c_str(), stderr);
+  if (!lab_) return;
+  const auto ports = HasFailure() ? ports_shown() : "";
+  EXPECT_EQ(support::stop_programs(*lab_), "");
+  if (HasFailure()) std::fputs((ports + lab_->logs()).c_str(), stderr);
 }
 
 void end_to_end::start_host_switch() {

@@ -35,7 +35,7 @@ class end_to_end : public testing::Test {
  protected:
   explicit end_to_end(support::docker_options engine = {}) : options_(std::move(engine)) {}
   void SetUp() override;     // the engine, host-switch, wsl-proxy, agent, in this order, all up
-  void TearDown() override;  // after a failure: the programs' logs
+  void TearDown() override;  // every program ends with 0; after a failure: their logs
 
   // The engine under test, where it is not Docker.
   virtual void start_engine();

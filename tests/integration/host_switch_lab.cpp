@@ -19,8 +19,8 @@ void host_switch_lab::SetUp() {
 }
 
 void host_switch_lab::TearDown() {
+  if (host_switch_.running()) EXPECT_EQ(host_switch_.stop(), 0);
   if (HasFailure() && directory_) std::fputs(log().c_str(), stderr);
-  host_switch_.kill9();
 }
 
 void host_switch_lab::connect_vm() {
@@ -30,13 +30,13 @@ void host_switch_lab::connect_vm() {
 void host_switch_lab::start(std::vector<std::string> flags, std::optional<unsigned> limit) {
   std::vector<std::string> argv;
   if (limit) argv = {"prlimit", fmt::format("--nofile={0}:{0}", *limit)};
-  // The unit's CapabilityBoundingSet.
-  for (const auto* word : {"setpriv", "--bounding-set=-all,+net_bind_service,+net_admin,+dac_override"})
-    argv.emplace_back(word);
   argv.push_back(support::program_directory() / "host-switch");
   argv.insert(argv.end(), flags.begin(), flags.end());
   host_switch_.kill9();
-  host_switch_ = support::child_process({.argv = argv, .log = log_file(), .net_namespace = host_->path()});
+  host_switch_ = support::child_process({.argv = argv,
+                                         .log = log_file(),
+                                         .net_namespace = host_->path(),
+                                         .rights = support::rights_of_unit("host-switch")});
 }
 
 void host_switch_lab::start_and_wait(std::vector<std::string> flags, std::optional<unsigned> limit) {

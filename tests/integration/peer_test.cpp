@@ -123,7 +123,8 @@ TEST(hanging_iptables, does_not_keep_the_agent_from_ending) {
                 "-state-dir=" + in("state"), "-host-switch-url=http://127.0.0.1:1"},
        .environment = {"PATH=" + directory.path().string() + ":" + std::getenv("PATH")},
        .log = in("log"),
-       .net_namespace = place.path()});
+       .net_namespace = place.path(),
+       .rights = support::rights_of_unit("rancher-desktop-guestagent")});
   const auto log = [&] { return support::read_text(in("log")); };
   ASSERT_TRUE(eventually(10s, [&] { return std::filesystem::exists(in("pid")) && log().contains(": ready version="); }))
       << log();

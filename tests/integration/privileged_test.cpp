@@ -10,6 +10,7 @@
 
 #include "tests/support/eventually.hpp"
 #include "tests/support/lab.hpp"
+#include "tests/support/stop_programs.hpp"
 
 namespace integration {
 namespace {
@@ -41,7 +42,10 @@ class privileged_mode : public testing::Test {
     ASSERT_TRUE(eventually(patience, [this] { return lab_->control({"status"}).exit_code == 0; }));
   }
   void TearDown() override {
-    if (lab_ && HasFailure()) std::fputs((lab_->control({"ports"}).text + lab_->logs()).c_str(), stderr);
+    if (!lab_) return;
+    const auto ports = HasFailure() ? lab_->control({"ports"}).text : "";
+    EXPECT_EQ(support::stop_programs(*lab_), "");
+    if (HasFailure()) std::fputs((ports + lab_->logs()).c_str(), stderr);
   }
   // With -adminInstall beside it, which changes nothing.
   void start_agent() {
