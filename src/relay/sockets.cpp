@@ -11,6 +11,8 @@
 #include <array>
 #include <cstring>
 
+#include "relay/privileged_port.hpp"
+
 namespace relay {
 namespace {
 
@@ -120,6 +122,7 @@ base::result<dialled> dial(const net::socket_address& target) {
   base::unique_fd fd(::socket(family, kind_of(net::protocol::tcp), 0));
   if (!fd) return base::fail_errno("");
   if (family == AF_INET || family == AF_INET6) prepare_tcp(fd.get());
+  if (family == AF_VSOCK) bind_privileged_port(fd.get());
   if (::connect(fd.get(), target.get(), target.size) != 0 && errno != EINPROGRESS) return base::fail_errno("");
   const bool connected = has_peer(fd.get());
   if (connected && is_self_connected(fd.get())) return base::fail(std::errc::connection_refused, "");

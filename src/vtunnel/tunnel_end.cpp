@@ -11,6 +11,7 @@
 #include "io/task_group.hpp"
 #include "io/timeout.hpp"
 #include "netlink/socket_owner.hpp"
+#include "relay/privileged_port.hpp"
 #include "vtunnel/handshake.hpp"
 
 namespace vtunnel {
@@ -77,7 +78,8 @@ base::result<> tunnel_end::open_host(const tunnel& t) {
   if (!fd) return std::unexpected(fd.error());
   const std::uint32_t only = std::holds_alternative<net::vsock_address>(at) ? cid_ : 0;  // who has shaken hands
   const relay::stream_target target{net::to_sockaddr(t.upstream), relay::tunnel_side::client, only};
-  if (auto done = relays_.adopt(std::move(*fd), target); !done) return done;
+  const relay::admission admit = root_only_ ? relay::is_from_privileged_port : relay::admission();
+  if (auto done = relays_.adopt(std::move(*fd), target, admit); !done) return done;
   log::info(component, "listening tunnel={} on={} upstream={}", t.name, net::to_string(at), net::to_string(t.upstream));
   return {};
 }

@@ -14,8 +14,10 @@ namespace vtunnel {
 
 class tunnel_end {
  public:
-  // `cid`: of the other end. The set is the data plane's; 1 is this machine itself.
-  tunnel_end(std::vector<tunnel> tunnels, std::uint32_t cid) : tunnels_(std::move(tunnels)), cid_(cid) {}
+  // `cid`: of the other end; 1 is this machine itself. `root_only`: the host end takes connections from privileged
+  // ports alone.
+  tunnel_end(std::vector<tunnel> tunnels, std::uint32_t cid, bool root_only)
+      : tunnels_(std::move(tunnels)), cid_(cid), root_only_(root_only) {}
 
   // In the VM: listens everywhere at once. The error names what cannot be listened on.
   base::result<> open_peer();
@@ -34,6 +36,7 @@ class tunnel_end {
 
   std::vector<tunnel> tunnels_;
   std::uint32_t cid_;
+  bool root_only_;
   std::list<io::unix_listener> files_;
   std::vector<base::unique_fd> handshakes_;
   relay::listener_set relays_{{.shards = relay::shards_for_processors()}};

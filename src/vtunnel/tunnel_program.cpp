@@ -45,6 +45,14 @@ base::result<std::vector<tunnel>> read_config(const std::string& path) {
   return parsed;
 }
 
+// A VMM's UNIX socket tells no port.
+base::result<> find_no_unix_socket(const std::vector<tunnel>& tunnels) {
+  for (const auto& t : tunnels)
+    if (std::holds_alternative<std::string>(t.data))
+      return base::fail("-require-privileged-port: vsock-host-port of tunnel " + t.name + " is a UNIX socket");
+  return {};
+}
+
 }  // namespace
 
 tunnel_program::tunnel_program() : host_cid_(VMADDR_CID_HOST) {}
@@ -59,20 +67,25 @@ void tunnel_program::declare(base::flag_set& flags) {
             "For vtunnel peer: the context `id` at which the host end is. 2 is the host, 1 this machine itself.");
   flags.add("guest-cid", guest_cid_, context_id,
             "For vtunnel host: the context `id` of the VM, in which the peer is. 1 is this machine itself.");
+  flags.add("require-privileged-port", root_only_,
+            "For vtunnel host: take connections from ports of AF_VSOCK below 1024 alone, which only root of the VM may "
+            "use. At most 512 at a time.");
 }
 
 base::result<> tunnel_program::check(const program::command_line& given) {
   is_peer_ = given.command() == "peer";
-  if (const auto* foreign = is_peer_ ? "guest-cid" : "host-cid"; given.is_set(foreign))
-    return base::fail(fmt::format("-{} is not for vtunnel {}", foreign, given.command()));
+  const auto foreign = is_peer_ ? std::vector{"guest-cid", "require-privileged-port"} : std::vector{"host-cid"};
+  for (const auto* flag : foreign)
+    if (given.is_set(flag)) return base::fail(fmt::format("-{} is not for vtunnel {}", flag, given.command()));
   return {};
 }
 
 base::result<> tunnel_program::open(const io::executor&) {
   auto read = read_config(config_);
   if (!read) return std::unexpected(read.error());
+  if (auto done = root_only_ ? find_no_unix_socket(*read) : base::result<>{}; !done) return done;
   tunnels_ = read->size();
-  end_.emplace(std::move(*read), is_peer_ ? host_cid_ : guest_cid_);
+  end_.emplace(std::move(*read), is_peer_ ? host_cid_ : guest_cid_, root_only_);
   return is_peer_ ? end_->open_peer() : base::result<>{};
 }
 

@@ -26,6 +26,7 @@ class tunnel_program final : public program::daemon {
   std::string config_ = "/etc/vtunnel.yaml";
   std::uint32_t host_cid_;
   std::uint32_t guest_cid_ = 3;  // the first one that a VM may have
+  bool root_only_ = false;
   std::size_t tunnels_ = 0;
   std::optional<tunnel_end> end_;
 };

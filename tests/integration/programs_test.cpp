@@ -54,7 +54,7 @@ const std::vector<program> programs{
       {"udpBuffer", "8388608"}}},
     {"vtunnel",
      {"peer", "-config-path=DIR/vtunnel.yaml"},
-     {{"config-path", "/etc/vtunnel.yaml"}, {"host-cid", "2"}, {"guest-cid", "3"}}},
+     {{"config-path", "/etc/vtunnel.yaml"}, {"host-cid", "2"}, {"guest-cid", "3"}, {"require-privileged-port", ""}}},
     {"privileged-service",
      {"-socketFile=DIR/privileged.sock"},
      {{"socketFile", "/run/privileged-service.sock"}, {"listen", ""}, {"udpBuffer", "8388608"}}},

@@ -1,10 +1,12 @@
 // vtunnel and the privileged service over virtual sockets (AF_VSOCK) as they are: inside a virtual machine in QEMU,
-// which Debian's kernel boots from an initramfs with the programs, with both ends in it (context id 1). The machine
-// that runs the tests needs neither KVM nor a kernel with virtual sockets. What happens inside is guest/init.
+// which Debian's kernel boots from an initramfs with the programs, with both ends in it (context id 1) and the rights
+// of their units. The machine that runs the tests needs neither KVM nor a kernel with virtual sockets. What happens
+// inside is guest/init.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <filesystem>
+#include <fstream>
 #include <set>
 #include <sstream>
 
@@ -34,10 +36,10 @@ fs::path find_in(const fs::path& directory, std::string_view prefix) {
 class guest {
  public:
   guest() {
-    for (const auto* name : {"bin", "modules", "proc", "dev", "www"}) fs::create_directories(root_ / name);
+    for (const auto* name : {"bin", "modules", "proc", "dev"}) fs::create_directories(root_ / name);
     fs::copy_file("/usr/bin/busybox", root_ / "bin/busybox");
     fs::create_symlink("busybox", root_ / "bin/sh");
-    for (const auto* file : {"init", "vtunnel.yaml"})
+    for (const auto* file : {"init", "vtunnel.yaml", "other.yaml"})
       fs::copy_file(source / "tests/integration/guest" / file, root_ / file);
   }
   // With the libraries that it loads.
@@ -51,9 +53,21 @@ class guest {
     }
   }
   void add_modules(const fs::path& kernel) const {
-    const auto modules = find_in(kernel / "lib/modules", "") / "kernel/net/vmw_vsock";
-    for (const auto* name : {"vsock.ko", "vmw_vsock_virtio_transport_common.ko", "vsock_loopback.ko"})
-      fs::copy_file(modules / name, root_ / "modules" / name);
+    const auto modules = find_in(kernel / "lib/modules", "") / "kernel/net";
+    for (const fs::path name : {"vmw_vsock/vsock.ko", "vmw_vsock/vmw_vsock_virtio_transport_common.ko",
+                                "vmw_vsock/vsock_loopback.ko", "ipv4/inet_diag.ko", "ipv4/tcp_diag.ko"})
+      fs::copy_file(modules / name, root_ / "modules" / name.filename());
+  }
+  // The program `as_<unit>` starts what its arguments say with the rights of that systemd unit.
+  void add_unit(const std::string& unit) const {
+    const auto rights = support::rights_of_unit(unit);
+    std::string set = "-all";
+    for (unsigned number = 0; number < 64; ++number)
+      if (rights.has(number)) set += fmt::format(",+cap_{}", number);
+    const auto file = root_ / "bin" / ("as_" + unit);
+    std::ofstream(file) << fmt::format("#!/bin/sh\nexec /bin/setpriv --bounding-set={} {} \"$@\"\n", set,
+                                       rights.no_new_privileges ? "--no-new-privs" : "");
+    fs::permissions(file, fs::perms::owner_all);
   }
   // What the machine says on its console until it is off.
   [[nodiscard]] std::string run(const fs::path& kernel) const {
@@ -85,9 +99,11 @@ TEST(vsock, handshake_and_tunnels_in_a_virtual_machine) {
   const guest machine;
   machine.add_program(GUESTAGENT_VTUNNEL);
   machine.add_program(GUESTAGENT_PRIVILEGED_SERVICE);
+  machine.add_program("/usr/bin/setpriv");
+  for (const auto* unit : {"vtunnel-peer", "vtunnel-host", "privileged-service"}) machine.add_unit(unit);
   machine.add_modules(kernel);
   const auto console = machine.run(kernel);
-  for (const auto* what : {"handshake", "half-close", "message", "removal"})
+  for (const auto* what : {"handshake", "half-close", "other user", "message"})
     EXPECT_THAT(console, testing::HasSubstr(fmt::format("GUEST: ok {}\r\n", what)));
   EXPECT_THAT(console, testing::HasSubstr("GUEST: end"));
 }

@@ -36,8 +36,10 @@ class Vtunnel : public testing::Test {
         directory_.path().string(), peer_at_.port, net::to_string(support::local_endpoint(upstream_.get()))));
   }
   void write_config(const std::string& text) const { std::ofstream(config_) << text; }
-  [[nodiscard]] child_process start(const std::string& side) const {
-    return child_process({.argv = {GUESTAGENT_VTUNNEL, side, "--config-path", config_.string()}, .log = log_});
+  [[nodiscard]] child_process start(const std::string& side, const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> argv{GUESTAGENT_VTUNNEL, side, "--config-path", config_.string()};
+    argv.insert(argv.end(), more.begin(), more.end());
+    return child_process({.argv = std::move(argv), .log = log_});
   }
   void start_both() {
     host_ = start("host");
@@ -166,6 +168,13 @@ TEST_F(Vtunnel, SaysWhyItDoesNotStart) {
   std::filesystem::remove(config_);
   EXPECT_EQ(start("host").wait(10s), 1);
   EXPECT_THAT(log(), HasSubstr("No such file or directory"));
+}
+
+TEST_F(Vtunnel, AUnixSocketTellsNoPrivilegedPort) {
+  EXPECT_EQ(start("peer", {"-require-privileged-port"}).wait(10s), 2);
+  EXPECT_THAT(log(), HasSubstr("-require-privileged-port is not for vtunnel peer"));
+  EXPECT_EQ(start("host", {"-require-privileged-port"}).wait(10s), 1);
+  EXPECT_THAT(log(), HasSubstr("vsock-host-port of tunnel test is a UNIX socket"));
 }
 
 TEST_F(Vtunnel, AConfigurationOnAFileSystemThatHangsIsNotWaitedFor) {
