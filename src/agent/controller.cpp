@@ -1,5 +1,7 @@
 #include "agent/controller.hpp"
 
+#include <algorithm>
+
 #include "agent/composition.hpp"
 #include "agent/version.hpp"
 #include "base/log.hpp"
@@ -47,13 +49,32 @@ void controller::degraded(ports::source_id id, base::error why) {
   announce();
 }
 
+void controller::send_part(const peer& to) {
+  to.reconciler->want(part_of(plan_, to.role), table_.settled(), table_.epoch());
+}
+
+const ports::reconcile_fsm* controller::loopback() const {
+  const auto at = std::ranges::find(peers_, peer_role::loopback, &peer::role);
+  return at == peers_.end() ? nullptr : &at->reconciler->machine();
+}
+
+// The loopback sink first: what waits for it is held back at the others.
 void controller::distribute() {
   plan_ = plan_exposure(table_, policy_);
-  const auto settled = table_.settled();
-  const auto epoch = table_.epoch();
-  for (const auto& p : peers_) p.reconciler->want(part_of(plan_, p.role), settled, epoch);
+  for (const auto& p : peers_)
+    if (p.role == peer_role::loopback) send_part(p);
+  if (const auto* inside = loopback()) gate_.hold_back(plan_, *inside, io::clock::now());
+  for (const auto& p : peers_)
+    if (p.role != peer_role::loopback) send_part(p);
   log_verdicts();
   announce();
+}
+
+// The loopback sink has answered.
+void controller::release() {
+  if (!gate_.waits() || !gate_.hold_back(plan_, *loopback(), io::clock::now())) return;
+  for (const auto& p : peers_)
+    if (p.role != peer_role::loopback) send_part(p);
 }
 
 // Says once of each port that it is not exposed, or not at the address that was asked for.
@@ -62,7 +83,7 @@ void controller::log_verdicts() {
   for (const auto& port : plan_.ports) {
     const auto& asked = port.claims.front().what;
     const bool narrowed = !asked.host_address.is_loopback() && !asked.host_address.is_unspecified();
-    const bool told = port.decision == ports::verdict::restricted || port.decision == ports::verdict::unsupported;
+    const bool told = port.decision != ports::verdict::exposed && port.decision != ports::verdict::covered;
     if (!narrowed && !told) continue;
     now.insert(port.key);
     if (warned_.contains(port.key)) continue;
@@ -75,9 +96,10 @@ void controller::log_verdicts() {
   warned_ = std::move(now);
 }
 
-io::task<> controller::follow(ports::reconciler& reconciler) {
+io::task<> controller::follow(const peer& followed) {
   while (true) {
-    co_await reconciler.changed().wait();
+    co_await followed.reconciler->changed().wait();
+    if (followed.role == peer_role::loopback) release();
     announce();
   }
 }
@@ -87,7 +109,7 @@ io::task<> controller::run() {
   for (const auto& p : peers_) {
     const std::string name(p.reconciler->peer().name());
     tasks.spawn(name, p.reconciler->run());
-    tasks.spawn(name + " status", follow(*p.reconciler));
+    tasks.spawn(name + " status", follow(p));
   }
   distribute();
   co_await tasks.join_or_stop();

@@ -11,6 +11,7 @@
 #include "io/condition.hpp"
 #include "io/task_group.hpp"
 #include "ports/reconciler.hpp"
+#include "ports/serving_gate.hpp"
 #include "ports/source.hpp"
 
 namespace agent {
@@ -44,13 +45,17 @@ class controller : public ports::source_feed {
     std::unique_ptr<ports::reconciler> reconciler;
   };
   void distribute();
+  void send_part(const peer& to);
+  [[nodiscard]] const ports::reconcile_fsm* loopback() const;  // null: there is no such peer
+  void release();
   void log_verdicts();
   void announce();
-  io::task<> follow(ports::reconciler& reconciler);
+  io::task<> follow(const peer& followed);
 
   ports::exposure_options policy_;
   ports::port_table table_;
   ports::exposure_plan plan_;
+  ports::serving_gate gate_;
   std::vector<peer> peers_;
   std::set<ports::port_key> warned_;  // ports that are not exposed as asked, said once each; at most what the plan has
   ports::time_point started_;

@@ -11,9 +11,9 @@ void append_metric(std::string& text, std::string_view name, std::string_view he
   text += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
 }
 
-std::map<std::string_view, std::size_t> count_states(const ports::reconcile_fsm& machine) {
+std::map<std::string_view, std::size_t> count_states(const ports::reconcile_fsm& machine, ports::time_point now) {
   std::map<std::string_view, std::size_t> counts;
-  for (const auto& [key, slot] : machine.slots()) ++counts[describe_slot(machine, &slot).state];
+  for (const auto& [key, slot] : machine.slots()) ++counts[describe_slot(machine, key, now).state];
   return counts;
 }
 
@@ -37,7 +37,7 @@ std::string describe_metrics(const status_view& view) {
         fmt::format("guestagent_peer_up{{peer=\"{}\"}} {}\n", peer.name, peer.machine->peer_failures() == 0 ? 1 : 0);
   append_metric(text, "guestagent_peer_ports", "Ports at a peer, by state.");
   for (const auto& peer : view.peers)
-    for (const auto& [state, count] : count_states(*peer.machine))
+    for (const auto& [state, count] : count_states(*peer.machine, view.now))
       text += fmt::format("guestagent_peer_ports{{peer=\"{}\",state=\"{}\"}} {}\n", peer.name, state, count);
   return text;
 }

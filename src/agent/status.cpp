@@ -56,7 +56,8 @@ std::string_view trouble_state(outcome_kind kind) {
     case outcome_kind::exists: return "conflict";
     case outcome_kind::refused: return "refused";
     case outcome_kind::done:
-    case outcome_kind::unknown: break;
+    case outcome_kind::unknown:
+    case outcome_kind::unsent: break;
   }
   return "retrying";
 }
@@ -68,21 +69,23 @@ std::optional<ports::port_key> key_at(peer_role role, const ports::exposure_plan
   return part_of(plan, role).contains(port.key) ? std::optional(port.key) : std::nullopt;
 }
 
-json::object describe_port_at(const status_view& view, const peer_view& peer, const ports::reconcile_fsm::slot* slot) {
-  const auto told = describe_slot(*peer.machine, slot);
+const ports::reconcile_fsm::slot* slot_of(const ports::reconcile_fsm& machine, const ports::port_key& key) {
+  const auto at = machine.slots().find(key);
+  return at == machine.slots().end() ? nullptr : &at->second;
+}
+
+json::object describe_port_at(const status_view& view, const peer_view& peer, const ports::port_key& key) {
+  const auto told = describe_slot(*peer.machine, key, view.now);
+  const auto* slot = slot_of(*peer.machine, key);
   json::object o;
   o["name"] = peer.name;
   o["state"] = told.state;
   if (!told.reason.empty()) o["reason"] = told.reason;
   if (slot == nullptr) return o;
   if (told.state == "applied" || told.state == "foreign") o["since"] = since(view, slot->since);
-  if (slot->trouble && slot->not_before > view.now) o["retry_in_ms"] = milliseconds_until(slot->not_before, view.now);
+  const bool timed = slot->trouble || told.state == "leftover";
+  if (timed && slot->not_before > view.now) o["retry_in_ms"] = milliseconds_until(slot->not_before, view.now);
   return o;
-}
-
-const ports::reconcile_fsm::slot* slot_of(const ports::reconcile_fsm& machine, const ports::port_key& key) {
-  const auto at = machine.slots().find(key);
-  return at == machine.slots().end() ? nullptr : &at->second;
 }
 
 json::object describe_claim(const ports::claim& c) {
@@ -98,6 +101,7 @@ std::string_view to_text(ports::verdict decision) {
     case ports::verdict::exposed: return "exposed";
     case ports::verdict::covered: return "covered";
     case ports::verdict::restricted: return "restricted";
+    case ports::verdict::shadowed: return "shadowed";
     case ports::verdict::unsupported: break;
   }
   return "unsupported";
@@ -120,8 +124,7 @@ json::object describe_port(const status_view& view, const ports::planned_port& p
   json::array peers;
   if (port.decision == ports::verdict::exposed)
     for (const auto& peer : view.peers)
-      if (const auto key = key_at(peer.role, *view.plan, port))
-        peers.push_back(describe_port_at(view, peer, slot_of(*peer.machine, *key)));
+      if (const auto key = key_at(peer.role, *view.plan, port)) peers.push_back(describe_port_at(view, peer, *key));
   o["peers"] = std::move(peers);
   return o;
 }
@@ -146,7 +149,7 @@ json::object describe_leftover(const status_view& view, const ports::port_key& k
     o["source"] = to_string(slot->applied->source);
     if (slot->applied->container_port != 0) o["container_port"] = slot->applied->container_port;
     if (!slot->applied->owner.empty()) o["owner"] = slot->applied->owner;
-    peers.push_back(describe_port_at(view, peer, slot));
+    peers.push_back(describe_port_at(view, peer, key));
   }
   o["peers"] = std::move(peers);
   return o;
@@ -176,7 +179,8 @@ std::string to_utc(std::chrono::system_clock::time_point when) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(when)));
 }
 
-peer_port describe_slot(const ports::reconcile_fsm& machine, const ports::reconcile_fsm::slot* slot) {
+peer_port describe_slot(const ports::reconcile_fsm& machine, const ports::port_key& key, ports::time_point now) {
+  const auto* slot = slot_of(machine, key);
   if (slot != nullptr && slot->in_flight == ports::verb::remove) return {"removing", {}};
   if (slot != nullptr && slot->state == slot_state::foreign)
     return {"foreign", "the peer had this forward already; it will not be removed"};
@@ -186,9 +190,10 @@ peer_port describe_slot(const ports::reconcile_fsm& machine, const ports::reconc
   if (is_leftover(*slot)) {
     if (slot->remembered) return {"leftover", "of an earlier run; stays until it is known what is published now"};
     if (slot->state == slot_state::maybe) return {"leftover", "an earlier request may still be carried out"};
-    return {"removing", {}};
+    return {"removing", machine.waits_for(key, now)};
   }
-  return {slot->state == slot_state::ours ? "applied" : "pending", {}};
+  if (slot->state == slot_state::ours) return {"applied", {}};
+  return {"pending", machine.waits_for(key, now)};
 }
 
 json::object describe(const status_view& view) {

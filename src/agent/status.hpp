@@ -44,7 +44,8 @@ struct peer_port {
   std::string_view state;
   std::string reason;
 };
-[[nodiscard]] peer_port describe_slot(const ports::reconcile_fsm& machine, const ports::reconcile_fsm::slot* slot);
+[[nodiscard]] peer_port describe_slot(const ports::reconcile_fsm& machine, const ports::port_key& key,
+                                      ports::time_point now);
 
 // "2026-11-24T00:21:51Z"
 [[nodiscard]] std::string to_utc(std::chrono::system_clock::time_point when);

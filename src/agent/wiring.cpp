@@ -25,7 +25,7 @@ std::optional<ports::journal> open_journal(const configuration& c, const std::st
 
 std::unique_ptr<ports::reconciler> make_host_switch(const io::executor& where, const configuration& c) {
   host_switch::host_switch_options o{.server = c.flags.host_switch, .tap = c.flags.tap};
-  auto sink = std::make_unique<host_switch::host_switch_sink>(std::move(o));
+  auto sink = std::make_unique<host_switch::host_switch_sink>(where, std::move(o));
   return std::make_unique<ports::reconciler>(where, std::move(sink), open_journal(c, "host-switch"));
 }
 

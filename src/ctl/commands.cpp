@@ -23,7 +23,8 @@ constexpr auto description =
     "Asks the guest agent what it does.\n\n"
     "ports: every port that a container engine publishes, one line each: the address on the host, the container's "
     "port, whose it is, its state at each peer (applied; foreign: the peer had it before; pending; conflict: somebody "
-    "else has it; retrying; refused; down: the peer cannot be reached; restricted, unsupported or covered: by policy), "
+    "else has it; retrying; refused; down: the peer cannot be reached; restricted, unsupported, shadowed or covered: "
+    "by policy), "
     "since when, and why not. A port that nobody publishes any more is listed as long as it may be open: removing; "
     "leftover, where its removal has to wait; retrying, refused and down as above.\n\n"
     "status: the agent, its sources with what they refused, and its peers.";

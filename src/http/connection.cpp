@@ -36,6 +36,10 @@ std::unexpected<base::error> failure(const boost::system::error_code& ec, std::s
   return base::fail(static_cast<std::error_code>(ec), std::move(context));
 }
 
+void set_option(socket_type& socket, int name, int value) {
+  ::setsockopt(socket.native_handle(), IPPROTO_TCP, name, &value, sizeof value);
+}
+
 // A peer that vanished without a word is noticed within half a minute, also while nothing is sent.
 void tune(socket_type& socket) {
   const int fd = socket.native_handle();
@@ -310,12 +314,26 @@ bool connection::usable() const {
          (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-io::task<> connection::closed() {
-  if (!state_->socket.is_open()) co_return;
+io::task<base::result<>> connection::closed() {
+  if (!state_->socket.is_open()) co_return base::result<>{};
   co_await state_->socket.async_wait(socket_type::wait_read, io::nothrow);
   co_await io::check_cancelled();
+  char byte = 0;
+  const bool broken = ::recv(state_->socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
+  const base::error why{std::error_code(errno, std::system_category()), "idle"};
+  if (broken) co_return state_->broken(why);
   boost::system::error_code ignored;
   state_->socket.close(ignored);
+  co_return base::result<>{};
+}
+
+// With a user time-out the kernel gives up at the first probe that finds it over: half an interval after the one that
+// had no answer. It counts for bytes that are not acknowledged, too.
+void connection::probe_every(std::chrono::seconds interval) {
+  const int seconds = static_cast<int>(interval.count());
+  set_option(state_->socket, TCP_KEEPIDLE, seconds);
+  set_option(state_->socket, TCP_KEEPINTVL, seconds);
+  set_option(state_->socket, TCP_USER_TIMEOUT, seconds * 1'500);
 }
 
 }  // namespace http

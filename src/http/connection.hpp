@@ -53,8 +53,12 @@ class connection {
 
   // Open, and the server has agreed to keep it so and has not closed it since; it may do so at any moment.
   [[nodiscard]] bool usable() const;
-  // Waits until the idle connection was closed by the server, or broke. Cancelled: throws operation_aborted.
-  io::task<> closed();
+  // Waits until the idle connection was closed by the server; the error: it broke. Cancelled: throws operation_aborted.
+  io::task<base::result<>> closed();
+
+  // Has the kernel ask a silent peer every `interval`, whole seconds, whether it is still there: one that has died
+  // without closing is noticed within two of them. Does nothing on a UNIX socket.
+  void probe_every(std::chrono::seconds interval);
 
  private:
   struct state;

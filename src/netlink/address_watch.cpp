@@ -58,6 +58,18 @@ base::result<std::vector<interface_address>> addresses_of(const std::string& int
   return found;
 }
 
+unsigned interface_of(const net::address& ip) {
+  ifaddrs* first = nullptr;
+  if (::getifaddrs(&first) != 0) return 0;
+  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> all(first, &::freeifaddrs);
+  for (const auto* entry = first; entry != nullptr; entry = entry->ifa_next) {
+    if (read_address(entry->ifa_addr) != ip) continue;
+    const std::string_view label(entry->ifa_name);
+    return ::if_nametoindex(std::string(label.substr(0, label.find(':'))).c_str());
+  }
+  return 0;
+}
+
 base::result<address_watch> address_watch::open(const io::executor& where) {
   base::unique_fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
   sockaddr_nl self{};

@@ -24,6 +24,9 @@ struct interface_address {
 // not there.
 [[nodiscard]] base::result<std::vector<interface_address>> addresses_of(const std::string& interface);
 
+// The index of the interface that has this address now; 0: none has. One that was made anew has another index.
+[[nodiscard]] unsigned interface_of(const net::address& ip);
+
 class address_watch {
  public:
   // Fails where the kernel lets nobody listen.

@@ -1,6 +1,9 @@
 #include "ports/exposure_policy.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <iterator>
 
 namespace ports {
 namespace {
@@ -29,15 +32,28 @@ struct single_address {
   port_key key;
 };
 
+bool has_one_address(const claim& c) {
+  return c.source != source_id::kubernetes && c.source != source_id::fixed && c.what.served != reach::nobody;
+}
+
+// An engine that publishes at `::` and not at 0.0.0.0 takes IPv6 alone. Of a listener the kernel says what it takes.
+bool takes_ipv6_alone(const claim& c) {
+  const bool engine = c.source != source_id::listeners && c.what.host_address.is_v6();
+  return c.what.host_address.is_unspecified() && (engine || c.what.served == reach::ipv6_only);
+}
+
+port_key address_inside(const claim& c) {
+  auto key = raw_key(c.what);
+  if (takes_ipv6_alone(c)) key.address = net::address::loopback_v6();
+  return key;
+}
+
 std::optional<single_address> find_single_address(const std::vector<claim>& claims) {
   std::optional<single_address> found;
   for (const auto& c : claims) {
-    if (c.source == source_id::kubernetes || c.source == source_id::fixed || c.what.served == reach::nobody) continue;
-    const bool v6_wildcard = c.what.served == reach::ipv6_only;
-    if (c.what.host_address.is_unspecified() && !v6_wildcard) return std::nullopt;
-    if (found) continue;
-    found = {&c, raw_key(c.what)};
-    if (v6_wildcard) found->key.address = net::address::loopback_v6();
+    if (!has_one_address(c)) continue;
+    if (c.what.host_address.is_unspecified() && !takes_ipv6_alone(c)) return std::nullopt;
+    if (!found) found = {&c, address_inside(c)};
   }
   return found;
 }
@@ -52,6 +68,30 @@ const claim* find_service(const std::vector<claim>& claims) {
     if (found == nullptr) found = &c;
   }
   return found;
+}
+
+bool is_localhost(const net::address& a) {
+  return a == net::address::loopback_v4() || a == net::address::loopback_v6();
+}
+
+// One container at two addresses is one target; so is a server that listens on localhost in both families.
+bool same_target(const claim& a, const claim& b) {
+  if (address_inside(a) == address_inside(b)) return true;
+  if (a.source != b.source) return false;
+  if (a.source != source_id::listeners) return a.what.owner == b.what.owner;
+  return is_localhost(address_inside(a).address) && is_localhost(address_inside(b).address);
+}
+
+// Claims of the port that would have to be served from another address inside the VM than the one that is.
+std::vector<claim> take_shadowed(std::vector<claim>& claims) {
+  const auto served = find_single_address(claims);
+  if (!served) return {};
+  const claim winner = *served->by;
+  const auto loses = [&](const claim& c) { return has_one_address(c) && !same_target(c, winner); };
+  std::vector<claim> shadowed;
+  std::ranges::copy_if(claims, std::back_inserter(shadowed), loses);
+  std::erase_if(claims, loses);
+  return shadowed;
 }
 
 // Docker's ports have docker-proxy; the others are published by rules of CNI's and kube-proxy's.
@@ -104,6 +144,28 @@ void add_forwards(exposure_plan& plan, planned_port& port, network_mode mode) {
   plan.loopback[single->key] = {single->key, container_port(*single->by), winner.source, owner(*single->by)};
 }
 
+std::string name_of(const binding& b) { return b.owner_name.empty() ? b.owner : b.owner_name; }
+
+void add_shadowed(exposure_plan& plan, const planned_port& served, const std::vector<claim>& shadowed) {
+  const auto reason =
+      fmt::format("{} on the host leads to {} of {}", to_string(served.key), served.bound->address.to_string(),
+                  name_of(find_single_address(served.claims)->by->what));
+  std::map<port_key, std::vector<claim>> by_address;
+  for (const auto& c : shadowed) by_address[raw_key(c.what)].push_back(c);
+  for (auto& [key, claims] : by_address)
+    plan.ports.push_back({.key = key, .claims = std::move(claims), .decision = verdict::shadowed, .reason = reason});
+}
+
+void plan_port(exposure_plan& plan, planned_port port, const port_table::claims_by_key& all,
+               const exposure_options& options) {
+  judge(port, all, options);
+  if (port.decision != verdict::exposed) return plan.ports.push_back(std::move(port));
+  const auto shadowed = take_shadowed(port.claims);
+  add_forwards(plan, port, options.mode);
+  plan.ports.push_back(port);
+  if (!shadowed.empty()) add_shadowed(plan, port, shadowed);
+}
+
 }  // namespace
 
 std::string_view to_string(network_mode mode) {
@@ -118,11 +180,7 @@ std::string_view to_string(network_mode mode) {
 exposure_plan plan_exposure(const port_table& table, exposure_options options) {
   exposure_plan plan;
   const auto all = on_host(table, options.mode);
-  for (const auto& [key, claims] : all) {
-    auto& port = plan.ports.emplace_back(planned_port{key, claims, verdict::exposed, {}, {}});
-    judge(port, all, options);
-    if (port.decision == verdict::exposed) add_forwards(plan, port, options.mode);
-  }
+  for (const auto& [key, claims] : all) plan_port(plan, {.key = key, .claims = claims, .reason = {}}, all, options);
   return plan;
 }
 

@@ -29,11 +29,12 @@ enum class verdict : std::uint8_t {
   covered,      // 127.0.0.1:P while 0.0.0.0:P is exposed, which answers there too
   restricted,   // a privileged port in non-admin mode
   unsupported,  // SCTP
+  shadowed,     // another claim of the same port of the host is served, from another address inside the VM
 };
 
 // One port of the table as the host is to see it.
 struct planned_port {
-  port_key key;               // what the host binds
+  port_key key;               // what the host binds; of a shadowed port what was asked for
   std::vector<claim> claims;  // never empty; the first one's owner gets the traffic
   verdict decision = verdict::exposed;
   std::string reason;  // for people; empty when exposed
@@ -44,7 +45,7 @@ struct planned_port {
 using forward_map = std::map<port_key, forward>;
 
 struct exposure_plan {
-  std::vector<planned_port> ports;  // by key
+  std::vector<planned_port> ports;  // by key; shadowed ones follow the one that is served
   forward_map host;                 // for host-switch: key and source only; for the privileged service what wsl has
   forward_map wsl;                  // for wsl-proxy: with the container port
   forward_map listeners;            // TCP ports that rules alone publish: nobody listens on them inside the VM

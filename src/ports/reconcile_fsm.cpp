@@ -1,6 +1,7 @@
 #include "ports/reconcile_fsm.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace ports {
 namespace {
@@ -16,6 +17,18 @@ forward as_forward(const held_forward& held, const std::optional<forward>& like)
 }
 
 }  // namespace
+
+std::string_view to_string(outcome_kind kind) {
+  switch (kind) {
+    case outcome_kind::done: return "done";
+    case outcome_kind::conflict: return "conflict";
+    case outcome_kind::exists: return "exists";
+    case outcome_kind::refused: return "refused";
+    case outcome_kind::unknown: return "unknown";
+    case outcome_kind::unsent: break;
+  }
+  return "unsent";
+}
 
 std::string_view to_string(peer_status status) {
   switch (status) {
@@ -65,21 +78,36 @@ std::optional<verb> reconcile_fsm::needed(const slot& s) const {
   return s.state == slot_state::maybe ? std::optional(verb::add) : std::nullopt;
 }
 
-// One port is worked on at one time, and nothing is added to it while another address of it is still to be removed:
-// on the host 0.0.0.0:P and 127.0.0.1:P exclude each other.
-bool reconcile_fsm::blocked(const port_key& key, verb next) const {
+reconcile_fsm::slot_range reconcile_fsm::addresses_of(const port_key& key) const {
   const auto first = slots_.lower_bound({key.protocol, net::address::any_v4(), key.port});
-  for (auto at = first; at != slots_.end() && at->first.protocol == key.protocol && at->first.port == key.port; ++at) {
-    if (at->second.in_flight) return true;
-    if (next == verb::add && at->first != key && needed(at->second) == verb::remove) return true;
+  auto last = first;
+  while (last != slots_.end() && last->first.protocol == key.protocol && last->first.port == key.port) ++last;
+  return {first, last};
+}
+
+// A removal that is due comes before the addition of another address: on the host 0.0.0.0:P and 127.0.0.1:P exclude
+// each other. One that waits does not: the peer says itself whether the port is still held. A peer without answers
+// cannot, so there a removal that failed still comes first.
+bool reconcile_fsm::comes_first(const slot& s, time_point now) const {
+  if (needed(s) != verb::remove) return false;
+  return s.not_before <= now || (!answers_ && s.failures > 0);
+}
+
+const reconcile_fsm::slot_map::value_type* reconcile_fsm::obstacle(const port_key& key, verb next,
+                                                                   time_point now) const {
+  for (const auto& other : addresses_of(key)) {
+    if (other.second.in_flight) return &other;
+    if (next == verb::add && other.first != key && comes_first(other.second, now)) return &other;
   }
-  return false;
+  return nullptr;
 }
 
 void reconcile_fsm::schedule(slot_map::iterator at, time_point when) {
-  due_.erase({at->second.not_before, at->first});
-  at->second.not_before = when;
-  if (!at->second.in_flight && needed(at->second)) due_.emplace(when, at->first);
+  auto& s = at->second;
+  due_.erase({s.not_before, at->first});
+  const bool opens = s.state == slot_state::absent && s.wanted;
+  s.not_before = opens ? std::max(when, s.wanted->not_before) : when;
+  if (!s.in_flight && needed(s)) due_.emplace(s.not_before, at->first);
 }
 
 // Keeps the back-off of a slot that has one; forgets a slot of which nothing is left.
@@ -92,22 +120,25 @@ void reconcile_fsm::reschedule(slot_map::iterator at, time_point now) {
   }
 }
 
+void reconcile_fsm::forgive(slot& s) {
+  s.failures = 0;
+  s.trouble.reset();
+}
+
 // ---- events ---------------------------------------------------------------------------------------------------------
 
 void reconcile_fsm::set_wanted(slot_map::iterator at, std::optional<forward> wanted, time_point now) {
   auto& s = at->second;
   const bool changed = s.wanted.has_value() != wanted.has_value() || (wanted && !wanted->served_by(*s.wanted));
+  const bool moved = wanted && s.wanted && wanted->not_before != s.wanted->not_before;
   s.wanted = std::move(wanted);
   if (s.state == slot_state::foreign && !s.wanted) {  // never ours to remove
     s.state = slot_state::absent;
     s.applied.reset();
     s.since = {};
   }
-  if (!changed) return;
-  s.failures = 0;
-  s.trouble.reset();
-  const bool grace = !s.wanted && held_by_us(s) && !draining_;
-  if (grace && options_.delete_grace.count() > 0) return schedule(at, now + options_.delete_grace);
+  if (!changed && !moved) return;
+  if (changed) forgive(s);
   reschedule(at, now);
 }
 
@@ -170,6 +201,7 @@ std::vector<forward> reconcile_fsm::listed(const base::result<peer_state>& answe
     return lost;
   }
   status_ = list_again_ ? peer_status::awaiting : peer_status::synced;
+  answers_ = answer->complete;
   list_not_before_ = now;
   list_failures_ = 0;
   peer_trouble_.reset();
@@ -205,6 +237,7 @@ void reconcile_fsm::adopt(slot_map::iterator at, const held_forward* held, bool 
     return;
   }
   if (was_ours && !(exact && may_be_ours)) lost.push_back(*s.applied);
+  const bool was_in_the_way = std::exchange(s.in_the_way, held != nullptr && !exact);
   if (exact && may_be_ours) {
     if (s.state != slot_state::ours) s.since = now;
     if (!was_ours) {  // left by an earlier run: its source is heard before it goes
@@ -213,21 +246,29 @@ void reconcile_fsm::adopt(slot_map::iterator at, const held_forward* held, bool 
     }
     s.applied = as_forward(*held, s.applied ? s.applied : s.wanted);
     s.state = slot_state::ours;
-    s.trouble.reset();
-    s.failures = 0;
+    forgive(s);
   } else if (exact && s.wanted) {
     if (s.state != slot_state::foreign) s.since = now;
     s.applied = s.wanted;
     s.state = slot_state::foreign;
-    s.trouble.reset();
-    s.failures = 0;
+    forgive(s);
   } else {
     s.state = slot_state::absent;
     s.applied.reset();
     s.since = {};
-    if (held != nullptr) fail(at, {outcome_kind::conflict, "held by another forward of the peer"}, now);
+    if (s.in_the_way != was_in_the_way) forgive(s);
+    if (s.in_the_way) find_in_the_way(at, was_in_the_way, now);
   }
   reschedule(at, now);
+}
+
+// Each list shows whether it has gone. The addition is tried, too, at a growing pace, for a peer that is seldom listed.
+void reconcile_fsm::find_in_the_way(slot_map::iterator at, bool known, time_point now) {
+  const outcome held{outcome_kind::conflict, "held by another forward of the peer"};
+  if (known)
+    at->second.trouble = held;
+  else
+    fail(at, held, now);
 }
 
 // A peer that cannot be asked. A new instance holds nothing, except what an operation that was in flight may have
@@ -252,7 +293,7 @@ std::vector<operation> reconcile_fsm::take(std::size_t limit, time_point now) {
     const auto due = at++;
     auto& s = slots_.at(due->second);
     const auto next = needed(s);
-    if (!next || blocked(due->second, *next)) continue;
+    if (!next || obstacle(due->second, *next, now) != nullptr) continue;
     taken.push_back({*next, *next == verb::add ? *s.wanted : *s.applied});
     s.in_flight = next;
     ++in_flight_;
@@ -261,16 +302,20 @@ std::vector<operation> reconcile_fsm::take(std::size_t limit, time_point now) {
   return taken;
 }
 
-// The caller reschedules.
+const base::backoff& reconcile_fsm::retry_of(const slot& s, outcome_kind kind) const {
+  if (kind == outcome_kind::refused) return options_.refused_retry;
+  return s.in_the_way ? options_.in_the_way_retry : options_.key_retry;
+}
+
+// The caller reschedules. A connection that was lost says nothing against the forward: the first time it is tried again
+// at once.
 void reconcile_fsm::fail(slot_map::iterator at, const outcome& why, time_point now) {
   auto& s = at->second;
   due_.erase({s.not_before, at->first});
-  const auto& retry = why.kind == outcome_kind::refused ? options_.refused_retry : options_.key_retry;
+  const bool lost = why.kind == outcome_kind::unknown || why.kind == outcome_kind::unsent;
   ++s.failures;
-  // A connection that was lost says nothing against the forward: the first time it is tried again at once.
-  const unsigned counted = why.kind == outcome_kind::unknown ? s.failures - 1 : s.failures;
   s.trouble = why;
-  s.not_before = now + retry.delay(counted, random());
+  s.not_before = now + retry_of(s, why.kind).delay(lost ? s.failures - 1 : s.failures, random());
 }
 
 void reconcile_fsm::finished(const operation& op, const outcome& result, time_point now) {
@@ -278,43 +323,63 @@ void reconcile_fsm::finished(const operation& op, const outcome& result, time_po
   auto& s = at->second;
   s.in_flight.reset();
   --in_flight_;
-  s.remembered = false;
-  s.source_known = true;
-  const bool add = op.what == verb::add;
+  if (result.kind != outcome_kind::unsent) {
+    s.remembered = false;
+    s.source_known = true;
+  }
   switch (result.kind) {
-    case outcome_kind::done:
-      s.failures = 0;
-      s.trouble.reset();
-      if (!add && !s.wanted && now < s.late_until && !draining_) {
-        s.state = slot_state::maybe;
-        s.applied = op.target;
-        return schedule(at, s.late_until);
-      }
-      s.state = add ? slot_state::ours : slot_state::absent;
-      s.applied = add ? std::optional(op.target) : std::nullopt;
-      if (!add || s.since == time_point{}) s.since = add ? now : time_point{};
-      break;
+    case outcome_kind::done: return finish_done(at, op, now);
     case outcome_kind::unknown:
       s.state = slot_state::maybe;
       s.applied = op.target;
-      if (add) s.late_until = now + options_.late_limit;
-      fail(at, result, now);
-      if (status_ == peer_status::synced) request_list(now);
+      if (op.what == verb::add) s.late_until = now + options_.late_limit;
       break;
     case outcome_kind::exists:
     case outcome_kind::conflict:
     case outcome_kind::refused:
-      if (add) {
-        const bool late = now < s.late_until;
-        s.state = late ? slot_state::maybe : slot_state::absent;
-        s.applied = late ? std::optional(op.target) : std::nullopt;
-        if (!late) s.since = {};
-      }
-      fail(at, result, now);
-      if (result.kind == outcome_kind::exists) request_list(now);
+      if (op.what == verb::add) finish_denied(s, op, now);
       break;
+    case outcome_kind::unsent: break;  // nothing has happened
   }
+  fail(at, result, now);
+  if (result.kind == outcome_kind::conflict) remove_others(op.target.key, now);
+  const bool lost = result.kind == outcome_kind::unknown || result.kind == outcome_kind::unsent;
+  if (result.kind == outcome_kind::exists || (lost && status_ == peer_status::synced)) request_list(now);
   reschedule(at, now);
+}
+
+// A removal that an addition may still follow is done once more when that cannot be any more.
+void reconcile_fsm::finish_done(slot_map::iterator at, const operation& op, time_point now) {
+  auto& s = at->second;
+  const bool add = op.what == verb::add;
+  forgive(s);
+  if (!add && !s.wanted && now < s.late_until && !draining_) {
+    s.state = slot_state::maybe;
+    s.applied = op.target;
+    return schedule(at, s.late_until);
+  }
+  s.state = add ? slot_state::ours : slot_state::absent;
+  s.applied = add ? std::optional(op.target) : std::nullopt;
+  if (!add || s.since == time_point{}) s.since = add ? now : time_point{};
+  reschedule(at, now);
+}
+
+void reconcile_fsm::finish_denied(slot& s, const operation& op, time_point now) {
+  const bool late = now < s.late_until;
+  s.state = late ? slot_state::maybe : slot_state::absent;
+  s.applied = late ? std::optional(op.target) : std::nullopt;
+  if (!late) s.since = {};
+}
+
+// What is in the way may be an addition without an answer that has been carried out by now, or what the peer would not
+// remove before.
+void reconcile_fsm::remove_others(const port_key& key, time_point now) {
+  for (const auto& other : addresses_of(key)) {
+    const auto at = slots_.find(other.first);
+    const auto& s = at->second;
+    const bool waits = !s.in_flight && s.not_before > now && needed(s) == verb::remove;
+    if (other.first != key && waits) schedule(at, now);
+  }
 }
 
 // ---- outlook --------------------------------------------------------------------------------------------------------
@@ -322,9 +387,24 @@ void reconcile_fsm::finished(const operation& op, const outcome& result, time_po
 time_point reconcile_fsm::wake_at(time_point now) const {
   if (status_ == peer_status::awaiting) return in_flight_ > 0 ? time_point::max() : list_not_before_;
   if (status_ == peer_status::syncing) return time_point::max();
-  // What is due already is blocked by an operation in flight, whose report comes first.
+  // What is due already waits for an operation in flight, whose report comes first, or for one that is due later.
   const auto next = std::ranges::upper_bound(due_, now, {}, [](const auto& item) { return item.first; });
   return next == due_.end() ? time_point::max() : next->first;
+}
+
+std::string reconcile_fsm::waits_for(const port_key& key, time_point now) const {
+  const auto at = slots_.find(key);
+  if (at == slots_.end() || at->second.in_flight) return {};
+  const auto next = needed(at->second);
+  if (!next) return {};
+  if (status_ != peer_status::synced) return "the peer has not been asked yet what it holds";
+  if (const auto* other = obstacle(key, *next, now)) {
+    const auto name = to_string(other->first);
+    if (!other->second.in_flight) return name + " is to be removed first";
+    return name + (other->second.in_flight == verb::add ? " is being exposed" : " is being removed");
+  }
+  const bool held_back = *next == verb::add && at->second.failures == 0 && at->second.wanted->not_before > now;
+  return held_back && at->second.state == slot_state::absent ? "it is not served inside the VM yet" : "";
 }
 
 bool reconcile_fsm::settled() const { return status_ == peer_status::synced && in_flight_ == 0 && due_.empty(); }

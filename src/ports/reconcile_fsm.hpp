@@ -4,7 +4,8 @@
 // The peer is
 //   awaiting  what it holds is not known: only should_list() may answer something, after the back-off
 //   syncing   list() is under way: nothing else may be
-//   synced    take() hands out operations: what is due, never two at a time for one protocol and port
+//   synced    take() hands out operations: what is due, never two at a time for one protocol and port, and a removal
+//             that is due before an addition at another address of the port
 //
 // A slot (one key) is
 //   absent    the peer does not hold it                           add if wanted
@@ -14,7 +15,11 @@
 //
 // An addition without an answer may be carried out late: for a while (late_limit) its slot stays maybe although the
 // peer says that it holds nothing, so that what comes is known for ours, and a removal is done once more at the end of
-// it.
+// it. No other slot waits for that, nor for a removal that the peer refused; if the peer says that another address of
+// the port is busy, such a removal is tried at once.
+//
+// A slot waits for its own retry (not_before), for another address of its port that is due or in flight, for the port
+// to be served inside the VM (forward::not_before), or for the peer's list. waits_for() says which.
 //
 // Only ours and maybe are removed, and both come from operations of ours or from the journal. A removal of what the
 // journal remembered waits until the source that had claimed it has spoken: "I don't know" is not "nothing". Where that
@@ -25,6 +30,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <string>
 #include <vector>
@@ -41,8 +47,8 @@ struct reconcile_options {
   base::backoff peer_retry{std::chrono::milliseconds(50), std::chrono::milliseconds(1000), 0.2};
   base::backoff key_retry{std::chrono::milliseconds(100), std::chrono::milliseconds(1500), 0.2};
   base::backoff refused_retry{std::chrono::seconds(5), std::chrono::seconds(60), 0.2};
+  base::backoff in_the_way_retry{std::chrono::seconds(1), std::chrono::seconds(15), 0.2};  // of another's forward
   std::chrono::milliseconds announced_peer_retry_cap{30'000};  // for a peer whose return is announced
-  std::chrono::milliseconds delete_grace{0};                   // how long a key may be unwanted before it is removed
   std::chrono::milliseconds late_limit{60'000};                // how long after it an addition may still be carried out
   std::uint32_t seed = 1;                                      // of the jitter
 };
@@ -60,6 +66,7 @@ class reconcile_fsm {
     std::optional<verb> in_flight;
     bool remembered = false;         // left by an earlier run, and its source has not spoken yet
     bool source_known = true;        // false: found at the peer, of an earlier run and of whatever source
+    bool in_the_way = false;         // absent: the last list shows a forward of others under the key
     unsigned failures = 0;           // in a row
     std::optional<outcome> trouble;  // the last failure; empty when all is well
     time_point not_before{};
@@ -100,6 +107,9 @@ class reconcile_fsm {
   // before; max() for never.
   [[nodiscard]] time_point wake_at(time_point now) const;
 
+  // What the next operation of this key waits for besides its time, for people; empty: nothing.
+  [[nodiscard]] std::string waits_for(const port_key& key, time_point now) const;
+
   [[nodiscard]] peer_status status() const { return status_; }
   // How often in a row the peer could not be asked; why, the last time; and when it is asked again.
   [[nodiscard]] unsigned peer_failures() const { return list_failures_; }
@@ -115,10 +125,20 @@ class reconcile_fsm {
 
  private:
   [[nodiscard]] std::optional<verb> needed(const slot& s) const;
-  [[nodiscard]] bool blocked(const port_key& key, verb next) const;
+  using slot_range = std::ranges::subrange<slot_map::const_iterator>;
+  [[nodiscard]] slot_range addresses_of(const port_key& key) const;
+  [[nodiscard]] bool comes_first(const slot& s, time_point now) const;
+  // The slot that `next` has to wait for; null: none.
+  [[nodiscard]] const slot_map::value_type* obstacle(const port_key& key, verb next, time_point now) const;
   void schedule(slot_map::iterator at, time_point when);
   void reschedule(slot_map::iterator at, time_point now);
+  [[nodiscard]] const base::backoff& retry_of(const slot& s, outcome_kind kind) const;
   void fail(slot_map::iterator at, const outcome& why, time_point now);
+  static void forgive(slot& s);
+  void finish_done(slot_map::iterator at, const operation& op, time_point now);
+  static void finish_denied(slot& s, const operation& op, time_point now);
+  void remove_others(const port_key& key, time_point now);
+  void find_in_the_way(slot_map::iterator at, bool known, time_point now);
   void set_wanted(slot_map::iterator at, std::optional<forward> wanted, time_point now);
   void adopt(slot_map::iterator at, const held_forward* held, bool may_be_ours, time_point now,
              std::vector<forward>& lost);
@@ -134,6 +154,7 @@ class reconcile_fsm {
   std::size_t in_flight_ = 0;
   peer_status status_ = peer_status::awaiting;
   bool draining_ = false;
+  bool answers_ = true;      // the last list said what the peer holds
   bool list_again_ = false;  // asked for while a list was under way
   unsigned list_failures_ = 0;
   time_point list_not_before_{};

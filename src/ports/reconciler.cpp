@@ -6,24 +6,13 @@
 #include "io/timeout.hpp"
 
 namespace ports {
-namespace {
-
-void log_outcome(std::string_view peer, const operation& op, const outcome& result, const reconcile_fsm::slot* before) {
-  const auto* verb_name = op.what == verb::add ? "expose" : "unexpose";
-  if (result.kind == outcome_kind::done)
-    return base::log::debug(peer, "{} {} done", verb_name, to_string(op.target.key));
-  const bool known = before != nullptr && before->trouble && before->trouble->kind == result.kind &&
-                     before->trouble->reason == result.reason;
-  if (known) return;  // said already
-  base::log::warn(peer, "{} {} failed, will be tried again reason=\"{}\"", verb_name, to_string(op.target.key),
-                  base::printable(result.reason));
-}
-
-}  // namespace
-
 reconciler::reconciler(const io::executor& where, std::unique_ptr<sink> peer, std::optional<journal> book,
                        reconcile_options options)
-    : peer_(std::move(peer)), journal_(std::move(book)), machine_(peer_->traits(), options), changed_(where) {
+    : peer_(std::move(peer)),
+      journal_(std::move(book)),
+      machine_(peer_->traits(), options),
+      troubles_(std::string(peer_->name())),
+      changed_(where) {
   if (journal_) machine_.remember(journal_->remembered(), journal_->same_boot(), io::clock::now());
 }
 
@@ -62,21 +51,25 @@ io::task<> reconciler::follow_list() {
       co_await changed_.wait_until(machine_.wake_at(io::clock::now()));
       continue;
     }
+    const auto asked = io::clock::now();
     const auto answer = co_await peer_->list();
-    const auto lost = machine_.listed(answer, io::clock::now());
+    const auto now = io::clock::now();
+    const auto lost = machine_.listed(answer, now);
     std::vector<port_key> keys;
     keys.reserve(lost.size());
     for (const auto& f : lost) keys.push_back(f.key);
     if (journal_ && !keys.empty()) note(journal_->erase(keys));
-    log_peer(answer.has_value());
+    troubles_.listed(answer ? base::result<>{} : std::unexpected(answer.error()), asked, now);
+    troubles_.changed_all(machine_.slots(), now);
     changed_.notify_all();
   }
 }
 
-// A peer is watched while it is there; one that tells when it comes back, also while it is not.
+// A peer is watched while it is there; one whose return can be noticed, also while it is not.
 io::task<> reconciler::watch() {
+  const bool notices_return = peer_->traits().announces_return || peer_->traits().hints_return;
   while (true) {
-    if (machine_.status() != peer_status::synced && !peer_->traits().announces_return) {
+    if (machine_.status() != peer_status::synced && !notices_return) {
       co_await changed_.wait();
       continue;
     }
@@ -110,14 +103,21 @@ void reconciler::write_ahead(const std::vector<operation>& batch) {
 void reconciler::report(const std::vector<operation>& batch, const std::vector<outcome>& outcomes) {
   static const outcome no_answer{outcome_kind::unknown, "the sink gave no outcome"};
   std::vector<port_key> gone;
+  std::vector<outcome> lost;
   const auto now = io::clock::now();
   for (std::size_t i = 0; i < batch.size(); ++i) {
+    const auto& key = batch[i].target.key;
     const auto& result = i < outcomes.size() ? outcomes[i] : no_answer;
-    const auto before = machine_.slots().find(batch[i].target.key);
-    log_outcome(peer_->name(), batch[i], result, before == machine_.slots().end() ? nullptr : &before->second);
     machine_.finished(batch[i], result, now);
-    if (!machine_.may_be_ours(batch[i].target.key)) gone.push_back(batch[i].target.key);
+    if (result.kind == outcome_kind::unknown || result.kind == outcome_kind::unsent) lost.push_back(result);
+    const auto slot = machine_.slots().find(key);
+    troubles_.changed(key, slot == machine_.slots().end() ? nullptr : &slot->second, now);
+    base::log::debug(peer_->name(), "{} {} outcome={} reason=\"{}\"",
+                     batch[i].what == verb::add ? "expose" : "unexpose", to_string(key), to_string(result.kind),
+                     base::printable(result.reason));
+    if (!machine_.may_be_ours(key)) gone.push_back(key);
   }
+  if (!lost.empty()) troubles_.lost(lost.size(), lost.front().reason, now);
   if (journal_ && !gone.empty()) note(journal_->erase(gone));
   changed_.notify_all();
 }
@@ -126,16 +126,6 @@ void reconciler::note(const base::result<>& written) {
   if (!written && journal_well_)
     base::log::error(peer_->name(), "journal: {}; going on without", written.error().message());
   journal_well_ = written.has_value();
-}
-
-void reconciler::log_peer(bool well) {
-  if (well == peer_well_) return;
-  peer_well_ = well;
-  if (well)
-    base::log::info(peer_->name(), "is there again");
-  else
-    base::log::warn(peer_->name(), "cannot be reached, will be tried again reason=\"{}\"",
-                    machine_.peer_trouble()->message());
 }
 
 }  // namespace ports

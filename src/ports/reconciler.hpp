@@ -9,6 +9,7 @@
 #include "io/task.hpp"
 #include "ports/journal.hpp"
 #include "ports/reconcile_fsm.hpp"
+#include "ports/trouble_log.hpp"
 
 namespace ports {
 
@@ -40,14 +41,13 @@ class reconciler {
   void write_ahead(const std::vector<operation>& batch);
   void report(const std::vector<operation>& batch, const std::vector<outcome>& outcomes);
   void note(const base::result<>& written);
-  void log_peer(bool well);
 
   std::unique_ptr<sink> peer_;
   std::optional<journal> journal_;
   reconcile_fsm machine_;
+  trouble_log troubles_;
   io::condition changed_;
   bool journal_well_ = true;
-  bool peer_well_ = true;
 };
 
 }  // namespace ports

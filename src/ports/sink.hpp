@@ -21,6 +21,8 @@ struct forward {
   std::uint16_t container_port = 0;
   source_id source = source_id::docker;  // who claims it; not part of what the peer holds
   std::string owner{};                   // for comments and the status; not part of what the peer holds
+  // An addition waits until then: the port is not served inside the VM before. What is held already is not touched.
+  std::chrono::steady_clock::time_point not_before{};
 
   // Is what the peer holds already what this asks for? The policy leaves empty what a peer does not hold (host-switch
   // knows no container port) and what it does not know: then anything will do.
@@ -44,7 +46,10 @@ enum class outcome_kind : std::uint8_t {
   exists,    // add: the peer says that it holds this already: list again to learn whose it is
   refused,   // the peer will not do it, whatever the time; tried again slowly
   unknown,   // no answer, or the connection was lost: it may have happened or not
+  unsent,    // the request did not leave the agent: nothing has happened
 };
+
+[[nodiscard]] std::string_view to_string(outcome_kind kind);
 
 struct outcome {
   outcome_kind kind = outcome_kind::done;
@@ -75,6 +80,7 @@ struct sink_traits {
   unsigned batch = 1;             // operations in one apply() call
   bool shared = true;             // others may hold forwards there too: only what the journal says is ours is removed
   bool announces_return = false;  // changed() also tells when a peer that is down comes up: it need not be polled
+  bool hints_return = false;      // changed() may tell so; the peer is polled all the same
 };
 
 class sink {
@@ -88,7 +94,8 @@ class sink {
   virtual io::task<base::result<peer_state>> list() = 0;
 
   // Does the operations (one for each key at most), removals first, and answers one outcome each, in their order. Has
-  // its own deadline; never throws for what the peer does. An `unknown` outcome makes the reconciler list again.
+  // its own deadline; never throws for what the peer does. After an `unknown` outcome the rest of a batch is `unsent`;
+  // either makes the reconciler list again.
   virtual io::task<std::vector<outcome>> apply(std::vector<operation> batch) = 0;
 
   // Returns when the peer may have been restarted or changed since the last successful list(); the reconciler lists

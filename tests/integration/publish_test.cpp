@@ -47,6 +47,14 @@ TEST_P(publish, on_ipv6_loopback) {
   remove_and_expect_nothing_left({"web"});
 }
 
+// docker-proxy listens on [::] for IPv6 alone; what comes from the host is IPv4.
+TEST_P(publish, on_every_ipv6_address_alone) {
+  lab_->docker().run("web", {"-p", "[::]:8090:80"});
+  expect_published({"tcp 0.0.0.0:8090"});
+  expect_answers("tcp 127.0.0.1:8090", "web");
+  remove_and_expect_nothing_left({"web"});
+}
+
 TEST_P(publish, on_another_loopback_address) {
   lab_->docker().run("web", {"-p", "127.0.0.9:8080:80"});
   expect_published({"tcp 127.0.0.1:8080"});

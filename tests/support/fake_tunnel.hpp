@@ -32,6 +32,8 @@ class fake_tunnel {
   }
   // Connections that are made from now on are read only so much later.
   void read_after(std::chrono::milliseconds delay) { delay_ = delay; }
+  // A receiver that reads each message and keeps its connection open.
+  void never_close() { never_closes_ = true; }
   // As when the privileged service was started again.
   void break_all() { lead_nowhere(nowhere_); }
 
@@ -46,6 +48,7 @@ class fake_tunnel {
     base::unique_fd fd;
     std::string text;
     std::chrono::steady_clock::time_point read_from;
+    bool recorded = false;
   };
   static void reset(base::unique_fd& fd) {
     const linger now{1, 0};
@@ -61,12 +64,12 @@ class fake_tunnel {
         continue;
       }
       const int number = fd.get();
-      connections_[number] = {std::move(fd), {}, std::chrono::steady_clock::now() + delay_.load()};
+      connections_[number] = {std::move(fd), {}, std::chrono::steady_clock::now() + delay_.load(), false};
     }
   }
   // False: it has ended.
   bool read(connection_text& c) {
-    if (std::chrono::steady_clock::now() < c.read_from) return true;
+    if (c.recorded || std::chrono::steady_clock::now() < c.read_from) return true;
     char bytes[65536];
     const auto got = ::recv(c.fd.get(), bytes, sizeof bytes, 0);
     if (got > 0) c.text.append(bytes, static_cast<std::size_t>(got));
@@ -74,7 +77,8 @@ class fake_tunnel {
     const auto document = portmapping::decode(c.text);
     const std::lock_guard lock(mutex_);
     if (document) received_.push_back(document->accepted);
-    return false;
+    c.recorded = true;
+    return never_closes_;
   }
   void serve(const std::stop_token& stopped) {
     while (!stopped.stop_requested()) {
@@ -96,7 +100,7 @@ class fake_tunnel {
   std::map<int, connection_text> connections_;
   mutable std::mutex mutex_;
   std::vector<portmapping::message> received_;
-  std::atomic<bool> nowhere_ = false, break_all_ = false;
+  std::atomic<bool> nowhere_ = false, break_all_ = false, never_closes_ = false;
   std::atomic<std::size_t> standing_ = 0;
   std::atomic<std::chrono::milliseconds> delay_{};
   std::jthread thread_;

@@ -11,8 +11,10 @@
 namespace support {
 
 struct sink_memory {
-  std::set<std::string> held;      // "tcp 0.0.0.0:8080"
-  std::vector<std::string> calls;  // "+tcp 0.0.0.0:8080", "-tcp 0.0.0.0:8080"
+  std::set<std::string> held;                   // "tcp 0.0.0.0:8080"
+  std::vector<std::string> calls;               // "+tcp 0.0.0.0:8080", "-tcp 0.0.0.0:8080"
+  bool hangs = false;                           // operations have no end
+  std::vector<std::string>* journal = nullptr;  // what was held first, over several peers: "host +tcp 0.0.0.0:8080"
   bool closed = false;
 };
 
@@ -29,10 +31,12 @@ class memory_sink : public ports::sink {
     co_return now;
   }
   io::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override {
+    while (into_.hangs) co_await never_.wait();
     for (const auto& op : batch) {
       const auto key = to_string(op.target.key);
       const bool adds = op.what == ports::verb::add;
       into_.calls.push_back((adds ? "+" : "-") + key);
+      if (into_.journal != nullptr) into_.journal->push_back(name_ + " " + into_.calls.back());
       if (adds)
         keys_.insert(op.target.key);
       else

@@ -26,6 +26,12 @@ std::optional<ports::held_forward> parse_held(const json::value& element, const 
   return ports::held_forward{.key = key, .exact = json::find_string(element, "remote") == remote_of(key, tap)};
 }
 
+// Linux's words and Windows'. Whatever else keeps the host from listening (descriptors, rights) frees no port by
+// itself.
+bool is_busy(std::string_view reason) {
+  return reason.contains("address already in use") || reason.contains("Only one usage of each socket address");
+}
+
 }  // namespace
 
 http::request encode(const ports::operation& op, const net::address& tap) {
@@ -40,13 +46,14 @@ http::request encode(const ports::operation& op, const net::address& tap) {
   return r;
 }
 
-// The peer's words end up on terminals.
+// The peer's words end up on terminals, cut short. They are judged as a whole: what matters may stand at their end.
 ports::outcome classify(ports::verb what, const http::response& answer) {
-  const auto reason = base::printable(base::trim(answer.body));
+  const auto words = base::trim(answer.body);
+  const auto reason = base::printable(words);
   if (answer.status == 200) return {};
-  if (what == ports::verb::remove && reason == "proxy not found") return {};
-  if (what == ports::verb::add && reason.starts_with("proxy already running")) return {outcome_kind::exists, reason};
-  if (what == ports::verb::add && reason.starts_with("listen ")) return {outcome_kind::conflict, reason};
+  if (what == ports::verb::remove && words == "proxy not found") return {};
+  if (what == ports::verb::add && words.starts_with("proxy already running")) return {outcome_kind::exists, reason};
+  if (what == ports::verb::add && is_busy(words)) return {outcome_kind::conflict, reason};
   return {outcome_kind::refused, fmt::format("host-switch answered {}: {}", answer.status, reason)};
 }
 

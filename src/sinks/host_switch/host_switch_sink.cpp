@@ -1,5 +1,9 @@
 #include "sinks/host_switch/host_switch_sink.hpp"
 
+#include <utility>
+
+#include "base/log.hpp"
+#include "io/first_of.hpp"
 #include "io/timeout.hpp"
 #include "sinks/host_switch/forwarder_codec.hpp"
 
@@ -7,8 +11,21 @@ namespace host_switch {
 namespace {
 
 constexpr std::chrono::milliseconds least_pause{500};  // between two lists, however short the connections live
+constexpr std::chrono::seconds probe_interval{1};
+
+std::optional<netlink::address_watch> watch_addresses(const io::executor& where) {
+  auto made = netlink::address_watch::open(where);
+  if (made) return std::move(*made);
+  base::log::warn("host-switch", "cannot watch for the tap's return, polling reason=\"{}\"", made.error().message());
+  return std::nullopt;
+}
 
 }  // namespace
+
+host_switch_sink::host_switch_sink(const io::executor& where, host_switch_options options)
+    : options_(std::move(options)), renewed_(where), addresses_(watch_addresses(where)) {
+  tap_interface_ = netlink::interface_of(options_.tap);
+}
 
 host_switch_sink::connection_ptr host_switch_sink::take_kept() {
   while (!idle_.empty()) {
@@ -22,6 +39,7 @@ host_switch_sink::connection_ptr host_switch_sink::take_kept() {
 io::task<base::result<host_switch_sink::connection_ptr>> host_switch_sink::open() {
   auto opened = co_await http::connection::open(options_.server, options_.deadline);
   if (!opened) co_return std::unexpected(opened.error());
+  opened->probe_every(probe_interval);
   co_return std::make_shared<http::connection>(std::move(*opened));
 }
 
@@ -51,20 +69,22 @@ io::task<base::result<ports::peer_state>> host_switch_sink::list() {
   if (!answer) co_return std::unexpected(answer.error());
   if (answer->status != 200)
     co_return base::fail("host-switch answered " + std::to_string(answer->status) + " to a list");
-  if (watched_ && watched_->usable())
+  if (watched_ && watched_->usable()) {
     give_back(std::move(connection));
-  else
+  } else {
     watched_ = std::move(connection);
+    renewed_.notify_all();
+  }
   co_return parse_all(answer->body, options_.tap);
 }
 
-// A request that went over a connection which then broke may have been acted upon: it is not sent again, the next list
-// tells.
+// A request that went over a connection which then broke may have been acted upon: it is not sent again; the next list
+// shows.
 io::task<ports::outcome> host_switch_sink::perform(ports::operation op) {
   auto connection = take_kept();
   if (!connection) {
     auto opened = co_await open();
-    if (!opened) co_return ports::outcome{ports::outcome_kind::unknown, opened.error().message()};
+    if (!opened) co_return ports::outcome{ports::outcome_kind::unsent, opened.error().message()};
     connection = std::move(*opened);
   }
   auto request = encode(op, options_.tap);
@@ -79,18 +99,43 @@ io::task<std::vector<ports::outcome>> host_switch_sink::apply(std::vector<ports:
   std::vector<ports::outcome> outcomes;
   for (const auto& op : batch) {
     outcomes.push_back(co_await perform(op));
-    if (outcomes.back().kind == ports::outcome_kind::unknown) break;  // the rest would wait for the same deadline
+    const auto kind = outcomes.back().kind;  // the rest would wait for the same deadline
+    if (kind == ports::outcome_kind::unknown || kind == ports::outcome_kind::unsent) break;
   }
-  outcomes.resize(batch.size(), outcomes.back());
+  if (outcomes.empty()) co_return outcomes;
+  const ports::outcome rest{ports::outcome_kind::unsent, outcomes.back().reason};
+  outcomes.resize(batch.size(), rest);
   co_return outcomes;
+}
+
+// A peer that broke one connection has broken those that are kept as well.
+io::task<> host_switch_sink::watched_ends() {
+  while (!watched_) co_await renewed_.wait();
+  const auto watched = watched_;
+  const auto ended = co_await watched->closed();
+  if (!ended) idle_.clear();
+  if (watched_ == watched) watched_.reset();
+}
+
+// Of other addresses that come and go nothing is said.
+io::task<> host_switch_sink::tap_returns() {
+  while (true) {
+    if (addresses_)
+      co_await addresses_->changed();
+    else
+      co_await io::sleep_for(options_.resync);
+    const auto before = std::exchange(tap_interface_, netlink::interface_of(options_.tap));
+    if (tap_interface_ == 0 || tap_interface_ == before) continue;
+    idle_.clear();
+    watched_.reset();
+    co_return;
+  }
 }
 
 // A server that keeps no connection open is listed at the pace of `least_pause`, not of the network.
 io::task<> host_switch_sink::changed() {
-  const auto watched = watched_;
-  if (!watched) co_return co_await io::sleep_for(options_.resync);
   const auto earliest = io::clock::now() + least_pause;
-  static_cast<void>(co_await io::within(options_.resync, watched->closed()));
+  static_cast<void>(co_await io::within(options_.resync, io::first_of(watched_ends(), tap_returns())));
   co_await io::sleep_until(earliest);
 }
 

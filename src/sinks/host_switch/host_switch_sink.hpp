@@ -2,16 +2,20 @@
 // each on a connection of its own that is kept alive.
 //
 // Loss of the idle connection is the heartbeat: the server closes one after some seconds without a request, and the
-// kernel closes all when the server dies. Either way the reconciler lists again, so a restart is noticed at once, and
-// the list is verified every few seconds for nothing but one small request.
+// kernel closes all when the server dies. Where the server's TCP lives in its process it dies without closing anything:
+// a probe every second notices that within two. And when the tap comes back, with its address, whatever was behind it
+// may be another. In each case the reconciler lists again.
 #pragma once
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "http/connection.hpp"
+#include "io/condition.hpp"
 #include "net/address.hpp"
+#include "netlink/address_watch.hpp"
 #include "ports/sink.hpp"
 
 namespace host_switch {
@@ -26,12 +30,14 @@ struct host_switch_options {
 
 class host_switch_sink : public ports::sink {
  public:
-  explicit host_switch_sink(host_switch_options options) : options_(std::move(options)) {}
+  host_switch_sink(const io::executor& where, host_switch_options options);
 
   [[nodiscard]] std::string_view name() const override { return "host-switch"; }
-  [[nodiscard]] ports::sink_traits traits() const override { return {.workers = options_.workers, .batch = 16}; }
+  [[nodiscard]] ports::sink_traits traits() const override {
+    return {.workers = options_.workers, .batch = 16, .hints_return = true};
+  }
   io::task<base::result<ports::peer_state>> list() override;
-  // One after the other on one connection. After the first without an answer the rest is not tried.
+  // One after the other on one connection. After the first without an answer the rest is not sent.
   io::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override;
   io::task<> changed() override;
   io::task<> close() override;
@@ -43,10 +49,15 @@ class host_switch_sink : public ports::sink {
   io::task<base::result<http::response>> ask_all(connection_ptr connection);
   void give_back(connection_ptr connection);
   io::task<ports::outcome> perform(ports::operation op);
+  io::task<> watched_ends();
+  io::task<> tap_returns();
 
   host_switch_options options_;
   std::vector<connection_ptr> idle_;  // at most one for each worker
   connection_ptr watched_;            // idle since the last list; nobody else uses it
+  io::condition renewed_;             // watched_ is another one
+  std::optional<netlink::address_watch> addresses_;
+  unsigned tap_interface_ = 0;  // which had the tap's address last
 };
 
 }  // namespace host_switch

@@ -50,12 +50,15 @@ io::task<base::result<ports::peer_state>> local_listeners_sink::list() {
 outcome local_listeners_sink::listen(const ports::port_key& key) {
   if (key.protocol != net::protocol::tcp) return {outcome_kind::refused, "only tcp ports are listened on"};
   auto fd = relay::open_listener({.protocol = key.protocol, .listen = {key.address, key.port}, .target = {}});
-  if (!fd) return {outcome_kind::conflict, fd.error().message()};
+  if (!fd) {
+    const bool busy = fd.error().code == std::errc::address_in_use;
+    return {busy ? outcome_kind::conflict : outcome_kind::refused, fd.error().message()};
+  }
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.fd = fd->get();
   if (::epoll_ctl(ready_.native_handle(), EPOLL_CTL_ADD, fd->get(), &event) != 0)
-    return {outcome_kind::conflict, std::system_category().message(errno)};
+    return {outcome_kind::refused, std::system_category().message(errno)};
   open_[key] = std::move(*fd);
   return {};
 }

@@ -1,11 +1,11 @@
 #include "sinks/port_mapping/address_book.hpp"
 
 #include <algorithm>
-#include <fstream>
 #include <utility>
 
 #include "base/log.hpp"
 #include "base/read_file.hpp"
+#include "base/replace_file.hpp"
 #include "base/text.hpp"
 #include "portmapping/message_codec.hpp"
 
@@ -57,14 +57,12 @@ void address_book::write() const {
   if (file_.empty()) return;
   std::error_code failed;
   std::filesystem::create_directories(file_.parent_path(), failed);
-  const auto beside = std::filesystem::path(file_.native() + ".new");
-  std::ofstream out(beside, std::ios::trunc);
+  std::string text;
   for (const auto& addresses : known_)
-    out << portmapping::encode({.remove = false, .bindings = {}, .connect_addresses = addresses});
-  out.close();
-  if (out) std::filesystem::rename(beside, file_, failed);
-  if (!out || failed)
-    base::log::warn("port-mapping", "the VM's addresses will not be remembered file={}", file_.string());
+    text += portmapping::encode({.remove = false, .bindings = {}, .connect_addresses = addresses});
+  if (const auto written = base::replace_file(file_, text); !written)
+    base::log::warn("port-mapping", "the VM's addresses will not be remembered reason=\"{}\"",
+                    written.error().message());
 }
 
 }  // namespace port_mapping

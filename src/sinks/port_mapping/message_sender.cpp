@@ -9,6 +9,7 @@
 #include <boost/asio/write.hpp>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "base/unique_fd.hpp"
@@ -18,7 +19,6 @@ namespace port_mapping {
 namespace {
 
 constexpr std::chrono::milliseconds full_backlog_pause{20};
-constexpr std::chrono::milliseconds close_grace{250};  // of a UNIX socket's peer
 
 base::result<net::socket_address> unix_address(const std::filesystem::path& path) {
   net::socket_address made;
@@ -63,26 +63,30 @@ io::task<base::result<stream>> connect_to(peer_address peer) {
 
 namespace {
 
-io::task<base::result<ending>> await_close(stream& socket) {
+using stream_ptr = std::shared_ptr<stream>;  // what io::within() carries has a default value
+
+io::task<base::result<ending>> await_close(stream_ptr socket) {
   std::array<char, 256> ignored;
   boost::system::error_code ec;
   while (!ec) {
-    ec = std::get<0>(co_await socket.async_read_some(boost::asio::buffer(ignored), io::nothrow));
+    ec = std::get<0>(co_await socket->async_read_some(boost::asio::buffer(ignored), io::nothrow));
     co_await io::check_cancelled();
   }
   co_return ec == boost::asio::error::eof ? ending::closed : ending::reset;
 }
 
-io::task<base::result<ending>> deliver(peer_address peer, std::string bytes) {
-  auto socket = co_await connect_to(peer);
-  if (!socket) co_return std::unexpected(socket.error());
-  const auto [ec, written] = co_await boost::asio::async_write(*socket, boost::asio::buffer(bytes), io::nothrow);
+io::task<base::result<stream_ptr>> open_stream(peer_address peer) {
+  auto made = co_await connect_to(std::move(peer));
+  if (!made) co_return std::unexpected(made.error());
+  co_return std::make_shared<stream>(std::move(*made));
+}
+
+io::task<base::result<>> write_all(stream_ptr to, std::string bytes, std::string context) {
+  const auto [ec, written] = co_await boost::asio::async_write(*to, boost::asio::buffer(bytes), io::nothrow);
   co_await io::check_cancelled();
-  if (ec) co_return base::fail(std::error_code(ec), "write to " + to_string(peer));
-  ::shutdown(socket->native_handle(), SHUT_WR);
-  if (std::holds_alternative<net::endpoint>(peer)) co_return co_await await_close(*socket);
-  const auto ended = co_await io::within(close_grace, await_close(*socket));
-  co_return ended.value_or(ending::open);
+  if (ec) co_return base::fail(std::error_code(ec), std::move(context));
+  ::shutdown(to->native_handle(), SHUT_WR);
+  co_return base::result<>{};
 }
 
 io::task<base::result<>> connect_only(peer_address peer) {
@@ -104,10 +108,15 @@ std::string to_string(const peer_address& peer) {
   return net::to_string(std::get<net::endpoint>(peer));
 }
 
-io::task<base::result<ending>> send(peer_address peer, std::string bytes, io::clock::duration limit) {
+io::task<std::expected<ending, send_failure>> send(peer_address peer, std::string bytes, send_limits limits) {
+  const auto until = io::clock::now() + limits.deadline;
   const auto context = "send to " + to_string(peer);
-  auto sent = co_await io::within(limit, deliver(std::move(peer), std::move(bytes)));
-  co_return name_deadline(std::move(sent), context);
+  const auto to = name_deadline(co_await io::until(until, open_stream(std::move(peer))), context);
+  if (!to) co_return std::unexpected(send_failure{to.error(), true});
+  const auto written = name_deadline(co_await io::until(until, write_all(*to, std::move(bytes), context)), context);
+  if (!written) co_return std::unexpected(send_failure{written.error(), false});
+  const auto ended = co_await io::within(limits.patience, await_close(*to));
+  co_return ended.value_or(ending::open);
 }
 
 io::task<base::result<>> probe(peer_address peer, io::clock::duration limit) {

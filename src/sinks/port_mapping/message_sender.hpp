@@ -2,7 +2,9 @@
 #pragma once
 
 #include <boost/asio/generic/stream_protocol.hpp>
+#include <chrono>
 #include <cstdint>
+#include <expected>
 #include <filesystem>
 #include <string>
 #include <variant>
@@ -24,12 +26,19 @@ io::task<base::result<stream>> connect_to(peer_address peer);
 // How the peer left the connection: closed it, reset it, or has not done either so far.
 enum class ending : std::uint8_t { closed, reset, open };
 
-// Delivers `bytes` on a connection of its own and closes it, within `limit`. Who has read the message closes the
-// connection, too, and that is waited for, so that one message has been handled before the next one comes.
-// Behind a UNIX socket for a moment only (`open`): success means that the peer's kernel has all of it, and it takes
-// connections in their order. Behind a TCP endpoint, which is a tunnel's, up to the limit: a message that the tunnel
-// holds would be overtaken. Error timed_out: it may still arrive, or not.
-io::task<base::result<ending>> send(peer_address peer, std::string bytes, io::clock::duration limit);
+struct send_failure : base::error {
+  bool nothing_sent = false;  // no connection was made
+};
+
+struct send_limits {
+  std::chrono::milliseconds deadline{5'000};  // until the peer's kernel has all of the message
+  std::chrono::milliseconds patience{250};    // after that, until the peer closes the connection
+};
+
+// Delivers `bytes` on a connection of its own. A receiver closes the connection when it has read the message; waiting
+// for that keeps the next message from overtaking this one. One that does not close it has the message all the same:
+// `open`. After an error it may still arrive, unless nothing was sent.
+io::task<std::expected<ending, send_failure>> send(peer_address peer, std::string bytes, send_limits limits);
 
 // Whether anybody accepts there: connects and closes. The Go wsl-proxy logs an error for each such connection.
 io::task<base::result<>> probe(peer_address peer, io::clock::duration limit);

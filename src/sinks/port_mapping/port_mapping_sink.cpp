@@ -11,7 +11,10 @@
 namespace port_mapping {
 namespace {
 
-constexpr std::size_t bindings_per_message = 4'096;  // half a megabyte at most
+using ports::outcome_kind;
+
+constexpr std::chrono::milliseconds unix_patience{250};  // wsl-proxy takes connections in their order anyway
+constexpr std::size_t bindings_per_message = 4'096;      // half a megabyte at most
 
 std::unique_ptr<presence> presence_of(const io::executor& where, const port_mapping_options& o) {
   if (const auto* path = std::get_if<std::filesystem::path>(&o.peer)) {
@@ -26,6 +29,10 @@ std::unique_ptr<presence> presence_of(const io::executor& where, const port_mapp
 portmapping::binding binding_of(const ports::forward& f) {
   const auto container_port = f.container_port == 0 ? f.key.port : f.container_port;
   return {f.key.protocol, container_port, {f.key.address, f.key.port}};
+}
+
+ports::outcome unanswered(const peer_address& peer, std::errc why) {
+  return {outcome_kind::unknown, base::error{std::make_error_code(why), "send to " + to_string(peer)}.message()};
 }
 
 }  // namespace
@@ -62,17 +69,33 @@ bool port_mapping_sink::keep_time() {
   return true;
 }
 
-io::task<base::result<>> port_mapping_sink::send_one(portmapping::message m) {
-  const auto sent = co_await send(options_.peer, portmapping::encode(m), options_.deadline);
-  if (!sent) co_return std::unexpected(sent.error());
-  const bool stands = co_await peer_->stands(*sent == ending::reset);
-  if (stands) co_return base::result<>{};
-  co_return base::fail(std::errc::connection_reset, "send to " + to_string(options_.peer));
+std::chrono::milliseconds port_mapping_sink::patience() const {
+  if (!is_tunnel()) return unix_patience;
+  return peer_closes_ ? options_.deadline : options_.patience;
 }
 
-// One message for each bindings_per_message operations of this kind. Outcomes are `done` until told otherwise here.
-io::task<base::result<>> port_mapping_sink::send_all(const std::vector<ports::operation>& batch, ports::verb what,
-                                                     std::vector<ports::outcome>& outcomes) {
+io::task<std::optional<ports::outcome>> port_mapping_sink::send_one(portmapping::message m) {
+  const send_limits limits{.deadline = options_.deadline, .patience = patience()};
+  const auto sent = co_await send(options_.peer, portmapping::encode(m), limits);
+  if (!sent) {
+    const auto kind = sent.error().nothing_sent ? outcome_kind::unsent : outcome_kind::unknown;
+    if (kind == outcome_kind::unknown) expect_late();
+    co_return ports::outcome{kind, sent.error().message()};
+  }
+  const bool closed_before = std::exchange(peer_closes_, is_tunnel() && *sent == ending::closed);
+  if (*sent == ending::open && closed_before) {
+    expect_late();
+    co_return unanswered(options_.peer, std::errc::timed_out);
+  }
+  const bool stands = co_await peer_->stands(*sent == ending::reset);
+  if (!stands) co_return unanswered(options_.peer, std::errc::connection_reset);
+  co_return std::nullopt;
+}
+
+// One message for each bindings_per_message operations of this kind.
+io::task<std::optional<ports::outcome>> port_mapping_sink::send_all(const std::vector<ports::operation>& batch,
+                                                                    ports::verb what,
+                                                                    std::vector<ports::outcome>& outcomes) {
   for (std::size_t at = 0; at < batch.size();) {
     portmapping::message m{
         .remove = what == ports::verb::remove, .bindings = {}, .connect_addresses = peer_->addresses()};
@@ -83,38 +106,40 @@ io::task<base::result<>> port_mapping_sink::send_all(const std::vector<ports::op
       carried.push_back(at);
     }
     if (carried.empty()) break;
-    if (auto sent = co_await send_one(std::move(m)); !sent) co_return sent;
-    for (const auto index : carried) outcomes[index] = {ports::outcome_kind::done, {}};
+    auto failed = co_await send_one(std::move(m));
+    for (const auto index : carried) outcomes[index] = failed.value_or(ports::outcome{});
+    if (failed) co_return failed;
   }
-  co_return base::result<>{};
+  co_return std::nullopt;
 }
 
 // A batch is no larger than a message may be.
-io::task<base::result<>> port_mapping_sink::take_back_former(const std::vector<ports::operation>& batch) {
+io::task<std::optional<ports::outcome>> port_mapping_sink::take_back_former(
+    const std::vector<ports::operation>& batch) {
   const auto former = book_.former();
   portmapping::message m{.remove = true, .bindings = {}, .connect_addresses = {}};
   for (const auto& op : batch)
     if (!former.empty() && !moved_.contains(op.target.key)) m.bindings.push_back(binding_of(op.target));
-  if (m.bindings.empty()) co_return base::result<>{};
+  if (m.bindings.empty()) co_return std::nullopt;
   for (const auto& addresses : former) {
     m.connect_addresses = addresses;
-    if (auto sent = co_await send_one(m); !sent) co_return sent;
+    if (auto failed = co_await send_one(m); failed) co_return failed;
   }
   for (const auto& op : batch) moved_.insert(op.target.key);
-  co_return base::result<>{};
+  co_return std::nullopt;
 }
 
+// After a failure nothing more is sent. What the failed message carried is unknown, the rest has not been sent.
 io::task<std::vector<ports::outcome>> port_mapping_sink::apply(std::vector<ports::operation> batch) {
-  std::vector<ports::outcome> outcomes(batch.size(), {ports::outcome_kind::unknown, {}});
-  auto sent = co_await take_back_former(batch);
-  if (sent) sent = co_await send_all(batch, ports::verb::remove, outcomes);
-  if (sent) sent = co_await send_all(batch, ports::verb::add, outcomes);
-  if (sent) co_return outcomes;
+  std::vector<ports::outcome> outcomes(batch.size(), {outcome_kind::unsent, {}});
+  auto failed = co_await take_back_former(batch);
+  if (!failed) failed = co_await send_all(batch, ports::verb::remove, outcomes);
+  if (!failed) failed = co_await send_all(batch, ports::verb::add, outcomes);
+  if (!failed) co_return outcomes;
   well_since_ = io::clock::time_point::max();
-  if (sent.error().code == std::errc::timed_out) expect_late();
   peer_->doubt();
   for (auto& o : outcomes)
-    if (o.kind == ports::outcome_kind::unknown) o.reason = sent.error().message();
+    if (o.kind == outcome_kind::unsent) o.reason = failed->reason;
   co_return outcomes;
 }
 

@@ -5,12 +5,14 @@
 // sends everything again; behind a tunnel it does so every minute, too, since there more can go wrong unseen. A message
 // counts as applied once the peer's kernel has it; behind a tunnel once its connection was closed from the far end, if
 // the tunnel still stands then. One that got stuck there may arrive behind those that were sent after it: then
-// everything is sent once more a little later.
+// everything is sent once more a little later. Of a receiver that has not closed the connection before, either, that is
+// not expected: the protocol has no answers, and a message that was written completely is delivered.
 #pragma once
 
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -29,7 +31,8 @@ struct port_mapping_options {
   peer_address peer = std::filesystem::path("/run/wsl-proxy.sock");
   std::string interface{};                    // of a TCP peer: whose addresses it is told to connect to
   std::filesystem::path address_file{};       // of a TCP peer: remembers these, see address_book; empty: nothing does
-  std::chrono::milliseconds deadline{5'000};  // for each message, with what the peer needs to read it
+  std::chrono::milliseconds deadline{5'000};  // for each message; then again for a tunnel's receiver to read it
+  std::chrono::milliseconds patience{1'000};  // instead, for a tunnel's receiver that has not closed any connection yet
   std::chrono::milliseconds resync{30'000};   // how often to look at a socket unprompted
   std::chrono::milliseconds resend{60'000};   // how often a TCP peer is told everything unprompted
   std::chrono::milliseconds stuck{2'000};     // how much later than its successor a stuck message may arrive
@@ -55,17 +58,19 @@ class port_mapping_sink : public ports::sink {
  private:
   using indices = std::vector<std::size_t>;
   [[nodiscard]] bool is_tunnel() const { return std::holds_alternative<net::endpoint>(options_.peer); }
-  io::task<base::result<>> send_all(const std::vector<ports::operation>& batch, ports::verb what,
-                                    std::vector<ports::outcome>& outcomes);
-  io::task<base::result<>> send_one(portmapping::message m);
+  io::task<std::optional<ports::outcome>> send_all(const std::vector<ports::operation>& batch, ports::verb what,
+                                                   std::vector<ports::outcome>& outcomes);
+  io::task<std::optional<ports::outcome>> send_one(portmapping::message m);  // what went wrong
+  [[nodiscard]] std::chrono::milliseconds patience() const;
   bool keep_time();
   void expect_late();
-  io::task<base::result<>> take_back_former(const std::vector<ports::operation>& batch);
+  io::task<std::optional<ports::outcome>> take_back_former(const std::vector<ports::operation>& batch);
 
   port_mapping_options options_;
   std::unique_ptr<presence> peer_;
   address_book book_;
-  std::set<ports::port_key> moved_;                                  // of which nothing is left under former addresses
+  bool peer_closes_ = false;         // behind a tunnel: the receiver closed the last message's connection
+  std::set<ports::port_key> moved_;  // of which nothing is left under former addresses
   io::clock::time_point well_since_ = io::clock::time_point::max();  // messages come through, to the same addresses
   io::clock::time_point repeat_at_;                                  // of a tunnel: when everything is to be sent again
 };

@@ -44,7 +44,7 @@ struct address_row {
 };
 const std::vector<address_row> addresses{
     {"0.0.0.0", "0.0.0.0", ""},
-    {"::", "0.0.0.0", ""},
+    {"::", "0.0.0.0", "[::1]"},
     {"127.0.0.1", "127.0.0.1", "127.0.0.1"},
     {"127.0.0.53", "127.0.0.1", "127.0.0.53"},
     {"::1", "127.0.0.1", "[::1]"},
@@ -117,6 +117,9 @@ reached expected(const mode_row& mode, const engines& e, const address_row& addr
   if (e.docker) add(address.host, address.inside_vm, port, true);
   if (e.containerd) add(address.host, address.inside_vm, port + 1, false);
   if (e.kubernetes) add(listener, "", port + 2, false);
+  const bool restricted = mode.restricts && port + 2 < 1024;
+  if (e.kubernetes && !restricted && mode.mode != network_mode::privileged_service)
+    all[inside].insert(fmt::format("tcp 0.0.0.0:{}/0", port + 2));  // brought to the address that answers
   if (e.iptables) add(address.host, address.inside_vm, port + 3, false);
   if (e.kubernetes && all.contains(wsl)) all[wsl].insert("tcp 127.0.0.1:6443/6443");
   return all;

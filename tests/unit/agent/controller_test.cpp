@@ -52,6 +52,59 @@ TEST_F(Controller, EveryPeerGetsItsPart) {
   EXPECT_THAT(loopback_.held, ElementsAre("tcp 127.0.0.1:8081"));
 }
 
+// ---- what is opened on a host is served inside the VM first ----
+
+TEST_F(Controller, APortThatNeedsALoopbackRuleIsOpenedAtTheOthersBehindIt) {
+  std::vector<std::string> order;
+  host_.journal = wsl_.journal = loopback_.journal = &order;
+  start();
+  for (std::uint16_t port = 1; port <= 20; ++port) {
+    publish({on("127.0.0.1", port)});
+    ASSERT_TRUE(loop_.run_until([&] {
+      const auto key = "tcp 127.0.0.1:" + std::to_string(port);
+      return host_.held.contains(key) && wsl_.held.contains(key);
+    }));
+  }
+  std::map<std::string, std::string> first;  // port: who had it first
+  for (const auto& line : order)
+    if (line.contains("+")) first.try_emplace(line.substr(line.find('+')), line.substr(0, line.find(' ')));
+  EXPECT_THAT(first, testing::SizeIs(20));
+  for (const auto& [port, peer] : first) EXPECT_EQ(peer, "loopback") << port;
+}
+
+TEST_F(Controller, ALoopbackSinkThatDoesNotAnswerHoldsAPortBackForAMomentAndNoOther) {
+  loopback_.hangs = true;
+  start();
+  loop_.settle();
+  publish({on("127.0.0.1", 8081), on("0.0.0.0", 8080)});
+  loop_.settle();
+  EXPECT_THAT(host_.held, ElementsAre("tcp 0.0.0.0:8080"));
+  EXPECT_THAT(wsl_.held, ElementsAre("tcp 0.0.0.0:8080"));
+  loop_.pass_time(100ms);
+  EXPECT_TRUE(loop_.run_until([&] { return host_.held.size() == 2 && wsl_.held.size() == 2; }));
+  EXPECT_THAT(loopback_.held, IsEmpty());
+}
+
+// Behaviour 36.
+TEST_F(Controller, AContainerWhosePortOfTheHostIsTakenIsWarnedOfOnce) {
+  start();
+  const auto log = [this] {
+    testing::internal::CaptureStderr();
+    publish({on("127.0.0.1", 8080), {net::protocol::tcp, net::address::v4(127, 0, 0, 2), 8080, 80, "c2", "second"}});
+    publish({on("127.0.0.1", 8080),
+             on("0.0.0.0", 1),
+             {net::protocol::tcp, net::address::v4(127, 0, 0, 2), 8080, 80, "c2", "second"}});
+    return testing::internal::GetCapturedStderr();
+  }();
+  const std::string line =
+      "tcp 127.0.0.2:8080 of second is not exposed: tcp 127.0.0.1:8080 on the host leads to "
+      "127.0.0.1 of c8080";
+  EXPECT_NE(log.find(line), std::string::npos) << log;
+  EXPECT_EQ(log.find(line), log.rfind(line)) << "once";
+  const auto status = json::serialize(describe(middle_->view()));
+  EXPECT_THAT(status, testing::HasSubstr(R"("decision":"shadowed")"));
+}
+
 TEST_F(Controller, NonAdminModeBindsToLoopback) {
   start(ports::network_mode::non_admin);
   publish({on("0.0.0.0", 8080), on("0.0.0.0", 80)});

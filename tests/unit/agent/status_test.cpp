@@ -120,6 +120,13 @@ TEST_F(Status, WhatAnEarlierRunLeftIsShownWhileItsSourceIsSilent) {
   EXPECT_THAT(std::string(port(d, 0).at("peers").at(0).at("reason").as_string()), testing::HasSubstr("earlier run"));
 }
 
+TEST_F(Status, AWaitIsNamed) {
+  publish({web});
+  const auto before = shown();
+  EXPECT_EQ(port(before, 0).at("peers").at(0).at("state"), "pending");
+  EXPECT_EQ(port(before, 0).at("peers").at(0).at("reason"), "the peer has not been asked yet what it holds");
+}
+
 TEST_F(Status, WhatIsNotExposedSaysWhy) {
   auto sctp = web;
   sctp.protocol = net::protocol::sctp;

@@ -58,7 +58,7 @@ class ProxyProgram : public testing::Test {
     return started;
   }
   void send(const portmapping::message& m) {
-    ASSERT_TRUE(loop_.run(port_mapping::send(socket_, portmapping::encode(m), 5s)));
+    ASSERT_TRUE(loop_.run(port_mapping::send(socket_, portmapping::encode(m), {.patience = 5s})));
   }
   // About TCP and UDP at host_:8080.
   void tell(bool remove, const net::address& vm) {
@@ -211,7 +211,7 @@ TEST_F(PrivilegedService, TakesMessagesByTcpOnLoopback) {
   ASSERT_TRUE(eventually(10s, [this] { return log().contains("ready"); })) << log();
   portmapping::message m{.remove = false, .bindings = {}, .connect_addresses = {{vm_, 8}}};
   for (const auto p : {protocol::tcp, protocol::udp}) m.bindings.push_back({p, 80, {host_, 8080}});
-  ASSERT_TRUE(loop_.run(port_mapping::send(at, portmapping::encode(m), 5s)));
+  ASSERT_TRUE(loop_.run(port_mapping::send(at, portmapping::encode(m), {.patience = 5s})));
   EXPECT_TRUE(reaches(vm)) << log();
   EXPECT_EQ(start({"-listen=192.0.2.1:4444"}).wait(10s), 2);
   EXPECT_THAT(log(), HasSubstr("not IP:PORT on loopback"));

@@ -149,6 +149,64 @@ TEST(ExposurePolicy, AWildcardOfIpv6AloneIsReachedByLoopback) {
   EXPECT_THAT(plan_of_both({make("0.0.0.0", 80)}, {listener("::", 80, reach::ipv6_only)}).loopback, IsEmpty());
 }
 
+// docker-proxy listens on [::] for IPv6 alone then.
+TEST(ExposurePolicy, APublicationOfIpv6AloneIsReachedByLoopback) {
+  for (const auto source : {source_id::docker, source_id::containerd, source_id::iptables}) {
+    const auto p = plan_of(source, make("::", 8090));
+    EXPECT_THAT(keys(p.host), testing::ElementsAre("tcp 0.0.0.0:8090"));
+    EXPECT_THAT(keys(p.loopback), testing::ElementsAre("tcp [::1]:8090"));
+    EXPECT_EQ(p.ports[0].bound, p.loopback.begin()->first);
+  }
+  EXPECT_THAT(plan({make("0.0.0.0", 8090), make("::", 8090)}).loopback, IsEmpty()) << "both families";
+  EXPECT_THAT(plan_of_both({make("::", 8090)}, {listener("0.0.0.0", 8090)}).loopback, IsEmpty());
+}
+
+// ---- claims of one port of the host with different targets ----
+
+binding of_container(const char* address, const char* owner, std::uint16_t port = 8080) {
+  auto made = make(address, port);
+  made.owner = owner;
+  made.owner_name = owner;
+  return made;
+}
+
+TEST(ExposurePolicy, OfTwoContainersOnOnePortOfTheHostOneIsServedAndTheOtherIsShown) {
+  const auto p = plan({of_container("127.0.0.2", "b"), of_container("127.0.0.1", "a"), of_container("10.0.0.5", "c")});
+  EXPECT_THAT(keys(p.host), testing::ElementsAre("tcp 127.0.0.1:8080"));
+  ASSERT_THAT(p.ports, SizeIs(3));
+  const auto& served = p.ports[0];
+  EXPECT_EQ(served.decision, verdict::exposed);
+  ASSERT_THAT(served.claims, SizeIs(1));
+  EXPECT_EQ(p.loopback.at(*served.bound).owner, served.claims[0].what.owner);
+  for (std::size_t i = 1; i < 3; ++i) {
+    EXPECT_EQ(p.ports[i].decision, verdict::shadowed);
+    EXPECT_EQ(p.ports[i].reason, "tcp 127.0.0.1:8080 on the host leads to " + served.bound->address.to_string() +
+                                     " of " + served.claims[0].what.owner);
+    EXPECT_EQ(to_string(p.ports[i].key), to_string(raw_key(p.ports[i].claims[0].what)));
+  }
+}
+
+TEST(ExposurePolicy, WhoIsServedDoesNotDependOnTheOrderOfTheirComing) {
+  const auto one = plan({of_container("127.0.0.2", "b"), of_container("127.0.0.1", "a")});
+  const auto other = plan({of_container("127.0.0.1", "a"), of_container("127.0.0.2", "b")});
+  EXPECT_EQ(one.loopback, other.loopback);
+}
+
+TEST(ExposurePolicy, OneTargetAtTwoAddressesShadowsNothing) {
+  EXPECT_THAT(plan({of_container("127.0.0.1", "a"), of_container("::1", "a")}).ports, SizeIs(1));
+  EXPECT_THAT(plan_of_both({}, {listener("127.0.0.1", 80), listener("::1", 80)}).ports, SizeIs(1)) << "localhost";
+  EXPECT_THAT(plan_of_both({make("127.0.0.1", 80)}, {listener("127.0.0.1", 80)}).ports, SizeIs(1)) << "docker-proxy";
+  EXPECT_THAT(plan_of_both({make("127.0.0.1", 80)}, {listener("127.0.0.2", 80)}).ports, SizeIs(2)) << "another server";
+  const auto covered = plan({of_container("0.0.0.0", "a"), of_container("127.0.0.2", "b")});
+  EXPECT_EQ(covered.ports[1].decision, verdict::covered);
+}
+
+TEST(ExposurePolicy, WhatIsShadowedInNonAdminModeIsShownToo) {
+  const auto p = plan({of_container("127.0.0.1", "a"), of_container("127.0.0.2", "b")}, network_mode::non_admin);
+  ASSERT_THAT(p.ports, SizeIs(2));
+  EXPECT_EQ(p.ports[1].decision, verdict::shadowed);
+}
+
 TEST(ExposurePolicy, WhatNobodyServesStaysOpenAtThePeersAlone) {
   const auto p = plan_of_both({}, {listener("127.0.0.1", 80, reach::nobody), listener("::", 81, reach::nobody)});
   EXPECT_THAT(keys(p.host), testing::ElementsAre("tcp 0.0.0.0:81", "tcp 127.0.0.1:80"));

@@ -362,23 +362,6 @@ TEST_F(ReconcileFsm, APeerIsNotAskedWhileOperationsAreInFlight) {
   EXPECT_TRUE(fsm.should_list(now));
 }
 
-TEST_F(ReconcileFsm, GraceDelaysARemovalAndIsForgottenWhenThePortComesBack) {
-  fsm = reconcile_fsm({1, 100, true, false}, {.delete_grace = milliseconds(300)});
-  want({on(80)});
-  list();
-  take();
-  finish();
-  want({});
-  EXPECT_EQ(take(), "");
-  EXPECT_EQ(fsm.wake_at(now), now + milliseconds(300));
-  want({on(80)});
-  now += seconds(1);
-  EXPECT_EQ(take(), "");
-  want({});
-  now += milliseconds(300);
-  EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
-}
-
 TEST_F(ReconcileFsm, DrainRemovesWhatIsOursWithoutWaitingForAnybody) {
   fsm.remember({on(90)}, true, now);
   fsm.want(all({on(80)}), source_set{}, 1, now);

@@ -32,12 +32,20 @@ TEST(ForwarderCodec, ClassifiesAnswers) {
   EXPECT_EQ(kind(verb::add, 500, "proxy already running\n"), outcome_kind::exists);
   EXPECT_EQ(kind(verb::add, 500, "proxy already running for tcp on 0.0.0.0:8080\n"), outcome_kind::exists);
   EXPECT_EQ(kind(verb::add, 500, "listen tcp 0.0.0.0:80: bind: address already in use\n"), outcome_kind::conflict);
+  EXPECT_EQ(
+      kind(verb::add, 500,
+           "listen tcp 0.0.0.0:80: bind: Only one usage of each socket address (protocol/network address/port) is "
+           "normally permitted.\n"),
+      outcome_kind::conflict);
+  EXPECT_EQ(kind(verb::add, 500, "listen tcp 0.0.0.0:80: bind: permission denied\n"), outcome_kind::refused);
+  EXPECT_EQ(kind(verb::add, 500, "listen tcp 0.0.0.0:80: socket: too many open files\n"), outcome_kind::refused);
   EXPECT_EQ(kind(verb::add, 500, "unknown protocol TCP\n"), outcome_kind::refused);
   EXPECT_EQ(kind(verb::add, 400, "EOF\n"), outcome_kind::refused);
   EXPECT_EQ(kind(verb::remove, 500, "proxy not found\n"), outcome_kind::done);
   EXPECT_EQ(kind(verb::remove, 500, "something else\n"), outcome_kind::refused);
-  EXPECT_EQ(classify(verb::add, {500, {}, "listen tcp :80: busy\n"}).reason, "listen tcp :80: busy");
-  EXPECT_EQ(classify(verb::add, {500, {}, "listen \x1b[2J\n"}).reason, "listen \\x1b[2J")
+  EXPECT_EQ(classify(verb::add, {500, {}, "listen tcp :80: address already in use\n"}).reason,
+            "listen tcp :80: address already in use");
+  EXPECT_EQ(classify(verb::add, {500, {}, "proxy already running \x1b[2J\n"}).reason, "proxy already running \\x1b[2J")
       << "reasons are shown on terminals";
   EXPECT_LT(classify(verb::add, {500, {}, "listen " + std::string(50'000, 'x')}).reason.size(), 300U);
 }

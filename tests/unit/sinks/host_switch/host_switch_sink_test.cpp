@@ -63,6 +63,7 @@ class HostSwitchSink : public testing::Test {
     server_ = std::make_unique<io::task_group>(loop_.executor());
     server_->spawn("server", run(std::move(listener.fd)));
     sink_ = std::make_unique<host_switch_sink>(
+        loop_.executor(),
         host_switch_options{.server = {.host = "127.0.0.1", .port = port_}, .tap = tap, .deadline = 2s, .resync = 60s});
   }
   void serve(http::handler handler, http::server_limits limits = {}) {
@@ -127,25 +128,27 @@ TEST_F(HostSwitchSink, AConnectionThatWasClosedWhileIdleCostsNothing) {
   }
 }
 
-TEST_F(HostSwitchSink, AServerThatIsAwayIsAnErrorOfTheListAndAnUnknownOutcome) {
+TEST_F(HostSwitchSink, AServerThatIsAwayIsAnErrorOfTheListAndNothingIsSent) {
   serve_real();
   kill_server();
   EXPECT_FALSE(loop_.run(sink_->list()));
   const auto result = apply(op(verb::add, 8080));
-  EXPECT_EQ(result.kind, outcome_kind::unknown);
+  EXPECT_EQ(result.kind, outcome_kind::unsent);
   EXPECT_THAT(result.reason, testing::HasSubstr("refused"));
 }
 
 TEST_F(HostSwitchSink, AServerThatNeverAnswersMeetsTheDeadline) {
   serve(never);
   sink_ = std::make_unique<host_switch_sink>(
+      loop_.executor(),
       host_switch_options{.server = {.host = "127.0.0.1", .port = port_}, .tap = tap, .deadline = 50ms});
   EXPECT_EQ(loop_.run(sink_->list()).error().code, std::errc::timed_out);
   EXPECT_EQ(apply(op(verb::add, 8080)).kind, outcome_kind::unknown);
   const auto before = io::clock::now();
   const auto outcomes = loop_.run(sink_->apply(std::vector<ports::operation>(16, op(verb::add, 8080))));
   EXPECT_EQ(outcomes.size(), 16U);
-  EXPECT_EQ(outcomes.back().kind, outcome_kind::unknown);
+  EXPECT_EQ(outcomes.front().kind, outcome_kind::unknown);
+  EXPECT_EQ(outcomes.back().kind, outcome_kind::unsent);
   EXPECT_LT(io::clock::now() - before, 500ms) << "one deadline for the whole batch";
 }
 
@@ -175,6 +178,20 @@ TEST_F(HostSwitchSink, TheDeathOfTheServerIsNoticedAtOnce) {
   server_.reset();
   EXPECT_TRUE(loop_.run_until([&] { return changed; }));
   EXPECT_LT(io::clock::now() - before, 1s);
+}
+
+// Behaviour 9: every so often, whatever the connection does.
+TEST_F(HostSwitchSink, AQuietServerIsListedEverySoOften) {
+  serve_real({.idle = 10h});
+  ASSERT_TRUE(loop_.run(sink_->list()));
+  bool changed = false;
+  loop_.spawn(note_change(*sink_, changed));
+  loop_.settle();
+  loop_.pass_time(59s);
+  loop_.settle();
+  EXPECT_FALSE(changed);
+  loop_.pass_time(2s);
+  EXPECT_TRUE(loop_.run_until([&] { return changed; }));
 }
 
 TEST_F(HostSwitchSink, AServerThatKeepsNoConnectionOpenIsNotPolledWithoutPause) {

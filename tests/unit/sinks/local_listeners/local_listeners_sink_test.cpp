@@ -1,7 +1,9 @@
 #include "sinks/local_listeners/local_listeners_sink.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "tests/support/event_loop.hpp"
 #include "tests/support/loopback_socket.hpp"
@@ -64,6 +66,25 @@ TEST_F(LocalListeners, APortOfSomebodyElsesIsAConflict) {
   EXPECT_EQ(outcome.kind, outcome_kind::conflict);
   EXPECT_THAT(outcome.reason, HasSubstr("in use"));
   EXPECT_EQ(held(), 0);
+}
+
+// Only a port that is in use frees itself one day.
+TEST_F(LocalListeners, WhatTheKernelWillNotGiveIsRefusedWithItsReason) {
+  const auto elsewhere = apply(verb::add, {net::protocol::tcp, net::address::v4(203, 0, 113, 77), 8080});
+  EXPECT_EQ(elsewhere.kind, outcome_kind::refused);
+  EXPECT_THAT(elsewhere.reason, HasSubstr("assign"));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const auto port = free_port();
+  const base::unique_fd next(::dup(0));  // the lowest free number
+  const rlimit none{static_cast<rlim_t>(next.get()), before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto none_left = apply(verb::add, at(port));
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(none_left.kind, outcome_kind::refused);
+  EXPECT_THAT(none_left.reason, HasSubstr("Too many open files"));
+  EXPECT_EQ(held(), 0);
+  EXPECT_EQ(apply(verb::add, at(port)).kind, outcome_kind::done);
 }
 
 TEST_F(LocalListeners, OnlyTcp) {

@@ -25,8 +25,8 @@ portmapping::message mapping(std::uint16_t first, std::uint16_t count) {
 
 class MessageSender : public testing::Test {
  protected:
-  base::result<ending> deliver(const portmapping::message& m, io::clock::duration limit = 5s) {
-    return support::run_task(context_, send(socket_, portmapping::encode(m), limit));
+  std::expected<ending, send_failure> deliver(const portmapping::message& m, std::chrono::milliseconds deadline = 5s) {
+    return support::run_task(context_, send(socket_, portmapping::encode(m), {.deadline = deadline}));
   }
 
   support::temp_dir directory_;
@@ -63,8 +63,9 @@ TEST_F(MessageSender, SaysWhyNot) {
   proxy_.start();
   proxy_.crash();
   EXPECT_EQ(deliver(mapping(1, 1)).error().code, std::errc::connection_refused);
+  EXPECT_TRUE(deliver(mapping(1, 1)).error().nothing_sent);
   const std::filesystem::path too_long(std::string(200, 'x'));
-  const auto refused = support::run_task(context_, send(too_long, "x", 1s));
+  const auto refused = support::run_task(context_, send(too_long, "x", {}));
   EXPECT_EQ(refused.error().code, std::errc::filename_too_long);
 }
 
@@ -72,15 +73,17 @@ TEST_F(MessageSender, AHungPeerCostsTheDeadlineOnly) {
   proxy_.start_hanging();
   const auto big = deliver(mapping(1, 10'000), 100ms);  // more than fits: written in part
   EXPECT_EQ(big.error().code, std::errc::timed_out);
+  EXPECT_FALSE(big.error().nothing_sent);
   const auto behind = deliver(mapping(1, 1), 100ms);  // the backlog is full now
   EXPECT_EQ(behind.error().code, std::errc::timed_out);
   EXPECT_EQ(behind.error().context, "send to " + socket_.string());
+  EXPECT_TRUE(behind.error().nothing_sent);
 }
 
 TEST_F(MessageSender, WaitsForRoomInTheBacklog) {
   proxy_.start_hanging();
   std::uint16_t sent = 0;
-  while (deliver(mapping(1, 1), 10ms))
+  while (deliver(mapping(1, 1), 10ms))  // each waits a moment for the peer
     ++sent;  // lies in the backlog: a peer that hangs later cannot be told from one that reads
   std::jthread other([this] { proxy_.wake(); });
   EXPECT_TRUE(deliver(mapping(2, 1), 10s));
@@ -100,10 +103,10 @@ TEST_F(MessageSender, SpeaksTcpToo) {
   ASSERT_EQ(::bind(listener.get(), at.get(), at.size), 0);
   ASSERT_EQ(::getsockname(listener.get(), at.get(), &at.size), 0);
   const auto endpoint = net::from_sockaddr(at).value();
-  EXPECT_EQ(support::run_task(context_, send(endpoint, "x", 1s)).error().code, std::errc::connection_refused);
+  EXPECT_EQ(support::run_task(context_, send(endpoint, "x", {})).error().code, std::errc::connection_refused);
   ASSERT_EQ(::listen(listener.get(), 4), 0);
-  EXPECT_EQ(support::run_task(context_, send(endpoint, "lost\n", 100ms)).error().code, std::errc::timed_out)
-      << "nobody has read it";
+  EXPECT_EQ(support::run_task(context_, send(endpoint, "early\n", {.patience = 100ms})), ending::open)
+      << "the kernel has it, and nobody has read it so far";
   std::array<char, 16> got{};
   std::jthread reader([&] {
     for (int i = 0; i < 2; ++i) {
@@ -112,7 +115,7 @@ TEST_F(MessageSender, SpeaksTcpToo) {
       ::recv(accepted.get(), got.data(), got.size(), MSG_WAITALL);
     }
   });
-  const auto sent = support::run_task(context_, send(endpoint, "hello\n", 10s));
+  const auto sent = support::run_task(context_, send(endpoint, "hello\n", {.patience = 10s}));
   reader.join();
   ASSERT_TRUE(sent) << sent.error().message();
   EXPECT_EQ(*sent, ending::closed);

@@ -74,7 +74,7 @@ TEST_F(PortMappingSink, SplitsWhatIsTooMuchForOneMessage) {
 }
 
 TEST_F(PortMappingSink, NothingIsDoneThatThePeerDidNotTake) {
-  EXPECT_THAT(apply({op(verb::add, 1), op(verb::remove, 2)}), all_are(outcome_kind::unknown));
+  EXPECT_THAT(apply({op(verb::add, 1), op(verb::remove, 2)}), all_are(outcome_kind::unsent));
   EXPECT_THAT(apply({op(verb::add, 1)})[0].reason, testing::HasSubstr("No such file"));
   proxy_.start_hanging();
   while (apply({op(verb::add, 1)})[0].kind == outcome_kind::done) {
@@ -99,7 +99,7 @@ TEST_F(PortMappingSink, AStaleSocketIsAPeerThatIsDown) {
   proxy_.start();
   proxy_.crash();
   EXPECT_TRUE(list());  // not known yet
-  EXPECT_THAT(apply({op(verb::add, 1)}), all_are(outcome_kind::unknown));
+  EXPECT_THAT(apply({op(verb::add, 1)}), all_are(outcome_kind::unsent));
   EXPECT_EQ(list().error().code, std::errc::connection_refused);
   proxy_.start();
   EXPECT_TRUE(list());

@@ -1,0 +1,45 @@
+// trouble_log: what the log says about one peer: each trouble when it begins and when it ends, however often it is
+// found again.
+//
+//   the peer        is logged as out of reach once that has lasted a second; if it happens again and again, only what
+//                   lasts longer and longer is
+//   a port          conflict or refused: when it begins, when the reason changes (once a minute at most), when it ends
+//   lost answers    one line, then a count: a broken connection concerns many ports at once
+//
+// Owned by the reconciler; time is an argument.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/episode.hpp"
+#include "ports/reconcile_fsm.hpp"
+
+namespace ports {
+
+class trouble_log {
+ public:
+  explicit trouble_log(std::string peer);
+
+  // The peer was asked at `asked` and has answered, or failed, at `now`.
+  void listed(const base::result<>& answer, time_point asked, time_point now);
+  // Operations whose answers were lost, or that were not sent.
+  void lost(std::size_t operations, const std::string& reason, time_point now);
+  // After a change of this port's slot; null: there is none.
+  void changed(const port_key& key, const reconcile_fsm::slot* slot, time_point now);
+  // After a list, which may have changed any.
+  void changed_all(const reconcile_fsm::slot_map& slots, time_point now);
+
+ private:
+  static constexpr std::chrono::seconds least_patience{1}, most_patience{60};
+
+  std::string peer_;
+  base::log::episode reach_;
+  std::optional<time_point> failing_since_, well_since_;
+  std::chrono::seconds patience_ = least_patience;
+  std::map<port_key, base::log::episode> ports_;  // in trouble; at most one for each slot
+  base::log::throttle lost_;
+};
+
+}  // namespace ports

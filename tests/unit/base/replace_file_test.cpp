@@ -1,0 +1,50 @@
+#include "base/replace_file.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "base/read_file.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace base {
+namespace {
+
+class ReplaceFile : public testing::Test {
+ protected:
+  std::string content(const std::filesystem::path& file) { return read_file(file.string()).value_or("<unreadable>"); }
+  support::temp_dir directory_;
+  std::filesystem::path file_ = directory_ / "file";
+};
+
+TEST_F(ReplaceFile, WritesAndReplacesForItsOwnerAlone) {
+  ASSERT_TRUE(replace_file(file_, "one"));
+  ASSERT_TRUE(replace_file(file_, "two"));
+  EXPECT_EQ(content(file_), "two");
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "file.new"));
+  struct stat is{};
+  ASSERT_EQ(::stat(file_.c_str(), &is), 0);
+  EXPECT_EQ(is.st_mode & 0777, 0600U);
+}
+
+TEST_F(ReplaceFile, FollowsNoLink) {
+  std::ofstream(directory_ / "other") << "not ours";
+  std::filesystem::create_symlink(directory_ / "other", file_);
+  std::filesystem::create_symlink(directory_ / "other", directory_ / "file.new");
+  ASSERT_TRUE(replace_file(file_, "ours"));
+  EXPECT_EQ(content(directory_ / "other"), "not ours");
+  EXPECT_FALSE(std::filesystem::is_symlink(file_));
+  EXPECT_EQ(content(file_), "ours");
+}
+
+TEST_F(ReplaceFile, SaysWhyNotAndLeavesTheOldFile) {
+  ASSERT_TRUE(replace_file(file_, "old"));
+  std::filesystem::create_directory(directory_ / "file.new");
+  EXPECT_THAT(replace_file(file_, "new").error().message(), testing::HasSubstr("file.new"));
+  EXPECT_EQ(content(file_), "old");
+  EXPECT_FALSE(replace_file(directory_ / "none" / "file", "text"));
+}
+
+}  // namespace
+}  // namespace base
