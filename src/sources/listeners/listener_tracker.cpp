@@ -139,8 +139,9 @@ void listener_tracker::add_refusals(ports::snapshot& to) const {
 
 // Sockets that are not published come and go all the time; what is said about them alone is not worth a snapshot each.
 bool listener_tracker::replace_snapshot(ports::snapshot next) {
+  bindings_changed_ = next.bindings != snapshot_.bindings;
   if (next == snapshot_) return false;
-  if (next.bindings == snapshot_.bindings && now_ - remarked_ < options_.remark) {
+  if (!bindings_changed_ && now_ - remarked_ < options_.remark) {
     wake_at(remarked_ + options_.remark);
     return false;
   }

@@ -51,6 +51,8 @@ class listener_tracker {
                                          time_point now);
   // The owners, by inode, of what note() answered. True if the snapshot is another one than before.
   bool update(const owner_map& owners);
+  // Whether the last update changed what is published, and not the reasons for what is left out alone.
+  [[nodiscard]] bool bindings_changed() const { return bindings_changed_; }
   // What to publish, without an epoch.
   [[nodiscard]] const ports::snapshot& snapshot() const { return snapshot_; }
   // False at the start, while UDP sockets may turn out to be servers: there is no snapshot to publish yet.
@@ -94,7 +96,7 @@ class listener_tracker {
   time_point now_{}, started_{}, remarked_{};
   std::uint64_t updates_ = 0;
   std::size_t too_many_ = 0;
-  bool settled_ = false;
+  bool settled_ = false, bindings_changed_ = false;
   ports::snapshot snapshot_;
   time_point next_change_ = time_point::max();
 };

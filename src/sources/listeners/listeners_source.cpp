@@ -58,6 +58,7 @@ void listeners_source::look(ports::source_feed& feed) {
   rescans_.scan(looked_, events_->forget());
   const auto changed = scan();
   if (!changed) return fail(feed, changed.error());
+  pace_.note_result(tracker_.bindings_changed());
   if (*changed) changed_ = looked_;
   const bool new_doubt = doubt_ != owners_.trouble();
   if (tracker_.is_settled() && (*changed || new_doubt || epoch_ == 0 || !well_)) return publish(feed);

@@ -64,6 +64,17 @@ TEST_F(ListenerTracker, PublishesAtOnceAndTakesBackAtOnce) {
   EXPECT_FALSE(see({at("tcp [::]:81")}));
 }
 
+TEST_F(ListenerTracker, TellsChangesOfPortsFromThoseOfReasons) {
+  see({at("tcp 0.0.0.0:80")});
+  EXPECT_TRUE(tracker_.bindings_changed());
+  owners_[7] = owner::engine;
+  now_ += 2s;
+  EXPECT_TRUE(see({at("tcp 0.0.0.0:80"), at("tcp 0.0.0.0:81", 7)}));
+  EXPECT_FALSE(tracker_.bindings_changed());
+  see({at("tcp 0.0.0.0:81", 7)});
+  EXPECT_TRUE(tracker_.bindings_changed());
+}
+
 TEST_F(ListenerTracker, AReservationDoesNotFlap) {
   for (const auto life : {50ms, 999ms}) {
     see({at("tcp 0.0.0.0:80")});

@@ -54,5 +54,54 @@ TEST(LookPace, NeverWaitsLongerThanHalfASecond) {
   EXPECT_EQ(pace.next(start + 3s, 60s), start + 3s) << "what was overdrawn is forgotten soon";
 }
 
+// An engine that starts a container of a thousand ports, each with sockets of its own.
+TEST(LookPace, LooksThatChangeNothingBecomeRareInABurst) {
+  look_pace pace;
+  int looks = 0;
+  auto now = start;
+  pace.look(now, 0ms);
+  for (auto event = start; event < start + 100s; event += 50ms) {
+    if (event < now) continue;
+    now = pace.next(event, 0ms);
+    pace.look(now, 0ms);
+    pace.note_result(false);
+    ++looks;
+  }
+  EXPECT_LE(looks, 220);
+  EXPECT_GE(looks, 180) << "and none is later than half a second";
+}
+
+TEST(LookPace, AChangeEndsTheGapAtOnce) {
+  look_pace pace;
+  auto now = start;
+  for (int i = 0; i < 50; ++i) {
+    pace.look(now, 0ms);
+    pace.note_result(false);
+    now = pace.next(now, 0ms);
+  }
+  EXPECT_EQ(now - start, 4 * 2ms + (4 + 8 + 16 + 32 + 64 + 128 + 256) * 1ms + 39 * 500ms);
+  pace.look(now, 0ms);
+  pace.note_result(true);
+  EXPECT_EQ(pace.next(now, 0ms), now + 2ms);
+}
+
+TEST(LookPace, ASecondWithoutALookEndsTheGap) {
+  look_pace pace;
+  auto now = start;
+  for (int i = 0; i < 50; ++i) {
+    pace.look(now, 0ms);
+    pace.note_result(false);
+    now = pace.next(now, 0ms);
+  }
+  now += 1s;
+  EXPECT_EQ(pace.next(now, 0ms), now) << "what happens first is seen at once";
+  for (int i = 0; i < 3; ++i) {  // and so is what the kernel lists a moment later
+    pace.look(now, 0ms);
+    pace.note_result(false);
+    EXPECT_EQ(pace.next(now, 0ms), now + 2ms);
+    now += 2ms;
+  }
+}
+
 }  // namespace
 }  // namespace listeners
