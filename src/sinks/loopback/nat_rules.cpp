@@ -14,7 +14,8 @@ namespace {
 constexpr const char* component = "loopback";
 constexpr std::chrono::seconds settle_limit{15};
 constexpr std::chrono::seconds flow_limit{2};
-constexpr std::chrono::milliseconds between_changes{500};
+constexpr std::chrono::milliseconds between_changes{500}, longest_pause{2'000};
+constexpr int pause_share = 10;  // times the duration of the last settling
 constexpr int most_attempts = 6;
 constexpr int looks_to_one_reading = 10;        // without any change
 constexpr std::chrono::milliseconds pause{20};  // times the attempt's number
@@ -28,7 +29,8 @@ nat_rules::nat_rules(const io::executor& where, nat_rules_options options)
       legacy_(where, options_.legacy),
       relays_(options_.relay),
       localnet_(options_.state_directory / "route-localnet"),
-      localnet_trouble_(component, "cannot set route_localnet") {
+      localnet_trouble_(component, "cannot set route_localnet"),
+      engaged_(where) {
   for (const auto& programs : options_.programs) tables_.emplace_back(programs, options_.rules, legacy_);
   auto watch = netlink::change_watch::open(where);
   if (watch) watch_.emplace(std::move(*watch));
@@ -38,7 +40,11 @@ nat_rules::nat_rules(const io::executor& where, nat_rules_options options)
 }
 
 io::task<base::result<nat_rules::troubles>> nat_rules::settle(wanted_ports& wanted, adopt_live adopt) {
+  const auto begin = io::clock::now();
+  engage();
   auto settled = co_await io::within(settle_limit, attempts(wanted, adopt));
+  settling_took_ = io::clock::now() - begin;
+  idle_ = settled && all_read_ && wanted.empty();
   if (!settled) remove_stale(wanted);
   co_return settled;
 }
@@ -59,6 +65,7 @@ io::task<base::result<nat_rules::troubles>> nat_rules::attempt(wanted_ports& wan
   if (!machine) co_return std::unexpected(machine.error());
   seen_machine_ = std::move(*machine);
   const auto all = co_await read();
+  all_read_ = std::ranges::all_of(all, [](const auto& table) { return table.has_value(); });
   if (auto chosen = choose_home(all, wanted); !chosen) co_return std::unexpected(chosen.error());
   const engine_rules engines(home_ ? **all[*home_] : no_table, options_.rules);
   if (adopt == adopt_live::yes) wanted.merge(find_held(engines, wanted, options_.rules));
@@ -241,7 +248,8 @@ bool nat_rules::watches_legacy() const {
 
 io::task<> nat_rules::changed() {
   co_await changed_at_all();
-  co_await io::sleep_until(notified_ + between_changes);
+  co_await io::sleep_until(
+      notified_ + std::clamp<io::clock::duration>(pause_share * settling_took_, between_changes, longest_pause));
   notified_ = io::clock::now();
 }
 
@@ -261,14 +269,25 @@ io::task<> nat_rules::legacy_changed() {
   }
 }
 
-// A rejection's end is a reason to look, too.
+void nat_rules::engage() {
+  idle_ = false;
+  engaged_.notify_all();
+}
+
+io::task<> nat_rules::wait_engaged() {
+  while (idle_) co_await engaged_.wait();
+}
+
+// A rejection's end is a reason to look, too. While nothing of ours is at stake only the look at the end counts.
 io::task<> nat_rules::changed_at_all() {
   for (int looks = 0; looks < looks_to_one_reading; ++looks) {
     const auto now = io::clock::now();
     const auto retry = rejected_.next_end(now);
     const auto when = retry ? std::min(*retry, now + options_.resync) : now + options_.resync;
     base::result<> notified = base::fail(std::errc::timed_out, "");
-    if (watch_ && watches_legacy())
+    if (idle_)
+      static_cast<void>(co_await io::until(when, wait_engaged()));
+    else if (watch_ && watches_legacy())
       notified = co_await io::until(when, io::first_of(rules_changed(), legacy_changed()));
     else if (watch_)
       notified = co_await io::until(when, rules_changed());

@@ -13,6 +13,7 @@
 
 #include "base/episode.hpp"
 #include "io/blocking_calls.hpp"
+#include "io/condition.hpp"
 #include "netfilter/legacy_watch.hpp"
 #include "netlink/change_watch.hpp"
 #include "sinks/loopback/engine_rules.hpp"
@@ -54,8 +55,9 @@ class nat_rules {
   // Takes every rule of ours out of every table, then restores route_localnet.
   io::task<> remove_all();
 
-  // Returns when another program may have changed the tables or the machine's addresses; no more often than twice a
-  // second while an engine works through many ports.
+  // Returns when another program may have changed the tables or the machine's addresses. While an engine works through
+  // many ports: twice a second at most, and more seldom where a settling takes long. While nothing is wanted and no
+  // rule of ours is there no notice matters: the tables are compared at each resync alone.
   io::task<> changed();
 
  private:
@@ -73,6 +75,8 @@ class nat_rules {
   void finish_localnet(const tables& read);
   void remove_stale(const wanted_ports& wanted);
   io::task<> changed_at_all();
+  void engage();
+  io::task<> wait_engaged();
   io::task<> rules_changed();
   io::task<> legacy_changed();
   [[nodiscard]] bool watches_legacy() const;
@@ -91,6 +95,10 @@ class nat_rules {
   base::log::episode localnet_trouble_;
   bool localnet_on_ = true;  // until it is known to be off: a crashed run may have left it on
   bool read_before_ = false;
+  bool all_read_ = false;  // every table, in the last attempt
+  bool idle_ = false;      // nothing is wanted, and no table has a rule of ours
+  io::condition engaged_;  // no longer idle
+  io::clock::duration settling_took_{};
   io::clock::time_point notified_{};
   machine_state seen_machine_;  // when the tables were read last
 };

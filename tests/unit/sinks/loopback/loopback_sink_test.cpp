@@ -10,6 +10,8 @@
 #include <optional>
 
 #include "base/text.hpp"
+#include "io/task_group.hpp"
+#include "io/timeout.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/netns.hpp"
 #include "tests/support/run_task.hpp"
@@ -72,6 +74,23 @@ class LoopbackSink : public testing::Test {
     std::vector<ports::operation> batch{{what, target}};
     return support::run_task(context_, sink_->apply(std::move(batch))).at(0);
   }
+  bool is_notified(std::chrono::milliseconds limit) {
+    return support::run_task(context_, io::within(limit, sink_->changed())).has_value();
+  }
+  static io::task<> wait_for_notice(loopback_sink& sink, std::optional<bool>& notified) {
+    notified = (co_await io::within(10s, sink.changed())).has_value();
+  }
+  io::task<bool> want_while_waiting() {
+    std::optional<bool> notified;
+    io::task_group tasks(co_await io::asio::this_coro::executor);
+    tasks.spawn("wait", wait_for_notice(*sink_, notified));
+    std::vector<ports::operation> batch{{verb::add, web_}};
+    static_cast<void>(co_await sink_->apply(std::move(batch)));
+    restore("*nat\n" + docker_rule("127.0.0.1", 8083, "172.17.0.2:80") + "COMMIT\n");
+    while (!notified) co_await io::sleep_for(10ms);
+    co_await tasks.join();
+    co_return *notified;
+  }
   static std::vector<std::string> rules() {
     std::vector<std::string> lines;
     const auto text = support::run_or_throw({.argv = {"iptables-nft-save", "-t", "nat"}});
@@ -93,6 +112,24 @@ class LoopbackSink : public testing::Test {
   boost::asio::io_context context_;
   std::optional<loopback_sink> sink_;
 };
+
+// A container of a thousand ports on 0.0.0.0: the engine adds a rule every few milliseconds, and none is of interest.
+TEST_F(LoopbackSink, RulesOfOthersMatterOnlyWhileAPortIsWanted) {
+  ASSERT_TRUE(list());
+  restore("*nat\n" + docker_rule("127.0.0.1", 8083, "172.17.0.2:80") + "COMMIT\n");
+  EXPECT_FALSE(is_notified(700ms));
+  EXPECT_EQ(apply(verb::add, web_).kind, outcome_kind::done);
+  restore("*nat\n" + docker_rule("127.0.0.1", 8084, "172.17.0.2:80") + "COMMIT\n");
+  EXPECT_TRUE(is_notified(10s));
+  EXPECT_EQ(apply(verb::remove, web_).kind, outcome_kind::done);
+  restore("*nat\n" + docker_rule("127.0.0.1", 8085, "172.17.0.2:80") + "COMMIT\n");
+  EXPECT_FALSE(is_notified(700ms));
+}
+
+TEST_F(LoopbackSink, APortThatIsWantedMeanwhileMakesRulesMatter) {
+  ASSERT_TRUE(list());
+  EXPECT_TRUE(support::run_task(context_, want_while_waiting()));
+}
 
 // It aborted with a double free: the reason is longer than a small string.
 TEST_F(LoopbackSink, RestoreFailsOnceWhileAContainerGoes) {
