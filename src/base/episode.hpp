@@ -1,6 +1,7 @@
 // Log lines for what happens again and again.
 //
-// episode: a condition that lasts, e.g. "cannot watch the rules". Logged once when it begins and once when it ends.
+// episode: a condition that lasts, e.g. "cannot watch the rules". Logged once when it begins and once when it ends. One
+// that begins again within ten seconds of its end is counted, and the count stands in the next line.
 // throttle: an event that a client can provoke. The first one, or the first `burst` of them, is logged; those that
 // follow within the period are counted, and the count stands in the next line.
 //
@@ -34,6 +35,9 @@ class episode {
  private:
   std::string component_, about_, reason_;
   std::optional<steady_time> began_;
+  std::optional<steady_time> ended_;  // the last one that was logged
+  bool silent_ = false;               // the one that is on: it began again soon
+  std::uint64_t again_ = 0;           // such that no line shows yet
   steady_time logged_{};
 };
 

@@ -38,10 +38,10 @@ void append_payload(bytes& to, std::uint32_t base, std::uint32_t offset, std::ui
   });
 }
 
-void append_comparison(bytes& to, netlink::bytes_view value) {
+void append_comparison(bytes& to, netlink::bytes_view value, std::uint32_t how = NFT_CMP_EQ) {
   append_expression(to, "cmp", [&] {
     append_number(to, NFTA_CMP_SREG, NFT_REG_1);
-    append_number(to, NFTA_CMP_OP, NFT_CMP_EQ);
+    append_number(to, NFTA_CMP_OP, how);
     const auto data = begin_nest(to, NFTA_CMP_DATA);
     append(to, NFTA_DATA_VALUE, value, value.size());
     end_nest(to, data);
@@ -61,19 +61,33 @@ void append_refusal(bytes& to, refusal how) {
   });
 }
 
-void append_expressions(bytes& to, const guard_rule& rule, refusal how) {
-  const auto list = begin_nest(to, NFTA_RULE_EXPRESSIONS);
+void append_meta(bytes& to, std::uint32_t key) {
   append_expression(to, "meta", [&] {
     append_number(to, NFTA_META_DREG, NFT_REG_1);
-    append_number(to, NFTA_META_KEY, NFT_META_L4PROTO);
+    append_number(to, NFTA_META_KEY, key);
   });
+}
+
+// Without the interface: where a rule of the table nat has changed the address, the hook still shows the one before.
+void append_other_users(bytes& to, std::uint32_t user) {
+  append_meta(to, NFT_META_SKUID);
+  for (const std::uint32_t allowed : {std::uint32_t{0}, user})
+    append_comparison(to, std::as_bytes(std::span(&allowed, 1)), NFT_CMP_NEQ);
+}
+
+void append_expressions(bytes& to, const guard_rule& rule, refusal how) {
+  const auto list = begin_nest(to, NFTA_RULE_EXPRESSIONS);
+  append_meta(to, NFT_META_L4PROTO);
   constexpr std::uint8_t tcp = IPPROTO_TCP;
   append_comparison(to, std::as_bytes(std::span(&tcp, 1)));
-  append_payload(to, NFT_PAYLOAD_NETWORK_HEADER, 16, 4);
-  append_comparison(to, std::as_bytes(std::span(rule.refused.ip.data(), 4)));
+  const bool v4 = rule.which() == family::ipv4;
+  const std::uint32_t ip_size = v4 ? 4 : 16;
+  append_payload(to, NFT_PAYLOAD_NETWORK_HEADER, v4 ? 16 : 24, ip_size);
+  append_comparison(to, std::as_bytes(std::span(rule.refused.ip.data(), ip_size)));
   append_payload(to, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2);
   const auto port = htons(rule.refused.port);
   append_comparison(to, std::as_bytes(std::span(&port, 1)));
+  if (rule.whose == guarded::other_users) append_other_users(to, rule.user);
   append_refusal(to, how);
   end_nest(to, list);
 }
@@ -87,9 +101,10 @@ void append_comment(bytes& to, const std::string& comment) {
 }
 
 template <class Fill>
-void append_message(bytes& to, int type, unsigned flags, Fill&& fill) {
+void append_message(bytes& to, family which, int type, unsigned flags, Fill&& fill) {
   const auto number = (flags & NLM_F_ACK) != 0 ? guard_acknowledged : 0;
-  const auto begin = begin_message(to, message_type(type), flags, number, {NFPROTO_IPV4, 0, 0});
+  const std::uint8_t protocol = which == family::ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
+  const auto begin = begin_message(to, message_type(type), flags, number, {protocol, 0, 0});
   fill();
   end_message(to, begin);
 }
@@ -104,11 +119,11 @@ bytes in_transaction(Fill&& fill) {
   return made;
 }
 
-void append_chain(bytes& to, const std::string& table) {
-  append_text(to, NFTA_CHAIN_TABLE, table);
-  append_text(to, NFTA_CHAIN_NAME, guard_chain);
+void append_chain(bytes& to, const guard_rule& rule) {
+  append_text(to, NFTA_CHAIN_TABLE, rule.table);
+  append_text(to, NFTA_CHAIN_NAME, rule.chain());
   const auto hook = begin_nest(to, NFTA_CHAIN_HOOK);
-  append_number(to, NFTA_HOOK_HOOKNUM, NF_INET_FORWARD);
+  append_number(to, NFTA_HOOK_HOOKNUM, rule.whose == guarded::forwarded ? NF_INET_FORWARD : NF_INET_LOCAL_OUT);
   append_number(to, NFTA_HOOK_PRIORITY, static_cast<std::uint32_t>(ahead_of_filter));
   end_nest(to, hook);
   append_text(to, NFTA_CHAIN_TYPE, "filter");
@@ -120,22 +135,23 @@ void append_chain(bytes& to, const std::string& table) {
 std::vector<std::byte> guard_request(const guard_rule& rule, refusal how) {
   return in_transaction([&](bytes& to) {
     const auto name = [&] { append_text(to, NFTA_TABLE_NAME, rule.table); };
-    append_message(to, NFT_MSG_NEWTABLE, NLM_F_CREATE, name);
-    append_message(to, NFT_MSG_DELTABLE, 0, name);
-    append_message(to, NFT_MSG_NEWTABLE, NLM_F_CREATE, name);
-    append_message(to, NFT_MSG_NEWCHAIN, NLM_F_CREATE, [&] { append_chain(to, rule.table); });
-    append_message(to, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND | NLM_F_ACK, [&] {
+    append_message(to, rule.which(), NFT_MSG_NEWTABLE, NLM_F_CREATE, name);
+    append_message(to, rule.which(), NFT_MSG_DELTABLE, 0, name);
+    append_message(to, rule.which(), NFT_MSG_NEWTABLE, NLM_F_CREATE, name);
+    append_message(to, rule.which(), NFT_MSG_NEWCHAIN, NLM_F_CREATE, [&] { append_chain(to, rule); });
+    append_message(to, rule.which(), NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND | NLM_F_ACK, [&] {
       append_text(to, NFTA_RULE_TABLE, rule.table);
-      append_text(to, NFTA_RULE_CHAIN, guard_chain);
+      append_text(to, NFTA_RULE_CHAIN, rule.chain());
       append_expressions(to, rule, how);
       append_comment(to, rule.comment);
     });
   });
 }
 
-std::vector<std::byte> guard_removal_request(std::string_view table) {
+std::vector<std::byte> guard_removal_request(const guard_rule& rule) {
   return in_transaction([&](bytes& to) {
-    append_message(to, NFT_MSG_DELTABLE, NLM_F_ACK, [&] { append_text(to, NFTA_TABLE_NAME, table); });
+    append_message(to, rule.which(), NFT_MSG_DELTABLE, NLM_F_ACK,
+                   [&] { append_text(to, NFTA_TABLE_NAME, rule.table); });
   });
 }
 

@@ -33,9 +33,12 @@ base::result<std::uint32_t> owner_of_client(int accepted) {
   return parse_connection_owner(std::span(answer).first(static_cast<std::size_t>(got)), *there, *here);
 }
 
-bool is_from_own_user(int accepted) {
+client_kind kind_of_client(int accepted) {
   const auto owner = owner_of_client(accepted);
-  return owner && (*owner == 0 || *owner == ::geteuid());
+  if (owner) return *owner == 0 || *owner == ::geteuid() ? client_kind::own : client_kind::foreign;
+  return owner.error().code == std::errc::no_such_process ? client_kind::closed : client_kind::unknown;
 }
+
+bool is_from_own_user(int accepted) { return kind_of_client(accepted) == client_kind::own; }
 
 }  // namespace netlink

@@ -30,7 +30,7 @@ base::result<std::uint32_t> owner_in(bytes_view body, const net::endpoint& local
                     endpoint_of(v4, head->id.idiag_dst, head->id.idiag_dport) == remote;
   if (!same) return base::fail(std::errc::no_such_file_or_directory, "socket owner");
   const bool held = head->idiag_inode != 0 && head->idiag_state != state_time_wait && head->idiag_state != state_close;
-  if (!held) return base::fail(std::errc::not_connected, "socket owner");
+  if (!held) return base::fail(std::errc::no_such_process, "socket owner");
   return head->idiag_uid;
 }
 

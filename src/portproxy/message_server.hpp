@@ -29,11 +29,11 @@ namespace portproxy {
 // the kernel has given it the same pid. Of a TCP connection both are 0: all that could connect are one caller.
 struct caller {
   pid_t pid = 0;
-  std::uint64_t started = 0;  // field 22 of /proc/PID/stat
+  std::uint64_t started = 0;  // field 22 of /proc/PID/stat; 0: it could not be read
   auto operator<=>(const caller&) const = default;
 };
 [[nodiscard]] caller caller_at(int fd);
-// Whether that process still runs; a caller by TCP always does.
+// Whether that process still runs, also where that cannot be found out; a caller by TCP always does.
 [[nodiscard]] bool is_alive(const caller& who);
 
 struct message_server_options {

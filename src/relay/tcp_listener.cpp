@@ -5,8 +5,10 @@
 
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 #include <utility>
 
+#include "base/episode.hpp"
 #include "base/log.hpp"
 #include "relay/sockets.hpp"
 #include "relay/tcp_relay.hpp"
@@ -16,6 +18,10 @@ namespace {
 
 constexpr int accepted_at_once = 16;
 constexpr std::chrono::milliseconds pause_for{50};
+
+// All listeners of the process have one: thousands of ports are one client's to knock at.
+std::mutex refusals_mutex;
+base::log::throttle refusals;
 
 }  // namespace
 
@@ -60,7 +66,8 @@ void tcp_listener::refuse(base::unique_fd client, const char* why) {
   net::socket_address at;
   const bool known = ::getsockname(fd_.get(), at.get(), &at.size) == 0;
   const auto here = known ? net::from_sockaddr(at) : std::nullopt;
-  base::log::throttled(refusals_, base::log::level::warn, "relay", "refused a connection reason=\"{}\"{}", why,
+  const std::lock_guard lock(refusals_mutex);
+  base::log::throttled(refusals, base::log::level::warn, "relay", "refused a connection reason=\"{}\"{}", why,
                        here ? " at=" + net::to_string(*here) : "");
 }
 

@@ -5,7 +5,6 @@
 
 #include <memory>
 
-#include "base/episode.hpp"
 #include "base/unique_fd.hpp"
 #include "relay/event_loop.hpp"
 #include "relay/port_share.hpp"
@@ -35,7 +34,6 @@ class tcp_listener : public event_handler {
   stream_target target_;
   admission admit_;
   std::shared_ptr<port_share> share_;
-  base::log::throttle refusals_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -10,7 +10,6 @@
 #include "base/log.hpp"
 #include "io/task_group.hpp"
 #include "io/timeout.hpp"
-#include "netlink/socket_owner.hpp"
 #include "relay/privileged_port.hpp"
 #include "vtunnel/handshake.hpp"
 
@@ -59,7 +58,10 @@ base::result<> tunnel_end::open_peer() {
     if (!peer) return std::unexpected(peer.error());
     const auto target = at_cid(t.data, cid_);
     const relay::stream_target to{net::to_sockaddr(target), relay::tunnel_side::target, 0};
-    if (auto done = relays_.adopt(std::move(*peer), to, netlink::is_from_own_user); !done) return done;
+    auto& guard = guards_.emplace_back(t.peer);
+    guard.stand_before(peer->get());
+    const auto admit = [&guard](int client) { return guard.admits(client); };
+    if (auto done = relays_.adopt(std::move(*peer), to, admit); !done) return done;
     handshakes_.push_back(std::move(*handshake));
     log::info(component, "listening tunnel={} on={} host={}", t.name, net::to_string(t.peer), net::to_string(target));
   }
@@ -69,6 +71,7 @@ base::result<> tunnel_end::open_peer() {
 io::task<> tunnel_end::run_peer() {
   io::task_group tasks(co_await io::asio::this_coro::executor);
   for (auto& fd : handshakes_) tasks.spawn("handshake", answer_handshakes(std::move(fd)));
+  for (auto& guard : guards_) tasks.spawn("guard", guard.keep());
   co_await tasks.join_or_stop();
 }
 

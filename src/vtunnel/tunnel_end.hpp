@@ -9,6 +9,7 @@
 #include "io/unix_listener.hpp"
 #include "relay/listener_set.hpp"
 #include "vtunnel/config_codec.hpp"
+#include "vtunnel/sender_guard.hpp"
 
 namespace vtunnel {
 
@@ -39,6 +40,7 @@ class tunnel_end {
   bool root_only_;
   std::list<io::unix_listener> files_;
   std::vector<base::unique_fd> handshakes_;
+  std::list<sender_guard> guards_;  // they outlive the relays, which ask them
   relay::listener_set relays_{{.shards = relay::shards_for_processors()}};
 };
 

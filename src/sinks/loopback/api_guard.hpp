@@ -9,7 +9,7 @@
 
 #include "base/episode.hpp"
 #include "io/task.hpp"
-#include "netfilter/forward_guard.hpp"
+#include "netfilter/endpoint_guard.hpp"
 #include "netlink/change_watch.hpp"
 #include "sinks/loopback/nat_tool.hpp"
 
@@ -34,7 +34,7 @@ class api_guard {
 
   std::optional<net::endpoint> api_;
   std::string comment_;
-  netfilter::forward_guard guard_;
+  netfilter::endpoint_guard guard_;
   std::optional<nat_tool> legacy_;
   std::optional<netlink::change_watch> watch_;
   base::log::episode trouble_;

@@ -46,6 +46,31 @@ TEST_F(episode_test, logs_a_new_reason_at_most_once_a_minute) {
   EXPECT_EQ(lines(), 3);
 }
 
+TEST_F(episode_test, that_begins_again_soon_is_counted) {
+  episode watching("net", "cannot watch");
+  for (int i = 0; i < 100; ++i) {
+    watching.note(fail("denied"), start_ + i * 100ms);
+    watching.note({}, start_ + i * 100ms + 50ms);
+  }
+  EXPECT_EQ(lines(), 2) << "one in ten seconds, and its end";
+  watching.note(fail("denied"), start_ + 60s);
+  EXPECT_EQ(lines(), 3);
+  EXPECT_TRUE(written().ends_with(" again=99\n")) << written();
+}
+
+TEST_F(episode_test, that_begins_again_soon_and_lasts_is_logged) {
+  episode watching("net", "cannot watch");
+  watching.note(fail("denied"), start_);
+  watching.note({}, start_ + 1s);
+  watching.note(fail("denied"), start_ + 2s);
+  EXPECT_EQ(lines(), 2);
+  watching.note(fail("denied"), start_ + 11s);
+  EXPECT_EQ(lines(), 3);
+  watching.note({}, start_ + 12s);
+  EXPECT_EQ(lines(), 4);
+  EXPECT_TRUE(written().ends_with(" ended after=10s\n")) << written();
+}
+
 TEST(throttle, logs_the_first_and_counts_the_rest) {
   const steady_time start{1000h};
   throttle limit(10s);

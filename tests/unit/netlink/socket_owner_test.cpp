@@ -1,7 +1,14 @@
 #include "netlink/socket_owner.hpp"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <sys/wait.h>
+
+#include <array>
+#include <cstring>
 
 #include "netlink/socket_owner_codec.hpp"
 #include "tests/support/socket_peer.hpp"
@@ -60,6 +67,7 @@ TEST_F(socket_owner, of_a_socket_that_was_closed_is_unknown) {
   char byte = 0;
   ASSERT_EQ(::recv(accepted.get(), &byte, 1, 0), 0);
   EXPECT_FALSE(is_from_own_user(accepted.get()));
+  EXPECT_EQ(kind_of_client(accepted.get()), client_kind::closed);
 }
 
 TEST_F(socket_owner, of_a_half_closed_socket_is_known) {
@@ -70,19 +78,48 @@ TEST_F(socket_owner, of_a_half_closed_socket_is_known) {
   EXPECT_EQ(owner_of_client(accepted.get()), somebody);
 }
 
+// The kernel names the listener where there is no such connection.
 TEST_F(socket_owner, is_no_listener_s_that_has_the_client_s_port) {
-  const auto client = support::make_socket(SOCK_STREAM, net::address::loopback_v4());
-  const int one = 1;
-  ::setsockopt(client.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  ::setsockopt(client.get(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
-  const auto any = net::to_sockaddr({net::address::loopback_v4(), 0});
-  ASSERT_EQ(::bind(client.get(), any.get(), any.size), 0);
-  const auto local = support::local_endpoint(client.get());
+  const auto local = support::local_endpoint(listener_.get());
   const net::endpoint remote{net::address::loopback_v4(), 1};
-  ASSERT_EQ(::listen(client.get(), 1), 0);
-  const auto unanswered = connection_request(local, remote);
-  EXPECT_FALSE(unanswered.empty());
-  EXPECT_FALSE(is_from_own_user(client.get())) << "it is connected to nobody";
+  const base::unique_fd kernel(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  const auto request = connection_request(local, remote);
+  ASSERT_EQ(::send(kernel.get(), request.data(), request.size(), 0), std::ssize(request));
+  std::array<std::byte, 4096> answer;
+  const auto got = ::recv(kernel.get(), answer.data(), answer.size(), 0);
+  ASSERT_GT(got, 0);
+  nlmsghdr head;
+  std::memcpy(&head, answer.data(), sizeof head);
+  EXPECT_EQ(head.nlmsg_type, SOCK_DIAG_BY_FAMILY) << "a socket, and no error";
+  const auto owner = parse_connection_owner(std::span(answer).first(static_cast<std::size_t>(got)), local, remote);
+  ASSERT_FALSE(owner);
+  EXPECT_EQ(owner.error().code, std::errc::no_such_file_or_directory);
+}
+
+struct diag_answer {
+  nlmsghdr header{.nlmsg_len = sizeof(diag_answer),
+                  .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                  .nlmsg_flags = 0,
+                  .nlmsg_seq = 0,
+                  .nlmsg_pid = 0};
+  inet_diag_msg socket{};
+};
+
+TEST(socket_owner_codec, reads_the_owner_of_the_connection_that_was_asked_for) {
+  const net::endpoint a{net::address::v4(127, 0, 0, 1), 4001}, b{net::address::v4(127, 0, 0, 2), 4002};
+  diag_answer answer;
+  answer.socket.idiag_family = AF_INET;
+  answer.socket.idiag_state = 1;
+  answer.socket.id.idiag_sport = htons(a.port), answer.socket.id.idiag_dport = htons(b.port);
+  std::memcpy(answer.socket.id.idiag_src, a.ip.data(), 4), std::memcpy(answer.socket.id.idiag_dst, b.ip.data(), 4);
+  answer.socket.idiag_uid = 1234, answer.socket.idiag_inode = 77;
+  const auto bytes = std::as_bytes(std::span(&answer, 1));
+  EXPECT_EQ(parse_connection_owner(bytes, a, b), 1234U);
+  EXPECT_FALSE(parse_connection_owner(bytes, b, a));
+  answer.socket.idiag_inode = 0;
+  const auto closed = parse_connection_owner(bytes, a, b);
+  ASSERT_FALSE(closed);
+  EXPECT_EQ(closed.error().code, std::errc::no_such_process);
 }
 
 TEST(socket_owner_codec, takes_no_answer_for_an_owner_that_is_none) {

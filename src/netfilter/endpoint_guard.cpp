@@ -1,4 +1,4 @@
-#include "netfilter/forward_guard.hpp"
+#include "netfilter/endpoint_guard.hpp"
 
 #include <linux/netlink.h>
 #include <sys/socket.h>
@@ -34,16 +34,16 @@ base::result<> transact(const std::vector<std::byte>& request) {
 
 }  // namespace
 
-base::result<bool> forward_guard::is_up() const {
+base::result<bool> endpoint_guard::is_up() const {
   auto kernel = nft_reader::open();
   if (!kernel) return std::unexpected(kernel.error());
-  const auto rules = kernel->read({family::ipv4, rule_.table, std::string(guard_chain)});
+  const auto rules = kernel->read({rule_.which(), rule_.table, std::string(rule_.chain())});
   if (!rules) return std::unexpected(rules.error());
   return rules->size() == 1 && rules->front().comment == rule_.comment && rules->front().port == rule_.refused.port &&
          rules->front().destination == rule_.refused.ip;
 }
 
-base::result<> forward_guard::ensure() const {
+base::result<> endpoint_guard::ensure() const {
   const auto up = is_up();
   if (!up) return std::unexpected(up.error());
   if (*up) return {};
@@ -53,8 +53,8 @@ base::result<> forward_guard::ensure() const {
   return made;
 }
 
-base::result<> forward_guard::remove() const {
-  auto removed = transact(guard_removal_request(rule_.table));
+base::result<> endpoint_guard::remove() const {
+  auto removed = transact(guard_removal_request(rule_));
   const bool none = !removed && removed.error().code == std::errc::no_such_file_or_directory;
   return none ? base::result<>{} : removed;
 }

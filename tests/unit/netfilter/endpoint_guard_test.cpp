@@ -1,5 +1,5 @@
 // Against the real kernel, with a router between two network namespaces.
-#include "netfilter/forward_guard.hpp"
+#include "netfilter/endpoint_guard.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -45,7 +45,7 @@ class ForwardGuard : public testing::Test {
     base::unique_fd api, other;
   };
   std::optional<machine> vm_;
-  forward_guard guard_{{"guard-test", "guard-test:api", {gateway, 80}}};
+  endpoint_guard guard_{{"guard-test", "guard-test:api", {gateway, 80}}};
 };
 
 TEST_F(ForwardGuard, RefusesForwardedConnectionsToTheEndpointAlone) {
@@ -79,8 +79,26 @@ TEST_F(ForwardGuard, HoldsBesideBothVariantsOfIptables) {
   EXPECT_TRUE(refused_to(vm_->container, 80));
 }
 
+TEST(OutputGuard, RefusesOtherUsersOfTheMachineAlone) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const support::netns machine("machine");
+  constexpr std::uint32_t own = 1234, other = 1235;
+  for (const auto& ip : {net::address::loopback_v4(), net::address::loopback_v6()}) {
+    const net::endpoint at{ip, 3030};
+    const auto listening = support::open_socket(machine, net::protocol::tcp, at, true);
+    const endpoint_guard guard({"guard-test", "guard-test:users", at, guarded::other_users, own});
+    machine.run([&] { EXPECT_TRUE(guard.ensure()); });
+    EXPECT_TRUE(machine.run([&] { return guard.is_up().value(); }));
+    EXPECT_FALSE(support::refused({machine, 0}, at));
+    EXPECT_FALSE(support::refused({machine, own}, at));
+    EXPECT_TRUE(support::refused({machine, other}, at));
+    machine.run([&] { EXPECT_TRUE(guard.remove()); });
+    EXPECT_FALSE(support::refused({machine, other}, at));
+  }
+}
+
 TEST_F(ForwardGuard, IsPutUpOnceAndAnOtherOneIsReplaced) {
-  const forward_guard before({"guard-test", "guard-test:api", {gateway, 81}});
+  const endpoint_guard before({"guard-test", "guard-test:api", {gateway, 81}});
   vm_->router.run([&] { EXPECT_TRUE(before.ensure()); });
   EXPECT_FALSE(is_up());
   ensure();
