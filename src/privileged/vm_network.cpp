@@ -57,6 +57,8 @@ std::string vm_network::refuse(const net::address& ip) const {
   }
   if (way->by_gateway) return "is not on a network of this machine";
   const auto out = netlink::route_to(elsewhere(ip.is_v4()));
+  if (!out && out.error().code != std::errc::network_unreachable)
+    return "cannot be compared with the default route: " + out.error().message();
   const bool same = out && out->kind == netlink::route_kind::unicast && out->interface == way->interface;
   return same ? "is on the network of the default route, where third machines are (see -vmNetworks)" : "";
 }
