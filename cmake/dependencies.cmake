@@ -23,7 +23,8 @@ find_package(OpenSSL 3 REQUIRED)
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
+  # What ccache needs to know about precompiled headers: it compares them by content.
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_SLOPPINESS=pch_defines,time_macros "${CCACHE}")
 endif()
 
 add_compile_definitions(GUESTAGENT_VERSION="${PROJECT_VERSION}")

@@ -6,6 +6,11 @@ function(guestagent_library name)
   add_library(guestagent::${name} ALIAS guestagent_${name})
   target_include_directories(guestagent_${name} PUBLIC "${PROJECT_SOURCE_DIR}/src")
   target_link_libraries(guestagent_${name} PUBLIC ${ARG_USES} PRIVATE guestagent_warnings)
+  guestagent_uses_asio(asio ${ARG_USES})
+  if(asio)
+    set_target_properties(guestagent_${name} PROPERTIES INTERFACE_GUESTAGENT_ASIO ON)
+    guestagent_use_precompiled(guestagent_${name} asio)
+  endif()
 endfunction()
 
 # guestagent_program(<name> USES …): apps/<name>.cpp becomes the program <name>.

@@ -1,0 +1,65 @@
+# Precompiled headers: for libraries that use Asio, for their tests, and for tests of pure libraries. They only save time.
+# Pure libraries have none: their files compile quickly, and Asio stays out of them.
+set(GUESTAGENT_PRECOMPILED ON CACHE BOOL "Precompile the large headers of libraries")
+
+# Two compilations of one header are equal then, and ccache keeps what is compiled with it.
+add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>")
+
+set(guestagent_std_headers
+  <algorithm> <array> <chrono> <cstdint> <filesystem> <functional> <map> <memory> <optional> <set> <span> <string>
+  <string_view> <utility> <vector> <expected> <fmt/format.h>)
+set(guestagent_asio_headers
+  <boost/asio/any_io_executor.hpp> <boost/asio/as_tuple.hpp> <boost/asio/awaitable.hpp> <boost/asio/basic_waitable_timer.hpp>
+  <boost/asio/co_spawn.hpp> <boost/asio/io_context.hpp> <boost/asio/posix/stream_descriptor.hpp> <boost/asio/this_coro.hpp>
+  <boost/asio/use_awaitable.hpp>)
+
+# guestagent_precompile(<name> HEADERS … USES …): a target whose precompiled header others take.
+function(guestagent_precompile name)
+  cmake_parse_arguments(ARG "" "" "HEADERS;USES" ${ARGN})
+  file(WRITE "${CMAKE_BINARY_DIR}/${name}.cpp" "// Only carries a precompiled header.\n")
+  add_library(${name} OBJECT "${CMAKE_BINARY_DIR}/${name}.cpp")
+  target_link_libraries(${name} PRIVATE ${ARG_USES})
+  target_precompile_headers(${name} PRIVATE ${ARG_HEADERS})
+endfunction()
+
+if(GUESTAGENT_PRECOMPILED)
+  guestagent_precompile(guestagent_asio_precompiled
+    HEADERS ${guestagent_std_headers} ${guestagent_asio_headers} USES ${GUESTAGENT_FMT} guestagent_asio)
+  if(BUILD_TESTING)
+    guestagent_precompile(guestagent_pure_test_precompiled
+      HEADERS ${guestagent_std_headers} <gtest/gtest.h> <gmock/gmock.h> USES ${GUESTAGENT_FMT} GTest::gmock GTest::gtest)
+    guestagent_precompile(guestagent_asio_test_precompiled
+      HEADERS ${guestagent_std_headers} ${guestagent_asio_headers} <gtest/gtest.h> <gmock/gmock.h>
+      USES ${GUESTAGENT_FMT} guestagent_asio GTest::gmock GTest::gtest)
+  endif()
+endif()
+
+# guestagent_uses_asio(<result> <target>…): whether one of the targets brings Asio. Directories are added in the order of the
+# layers: what a target uses is known already.
+function(guestagent_uses_asio result)
+  set(${result} OFF PARENT_SCOPE)
+  foreach(used ${ARGN})
+    if(TARGET ${used})
+      get_target_property(asio ${used} INTERFACE_GUESTAGENT_ASIO)
+      if(asio)
+        set(${result} ON PARENT_SCOPE)
+      endif()
+    endif()
+  endforeach()
+endfunction()
+
+# guestagent_use_precompiled(<target> asio|asio_test|pure_test)
+function(guestagent_use_precompiled target which)
+  if(GUESTAGENT_PRECOMPILED)
+    target_precompile_headers(${target} REUSE_FROM guestagent_${which}_precompiled)
+  endif()
+endfunction()
+
+function(guestagent_use_test_precompiled target)
+  guestagent_uses_asio(asio ${ARGN})
+  if(asio)
+    guestagent_use_precompiled(${target} asio_test)
+  else()
+    guestagent_use_precompiled(${target} pure_test)
+  endif()
+endfunction()
