@@ -44,14 +44,14 @@ std::string compare(std::string_view what, const std::set<T>& wanted, const std:
   return text;
 }
 
-// How many rules the engine needs is its own affair; of ours there is one at most, and none for a wildcard.
-std::string check_rules(const listening_socket& port, const std::vector<std::string>& rules) {
+// How many rules the engine needs is its own affair; of ours there is one at most, and for a wildcard as many as given.
+std::string check_rules(const listening_socket& port, const std::vector<std::string>& rules, int most_for_a_wildcard) {
   const auto protocol = fmt::format("-p {} ", net::to_string(port.protocol)),
              number = fmt::format("--dport {} ", port.at.port);
   const auto count = std::ranges::count_if(rules, [&](const std::string& rule) {
     return rule.starts_with("-A rancher-desktop-guestagent ") && rule.contains(protocol) && rule.contains(number);
   });
-  const auto most = port.at.ip.is_unspecified() ? 0 : 1;
+  const auto most = port.at.ip.is_unspecified() ? most_for_a_wildcard : 1;
   return count <= most ? "" : fmt::format("{} rules of ours for {}\n", count, to_text(port));
 }
 
@@ -112,7 +112,7 @@ std::string end_to_end::difference(const published_set& ports) const {
     at_wsl.insert(port);
     at_host.insert(port);
     forwards.insert(ours(port));
-    rule_trouble += check_rules(port, rules);
+    rule_trouble += check_rules(port, rules, most_rules_for_a_wildcard_);
   }
   const auto held = lab_->host_forwards();
   if (!held) return "host-switch does not answer\n";

@@ -22,6 +22,7 @@ class kubernetes : public end_to_end, public testing::WithParamInterface<api_ser
   using service = support::fake_kubernetes::service;
 
   void SetUp() override {
+    most_rules_for_a_wildcard_ = 1;
     if (const auto missing = support::real_kubernetes::missing(); GetParam() == api_server::real && !missing.empty())
       GTEST_SKIP() << missing;
     end_to_end::SetUp();
