@@ -38,7 +38,7 @@ base::result<> access_policy::check_address(const net::address& ip, std::string_
     return base::fail(fmt::format("{} {} is not in {}", whose, ip.to_string(), vm_network_.to_string()));
   const auto own = is_own_(ip);
   if (!own) return base::fail(fmt::format("{} {} cannot be checked: {}", whose, ip.to_string(), own.error().message()));
-  if (*own || ip == api_.ip || ip == vm_network_.gateway())
+  if (*own || ip == api_.ip || ip == vm_network_.gateway() || vm_network_.is_host_alias(ip))
     return base::fail(fmt::format("{} {} is an address of the host", whose, ip.to_string()));
   return {};
 }

@@ -4,7 +4,8 @@
 //                          of them, so users of the host and machines of its other networks reach the API's socket too
 //   the request's head     no browser's: neither Origin nor Sec-Fetch-*, and a Host that no other site can have
 //   the remote             in -subnet, and not one of this host's: a forward to the host itself would publish what
-//                          listens on its loopback addresses, or the API
+//                          listens on its loopback addresses, or the API. The subnet's host alias, 192.168.127.254, is
+//                          the host's 127.0.0.1 as the VM sees it
 //
 // Where the kernel does not say whether an address is the host's, the answer is no.
 #pragma once

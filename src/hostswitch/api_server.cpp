@@ -48,22 +48,22 @@ bool may_pass(const std::error_code& why) {
       [&](std::errc one) { return why == one; });
 }
 
-io::task<> serve_api(const kernel_network* network, http::handler handle, http::server_limits limits,
+io::task<> serve_api(kernel_network* network, http::handler handle, http::server_limits limits,
                      http::admission admits) {
   const auto watch = open_watch(co_await io::asio::this_coro::executor);
   base::log::episode trouble("api", "cannot listen api=" + net::to_string(network->api()));
   while (true) {
-    const auto device = find_device(network->api().ip).value_or(std::nullopt);
-    auto listener = network->listen_for_api(device);
+    const auto device = find_device(network->api().ip);
+    auto listener = device ? network->listen_for_api(*device) : std::unexpected(device.error());
     trouble.note(listener ? base::result<>{} : std::unexpected(listener.error()));
     if (!listener) {
       co_await news_of(watch, between_tries);
       continue;
     }
     base::log::info("api", "listening api={} interface={}", net::to_string(network->api()),
-                    device ? device->name : "any");
+                    *device ? (*device)->name : "any");
     co_await io::first_of(http::serve(std::move(*listener), handle, limits, admits),
-                          until_moved(watch, network->api().ip, device));
+                          until_moved(watch, network->api().ip, *device));
   }
 }
 

@@ -1,6 +1,7 @@
 // api_server: keeps the forwarder API listening at its address for as long as host-switch runs. A busy port, as with a
 // web server on the host's 0.0.0.0:80, is tried again until it is free; a new interface for the address, as with a tap
-// that the VM's restart replaces, gets a new socket.
+// that the VM's restart replaces, gets a new socket. While the interfaces cannot be read, the API does not begin to
+// listen: it would take what arrives at any of them.
 #pragma once
 
 #include "hostswitch/kernel_network.hpp"
@@ -13,7 +14,6 @@ namespace hostswitch {
 [[nodiscard]] bool may_pass(const std::error_code& why);
 
 // Runs until cancelled. `network` and what the functions refer to outlive it.
-io::task<> serve_api(const kernel_network* network, http::handler handle, http::server_limits limits,
-                     http::admission admits);
+io::task<> serve_api(kernel_network* network, http::handler handle, http::server_limits limits, http::admission admits);
 
 }  // namespace hostswitch

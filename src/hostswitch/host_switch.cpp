@@ -33,6 +33,14 @@ std::size_t most_forwards() {
   return std::min(most, relay::descriptor_budget::of_process().capacity(relay::descriptor_use::listener));
 }
 
+// Whether the API can be served here at all; serve_api() opens the socket that is kept.
+base::result<> try_to_listen(kernel_network& network) {
+  const auto device = find_device(network.api().ip);
+  if (!device) return std::unexpected(device.error());
+  if (const auto listener = network.listen_for_api(*device); !listener) return std::unexpected(listener.error());
+  return {};
+}
+
 io::task<http::answer> handle(forwarder* served, http::incoming in) {
   co_return http::answer{served->answer(in.head, in.peer), {}};
 }
@@ -57,11 +65,9 @@ void host_switch::declare(base::flag_set& flags) {
 
 base::result<> host_switch::open(const io::executor&) {
   network_.emplace(api());
-  policy_.emplace(vm_network_, api(), api_hosts_, relay::ask_is_own);
+  policy_.emplace(vm_network_, api(), api_hosts_, relay::is_own);
   forwards_.emplace(*network_, *policy_, most_forwards());
-  const auto device = find_device(api().ip).value_or(std::nullopt);
-  if (const auto tried = network_->listen_for_api(device); !tried && !may_pass(tried.error().code))
-    return std::unexpected(tried.error());
+  if (const auto tried = try_to_listen(*network_); !tried && !may_pass(tried.error().code)) return tried;
   return open_static_forwards();
 }
 

@@ -6,21 +6,35 @@
 #include <utility>
 
 namespace hostswitch {
+namespace {
+
+base::result<> bind_to_device(int fd, const std::string& name) {
+  if (::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name.c_str(), static_cast<socklen_t>(name.size())) == 0) return {};
+  return base::fail_errno("bind to " + name);
+}
+
+}  // namespace
+
 kernel_network::kernel_network(net::endpoint api) : api_(api), relays_({.shards = relay::shards_for_processors()}) {}
 
+// Before Linux 5.7 only a program with CAP_NET_RAW may bind a socket to an interface.
+//
 // SO_REUSEPORT is set behind bind(): the API's own bind() fails where a second host-switch, or another program, has the
 // port, and a wildcard of this program can still share it later. It is set before bind() only where such a wildcard is
 // there already.
-base::result<base::unique_fd> kernel_network::listen_for_api(const std::optional<api_device>& device) const {
+base::result<base::unique_fd> kernel_network::listen_for_api(const std::optional<api_device>& device) {
   base::unique_fd fd(::socket(api_.ip.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const auto set = [&fd](int level, int name) {
     const int one = 1;
     return ::setsockopt(fd.get(), level, name, &one, sizeof one) == 0;
   };
   if (!fd || !set(SOL_SOCKET, SO_REUSEADDR) || !set(IPPROTO_IP, IP_FREEBIND)) return base::fail_errno("socket option");
-  if (device && ::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, device->name.c_str(),
-                             static_cast<socklen_t>(device->name.size())) != 0)
-    return base::fail_errno("bind to " + device->name);
+  if (device) {
+    auto bound = bind_to_device(fd.get(), device->name);
+    const bool may_not = !bound && bound.error().code == std::errc::operation_not_permitted;
+    unbound_.note(may_not ? bound : base::result<>{});
+    if (!bound && !may_not) return std::unexpected(bound.error());
+  }
   if (holds_a_wildcard(net::protocol::tcp, api_.port)) set(SOL_SOCKET, SO_REUSEPORT);
   const auto address = net::to_sockaddr(api_);
   const bool bound = ::bind(fd.get(), address.get(), address.size) == 0;

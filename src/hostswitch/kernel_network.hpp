@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "base/episode.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "hostswitch/api_device.hpp"
@@ -21,8 +22,10 @@ class kernel_network {
 
   [[nodiscard]] const net::endpoint& api() const { return api_; }
   // The listening socket of the API, which takes what arrives at `device` alone. Without one the address need not be
-  // there yet: the VM's network may come up later. Error: also address_in_use where another host-switch serves it.
-  [[nodiscard]] base::result<base::unique_fd> listen_for_api(const std::optional<api_device>& device) const;
+  // there yet: the VM's network may come up later. Where the right to bind to an interface is missing, the socket takes
+  // what arrives at any of them, and a warning says so once: access_policy still looks at each client's address. Error:
+  // also address_in_use where another host-switch serves it.
+  [[nodiscard]] base::result<base::unique_fd> listen_for_api(const std::optional<api_device>& device);
 
   // Listens on the host and relays into the VM. A wildcard is for both families. On the API's own port, a wildcard
   // shares the port with the API's socket, which keeps its address. Errors are listener_set::add's.
@@ -35,6 +38,7 @@ class kernel_network {
 
   net::endpoint api_;
   relay::listener_set relays_;
+  base::log::episode unbound_{"api", "not bound to the VM's interface, each client's address is checked alone"};
 };
 
 }  // namespace hostswitch

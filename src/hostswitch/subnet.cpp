@@ -37,6 +37,11 @@ base::result<subnet> subnet::parse(std::string_view text) {
 
 net::address subnet::gateway() const { return to_address(network_ + 1); }
 
+bool subnet::is_host_alias(const net::address& ip) const {
+  constexpr std::uint32_t host = 254;
+  return contains(ip) && (to_number(ip) & host_mask()) == host;
+}
+
 bool subnet::contains(const net::address& ip) const {
   if (!ip.is_v4()) return false;
   const auto number = to_number(ip);

@@ -16,6 +16,8 @@ class subnet {
 
   // Its first address, which is the host's.
   [[nodiscard]] net::address gateway() const;
+  // 192.168.127.254, which the VM's network has for the host's 127.0.0.1. A subnet of less than 256 addresses has none.
+  [[nodiscard]] bool is_host_alias(const net::address& ip) const;
   // An address that a machine of the subnet can have: not its first and last one, which name the subnet and all of it.
   [[nodiscard]] bool contains(const net::address& ip) const;
   [[nodiscard]] std::string to_string() const;

@@ -67,10 +67,10 @@ asio::generic::stream_protocol protocol_of(int listener) {
 
 io::task<> wait_for_slot(server_state& state) {
   while (true) {
-    const auto place = state.slots.admit();
+    const auto place = state.slots.admit(io::clock::now());
     if (place.victim) state.close(*place.victim);
     if (place.granted) co_return;
-    co_await state.slot_freed.wait();
+    co_await state.slot_freed.wait_until(place.again);
   }
 }
 

@@ -127,7 +127,7 @@ io::task<> refuse(session& s, response r) {
 // Whether the connection stays open behind the answer.
 bool keeps_open(session& s, const parser_type& parser) {
   if (!parser.get().keep_alive()) return false;
-  const auto standing = s.server->slots.stand(s.id);
+  const auto standing = s.server->slots.stand(s.id, io::clock::now());
   if (standing.victim) s.server->close(*standing.victim);
   return standing.granted;
 }
@@ -156,6 +156,7 @@ io::task<bool> serve_one(session& s) {
   }
   s.server->reserve_answer(a.head.body.size(), &s);
   const auto written = co_await io::within(limits.write, write_response(s, std::move(a.head), keep_alive, head_only));
+  s.server->slots.answered(s.id);
   co_return written&& keep_alive;
 }
 
@@ -182,7 +183,7 @@ void server_state::reserve_answer(std::size_t size, const session* asker) {
 
 session::session(socket_type s, std::shared_ptr<server_state> st, std::string caller)
     : socket(std::move(s)), server(std::move(st)), id(++server->last_id), peer(std::move(caller)) {
-  server->slots.enter(id, peer);
+  server->slots.enter(id, peer, io::clock::now());
   server->open[id] = this;
 }
 

@@ -5,8 +5,8 @@
 
 namespace http {
 
-std::map<std::string, slot_table::group> slot_table::groups(bool standing) const {
-  std::map<std::string, group> all;
+slot_table::group_map slot_table::groups(bool standing) const {
+  group_map all;
   for (const auto& [connection, e] : entries_) {
     const bool counts = standing ? e.is == state::standing : e.is == state::waiting || e.is == state::leaving;
     if (!counts) continue;
@@ -19,16 +19,29 @@ std::map<std::string, slot_table::group> slot_table::groups(bool standing) const
   return all;
 }
 
-slot_table::admission slot_table::admit() const {
-  if (entries_.size() < slots_) return {.granted = true, .victim = std::nullopt};
+slot_table::admission slot_table::instead_of(id victim, time_point now) const {
+  const auto& e = entries_.at(victim);
+  if (now < e.turn_ends) return {.again = e.turn_ends};
+  return {.granted = true, .victim = victim};
+}
+
+slot_table::admission slot_table::admit(time_point now) const {
+  if (entries_.size() < slots_) return {.granted = true};
   const auto all = groups(false);
   const auto most = std::ranges::max_element(all, {}, [](const auto& one) { return one.second.count; });
   if (most == all.end()) return {};
-  return {.granted = true, .victim = most->second.first};
+  return instead_of(most->second.first, now);
 }
 
-void slot_table::enter(id connection, std::string caller) {
-  entries_[connection] = {.caller = std::move(caller), .is = state::waiting, .last_use = ++uses_};
+void slot_table::use(entry& e, time_point now) {
+  e.last_use = ++uses_;
+  e.turn_ends = now + turn;
+}
+
+void slot_table::enter(id connection, std::string caller, time_point now) {
+  auto& e = entries_[connection];
+  e.caller = std::move(caller);
+  use(e, now);
 }
 
 void slot_table::leave(id connection) {
@@ -38,22 +51,30 @@ void slot_table::leave(id connection) {
   entries_.erase(at);
 }
 
-slot_table::admission slot_table::stand(id connection) {
+slot_table::admission slot_table::place_among_standing(const std::string& caller, time_point now) const {
+  if (standing_ < most_standing_) return {.granted = true};
+  const auto all = groups(true);
+  const auto most = std::ranges::max_element(all, {}, [](const auto& one) { return one.second.count; });
+  if (most == all.end()) return {};
+  const auto own = all.find(caller);
+  const auto own_count = own == all.end() ? 0 : own->second.count;
+  if (most->second.count >= own_count + 2) return instead_of(most->second.first, now);
+  return own == all.end() ? admission{} : instead_of(own->second.first, now);
+}
+
+slot_table::admission slot_table::stand(id connection, time_point now) {
   auto& mine = entries_.at(connection);
-  mine.last_use = ++uses_;
-  if (mine.is == state::standing) return {.granted = true, .victim = std::nullopt};
-  admission granted{.granted = true, .victim = std::nullopt};
-  if (standing_ >= most_standing_) {
-    const auto all = groups(true);
-    const auto most = std::ranges::max_element(all, {}, [](const auto& one) { return one.second.count; });
-    const auto own = all.find(mine.caller);
-    const auto own_count = own == all.end() ? 0 : own->second.count;
-    granted = {.granted = most != all.end() && most->second.count >= own_count + 2, .victim = std::nullopt};
-    if (granted.granted) granted.victim = most->second.first;
-  }
-  mine.is = granted.granted ? state::standing : state::leaving;
-  if (granted.granted) ++standing_;
-  return granted;
+  use(mine, now);
+  if (mine.is == state::standing) return {.granted = true};
+  const auto place = place_among_standing(mine.caller, now);
+  mine.is = place.granted ? state::standing : state::leaving;
+  if (place.granted) ++standing_;
+  return place;
+}
+
+void slot_table::answered(id connection) {
+  const auto at = entries_.find(connection);
+  if (at != entries_.end() && at->second.is == state::standing) at->second.turn_ends = {};
 }
 
 void slot_table::stream(id connection) {

@@ -1,16 +1,21 @@
-// slot_table: which connections a server keeps when there are more than it has slots for. Pure.
+// slot_table: which connections a server keeps when there are more than it has slots for. Pure; time is an argument.
 //
 //   waiting    has not sent a whole request yet             the first that go
 //   leaving    is being answered, and closed then           the same
 //   streaming  gets an answer without an end                stays
-//   standing   was answered and is kept open for more       stays; no newcomer takes its slot
+//   standing   was answered and is kept open for more       gives way to one that has sent a request
+//
+// No connection goes before it has had its turn: the time in which it can send its request, and take the answer. It
+// begins when the connection is accepted and again with each request.
 //
 // A newcomer that finds all slots taken gets that of a connection that waits or leaves: the caller with the most of
 // them loses its oldest. A quarter of the slots is a reserve that never stands, so there is always a place for
-// newcomers while answers end. Once the other three quarters stand, a connection is answered and then closed, unless
-// another caller has at least two more of them: that one loses the one that has been idle for the longest.
+// newcomers while answers end. Once the other three quarters stand, one that has sent a request takes the place of the
+// one that has been idle for the longest: of another caller that has at least two more of them, or of its own caller.
+// So an active client cannot keep another one at the same address from standing.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -22,19 +27,26 @@ namespace http {
 class slot_table {
  public:
   using id = std::uint64_t;  // of a connection, in the order in which they were accepted
+  using time_point = std::chrono::steady_clock::time_point;
+  static constexpr std::chrono::milliseconds turn{100};
+
   explicit slot_table(std::size_t slots) : slots_(slots), most_standing_(slots - slots / 4) {}
 
-  // Whether a newcomer would get a slot, and which connection has to be closed and left for that.
+  // Whether a newcomer would get a slot, and which connection has to be closed and left for that. Refused: ask again
+  // when a connection has left, or at `again`.
   struct admission {
     bool granted = false;
-    std::optional<id> victim;
+    std::optional<id> victim{};
+    time_point again = time_point::max();
   };
-  [[nodiscard]] admission admit() const;
-  void enter(id connection, std::string caller);
+  [[nodiscard]] admission admit(time_point now) const;
+  void enter(id connection, std::string caller, time_point now);
   void leave(id connection);
 
   // A whole request has arrived. Granted: the connection is kept open behind the answer.
-  admission stand(id connection);
+  admission stand(id connection, time_point now);
+  // The answer has been taken: one that stands is idle now, and its turn is over.
+  void answered(id connection);
   void stream(id connection);
 
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
@@ -45,6 +57,7 @@ class slot_table {
     std::string caller;
     state is = state::waiting;
     std::uint64_t last_use = 0;  // grows with every request
+    time_point turn_ends{};
   };
   // The caller with the most connections in one of the two states, and which of them comes first.
   struct group {
@@ -52,7 +65,11 @@ class slot_table {
     id first = 0;
     std::uint64_t first_use = 0;
   };
-  [[nodiscard]] std::map<std::string, group> groups(bool standing) const;
+  using group_map = std::map<std::string, group>;
+  [[nodiscard]] group_map groups(bool standing) const;
+  [[nodiscard]] admission instead_of(id victim, time_point now) const;
+  [[nodiscard]] admission place_among_standing(const std::string& caller, time_point now) const;
+  void use(entry& e, time_point now);
 
   std::size_t slots_, most_standing_;
   std::size_t standing_ = 0;

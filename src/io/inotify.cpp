@@ -1,12 +1,11 @@
 #include "io/inotify.hpp"
 
+#include <fcntl.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstring>
-
-#include "base/unique_fd.hpp"
 
 namespace io {
 
@@ -18,6 +17,16 @@ base::result<inotify> inotify::open(const executor& where) {
 
 int inotify::watch(const std::filesystem::path& path, std::uint32_t events) {
   return ::inotify_add_watch(stream_.native_handle(), path.c_str(), events);
+}
+
+int inotify::watch(const base::unique_fd& on, const std::filesystem::path& path, std::uint32_t events) {
+  return ::inotify_add_watch(on.get(), path.c_str(), events);
+}
+
+base::result<base::unique_fd> inotify::duplicate() {
+  base::unique_fd copy(::fcntl(stream_.native_handle(), F_DUPFD_CLOEXEC, 0));
+  if (!copy) return base::fail_errno("inotify");
+  return copy;
 }
 
 void inotify::forget(int watch) { ::inotify_rm_watch(stream_.native_handle(), watch); }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "base/unique_fd.hpp"
 #include "io/task.hpp"
 
 namespace io {
@@ -27,6 +28,9 @@ class inotify {
   // Answers the watch's number, the same again for the same file or directory; -1: errno says why not.
   int watch(const std::filesystem::path& path, std::uint32_t events);
   void forget(int watch);
+  // For watch() beside the control thread: the same watches under a further descriptor.
+  [[nodiscard]] base::result<base::unique_fd> duplicate();
+  static int watch(const base::unique_fd& on, const std::filesystem::path& path, std::uint32_t events);
 
   // Returns when something has happened that `matters`, or when the kernel has lost news. Cancelled: throws
   // operation_aborted.

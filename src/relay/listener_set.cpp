@@ -106,7 +106,7 @@ base::result<> listener_set::start() try {
 
 // Would a connection to the target arrive at this listener, or at another one of the set? A wildcard takes whatever is
 // sent to this machine, so the kernel is asked whose the target is where there is one of that port.
-bool listener_set::loops(const listener_spec& spec) const {
+base::result<bool> listener_set::loops(const listener_spec& spec) const {
   const auto taken = [this, &spec](const net::address& ip) {
     const net::endpoint at{ip, spec.target.port};
     return at == spec.listen || listeners_.contains({spec.protocol, at});
@@ -114,13 +114,16 @@ bool listener_set::loops(const listener_spec& spec) const {
   auto to = spec.target.ip;
   if (to.is_unspecified()) to = to.is_v6() ? net::address::loopback_v6() : net::address::loopback_v4();
   if (taken(to)) return true;
-  return (taken(net::address::any_v4()) || taken(net::address::any_v6())) && (to.is_loopback() || is_own(to));
+  if (!taken(net::address::any_v4()) && !taken(net::address::any_v6())) return false;
+  return to.is_loopback() ? true : is_own(to);
 }
 
 base::result<> listener_set::add(const listener_spec& spec) {
   const key id{spec.protocol, spec.listen};
   if (listeners_.contains(id)) return base::fail(std::errc::file_exists, "");
-  if (loops(spec)) return base::fail("would relay to itself");
+  const auto circle = loops(spec);
+  if (!circle) return std::unexpected(circle.error());
+  if (*circle) return base::fail("would relay to itself");
   auto lease = options_.budget->take(descriptor_use::listener);
   if (!lease) return base::fail(std::errc::too_many_files_open, "");
   if (auto started = start(); !started) return started;

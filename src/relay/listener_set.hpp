@@ -59,7 +59,7 @@ class listener_set {
   class shard;
   using key = std::tuple<net::protocol, net::endpoint>;
   base::result<> start();
-  [[nodiscard]] bool loops(const listener_spec& spec) const;
+  [[nodiscard]] base::result<bool> loops(const listener_spec& spec) const;
 
   relay_options options_;
   counters count_;

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <cstring>
 
 #include "base/unique_fd.hpp"
@@ -20,13 +21,34 @@ struct route_request {
 };
 struct route_answer {
   nlmsghdr header;
-  rtmsg route;
+  union {
+    rtmsg route;
+    int failure;  // NLMSG_ERROR: -errno
+  };
   std::array<std::byte, 1024> rest;
 };
 
+// A route that refuses what is sent, or none at all: the address is not this machine's.
+bool says_no_way(int error_number) {
+  return error_number == ENETUNREACH || error_number == EHOSTUNREACH || error_number == EACCES ||
+         error_number == EINVAL;
+}
+
+base::result<bool> is_local_route(const route_answer& answer, ssize_t size) {
+  if (size < static_cast<ssize_t>(NLMSG_LENGTH(sizeof answer.failure)))
+    return base::fail(std::errc::protocol_error, "read a route");
+  if (answer.header.nlmsg_type == NLMSG_ERROR) {
+    if (says_no_way(-answer.failure)) return false;
+    return base::fail(std::error_code(-answer.failure, std::system_category()), "read a route");
+  }
+  if (answer.header.nlmsg_type != RTM_NEWROUTE || size < static_cast<ssize_t>(NLMSG_LENGTH(sizeof answer.route)))
+    return base::fail(std::errc::protocol_error, "read a route");
+  return answer.route.rtm_type == RTN_LOCAL;
+}
+
 }  // namespace
 
-base::result<bool> ask_is_own(const net::address& ip) {
+base::result<bool> is_own(const net::address& ip) {
   const std::uint16_t size = ip.is_v6() ? 16 : 4;
   route_request ask{};
   ask.header.nlmsg_len = static_cast<std::uint32_t>(NLMSG_LENGTH(sizeof ask.route) + RTA_LENGTH(size));
@@ -41,10 +63,7 @@ base::result<bool> ask_is_own(const net::address& ip) {
   route_answer answer{};  // is there when send() returns
   const auto got = ::recv(fd.get(), &answer, sizeof answer, MSG_DONTWAIT);
   if (got < 0) return base::fail_errno("read a route");
-  return got >= static_cast<ssize_t>(NLMSG_LENGTH(sizeof answer.route)) && answer.header.nlmsg_type == RTM_NEWROUTE &&
-         answer.route.rtm_type == RTN_LOCAL;
+  return is_local_route(answer, got);
 }
-
-bool is_own(const net::address& ip) { return ask_is_own(ip).value_or(false); }
 
 }  // namespace relay

@@ -7,10 +7,8 @@
 namespace relay {
 
 // What is sent to `ip` stays on this machine: by an interface's address, or by a route of type `local`, as 127.0.0.0/8
-// has one. The kernel's routing is asked, in the calling thread's network namespace; false where it gives no answer.
+// has one. The kernel's routing is asked, in the calling thread's network namespace; an error where it gives no answer.
 // That an address can be bound says less: with net.ipv4.ip_nonlocal_bind every one can.
-[[nodiscard]] bool is_own(const net::address& ip);
-// The same, for those to whom no answer means something else than no.
-[[nodiscard]] base::result<bool> ask_is_own(const net::address& ip);
+[[nodiscard]] base::result<bool> is_own(const net::address& ip);
 
 }  // namespace relay

@@ -37,7 +37,9 @@ TEST(AccessPolicy, AnAddressThatCannotBeCheckedIsRefused) {
 
 TEST(AccessPolicy, RelaysToTheVmsNetworkAlone) {
   EXPECT_TRUE(policy.check_remote({ip("192.168.127.2"), 80}));
-  for (const auto* other : {"192.168.127.1", "192.168.127.66", "127.0.0.1", "169.254.169.254", "192.168.127.255"})
+  EXPECT_TRUE(policy.check_remote({ip("192.168.127.253"), 80}));
+  for (const auto* other : {"192.168.127.1", "192.168.127.66", "127.0.0.1", "169.254.169.254", "192.168.127.254",
+                            "::ffff:192.168.127.254", "192.168.127.255"})
     EXPECT_FALSE(policy.check_remote({ip(other), 80})) << other;
 }
 

@@ -2,8 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include <sys/syscall.h>
+
 #include "hostswitch/static_forward.hpp"
 #include "tests/support/event_loop.hpp"
+#include "tests/support/refused_call.hpp"
 #include "tests/support/socket_peer.hpp"
 
 namespace hostswitch {
@@ -21,7 +24,7 @@ bool connects(const net::endpoint& to) {
 
 TEST(ApiServer, ABusyPortIsServedOnceItIsFree) {
   auto holder = support::bound_socket(SOCK_STREAM, {loopback, 0});
-  const kernel_network network(support::local_endpoint(holder.get()));
+  kernel_network network(support::local_endpoint(holder.get()));
   support::event_loop loop;
   testing::internal::CaptureStderr();
   loop.spawn(serve_api(&network, greet, {}, {}));
@@ -31,6 +34,38 @@ TEST(ApiServer, ABusyPortIsServedOnceItIsFree) {
   const auto log = testing::internal::GetCapturedStderr();
   EXPECT_THAT(log, testing::HasSubstr("WARN api: cannot listen api=" + net::to_string(network.api())));
   EXPECT_THAT(log, testing::HasSubstr("INFO api: cannot listen api=" + net::to_string(network.api()) + " ended"));
+}
+
+// As before Linux 5.7, without CAP_NET_RAW.
+TEST(ApiServer, ListensUnboundAndWarnsOnceWhereItMayNotBindToAnInterface) {
+  kernel_network network({loopback, support::free_port()});
+  testing::internal::CaptureStderr();
+  const bool ran = support::run_without({SYS_setsockopt, 2, SO_BINDTODEVICE, EPERM}, [&] {
+    for (int i = 0; i < 2; ++i) {
+      const auto listener = network.listen_for_api(api_device{"lo", 1});
+      ASSERT_TRUE(listener) << listener.error().message();
+      EXPECT_TRUE(connects(network.api()));
+    }
+  });
+  const std::string log = testing::internal::GetCapturedStderr();
+  if (!ran) GTEST_SKIP() << "no seccomp filters here";
+  const std::string warning = "WARN api: not bound to the VM's interface";
+  EXPECT_THAT(log, testing::HasSubstr(warning));
+  EXPECT_EQ(log.find(warning), log.rfind(warning)) << log;
+}
+
+TEST(ApiServer, DoesNotListenWhileTheInterfacesCannotBeRead) {
+  kernel_network network({loopback, support::free_port()});
+  testing::internal::CaptureStderr();
+  const bool ran = support::run_without({SYS_socket, 0, AF_NETLINK, EMFILE}, [&] {
+    support::event_loop loop;
+    loop.spawn(serve_api(&network, greet, {}, {}));
+    EXPECT_FALSE(loop.run_until([&] { return connects(network.api()); }, std::chrono::milliseconds(50)));
+    loop.stop();
+  });
+  const std::string log = testing::internal::GetCapturedStderr();
+  if (!ran) GTEST_SKIP() << "no seccomp filters here";
+  EXPECT_THAT(log, testing::HasSubstr("WARN api: cannot listen"));
 }
 
 TEST(StaticForward, ABusyPortIsForwardedOnceItIsFree) {

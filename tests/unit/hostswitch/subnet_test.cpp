@@ -24,6 +24,13 @@ TEST(Subnet, ContainsWhatAMachineCanHave) {
     EXPECT_FALSE(net.contains(ip(other))) << other;
 }
 
+TEST(Subnet, TheHostAliasIsNumber254) {
+  EXPECT_TRUE(subnet::parse("192.168.127.0/24")->is_host_alias(ip("192.168.127.254")));
+  EXPECT_TRUE(subnet::parse("10.1.0.0/16")->is_host_alias(ip("10.1.0.254")));
+  EXPECT_FALSE(subnet::parse("10.1.0.0/16")->is_host_alias(ip("10.1.255.254")));
+  EXPECT_FALSE(subnet::parse("10.1.2.4/30")->is_host_alias(ip("10.1.2.6"))) << "the VM itself";
+}
+
 TEST(Subnet, RefusesWhatIsNone) {
   for (const auto* text : {"", "192.168.127.0", "192.168.127.0/", "192.168.127.0/0", "192.168.127.0/31", "fe80::/64",
                            "192.168.127.0/24x", "x/24"})

@@ -7,9 +7,11 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
+#include <deque>
 #include <fstream>
 
 #include "http/connection.hpp"
+#include "http/slot_table.hpp"
 #include "io/timeout.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/loopback_socket.hpp"
@@ -192,9 +194,9 @@ TEST_F(Server, AStandingConnectionIsNotTheVictimOfNewcomers) {
   auto standing = connect();
   ASSERT_TRUE(loop_.run(standing.exchange({}, {})));
   std::vector<base::unique_fd> silent;
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 40; ++i) {
     silent.push_back(support::connected_socket(SOCK_STREAM, {net::address::loopback_v4(), port_}));
-    if (i % 10 == 0) loop_.settle();
+    if (i % 5 == 0) loop_.run_until([] { return false; }, slot_table::turn);
   }
   auto newcomer = connect();
   const auto answered = loop_.run(newcomer.exchange({.target = "/new"}, {}));
@@ -202,6 +204,47 @@ TEST_F(Server, AStandingConnectionIsNotTheVictimOfNewcomers) {
   EXPECT_EQ(answered->body, "GET /new ");
   EXPECT_TRUE(standing.usable());
   EXPECT_TRUE(loop_.run(standing.exchange({}, {})));
+}
+
+// Uses its connection again and again, and gets a new one where it loses it.
+io::task<> hold_a_place(std::uint16_t port) {
+  while (true) {
+    auto c = co_await connection::open({.host = "127.0.0.1", .port = port}, 5s);
+    while (c && c->usable()) {
+      if (!co_await io::within(5s, c->exchange({}, {}))) break;
+      co_await io::sleep_for(200ms);
+    }
+    co_await io::sleep_for(5ms);
+  }
+}
+
+// Connects without end, and asks nothing.
+io::task<> connect_without_end(std::uint16_t port) {
+  using boost::asio::ip::tcp;
+  const auto where = co_await io::asio::this_coro::executor;
+  std::deque<tcp::socket> open;
+  while (true) {
+    open.emplace_back(where);
+    co_await open.back().async_connect({boost::asio::ip::address_v4::loopback(), port}, io::nothrow);
+    if (open.size() > 64) open.pop_front();
+    co_await io::sleep_for(1ms);
+  }
+}
+
+TEST_F(Server, AnActiveClientKeepsNoOtherOneAtItsAddressFromBeingServedAndStanding) {
+  start({.connections = 64});
+  for (int i = 0; i < 48; ++i) loop_.spawn(hold_a_place(port_));
+  loop_.spawn(connect_without_end(port_));
+  loop_.run_until([] { return false; }, 300ms);
+  int served = 0, stood = 0;
+  for (int round = 0; round < 6; ++round) {
+    auto c = connect();
+    served += loop_.run(c.exchange({.target = "/1"}, {})) ? 1 : 0;
+    stood += c.usable() && loop_.run(c.exchange({.target = "/2"}, {})) ? 1 : 0;
+  }
+  EXPECT_GE(served, 3);
+  EXPECT_GE(stood, 3);
+  loop_.stop();
 }
 
 io::task<answer> large(incoming) { co_return answer{{200, {}, std::string(4 << 20, 'x')}, {}}; }

@@ -5,23 +5,32 @@
 namespace http {
 namespace {
 
-// A table whose victims leave at once, as the server has it.
+using namespace std::chrono_literals;
+
+// A table whose victims leave at once, as the server has it. Time stands still but for pass().
 class table {
  public:
   explicit table(std::size_t slots) : slots_(slots) {}
   std::optional<slot_table::id> enter(const std::string& caller) {
-    const auto admitted = slots_.admit();
+    const auto admitted = slots_.admit(now_);
     if (!admitted.granted) return std::nullopt;
     if (admitted.victim) gone_.push_back(*admitted.victim), slots_.leave(*admitted.victim);
-    slots_.enter(++last_, caller);
+    slots_.enter(++last_, caller, now_);
     return last_;
   }
   bool stand(slot_table::id id) {
-    const auto standing = slots_.stand(id);
+    const auto standing = slots_.stand(id, now_);
     if (standing.victim) gone_.push_back(*standing.victim), slots_.leave(*standing.victim);
     return standing.granted;
   }
+  void pass(std::chrono::milliseconds time = slot_table::turn) { now_ += time; }
+  // As enter(), once the turns of those that are there are over.
+  std::optional<slot_table::id> enter_later(const std::string& caller) {
+    pass();
+    return enter(caller);
+  }
   slot_table slots_;
+  slot_table::time_point now_{1h};
   std::vector<slot_table::id> gone_;
 
  private:
@@ -31,53 +40,122 @@ class table {
 TEST(SlotTable, ANewcomerTakesTheSlotOfTheOneThatWaitsLongest) {
   table t(3);
   for (int i = 0; i < 3; ++i) t.enter("a");
-  EXPECT_EQ(t.enter("a"), 4U);
+  EXPECT_EQ(t.enter_later("a"), 4U);
   EXPECT_EQ(t.enter("a"), 5U);
   EXPECT_THAT(t.gone_, testing::ElementsAre(1, 2));
   EXPECT_EQ(t.slots_.size(), 3U);
 }
 
-TEST(SlotTable, AStandingConnectionIsNeverANewcomersVictim) {
+TEST(SlotTable, EachConnectionHasItsTurnBeforeItGoes) {
+  table t(2);
+  const auto first = *t.enter("a");
+  t.pass(10ms);
+  t.enter("a");
+  EXPECT_EQ(t.enter("a"), std::nullopt);
+  EXPECT_EQ(t.slots_.admit(t.now_).again, t.now_ + slot_table::turn - 10ms);
+  t.pass(slot_table::turn - 11ms);
+  EXPECT_EQ(t.enter("a"), std::nullopt);
+  t.pass(1ms);
+  EXPECT_TRUE(t.enter("a"));
+  EXPECT_THAT(t.gone_, testing::ElementsAre(first));
+  EXPECT_EQ(t.enter("a"), std::nullopt) << "the second one's turn is not over";
+}
+
+TEST(SlotTable, ARequestBeginsANewTurn) {
+  table t(1);
+  const auto asks = *t.enter("a");
+  t.pass();
+  EXPECT_TRUE(t.stand(asks));
+  table full(8);
+  for (int i = 0; i < 6; ++i) full.stand(*full.enter("a"));
+  const auto leaves = *full.enter("a");
+  full.enter("a");
+  full.pass();
+  full.stand(1);
+  for (int i = 2; i < 7; ++i) full.stand(static_cast<slot_table::id>(i));
+  EXPECT_FALSE(full.stand(leaves)) << "all others have just been used";
+  EXPECT_TRUE(full.enter("a"));
+  EXPECT_EQ(full.enter("a"), std::nullopt) << "the answer is under way";
+}
+
+TEST(SlotTable, AStandingConnectionIsNoVictimOfThoseThatAskNothing) {
   table t(4);
   const auto agent = *t.enter("vm");
   ASSERT_TRUE(t.stand(agent));
-  for (int i = 0; i < 10'000; ++i) {
-    const auto newcomer = t.enter("vm");
-    ASSERT_TRUE(newcomer);
-    if (i % 3 == 0) t.stand(*newcomer);  // some of them behave like the agent
-  }
+  for (int i = 0; i < 10'000; ++i) ASSERT_TRUE(t.enter_later("vm"));
   EXPECT_THAT(t.gone_, testing::Not(testing::Contains(agent)));
   EXPECT_TRUE(t.stand(agent));
 }
 
+// All standing places are an active client's, which uses each of them in time, and connects without end.
+TEST(SlotTable, AnActiveClientKeepsNoOtherOneAtItsAddressFromStanding) {
+  table t(256);
+  std::vector<slot_table::id> held;
+  for (int i = 0; i < 192; ++i) {
+    held.push_back(*t.enter("vm"));
+    ASSERT_TRUE(t.stand(held.back()));
+  }
+  const auto idlest = held[7];
+  t.pass();
+  for (const auto one : held)
+    if (one != idlest) t.stand(one);
+  while (t.enter("vm")) {
+  }
+  const auto agent = *t.enter_later("vm");
+  for (int i = 0; i < 500; ++i) t.enter("vm");
+  EXPECT_TRUE(t.stand(agent)) << "its turn was cut short, or it may not stand";
+  EXPECT_THAT(t.gone_, testing::AllOf(testing::Contains(idlest), testing::Not(testing::Contains(agent))));
+  for (const auto one : held)
+    if (one != idlest) {
+      EXPECT_THAT(t.gone_, testing::Not(testing::Contains(one)));
+    }
+}
+
+TEST(SlotTable, WhatIsBeingAnsweredIsNotTakenByOneThatHasAsked) {
+  table t(4);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(t.stand(*t.enter("vm")));
+  EXPECT_FALSE(t.stand(*t.enter("vm")));
+  EXPECT_THAT(t.gone_, testing::IsEmpty());
+  t.slots_.leave(4);
+  t.slots_.answered(1);
+  EXPECT_TRUE(t.stand(*t.enter("vm"))) << "however lately it was used";
+  EXPECT_THAT(t.gone_, testing::ElementsAre(1));
+  t.slots_.answered(1);  // has gone
+}
+
 TEST(SlotTable, AQuarterIsNeverHeldByStandingOnes) {
   table t(8);
-  int standing = 0;
-  for (int i = 0; i < 100; ++i) standing += t.stand(*t.enter("vm")) ? 1 : 0;
-  EXPECT_EQ(standing, 6);
-  EXPECT_TRUE(t.enter("vm")) << "a place for newcomers";
+  for (int i = 0; i < 100; ++i) {
+    const auto one = t.enter_later("vm");
+    ASSERT_TRUE(one) << "a place for newcomers";
+    EXPECT_TRUE(t.stand(*one));
+    EXPECT_LE(t.slots_.size(), 6U);
+  }
 }
 
 TEST(SlotTable, TheCallerWithTheMostConnectionsPays) {
   table t(4);
   const auto quiet = *t.enter("quiet");
-  for (int i = 0; i < 100; ++i) ASSERT_TRUE(t.enter("greedy"));
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(t.enter_later("greedy"));
   EXPECT_THAT(t.gone_, testing::Not(testing::Contains(quiet)));
 }
 
 TEST(SlotTable, ASecondCallerGetsItsShareOfStandingConnections) {
   table t(8);
-  std::vector<slot_table::id> greedy;
+  std::vector<slot_table::id> greedy, other;
   for (int i = 0; i < 6; ++i) {
     greedy.push_back(*t.enter("greedy"));
     ASSERT_TRUE(t.stand(greedy.back()));
   }
   t.stand(greedy[0]);  // was used just now
-  EXPECT_TRUE(t.stand(*t.enter("other")));
-  EXPECT_THAT(t.gone_, testing::ElementsAre(greedy[1])) << "the one that has been idle for the longest";
-  EXPECT_TRUE(t.stand(*t.enter("other")));
-  EXPECT_TRUE(t.stand(*t.enter("other")));
-  EXPECT_FALSE(t.stand(*t.enter("other"))) << "three each";
+  t.pass();
+  for (int i = 0; i < 4; ++i) {
+    other.push_back(*t.enter("other"));
+    EXPECT_TRUE(t.stand(other.back()));
+    t.pass();
+  }
+  EXPECT_THAT(t.gone_, testing::ElementsAre(greedy[1], greedy[2], greedy[3], other[0]))
+      << "three each, the idlest first";
 }
 
 TEST(SlotTable, StreamsStayAndANewcomerWaits) {

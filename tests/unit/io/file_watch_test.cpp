@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "tests/support/event_loop.hpp"
+#include "tests/support/hanging_directory.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace io {
@@ -158,6 +159,45 @@ TEST_F(file_watch_test, links_in_a_circle_end) {
 }
 
 TEST_F(file_watch_test, an_empty_path_is_an_error) { EXPECT_FALSE(file_watch::open(loop_.executor(), "")); }
+
+// The loop goes on, and what is on this side of the hanging file system is still watched.
+TEST_F(file_watch_test, a_link_into_a_file_system_that_hangs_is_looked_at_beside_the_loop) {
+  support::hanging_directory dead;
+  if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
+  const auto link = directory_ / "link";
+  write(directory_ / "target");
+  std::filesystem::create_symlink(directory_ / "target", link);
+  watch(link);
+  const auto lead_to = [&](const std::filesystem::path& target) {
+    std::filesystem::create_symlink(target, directory_ / "next");
+    std::filesystem::rename(directory_ / "next", link);
+  };
+  testing::internal::CaptureStderr();
+  lead_to(dead.path() / "file");
+  EXPECT_TRUE(told());
+  int turns = 0;
+  loop_.run_until([&] { return ++turns > 300; }, 3s);
+  EXPECT_GT(turns, 10) << "the loop stood still";
+  lead_to(directory_ / "target");
+  EXPECT_TRUE(told());
+  write(directory_ / "target", "more");
+  EXPECT_TRUE(told()) << "the way is known again, while the other one still hangs";
+  dead.release();
+  loop_.stop();
+  const std::string log = testing::internal::GetCapturedStderr();
+  const std::string warning = "cannot watch, looking once a second";
+  EXPECT_NE(log.find(warning), std::string::npos);
+  EXPECT_NE(log.find("ended after"), std::string::npos) << log;
+}
+
+TEST(file_watch_at_the_start, waits_half_a_second_for_a_file_system_that_hangs) {
+  support::hanging_directory dead;
+  if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
+  support::event_loop loop;
+  testing::internal::CaptureStderr();
+  EXPECT_TRUE(file_watch::open(loop.executor(), dead.path() / "file"));
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("cannot watch"), std::string::npos);
+}
 
 // In a user namespace of its own, whose user may have `most` of the kernel's `what`. Exits: 0 if a change was noticed.
 [[noreturn]] void look_with_few(const std::string& what, const std::string& most, const std::filesystem::path& path) {
