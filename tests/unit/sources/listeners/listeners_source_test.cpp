@@ -58,12 +58,13 @@ void serve(const std::filesystem::path& path) {
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 || ::listen(fd, 16) != 0) ::_exit(1);
 }
 
-// A child of the calling process, which goes on to wait for its end as its parent does.
+// A child of the calling process that lives as long as its parent.
 template <class Work>
 void fork_and(Work work) {
   int done[2];
   if (::pipe(done) != 0) ::_exit(1);
   if (::fork() == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     work();
     if (::write(done[1], "", 1) != 1) ::_exit(1);
     for (;;) ::pause();
