@@ -63,7 +63,7 @@ class end_to_end : public testing::Test {
   std::unique_ptr<support::lab> lab_;
   published_set in_wsl_only_;               // what wsl-proxy has to hold beside that
   std::set<support::host_forward> others_;  // what host-switch has to hold that is not ours
-  int most_rules_for_a_wildcard_ = 0;       // of ours; a Service has one, for the veth
+  int most_rules_for_a_wildcard_ = 0;       // of ours; a Service and IPv6 alone have one
   support::docker_options options_;
 
  private:
