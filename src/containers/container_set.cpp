@@ -32,11 +32,11 @@ void container_set::store(container c) {
 void container_set::erase(const std::string& id) { changed_ = running_.erase(id) > 0 || changed_; }
 
 void container_set::note_stopped(const std::string& id) {
-  if (stopped_.size() < max_stopped) stopped_changed_ = stopped_.insert(id).second || stopped_changed_;
+  if (stopped_.size() < max_stopped && stopped_.insert(id).second) stopped_changes_[id] = true;
 }
 
 void container_set::note_running(const std::string& id) {
-  stopped_changed_ = stopped_.erase(id) > 0 || stopped_changed_;
+  if (stopped_.erase(id) > 0) stopped_changes_[id] = false;
 }
 
 void container_set::drop_question(const std::string& id) {
@@ -57,7 +57,6 @@ void container_set::begin_list(time_point now) {
 
 bool container_set::ask_about(const std::string& id, time_point now) {
   touch(id, now);
-  note_running(id);
   return questions_.add(id, now);
 }
 
@@ -105,15 +104,20 @@ void container_set::listed(container_list list, time_point now) {
     list_running(std::move(c), now);
   }
   list_absent(named, now);
-  const auto stale = [&](const auto& id) { return !newer_than_list(id) && !list.stopped.contains(id); };
-  stopped_changed_ = std::erase_if(stopped_, stale) > 0 || stopped_changed_;
+  std::erase_if(stopped_, [&](const auto& id) {
+    const bool stale = !newer_than_list(id) && !list.stopped.contains(id);
+    if (stale) stopped_changes_[id] = false;
+    return stale;
+  });
   for (const auto& id : list.stopped)
     if (!newer_than_list(id)) note_stopped(id);
   changed_ = changed_ || !listed_;
   listed_ = true;
 }
 
+// It may run by now.
 void container_set::unanswered(const question& q, std::string why, time_point now) {
+  note_running(q.id);
   questions_.unanswered(q, std::move(why), now);
   changed_ = true;
 }

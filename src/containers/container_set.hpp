@@ -21,6 +21,9 @@
 
 namespace containers {
 
+// By id: whether the container is stopped now.
+using stopped_changes = std::map<std::string, bool>;
+
 class container_set {
  public:
   // `questions`: how many are under way at most. Half of them may be retries.
@@ -53,9 +56,11 @@ class container_set {
   [[nodiscard]] bool take_changed() { return std::exchange(changed_, false); }
   // Bindings of all containers, at most ports::max_bindings, and what was refused; the caller sets the epoch.
   [[nodiscard]] ports::snapshot snapshot() const;
-  // Those that the engine knows, or knew a moment ago, and that do not run.
+  // Those that the engine knows, or knew a moment ago, and that do not run. One that is asked about stays among them
+  // until the engine says that it runs, or does not answer.
   [[nodiscard]] const std::set<std::string>& stopped() const { return stopped_; }
-  [[nodiscard]] bool take_stopped_changed() { return std::exchange(stopped_changed_, false); }
+  // What has changed in it since this was asked last.
+  [[nodiscard]] stopped_changes take_stopped_changes() { return std::exchange(stopped_changes_, {}); }
 
  private:
   void store(container c);
@@ -76,7 +81,8 @@ class container_set {
   question_queue questions_;
   bool listing_ = false;
   bool listed_ = false;
-  bool changed_ = false, stopped_changed_ = false;
+  bool changed_ = false;
+  stopped_changes stopped_changes_;
 };
 
 }  // namespace containers

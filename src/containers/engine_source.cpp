@@ -159,8 +159,7 @@ io::task<> engine_source::ask_questions(unsigned slot) {
 }
 
 void engine_source::publish(ports::source_feed& feed) {
-  if (options_.stopped && containers_.listed_once() && containers_.take_stopped_changed())
-    options_.stopped->set(containers_.stopped());
+  if (options_.stopped && containers_.listed_once()) options_.stopped->update(containers_.take_stopped_changes());
   if (!containers_.listed_once() || (!containers_.take_changed() && published_)) return;
   auto now = containers_.snapshot();
   now.epoch = epoch_;

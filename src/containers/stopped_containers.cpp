@@ -2,15 +2,14 @@
 
 namespace containers {
 
-void stopped_containers::set(const std::set<std::string>& ids) {
-  decltype(cni_ids_) now;
-  for (auto id : ids) {
-    if (const auto slash = id.find('/'); slash != std::string::npos) id[slash] = '-';
-    now.insert(std::move(id));
+void stopped_containers::update(const std::map<std::string, bool>& changes) {
+  bool changed = false;
+  for (const auto& [id, stopped] : changes) {
+    auto cni_id = id;
+    if (const auto slash = cni_id.find('/'); slash != std::string::npos) cni_id[slash] = '-';
+    changed = (stopped ? cni_ids_.insert(std::move(cni_id)).second : cni_ids_.erase(cni_id) > 0) || changed;
   }
-  if (now == cni_ids_) return;
-  cni_ids_ = std::move(now);
-  changed_.notify_all();
+  if (changed) changed_.notify_all();
 }
 
 }  // namespace containers

@@ -5,6 +5,7 @@
 // While the engine is away the last word stands: without the engine nothing starts a container.
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -17,8 +18,8 @@ class stopped_containers {
  public:
   explicit stopped_containers(const io::executor& where) : changed_(where) {}
 
-  // All of them, by the engine's ids: "<namespace>/<id>".
-  void set(const std::set<std::string>& ids);
+  // By the engine's ids, "<namespace>/<id>": whether the container is stopped now.
+  void update(const std::map<std::string, bool>& changes);
   // `cni_id`: as CNI's plugins and their rules name a container: "<namespace>-<id>". A container that is not known to
   // the engine is not among them.
   [[nodiscard]] bool contains(std::string_view cni_id) const { return cni_ids_.contains(cni_id); }

@@ -1,5 +1,6 @@
 #include "io/blocking_calls.hpp"
 
+#include <atomic>
 #include <boost/asio/post.hpp>
 #include <condition_variable>
 #include <map>
@@ -11,10 +12,17 @@
 namespace io {
 namespace {
 
+std::atomic<unsigned> threads{0};  // that have not ended
+
 base::result<> start_thread(std::function<void()> body) try {
-  std::thread(std::move(body)).detach();
+  ++threads;
+  std::thread([body = std::move(body)] {
+    body();
+    --threads;
+  }).detach();
   return {};
 } catch (const std::system_error& e) {
+  --threads;
   return base::fail(e.code(), "a thread for a call that may block");
 }
 
@@ -105,6 +113,8 @@ struct at_the_end {
 };
 
 }  // namespace
+
+bool any_call_blocks() { return threads > 0; }
 
 blocking_calls::blocking_calls(unsigned most) : calls_(std::make_shared<calls>(most)) {}
 

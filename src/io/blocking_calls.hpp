@@ -47,6 +47,10 @@ class blocking_calls {
   std::shared_ptr<calls> calls_;
 };
 
+// Whether a call that was left behind, of any blocking_calls, still blocks. Its thread may use what the end of the
+// program would destroy: such a program ends by _Exit.
+[[nodiscard]] bool any_call_blocks();
+
 // The same for a program that has no event loop yet: waits on this thread, for `limit` at most.
 base::result<> wait_for(std::function<void()> work, std::chrono::milliseconds limit);
 template <class Work>

@@ -6,6 +6,7 @@
 
 #include "base/descriptor_limit.hpp"
 #include "base/log.hpp"
+#include "io/blocking_calls.hpp"
 
 #if __has_feature(address_sanitizer)
 #include <sanitizer/lsan_interface.h>
@@ -32,10 +33,17 @@ void check_leaks() {
 #endif
 }
 
-[[noreturn]] void end_at_once() {
-  check_leaks();
+// The search for leaks would wait for a thread that blocks in the kernel.
+[[noreturn]] void end_at_once(int code) {
+  if (!io::any_call_blocks()) check_leaks();
   std::fflush(nullptr);
-  std::_Exit(exit_ok);
+  std::_Exit(code);
+}
+
+// What main returns destroys globals, which a call that was left behind may still use.
+int end_with(int code) {
+  if (io::any_call_blocks()) end_at_once(code);
+  return code;
 }
 
 io::task<> serve(daemon* d, std::string name) {
@@ -49,7 +57,7 @@ io::task<> serve(daemon* d, std::string name) {
   co_await d->wind_up(asked + wind_up_limit);
   const bool stopped = co_await tasks.stop(asked + stop_limit);
   log::info(name, "stopped");
-  if (!stopped) end_at_once();
+  if (!stopped) end_at_once(exit_ok);
 }
 
 }  // namespace
@@ -73,12 +81,12 @@ int run(int argc, const char* const* argv, const std::function<std::unique_ptr<d
   if (debug) log::set_level(log::level::debug);
   base::raise_descriptor_limit();
   if (auto opened = made->open(context.get_executor()); !opened)
-    return report_failure(what.name, opened.error().message());
+    return end_with(report_failure(what.name, opened.error().message()));
   io::task_group main(context.get_executor());
   main.spawn(what.name, serve(made.get(), what.name));
   while (main.size() > 0) context.run_one();
-  if (made->ends_at_once()) end_at_once();
-  return exit_ok;
+  if (made->ends_at_once()) end_at_once(exit_ok);
+  return end_with(exit_ok);
 }
 
 }  // namespace program

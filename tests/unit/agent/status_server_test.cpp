@@ -32,6 +32,7 @@ TEST(StatusServer, AChangeWhileADocumentIsWrittenIsTheNextOne) {
   ASSERT_TRUE(loop.run_until([&] { return reader.documents.size() == 2; }, std::chrono::seconds(8)))
       << "ten seconds is how long it takes where nothing changes";
   EXPECT_THAT(reader.documents[1], testing::HasSubstr("while it was written"));
+  loop.stop();
 }
 
 }  // namespace

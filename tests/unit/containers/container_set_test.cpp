@@ -193,19 +193,21 @@ TEST(ContainerSet, KnowsWhichContainersDoNotRun) {
   using ids = std::set<std::string>;
   set.begin_list(start);
   set.listed({{make("a")}, {}, {"s", "t"}}, start);
-  EXPECT_TRUE(set.take_stopped_changed());
+  EXPECT_EQ(set.take_stopped_changes(), (stopped_changes{{"s", true}, {"t", true}}));
   EXPECT_EQ(stopped(), (ids{"s", "t"}));
   set.ended("a", start);
   EXPECT_EQ(stopped(), (ids{"a", "s", "t"}));
   ASSERT_TRUE(set.ask_about("s", start));
+  EXPECT_EQ(stopped(), (ids{"a", "s", "t"})) << "an event alone says nothing";
+  set.unanswered(*set.next_question(start), "it hangs", start);
   EXPECT_EQ(stopped(), (ids{"a", "t"})) << "it may run";
-  set.answered(*set.next_question(start), std::nullopt);
+  set.answered(*set.next_question(start + 1s), std::nullopt);
   EXPECT_EQ(stopped(), (ids{"a", "s", "t"}));
   set.begin_list(start + race + 1s);
   set.listed({{make("t")}, {}, {"s"}}, start + race + 1s);
   EXPECT_EQ(stopped(), (ids{"s"}));
-  EXPECT_TRUE(set.take_stopped_changed());
-  EXPECT_FALSE(set.take_stopped_changed());
+  EXPECT_EQ(set.take_stopped_changes(), (stopped_changes{{"a", false}, {"s", true}, {"t", false}}));
+  EXPECT_TRUE(set.take_stopped_changes().empty());
 }
 
 TEST(ContainerSet, MorePortsThanThereCanBeAreRefusedContainerByContainer) {

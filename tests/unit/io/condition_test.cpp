@@ -25,6 +25,7 @@ TEST(condition, wakes_all_that_wait_and_no_later_ones) {
   EXPECT_TRUE(loop.run_until([&] { return woken == 3; }));
   loop.spawn(count_a_wake_up(c, woken));
   EXPECT_FALSE(loop.run_until([&] { return woken > 3; }, 20ms));
+  loop.stop();
 }
 
 task<bool> wait_until_deadline(condition& c, clock::duration limit) {

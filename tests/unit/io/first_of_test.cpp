@@ -54,9 +54,12 @@ task<> end_slowly(const bool& let_go, std::vector<std::string>& ended) {
   while (!let_go) co_await sleep_for(1ms);
   ended.emplace_back("task");
 }
+struct note_at_the_end {
+  std::vector<std::string>& ended;
+  ~note_at_the_end() { ended.emplace_back("owner"); }
+};
 task<> race_then_note(const bool& let_go, std::vector<std::string>& ended) {
-  const auto gone = [&ended](const int*) { ended.emplace_back("owner"); };
-  const std::unique_ptr<const int, decltype(gone)> used(new int(0), gone);
+  const note_at_the_end owner{ended};
   co_await first_of(end_slowly(let_go, ended), end_at_once());
 }
 

@@ -91,9 +91,12 @@ TEST(task_group, an_owner_that_is_cancelled_ends_after_its_tasks) {
   EXPECT_EQ(ended, (std::vector<std::string>{"inner", "outer"}));
 }
 
+struct note_at_the_end {
+  std::vector<std::string>& ended;
+  ~note_at_the_end() { ended.emplace_back("owner"); }
+};
 task<> own_what_others_use(bool& let_go, std::vector<std::string>& ended) {
-  const auto gone = [&ended](const int*) { ended.emplace_back("owner"); };
-  const std::unique_ptr<const int, decltype(gone)> used(new int(0), gone);
+  const note_at_the_end owner{ended};
   task_group mine(co_await asio::this_coro::executor);
   mine.spawn("stubborn", [](bool& go, std::vector<std::string>& order) -> task<> {
     co_await refuse_to_end(go);

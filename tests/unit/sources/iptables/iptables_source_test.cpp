@@ -208,9 +208,9 @@ TEST_F(IptablesSource, AContainerThatDoesNotRunPublishesNothing) {
   source_.emplace(loop_.executor(), iptables_options{.stopped = stopped, .legacy = {.look = 600s}, .resync = 600s});
   loop_.spawn(source_->run(feed_));
   expect_ports({8080});
-  stopped->set({"default/web", "default/other"});
+  stopped->update({{"default/web", true}, {"default/other", true}});
   expect_ports({});
-  stopped->set({"default/other"});
+  stopped->update({{"default/web", false}});
   expect_ports({8080});
 }
 
