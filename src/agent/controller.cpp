@@ -4,11 +4,18 @@
 
 #include "agent/composition.hpp"
 #include "agent/version.hpp"
-#include "base/log.hpp"
 #include "base/text.hpp"
 
 namespace agent {
 namespace {
+
+using base::log::level;
+
+constexpr unsigned lines_of_a_source = 10;  // a minute
+
+base::log::throttle& lines_of(std::map<ports::source_id, base::log::throttle>& all, ports::source_id id) {
+  return all.try_emplace(id, std::chrono::minutes(1), lines_of_a_source).first->second;
+}
 
 std::string owner_of(const ports::binding& b) { return base::printable(b.owner_name.empty() ? b.owner : b.owner_name); }
 
@@ -32,7 +39,7 @@ void controller::publish(ports::source_id id, ports::snapshot now) {
   const auto count = now.bindings.size();
   if (!table_.publish(id, std::move(now))) return;
   if (!was_well)
-    base::log::info(to_string(id), "connected bindings={}", count);
+    base::log::throttled(lines_of(connected_lines_, id), level::info, to_string(id), "connected bindings={}", count);
   else
     base::log::debug(to_string(id), "published bindings={}", count);
   distribute();
@@ -43,8 +50,8 @@ void controller::degraded(ports::source_id id, base::error why) {
   if (before.trouble == why) return;
   const bool new_text = !before.trouble || before.trouble->message() != why.message();
   if (new_text)
-    base::log::warn(to_string(id), "not available, its ports stay as they are reason=\"{}\"",
-                    base::printable(why.message()));
+    base::log::throttled(lines_of(trouble_lines_, id), level::warn, to_string(id),
+                         "not available, its ports stay as they are reason=\"{}\"", base::printable(why.message()));
   table_.degraded(id, std::move(why));
   announce();
 }
@@ -88,10 +95,12 @@ void controller::log_verdicts() {
     now.insert(port.key);
     if (warned_.contains(port.key)) continue;
     if (told)
-      base::log::warn("policy", "{} of {} is not exposed: {}", to_string(port.key), owner_of(asked), port.reason);
+      base::log::throttled(verdict_lines_, level::warn, "policy", "{} of {} is not exposed: {}", to_string(port.key),
+                           owner_of(asked), port.reason);
     else
-      base::log::info("policy", "{} of {} was asked for on {}, which is not the host's: bound to loopback",
-                      to_string(port.key), owner_of(asked), asked.host_address.to_string());
+      base::log::throttled(verdict_lines_, level::info, "policy",
+                           "{} of {} was asked for on {}, which is not the host's: bound to loopback",
+                           to_string(port.key), owner_of(asked), asked.host_address.to_string());
   }
   warned_ = std::move(now);
 }

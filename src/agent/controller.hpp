@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <vector>
 
 #include "agent/status.hpp"
+#include "base/episode.hpp"
 #include "io/condition.hpp"
 #include "io/task_group.hpp"
 #include "ports/reconciler.hpp"
@@ -58,6 +60,9 @@ class controller : public ports::source_feed {
   ports::serving_gate gate_;
   std::vector<peer> peers_;
   std::set<ports::port_key> warned_;  // ports that are not exposed as asked, said once each; at most what the plan has
+  // Who starts containers, or an engine that comes and goes, can provoke these lines.
+  base::log::throttle verdict_lines_{std::chrono::minutes(1), 20};
+  std::map<ports::source_id, base::log::throttle> trouble_lines_, connected_lines_;
   ports::time_point started_;
   io::condition changed_;
   std::uint64_t changes_ = 0;

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "tests/support/event_loop.hpp"
 #include "tests/support/memory_sink.hpp"
 
@@ -128,6 +130,19 @@ TEST_F(Controller, WhatIsNotExposedIsWarnedOfOnce) {
   EXPECT_EQ(warned({on("0.0.0.0", 80), on("0.0.0.0", 81)}), "policy: tcp 127.0.0.1:81 of c81\n");
   EXPECT_EQ(warned({on("0.0.0.0", 81)}), "");
   EXPECT_EQ(warned({on("0.0.0.0", 80), on("0.0.0.0", 81)}), "policy: tcp 127.0.0.1:80 of c80\n") << "it went and came";
+}
+
+TEST_F(Controller, NoClientCanFillTheLog) {
+  start(ports::network_mode::non_admin);
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 200; ++i) {
+    publish({on("0.0.0.0", static_cast<std::uint16_t>(1 + i))});  // refused: below 1024
+    middle_->degraded(ports::source_id::docker, {{}, "reason " + std::to_string(i)});
+  }
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, testing::HasSubstr("is not exposed"));
+  EXPECT_THAT(log, testing::HasSubstr("not available"));
+  EXPECT_LT(std::ranges::count(log, '\n'), 60);
 }
 
 TEST_F(Controller, ADegradedSourceLeavesThePortsAlone) {
