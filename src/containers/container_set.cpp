@@ -39,6 +39,10 @@ void container_set::note_running(const std::string& id) {
   if (stopped_.erase(id) > 0) stopped_changes_[id] = false;
 }
 
+void container_set::forget_stopped() {
+  for (const auto& id : std::exchange(stopped_, {})) stopped_changes_[id] = false;
+}
+
 void container_set::drop_question(const std::string& id) {
   changed_ = changed_ || questions_.in_doubt(id);
   questions_.drop(id);

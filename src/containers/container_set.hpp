@@ -59,6 +59,8 @@ class container_set {
   // Those that the engine knows, or knew a moment ago, and that do not run. One that is asked about stays among them
   // until the engine says that it runs, or does not answer.
   [[nodiscard]] const std::set<std::string>& stopped() const { return stopped_; }
+  // The engine has been silent for so long that any of them may have started.
+  void forget_stopped();
   // What has changed in it since this was asked last.
   [[nodiscard]] stopped_changes take_stopped_changes() { return std::exchange(stopped_changes_, {}); }
 

@@ -60,9 +60,19 @@ io::task<> engine_source::run(ports::source_feed& feed) {
     if (io::clock::now() - begin > steady) failures = 1;
     feed.degraded(id_, ended.error());
     // A socket that is not there is announced when it comes; one that is there and refuses is not.
-    const bool absent = watch_ && !io::identify(options_.socket);
+    const bool absent = watch_ && !watch_->seen();
+    doubt_stopped(absent);
     co_await wait_for_engine(absent ? 30s : retry.delay(failures, 0));
   }
+}
+
+// Without an engine nothing starts a container. One that does not answer may have started any of them meanwhile.
+void engine_source::doubt_stopped(bool absent) {
+  const auto now = io::clock::now();
+  if (containers_.listed_once() || absent) heard_ = now;
+  if (!options_.stopped || now - heard_ < options_.stopped_kept) return;
+  containers_.forget_stopped();
+  options_.stopped->update(containers_.take_stopped_changes());
 }
 
 // Ends with the reason why the engine cannot be followed any more.

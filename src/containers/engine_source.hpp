@@ -23,12 +23,13 @@
 namespace containers {
 
 struct engine_options {
-  std::filesystem::path socket{};                 // watched for its coming; empty: the engine is not on a UNIX socket
-  std::chrono::milliseconds first_list{1'000};    // at the latest, if the engine does not acknowledge the subscription
-  std::chrono::milliseconds second_list{2'000};   // after the first of a connection
-  std::chrono::milliseconds relist{300'000};      // how often to list unprompted from then on
-  unsigned questions = 4;                         // about containers, under way at once
-  std::shared_ptr<stopped_containers> stopped{};  // where to note containers that do not run; may be nullptr
+  std::filesystem::path socket{};                  // watched for its coming; empty: the engine is not on a UNIX socket
+  std::chrono::milliseconds first_list{1'000};     // at the latest, if the engine does not acknowledge the subscription
+  std::chrono::milliseconds second_list{2'000};    // after the first of a connection
+  std::chrono::milliseconds relist{300'000};       // how often to list unprompted from then on
+  unsigned questions = 4;                          // about containers, under way at once
+  std::shared_ptr<stopped_containers> stopped{};   // where to note containers that do not run; may be nullptr
+  std::chrono::milliseconds stopped_kept{30'000};  // while the engine is there, and does not answer
 };
 
 class engine_source : public ports::source {
@@ -75,12 +76,14 @@ class engine_source : public ports::source {
   io::task<> wait_for_engine(std::chrono::milliseconds at_most);
   void fail(base::error why);
   void publish(ports::source_feed& feed);
+  void doubt_stopped(bool absent);
 
   ports::source_id id_;
   engine_options options_;
   container_set containers_;
-  io::condition changed_;               // something to ask, to publish, or to fail for
-  std::optional<base::error> failure_;  // of the present connection
+  io::condition changed_;                           // something to ask, to publish, or to fail for
+  std::optional<base::error> failure_;              // of the present connection
+  io::clock::time_point heard_ = io::clock::now();  // when the last connection with a list ended
   std::uint64_t epoch_ = 0;
   bool published_ = false;  // since the present connection was made
   bool subscribed_ = false, list_wanted_ = false;

@@ -2,7 +2,8 @@
 // a rule that an engine left behind for a container that has ended publishes nothing. The engine's source writes it,
 // the source of the rules reads it, both on the control thread; wiring owns it.
 //
-// While the engine is away the last word stands: without the engine nothing starts a container.
+// While the engine is away the last word stands: without the engine nothing starts a container. Where the engine is
+// there and has not answered for half a minute, any of them may run, and none is in the set.
 #pragma once
 
 #include <map>

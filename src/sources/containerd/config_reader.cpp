@@ -1,6 +1,8 @@
 #include "sources/containerd/config_reader.hpp"
 
-#include "base/log.hpp"
+#include <filesystem>
+#include <string_view>
+
 #include "base/text.hpp"
 #include "sources/containerd/network_config.hpp"
 
@@ -11,19 +13,47 @@ using namespace std::chrono_literals;
 
 constexpr auto patience = 1000ms;
 constexpr auto patience_beside_hanging = 100ms;  // most often they are on one file system
-constexpr unsigned most_hanging = 16;
+constexpr unsigned most_hanging = 16;            // of each of the two kinds
 
 }  // namespace
 
-config_reader::config_reader() : calls_(most_hanging) {}
+bool is_usual_directory(const std::string& directory) {
+  const std::filesystem::path path(directory);
+  if (path.lexically_normal() != path) return false;
+  for (const std::string_view place : {"/var/lib/nerdctl/", "/run/nerdctl/"})
+    if (directory.starts_with(place)) return true;
+  return false;
+}
 
-io::task<base::result<std::optional<std::string>>> config_reader::read(std::string directory) {
-  if (calls_.left_behind(directory)) co_return base::fail(std::errc::timed_out, "the state directory still hangs");
+config_reader::config_reader() : usual_(most_hanging), others_(most_hanging) {}
+
+std::size_t config_reader::hanging_of(const std::string& name_space) {
+  const auto at = hanging_.find(name_space);
+  if (at == hanging_.end()) return 0;
+  std::erase_if(at->second, [this](const auto& directory) { return !others_.left_behind(directory); });
+  const auto left = at->second.size();
+  if (left == 0) hanging_.erase(at);
+  return left;
+}
+
+io::task<base::result<std::optional<std::string>>> config_reader::call(io::blocking_calls& calls,
+                                                                       std::string directory) {
+  if (calls.left_behind(directory)) co_return base::fail(std::errc::timed_out, "the state directory still hangs");
   auto work = [directory] { return read_network_config(directory); };
   auto text =
-      co_await calls_.run(std::move(work), calls_.left_behind() == 0 ? patience : patience_beside_hanging, directory);
-  if (text || text.error().code != std::errc::timed_out) co_return text;
-  base::log::warn("containerd", "a state directory does not answer directory={}", base::printable(directory, 200));
+      co_await calls.run(std::move(work), calls.left_behind() == 0 ? patience : patience_beside_hanging, directory);
+  if (!text && text.error().code == std::errc::timed_out)
+    base::log::throttled(lines_, base::log::level::warn, "containerd", "a state directory does not answer directory={}",
+                         base::printable(directory, 200));
+  co_return text;
+}
+
+io::task<base::result<std::optional<std::string>>> config_reader::read(std::string directory, std::string name_space) {
+  if (is_usual_directory(directory)) co_return co_await call(usual_, std::move(directory));
+  if (!others_.left_behind(directory) && hanging_of(name_space) >= most_hanging_of_a_namespace)
+    co_return base::fail(std::errc::timed_out, "too many state directories of the namespace hang");
+  auto text = co_await call(others_, directory);
+  if (others_.left_behind(directory)) hanging_[name_space].insert(std::move(directory));
   co_return text;
 }
 

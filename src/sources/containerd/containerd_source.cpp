@@ -27,6 +27,11 @@ bool is_lasting(const base::error& e) {
          e.code == std::errc::filename_too_long;
 }
 
+base::result<> look_at(const std::filesystem::path& socket) {
+  if (io::identify(socket)) return {};
+  return base::fail(std::errc::no_such_file_or_directory, "connect " + socket.string());
+}
+
 }  // namespace
 
 containerd_source::containerd_source(const io::executor& where, containerd_options options)
@@ -35,8 +40,9 @@ containerd_source::containerd_source(const io::executor& where, containerd_optio
 // The first answer shows that containerd serves; what is asked afterwards stands behind the subscription.
 io::task<base::result<>> containerd_source::connect() {
   disconnect();
-  if (!io::identify(options_.socket))
-    co_return base::fail(std::errc::no_such_file_or_directory, "connect " + options_.socket.string());
+  auto look = [path = options_.socket] { return look_at(path); };
+  if (auto there = co_await looks_.run(std::move(look), options_.deadline, options_.socket.string()); !there)
+    co_return there;
   engine_.emplace(where_, options_.socket, options_.deadline);
   if (const auto names = co_await engine_->list_namespaces(); !names) co_return std::unexpected(names.error());
   co_return base::result<>{};
@@ -76,7 +82,7 @@ io::task<base::result<container>> containerd_source::describe(const std::string&
                                                               const container_record& record) {
   const auto directory = state_directory(record);
   if (!directory) co_return describe_container(name_space, record, std::nullopt);
-  const auto config = co_await configs_.read(std::string(*directory));
+  const auto config = co_await configs_.read(std::string(*directory), name_space);
   if (!config && !is_lasting(config.error())) co_return std::unexpected(config.error());
   if (config && *config && !is_network_config(**config)) co_return base::fail("network-config.json is not complete");
   co_return describe_container(name_space, record, config);

@@ -38,6 +38,7 @@ class containerd_source : public containers::engine_source {
   containerd_options options_;
   std::optional<containerd_client> engine_;
   config_reader configs_;
+  io::blocking_calls looks_{2};  // at the socket, whose file system may hang
 };
 
 }  // namespace containerd

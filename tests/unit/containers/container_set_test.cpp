@@ -210,6 +210,20 @@ TEST(ContainerSet, KnowsWhichContainersDoNotRun) {
   EXPECT_TRUE(set.take_stopped_changes().empty());
 }
 
+TEST(ContainerSet, WhatStoppedIsForgottenWhereTheEngineIsSilentForLong) {
+  container_set set;
+  set.begin_list(start);
+  set.listed({{make("a")}, {}, {"s"}}, start);
+  EXPECT_EQ(set.take_stopped_changes(), (stopped_changes{{"s", true}}));
+  set.forget_stopped();
+  EXPECT_TRUE(set.stopped().empty());
+  EXPECT_EQ(set.take_stopped_changes(), (stopped_changes{{"s", false}}));
+  set.reset();
+  set.begin_list(start + 1s);
+  set.listed({{}, {}, {"s"}}, start + 1s);
+  EXPECT_EQ(set.take_stopped_changes(), (stopped_changes{{"s", true}})) << "the next list says it again";
+}
+
 TEST(ContainerSet, MorePortsThanThereCanBeAreRefusedContainerByContainer) {
   container_set set;
   container_list all;

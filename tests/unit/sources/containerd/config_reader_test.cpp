@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "tests/support/event_loop.hpp"
@@ -15,7 +16,9 @@ using namespace std::chrono_literals;
 
 class ConfigReader : public testing::Test {
  protected:
-  auto read(const std::filesystem::path& directory) { return loop_.run(reader_.read(directory.string())); }
+  auto read(const std::filesystem::path& directory, const std::string& name_space = "default") {
+    return loop_.run(reader_.read(directory.string(), name_space));
+  }
 
   support::temp_dir healthy_;
   support::event_loop loop_;
@@ -39,6 +42,32 @@ TEST_F(ConfigReader, ADirectoryThatHangsIsWaitedForOnce) {
   EXPECT_EQ(read(healthy_.path()).value(), std::nullopt) << "others are read as always";
   dead.release();
   EXPECT_TRUE(support::eventually(10s, [&] { return read(dead.path()).error().code == std::errc::not_connected; }));
+}
+
+// A label may name any directory: those of one namespace take no other's readings, and none of the usual places'.
+TEST_F(ConfigReader, DirectoriesThatHangTakeTheirNamespacesShareAlone) {
+  support::hanging_directory dead;
+  if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 32; ++i) EXPECT_FALSE(read(dead.path() / std::to_string(i), "attacker"));
+  EXPECT_EQ(read(healthy_.path(), "attacker").error().message(),
+            "too many state directories of the namespace hang: Connection timed out");
+  EXPECT_EQ(read(healthy_.path(), "default").value(), std::nullopt);
+  for (int i = 0; i < 64; ++i) EXPECT_FALSE(read(dead.path() / std::to_string(i), "n" + std::to_string(i)));
+  EXPECT_FALSE(read(healthy_.path(), "default")) << "all that there are for unusual places are taken";
+  EXPECT_EQ(read("/var/lib/nerdctl/0/containers/attacker/a", "attacker").value(), std::nullopt);
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(log, '\n'), 1) << log;
+  dead.release();
+  EXPECT_TRUE(support::eventually(10s, [&] { return read(healthy_.path(), "attacker").has_value(); }));
+}
+
+TEST(UsualDirectory, IsWhereRootAloneWrites) {
+  EXPECT_TRUE(is_usual_directory("/var/lib/nerdctl/1935db59/containers/default/a"));
+  EXPECT_TRUE(is_usual_directory("/run/nerdctl/a"));
+  for (const auto* other : {"", "/home/user/.local/share/nerdctl/a", "/run/user/1000/a", "/var/lib/nerdctl/../../tmp/a",
+                            "/var/lib/nerdctl-x/a", "//run/a", "var/lib/nerdctl/a", "/run/./user/1000"})
+    EXPECT_FALSE(is_usual_directory(other)) << other;
 }
 
 }  // namespace

@@ -34,11 +34,10 @@ class ContainerdSource : public testing::Test {
     loop_.run_until([] { return false; }, 10ms);
   }
   void start_source(std::chrono::milliseconds second_list = 1h) {
-    containerd_options o;
+    containerd_options o = options_;
     o.socket = directory_ / "containerd.sock";
     o.following.second_list = o.following.relist = second_list;
     o.following.stopped = stopped_;
-    o.deadline = 5s;
     source_ = std::make_unique<containerd_source>(loop_.executor(), o);
     loop_.spawn(source_->run(feed_));
   }
@@ -67,6 +66,11 @@ class ContainerdSource : public testing::Test {
   support::temp_dir directory_;
   std::unique_ptr<fake_containerd> engine_;
   support::recording_feed feed_;
+  containerd_options options_ = [] {
+    containerd_options o;
+    o.deadline = 5s;
+    return o;
+  }();
   std::shared_ptr<containers::stopped_containers> stopped_ =
       std::make_shared<containers::stopped_containers>(loop_.executor());
   std::unique_ptr<containerd_source> source_;
@@ -231,6 +235,27 @@ TEST_F(ContainerdSource, NotesTheContainersThatDoNotRun) {
   engine_->run("b", 8081);
   EXPECT_TRUE(publishes({8081}));
   EXPECT_FALSE(stopped_->contains("default-b"));
+}
+
+// Nothing starts a container while containerd is away. One that is there and silent may have started any of them.
+TEST_F(ContainerdSource, ForgetsWhatDidNotRunWhereTheEngineIsThereAndSilent) {
+  options_.deadline = 200ms;
+  options_.following.stopped_kept = 100ms;
+  engine_->run("a", 8080);
+  engine_->run("b", 8081);
+  engine_->end("default", "b");
+  start_both();
+  ASSERT_TRUE(publishes({8080}));
+  ASSERT_TRUE(stopped_->contains("default-b"));
+  engine_->stop();
+  ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); }));
+  loop_.run_until([] { return false; }, 500ms);
+  EXPECT_TRUE(stopped_->contains("default-b")) << "it is away";
+  engine_->set_hanging(true);
+  engine_->start();
+  EXPECT_TRUE(loop_.run_until([this] { return !stopped_->contains("default-b"); }));
+  engine_->set_hanging(false);
+  EXPECT_TRUE(loop_.run_until([this] { return stopped_->contains("default-b"); })) << "the next list says it again";
 }
 
 TEST_F(ContainerdSource, EventsThatCannotBeReadAreNothing) {
