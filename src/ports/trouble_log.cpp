@@ -55,14 +55,21 @@ void trouble_log::changed(const port_key& key, const reconcile_fsm::slot* slot, 
   const auto trouble = trouble_of(slot);
   const auto at = ports_.find(key);
   if (trouble) {
-    auto& episode = at != ports_.end()
-                        ? at->second
-                        : ports_.try_emplace(key, peer_, "cannot change " + to_string(key)).first->second;
-    return episode.note(base::fail(*trouble), now);
+    auto& port = at != ports_.end() ? at->second : ports_.try_emplace(key, begin_port(key, now)).first->second;
+    if (port) port->note(base::fail(*trouble), now);
+    return;
   }
   if (at == ports_.end()) return;
-  at->second.note({}, now);
+  if (at->second) at->second->note({}, now);
   ports_.erase(at);
+}
+
+std::optional<base::log::episode> trouble_log::begin_port(const port_key& key, time_point now) {
+  const auto suppressed = port_lines_.admit(now);
+  if (!suppressed) return std::nullopt;
+  if (*suppressed > 0)
+    base::log::write(base::log::level::warn, peer_, fmt::format("cannot change more ports suppressed={}", *suppressed));
+  return base::log::episode(peer_, "cannot change " + to_string(key));
 }
 
 void trouble_log::changed_all(const reconcile_fsm::slot_map& slots, time_point now) {

@@ -3,7 +3,9 @@
 //
 //   the peer        is logged as out of reach once that has lasted a second; if it happens again and again, only what
 //                   lasts longer and longer is
-//   a port          conflict or refused: when it begins, when the reason changes (once a minute at most), when it ends
+//   a port          conflict or refused: when it begins, when the reason changes (once a minute at most), when it ends;
+//   for
+//                   100 ports a minute, the others are counted
 //   lost answers    one line, then a count: a broken connection concerns many ports at once
 //
 // Owned by the reconciler; time is an argument.
@@ -33,12 +35,17 @@ class trouble_log {
 
  private:
   static constexpr std::chrono::seconds least_patience{1}, most_patience{60};
+  static constexpr unsigned ports_a_minute = 100;
+
+  // Nothing where too many ports got into trouble within a minute: containers that come and go can provoke it.
+  std::optional<base::log::episode> begin_port(const port_key& key, time_point now);
 
   std::string peer_;
   base::log::episode reach_;
   std::optional<time_point> failing_since_, well_since_;
   std::chrono::seconds patience_ = least_patience;
-  std::map<port_key, base::log::episode> ports_;  // in trouble; at most one for each slot
+  std::map<port_key, std::optional<base::log::episode>> ports_;  // in trouble; at most one for each slot
+  base::log::throttle port_lines_{std::chrono::minutes(1), ports_a_minute};
   base::log::throttle lost_;
 };
 

@@ -116,5 +116,24 @@ TEST_F(TroubleLog, ABrokenConnectionIsOneLineForAllItsPorts) {
   EXPECT_THAT(all[0], HasSubstr("operations=16"));
 }
 
+// A container that comes and goes with a port that is taken, as fast as it can.
+TEST_F(TroubleLog, NoContainerCanFillTheLogWithPortsInTrouble) {
+  const auto all = lines([this] {
+    for (int i = 0; i < 1000; ++i) {
+      const port_key key{net::protocol::tcp, net::address::any_v4(), static_cast<std::uint16_t>(1000 + i)};
+      reconcile_fsm::slot slot;
+      slot.trouble = outcome{outcome_kind::conflict, "taken"};
+      log.changed(key, &slot, now);
+      log.changed(key, nullptr, now);
+      now += milliseconds(1);
+    }
+  });
+  EXPECT_THAT(all, SizeIs(200)) << "a line for the begin and one for the end of a hundred";
+  now += seconds(61);
+  const auto later = lines([this] { is(outcome{outcome_kind::conflict, "taken"}); });
+  ASSERT_THAT(later, SizeIs(2));
+  EXPECT_THAT(later.front(), HasSubstr("suppressed=900"));
+}
+
 }  // namespace
 }  // namespace ports
