@@ -59,7 +59,7 @@ run_tests() {
     # What differs between the variants of iptables is rules, not memory: under AddressSanitizer one of them is enough.
     local variants=()
     [[ $preset == asan ]] && variants=(--exclude-regex '/legacy')
-    run_label "$preset" integration 1 "${variants[@]}" "${arguments[@]}"
+    run_label "$preset" integration 2 "${variants[@]}" "${arguments[@]}"
     # As root, ctest leaves files that the caller could not write over next time.
     ((EUID == 0)) || as_root chown -R "$(id -u):$(id -g)" "build/$preset/Testing"
   done

@@ -96,10 +96,13 @@ base::result<bool> has_legacy_nat(family which) {
   return std::ranges::find(lines, "nat") != lines.end();
 }
 
-std::optional<legacy_size> size_of_legacy_nat(family which) {
-  if (!has_legacy_nat(which).value_or(false)) return std::nullopt;
+base::result<std::optional<legacy_size>> size_of_legacy_nat(family which) {
+  const auto there = has_legacy_nat(which);
+  if (!there) return std::unexpected(there.error());
+  if (!*there) return std::nullopt;
   const auto info = table_socket(which).info();
-  return info ? std::optional(legacy_size{info->size, info->num_entries}) : std::nullopt;
+  if (!info) return std::unexpected(info.error());
+  return legacy_size{info->size, info->num_entries};
 }
 
 base::result<std::vector<nat_chain>> read_legacy_nat(family which, std::span<const std::string_view> prefixes) {

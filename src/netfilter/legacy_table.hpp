@@ -23,8 +23,8 @@ struct legacy_size {
   unsigned bytes = 0, entries = 0;
   bool operator==(const legacy_size&) const = default;
 };
-// nullopt where there is no such table, or it cannot be read.
-[[nodiscard]] std::optional<legacy_size> size_of_legacy_nat(family which);
+// Nothing where there is no such table. Fails where the kernel does not say.
+[[nodiscard]] base::result<std::optional<legacy_size>> size_of_legacy_nat(family which);
 
 // See parse_legacy_table(). No chains where there is no such table. A table that changes meanwhile is read again; fails
 // with resource_unavailable_try_again where it does not come to rest.

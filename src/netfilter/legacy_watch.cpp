@@ -16,27 +16,29 @@ constexpr std::chrono::milliseconds least_doubt{200};  // … and programs often
 }  // namespace
 
 legacy_watch::legacy_watch(const io::executor& where, legacy_watch_options options)
-    : options_(std::move(options)), seen_(look()), pause_(options_.poll_first) {
+    : options_(std::move(options)), seen_(look()), pause_(options_.poll_first), in_doubt_(!seen_) {
   if (auto lock = lock_watch::open(where, options_.lock)) lock_.emplace(std::move(*lock));
 }
 
-legacy_watch::sizes legacy_watch::look() {
-  return {size_of_legacy_nat(family::ipv4), size_of_legacy_nat(family::ipv6)};
+std::optional<legacy_watch::sizes> legacy_watch::look() {
+  const auto v4 = size_of_legacy_nat(family::ipv4), v6 = size_of_legacy_nat(family::ipv6);
+  return v4 && v6 ? std::optional(sizes{*v4, *v6}) : std::nullopt;
 }
 
 void legacy_watch::begin_reading() {
   read_at_ = io::clock::now();
   seen_ = look();
-  in_doubt_ = false;
+  in_doubt_ = !seen_;
 }
 
 io::clock::time_point legacy_watch::doubt_ends() const {
   return read_at_ + std::max<io::clock::duration>(least_doubt, doubt_share * took_);
 }
 
-// A difference counts once.
+// A difference counts once. Sizes that cannot be learnt leave a doubt for as long as that lasts.
 bool legacy_watch::is_news() {
   const auto now = look();
+  in_doubt_ = in_doubt_ || !now;
   const bool news = now != std::exchange(seen_, now);
   const bool doubt_ended = in_doubt_ && io::clock::now() >= doubt_ends();
   if (news || doubt_ended) {

@@ -34,8 +34,8 @@ class legacy_watch {
   void begin_reading();
   void end_reading() { took_ = io::clock::now() - read_at_; }
 
-  // True if there is a table, or was when they were read last.
-  [[nodiscard]] bool has_tables() const { return seen_[0] || seen_[1]; }
+  // True if there is a table, was when they were read last, or may be.
+  [[nodiscard]] bool has_tables() const { return !seen_ || (*seen_)[0] || (*seen_)[1]; }
 
   // Returns when the tables have changed since begin_reading() and the last return, or may have: once for each change,
   // whether they are read or not. Cancelled: throws operation_aborted.
@@ -43,7 +43,7 @@ class legacy_watch {
 
  private:
   using sizes = std::array<std::optional<legacy_size>, 2>;
-  static sizes look();
+  static std::optional<sizes> look();
   [[nodiscard]] bool lock_tells() const { return lock_ && !lock_missed_; }
   [[nodiscard]] io::clock::time_point doubt_ends() const;
   [[nodiscard]] bool is_news();
@@ -53,7 +53,7 @@ class legacy_watch {
 
   legacy_watch_options options_;
   std::optional<lock_watch> lock_;
-  sizes seen_;  // when the tables were read last
+  std::optional<sizes> seen_;  // when the tables were read last; nothing: the kernel does not say
   io::clock::time_point read_at_{};
   io::clock::duration took_{};
   std::chrono::milliseconds pause_;

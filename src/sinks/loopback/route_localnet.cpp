@@ -3,9 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
-
+#include "base/read_file.hpp"
+#include "base/replace_file.hpp"
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
 
@@ -13,16 +12,13 @@ namespace loopback {
 namespace {
 
 base::result<std::string> read_text(const std::filesystem::path& file) {
-  const base::unique_fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return base::fail_errno("open " + file.string());
-  std::array<char, 4096> text{};
-  const auto got = ::read(fd.get(), text.data(), text.size());
-  if (got < 0) return base::fail_errno("read " + file.string());
-  return std::string(base::trim({text.data(), static_cast<std::size_t>(got)}));
+  const auto text = base::read_file(file.string());
+  if (!text) return std::unexpected(text.error());
+  return std::string(base::trim(*text));
 }
 
-base::result<> write_text(const std::filesystem::path& file, int flags, std::string_view text) {
-  const base::unique_fd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC | flags, 0600));
+base::result<> write_setting(const std::filesystem::path& file, std::string_view text) {
+  const base::unique_fd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
   if (!fd) return base::fail_errno("open " + file.string());
   if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
     return base::fail_errno("write " + file.string());
@@ -38,18 +34,19 @@ bool is_interface_name(std::string_view name) {
 
 route_localnet::route_localnet(std::filesystem::path state_file, std::filesystem::path settings,
                                const std::filesystem::path& boot_id)
-    : state_file_(std::move(state_file)),
-      settings_(std::move(settings)),
-      boot_(read_text(boot_id).value_or("unknown")) {}
+    : state_file_(std::move(state_file)), settings_(std::move(settings)), boot_(read_text(boot_id)) {}
 
-// A line each: "<boot id> <interface> <former value>".
-route_localnet::former_values route_localnet::read_state() const {
-  former_values values;
+// A line each: "<boot id> <interface> <former value>". No file, nothing was changed; a file that cannot be read may say
+// anything.
+base::result<route_localnet::former_values> route_localnet::read_state() const {
+  if (!boot_) return std::unexpected(boot_.error());
   const auto text = read_text(state_file_);
-  if (!text) return values;
+  if (!text && text.error().code == std::errc::no_such_file_or_directory) return former_values{};
+  if (!text) return std::unexpected(text.error());
+  former_values values;
   for (const auto line : base::split(*text, '\n')) {
     const auto words = base::split(line, ' ');
-    if (words.size() != 3 || words[0] != boot_ || !is_interface_name(words[1])) continue;
+    if (words.size() != 3 || words[0] != *boot_ || !is_interface_name(words[1])) continue;
     if (words[2] == "0" || words[2] == "1") values.emplace(words[1], words[2][0]);
   }
   return values;
@@ -59,19 +56,13 @@ base::result<> route_localnet::write_state(const former_values& values) const {
   std::error_code failed;
   if (values.empty()) {
     std::filesystem::remove(state_file_, failed);
-    return {};
+    return failed ? base::fail(failed, "remove " + state_file_.string()) : base::result<>{};
   }
   std::filesystem::create_directories(state_file_.parent_path(), failed);
   if (failed) return base::fail(failed, "create " + state_file_.parent_path().string());
   std::string text;
-  for (const auto& [interface, value] : values) text += boot_ + ' ' + interface + ' ' + value + '\n';
-  auto fresh = state_file_;
-  fresh += ".new";
-  auto written = write_text(fresh, O_CREAT | O_TRUNC, text);
-  if (!written) return written;
-  std::filesystem::rename(fresh, state_file_, failed);
-  if (failed) return base::fail(failed, "rename " + fresh.string());
-  return {};
+  for (const auto& [interface, value] : values) text += *boot_ + ' ' + interface + ' ' + value + '\n';
+  return base::replace_file(state_file_, text);
 }
 
 // The former value is on disk before the setting changes.
@@ -83,31 +74,33 @@ base::result<> route_localnet::enable_one(const std::string& interface, former_v
   if (*now == "1") return {};
   if (before.emplace(interface, '0').second)
     if (auto kept = write_state(before); !kept) return kept;
-  return write_text(setting(interface), 0, "1\n");
+  return write_setting(setting(interface), "1\n");
 }
 
 base::result<> route_localnet::enable(const std::set<std::string>& interfaces) {
   if (auto restored = restore_unless(interfaces); !restored) return restored;
   auto before = read_state();
+  if (!before) return std::unexpected(before.error());
   for (const auto& interface : interfaces)
-    if (auto enabled = enable_one(interface, before); !enabled) return enabled;
+    if (auto enabled = enable_one(interface, *before); !enabled) return enabled;
   return {};
 }
 
 base::result<> route_localnet::restore_unless(const std::set<std::string>& stays) {
-  auto before = read_state();
-  const auto all = before;
+  const auto all = read_state();
+  if (!all) return std::unexpected(all.error());
+  auto before = *all;
   base::result<> result;
-  for (const auto& [interface, value] : all) {
+  for (const auto& [interface, value] : *all) {
     if (stays.contains(interface)) continue;
-    auto written = write_text(setting(interface), 0, std::string(1, value) + '\n');
+    auto written = write_setting(setting(interface), std::string(1, value) + '\n');
     const bool gone = !written && written.error().code == std::errc::no_such_file_or_directory;  // with its interface
     if (written || gone)
       before.erase(interface);
     else
       result = written;
   }
-  if (before == all && !before.empty()) return result;
+  if (before == *all && !before.empty()) return result;
   const auto kept = write_state(before);
   return result ? kept : result;
 }

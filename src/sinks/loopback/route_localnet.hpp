@@ -21,7 +21,8 @@ class route_localnet {
   // Sets it on these interfaces, and restores it on the others that this program has set; nothing to do where it is
   // set.
   base::result<> enable(const std::set<std::string>& interfaces);
-  // Restores all; nothing to do if it was not enabled by this program since the machine was booted.
+  // Restores all; nothing to do if it was not enabled by this program since the machine was booted. Fails, and forgets
+  // nothing, where the former values cannot be read.
   base::result<> restore();
 
  private:
@@ -29,13 +30,13 @@ class route_localnet {
   [[nodiscard]] std::filesystem::path setting(const std::string& interface) const {
     return settings_ / interface / "route_localnet";
   }
-  [[nodiscard]] former_values read_state() const;
+  [[nodiscard]] base::result<former_values> read_state() const;
   [[nodiscard]] base::result<> write_state(const former_values& values) const;
   base::result<> enable_one(const std::string& interface, former_values& before);
   base::result<> restore_unless(const std::set<std::string>& stays);
 
   std::filesystem::path state_file_, settings_;
-  std::string boot_;
+  base::result<std::string> boot_;  // the id of this boot
 };
 
 }  // namespace loopback

@@ -2,13 +2,17 @@
 #include "netfilter/legacy_watch.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <optional>
 
 #include "tests/support/child_process.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/netns.hpp"
+#include "tests/support/refused_call.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace netfilter {
@@ -66,6 +70,25 @@ TEST_F(LegacyWatch, WithTheLockNothingIsPolled) {
   ASSERT_TRUE(loop_.run_until([&] { return notices_ > 0; }));
   settle();
   EXPECT_LE(notices_, 3) << "the change, and a look at what may have changed without changing its size";
+}
+
+// A kernel that does not answer may have any table: the size is unknown, and a reading has to say why.
+TEST_F(LegacyWatch, ATableThatCannotBeReadIsNotAnAbsentOne) {
+  add_chain("FOREIGN");
+  int notices = 0;
+  base::result<std::optional<legacy_size>> size;
+  const bool ran = support::run_without({__NR_socket, 1, SOCK_RAW | SOCK_CLOEXEC, EPERM}, [&] {
+    size = size_of_legacy_nat(family::ipv4);
+    legacy_watch watch(loop_.executor(), {.lock = directory_ / "none.lock", .poll_first = 10ms, .poll_last = 20ms});
+    EXPECT_TRUE(watch.has_tables());
+    loop_.spawn(count(watch, notices));
+    EXPECT_TRUE(loop_.run_until([&] { return notices > 0; }));
+    loop_.stop();
+  });
+  if (!ran) GTEST_SKIP() << "the kernel takes no filter";
+  EXPECT_FALSE(size);
+  EXPECT_TRUE(size_of_legacy_nat(family::ipv4).value());
+  EXPECT_EQ(size_of_legacy_nat(family::ipv6).value(), std::nullopt);
 }
 
 }  // namespace

@@ -68,6 +68,32 @@ TEST_F(RouteLocalnet, AStateOfAnotherBootSaysNothing) {
   EXPECT_EQ(get(), "1");
 }
 
+TEST_F(RouteLocalnet, FormerValuesThatCannotBeReadAreNotForgotten) {
+  EXPECT_TRUE(setting().enable({"eth0"}));
+  const auto kept = directory_ / "kept";
+  std::filesystem::rename(state(), kept);
+  std::filesystem::create_directory(state());  // not a file that can be read
+  EXPECT_FALSE(setting().restore());
+  EXPECT_FALSE(setting().enable({"eth0", "eth1"}));
+  EXPECT_EQ(get("eth1"), "0") << "it could not be put back";
+  EXPECT_TRUE(std::filesystem::exists(state()));
+  std::filesystem::remove(state());
+  std::filesystem::rename(kept, state());
+  EXPECT_TRUE(setting().restore());
+  EXPECT_EQ(get("eth0"), "0");
+}
+
+TEST_F(RouteLocalnet, WithoutTheBootsIdNothingIsChanged) {
+  EXPECT_TRUE(setting().enable({"eth0"}));
+  std::filesystem::remove(directory_ / "boot");
+  EXPECT_FALSE(setting().restore());
+  EXPECT_FALSE(setting().enable({"eth1"}));
+  EXPECT_EQ(get("eth1"), "0");
+  write(directory_ / "boot", "one\n");
+  EXPECT_TRUE(setting().restore());
+  EXPECT_EQ(get("eth0"), "0");
+}
+
 TEST_F(RouteLocalnet, SeveralInterfacesAndThoseThatAreNotNamedAnyMore) {
   auto s = setting();
   EXPECT_TRUE(s.enable({"eth0", "eth1"}));
