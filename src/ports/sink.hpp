@@ -103,7 +103,7 @@ class sink {
   virtual io::task<> changed() = 0;
 
   // The agent stops: called once after the removals, within the stop's deadline. Takes back what is not a forward
-  // (the loopback sink's rule pair, route_localnet).
+  // (the loopback sink's rules, route_localnet).
   virtual io::task<> close() = 0;
 };
 

@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const loopback::engine_rules rules(*table, options);
   for (const auto& [key, held] : loopback::find_held(rules, wishes, options))
     if (!held.owner.empty() && !loopback::is_plain_id(held.owner)) std::abort();
-  const auto ways = loopback::choose_ways(rules, wishes, {}, options);
+  const auto ways = loopback::choose_ways(rules, wishes, {}, {}, options);
   const auto plan = loopback::plan_rules(rules, ways.served, {}, machine, options);
   if (plan.changes.size() != plan.owners.size()) std::abort();
   for (const auto& change : plan.changes)

@@ -22,7 +22,8 @@ api_guard::api_guard(const io::executor& where, std::optional<net::endpoint> api
     : api_(api),
       comment_(comment_for(tag)),
       guard_({tag, comment_for(tag), api.value_or(net::endpoint{})}),
-      trouble_(component, "cannot keep forwarded packets from host-switch's API") {
+      trouble_(component, "cannot keep forwarded packets from host-switch's API"),
+      turns_(where) {
   for (const auto& one : programs)
     if (one.variant != nat_variant::nft) legacy_.emplace(one);
   if (!api_) return;
@@ -61,7 +62,8 @@ io::task<base::result<>> api_guard::ensure_once() {
 }
 
 io::task<> api_guard::ensure() {
-  if (!api_) co_return;
+  const auto mine = co_await turns_.take();
+  if (!api_ || removed_) co_return;
   const auto up = co_await ensure_once();
   trouble_.note(up);
 }
@@ -77,8 +79,9 @@ io::task<> api_guard::keep() {
 }
 
 io::task<> api_guard::remove() {
+  removed_ = true;
+  const auto mine = co_await turns_.take();
   if (!api_) co_return;
-  api_.reset();
   auto removed = guard_.remove();
   const bool without = !removed && netfilter::is_without_nftables(removed.error());
   if (without && legacy_) removed = co_await ensure_legacy(false);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/episode.hpp"
-#include "io/task.hpp"
+#include "io/turns.hpp"
 #include "netfilter/endpoint_guard.hpp"
 #include "netlink/change_watch.hpp"
 #include "sinks/loopback/nat_tool.hpp"
@@ -25,6 +25,7 @@ class api_guard {
   io::task<> ensure();
   // Never returns by itself: heals when the kernel announces a change.
   io::task<> keep();
+  // Waits for what is under way; afterwards nothing puts the rule up any more.
   io::task<> remove();
 
  private:
@@ -38,6 +39,8 @@ class api_guard {
   std::optional<nat_tool> legacy_;
   std::optional<netlink::change_watch> watch_;
   base::log::episode trouble_;
+  io::turns turns_;
+  bool removed_ = false;
 };
 
 }  // namespace loopback

@@ -1,5 +1,8 @@
 #include "sinks/loopback/loopback_sink.hpp"
 
+#include <algorithm>
+#include <set>
+
 #include "io/first_of.hpp"
 
 namespace loopback {
@@ -11,19 +14,22 @@ using ports::verb;
 loopback_sink::loopback_sink(const io::executor& where, loopback_options options)
     : guard_(where, options.api, options.rules.rules.tag, options.rules.programs),
       rules_(where, std::move(options.rules)),
+      turns_(where),
+      displaced_(where),
       never_(where) {}
 
-// Ports that turn out not to be served are no longer wanted here: the reconciler asks for them again.
+// Ports that turn out not to be served are no longer wanted here: the reconciler asks for them again, and learns why.
 io::task<base::result<>> loopback_sink::settle(adopt_live adopt) {
   auto settled = co_await rules_.settle(wanted_, adopt);
   if (!settled) co_return std::unexpected(settled.error());
   troubles_ = std::move(*settled);
-  for (const auto& [key, why] : troubles_) wanted_.erase(key);
+  for (const auto& [key, trouble] : troubles_) wanted_.erase(key);
   co_return base::result<>{};
 }
 
 io::task<base::result<ports::peer_state>> loopback_sink::list() {
   ports::peer_state state;
+  const auto mine = co_await turns_.take();
   if (closed_) co_return state;
   co_await guard_.ensure();
   if (const auto settled = co_await settle(adopt_live::yes); !settled) co_return std::unexpected(settled.error());
@@ -47,11 +53,12 @@ void loopback_sink::admit(const ports::operation& op, outcome& answer) {
 outcome loopback_sink::outcome_of(const ports::operation& op) const {
   const auto trouble = troubles_.find(op.target.key);
   if (op.what == verb::remove || trouble == troubles_.end()) return {};
-  return {outcome_kind::conflict, trouble->second};
+  return trouble->second;
 }
 
 io::task<std::vector<outcome>> loopback_sink::apply(std::vector<ports::operation> batch) {
   std::vector<outcome> outcomes(batch.size());
+  const auto mine = co_await turns_.take();
   for (std::size_t i = 0; i < batch.size(); ++i) admit(batch[i], outcomes[i]);
   base::result<> settled;
   if (!closed_) settled = co_await settle(adopt_live::no);
@@ -59,16 +66,33 @@ io::task<std::vector<outcome>> loopback_sink::apply(std::vector<ports::operation
     if (outcomes[i].kind != outcome_kind::done) continue;
     outcomes[i] = settled ? outcome_of(batch[i]) : outcome{outcome_kind::unknown, settled.error().message()};
   }
+  if (settled) note_displaced(batch);
   co_return outcomes;
+}
+
+// Ports that were served until now, and of which the batch's outcomes say nothing.
+void loopback_sink::note_displaced(const std::vector<ports::operation>& batch) {
+  std::set<ports::port_key> answered;
+  for (const auto& op : batch) answered.insert(op.target.key);
+  if (std::ranges::all_of(troubles_, [&](const auto& trouble) { return answered.contains(trouble.first); })) return;
+  news_ = true;
+  displaced_.notify_all();
+}
+
+io::task<> loopback_sink::wait_for_displaced() {
+  while (!news_) co_await displaced_.wait();
 }
 
 io::task<> loopback_sink::changed() {
   while (closed_) co_await never_.wait();
-  co_await io::first_of(rules_.changed(), guard_.keep());
+  co_await io::first_of(wait_for_displaced(), io::first_of(rules_.changed(), guard_.keep()));
+  news_ = false;
 }
 
 io::task<> loopback_sink::close() {
   closed_ = true;
+  rules_.hurry();
+  const auto mine = co_await turns_.take();
   wanted_.clear();
   co_await guard_.remove();
   co_await rules_.remove_all();

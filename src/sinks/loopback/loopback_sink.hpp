@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "io/condition.hpp"
+#include "io/turns.hpp"
 #include "ports/sink.hpp"
 #include "sinks/loopback/api_guard.hpp"
 #include "sinks/loopback/nat_rules.hpp"
@@ -42,13 +43,18 @@ class loopback_sink final : public ports::sink {
  private:
   io::task<base::result<>> settle(adopt_live adopt);
   void admit(const ports::operation& op, ports::outcome& answer);
+  void note_displaced(const std::vector<ports::operation>& batch);
+  io::task<> wait_for_displaced();
   [[nodiscard]] ports::outcome outcome_of(const ports::operation& op) const;
 
   api_guard guard_;
   nat_rules rules_;
+  io::turns turns_;  // list(), apply() and close() change the same tables
+  io::condition displaced_;
   io::condition never_;
   wanted_ports wanted_;
   nat_rules::troubles troubles_;  // of the last settling: ports that are not served
+  bool news_ = false;             // a port that was served is not any more, and the reconciler has not been told
   bool closed_ = false;
 };
 

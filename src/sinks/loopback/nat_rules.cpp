@@ -54,7 +54,7 @@ io::task<base::result<nat_rules::troubles>> nat_rules::attempts(wanted_ports& wa
   for (int number = 1; number <= most_attempts; ++number) {
     if (number > 1) co_await io::sleep_for(pause * number);
     settled = co_await attempt(wanted, adopt);
-    if (settled) break;
+    if (settled || ending_) break;
   }
   co_return settled;
 }
@@ -71,12 +71,13 @@ io::task<base::result<nat_rules::troubles>> nat_rules::attempt(wanted_ports& wan
   if (adopt == adopt_live::yes) wanted.merge(find_held(engines, wanted, options_.rules));
   const auto now = io::clock::now();
   way_limits limits{home_ && !rejected_.all(now), true, rejected_.ports(now)};
-  auto ways = choose_ways(engines, wanted, limits, options_.rules);
+  const auto holders = find_holders(engines, wanted);
+  auto ways = choose_ways(engines, wanted, holders, limits, options_.rules);
   const bool to_loopback = std::ranges::any_of(
       ways.served, [](const auto& port) { return port.by == way::direct && port.wanted.key.address.is_loopback(); });
   if (to_loopback && !enable_localnet()) {
     limits.localnet = false;
-    ways = choose_ways(engines, wanted, limits, options_.rules);
+    ways = choose_ways(engines, wanted, holders, limits, options_.rules);
   }
   auto failed = open_relays(ways);
   const auto plan = plan_rules(engines, ways.served, relays_.numbers(), seen_machine_, options_.rules);
@@ -101,22 +102,31 @@ nat_rules::troubles nat_rules::open_relays(const way_choice& ways) {
   auto failed = relays_.open(relayed, seen_machine_.peers);
   // A Service's port that is in use at the veth is served there.
   std::erase_if(failed, [](const auto& item) { return item.first.address.is_unspecified(); });
-  failed.insert(ways.losers.begin(), ways.losers.end());
+  for (const auto& [key, why] : ways.losers) failed.emplace(key, ports::outcome{ports::outcome_kind::conflict, why});
   return failed;
 }
 
+// What a rule or a relay of ours serves already.
+port_holders nat_rules::find_holders(const engine_rules& engines, const wanted_ports& wanted) const {
+  port_holders holders;
+  for (const auto& [key, forward] : find_held(engines, wanted, options_.rules)) holders.insert(key);
+  for (const auto& [key, number] : relays_.numbers()) holders.insert(key);
+  return holders;
+}
+
 // `at_home`: what the table with our rules needs; nullptr for nothing. The other tables lose what is ours. One that
-// cannot be read stays as it is.
+// cannot be read stays as it is; one that cannot be changed does not keep the others from it.
 io::task<base::result<>> nat_rules::change_all(const tables& all, const rule_plan* at_home) {
+  base::result<> result;
   for (std::size_t i = 0; i < tables_.size(); ++i) {
     if (!all[i] || *all[i] == nullptr) continue;
     const bool home = at_home != nullptr && i == home_;
     const auto plan =
         home ? *at_home : plan_rules(engine_rules(**all[i], options_.rules), {}, {}, seen_machine_, options_.rules);
-    const auto done = co_await change(tables_[i], plan);
-    if (!done) co_return done;
+    auto done = co_await change(tables_[i], plan);
+    if (!done && result) result = std::move(done);
   }
-  co_return base::result<>{};
+  co_return result;
 }
 
 io::task<nat_rules::tables> nat_rules::read() {
@@ -130,14 +140,15 @@ io::task<nat_rules::tables> nat_rules::read() {
 
 // The engine may have been switched from one variant to the other, and its old chains are still there: the one that
 // publishes more of what is wanted counts, and the first in doubt. Without an engine our rules are in the first variant
-// that the kernel has. Fails where the right one may be one that cannot be read.
+// that the kernel has. Fails where the right one may be one that cannot be read: rules stay where they are.
 base::result<> nat_rules::choose_home(const tables& all, const wanted_ports& wanted) {
+  if (home_ && !all[*home_]) return std::unexpected(all[*home_].error());
   std::optional<std::size_t> home, first;
   std::size_t most = 0;
   const base::error* unreadable = nullptr;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (!all[i]) {
-      if (!home_ || home_ == i) unreadable = &all[i].error();
+      if (!home_) unreadable = &all[i].error();
       continue;
     }
     if (*all[i] == nullptr) continue;
@@ -186,7 +197,7 @@ io::task<> nat_rules::forget_flows(const rule_plan& plan) {
   if (!forgotten) base::log::debug(component, "flows cannot be forgotten reason=\"{}\"", forgotten.error().message());
 }
 
-// While the text cannot be read, rules of ported that are not wanted any more are still found by their comments. Before
+// While the text cannot be read, rules of ports that are not wanted any more are still found by their comments. Before
 // the first reading nothing is known to be wanted.
 void nat_rules::remove_stale(const wanted_ports& wanted) {
   if (!read_before_ || !home_) return;
@@ -215,11 +226,13 @@ void nat_rules::finish_localnet(const tables& read) {
   localnet_trouble_.note(restored);
 }
 
+// Fails where a table may still have rules of ours; the others have none then.
 io::task<base::result<>> nat_rules::remove_once() {
   const auto all = co_await read();
+  auto done = co_await change_all(all, nullptr);
   for (const auto& table : all)
-    if (!table) co_return std::unexpected(table.error());
-  co_return co_await change_all(all, nullptr);
+    if (!table && done) done = std::unexpected(table.error());
+  co_return done;
 }
 
 io::task<> nat_rules::remove_all() {

@@ -52,7 +52,9 @@ class nat_rules {
   // everything as it is but for rules that serve nothing any more; takes 15 s at most.
   io::task<base::result<troubles>> settle(wanted_ports& wanted, adopt_live adopt);
 
-  // Takes every rule of ours out of every table, then restores route_localnet.
+  // A settling that is under way gives up at its first failure.
+  void hurry() { ending_ = true; }
+  // Takes every rule of ours out of every table, then restores route_localnet. Not while a settling is under way.
   io::task<> remove_all();
 
   // Returns when another program may have changed the tables or the machine's addresses. While an engine works through
@@ -71,6 +73,7 @@ class nat_rules {
   io::task<> forget_flows(const rule_plan& plan);
   base::result<> choose_home(const tables& all, const wanted_ports& wanted);
   troubles open_relays(const way_choice& ways);
+  [[nodiscard]] port_holders find_holders(const engine_rules& engines, const wanted_ports& wanted) const;
   base::result<> enable_localnet();
   void finish_localnet(const tables& read);
   void remove_stale(const wanted_ports& wanted);
@@ -95,6 +98,7 @@ class nat_rules {
   base::log::episode localnet_trouble_;
   bool localnet_on_ = true;  // until it is known to be off: a crashed run may have left it on
   bool read_before_ = false;
+  bool ending_ = false;
   bool all_read_ = false;  // every table, in the last attempt
   bool idle_ = false;      // nothing is wanted, and no table has a rule of ours
   io::condition engaged_;  // no longer idle

@@ -91,7 +91,8 @@ relay_ports::troubles relay_ports::open(const std::vector<relayed_port>& wanted,
     relay.wanted = true;
     const auto opened = open_one(relay, reached);
     if (opened) continue;
-    failed.emplace(port.key, opened.error().message());
+    const auto kind = is_busy(opened) ? ports::outcome_kind::conflict : ports::outcome_kind::refused;
+    failed.emplace(port.key, ports::outcome{kind, opened.error().message()});
     relays_.erase(port.key);
   }
   return failed;

@@ -21,7 +21,7 @@ struct relayed_port {
 
 class relay_ports {
  public:
-  using troubles = std::map<ports::port_key, std::string>;
+  using troubles = std::map<ports::port_key, ports::outcome>;
 
   explicit relay_ports(relay::relay_options options) : listeners_(options) {}
 

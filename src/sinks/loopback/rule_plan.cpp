@@ -174,6 +174,15 @@ class planner {
   rule_plan plan_;
 };
 
+std::vector<const ports::forward*> holders_first(const wanted_ports& wanted, const port_holders& holders) {
+  std::vector<const ports::forward*> all;
+  all.reserve(wanted.size());
+  for (const bool holds : {true, false})
+    for (const auto& [key, forward] : wanted)
+      if (holders.contains(key) == holds) all.push_back(&forward);
+  return all;
+}
+
 // A rule of ours that leads to a listener: its key. Empty for other rules.
 std::optional<ports::port_key> direct_key(const dnat& d) {
   const auto to = net::address::parse(d.target);
@@ -195,13 +204,14 @@ net::endpoint target_of(const ports::port_key& key, const rule_options& options)
   return {key.address.is_unspecified() ? options.tap : key.address, key.port};
 }
 
-way_choice choose_ways(const engine_rules& rules, const wanted_ports& wanted, const way_limits& limits,
-                       const rule_options& options) {
+way_choice choose_ways(const engine_rules& rules, const wanted_ports& wanted, const port_holders& holders,
+                       const way_limits& limits, const rule_options& options) {
   way_choice made;
   std::map<std::pair<net::protocol, std::uint16_t>, std::pair<std::string, ports::port_key>> taken;
-  for (const auto& [key, forward] : wanted) {
-    auto port = choose_way(rules, forward, limits, options);
-    if (port.engines != nullptr && forward.owner.empty()) continue;
+  for (const auto* forward : holders_first(wanted, holders)) {
+    const auto& key = forward->key;
+    auto port = choose_way(rules, *forward, limits, options);
+    if (port.engines != nullptr && forward->owner.empty()) continue;
     auto to = where_to(port, options);
     const auto [at, first] = taken.try_emplace({key.protocol, key.port}, to, key);
     if (first || at->second.first == to)

@@ -15,7 +15,8 @@
 //
 //   copied    the engine's DNAT rule of the binding without its destination: goes to the container
 //   direct    --to-destination 127.0.0.1: a listener of the VM's. A loopback address needs route_localnet on the
-//   devices relayed   --to-destination :R: the relay of this program's that listens at the peers' addresses on port R
+//             peers' devices.
+//   relayed   --to-destination :R: the relay of this program's that listens at the peers' addresses on port R
 //
 // TCP rules take new connections only (--syn). A rule is alive as long as what it leads to: the engine's rule from
 // which it was copied, the wanted port, the relay. One that is not (a crashed agent's, a container's that is gone)
@@ -78,14 +79,18 @@ struct way_limits {
   std::set<ports::port_key> rejected{};  // iptables rejected their rules
 };
 
+// A port of the peers' belongs to one address of the VM's: who has it keeps it.
+using port_holders = std::set<ports::port_key>;
+
 struct way_choice {
   std::vector<served_port> served;
   std::map<ports::port_key, std::string> losers;  // another address of the same port is served: why
 };
 
-// One way for each wanted port. A listener's claim behind an engine's rule is left out: the container's claim names it.
-[[nodiscard]] way_choice choose_ways(const engine_rules& rules, const wanted_ports& wanted, const way_limits& limits,
-                                     const rule_options& options);
+// One way for each wanted port; of two addresses with the same port the one in `holders`, else the lower one, is
+// served. A listener's claim behind an engine's rule is left out: the container's claim names it.
+[[nodiscard]] way_choice choose_ways(const engine_rules& rules, const wanted_ports& wanted, const port_holders& holders,
+                                     const way_limits& limits, const rule_options& options);
 
 // Where the port is served inside the VM. The Services' wildcard is reached at the tap's address, as kube-proxy in its
 // nftables and IPVS modes answers at the primary address only.

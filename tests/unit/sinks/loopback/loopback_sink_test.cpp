@@ -3,9 +3,14 @@
 #include "sinks/loopback/loopback_sink.hpp"
 
 #include <gmock/gmock.h>
+#include <linux/netlink.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <cerrno>
 #include <csignal>
+#include <deque>
 #include <fstream>
 #include <optional>
 
@@ -14,6 +19,7 @@
 #include "io/timeout.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/netns.hpp"
+#include "tests/support/refused_call.hpp"
 #include "tests/support/run_task.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/unit/sinks/loopback/nat_text.hpp"
@@ -63,10 +69,11 @@ class LoopbackSink : public testing::Test {
     for (const auto* program : {"iptables-nft-save", "iptables-nft-restore"})
       std::filesystem::remove(directory_ / (std::string(program) + ".fault"));
   }
-  void start() {
-    loopback_options options;
+  void start() { start({}); }
+  void start(loopback_options options) {
     options.rules.state_directory = directory_ / "state";
     options.rules.programs = {{nat_variant::nft, wrapped("iptables-nft-save"), wrapped("iptables-nft-restore"), 300ms}};
+    for (const auto& more : more_programs_) options.rules.programs.push_back(more);
     sink_.emplace(context_.get_executor(), std::move(options));
   }
   base::result<ports::peer_state> list() { return support::run_task(context_, sink_->list()); }
@@ -91,9 +98,20 @@ class LoopbackSink : public testing::Test {
     co_await tasks.join();
     co_return *notified;
   }
-  static std::vector<std::string> rules() {
+  // Runs so many handlers of the loop: the sink's tasks are suspended somewhere then.
+  void step(int handlers) {
+    for (int i = 0; i < handlers; ++i) {
+      if (context_.stopped()) context_.restart();
+      context_.run_one_for(20ms);
+    }
+  }
+  static io::task<bool> end(loopback_sink& sink) {
+    co_await sink.close();
+    co_return true;
+  }
+  static std::vector<std::string> rules(const std::string& variant = "nft") {
     std::vector<std::string> lines;
-    const auto text = support::run_or_throw({.argv = {"iptables-nft-save", "-t", "nat"}});
+    const auto text = support::run_or_throw({.argv = {"iptables-" + variant + "-save", "-t", "nat"}});
     for (const auto line : base::split(text, '\n'))
       if (line.starts_with("-A " + tag)) lines.emplace_back(line);
     return lines;
@@ -106,6 +124,7 @@ class LoopbackSink : public testing::Test {
 
   const ports::forward web_ = wanted_by("abc", key("127.0.0.1", 8081)),
                        other_ = wanted_by("abc", key("127.0.0.1", 8082)), local_ = listener(key("127.0.0.1", 9000));
+  std::vector<nat_programs> more_programs_;
   support::temp_dir directory_;
   std::optional<support::netns> place_;
   std::optional<support::inside> here_;
@@ -218,6 +237,79 @@ TEST_F(LoopbackSink, ARejectedRuleIsRelayedInPlaceForAWhile) {
   EXPECT_THAT(rules(), IsEmpty());
   EXPECT_EQ(apply(verb::add, other_).kind, outcome_kind::done) << "other ports are not concerned";
   EXPECT_THAT(rules(), SizeIs(1));
+}
+
+// The engine was switched to nft and has left its old chain in the legacy table. One failed reading of the nft table
+// must not bring our rules there.
+TEST_F(LoopbackSink, RulesStayInTheirTableWhileItIsUnreadable) {
+  if (::access("/usr/sbin/iptables-legacy-restore", X_OK) != 0) GTEST_SKIP() << "iptables-legacy is not installed";
+  std::ofstream(directory_ / "old") << "*nat\n:DOCKER -\n-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER\n"
+                                    << docker_rule("127.0.0.1", 8081, "172.17.0.9:80") << "COMMIT\n";
+  support::run_or_throw({.argv = {"iptables-legacy-restore"}, .stdin_file = directory_ / "old"});
+  more_programs_ = {{nat_variant::legacy, "/usr/sbin/iptables-legacy-save", "/usr/sbin/iptables-legacy-restore"}};
+  start();
+  ASSERT_TRUE(list());
+  EXPECT_EQ(apply(verb::add, web_).kind, outcome_kind::done);
+  EXPECT_EQ(apply(verb::add, other_).kind, outcome_kind::done);
+  const auto before = rules();
+  EXPECT_THAT(before, SizeIs(2));
+  restore("*nat\n-A DOCKER -p tcp --dport 1 -j RETURN\nCOMMIT\n");  // what was read is no longer good
+  fail("iptables-nft-restore", "exit 1");
+  fail("iptables-nft-save", "exit 1");
+  EXPECT_FALSE(list());
+  EXPECT_EQ(rules(), before);
+  EXPECT_THAT(rules("legacy"), IsEmpty());
+  recover();
+  ASSERT_TRUE(list());
+  EXPECT_EQ(rules(), before);
+}
+
+TEST_F(LoopbackSink, ATableThatCannotBeReadAtTheEndKeepsNoOtherFromBeingCleaned) {
+  if (::access("/usr/sbin/iptables-legacy-restore", X_OK) != 0) GTEST_SKIP() << "iptables-legacy is not installed";
+  more_programs_ = {{nat_variant::legacy, "/usr/sbin/iptables-legacy-save", "/usr/sbin/iptables-legacy-restore"}};
+  start();
+  ASSERT_TRUE(list());
+  std::ofstream(directory_ / "old") << "*nat\n:" << tag << " -\n"
+                                    << own_jumps << own_rule("listener", 9000, "127.0.0.1") << "COMMIT\n";
+  support::run_or_throw({.argv = {"iptables-legacy-restore"}, .stdin_file = directory_ / "old"});
+  ASSERT_THAT(rules("legacy"), SizeIs(1));
+  restore("*nat\n-A DOCKER -p tcp --dport 1 -j RETURN\nCOMMIT\n");
+  fail("iptables-nft-restore", "exit 1");
+  fail("iptables-nft-save", "exit 1");
+  EXPECT_TRUE(support::run_task(context_, end(*sink_)));
+  EXPECT_THAT(rules("legacy"), IsEmpty());
+}
+
+// Without nftables the guard of the API is a rule of iptables-legacy, which takes a program and time.
+TEST_F(LoopbackSink, AnEndAtAnyMomentLeavesNoRules) {
+  if (::access("/usr/sbin/iptables-legacy-restore", X_OK) != 0) GTEST_SKIP() << "iptables-legacy is not installed";
+  std::deque<boost::asio::cancellation_signal> stops;  // the loop may come to one after its task has ended
+  const auto body = [&] {
+    for (int steps = 0; steps < 40; steps += 1 + steps / 8) {
+      loopback_options options;
+      options.api = net::endpoint{net::address::v4(192, 168, 127, 1), 80};
+      more_programs_ = {{nat_variant::legacy, "/usr/sbin/iptables-legacy-save", "/usr/sbin/iptables-legacy-restore"}};
+      start(std::move(options));
+      std::vector<ports::operation> batch{{verb::add, web_}, {verb::add, local_}};
+      auto listed = boost::asio::co_spawn(context_, sink_->list(), boost::asio::use_future);
+      auto applied = boost::asio::co_spawn(context_, sink_->apply(std::move(batch)), boost::asio::use_future);
+      auto& stop = stops.emplace_back();
+      bool watched = false;
+      boost::asio::co_spawn(context_, sink_->changed(),
+                            boost::asio::bind_cancellation_slot(stop.slot(), [&](auto) { watched = true; }));
+      step(steps);
+      EXPECT_TRUE(support::run_task(context_, end(*sink_)));
+      stop.emit(boost::asio::cancellation_type::terminal);
+      while (!watched) step(1);
+      EXPECT_EQ(listed.wait_for(0s), std::future_status::ready);
+      EXPECT_EQ(applied.wait_for(0s), std::future_status::ready);
+      EXPECT_THAT(rules("legacy"), IsEmpty()) << steps;
+      const auto filter = support::run_or_throw({.argv = {"iptables-legacy-save", "-t", "filter"}});
+      EXPECT_THAT(filter, testing::Not(HasSubstr(tag))) << steps;
+    }
+  };
+  if (!support::run_without({__NR_socket, 2, NETLINK_NETFILTER, EPROTONOSUPPORT}, body))
+    GTEST_SKIP() << "the kernel takes no filter";
 }
 
 }  // namespace

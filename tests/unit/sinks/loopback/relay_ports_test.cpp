@@ -44,6 +44,11 @@ std::uint16_t hold_port(base::unique_fd& holder, const net::address& at, std::ui
   return net::from_sockaddr(any)->port;
 }
 
+auto trouble(ports::outcome_kind kind, const char* reason) {
+  return testing::AllOf(testing::Field(&ports::outcome::kind, kind),
+                        testing::Field(&ports::outcome::reason, testing::HasSubstr(reason)));
+}
+
 class RelayPorts : public testing::Test {
  protected:
   relayed_port to(const ports::port_key& k, bool in_place = false) {
@@ -91,7 +96,8 @@ TEST_F(RelayPorts, OnlyThePeersNetworkIsAnswered) {
 TEST_F(RelayPorts, OnlyThePeersDeviceIsListenedTo) {
   auto peer = near;
   peer.device = "none0";
-  EXPECT_THAT(relays_.open({to(key_)}, {peer}), ElementsAre(Pair(key_, testing::HasSubstr("no address"))));
+  EXPECT_THAT(relays_.open({to(key_)}, {peer}),
+              ElementsAre(Pair(key_, trouble(ports::outcome_kind::refused, "no address"))));
   EXPECT_THAT(relays_.numbers(), IsEmpty());
 }
 
@@ -119,7 +125,8 @@ TEST_F(RelayPorts, InPlaceABusyPortIsReported) {
   base::unique_fd other;
   const auto busy = hold_port(other, far_address);
   const auto k = key("127.0.0.1", busy);
-  EXPECT_THAT(relays_.open({to(k, true)}, {near, far}), ElementsAre(Pair(k, testing::HasSubstr("in use"))));
+  EXPECT_THAT(relays_.open({to(k, true)}, {near, far}),
+              ElementsAre(Pair(k, trouble(ports::outcome_kind::conflict, "in use"))));
   EXPECT_FALSE(listens(near_address, busy)) << "nowhere then";
   other.reset();
   EXPECT_THAT(relays_.open({to(k, true)}, {near, far}), IsEmpty());

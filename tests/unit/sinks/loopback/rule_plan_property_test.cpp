@@ -66,7 +66,7 @@ relay_numbers relays_of(const way_choice& ways) {
 }
 rule_plan plan_for(const nat_table& table, const wanted_ports& wanted) {
   const engine_rules rules(table, options);
-  const auto ways = choose_ways(rules, wanted, {}, options);
+  const auto ways = choose_ways(rules, wanted, {}, {}, options);
   return plan_rules(rules, ways.served, relays_of(ways), machine, options);
 }
 
@@ -96,7 +96,7 @@ TEST(RulePlanProperty, OnePlanMakesItRight) {
     ASSERT_EQ(plan_for(after, wanted).changes, std::vector<std::string>{});
     expect_sound(after);
     const engine_rules rules(after, options);
-    const auto ways = choose_ways(rules, wanted, {}, options);
+    const auto ways = choose_ways(rules, wanted, {}, {}, options);
     EXPECT_EQ(ways.served.size() + ways.losers.size(), wanted.size());
     for (const auto& [k, f] : find_held(rules, wanted, options)) EXPECT_TRUE(wanted.contains(k)) << to_string(k);
     const auto clean = changed_by(after, plan_for(after, {}));

@@ -27,13 +27,13 @@ std::string line(std::string text) {
 }
 way_choice ways(const nat_table& table, const wanted_ports& wanted, const way_limits& limits = {},
                 const rule_options& with = options) {
-  return choose_ways(engine_rules(table, with), wanted, limits, with);
+  return choose_ways(engine_rules(table, with), wanted, {}, limits, with);
 }
 // The relays listen on their key's port and 10,000.
 rule_plan plan(const nat_table& table, const wanted_ports& wanted, const way_limits& limits = {},
                const rule_options& with = options, const machine_state& on = machine) {
   const engine_rules rules(table, with);
-  const auto chosen = choose_ways(rules, wanted, limits, with);
+  const auto chosen = choose_ways(rules, wanted, {}, limits, with);
   relay_numbers relays;
   for (const auto& port : chosen.served)
     if (port.by == way::relayed)
@@ -133,6 +133,16 @@ TEST(RulePlan, OneRuleServesBothAddressesOfAContainersPort) {
   const auto one = all_of({wanted_by("c", key("127.0.0.1", 80))});
   EXPECT_EQ(held(after, one).begin()->first, key("127.0.0.1", 80));
   EXPECT_THAT(plan(after, one).changes, IsEmpty());
+}
+
+TEST(RulePlan, TheAddressThatHasThePortKeepsIt) {
+  const auto table = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80") +
+                              docker_rule("127.0.0.2", 80, "172.17.0.3:80"));
+  const auto both = all_of({wanted_by("a", key("127.0.0.1", 80)), wanted_by("b", key("127.0.0.2", 80))});
+  const auto chosen = choose_ways(engine_rules(table, options), both, {key("127.0.0.2", 80)}, {}, options);
+  ASSERT_THAT(chosen.served, SizeIs(1));
+  EXPECT_EQ(chosen.served.front().wanted.key, key("127.0.0.2", 80));
+  EXPECT_THAT(chosen.losers, ElementsAre(Pair(key("127.0.0.1", 80), HasSubstr("127.0.0.2"))));
 }
 
 TEST(RulePlan, OfTwoTargetsOfOnePortOneIsServedAndTheOtherNamed) {
