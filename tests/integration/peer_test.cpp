@@ -7,6 +7,7 @@
 
 #include "json/json.hpp"
 #include "tests/integration/end_to_end.hpp"
+#include "tests/support/hanging_directory.hpp"
 
 namespace integration {
 namespace {
@@ -136,6 +137,30 @@ TEST(hanging_iptables, does_not_keep_the_agent_from_ending) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
   EXPECT_THAT(log(), testing::HasSubstr("loopback: did not end in time"));
   EXPECT_TRUE(eventually(10s, [hanging] { return ::kill(hanging, 0) != 0; })) << "the program is left behind";
+}
+
+// A kubeconfig on a file system that never answers: its reading is left behind, and the program ends without it.
+TEST(hanging_kubeconfig, does_not_keep_the_agent_from_ending) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const support::hanging_directory dead;
+  if (!dead.there()) GTEST_SKIP() << "needs FUSE";
+  const support::temp_dir directory;
+  const support::netns place("hanging");
+  const auto in = [&directory](const std::string& name) { return (directory.path() / name).string(); };
+  support::child_process agent(
+      {.argv = {support::program_directory() / "rancher-desktop-guestagent", "-adminInstall", "-docker",
+                "-docker-socket=" + in("docker.sock"), "-iptables=false", "-kubernetes",
+                "-kubeconfig=" + (dead.path() / "config").string(), "-status-socket=" + in("status"),
+                "-state-dir=" + in("state"), "-host-switch-url=http://127.0.0.1:1"},
+       .log = in("log"),
+       .net_namespace = place.path(),
+       .rights = support::rights_of_unit("rancher-desktop-guestagent")});
+  const auto log = [&] { return support::read_text(in("log")); };
+  ASSERT_TRUE(eventually(10s, [&] { return log().contains("WARN kubernetes: not available"); })) << log();
+  const auto begin = std::chrono::steady_clock::now();
+  agent.signal(SIGTERM);
+  EXPECT_EQ(agent.wait(10s), 0) << log();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
 }
 
 }  // namespace
