@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -39,8 +40,10 @@ base::result<bool> endpoint_guard::is_up() const {
   if (!kernel) return std::unexpected(kernel.error());
   const auto rules = kernel->read({rule_.which(), rule_.table, std::string(rule_.chain())});
   if (!rules) return std::unexpected(rules.error());
-  return rules->size() == 1 && rules->front().comment == rule_.comment && rules->front().port == rule_.refused.port &&
-         rules->front().destination == rule_.refused.ip;
+  const auto comments = rule_.comments();
+  if (!std::ranges::equal(*rules, comments, {}, &nat_rule::comment)) return false;
+  return rule_.whose == guarded::for_loopback ||
+         (rules->front().port == rule_.refused.port && rules->front().destination == rule_.refused.ip);
 }
 
 base::result<> endpoint_guard::ensure() const {

@@ -1,11 +1,11 @@
 // endpoint_guard: keeps one kind of sender away from a TCP endpoint, where the endpoint's server can no longer tell
-// them apart. A table of this program's own in nftables does it, which the engines' firewalls neither flush nor pass
-// by.
+// them apart, or away from the loopback addresses. A table of this program's own in nftables does it, which the
+// engines' firewalls neither flush nor pass by.
 //
-//   forwarded packets   containers' packets are masqueraded as the machine's own; at the hook `forward` they are not
-//   yet other users         of this machine; at the hook `output` the kernel still knows the user of the sending
-//   socket, also
-//                       of a client that closes before its connection is accepted
+//   forwarded    containers' packets are masqueraded as the machine's own; at the hook `forward` they are not yet
+//   other users  at the hook `output` the kernel still knows the user of the sending socket, also of a client that
+//                closes before its connection is accepted
+//   loopback     packets that come in by a device for 127.0.0.0/8, where route_localnet lets them in
 #pragma once
 
 #include "base/result.hpp"

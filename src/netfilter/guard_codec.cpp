@@ -4,6 +4,8 @@
 #include <linux/netfilter.h>
 #include <netinet/in.h>
 
+#include <array>
+
 #include "netfilter/nft_message.hpp"
 
 namespace netfilter {
@@ -12,6 +14,8 @@ namespace {
 using bytes = std::vector<std::byte>;
 
 constexpr std::int32_t ahead_of_filter = -10;  // NF_IP_PRI_FILTER is 0
+constexpr std::int32_t ahead_of_raw = -310;    // NF_IP_PRI_RAW is -300
+constexpr std::size_t device_size = 16;        // IFNAMSIZ
 
 void append_number(bytes& to, std::uint16_t type, std::uint32_t number) {
   const auto wire = htonl(number);
@@ -75,8 +79,19 @@ void append_other_users(bytes& to, std::uint32_t user) {
     append_comparison(to, std::as_bytes(std::span(&allowed, 1)), NFT_CMP_NEQ);
 }
 
-void append_expressions(bytes& to, const guard_rule& rule, refusal how) {
-  const auto list = begin_nest(to, NFTA_RULE_EXPRESSIONS);
+// `iifname DEVICE ip daddr 127.0.0.0/8 drop`
+void append_loopback_expressions(bytes& to, const std::string& device) {
+  append_meta(to, NFT_META_IIFNAME);
+  std::array<char, device_size> name{};
+  device.copy(name.data(), name.size() - 1);
+  append_comparison(to, std::as_bytes(std::span(name)));
+  append_payload(to, NFT_PAYLOAD_NETWORK_HEADER, 16, 1);
+  constexpr std::uint8_t loopback = 127;
+  append_comparison(to, std::as_bytes(std::span(&loopback, 1)));
+  append_refusal(to, refusal::drop);
+}
+
+void append_endpoint_expressions(bytes& to, const guard_rule& rule, refusal how) {
   append_meta(to, NFT_META_L4PROTO);
   constexpr std::uint8_t tcp = IPPROTO_TCP;
   append_comparison(to, std::as_bytes(std::span(&tcp, 1)));
@@ -89,7 +104,6 @@ void append_expressions(bytes& to, const guard_rule& rule, refusal how) {
   append_comparison(to, std::as_bytes(std::span(&port, 1)));
   if (rule.whose == guarded::other_users) append_other_users(to, rule.user);
   append_refusal(to, how);
-  end_nest(to, list);
 }
 
 // Type 0, length, text, as nft writes and shows it.
@@ -119,17 +133,64 @@ bytes in_transaction(Fill&& fill) {
   return made;
 }
 
+std::uint32_t hook_of(guarded whose) {
+  switch (whose) {
+    case guarded::forwarded: return NF_INET_FORWARD;
+    case guarded::other_users: return NF_INET_LOCAL_OUT;
+    case guarded::for_loopback: break;
+  }
+  return NF_INET_PRE_ROUTING;
+}
+
 void append_chain(bytes& to, const guard_rule& rule) {
   append_text(to, NFTA_CHAIN_TABLE, rule.table);
   append_text(to, NFTA_CHAIN_NAME, rule.chain());
   const auto hook = begin_nest(to, NFTA_CHAIN_HOOK);
-  append_number(to, NFTA_HOOK_HOOKNUM, rule.whose == guarded::forwarded ? NF_INET_FORWARD : NF_INET_LOCAL_OUT);
-  append_number(to, NFTA_HOOK_PRIORITY, static_cast<std::uint32_t>(ahead_of_filter));
+  append_number(to, NFTA_HOOK_HOOKNUM, hook_of(rule.whose));
+  const auto priority = rule.whose == guarded::for_loopback ? ahead_of_raw : ahead_of_filter;
+  append_number(to, NFTA_HOOK_PRIORITY, static_cast<std::uint32_t>(priority));
   end_nest(to, hook);
   append_text(to, NFTA_CHAIN_TYPE, "filter");
 }
 
+void append_rule(bytes& to, const guard_rule& rule, std::size_t number, refusal how) {
+  const auto comments = rule.comments();
+  const unsigned last = number + 1 == comments.size() ? NLM_F_ACK : 0;
+  append_message(to, rule.which(), NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND | last, [&] {
+    append_text(to, NFTA_RULE_TABLE, rule.table);
+    append_text(to, NFTA_RULE_CHAIN, rule.chain());
+    const auto list = begin_nest(to, NFTA_RULE_EXPRESSIONS);
+    if (rule.whose == guarded::for_loopback)
+      append_loopback_expressions(to, rule.devices[number]);
+    else
+      append_endpoint_expressions(to, rule, how);
+    end_nest(to, list);
+    append_comment(to, comments[number]);
+  });
+}
+
 }  // namespace
+
+std::string_view guard_rule::chain() const {
+  switch (whose) {
+    case guarded::forwarded: return "forward";
+    case guarded::other_users: return "output";
+    case guarded::for_loopback: break;
+  }
+  return "prerouting";
+}
+
+family guard_rule::which() const {
+  return whose == guarded::for_loopback || refused.ip.is_v4() ? family::ipv4 : family::ipv6;
+}
+
+std::vector<std::string> guard_rule::comments() const {
+  if (whose != guarded::for_loopback) return {comment};
+  std::vector<std::string> made;
+  made.reserve(devices.size());
+  for (const auto& device : devices) made.push_back(comment + ' ' + device);
+  return made;
+}
 
 // A table is made, so that it can be taken out, and made again.
 std::vector<std::byte> guard_request(const guard_rule& rule, refusal how) {
@@ -139,12 +200,7 @@ std::vector<std::byte> guard_request(const guard_rule& rule, refusal how) {
     append_message(to, rule.which(), NFT_MSG_DELTABLE, 0, name);
     append_message(to, rule.which(), NFT_MSG_NEWTABLE, NLM_F_CREATE, name);
     append_message(to, rule.which(), NFT_MSG_NEWCHAIN, NLM_F_CREATE, [&] { append_chain(to, rule); });
-    append_message(to, rule.which(), NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND | NLM_F_ACK, [&] {
-      append_text(to, NFTA_RULE_TABLE, rule.table);
-      append_text(to, NFTA_RULE_CHAIN, rule.chain());
-      append_expressions(to, rule, how);
-      append_comment(to, rule.comment);
-    });
+    for (std::size_t i = 0; i < rule.comments().size(); ++i) append_rule(to, rule, i, how);
   });
 }
 

@@ -1,6 +1,7 @@
-// guard_codec: the messages by which a table of this program's own comes to be in nftables and goes: one chain at the
-// hook `forward` or `output`, ahead of the chains of filter tables and behind those of nat, and in it one rule that
-// refuses connections to an endpoint. Pure.
+// guard_codec: the messages by which a table of this program's own comes to be in nftables and goes: one chain, and in
+// it rules that refuse packets. At the hook `forward` or `output`, ahead of the chains of filter tables and behind
+// those of nat, one rule refuses connections to an endpoint. At the hook `prerouting`, ahead of raw, a rule for each
+// device drops what comes in by it for a loopback address. Pure.
 #pragma once
 
 #include <cstddef>
@@ -16,17 +17,21 @@ namespace netfilter {
 
 enum class refusal : std::uint8_t { reset, drop };  // drop: for a kernel without nft_reject
 
-enum class guarded : std::uint8_t { forwarded, other_users };  // whose packets are refused
+// Whose packets are refused.
+enum class guarded : std::uint8_t { forwarded, other_users, for_loopback };
 
 struct guard_rule {
   std::string table;
   std::string comment;
-  net::endpoint refused;  // TCP
+  net::endpoint refused{};  // TCP; of for_loopback: not looked at
   guarded whose = guarded::forwarded;
-  std::uint32_t user = 0;  // of other_users: this one may connect, as root may
+  std::uint32_t user = 0;              // of other_users: this one may connect, as root may
+  std::vector<std::string> devices{};  // of for_loopback: by which the packets come in, one at least
 
-  [[nodiscard]] std::string_view chain() const { return whose == guarded::forwarded ? "forward" : "output"; }
-  [[nodiscard]] family which() const { return refused.ip.is_v4() ? family::ipv4 : family::ipv6; }
+  [[nodiscard]] std::string_view chain() const;
+  [[nodiscard]] family which() const;
+  // Of the rules, in their order: "TAG:localnet eth0", "TAG:localnet veth0".
+  [[nodiscard]] std::vector<std::string> comments() const;
 };
 
 // One transaction: the table as it has to be, whatever was in it. The kernel acknowledges the last message of it, or

@@ -83,7 +83,9 @@ base::result<std::vector<std::byte>> read_entries(family which) {
 
 }  // namespace
 
-base::result<bool> has_legacy_nat(family which) {
+base::result<bool> has_legacy_nat(family which) { return has_legacy_table(which, "nat"); }
+
+base::result<bool> has_legacy_table(family which, std::string_view name) {
   const char* const names =
       which == family::ipv4 ? "/proc/thread-self/net/ip_tables_names" : "/proc/thread-self/net/ip6_tables_names";
   const base::unique_fd fd(::open(names, O_RDONLY | O_CLOEXEC));
@@ -93,7 +95,7 @@ base::result<bool> has_legacy_nat(family which) {
   const auto got = ::read(fd.get(), text.data(), text.size());
   if (got < 0) return base::fail_errno(names);
   const auto lines = base::split({text.data(), static_cast<std::size_t>(got)}, '\n');
-  return std::ranges::find(lines, "nat") != lines.end();
+  return std::ranges::find(lines, name) != lines.end();
 }
 
 base::result<std::optional<legacy_size>> size_of_legacy_nat(family which) {

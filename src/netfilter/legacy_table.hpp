@@ -17,6 +17,8 @@ namespace netfilter {
 // Whether there is one; a kernel without ip_tables has none. To ask any further question would make the kernel create
 // it. Fails where the kernel does not say.
 [[nodiscard]] base::result<bool> has_legacy_nat(family which);
+// The same of another table, "raw".
+[[nodiscard]] base::result<bool> has_legacy_table(family which, std::string_view name);
 
 // What can be learnt without copying the table: most changes change it.
 struct legacy_size {

@@ -111,6 +111,43 @@ TEST_P(loopback_access, containers_and_the_lan_get_no_access_that_they_did_not_h
     }
 }
 
+// The peer's own route for 127.0.0.0/8 leads to the VM, which takes such packets while route_localnet is on.
+void route_loopback_to_the_vm(const netns& peer, const std::string& device, const std::string& via) {
+  peer.run([&] { std::ofstream("/proc/sys/net/ipv4/conf/" + device + "/route_localnet") << "1"; });
+  peer.ip({"address", "del", "127.0.0.1/8", "dev", "lo"});
+  peer.ip({"route", "add", "127.0.0.0/8", "via", via, "dev", device});
+}
+
+TEST_P(loopback_access, packets_that_a_peer_addresses_to_loopback_itself_are_dropped) {
+  lab_->serve(lab_->rd, "local", {"tcp:127.0.0.1/9000"});
+  lab_->serve(lab_->rd, "secret", {"tcp:127.0.0.1/9001", "udp:127.0.0.2/9001"});
+  route_loopback_to_the_vm(lab_->host, "eth0", "192.168.127.2");
+  route_loopback_to_the_vm(lab_->wsl, "eth0", "192.168.143.1");
+  lab_->engine.start();
+  list();
+  add_listener(key("127.0.0.1", 9000));
+  ASSERT_EQ(route_localnet(), "1");
+  const auto secret = [&](const netns& from) {
+    const auto tcp = ask(from, protocol::tcp, *net::parse_endpoint("127.0.0.1:9001"), "x", 300ms);
+    const auto udp = ask(from, protocol::udp, *net::parse_endpoint("127.0.0.2:9001"), "x", 300ms);
+    return tcp.value_or("") + udp.value_or("");
+  };
+  EXPECT_EQ(secret(lab_->host), "");
+  EXPECT_EQ(secret(lab_->wsl), "");
+  EXPECT_EQ(from_host(9000), "local\n");
+  EXPECT_EQ(from_wsl(9000), "local\n");
+  run_or_throw({.argv = {"nft", "delete", "table", "ip", chain + "-localnet"}, .net_namespace = lab_->rd.path()});
+  EXPECT_EQ(secret(lab_->host), "secret\nsecret x") << "the test's packets come through without it";
+  EXPECT_TRUE(eventually(5s, [&] {
+    static_cast<void>(run_task(context_, io::within(500ms, sink_->changed())));
+    return secret(lab_->host).empty();
+  }));
+  close();
+  EXPECT_EQ(route_localnet(), "0");
+  EXPECT_EQ(run_or_throw({.argv = {"nft", "list", "tables"}, .net_namespace = lab_->rd.path()}).find("localnet"),
+            std::string::npos);
+}
+
 // A route by way of the host leads packets of others to the tap.
 TEST_P(loopback_access, a_client_behind_the_host_gets_no_access) {
   const netns lan("lan");

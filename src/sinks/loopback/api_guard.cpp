@@ -1,11 +1,8 @@
 #include "sinks/loopback/api_guard.hpp"
 
-#include <algorithm>
-
 #include "io/timeout.hpp"
 #include "netfilter/nft_reader.hpp"
-#include "sinks/loopback/dnat_rule.hpp"
-#include "sinks/loopback/engine_rules.hpp"
+#include "sinks/loopback/legacy_guard.hpp"
 
 namespace loopback {
 namespace {
@@ -37,21 +34,10 @@ rule api_guard::legacy_rule() const {
            "comment", "--comment", comment_, "-j", "REJECT", "--reject-with", "tcp-reset"}};
 }
 
-// An engine puts its own rules at the head, too: ours goes back in front of them.
 io::task<base::result<>> api_guard::ensure_legacy(bool wanted) {
-  const auto table = co_await legacy_->read_chains({"FORWARD"}, "filter");
-  if (!table) co_return std::unexpected(table.error());
-  const auto first = table->rules.empty() ? rule{} : canonical(table->rules.front());
-  const auto is_ours = [this](const rule& r) { return comment_of(r) == comment_; };
-  const auto count = std::ranges::count_if(table->rules, is_ours);
-  if (wanted ? count == 1 && first == canonical(legacy_rule()) : count == 0) co_return base::result<>{};
-  std::vector<std::string> lines;
-  for (const auto& r : table->rules)
-    if (is_ours(r)) lines.push_back(delete_line(r));
-  if (wanted) lines.push_back("-I" + append_line(legacy_rule()).substr(2));
-  const auto changed = co_await legacy_->change(std::move(lines), "filter");
-  if (!changed) co_return std::unexpected(changed.error());
-  co_return base::result<>{};
+  std::vector<rule> rules;
+  if (wanted) rules.push_back(legacy_rule());
+  return settle_legacy_guard(*legacy_, {"filter", "FORWARD", comment_}, std::move(rules));
 }
 
 io::task<base::result<>> api_guard::ensure_once() {

@@ -29,6 +29,7 @@ nat_rules::nat_rules(const io::executor& where, nat_rules_options options)
       legacy_(where, options_.legacy),
       relays_(options_.relay),
       localnet_(options_.state_directory / "route-localnet"),
+      localnet_guard_(options_.rules.tag, options_.programs),
       localnet_trouble_(component, "cannot set route_localnet"),
       engaged_(where) {
   for (const auto& programs : options_.programs) tables_.emplace_back(programs, options_.rules, legacy_);
@@ -75,19 +76,17 @@ io::task<base::result<nat_rules::troubles>> nat_rules::attempt(wanted_ports& wan
   auto ways = choose_ways(engines, wanted, holders, limits, options_.rules);
   const bool to_loopback = std::ranges::any_of(
       ways.served, [](const auto& port) { return port.by == way::direct && port.wanted.key.address.is_loopback(); });
-  if (to_loopback && !enable_localnet()) {
-    limits.localnet = false;
-    ways = choose_ways(engines, wanted, holders, limits, options_.rules);
+  if (to_loopback) {
+    const auto enabled = co_await enable_localnet();
+    limits.localnet = enabled.has_value();
   }
+  if (!limits.localnet) ways = choose_ways(engines, wanted, holders, limits, options_.rules);
   auto failed = open_relays(ways);
   const auto plan = plan_rules(engines, ways.served, relays_.numbers(), seen_machine_, options_.rules);
   const auto changed = co_await change_all(all, &plan);
   if (!changed) co_return std::unexpected(changed.error());
   relays_.close_others();
-  if (!plan.localnet && localnet_on_) {
-    const auto after = co_await read();
-    finish_localnet(after);
-  }
+  if (!plan.localnet && localnet_on_) co_await finish_localnet();
   read_before_ = true;
   co_return failed;
 }
@@ -206,24 +205,36 @@ void nat_rules::remove_stale(const wanted_ports& wanted) {
 }
 
 // A rule to a loopback address needs route_localnet before it comes; where that cannot be had, its port is relayed.
-base::result<> nat_rules::enable_localnet() {
+io::task<base::result<>> nat_rules::enable_localnet() {
   std::set<std::string> devices;
   for (const auto& peer : seen_machine_.peers) devices.insert(peer.device);
   localnet_on_ = true;
-  auto enabled = localnet_.enable(devices);
+  const auto enabled = co_await switch_localnet_on(std::move(devices));
   localnet_trouble_.note(enabled);
-  return enabled;
+  co_return enabled;
+}
+
+// No device has the setting without the guard: with it every loopback listener would be within the peer's reach.
+io::task<base::result<>> nat_rules::switch_localnet_on(std::set<std::string> devices) {
+  if (auto others = localnet_.restore_unless(devices); !others || devices.empty()) co_return others;
+  auto guarded = co_await localnet_guard_.ensure(devices);
+  if (guarded) co_return localnet_.enable(devices);
+  if (const auto off = localnet_.restore(); !off)
+    base::log::error(component, "route_localnet stays on unguarded reason=\"{}\"", off.error().message());
+  co_return guarded;
 }
 
 // Off when no table has a rule that needs it: where one cannot be read, such a rule may be there.
-void nat_rules::finish_localnet(const tables& read) {
-  for (const auto& table : read) {
-    if (!table) return;
-    if (*table != nullptr && leads_to_loopback(engine_rules(**table, options_.rules))) return;
+io::task<> nat_rules::finish_localnet() {
+  const auto all = co_await read();
+  for (const auto& table : all) {
+    if (!table) co_return;
+    if (*table != nullptr && leads_to_loopback(engine_rules(**table, options_.rules))) co_return;
   }
-  const auto restored = localnet_.restore();
-  localnet_on_ = !restored;
-  localnet_trouble_.note(restored);
+  auto off = localnet_.restore();
+  if (off) off = co_await localnet_guard_.remove();
+  localnet_on_ = !off;
+  localnet_trouble_.note(off);
 }
 
 // Fails where a table may still have rules of ours; the others have none then.
@@ -245,13 +256,12 @@ io::task<> nat_rules::remove_all() {
   }
   remove_stale({});
   relays_.close_all();
-  const auto after = co_await read();
-  finish_localnet(after);
+  co_await finish_localnet();
 }
 
 bool nat_rules::nft_or_machine_changed() const {
   const auto machine = look_at_machine(options_.rules);
-  if (!machine || *machine != seen_machine_) return true;
+  if (!machine || *machine != seen_machine_ || !localnet_guard_.holds()) return true;
   return std::ranges::any_of(tables_, [](const auto& table) { return table.nft_changed(); });
 }
 
@@ -267,8 +277,10 @@ io::task<> nat_rules::changed() {
 }
 
 io::task<> nat_rules::rules_changed() {
-  do co_await watch_->changed();
-  while (!nft_or_machine_changed());
+  do {
+    co_await watch_->changed();
+    localnet_guard_.heal();
+  } while (!nft_or_machine_changed());
 }
 
 io::task<> nat_rules::legacy_changed() {

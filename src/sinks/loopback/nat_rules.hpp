@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "netfilter/legacy_watch.hpp"
 #include "netlink/change_watch.hpp"
 #include "sinks/loopback/engine_rules.hpp"
+#include "sinks/loopback/localnet_guard.hpp"
 #include "sinks/loopback/rejected_rules.hpp"
 #include "sinks/loopback/relay_ports.hpp"
 #include "sinks/loopback/route_localnet.hpp"
@@ -74,8 +76,9 @@ class nat_rules {
   base::result<> choose_home(const tables& all, const wanted_ports& wanted);
   troubles open_relays(const way_choice& ways);
   [[nodiscard]] port_holders find_holders(const engine_rules& engines, const wanted_ports& wanted) const;
-  base::result<> enable_localnet();
-  void finish_localnet(const tables& read);
+  io::task<base::result<>> enable_localnet();
+  io::task<base::result<>> switch_localnet_on(std::set<std::string> devices);
+  io::task<> finish_localnet();
   void remove_stale(const wanted_ports& wanted);
   io::task<> changed_at_all();
   void engage();
@@ -91,6 +94,7 @@ class nat_rules {
   std::vector<table_reader> tables_;  // one for each variant
   relay_ports relays_;
   route_localnet localnet_;
+  localnet_guard localnet_guard_;  // up before the setting, gone behind it
   io::blocking_calls blocking_{2};
   std::optional<std::size_t> home_;  // the variant that has our rules
   bool engine_at_home_ = false;

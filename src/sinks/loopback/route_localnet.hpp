@@ -21,6 +21,8 @@ class route_localnet {
   // Sets it on these interfaces, and restores it on the others that this program has set; nothing to do where it is
   // set.
   base::result<> enable(const std::set<std::string>& interfaces);
+  // Restores it on the others alone.
+  base::result<> restore_unless(const std::set<std::string>& stays);
   // Restores all; nothing to do if it was not enabled by this program since the machine was booted. Fails, and forgets
   // nothing, where the former values cannot be read.
   base::result<> restore();
@@ -33,7 +35,6 @@ class route_localnet {
   [[nodiscard]] base::result<former_values> read_state() const;
   [[nodiscard]] base::result<> write_state(const former_values& values) const;
   base::result<> enable_one(const std::string& interface, former_values& before);
-  base::result<> restore_unless(const std::set<std::string>& stays);
 
   std::filesystem::path state_file_, settings_;
   base::result<std::string> boot_;  // the id of this boot

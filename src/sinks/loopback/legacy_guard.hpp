@@ -1,0 +1,23 @@
+// legacy_guard: rules of ours that refuse packets, at the head of a chain of iptables-legacy. For kernels without
+// nftables, where netfilter::endpoint_guard cannot have a table of its own.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "io/task.hpp"
+#include "sinks/loopback/nat_tool.hpp"
+
+namespace loopback {
+
+struct legacy_place {
+  std::string table;    // "filter"
+  std::string chain;    // "FORWARD"
+  std::string comment;  // of our rules: what begins so is ours
+};
+
+// Makes the wanted rules the first of the chain, and takes out all others of ours. An engine puts its own rules at the
+// head, too: ours go back in front of them. With `wanted` empty none is left.
+io::task<base::result<>> settle_legacy_guard(nat_tool tool, legacy_place place, std::vector<rule> wanted);
+
+}  // namespace loopback

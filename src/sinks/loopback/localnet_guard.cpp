@@ -1,0 +1,64 @@
+#include "sinks/loopback/localnet_guard.hpp"
+
+#include "netfilter/endpoint_guard.hpp"
+#include "netfilter/nft_reader.hpp"
+#include "sinks/loopback/legacy_guard.hpp"
+
+namespace loopback {
+namespace {
+
+netfilter::endpoint_guard guard_for(const std::string& tag, const std::string& comment,
+                                    const std::set<std::string>& devices) {
+  return netfilter::endpoint_guard({.table = tag + "-localnet",
+                                    .comment = comment,
+                                    .whose = netfilter::guarded::for_loopback,
+                                    .devices = {devices.begin(), devices.end()}});
+}
+
+}  // namespace
+
+localnet_guard::localnet_guard(std::string tag, const std::vector<nat_programs>& programs)
+    : tag_(std::move(tag)), comment_(tag_ + ":localnet") {
+  for (const auto& one : programs)
+    if (one.variant != nat_variant::nft) legacy_.emplace(one);
+}
+
+std::vector<rule> localnet_guard::legacy_rules(const std::set<std::string>& devices) const {
+  std::vector<rule> made;
+  for (const auto& device : devices)
+    made.push_back(
+        {"PREROUTING",
+         {"-d", "127.0.0.0/8", "-i", device, "-m", "comment", "--comment", comment_ + ' ' + device, "-j", "DROP"}});
+  return made;
+}
+
+io::task<base::result<>> localnet_guard::settle_legacy(std::vector<rule> wanted) {
+  return settle_legacy_guard(*legacy_, {"raw", "PREROUTING", comment_}, std::move(wanted));
+}
+
+io::task<base::result<>> localnet_guard::ensure(std::set<std::string> devices) {
+  in_nftables_.clear();
+  auto up = guard_for(tag_, comment_, devices).ensure();
+  if (!up && legacy_) co_return co_await settle_legacy(legacy_rules(devices));
+  if (up) in_nftables_ = std::move(devices);
+  co_return up;
+}
+
+io::task<base::result<>> localnet_guard::remove() {
+  in_nftables_.clear();
+  auto removed = guard_for(tag_, comment_, {}).remove();
+  if (!removed && netfilter::is_without_nftables(removed.error())) removed = {};
+  base::result<> settled;
+  if (legacy_) settled = co_await settle_legacy({});
+  co_return removed ? settled : removed;
+}
+
+void localnet_guard::heal() const {
+  if (!holds()) static_cast<void>(guard_for(tag_, comment_, in_nftables_).ensure());
+}
+
+bool localnet_guard::holds() const {
+  return in_nftables_.empty() || guard_for(tag_, comment_, in_nftables_).is_up().value_or(false);
+}
+
+}  // namespace loopback
