@@ -8,6 +8,7 @@
 #include "sinks/loopback/loopback_sink.hpp"
 #include "tests/integration/loopback_lab.hpp"
 #include "tests/support/docker_engine.hpp"
+#include "tests/support/engine_programs.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/lab.hpp"
 #include "tests/support/run_task.hpp"
@@ -26,7 +27,7 @@ class loopback_docker : public testing::TestWithParam<iptables_variant> {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
-    if (run_command({.argv = {"dockerd", "--version"}}).exit_code != 0) GTEST_SKIP() << "needs dockerd";
+    if (run_command({.argv = {dockerd_program(), "--version"}}).exit_code != 0) GTEST_SKIP() << "needs dockerd";
     vm_.emplace(GetParam());
     connect({&vm_->rd, "eth0", "192.168.127.2/24"}, {&vm_->host, "eth0", "192.168.127.1/24"});
     connect({&vm_->rd, "veth0", "192.168.143.1/24"}, {&vm_->wsl, "eth0", "192.168.143.2/24"});

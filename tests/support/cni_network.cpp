@@ -6,6 +6,7 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "tests/support/engine_programs.hpp"
 #include "tests/support/unique_name.hpp"
 
 namespace support {
@@ -17,7 +18,8 @@ constexpr std::string_view nftables_chains =
     " chain output { type nat hook output priority -100; jump hostip_hostports; fib daddr type local jump hostports; "
     "}\n"
     " chain masquerading { type nat hook postrouting priority srcnat; }\n}\n";
-constexpr const char* plugin_directory = "/usr/lib/cni";
+
+bool by_plugin(portmap_backend backend) { return backend == portmap_backend::iptables || cni_plugins_are_named(); }
 
 std::string to_json(const std::vector<published_port>& ports, std::string_view names) {
   std::vector<std::string> all;
@@ -70,10 +72,12 @@ std::string cni_network::bridge_config() const {
       (directory_ / "ipam").string());
 }
 
-std::string cni_network::portmap_config(const std::vector<published_port>& ports, const std::string& before) const {
+std::string cni_network::portmap_config(const std::vector<published_port>& ports, const std::string& before,
+                                        portmap_backend backend) const {
   return fmt::format(R"({{"cniVersion":"0.4.0","name":"{}","type":"portmap","capabilities":{{"portMappings":true}},)"
-                     R"("runtimeConfig":{{"portMappings":{}}}{}{}}})",
-                     name(), to_cni_json(ports), before.empty() ? "" : R"(,"prevResult":)", before);
+                     R"("backend":"{}","runtimeConfig":{{"portMappings":{}}}{}{}}})",
+                     name(), backend == portmap_backend::iptables ? "iptables" : "nftables", to_cni_json(ports),
+                     before.empty() ? "" : R"(,"prevResult":)", before);
 }
 
 std::string cni_network::call(const char* command, const char* plugin, const std::string& container,
@@ -81,13 +85,13 @@ std::string cni_network::call(const char* command, const char* plugin, const std
   const auto input = directory_ / unique_name("config");
   std::ofstream(input) << config;
   auto options = place_;
-  options.argv = {fmt::format("{}/{}", plugin_directory, plugin)};
+  options.argv = {cni_plugins() / plugin};
   options.stdin_file = input;
   for (const auto& [name, value] : {std::pair<const char*, std::string>{"COMMAND", command},
                                     {"CONTAINERID", container},
                                     {"NETNS", netns},
                                     {"IFNAME", fmt::format("eth{}", number_)},
-                                    {"PATH", plugin_directory}})
+                                    {"PATH", cni_plugins()}})
     options.environment.push_back(fmt::format("CNI_{}={}", name, value));
   auto output = run_or_throw(std::move(options), std::chrono::seconds(60));
   std::filesystem::remove(input);
@@ -107,8 +111,8 @@ void cni_network::attach(const std::string& container, const std::string& netns,
                          const std::vector<published_port>& ports, portmap_backend backend) const {
   const auto bridged = call("ADD", "bridge", container, netns, bridge_config());
   if (ports.empty()) return;
-  if (backend == portmap_backend::iptables) {
-    static_cast<void>(call("ADD", "portmap", container, netns, portmap_config(ports, bridged)));
+  if (by_plugin(backend)) {
+    static_cast<void>(call("ADD", "portmap", container, netns, portmap_config(ports, bridged, backend)));
     return;
   }
   nft(nftables_script(container, address_in(bridged), ports));
@@ -119,8 +123,8 @@ void cni_network::attach(const std::string& container, const std::string& netns,
 
 void cni_network::detach(const std::string& container, const std::string& netns,
                          const std::vector<published_port>& ports, portmap_backend backend) const {
-  if (!ports.empty() && backend == portmap_backend::iptables)
-    static_cast<void>(call("DEL", "portmap", container, netns, portmap_config(ports, "")));
+  if (!ports.empty() && by_plugin(backend))
+    static_cast<void>(call("DEL", "portmap", container, netns, portmap_config(ports, "", backend)));
   else if (!ports.empty())
     nft("flush chain ip cni_hostport hostports\nflush chain ip cni_hostport hostip_hostports\n"
         "flush chain ip cni_hostport masquerading\n");

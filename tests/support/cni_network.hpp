@@ -22,7 +22,7 @@ struct published_port {
 [[nodiscard]] std::string to_nerdctl_json(const std::vector<published_port>& ports);
 
 // By what the portmap plugin publishes. Debian's knows iptables only: what a later one writes by nftables is written
-// here as it does. One container at a time has its ports so.
+// here as it does, and one container at a time has its ports so. Plugins that CNI_PLUGINS names write it themselves.
 enum class portmap_backend : std::uint8_t { iptables, nftables };
 
 class cni_network {
@@ -45,7 +45,8 @@ class cni_network {
                                  const std::string& netns, const std::string& config) const;
   [[nodiscard]] std::string bridge_config() const;
   void nft(const std::string& script) const;
-  [[nodiscard]] std::string portmap_config(const std::vector<published_port>& ports, const std::string& before) const;
+  [[nodiscard]] std::string portmap_config(const std::vector<published_port>& ports, const std::string& before,
+                                           portmap_backend backend) const;
 
   child_options place_;
   std::filesystem::path directory_;

@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <stdlib.h>
 
 #include <fstream>
 #include <stdexcept>
 
 #include "base/text.hpp"
 #include "tests/support/control_group.hpp"
+#include "tests/support/engine_programs.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/unique_name.hpp"
 
@@ -40,8 +40,7 @@ containerd_engine::~containerd_engine() {
 
 child_options containerd_engine::inside() const {
   return {.argv = {},
-          .environment = {"TMPDIR=" + directory_.string(),
-                          fmt::format("PATH={}:{}", (directory_ / "tools").string(), ::getenv("PATH"))},
+          .environment = {"TMPDIR=" + directory_.string(), path_for(directory_ / "tools", containerd_program())},
           .net_namespace = where_.path(),
           .mount_namespace = box_.mount_namespace(),
           .pid_namespace = box_.pid_namespace()};
@@ -49,8 +48,8 @@ child_options containerd_engine::inside() const {
 
 void containerd_engine::launch() {
   auto options = inside();
-  options.argv = {"containerd",        "--config", directory_ / "config.toml", "--address", socket(), "--root",
-                  directory_ / "data", "--state",  directory_ / "state"};
+  options.argv = {containerd_program(), "--config", directory_ / "config.toml", "--address", socket(), "--root",
+                  directory_ / "data",  "--state",  directory_ / "state"};
   options.log = directory_ / "containerd.log";
   daemon_ = child_process(options);
 }
@@ -58,7 +57,7 @@ void containerd_engine::launch() {
 void containerd_engine::start() {
   launch();
   const auto answers = [this] {
-    return run_command({.argv = {"ctr", "-a", socket(), "--connect-timeout", "1s", "version"}}).exit_code == 0;
+    return run_command({.argv = {ctr_program(), "-a", socket(), "--connect-timeout", "1s", "version"}}).exit_code == 0;
   };
   if (!eventually(std::chrono::seconds(30), [&] { return answers() || !daemon_.running(); }) || !daemon_.running())
     throw std::runtime_error("containerd does not start:\n" + log());
@@ -68,7 +67,7 @@ void containerd_engine::stop() { daemon_.stop(std::chrono::seconds(20)); }
 void containerd_engine::kill9() { daemon_.kill9(); }
 
 std::string containerd_engine::ctr(const std::string& name_space, std::vector<std::string> arguments) const {
-  arguments.insert(arguments.begin(), {"ctr", "-a", socket(), "-n", name_space});
+  arguments.insert(arguments.begin(), {ctr_program(), "-a", socket(), "-n", name_space});
   return std::string(base::trim(run_or_throw({.argv = std::move(arguments)}, std::chrono::seconds(60))));
 }
 

@@ -1,13 +1,13 @@
 #include "tests/support/docker_engine.hpp"
 
 #include <fmt/format.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <stdexcept>
 
 #include "base/text.hpp"
 #include "tests/support/control_group.hpp"
+#include "tests/support/engine_programs.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/unique_name.hpp"
 
@@ -30,6 +30,15 @@ void make_tool_directory(const fs::path& directory, iptables_variant variant) {
       fs::create_symlink(fmt::format("/usr/sbin/{}{}{}", family, suffix(variant), tool), directory / (family + tool));
 }
 
+namespace {
+
+// Not what a table has without a rule: an engine may leave an empty one behind.
+bool says_something(std::string_view line) {
+  return line.starts_with('-') || (line.starts_with(':') && !line.contains(" ACCEPT "));
+}
+
+}  // namespace
+
 std::vector<std::string> iptables_rules(const netns& where) {
   const auto save = [&where](const char* tool) {
     return run_or_throw({.argv = {tool}, .net_namespace = where.path()});
@@ -37,8 +46,7 @@ std::vector<std::string> iptables_rules(const netns& where) {
   const auto text = save("iptables-nft-save") + save("iptables-legacy-save");
   std::vector<std::string> all;
   for (const auto line : base::split(text, '\n'))
-    if (!line.empty() && line[0] != '#')
-      all.emplace_back(line.substr(0, line[0] == ':' ? line.find(' ') : line.size()));
+    if (says_something(line)) all.emplace_back(line.substr(0, line[0] == ':' ? line.find(' ') : line.size()));
   std::ranges::sort(all);
   return all;
 }
@@ -69,16 +77,17 @@ void docker_engine::make_image_archive() const {
 
 void docker_engine::launch() {
   const auto at = [this](const char* name) { return (directory_ / name).string(); };
-  daemon_ = child_process(
-      {.argv = {"dockerd", "--data-root", at("data"), "--exec-root", at("exec"), "-H", "unix://" + socket().string(),
-                "--pidfile", at("pid"), "--bip", options_.bridge_address, "--cgroup-parent", "/" + control_group_,
-                "--exec-opt", "native.cgroupdriver=cgroupfs", fmt::format("--iptables={}", options_.writes_rules)},
-       .environment = {"TMPDIR=" + directory_.string(), fmt::format("PATH={}:{}", at("tools"), ::getenv("PATH"))},
-       .log = directory_ / "dockerd.log",
-       .stdin_file = {},
-       .net_namespace = where_.path(),
-       .mount_namespace = box_.mount_namespace(),
-       .pid_namespace = box_.pid_namespace()});
+  daemon_ =
+      child_process({.argv = {dockerd_program(), "--data-root", at("data"), "--exec-root", at("exec"), "-H",
+                              "unix://" + socket().string(), "--pidfile", at("pid"), "--bip", options_.bridge_address,
+                              "--cgroup-parent", "/" + control_group_, "--exec-opt", "native.cgroupdriver=cgroupfs",
+                              fmt::format("--iptables={}", options_.writes_rules)},
+                     .environment = {"TMPDIR=" + directory_.string(), path_for(at("tools"), dockerd_program())},
+                     .log = directory_ / "dockerd.log",
+                     .stdin_file = {},
+                     .net_namespace = where_.path(),
+                     .mount_namespace = box_.mount_namespace(),
+                     .pid_namespace = box_.pid_namespace()});
 }
 
 void docker_engine::start() {
@@ -94,7 +103,7 @@ void docker_engine::stop() { daemon_.stop(std::chrono::seconds(30)); }
 void docker_engine::kill9() { daemon_.kill9(); }
 
 child_options docker_engine::client(std::vector<std::string> arguments) const {
-  arguments.insert(arguments.begin(), "docker");
+  arguments.insert(arguments.begin(), docker_program());
   return {
       .argv = std::move(arguments),
       .environment = {"DOCKER_HOST=unix://" + socket().string(), "DOCKER_CONFIG=" + (directory_ / "client").string()}};

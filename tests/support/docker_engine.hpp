@@ -24,7 +24,8 @@ inline std::ostream& operator<<(std::ostream& to, iptables_variant v) {
 // Links by which a PATH that begins with the directory has this variant as its iptables.
 void make_tool_directory(const std::filesystem::path& directory, iptables_variant variant);
 
-// All rules and chains of a namespace as both iptables-save print them, without counters; sorted.
+// All rules of a namespace, as both iptables-save print them, without counters, and the chains that are not as the
+// kernel makes them; sorted.
 [[nodiscard]] std::vector<std::string> iptables_rules(const netns& where);
 
 struct docker_options {

@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "json/json.hpp"
+#include "tests/support/engine_programs.hpp"
 #include "tests/support/unique_name.hpp"
 
 namespace support {
@@ -16,12 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 
 const net::endpoint host_switch_api{net::address::v4(192, 168, 127, 1), 80};
-
-bool in_path(const char* program) {
-  for (const auto directory : base::split(::getenv("PATH"), ':'))
-    if (::access((fs::path(directory) / program).c_str(), X_OK) == 0) return true;
-  return false;
-}
 
 std::optional<host_forward> to_forward(const json::value& v) {
   const auto protocol = json::find_string(v, "protocol"), local = json::find_string(v, "local"),
@@ -57,9 +52,10 @@ lab_directory::~lab_directory() {
 
 std::string lab::missing() {
   if (::geteuid() != 0) return "needs root";
-  for (const char* tool : {"ip", "dockerd", "docker", "containerd", "ctr", "runc", "iptables-nft", "iptables-legacy"})
-    if (!in_path(tool)) return fmt::format("{} is not installed", tool);
-  if (!fs::exists("/usr/lib/cni/portmap")) return "the CNI plugins are not installed";
+  for (const auto& tool : {std::string("ip"), dockerd_program(), docker_program(), containerd_program(), ctr_program(),
+                           std::string("runc"), std::string("iptables-nft"), std::string("iptables-legacy")})
+    if (!is_program(tool)) return fmt::format("{} is not installed", tool);
+  if (!fs::exists(cni_plugins() / "portmap")) return "the CNI plugins are not installed";
   for (const char* program :
        {"rancher-desktop-guestagent", "guestagentctl", "host-switch", "wsl-proxy", "vtunnel", "privileged-service"})
     if (!fs::exists(program_directory() / program)) return fmt::format("{} is not built", program);

@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "tests/support/control_group.hpp"
+#include "tests/support/engine_programs.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/unique_name.hpp"
 
@@ -79,7 +80,7 @@ void podman_engine::start() {
 void podman_engine::kill9() { daemon_.kill9(); }
 
 child_options podman_engine::client(std::vector<std::string> arguments) const {
-  arguments.insert(arguments.begin(), "docker");
+  arguments.insert(arguments.begin(), docker_program());
   return {
       .argv = std::move(arguments),
       .environment = {"DOCKER_HOST=unix://" + socket().string(), "DOCKER_CONFIG=" + (directory_ / "client").string()}};
