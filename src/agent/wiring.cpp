@@ -55,14 +55,6 @@ std::vector<loopback::engine_chain> engine_chains(const options& o) {
   return chains;
 }
 
-// host-switch is at the first address of the tap's network, unless the URL names an address.
-std::optional<net::endpoint> guarded_api(const options& o) {
-  const auto named = net::address::parse(o.host_switch.host);
-  const auto at = named.value_or(loopback::first_address(loopback::network_of(o.tap, 24)));
-  if (at.is_loopback() || !at.is_v4()) return std::nullopt;
-  return net::endpoint{at, o.host_switch.port};
-}
-
 std::unique_ptr<ports::reconciler> make_loopback(const io::executor& where, const configuration& c) {
   loopback::loopback_options o;
   if (c.sound.policy.mode == ports::network_mode::privileged_service) {
@@ -70,7 +62,7 @@ std::unique_ptr<ports::reconciler> make_loopback(const io::executor& where, cons
   } else {
     o.rules.rules.tap = c.flags.tap;
     o.rules.rules.veth = c.flags.veth;
-    o.api = guarded_api(c.flags);
+    o.api = loopback::guarded_server{c.flags.host_switch.host, c.flags.host_switch.port};
   }
   o.rules.rules.engines = engine_chains(c.flags);
   o.rules.state_directory = c.flags.state_directory;

@@ -174,7 +174,7 @@ TEST_P(loopback_access, forwarded_packets_are_kept_from_the_api) {
   lab_->engine.start();
   EXPECT_FALSE(refused(lab_->one, {gateway, 80}));
   auto guarded = options();
-  guarded.api = net::endpoint{gateway, 80};
+  guarded.api = loopback::guarded_server{gateway.to_string(), 80};
   start_sink(guarded);
   list();
   EXPECT_TRUE(refused(lab_->one, {gateway, 80}));

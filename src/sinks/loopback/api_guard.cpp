@@ -1,24 +1,28 @@
 #include "sinks/loopback/api_guard.hpp"
 
+#include <algorithm>
+
+#include "http/resolve.hpp"
 #include "io/timeout.hpp"
 #include "netfilter/nft_reader.hpp"
 #include "sinks/loopback/legacy_guard.hpp"
+#include "sinks/loopback/machine_state.hpp"
 
 namespace loopback {
 namespace {
 
 constexpr const char* component = "loopback";
 constexpr std::chrono::seconds resync{30};
-
-std::string comment_for(const std::string& tag) { return tag + ":api"; }
+constexpr std::chrono::seconds patience{2};  // for name servers
+constexpr unsigned usual_prefix = 24;
 
 }  // namespace
 
-api_guard::api_guard(const io::executor& where, std::optional<net::endpoint> api, const std::string& tag,
+api_guard::api_guard(const io::executor& where, std::optional<guarded_server> api, const rule_options& rules,
                      const std::vector<nat_programs>& programs)
-    : api_(api),
-      comment_(comment_for(tag)),
-      guard_({tag, comment_for(tag), api.value_or(net::endpoint{})}),
+    : api_(std::move(api)),
+      rules_(rules),
+      comment_(rules.tag + ":api"),
       trouble_(component, "cannot keep forwarded packets from host-switch's API"),
       turns_(where) {
   for (const auto& one : programs)
@@ -28,30 +32,52 @@ api_guard::api_guard(const io::executor& where, std::optional<net::endpoint> api
   if (watch) watch_.emplace(std::move(*watch));
 }
 
-rule api_guard::legacy_rule() const {
-  return {"FORWARD",
-          {"-d", api_->ip.to_string() + "/32", "-p", "tcp", "-m", "tcp", "--dport", std::to_string(api_->port), "-m",
-           "comment", "--comment", comment_, "-j", "REJECT", "--reject-with", "tcp-reset"}};
+// host-switch has the first address of the tap's network.
+net::endpoint api_guard::guess() const {
+  auto network = network_of(rules_.tap, usual_prefix);
+  if (const auto machine = look_at_machine(rules_)) {
+    const auto tap = std::ranges::find(machine->peers, rules_.tap, &peer_interface::address);
+    if (tap != machine->peers.end()) network = tap->network;
+  }
+  return {first_address(network), api_->port};
 }
 
-io::task<base::result<>> api_guard::ensure_legacy(bool wanted) {
-  std::vector<rule> rules;
-  if (wanted) rules.push_back(legacy_rule());
+// Nothing: on a loopback address. A name is looked up again after a while, and keeps its address until it has another.
+io::task<std::optional<net::endpoint>> api_guard::find() {
+  if (io::clock::now() >= look_again_) {
+    auto resolved = co_await io::within(patience, http::resolve(api_->host, api_->port));
+    if (resolved) found_ = resolved->front();
+    look_again_ = io::clock::now() + resync;
+  }
+  const auto at = found_.value_or(guess());
+  co_return at.ip.is_loopback() ? std::nullopt : std::optional(at);
+}
+
+netfilter::endpoint_guard api_guard::guard_at(const net::endpoint& at) const {
+  return netfilter::endpoint_guard({.table = rules_.tag, .comment = comment_, .refused = at});
+}
+
+io::task<base::result<>> api_guard::settle_legacy(std::vector<rule> rules) {
   return settle_legacy_guard(*legacy_, {"filter", "FORWARD", comment_}, std::move(rules));
 }
 
-io::task<base::result<>> api_guard::ensure_once() {
-  auto up = guard_.ensure();
+io::task<base::result<>> api_guard::ensure_at(net::endpoint at) {
+  auto up = guard_at(at).ensure();
   const bool without = !up && netfilter::is_without_nftables(up.error());
-  if (without && legacy_) co_return co_await ensure_legacy(true);
-  co_return up;
+  if (!without || !legacy_ || at.ip.is_v6()) co_return up;
+  std::vector<rule> rules;
+  rules.push_back({"FORWARD",
+                   {"-d", at.ip.to_string() + "/32", "-p", "tcp", "-m", "tcp", "--dport", std::to_string(at.port), "-m",
+                    "comment", "--comment", comment_, "-j", "REJECT", "--reject-with", "tcp-reset"}});
+  co_return co_await settle_legacy(std::move(rules));
 }
 
 io::task<> api_guard::ensure() {
   const auto mine = co_await turns_.take();
   if (!api_ || removed_) co_return;
-  const auto up = co_await ensure_once();
-  trouble_.note(up);
+  const auto at = co_await find();
+  const auto settled = at ? co_await ensure_at(*at) : co_await remove_once();
+  trouble_.note(settled);
 }
 
 io::task<> api_guard::keep() {
@@ -64,13 +90,22 @@ io::task<> api_guard::keep() {
   }
 }
 
+io::task<base::result<>> api_guard::remove_once() {
+  base::result<> result;
+  for (const auto& any : {net::address::any_v4(), net::address::any_v6()}) {
+    auto removed = guard_at({any, 0}).remove();
+    const bool without = !removed && netfilter::is_without_nftables(removed.error());
+    if (without && legacy_) co_return co_await settle_legacy({});
+    if (!removed && result) result = std::move(removed);
+  }
+  co_return result;
+}
+
 io::task<> api_guard::remove() {
   removed_ = true;
   const auto mine = co_await turns_.take();
   if (!api_) co_return;
-  auto removed = guard_.remove();
-  const bool without = !removed && netfilter::is_without_nftables(removed.error());
-  if (without && legacy_) removed = co_await ensure_legacy(false);
+  const auto removed = co_await remove_once();
   trouble_.note(removed);
 }
 

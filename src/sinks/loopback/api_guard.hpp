@@ -1,6 +1,9 @@
 // api_guard: keeps containers and other forwarded senders away from host-switch's API, which takes the VM's packets for
 // the agent's. By nftables where the kernel has it, else by a rule at the head of iptables-legacy's FORWARD. Puts it up
 // again where another program took it away. It outlives a crashed agent; the next one goes on with it.
+//
+// Where the API is: at the address that the name has, as the agent itself finds it. While the name is not known, at the
+// first address of the tap's network. An API on a loopback address needs no guard: forwarded packets do not get there.
 #pragma once
 
 #include <optional>
@@ -12,13 +15,19 @@
 #include "netfilter/endpoint_guard.hpp"
 #include "netlink/change_watch.hpp"
 #include "sinks/loopback/nat_tool.hpp"
+#include "sinks/loopback/rule_plan.hpp"
 
 namespace loopback {
 
+struct guarded_server {
+  std::string host;  // a name or an address
+  std::uint16_t port = 80;
+};
+
 class api_guard {
  public:
-  // `api`: of IPv4; empty: nothing is guarded. `tag` begins the comment and names the table.
-  api_guard(const io::executor& where, std::optional<net::endpoint> api, const std::string& tag,
+  // `api`: nothing, nothing is guarded. The tag of `rules` begins the comment and names the table.
+  api_guard(const io::executor& where, std::optional<guarded_server> api, const rule_options& rules,
             const std::vector<nat_programs>& programs);
 
   // Puts the rule up where it is not. A failure is logged when it begins and when it ends.
@@ -29,13 +38,18 @@ class api_guard {
   io::task<> remove();
 
  private:
-  io::task<base::result<>> ensure_once();
-  io::task<base::result<>> ensure_legacy(bool wanted);
-  [[nodiscard]] rule legacy_rule() const;
+  io::task<std::optional<net::endpoint>> find();
+  io::task<base::result<>> ensure_at(net::endpoint at);
+  io::task<base::result<>> remove_once();
+  io::task<base::result<>> settle_legacy(std::vector<rule> rules);
+  [[nodiscard]] net::endpoint guess() const;
+  [[nodiscard]] netfilter::endpoint_guard guard_at(const net::endpoint& at) const;
 
-  std::optional<net::endpoint> api_;
+  std::optional<guarded_server> api_;
+  rule_options rules_;
   std::string comment_;
-  netfilter::endpoint_guard guard_;
+  std::optional<net::endpoint> found_;  // by its name
+  io::clock::time_point look_again_{};
   std::optional<nat_tool> legacy_;
   std::optional<netlink::change_watch> watch_;
   base::log::episode trouble_;

@@ -12,7 +12,7 @@ using ports::outcome_kind;
 using ports::verb;
 
 loopback_sink::loopback_sink(const io::executor& where, loopback_options options)
-    : guard_(where, options.api, options.rules.rules.tag, options.rules.programs),
+    : guard_(where, options.api, options.rules.rules, options.rules.programs),
       rules_(where, std::move(options.rules)),
       turns_(where),
       displaced_(where),

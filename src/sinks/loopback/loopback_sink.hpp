@@ -23,7 +23,7 @@ namespace loopback {
 struct loopback_options {
   nat_rules_options rules{};
   // host-switch's API, from which forwarded packets are kept; empty: there is none.
-  std::optional<net::endpoint> api{};
+  std::optional<guarded_server> api{};
 };
 
 class loopback_sink final : public ports::sink {

@@ -287,7 +287,7 @@ TEST_F(LoopbackSink, AnEndAtAnyMomentLeavesNoRules) {
   const auto body = [&] {
     for (int steps = 0; steps < 40; steps += 1 + steps / 8) {
       loopback_options options;
-      options.api = net::endpoint{net::address::v4(192, 168, 127, 1), 80};
+      options.api = guarded_server{"192.168.127.1", 80};
       more_programs_ = {{nat_variant::legacy, "/usr/sbin/iptables-legacy-save", "/usr/sbin/iptables-legacy-restore"}};
       start(std::move(options));
       std::vector<ports::operation> batch{{verb::add, web_}, {verb::add, local_}};
@@ -310,6 +310,30 @@ TEST_F(LoopbackSink, AnEndAtAnyMomentLeavesNoRules) {
   };
   if (!support::run_without({__NR_socket, 2, NETLINK_NETFILTER, EPROTONOSUPPORT}, body))
     GTEST_SKIP() << "the kernel takes no filter";
+}
+
+TEST_F(LoopbackSink, TheApisGuardIsWhereTheAgentFindsTheApi) {
+  if (::access("/usr/sbin/nft", X_OK) != 0) GTEST_SKIP() << "nftables is not installed";
+  place_->ip({"address", "del", "192.168.127.2/24", "dev", "tap0"});
+  place_->ip({"address", "add", "192.168.127.2/20", "dev", "tap0"});
+  const auto tables = [] { return support::run_or_throw({.argv = {"nft", "list", "ruleset"}}); };
+  const std::string none;
+  for (const auto& [host, guarded] : std::vector<std::pair<std::string, std::string>>{
+           {"192.168.127.1", "ip daddr 192.168.127.1 tcp dport 8080"},
+           {"gateway.invalid", "ip daddr 192.168.112.1 tcp dport 8080"},  // the first of the tap's network
+           {"fd00::1", "ip6 daddr fd00::1 tcp dport 8080"},
+           {"127.0.0.1", none}}) {
+    loopback_options options;
+    options.api = guarded_server{host, 8080};
+    start(std::move(options));
+    ASSERT_TRUE(list());
+    if (guarded.empty())
+      EXPECT_THAT(tables(), testing::Not(HasSubstr("dport 8080"))) << "forwarded packets do not get there";
+    else
+      EXPECT_THAT(tables(), HasSubstr(guarded)) << host;
+    EXPECT_TRUE(support::run_task(context_, end(*sink_)));
+    EXPECT_THAT(tables(), testing::Not(HasSubstr(tag + ":api"))) << host;
+  }
 }
 
 }  // namespace
