@@ -62,7 +62,7 @@ io::task<base::error> containerd_source::read_events() {
       if (e.what == happening::ended)
         ended(id);
       else
-        ask_about(id);  // it has started, or its labels may have changed
+        ask_about(id);  // it has started or gone, or its labels may have changed
     }
     handled();
   }

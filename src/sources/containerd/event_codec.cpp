@@ -24,6 +24,12 @@ struct subject {
   std::string container_id;
 };
 
+// Nothing for another process in the container.
+std::optional<subject> of_container(const auto& message, happening what) {
+  if (!message.id().empty() && message.id() != message.container_id()) return std::nullopt;
+  return subject{what, message.container_id()};
+}
+
 // Nothing: of no interest.
 base::result<std::optional<subject>> parse_subject(std::string_view topic, std::string_view payload) {
   const auto damaged = base::fail("damaged event " + base::printable(topic));
@@ -37,12 +43,20 @@ base::result<std::optional<subject>> parse_subject(std::string_view topic, std::
     if (!update) return damaged;
     return subject{happening::updated, update->id()};
   }
+  if (topic == "/containers/delete") {
+    const auto removal = parse<api::ContainerDelete>(payload);
+    if (!removal) return damaged;
+    return subject{happening::removed, removal->id()};
+  }
+  if (topic == "/tasks/delete") {
+    const auto removal = parse<api::TaskDelete>(payload);
+    if (!removal) return damaged;
+    return of_container(*removal, happening::removed);
+  }
   if (topic != "/tasks/exit") return std::nullopt;
   const auto exit = parse<api::TaskExit>(payload);
   if (!exit) return damaged;
-  const bool of_container = exit->id().empty() || exit->id() == exit->container_id();
-  if (!of_container) return std::nullopt;
-  return subject{happening::ended, exit->container_id()};
+  return of_container(*exit, happening::ended);
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ struct container_record {
 // A paused task runs. containerd cannot tell the state of one whose shim does not answer it in time.
 enum class task_state : std::uint8_t { runs, ended, unknown };
 
-enum class happening : std::uint8_t { started, ended, updated };
+enum class happening : std::uint8_t { started, ended, updated, removed };  // removed: the task or the container
 
 struct engine_event {
   happening what = happening::started;

@@ -110,6 +110,36 @@ TEST_F(ContainerdSource, TheEndOfAnotherProcessInAContainerIsNothing) {
   EXPECT_TRUE(publishes({8080, 8081}));
 }
 
+// A shim of containerd 2.x that ends at once loses events that it has not sent yet.
+TEST_F(ContainerdSource, AnEndThatTheShimDidNotReportIsLearntFromTheRemoval) {
+  engine_->run("a", 8080);
+  engine_->run("b", 8081);
+  engine_->run("c", 8082);
+  start_both();
+  ASSERT_TRUE(publishes({8080, 8081, 8082}));
+  engine_->forget("default", "a");
+  engine_->emit("default", "/tasks/delete",
+                "\x0a\x01"
+                "a");
+  EXPECT_TRUE(publishes({8081, 8082}));
+  engine_->forget("default", "b");
+  engine_->emit("default", "/containers/delete",
+                "\x0a\x01"
+                "b");
+  EXPECT_TRUE(publishes({8082}));
+}
+
+TEST_F(ContainerdSource, ARemovalThatComesLateEndsNothing) {
+  engine_->run("a", 8080);
+  start_both();
+  ASSERT_TRUE(publishes({8080}));
+  engine_->emit("default", "/tasks/delete",
+                "\x0a\x01"
+                "a");
+  engine_->run("b", 8081);
+  EXPECT_TRUE(publishes({8080, 8081}));
+}
+
 // Its own ports are not known; nobody else's wait for it.
 TEST_F(ContainerdSource, AStateDirectoryThatHangsHoldsUpNobody) {
   support::hanging_directory dead;

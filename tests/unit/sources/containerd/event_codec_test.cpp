@@ -15,17 +15,22 @@ std::optional<engine_event> understood(std::string_view name_space, std::string_
   return parse_event(name_space, topic, payload).value();
 }
 
-TEST(EventCodec, TheThreeThatMatter) {
+TEST(EventCodec, TheFiveThatMatter) {
   EXPECT_EQ(understood("default", "/tasks/start", field(1, "abc")),
             (engine_event{happening::started, "default", "abc"}));
   EXPECT_EQ(understood("k8s.io", "/tasks/exit", field(1, "abc") + field(2, "abc")),
             (engine_event{happening::ended, "k8s.io", "abc"}));
   EXPECT_EQ(understood("default", "/containers/update", field(1, "abc")),
             (engine_event{happening::updated, "default", "abc"}));
+  EXPECT_EQ(understood("default", "/tasks/delete", field(1, "abc")),
+            (engine_event{happening::removed, "default", "abc"}));
+  EXPECT_EQ(understood("default", "/containers/delete", field(1, "abc")),
+            (engine_event{happening::removed, "default", "abc"}));
 }
 
 TEST(EventCodec, TheEndOfAProcessBesideTheFirstOneIsNone) {
   EXPECT_EQ(understood("default", "/tasks/exit", field(1, "abc") + field(2, "shell")), std::nullopt);
+  EXPECT_EQ(understood("default", "/tasks/delete", field(1, "abc") + field(5, "shell")), std::nullopt);
 }
 
 TEST(EventCodec, WhatIsOfNoInterest) {
@@ -43,7 +48,8 @@ TEST(EventCodec, NamesThatCannotBeContainerds) {
 }
 
 TEST(EventCodec, DamagedBytes) {
-  for (const auto* topic : {"/tasks/start", "/tasks/exit", "/containers/update"}) {
+  for (const auto* topic :
+       {"/tasks/start", "/tasks/exit", "/tasks/delete", "/containers/update", "/containers/delete"}) {
     EXPECT_FALSE(parse_event("default", topic,
                              "\x0a\x7f"
                              "abc"))
