@@ -1,14 +1,18 @@
 #include "base/descriptor_limit.hpp"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 namespace base {
 
-void raise_descriptor_limit() {
+result<> raise_descriptor_limit() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return {};  // then it is not known to be too low
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_max >= least_descriptors) return {};
+  return fail(std::errc::too_many_files_open,
+              fmt::format("at most {} descriptors are allowed, {} are needed", limit.rlim_max, least_descriptors));
 }
 
 }  // namespace base

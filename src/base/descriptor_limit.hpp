@@ -1,8 +1,15 @@
+// descriptor_limit: how many descriptors this process may have open at one time.
 #pragma once
+
+#include "base/result.hpp"
 
 namespace base {
 
-// As many descriptors as the system allows: a range of thousands of ports is thousands of sockets.
-void raise_descriptor_limit();
+// What a program of this project opens before it serves anything fits into it twice.
+inline constexpr unsigned least_descriptors = 64;
+
+// As many as the system allows: a range of thousands of ports is thousands of sockets. Fails where these are fewer than
+// least_descriptors.
+[[nodiscard]] result<> raise_descriptor_limit();
 
 }  // namespace base

@@ -79,7 +79,8 @@ int run(int argc, const char* const* argv, const std::function<std::unique_ptr<d
   if (!log_file.empty() && !log::set_file(log_file))
     return report_failure(what.name, "cannot open the log file " + log_file);
   if (debug) log::set_level(log::level::debug);
-  base::raise_descriptor_limit();
+  if (const auto enough = base::raise_descriptor_limit(); !enough)
+    return report_failure(what.name, enough.error().message());
   if (auto opened = made->open(context.get_executor()); !opened)
     return end_with(report_failure(what.name, opened.error().message()));
   io::task_group main(context.get_executor());

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -133,6 +134,18 @@ TEST(daemon_death, says_why_it_does_not_start) {
   EXPECT_EXIT(be<idle>({"-wrong=check"}), testing::ExitedWithCode(exit_usage), "^idle: cannot be\n$");
   EXPECT_EXIT(be<idle>({"-wrong=open"}), testing::ExitedWithCode(exit_failure), "^idle: cannot open\n$");
   EXPECT_EXIT(be<idle>({"-logfile=/"}), testing::ExitedWithCode(exit_failure), "idle: cannot open the log file /\n");
+}
+
+// With fewer it aborted somewhere in its start.
+TEST(daemon_death, does_not_start_with_too_few_descriptors) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto start_with = [](rlim_t descriptors) {
+    const rlimit limit{descriptors, descriptors};
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    be<stopped_early>();
+  };
+  EXPECT_EXIT(start_with(63), testing::ExitedWithCode(1), "idle: at most 63 descriptors are allowed, 64 are needed");
+  EXPECT_EXIT(start_with(64), testing::ExitedWithCode(0), "stopped");
 }
 
 TEST(daemon_death, the_log_goes_to_the_file_and_is_as_long_as_asked) {

@@ -35,6 +35,14 @@ class Vtunnel : public testing::Test {
         "    upstream-server-address: {2}\n",
         directory_.path().string(), peer_at_.port, net::to_string(support::local_endpoint(upstream_.get()))));
   }
+  // One that is killed leaves its rule in nftables.
+  void TearDown() override {
+    for (auto* end : {&peer_, &host_}) {
+      if (!end->running()) continue;
+      end->signal(SIGTERM);
+      EXPECT_EQ(end->wait(10s), 0) << log();
+    }
+  }
   void write_config(const std::string& text) const { std::ofstream(config_) << text; }
   [[nodiscard]] child_process start(const std::string& side, const std::vector<std::string>& more = {}) const {
     std::vector<std::string> argv{GUESTAGENT_VTUNNEL, side, "--config-path", config_.string()};
