@@ -251,7 +251,7 @@ int main(int argc, char** argv) try {
   std::string directory = std::filesystem::temp_directory_path() / "guestagent-bench-XXXXXX";
   if (::mkdtemp(directory.data()) == nullptr) throw std::runtime_error("no temporary directory");
   base::log::set_level(base::log::level::error);
-  base::raise_descriptor_limit();
+  static_cast<void>(base::raise_descriptor_limit());
   listeners_bench(argc > 1 ? argv[1] : "build/bin", directory).run(argc > 2 ? std::atoi(argv[2]) : 60);
   std::filesystem::remove_all(directory);
   return 0;

@@ -274,7 +274,7 @@ TEST_F(other_servers, that_are_the_nodes_own_are_left_out) {
 
 // A thousand a second, beside ten thousand connections (or as many as may be open).
 TEST_F(other_servers, that_come_and_go_by_the_thousand) {
-  base::raise_descriptor_limit();
+  ASSERT_TRUE(base::raise_descriptor_limit());
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
   const auto pairs = std::min<std::size_t>(10'000, (limit.rlim_cur - 200) / 2);
