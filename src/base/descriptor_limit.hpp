@@ -5,7 +5,7 @@
 
 namespace base {
 
-// What a program of this project opens before it serves anything fits into it twice.
+// The agent with all of its sources has 42 open before anything is published, and some more for a moment.
 inline constexpr unsigned least_descriptors = 64;
 
 // As many as the system allows: a range of thousands of ports is thousands of sockets. Fails where these are fewer than

@@ -169,7 +169,8 @@ io::task<> engine_source::ask_questions(unsigned slot) {
 }
 
 void engine_source::publish(ports::source_feed& feed) {
-  if (options_.stopped && containers_.listed_once()) options_.stopped->update(containers_.take_stopped_changes());
+  const auto stopped = containers_.take_stopped_changes();  // also where nobody wants them: they would pile up
+  if (options_.stopped) options_.stopped->update(stopped);
   if (!containers_.listed_once() || (!containers_.take_changed() && published_)) return;
   auto now = containers_.snapshot();
   now.epoch = epoch_;

@@ -28,6 +28,7 @@ api_guard::api_guard(const io::executor& where, std::optional<guarded_server> ap
   for (const auto& one : programs)
     if (one.variant != nat_variant::nft) legacy_.emplace(one);
   if (!api_) return;
+  if (const auto address = net::address::parse(api_->host)) found_ = {*address, api_->port};
   auto watch = netlink::change_watch::open(where, {.addresses = false});
   if (watch) watch_.emplace(std::move(*watch));
 }
@@ -42,15 +43,14 @@ net::endpoint api_guard::guess() const {
   return {first_address(network), api_->port};
 }
 
-// Nothing: on a loopback address. A name is looked up again after a while, and keeps its address until it has another.
-io::task<std::optional<net::endpoint>> api_guard::find() {
-  if (io::clock::now() >= look_again_) {
-    auto resolved = co_await io::within(patience, http::resolve(api_->host, api_->port));
-    if (resolved) found_ = resolved->front();
-    look_again_ = io::clock::now() + resync;
-  }
-  const auto at = found_.value_or(guess());
-  co_return at.ip.is_loopback() ? std::nullopt : std::optional(at);
+// True if the name has another address than before. A name that is not found keeps the one it had.
+io::task<bool> api_guard::look_up() {
+  if (!api_ || io::clock::now() < look_again_) co_return false;
+  const auto resolved = co_await io::within(patience, http::resolve(api_->host, api_->port));
+  look_again_ = io::clock::now() + resync;
+  if (!resolved || found_ == resolved->front()) co_return false;
+  found_ = resolved->front();
+  co_return true;
 }
 
 netfilter::endpoint_guard api_guard::guard_at(const net::endpoint& at) const {
@@ -75,13 +75,19 @@ io::task<base::result<>> api_guard::ensure_at(net::endpoint at) {
 io::task<> api_guard::ensure() {
   const auto mine = co_await turns_.take();
   if (!api_ || removed_) co_return;
-  const auto at = co_await find();
-  const auto settled = at ? co_await ensure_at(*at) : co_await remove_once();
+  const auto at = found_.value_or(guess());
+  base::result<> settled;
+  if (at.ip.is_loopback())
+    settled = co_await remove_once();
+  else
+    settled = co_await ensure_at(at);
   trouble_.note(settled);
 }
 
+// The name is looked up here: slow name servers hold up no port.
 io::task<> api_guard::keep() {
   while (true) {
+    if (co_await look_up()) co_await ensure();
     if (watch_)
       static_cast<void>(co_await io::within(resync, watch_->changed()));
     else

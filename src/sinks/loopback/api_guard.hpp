@@ -32,13 +32,13 @@ class api_guard {
 
   // Puts the rule up where it is not. A failure is logged when it begins and when it ends.
   io::task<> ensure();
-  // Never returns by itself: heals when the kernel announces a change.
+  // Never returns by itself: follows the name, and heals when the kernel announces a change.
   io::task<> keep();
   // Waits for what is under way; afterwards nothing puts the rule up any more.
   io::task<> remove();
 
  private:
-  io::task<std::optional<net::endpoint>> find();
+  io::task<bool> look_up();
   io::task<base::result<>> ensure_at(net::endpoint at);
   io::task<base::result<>> remove_once();
   io::task<base::result<>> settle_legacy(std::vector<rule> rules);
@@ -48,7 +48,7 @@ class api_guard {
   std::optional<guarded_server> api_;
   rule_options rules_;
   std::string comment_;
-  std::optional<net::endpoint> found_;  // by its name
+  std::optional<net::endpoint> found_;  // the address that the name has
   io::clock::time_point look_again_{};
   std::optional<nat_tool> legacy_;
   std::optional<netlink::change_watch> watch_;

@@ -220,7 +220,7 @@ io::task<base::result<>> nat_rules::switch_localnet_on(std::set<std::string> dev
   auto guarded = co_await localnet_guard_.ensure(devices);
   if (guarded) co_return localnet_.enable(devices);
   if (const auto off = localnet_.restore(); !off)
-    base::log::error(component, "route_localnet stays on unguarded reason=\"{}\"", off.error().message());
+    co_return base::fail("it stays on unguarded: " + off.error().message() + "; " + guarded.error().message());
   co_return guarded;
 }
 

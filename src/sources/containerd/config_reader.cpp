@@ -28,12 +28,11 @@ bool is_usual_directory(const std::string& directory) {
 config_reader::config_reader() : usual_(most_hanging), others_(most_hanging) {}
 
 std::size_t config_reader::hanging_of(const std::string& name_space) {
+  for (auto& [of, directories] : hanging_)
+    std::erase_if(directories, [this](const auto& directory) { return !others_.left_behind(directory); });
+  std::erase_if(hanging_, [](const auto& of) { return of.second.empty(); });
   const auto at = hanging_.find(name_space);
-  if (at == hanging_.end()) return 0;
-  std::erase_if(at->second, [this](const auto& directory) { return !others_.left_behind(directory); });
-  const auto left = at->second.size();
-  if (left == 0) hanging_.erase(at);
-  return left;
+  return at == hanging_.end() ? 0 : at->second.size();
 }
 
 io::task<base::result<std::optional<std::string>>> config_reader::call(io::blocking_calls& calls,

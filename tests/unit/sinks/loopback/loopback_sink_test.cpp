@@ -336,5 +336,19 @@ TEST_F(LoopbackSink, TheApisGuardIsWhereTheAgentFindsTheApi) {
   }
 }
 
+TEST_F(LoopbackSink, TheApisNameIsLookedUpBesideThePorts) {
+  if (::access("/usr/sbin/nft", X_OK) != 0) GTEST_SKIP() << "nftables is not installed";
+  loopback_options options;
+  options.api = guarded_server{"localhost", 8080};
+  start(std::move(options));
+  const auto guarded = [] {
+    return support::run_or_throw({.argv = {"nft", "list", "ruleset"}}).contains("dport 8080");
+  };
+  ASSERT_TRUE(list());
+  EXPECT_TRUE(guarded()) << "the name is not known yet";
+  EXPECT_FALSE(is_notified(1s));
+  EXPECT_FALSE(guarded()) << "it is a loopback address";
+}
+
 }  // namespace
 }  // namespace loopback

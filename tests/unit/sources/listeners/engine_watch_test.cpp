@@ -14,19 +14,12 @@
 #include <functional>
 
 #include "tests/support/temp_dir.hpp"
+#include "tests/unit/sources/listeners/engine_socket.hpp"
 
 namespace listeners {
 namespace {
 
 constexpr int not_possible = 77;
-
-void serve(const std::filesystem::path& path) {
-  sockaddr_un at{};
-  at.sun_family = AF_UNIX;
-  std::ranges::copy(path.native(), at.sun_path);
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 || ::listen(fd, 16) != 0) ::_exit(1);
-}
 
 // The exit status of `body`, which runs as process 1 of a pid namespace with a /proc of its own.
 int as_process_1(const std::function<int()>& body) {

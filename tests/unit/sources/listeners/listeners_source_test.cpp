@@ -23,6 +23,7 @@
 #include "tests/support/netns.hpp"
 #include "tests/support/recording_feed.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "tests/unit/sources/listeners/engine_socket.hpp"
 
 namespace listeners {
 namespace {
@@ -47,15 +48,6 @@ int listen_on(std::string_view text, bool v6_only = false, bool reuse_port = fal
   const int fd = open_socket(text, v6_only, reuse_port);
   if (text.starts_with("tcp") && ::listen(fd, 16) != 0) ::_exit(1);
   return fd;
-}
-
-// The engine's API: a UNIX socket that is listened on.
-void serve(const std::filesystem::path& path) {
-  sockaddr_un at{};
-  at.sun_family = AF_UNIX;
-  std::ranges::copy(path.native(), at.sun_path);
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 || ::listen(fd, 16) != 0) ::_exit(1);
 }
 
 // A child of the calling process that lives as long as its parent.
