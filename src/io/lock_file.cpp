@@ -19,10 +19,18 @@ std::unexpected<base::error> foreign(const std::filesystem::path& path, const ch
   return base::fail(std::errc::permission_denied, "lock " + path.string() + ": " + why);
 }
 
-// An existing file is taken where it is ours alone. On a disk that is read-only it need not be writable.
-base::result<base::unique_fd> open_own(const std::filesystem::path& path) {
+// On a disk that is read-only an existing file will do.
+base::unique_fd open_or_create(const std::filesystem::path& path) {
   base::unique_fd fd(::open(path.c_str(), O_RDWR | O_CREAT | flags, 0600));
-  if (!fd && errno == EROFS) fd.reset(::open(path.c_str(), O_RDONLY | flags));
+  if (fd || errno != EROFS) return fd;
+  fd.reset(::open(path.c_str(), O_RDONLY | flags));
+  if (!fd && errno == ENOENT) errno = EROFS;  // which is why it is not there
+  return fd;
+}
+
+// An existing file is taken where it is ours alone.
+base::result<base::unique_fd> open_own(const std::filesystem::path& path) {
+  auto fd = open_or_create(path);
   if (!fd && errno == ELOOP) return foreign(path, "a symbolic link");
   if (!fd) return base::fail_errno("lock " + path.string());
   struct stat about{};

@@ -4,6 +4,11 @@
 #include <string>
 
 namespace portproxy {
+namespace {
+
+constexpr std::size_t tries_in_a_millisecond = 2;  // at most, of all that wait
+
+}  // namespace
 
 listener_key key_of(const portmapping::binding& b) {
   return {b.protocol, b.host.port, b.host.ip.is_unspecified() ? net::address::any_v4() : b.host.ip};
@@ -62,8 +67,9 @@ bool listener_table::failed(const listener_key& key, std::error_code why, time_p
   const bool news = e.failures == 0 || e.why != why;
   e.why = why;
   ++e.failures;
-  // The port numbers spread the retries well enough.
-  schedule(key, e, now + retry_.delay(e.failures, std::uint32_t{key.port} * 2'654'435'761U));
+  // The port numbers spread the retries well enough. The more wait, the longer each does.
+  const std::chrono::milliseconds turn(schedule_.size() / tries_in_a_millisecond);
+  schedule(key, e, now + turn + retry_.delay(e.failures, std::uint32_t{key.port} * 2'654'435'761U));
   return news;
 }
 

@@ -12,6 +12,7 @@ namespace log = base::log;
 
 constexpr std::string_view component = "ports";
 constexpr std::size_t opened_in_one_go = 1'024;
+constexpr std::chrono::milliseconds between_retries{10};
 
 net::endpoint endpoint_of(const listener_key& key) { return {key.ip, key.port}; }
 
@@ -71,7 +72,7 @@ void port_listeners::open(const listener_key& key) {
 io::task<> port_listeners::run() {
   while (true) {
     co_await changed_.wait_until(table_.next_due());
-    co_await io::check_cancelled();
+    co_await io::sleep_for(between_retries);  // those that fall due meanwhile are tried with it
     open_due(io::clock::now());
   }
 }

@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
+#include <thread>
 
 #include "io/unix_listener.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -79,6 +82,18 @@ TEST_F(lock_files, a_lock_on_the_directory_keeps_no_listener_from_starting) {
   const auto listener = unix_listener::claim(directory_ / "x.sock");
   EXPECT_TRUE(listener) << listener.error().message();
   EXPECT_FALSE(std::filesystem::exists(directory_ / "x.sock.lock"));
+}
+
+TEST_F(lock_files, a_disk_that_is_read_only_is_the_reason) {
+  bool mounted = false;
+  std::thread([&] {  // whose mount namespace is its own
+    mounted = ::unshare(CLONE_FS | CLONE_NEWNS) == 0 &&
+              ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+              ::mount("tmpfs", directory_.path().c_str(), "tmpfs", MS_RDONLY, nullptr) == 0;
+    if (mounted) EXPECT_EQ(claim().error().code, std::errc::read_only_file_system);
+  })
+      .join();
+  if (!mounted) GTEST_SKIP() << "needs a mount namespace of its own, so root";
 }
 
 }  // namespace

@@ -76,6 +76,23 @@ TEST_F(ListenerTable, ARemovalMakesRoomAtOnce) {
   EXPECT_THAT(table_.due(now_, 9), ElementsAre(wild));
 }
 
+// Ten thousand ports that could not be opened kept a core busy by a try a second for each.
+TEST_F(ListenerTable, TheTriesOfManyPortsTakeABoundedShareOfTheTime) {
+  constexpr std::uint16_t many = 20'000;
+  listener_table table({100ms, 1000ms, 0}, many);
+  for (std::uint16_t port = 1; port <= many; ++port) ASSERT_EQ(table.add(tcp(loop.ip, port), now_), added::now);
+  int tries = 0;
+  for (int round = 0; round < 10'000 && table.next_due() < now_ + 60s; ++round) {
+    const auto at = std::max(table.next_due(), now_);
+    for (const auto& key : table.due(at, many)) {
+      ++tries;
+      table.failed(key, busy, at);
+    }
+  }
+  EXPECT_LE(tries, 2 * 60'000 + 10 * many) << "within a minute, beside the first ones";
+  EXPECT_GE(tries, many * 4) << "each of them several times";
+}
+
 TEST_F(ListenerTable, IsBounded) {
   for (std::uint16_t port = 1; port <= 4; ++port) EXPECT_EQ(table_.add(tcp({}, port), now_), added::now);
   EXPECT_EQ(table_.add(tcp({}, 5), now_), added::full);
