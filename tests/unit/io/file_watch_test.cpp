@@ -199,24 +199,26 @@ TEST(file_watch_at_the_start, waits_half_a_second_for_a_file_system_that_hangs) 
   EXPECT_NE(testing::internal::GetCapturedStderr().find("cannot watch"), std::string::npos);
 }
 
-// In a user namespace of its own, whose user may have `most` of the kernel's `what`. Exits: 0 if a change was noticed.
-[[noreturn]] void look_with_few(const std::string& what, const std::string& most, const std::filesystem::path& path) {
-  if (::unshare(CLONE_NEWUSER) != 0) std::_Exit(77);
+// In a user namespace of its own, whose user may have `most` of the kernel's `what`. 0: changes were noticed.
+int look_with_few(const std::string& what, const std::string& most) {
+  if (::unshare(CLONE_NEWUSER) != 0) return 77;
+  const support::temp_dir directory;
+  const auto path = directory / "file";
   std::ofstream("/proc/sys/user/" + what) << most << std::flush;
   support::event_loop loop;
   auto opened = file_watch::open(loop.executor(), path);
-  if (!opened) std::_Exit(2);
+  if (!opened) return 2;
   int changes = 0;
   loop.spawn(count_changes(*opened, changes));
   loop.run_until([] { return false; }, 20ms);
-  if (changes != 0) std::_Exit(3);
+  if (changes != 0) return 3;
   std::ofstream(path) << "x";
   const bool noticed = loop.run_until([&] { return changes > 0; }, 5s);
   std::ofstream("/proc/sys/user/" + what) << 1000 << std::flush;
   std::ofstream(path) << "y";
   const bool healed = loop.run_until([&] { return changes > 1; }, 5s);
   loop.stop();
-  std::_Exit(noticed && healed ? 0 : 1);
+  return noticed && healed ? 0 : 1;
 }
 
 class file_watch_limits : public testing::TestWithParam<const char*> {
@@ -235,8 +237,7 @@ INSTANTIATE_TEST_SUITE_P(inotify, file_watch_limits, testing::Values("max_inotif
 TEST_P(file_watch_limits, what_cannot_be_watched_is_polled_and_reported_once) {
   if (!possible()) GTEST_SKIP() << "needs user namespaces";
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  const support::temp_dir directory;
-  EXPECT_EXIT(look_with_few(GetParam(), "0", directory / "file"), testing::ExitedWithCode(0),
+  EXPECT_EXIT(std::_Exit(look_with_few(GetParam(), "0")), testing::ExitedWithCode(0),
               "cannot watch, looking once a second path=[^\n]*\n[^\n]*ended after[^\n]*\n$");
 }
 
