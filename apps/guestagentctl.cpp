@@ -1,4 +1,4 @@
 // guestagentctl: shows what the guest agent forwards, and why not what it does not.
-#include "ctl/commands.hpp"
+#include "programs/guestagentctl/commands.hpp"
 
-int main(int argc, char** argv) { return ctl::run(argc, argv); }
+int main(int argc, char** argv) { return guestagentctl::run(argc, argv); }

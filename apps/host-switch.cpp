@@ -1,4 +1,4 @@
-// host-switch: listens on the host for the ports of a VM. See src/hostswitch.
-#include "hostswitch/host_switch.hpp"
+// host-switch: listens on the host for the ports of a VM. See src/programs/host_switch.
+#include "programs/host_switch/host_switch.hpp"
 
-int main(int argc, char** argv) { return program::run<hostswitch::host_switch>(argc, argv); }
+int main(int argc, char** argv) { return program::run<host_switch::host_switch>(argc, argv); }

@@ -1,4 +1,4 @@
-// privileged-service: opens on the host the ports that virtual machines publish. See src/privileged.
-#include "privileged/privileged_service.hpp"
+// privileged-service: opens on the host the ports that virtual machines publish. See src/programs/privileged_service.
+#include "programs/privileged_service/privileged_service.hpp"
 
-int main(int argc, char** argv) { return program::run<privileged::privileged_service>(argc, argv); }
+int main(int argc, char** argv) { return program::run<privileged_service::privileged_service>(argc, argv); }

@@ -1,4 +1,4 @@
-// wsl-proxy: makes the ports of the isolated namespace reachable in the default one. See src/wslproxy.
-#include "wslproxy/wsl_proxy.hpp"
+// wsl-proxy: makes the ports of the isolated namespace reachable in the default one. See src/programs/wsl_proxy.
+#include "programs/wsl_proxy/wsl_proxy.hpp"
 
-int main(int argc, char** argv) { return program::run<wslproxy::wsl_proxy>(argc, argv); }
+int main(int argc, char** argv) { return program::run<wsl_proxy::wsl_proxy>(argc, argv); }

@@ -29,7 +29,7 @@ endif()
 
 add_compile_definitions(GUESTAGENT_VERSION="${PROJECT_VERSION}")
 
-# Boost.Asio and Boost.Beast compiled once (src/io, src/http) instead of in every file that includes them.
+# Boost.Asio and Boost.Beast compiled once (src/async, src/http) instead of in every file that includes them.
 add_library(guestagent_asio INTERFACE)
 target_compile_definitions(guestagent_asio INTERFACE
   BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE BOOST_BEAST_SEPARATE_COMPILATION

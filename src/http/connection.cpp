@@ -15,10 +15,10 @@
 #include <cerrno>
 #include <optional>
 
+#include "async/timeout.hpp"
 #include "http/any_stream.hpp"
 #include "http/resolve.hpp"
 #include "http/tls_state.hpp"
-#include "io/timeout.hpp"
 #include "net/endpoint.hpp"
 
 namespace http {
@@ -60,12 +60,12 @@ bool is_own_end(int fd, const net::socket_address& peer) {
   return here && here == net::from_sockaddr(peer);
 }
 
-io::task<base::result<>> connect_to(socket_type& socket, asio::generic::stream_protocol::endpoint to) {
+async::task<base::result<>> connect_to(socket_type& socket, asio::generic::stream_protocol::endpoint to) {
   boost::system::error_code ec;
   socket.open(to.protocol(), ec);
   if (ec) co_return failure(ec, "");
-  const auto [failed] = co_await socket.async_connect(to, io::nothrow);
-  co_await io::check_cancelled();
+  const auto [failed] = co_await socket.async_connect(to, async::nothrow);
+  co_await async::check_cancelled();
   net::socket_address peer;
   const bool there = !failed && ::getpeername(socket.native_handle(), peer.get(), &peer.size) == 0;
   const bool itself = there && is_own_end(socket.native_handle(), peer);
@@ -84,15 +84,15 @@ asio::generic::stream_protocol::endpoint to_asio(const net::endpoint& at) {
 
 // Each address gets its share of the time that is left: one that never answers does not keep the others from being
 // tried.
-io::task<base::result<>> connect_tcp(socket_type& socket, const server_address& address,
-                                     io::clock::time_point deadline) {
+async::task<base::result<>> connect_tcp(socket_type& socket, const server_address& address,
+                                        async::clock::time_point deadline) {
   const auto found = co_await resolve(address.host, address.port);
   if (!found) co_return std::unexpected(found.error());
   base::result<> last;
   auto left = static_cast<int>(found->size());
   for (const auto& at : *found) {
-    const auto share = (deadline - io::clock::now()) / left--;
-    last = co_await io::within(share, connect_to(socket, to_asio(at)));
+    const auto share = (deadline - async::clock::now()) / left--;
+    last = co_await async::within(share, connect_to(socket, to_asio(at)));
     boost::system::error_code ignored;
     if (!last) socket.close(ignored);
     if (!last) continue;
@@ -102,8 +102,8 @@ io::task<base::result<>> connect_tcp(socket_type& socket, const server_address& 
   co_return last;
 }
 
-io::task<base::result<>> connect_any(socket_type& socket, const server_address& address,
-                                     io::clock::time_point deadline) {
+async::task<base::result<>> connect_any(socket_type& socket, const server_address& address,
+                                        async::clock::time_point deadline) {
   if (address.path.empty()) co_return co_await connect_tcp(socket, address, deadline);
   co_return co_await connect_to(socket, asio::local::stream_protocol::endpoint(address.path));
 }
@@ -122,7 +122,7 @@ std::string verdict(long verified, const std::string& name) {
 }
 
 // The name by which the certificate is checked, which SNI does not allow to be an address.
-io::task<base::result<>> shake_hands(any_stream& stream, const tls_context& with, const std::string& host) {
+async::task<base::result<>> shake_hands(any_stream& stream, const tls_context& with, const std::string& host) {
   auto& settings = with.inner();
   auto& tls = stream.start_tls(settings.context);
   const auto& name = settings.server_name.empty() ? host : settings.server_name;
@@ -133,8 +133,8 @@ io::task<base::result<>> shake_hands(any_stream& stream, const tls_context& with
   boost::system::error_code ec;
   tls.set_verify_mode(settings.insecure ? asio::ssl::verify_none : asio::ssl::verify_peer, ec);
   if (!expect_name(tls.native_handle(), name, is_address)) co_return base::fail("TLS: no name of a server: " + name);
-  const auto [failed] = co_await tls.async_handshake(asio::ssl::stream_base::client, io::nothrow);
-  co_await io::check_cancelled();
+  const auto [failed] = co_await tls.async_handshake(asio::ssl::stream_base::client, async::nothrow);
+  co_await async::check_cancelled();
   if (!failed) co_return base::result<>{};
   const auto verified = ::SSL_get_verify_result(tls.native_handle());
   if (!settings.insecure && verified != X509_V_OK) co_return base::fail(verdict(verified, name));
@@ -149,15 +149,15 @@ std::string host_header(const server_address& address, bool encrypted) {
 
 // The header of the final answer: interim ones (100 Continue, 103 Early Hints …) are passed over.
 template <class Parser>
-io::task<boost::system::error_code> read_head(any_stream& socket, boost::beast::flat_buffer& buffer,
-                                              std::optional<Parser>& parser,
-                                              boost::optional<std::uint64_t> body_bytes) {
+async::task<boost::system::error_code> read_head(any_stream& socket, boost::beast::flat_buffer& buffer,
+                                                 std::optional<Parser>& parser,
+                                                 boost::optional<std::uint64_t> body_bytes) {
   for (int i = 0; i <= most_interim_answers; ++i) {
     parser.emplace();
     parser->header_limit(header_bytes);
     parser->body_limit(body_bytes);
-    const auto [ec, got] = co_await beast::async_read_header(socket, buffer, *parser, io::nothrow);
-    co_await io::check_cancelled();
+    const auto [ec, got] = co_await beast::async_read_header(socket, buffer, *parser, async::nothrow);
+    co_await async::check_cancelled();
     if (ec || parser->get().result_int() / 100 != 1) co_return ec;
   }
   co_return beast::error::bad_status;
@@ -174,7 +174,7 @@ response head_of(const Message& message) {
 }  // namespace
 
 struct connection::state {
-  explicit state(const io::executor& where) : stream_(where) {}
+  explicit state(const async::executor& where) : stream_(where) {}
   server_address address;
   any_stream stream_;
   socket_type& socket = stream_.socket();
@@ -189,10 +189,10 @@ struct connection::state {
     auto text = to_string(address);
     return tls && address.path.empty() ? text.insert(std::string_view("http").size(), "s") : text;
   }
-  io::task<base::result<>> connect(io::clock::time_point deadline);
-  io::task<base::result<>> send(request r);
-  io::task<base::result<response>> exchange(request r, std::size_t body_bytes);
-  io::task<base::result<response>> open_stream(request r);
+  async::task<base::result<>> connect(async::clock::time_point deadline);
+  async::task<base::result<>> send(request r);
+  async::task<base::result<response>> exchange(request r, std::size_t body_bytes);
+  async::task<base::result<response>> open_stream(request r);
   std::unexpected<base::error> broken(const boost::system::error_code& ec, const char* doing);
   std::unexpected<base::error> broken(base::error why);
 };
@@ -208,7 +208,7 @@ std::unexpected<base::error> connection::state::broken(const boost::system::erro
   return broken({static_cast<std::error_code>(ec), doing});
 }
 
-io::task<base::result<>> connection::state::send(request r) {
+async::task<base::result<>> connection::state::send(request r) {
   if (!socket.is_open()) co_return base::fail(std::errc::not_connected, url());
   idle = false;
   beast::request<beast::string_body> out(beast::string_to_verb(r.method), r.target, 11, std::move(r.body));
@@ -217,21 +217,21 @@ io::task<base::result<>> connection::state::send(request r) {
   out.set(beast::field::user_agent, "guestagent");
   for (const auto& [name, value] : r.headers) out.set(name, value);
   if (!out.body().empty() || out.method() == beast::verb::post) out.prepare_payload();
-  const auto [ec, sent] = co_await beast::async_write(stream_, out, io::nothrow);
-  co_await io::check_cancelled();
+  const auto [ec, sent] = co_await beast::async_write(stream_, out, async::nothrow);
+  co_await async::check_cancelled();
   if (ec) co_return broken(ec, "send a request");
   co_return base::result<>{};
 }
 
-io::task<base::result<response>> connection::state::exchange(request r, std::size_t body_bytes) {
+async::task<base::result<response>> connection::state::exchange(request r, std::size_t body_bytes) {
   const bool head = r.method == "HEAD";
   if (auto sent = co_await send(std::move(r)); !sent) co_return std::unexpected(sent.error());
   std::optional<beast::response_parser<beast::string_body>> parser;
   const boost::optional<std::uint64_t> limit(!head, body_bytes);  // what HEAD names is not sent
   if (const auto ec = co_await read_head(stream_, buffer, parser, limit)) co_return broken(ec, "read an answer");
   if (!head && !parser->is_done()) {
-    const auto [ec, got] = co_await beast::async_read(stream_, buffer, *parser, io::nothrow);
-    co_await io::check_cancelled();
+    const auto [ec, got] = co_await beast::async_read(stream_, buffer, *parser, async::nothrow);
+    co_await async::check_cancelled();
     if (ec) co_return broken(ec, "read an answer");
   }
   auto made = head_of(parser->get());
@@ -242,7 +242,7 @@ io::task<base::result<response>> connection::state::exchange(request r, std::siz
   co_return made;
 }
 
-io::task<base::result<response>> connection::state::open_stream(request r) {
+async::task<base::result<response>> connection::state::open_stream(request r) {
   if (auto sent = co_await send(std::move(r)); !sent) co_return std::unexpected(sent.error());
   if (const auto ec = co_await read_head(stream_, buffer, stream, boost::none)) co_return broken(ec, "read an answer");
   co_return head_of(stream->get());
@@ -253,37 +253,37 @@ connection::connection(connection&&) noexcept = default;
 connection& connection::operator=(connection&&) noexcept = default;
 connection::~connection() = default;
 
-io::task<base::result<>> connection::state::connect(io::clock::time_point deadline) {
+async::task<base::result<>> connection::state::connect(async::clock::time_point deadline) {
   auto connected = co_await connect_any(socket, address, deadline);
   if (!connected || !tls) co_return connected;
   co_return co_await shake_hands(stream_, *tls, address.host);
 }
 
-io::task<base::result<connection>> connection::open(server_address address, std::chrono::milliseconds deadline,
-                                                    std::shared_ptr<const tls_context> tls) {
-  auto s = std::make_unique<state>(co_await io::asio::this_coro::executor);
+async::task<base::result<connection>> connection::open(server_address address, std::chrono::milliseconds deadline,
+                                                       std::shared_ptr<const tls_context> tls) {
+  auto s = std::make_unique<state>(co_await async::asio::this_coro::executor);
   s->address = std::move(address);
   s->tls = std::move(tls);
-  auto connected = co_await io::within(deadline, s->connect(io::clock::now() + deadline));
+  auto connected = co_await async::within(deadline, s->connect(async::clock::now() + deadline));
   if (!connected) co_return s->broken(std::move(connected.error()));
   co_return connection(std::move(s));
 }
 
-io::task<base::result<response>> connection::exchange(request r, exchange_limits limits) {
-  auto answer = co_await io::within(limits.deadline, state_->exchange(std::move(r), limits.body_bytes));
+async::task<base::result<response>> connection::exchange(request r, exchange_limits limits) {
+  auto answer = co_await async::within(limits.deadline, state_->exchange(std::move(r), limits.body_bytes));
   if (!answer && answer.error().code == std::errc::timed_out)
     co_return state_->broken({answer.error().code, "no answer"});
   co_return answer;
 }
 
-io::task<base::result<response>> connection::open_stream(request r, exchange_limits limits) {
-  auto answer = co_await io::within(limits.deadline, state_->open_stream(std::move(r)));
+async::task<base::result<response>> connection::open_stream(request r, exchange_limits limits) {
+  auto answer = co_await async::within(limits.deadline, state_->open_stream(std::move(r)));
   if (!answer && answer.error().code == std::errc::timed_out)
     co_return state_->broken({answer.error().code, "no answer"});
   co_return answer;
 }
 
-io::task<base::result<std::string>> connection::read_some() {
+async::task<base::result<std::string>> connection::read_some() {
   auto& s = *state_;
   if (!s.stream) co_return base::fail(std::errc::not_connected, s.url());
   if (!s.chunk_storage) s.chunk_storage = std::make_unique<std::array<char, 32768>>();
@@ -291,8 +291,8 @@ io::task<base::result<std::string>> connection::read_some() {
   while (!s.stream->is_done()) {
     body.data = s.chunk_storage->data();
     body.size = s.chunk_storage->size();
-    const auto [ec, got] = co_await beast::async_read_some(s.stream_, s.buffer, *s.stream, io::nothrow);
-    co_await io::check_cancelled();
+    const auto [ec, got] = co_await beast::async_read_some(s.stream_, s.buffer, *s.stream, async::nothrow);
+    co_await async::check_cancelled();
     const std::size_t filled = s.chunk_storage->size() - body.size;
     if (ec && ec != beast::error::need_buffer) co_return s.broken(ec, "read the stream");
     if (filled > 0) co_return std::string(s.chunk_storage->data(), filled);
@@ -314,10 +314,10 @@ bool connection::usable() const {
          (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-io::task<base::result<>> connection::closed() {
+async::task<base::result<>> connection::closed() {
   if (!state_->socket.is_open()) co_return base::result<>{};
-  co_await state_->socket.async_wait(socket_type::wait_read, io::nothrow);
-  co_await io::check_cancelled();
+  co_await state_->socket.async_wait(socket_type::wait_read, async::nothrow);
+  co_await async::check_cancelled();
   char byte = 0;
   const bool broken = ::recv(state_->socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
   const base::error why{std::error_code(errno, std::system_category()), "idle"};

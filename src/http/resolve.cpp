@@ -72,18 +72,18 @@ base::result<> start(const std::shared_ptr<lookup>& work) {
 
 }  // namespace
 
-io::task<base::result<std::vector<net::endpoint>>> resolve(std::string host, std::uint16_t port) {
+async::task<base::result<std::vector<net::endpoint>>> resolve(std::string host, std::uint16_t port) {
   if (const auto numeric = net::address::parse(host)) co_return std::vector{net::endpoint{*numeric, port}};
   auto work = std::make_shared<lookup>();
   work->host = std::move(host);
   work->port = port;
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) co_return base::fail_errno("pipe");
-  io::asio::posix::stream_descriptor finished(co_await io::asio::this_coro::executor, ends[0]);
+  async::asio::posix::stream_descriptor finished(co_await async::asio::this_coro::executor, ends[0]);
   work->finished.reset(ends[1]);
   if (auto started = start(work); !started) co_return std::unexpected(started.error());
-  co_await finished.async_wait(io::asio::posix::stream_descriptor::wait_read, io::nothrow);
-  co_await io::check_cancelled();
+  co_await finished.async_wait(async::asio::posix::stream_descriptor::wait_read, async::nothrow);
+  co_await async::check_cancelled();
   if (!work->done) co_return base::fail("resolve " + work->host + ": interrupted");
   co_return std::move(work->found);
 }

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "async/task.hpp"
 #include "base/result.hpp"
-#include "io/task.hpp"
 #include "net/endpoint.hpp"
 
 namespace http {
@@ -16,6 +16,6 @@ namespace http {
 // At least one endpoint, in the order in which they are to be tried. A numeric address is answered at once. Errors:
 // what getaddrinfo says; resource_unavailable_try_again while too many look-ups that nobody waits for are still under
 // way. Cancelled: throws operation_aborted at once.
-io::task<base::result<std::vector<net::endpoint>>> resolve(std::string host, std::uint16_t port);
+async::task<base::result<std::vector<net::endpoint>>> resolve(std::string host, std::uint16_t port);
 
 }  // namespace http

@@ -6,9 +6,9 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/socket_base.hpp>
 
+#include "async/task_group.hpp"
 #include "base/episode.hpp"
 #include "http/session.hpp"
-#include "io/task_group.hpp"
 #include "net/endpoint.hpp"
 
 namespace http {
@@ -44,7 +44,7 @@ void tune(int fd) {
 
 // One accept loop with what it needs.
 struct acceptor {
-  acceptor(const io::executor& on, base::unique_fd listener, const asio::generic::stream_protocol& of)
+  acceptor(const async::executor& on, base::unique_fd listener, const asio::generic::stream_protocol& of)
       : where(on), protocol(of), socket(on, of, listener.release()), sessions(on) {
     socket.non_blocking(true);
   }
@@ -53,10 +53,10 @@ struct acceptor {
     auto s = std::make_shared<session>(socket_type(where, protocol, fd.release()), state, std::move(peer));
     sessions.spawn("http session", serve_session(std::move(s)));
   }
-  io::executor where;
+  async::executor where;
   asio::generic::stream_protocol protocol;
   socket_type socket;  // only waited on: accept4() is called directly
-  io::task_group sessions;
+  async::task_group sessions;
 };
 
 asio::generic::stream_protocol protocol_of(int listener) {
@@ -65,9 +65,9 @@ asio::generic::stream_protocol protocol_of(int listener) {
   return {bound.storage.ss_family, 0};
 }
 
-io::task<> wait_for_slot(server_state& state) {
+async::task<> wait_for_slot(server_state& state) {
   while (true) {
-    const auto place = state.slots.admit(io::clock::now());
+    const auto place = state.slots.admit(async::clock::now());
     if (place.victim) state.close(*place.victim);
     if (place.granted) co_return;
     co_await state.slot_freed.wait_until(place.again);
@@ -76,15 +76,15 @@ io::task<> wait_for_slot(server_state& state) {
 
 }  // namespace
 
-io::task<> serve(base::unique_fd listener, handler handle, server_limits limits, admission admits) {
-  const auto where = co_await io::asio::this_coro::executor;
+async::task<> serve(base::unique_fd listener, handler handle, server_limits limits, admission admits) {
+  const auto where = co_await async::asio::this_coro::executor;
   auto state = std::make_shared<server_state>(where, std::move(handle), limits);
   const auto protocol = protocol_of(listener.get());
   acceptor accepts(where, std::move(listener), protocol);
   base::log::episode trouble("http", "cannot accept");
   for (int accepted = 0;;) {
-    co_await accepts.socket.async_wait(socket_type::wait_read, io::nothrow);
-    co_await io::check_cancelled();
+    co_await accepts.socket.async_wait(socket_type::wait_read, async::nothrow);
+    co_await async::check_cancelled();
     while (true) {
       base::unique_fd fd(::accept4(accepts.socket.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
       const boost::system::error_code ec(fd ? 0 : errno, boost::system::system_category());
@@ -92,7 +92,7 @@ io::task<> serve(base::unique_fd listener, handler handle, server_limits limits,
       if (ec && of_one_connection(ec)) continue;
       trouble.note(ec ? base::fail(static_cast<std::error_code>(ec), "") : base::result<>{});
       if (ec) {
-        co_await io::sleep_for(std::chrono::milliseconds(100));
+        co_await async::sleep_for(std::chrono::milliseconds(100));
         continue;
       }
       const auto peer = peer_of(fd.get());
@@ -100,7 +100,7 @@ io::task<> serve(base::unique_fd listener, handler handle, server_limits limits,
         co_await wait_for_slot(*state);
         accepts.begin_session(std::move(fd), peer ? peer->to_string() : "", state);
       }
-      if (++accepted % turn == 0) co_await io::yield();
+      if (++accepted % turn == 0) co_await async::yield();
     }
   }
 }

@@ -10,9 +10,9 @@
 #include <memory>
 #include <string>
 
+#include "async/task.hpp"
 #include "base/unique_fd.hpp"
 #include "http/message.hpp"
-#include "io/task.hpp"
 #include "net/address.hpp"
 
 namespace http {
@@ -32,20 +32,20 @@ struct incoming {
 };
 
 // Writes one piece of a streamed answer; false when the client is gone.
-using stream_writer = std::function<io::task<bool>(std::string piece)>;
+using stream_writer = std::function<async::task<bool>(std::string piece)>;
 
 // What a handler answers: a response, and for a stream also the function that writes its body piece by piece.
 struct answer {
   response head;
-  std::function<io::task<>(stream_writer)> stream{};
+  std::function<async::task<>(stream_writer)> stream{};
 };
-using handler = std::function<io::task<answer>(incoming)>;
+using handler = std::function<async::task<answer>(incoming)>;
 
 // Whether a client at this address is served at all. If not, its connection is closed unread, and never holds a slot.
 using admission = std::function<bool(const net::address& client)>;
 
 // Accepts and serves until cancelled. `listener` is a listening stream socket. Out of file descriptors: pauses,
 // resumes, and says so once. With `admits`, a client without an IP address is refused.
-io::task<> serve(base::unique_fd listener, handler handle, server_limits limits = {}, admission admits = {});
+async::task<> serve(base::unique_fd listener, handler handle, server_limits limits = {}, admission admits = {});
 
 }  // namespace http

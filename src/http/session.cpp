@@ -12,8 +12,8 @@
 #include <optional>
 #include <utility>
 
+#include "async/timeout.hpp"
 #include "http/request_head.hpp"
-#include "io/timeout.hpp"
 
 namespace http {
 namespace {
@@ -42,7 +42,7 @@ std::optional<response> complaint(const boost::system::error_code& ec) {
   return text_response(400, "400 Bad Request: " + ec.message());
 }
 
-io::task<base::result<>> write_response(session& s, response r, bool keep_alive, bool head_only) {
+async::task<base::result<>> write_response(session& s, response r, bool keep_alive, bool head_only) {
   beast::response<beast::string_body> out(static_cast<beast::status>(r.status), 11);
   out.result(r.status);
   for (const auto& [name, value] : r.headers) out.set(name, value);
@@ -51,38 +51,38 @@ io::task<base::result<>> write_response(session& s, response r, bool keep_alive,
   out.prepare_payload();
   if (head_only) out.body().clear();
   s.set_unsent(out.body().size());
-  const auto [ec, sent] = co_await beast::async_write(s.socket, out, io::nothrow);
+  const auto [ec, sent] = co_await beast::async_write(s.socket, out, async::nothrow);
   s.set_unsent(0);
-  co_await io::check_cancelled();
+  co_await async::check_cancelled();
   if (ec) co_return base::fail(static_cast<std::error_code>(ec), "write an answer");
   co_return base::result<>{};
 }
 
-io::task<base::result<>> write_bytes(session& s, std::string bytes) {
-  const auto [ec, sent] = co_await asio::async_write(s.socket, asio::buffer(bytes), io::nothrow);
-  co_await io::check_cancelled();
+async::task<base::result<>> write_bytes(session& s, std::string bytes) {
+  const auto [ec, sent] = co_await asio::async_write(s.socket, asio::buffer(bytes), async::nothrow);
+  co_await async::check_cancelled();
   if (ec) co_return base::fail(static_cast<std::error_code>(ec), "write a piece");
   co_return base::result<>{};
 }
 
 std::string as_chunk(const std::string& piece) { return fmt::format("{:x}\r\n{}\r\n", piece.size(), piece); }
 
-io::task<bool> write_piece(session* s, std::string piece) {
+async::task<bool> write_piece(session* s, std::string piece) {
   if (piece.empty()) co_return true;  // an empty chunk would end the stream
-  const auto written = co_await io::within(s->server->limits.write, write_bytes(*s, as_chunk(piece)));
+  const auto written = co_await async::within(s->server->limits.write, write_bytes(*s, as_chunk(piece)));
   co_return written.has_value();
 }
 
-io::task<> write_stream(session& s, answer a) {
+async::task<> write_stream(session& s, answer a) {
   std::string head = fmt::format("HTTP/1.1 {} OK\r\nTransfer-Encoding: chunked\r\n", a.head.status);
   for (const auto& [name, value] : a.head.headers) head += fmt::format("{}: {}\r\n", name, value);
   head += "\r\n";
-  const auto written = co_await io::within(s.server->limits.write, write_bytes(s, std::move(head)));
+  const auto written = co_await async::within(s.server->limits.write, write_bytes(s, std::move(head)));
   if (!written) co_return;
   session* const self = &s;
   const stream_writer writer = [self](std::string piece) { return write_piece(self, std::move(piece)); };
   co_await a.stream(writer);
-  static_cast<void>(co_await io::within(s.server->limits.write, write_bytes(s, "0\r\n\r\n")));
+  static_cast<void>(co_await async::within(s.server->limits.write, write_bytes(s, "0\r\n\r\n")));
 }
 
 // Either the library's error, or what has to be answered before the body is read.
@@ -92,54 +92,54 @@ struct arrival {
 };
 
 // The outer error is the deadline.
-io::task<base::result<arrival>> read_request(session& s, parser_type& parser) {
-  const auto [no_header, header] = co_await beast::async_read_header(s.socket, s.buffer, parser, io::nothrow);
-  co_await io::check_cancelled();
+async::task<base::result<arrival>> read_request(session& s, parser_type& parser) {
+  const auto [no_header, header] = co_await beast::async_read_header(s.socket, s.buffer, parser, async::nothrow);
+  co_await async::check_cancelled();
   if (no_header) co_return arrival{no_header, {}};
   if (auto refusal = check_head(parser.get())) co_return arrival{{}, std::move(refusal)};
   if (parser.is_done()) co_return arrival{};
   if (parser.get().count(beast::field::expect) > 0)
     static_cast<void>(co_await write_bytes(s, "HTTP/1.1 100 Continue\r\n\r\n"));
-  const auto [no_body, body] = co_await beast::async_read(s.socket, s.buffer, parser, io::nothrow);
-  co_await io::check_cancelled();
+  const auto [no_body, body] = co_await beast::async_read(s.socket, s.buffer, parser, async::nothrow);
+  co_await async::check_cancelled();
   co_return arrival{no_body, {}};
 }
 
 // Bytes that nobody reads would turn the close into a reset, and that takes the answer from the client.
-io::task<> drain(session& s) {
+async::task<> drain(session& s) {
   constexpr std::size_t most = 256 << 10;
   std::array<char, 16 << 10> ignored{};
   boost::system::error_code failed;
   s.socket.shutdown(asio::socket_base::shutdown_send, failed);
   for (std::size_t got = 0; !failed && got < most;) {
-    const auto [ec, count] = co_await s.socket.async_read_some(asio::buffer(ignored), io::nothrow);
-    co_await io::check_cancelled();
+    const auto [ec, count] = co_await s.socket.async_read_some(asio::buffer(ignored), async::nothrow);
+    co_await async::check_cancelled();
     failed = ec;
     got += count;
   }
 }
 
-io::task<> refuse(session& s, response r) {
-  const auto written = co_await io::within(s.server->limits.write, write_response(s, std::move(r), false, false));
-  if (written) static_cast<void>(co_await io::within(500ms, drain(s)));
+async::task<> refuse(session& s, response r) {
+  const auto written = co_await async::within(s.server->limits.write, write_response(s, std::move(r), false, false));
+  if (written) static_cast<void>(co_await async::within(500ms, drain(s)));
 }
 
 // Whether the connection stays open behind the answer.
 bool keeps_open(session& s, const parser_type& parser) {
   if (!parser.get().keep_alive()) return false;
-  const auto standing = s.server->slots.stand(s.id, io::clock::now());
+  const auto standing = s.server->slots.stand(s.id, async::clock::now());
   if (standing.victim) s.server->close(*standing.victim);
   return standing.granted;
 }
 
 // One request and its answer; false when the connection is to be closed.
-io::task<bool> serve_one(session& s) {
+async::task<bool> serve_one(session& s) {
   const auto& limits = s.server->limits;
-  const auto deadline = io::clock::now() + limits.idle;
+  const auto deadline = async::clock::now() + limits.idle;
   parser_type parser;
   parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes));
   parser.body_limit(limits.body_bytes);
-  auto arrived = co_await io::until(deadline, read_request(s, parser));
+  auto arrived = co_await async::until(deadline, read_request(s, parser));
   if (!arrived || !s.socket.is_open()) co_return false;
   if (arrived->failed) arrived->refusal = complaint(arrived->failed);
   if (arrived->refusal) co_await refuse(s, std::move(*arrived->refusal));
@@ -155,7 +155,8 @@ io::task<bool> serve_one(session& s) {
     co_return false;
   }
   s.server->reserve_answer(a.head.body.size(), &s);
-  const auto written = co_await io::within(limits.write, write_response(s, std::move(a.head), keep_alive, head_only));
+  const auto written =
+      co_await async::within(limits.write, write_response(s, std::move(a.head), keep_alive, head_only));
   s.server->slots.answered(s.id);
   co_return written&& keep_alive;
 }
@@ -183,7 +184,7 @@ void server_state::reserve_answer(std::size_t size, const session* asker) {
 
 session::session(socket_type s, std::shared_ptr<server_state> st, std::string caller)
     : socket(std::move(s)), server(std::move(st)), id(++server->last_id), peer(std::move(caller)) {
-  server->slots.enter(id, peer, io::clock::now());
+  server->slots.enter(id, peer, async::clock::now());
   server->open[id] = this;
 }
 
@@ -205,7 +206,7 @@ void session::set_unsent(std::size_t bytes) {
   writing_since = ++server->writes;
 }
 
-io::task<> serve_session(std::shared_ptr<session> s) {
+async::task<> serve_session(std::shared_ptr<session> s) {
   bool another = true;
   while (another) another = co_await serve_one(*s);
 }

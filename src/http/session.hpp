@@ -8,10 +8,10 @@
 #include <memory>
 #include <string>
 
+#include "async/condition.hpp"
 #include "base/unique_fd.hpp"
 #include "http/server.hpp"
 #include "http/slot_table.hpp"
-#include "io/condition.hpp"
 
 namespace http {
 
@@ -20,7 +20,7 @@ struct session;
 inline constexpr std::size_t beside_the_head = 16 << 10;  // what may lie in a session's buffer behind a head
 
 struct server_state {
-  server_state(const io::executor& where, handler h, server_limits l)
+  server_state(const async::executor& where, handler h, server_limits l)
       : handle(std::move(h)), limits(l), slots(l.connections), slot_freed(where) {}
   // Closes the connection at once; its task ends by itself.
   void close(slot_table::id id);
@@ -31,7 +31,7 @@ struct server_state {
   handler handle;
   server_limits limits;
   slot_table slots;
-  io::condition slot_freed;
+  async::condition slot_freed;
   std::map<slot_table::id, session*> open;
   std::size_t unsent = 0;  // bytes of answers under way
   std::uint64_t writes = 0;
@@ -62,6 +62,6 @@ struct session {
 };
 
 // Reads and answers requests until either side closes.
-io::task<> serve_session(std::shared_ptr<session> s);
+async::task<> serve_session(std::shared_ptr<session> s);
 
 }  // namespace http

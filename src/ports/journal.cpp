@@ -16,7 +16,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
-#include "io/lock_file.hpp"
+#include "os/lock_file.hpp"
 #include "ports/journal_codec.hpp"
 
 namespace ports {
@@ -90,7 +90,7 @@ class disk_syncer {
 struct journal::state {
   std::filesystem::path path;
   std::string boot_id;
-  std::optional<io::lock_file> lock;  // held as long as the journal is: the journal file itself is replaced by rewrites
+  std::optional<os::lock_file> lock;  // held as long as the journal is: the journal file itself is replaced by rewrites
   base::unique_fd file;
   std::map<port_key, forward> live;
   std::vector<forward> remembered;
@@ -144,7 +144,7 @@ base::result<journal> journal::open(const std::filesystem::path& directory, cons
   auto s = std::make_unique<state>();
   s->path = directory / (peer + ".journal");
   s->boot_id = boot_id;
-  auto lock = io::lock_file::claim(directory / (peer + ".lock"), io::lock_file::at_end::keep, lock_limit);
+  auto lock = os::lock_file::claim(directory / (peer + ".lock"), os::lock_file::at_end::keep, lock_limit);
   if (!lock && lock.error().code == std::errc::operation_would_block)
     return base::fail(lock.error().code, lock.error().context + " (is another agent running?)");
   if (!lock) return std::unexpected(lock.error());

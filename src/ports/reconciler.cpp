@@ -1,28 +1,28 @@
 #include "ports/reconciler.hpp"
 
+#include "async/task_group.hpp"
+#include "async/timeout.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
-#include "io/task_group.hpp"
-#include "io/timeout.hpp"
 
 namespace ports {
-reconciler::reconciler(const io::executor& where, std::unique_ptr<sink> peer, std::optional<journal> book,
+reconciler::reconciler(const async::executor& where, std::unique_ptr<sink> peer, std::optional<journal> book,
                        reconcile_options options)
     : peer_(std::move(peer)),
       journal_(std::move(book)),
       machine_(peer_->traits(), options),
       troubles_(std::string(peer_->name())),
       changed_(where) {
-  if (journal_) machine_.remember(journal_->remembered(), journal_->same_boot(), io::clock::now());
+  if (journal_) machine_.remember(journal_->remembered(), journal_->same_boot(), async::clock::now());
 }
 
 void reconciler::want(const forward_map& desired, source_set settled, std::uint64_t epoch) {
-  machine_.want(desired, settled, epoch, io::clock::now());
+  machine_.want(desired, settled, epoch, async::clock::now());
   changed_.notify_all();
 }
 
-io::task<> reconciler::run() {
-  io::task_group tasks(co_await io::asio::this_coro::executor);
+async::task<> reconciler::run() {
+  async::task_group tasks(co_await async::asio::this_coro::executor);
   const std::string name(peer_->name());
   for (unsigned i = 0; i < peer_->traits().workers; ++i) tasks.spawn(name + " worker", work());
   tasks.spawn(name + " watch", watch());
@@ -30,9 +30,9 @@ io::task<> reconciler::run() {
   co_await tasks.join_or_stop();
 }
 
-io::task<> reconciler::work() {
+async::task<> reconciler::work() {
   while (true) {
-    const auto now = io::clock::now();
+    const auto now = async::clock::now();
     auto batch = machine_.take(peer_->traits().batch, now);
     if (batch.empty()) {
       co_await changed_.wait_until(
@@ -45,15 +45,15 @@ io::task<> reconciler::work() {
   }
 }
 
-io::task<> reconciler::follow_list() {
+async::task<> reconciler::follow_list() {
   while (true) {
-    if (!machine_.should_list(io::clock::now())) {
-      co_await changed_.wait_until(machine_.wake_at(io::clock::now()));
+    if (!machine_.should_list(async::clock::now())) {
+      co_await changed_.wait_until(machine_.wake_at(async::clock::now()));
       continue;
     }
-    const auto asked = io::clock::now();
+    const auto asked = async::clock::now();
     const auto answer = co_await peer_->list();
-    const auto now = io::clock::now();
+    const auto now = async::clock::now();
     const auto lost = machine_.listed(answer, now);
     std::vector<port_key> keys;
     keys.reserve(lost.size());
@@ -66,7 +66,7 @@ io::task<> reconciler::follow_list() {
 }
 
 // A peer is watched while it is there; one whose return can be noticed, also while it is not.
-io::task<> reconciler::watch() {
+async::task<> reconciler::watch() {
   const bool notices_return = peer_->traits().announces_return || peer_->traits().hints_return;
   while (true) {
     if (machine_.status() != peer_status::synced && !notices_return) {
@@ -74,20 +74,20 @@ io::task<> reconciler::watch() {
       continue;
     }
     co_await peer_->changed();
-    machine_.peer_changed(io::clock::now());
+    machine_.peer_changed(async::clock::now());
     changed_.notify_all();
   }
 }
 
-io::task<> reconciler::drain(io::clock::time_point deadline) {
+async::task<> reconciler::drain(async::clock::time_point deadline) {
   const unsigned failures_before = machine_.peer_failures();
-  machine_.drain(io::clock::now());
+  machine_.drain(async::clock::now());
   changed_.notify_all();
-  while (!machine_.settled() && io::clock::now() < deadline) {
+  while (!machine_.settled() && async::clock::now() < deadline) {
     if (machine_.peer_failures() > failures_before || !machine_.holds_ours()) break;
     co_await changed_.wait_until(deadline);
   }
-  const auto closed = co_await io::until(deadline, peer_->close());
+  const auto closed = co_await async::until(deadline, peer_->close());
   if (!closed) base::log::warn(peer_->name(), "did not end in time, what is ours may be left there");
   if (journal_) journal_->flush();
 }
@@ -104,7 +104,7 @@ void reconciler::report(const std::vector<operation>& batch, const std::vector<o
   static const outcome no_answer{outcome_kind::unknown, "the sink gave no outcome"};
   std::vector<port_key> gone;
   std::vector<outcome> lost;
-  const auto now = io::clock::now();
+  const auto now = async::clock::now();
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const auto& key = batch[i].target.key;
     const auto& result = i < outcomes.size() ? outcomes[i] : no_answer;

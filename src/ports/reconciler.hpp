@@ -5,8 +5,8 @@
 #include <memory>
 #include <optional>
 
-#include "io/condition.hpp"
-#include "io/task.hpp"
+#include "async/condition.hpp"
+#include "async/task.hpp"
 #include "ports/journal.hpp"
 #include "ports/reconcile_fsm.hpp"
 #include "ports/trouble_log.hpp"
@@ -16,28 +16,28 @@ namespace ports {
 class reconciler {
  public:
   // Without a journal, only what this run has added is ever removed.
-  reconciler(const io::executor& where, std::unique_ptr<sink> peer, std::optional<journal> book,
+  reconciler(const async::executor& where, std::unique_ptr<sink> peer, std::optional<journal> book,
              reconcile_options options = {});
 
   // The whole desired state, see reconcile_fsm::want.
   void want(const forward_map& desired, source_set settled, std::uint64_t epoch);
 
   // Runs until cancelled.
-  io::task<> run();
+  async::task<> run();
 
   // Takes everything of ours back from the peer and lets the sink close. Returns when that is done, when the peer turns
   // out to be down, or at the deadline. run() must still be running; cancel it afterwards.
-  io::task<> drain(io::clock::time_point deadline);
+  async::task<> drain(async::clock::time_point deadline);
 
   [[nodiscard]] const sink& peer() const { return *peer_; }
   [[nodiscard]] const reconcile_fsm& machine() const { return machine_; }
   // Fires at every change of the machine.
-  [[nodiscard]] io::condition& changed() { return changed_; }
+  [[nodiscard]] async::condition& changed() { return changed_; }
 
  private:
-  io::task<> work();
-  io::task<> watch();
-  io::task<> follow_list();
+  async::task<> work();
+  async::task<> watch();
+  async::task<> follow_list();
   void write_ahead(const std::vector<operation>& batch);
   void report(const std::vector<operation>& batch, const std::vector<outcome>& outcomes);
   void note(const base::result<>& written);
@@ -46,7 +46,7 @@ class reconciler {
   std::optional<journal> journal_;
   reconcile_fsm machine_;
   trouble_log troubles_;
-  io::condition changed_;
+  async::condition changed_;
   bool journal_well_ = true;
 };
 

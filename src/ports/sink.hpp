@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "async/task.hpp"
 #include "base/result.hpp"
-#include "io/task.hpp"
 #include "ports/binding.hpp"
 
 namespace ports {
@@ -91,20 +91,20 @@ class sink {
   [[nodiscard]] virtual sink_traits traits() const = 0;
 
   // Asks the peer what it holds. An error: the peer is down (refused, no answer before the sink's own deadline …).
-  virtual io::task<base::result<peer_state>> list() = 0;
+  virtual async::task<base::result<peer_state>> list() = 0;
 
   // Does the operations (one for each key at most), removals first, and answers one outcome each, in their order. Has
   // its own deadline; never throws for what the peer does. After an `unknown` outcome the rest of a batch is `unsent`;
   // either makes the reconciler list again.
-  virtual io::task<std::vector<outcome>> apply(std::vector<operation> batch) = 0;
+  virtual async::task<std::vector<outcome>> apply(std::vector<operation> batch) = 0;
 
   // Returns when the peer may have been restarted or changed since the last successful list(); the reconciler lists
   // again.
-  virtual io::task<> changed() = 0;
+  virtual async::task<> changed() = 0;
 
   // The agent stops: called once after the removals, within the stop's deadline. Takes back what is not a forward
   // (the loopback sink's rules, route_localnet).
-  virtual io::task<> close() = 0;
+  virtual async::task<> close() = 0;
 };
 
 }  // namespace ports

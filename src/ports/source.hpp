@@ -3,8 +3,8 @@
 // list.
 #pragma once
 
+#include "async/task.hpp"
 #include "base/result.hpp"
-#include "io/task.hpp"
 #include "ports/snapshot.hpp"
 
 namespace ports {
@@ -24,7 +24,7 @@ class source {
   [[nodiscard]] virtual source_id id() const = 0;
   // Runs until cancelled: connects, lists, follows, and starts over when the engine goes and comes back. Never returns
   // and never throws for what the outside does. Reports degraded() at once while the engine is not there yet.
-  virtual io::task<> run(source_feed& feed) = 0;
+  virtual async::task<> run(source_feed& feed) = 0;
 };
 
 }  // namespace ports

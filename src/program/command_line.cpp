@@ -22,9 +22,9 @@ command_line::command_line(about what)
   flags_.add("version", version_, "Print the version and exit.");
 }
 
-base::result<base::parse_outcome> command_line::read(const std::vector<std::string>& words) {
+base::result<program::parse_outcome> command_line::read(const std::vector<std::string>& words) {
   auto parsed = flags_.parse(words);
-  if (!parsed || *parsed == base::parse_outcome::help || version_) return parsed;
+  if (!parsed || *parsed == program::parse_outcome::help || version_) return parsed;
   auto rest = flags_.rest();
   if (!what_.commands.empty() && command_.empty()) {
     if (rest.empty()) return base::fail(fmt::format("no command: {}", fmt::join(what_.commands, " or ")));
@@ -44,7 +44,7 @@ std::optional<int> command_line::parse(int argc, const char* const* argv) {
     fmt::print(stderr, "{}\n{}", parsed.error().message(), flags_.usage());
     return exit_usage;
   }
-  if (*parsed == base::parse_outcome::help) {
+  if (*parsed == program::parse_outcome::help) {
     fmt::print(stderr, "{}", flags_.usage());
     return exit_ok;
   }

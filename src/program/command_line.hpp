@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/go_flags.hpp"
+#include "program/go_flags.hpp"
 
 namespace program {
 
@@ -30,7 +30,7 @@ class command_line {
   command_line& operator=(const command_line&) = delete;
 
   // To be declared before parse(). -version and -h are there already.
-  [[nodiscard]] base::flag_set& flags() { return flags_; }
+  [[nodiscard]] program::flag_set& flags() { return flags_; }
 
   // Answers the exit code with which to end at once (help, version, a wrong command line; each has been printed), or
   // nothing: go on.
@@ -40,10 +40,10 @@ class command_line {
   [[nodiscard]] bool is_set(std::string_view flag) const { return flags_.is_set(flag); }
 
  private:
-  base::result<base::parse_outcome> read(const std::vector<std::string>& words);
+  base::result<program::parse_outcome> read(const std::vector<std::string>& words);
 
   about what_;
-  base::flag_set flags_;
+  program::flag_set flags_;
   bool version_ = false;
   std::string command_;
 };

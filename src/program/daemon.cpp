@@ -4,9 +4,9 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "async/blocking_calls.hpp"
 #include "base/descriptor_limit.hpp"
 #include "base/log.hpp"
-#include "io/blocking_calls.hpp"
 
 #if __has_feature(address_sanitizer)
 #include <sanitizer/lsan_interface.h>
@@ -35,25 +35,25 @@ void check_leaks() {
 
 // The search for leaks would wait for a thread that blocks in the kernel.
 [[noreturn]] void end_at_once(int code) {
-  if (!io::any_call_blocks()) check_leaks();
+  if (!async::any_call_blocks()) check_leaks();
   std::fflush(nullptr);
   std::_Exit(code);
 }
 
 // What main returns destroys globals, which a call that was left behind may still use.
 int end_with(int code) {
-  if (io::any_call_blocks()) end_at_once(code);
+  if (async::any_call_blocks()) end_at_once(code);
   return code;
 }
 
-io::task<> serve(daemon* d, std::string name) {
-  io::task_group tasks(co_await io::asio::this_coro::executor);
+async::task<> serve(daemon* d, std::string name) {
+  async::task_group tasks(co_await async::asio::this_coro::executor);
   const auto serves = d->start(tasks);
   log::info(name, "ready version={}{}", GUESTAGENT_VERSION, with_space(serves));
-  const int signal = co_await io::stop_signal();
+  const int signal = co_await os::stop_signal();
   log::info(name, "stopping signal={}{}", signal, with_space(d->tally()));
-  io::exit_after(exit_limit, exit_ok);
-  const auto asked = io::clock::now();
+  os::exit_after(exit_limit, exit_ok);
+  const auto asked = async::clock::now();
   co_await d->wind_up(asked + wind_up_limit);
   const bool stopped = co_await tasks.stop(asked + stop_limit);
   log::info(name, "stopped");
@@ -62,7 +62,7 @@ io::task<> serve(daemon* d, std::string name) {
 
 }  // namespace
 
-io::task<> daemon::wind_up(io::clock::time_point) { co_return; }
+async::task<> daemon::wind_up(async::clock::time_point) { co_return; }
 
 int run(int argc, const char* const* argv, const std::function<std::unique_ptr<daemon>()>& make) {
   boost::asio::io_context context(1);
@@ -83,7 +83,7 @@ int run(int argc, const char* const* argv, const std::function<std::unique_ptr<d
     return report_failure(what.name, enough.error().message());
   if (auto opened = made->open(context.get_executor()); !opened)
     return end_with(report_failure(what.name, opened.error().message()));
-  io::task_group main(context.get_executor());
+  async::task_group main(context.get_executor());
   main.spawn(what.name, serve(made.get(), what.name));
   while (main.size() > 0) context.run_one();
   if (made->ends_at_once()) end_at_once(exit_ok);

@@ -15,9 +15,9 @@
 #include <memory>
 #include <string>
 
+#include "async/task_group.hpp"
 #include "base/result.hpp"
-#include "io/signals.hpp"
-#include "io/task_group.hpp"
+#include "os/signals.hpp"
 #include "program/command_line.hpp"
 
 namespace program {
@@ -31,15 +31,15 @@ class daemon {
   [[nodiscard]] virtual std::string log_file() const { return {}; }
 
   // Its flags, which fill members of it.
-  virtual void declare(base::flag_set& flags) = 0;
+  virtual void declare(program::flag_set& flags) = 0;
   // The command line is right flag by flag. Is it right as a whole? An error ends the program with 2.
   virtual base::result<> check(const command_line&) { return {}; }
   // Opens what it cannot be without: its socket, its configuration. An error ends the program with 1.
-  virtual base::result<> open(const io::executor& where) = 0;
+  virtual base::result<> open(const async::executor& where) = 0;
   // Starts its work. Answers what the log says of it: "socket=/run/x.sock".
-  virtual std::string start(io::task_group& tasks) = 0;
+  virtual std::string start(async::task_group& tasks) = 0;
   // Asked to stop. What has to be done while the tasks still run, by the deadline; then they are cancelled.
-  virtual io::task<> wind_up(io::clock::time_point deadline);
+  virtual async::task<> wind_up(async::clock::time_point deadline);
   // For the log, when it is asked to stop: "listeners=3".
   [[nodiscard]] virtual std::string tally() const { return {}; }
   // What it consists of may be busy still when all is done, a library's threads for instance: the program then ends
@@ -47,13 +47,13 @@ class daemon {
   [[nodiscard]] virtual bool ends_at_once() const { return false; }
 };
 
-// From the command line to the exit code; after io::catch_stop_signals().
+// From the command line to the exit code; after os::catch_stop_signals().
 int run(int argc, const char* const* argv, const std::function<std::unique_ptr<daemon>()>& make);
 
 // What main consists of.
 template <class Daemon>
 int run(int argc, const char* const* argv) {
-  io::catch_stop_signals();
+  os::catch_stop_signals();
   return run(argc, argv, [] { return std::make_unique<Daemon>(); });
 }
 

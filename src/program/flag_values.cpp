@@ -1,8 +1,8 @@
 #include "program/flag_values.hpp"
 
 #include "base/text.hpp"
-#include "io/unix_listener.hpp"
 #include "net/stream_address.hpp"
+#include "os/unix_listener.hpp"
 
 namespace program {
 namespace {
@@ -58,8 +58,8 @@ base::result<std::string> socket_path(std::string_view text) {
 }
 
 base::result<std::string> own_socket_path(std::string_view text) {
-  if (!text.starts_with('/') || text.size() > io::unix_listener::longest_path)
-    return base::fail("not an absolute path of at most " + std::to_string(io::unix_listener::longest_path) + " bytes");
+  if (!text.starts_with('/') || text.size() > os::unix_listener::longest_path)
+    return base::fail("not an absolute path of at most " + std::to_string(os::unix_listener::longest_path) + " bytes");
   return std::string(text);
 }
 

@@ -1,5 +1,5 @@
 // flag_values: what values of flags may look like. Each function makes a value of the text that a user has typed, or
-// says why it is none; base::flag_set::add takes them as they are. Pure.
+// says why it is none; program::flag_set::add takes them as they are. Pure.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,6 @@ namespace program {
 [[nodiscard]] base::result<int> buffer_size(std::string_view text);                  // in bytes, 1 GiB at most
 [[nodiscard]] base::result<std::string> absolute_path(std::string_view text);
 [[nodiscard]] base::result<std::string> socket_path(std::string_view text);  // absolute, as long as the kernel takes it
-[[nodiscard]] base::result<std::string> own_socket_path(std::string_view text);  // the same, for io::unix_listener
+[[nodiscard]] base::result<std::string> own_socket_path(std::string_view text);  // the same, for os::unix_listener
 
 }  // namespace program

@@ -7,7 +7,7 @@
 #include <system_error>
 #include <utility>
 
-#include "relay/event_loop.hpp"
+#include "os/event_loop.hpp"
 #include "relay/own_address.hpp"
 #include "relay/tcp_relay.hpp"
 #include "relay/udp_relay.hpp"
@@ -75,11 +75,11 @@ class listener_set::shard {
   }
 
  private:
-  event_loop loop_;
+  os::event_loop loop_;
   std::optional<tcp_relay> tcp_;
   std::optional<udp_relay> udp_;
-  std::map<key, std::unique_ptr<event_handler>> listeners_;
-  std::vector<std::unique_ptr<event_handler>> adopted_;
+  std::map<key, std::unique_ptr<os::event_handler>> listeners_;
+  std::vector<std::unique_ptr<os::event_handler>> adopted_;
 };
 
 listener_set::listener_set(relay_options options) : options_(options) {}

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <chrono>
 
+#include "os/event_loop.hpp"
+
 namespace relay {
 
 class shortage {
@@ -13,14 +15,14 @@ class shortage {
   static constexpr std::chrono::seconds quiet{10};  // without a shortage: then an episode has ended
 
   // Notes one. True if it is the first of an episode. From any thread.
-  [[nodiscard]] bool begins(clock::time_point now) {
+  [[nodiscard]] bool begins(os::clock::time_point now) {
     const auto before = last_.exchange(now.time_since_epoch().count(), std::memory_order_relaxed);
-    return before == never || now - clock::time_point(clock::duration(before)) > quiet;
+    return before == never || now - os::clock::time_point(os::clock::duration(before)) > quiet;
   }
 
  private:
-  static constexpr clock::rep never = clock::duration::min().count();
-  std::atomic<clock::rep> last_{never};
+  static constexpr os::clock::rep never = os::clock::duration::min().count();
+  std::atomic<os::clock::rep> last_{never};
 };
 
 }  // namespace relay

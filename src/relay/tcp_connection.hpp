@@ -11,7 +11,7 @@
 #include <list>
 
 #include "base/unique_fd.hpp"
-#include "relay/event_loop.hpp"
+#include "os/event_loop.hpp"
 #include "relay/port_share.hpp"
 #include "relay/stream_target.hpp"
 #include "relay/tcp_direction.hpp"
@@ -20,7 +20,7 @@ namespace relay {
 
 class tcp_relay;
 
-class tcp_connection : public event_handler {
+class tcp_connection : public os::event_handler {
  public:
   tcp_connection(tcp_relay& owner, base::unique_fd client, base::unique_fd target, tunnel_side tunnel,
                  connection_ticket ticket);
@@ -33,7 +33,7 @@ class tcp_connection : public event_handler {
   // Ends it; both sides see a reset.
   void reset();
   // Since when it has been there.
-  [[nodiscard]] clock::time_point since() const { return since_; }
+  [[nodiscard]] os::clock::time_point since() const { return since_; }
 
  private:
   friend class tcp_relay;
@@ -58,7 +58,7 @@ class tcp_connection : public event_handler {
   void finish();
 
   tcp_relay& owner_;
-  clock::time_point since_;
+  os::clock::time_point since_;
   connection_ticket ticket_;
   std::array<side, 2> sides_;  // 0 the client, 1 the target
   state state_ = state::connecting;

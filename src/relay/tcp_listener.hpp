@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "base/unique_fd.hpp"
-#include "relay/event_loop.hpp"
+#include "os/event_loop.hpp"
 #include "relay/port_share.hpp"
 #include "relay/stream_target.hpp"
 
@@ -14,7 +14,7 @@ namespace relay {
 
 class tcp_relay;
 
-class tcp_listener : public event_handler {
+class tcp_listener : public os::event_handler {
  public:
   tcp_listener(tcp_relay& owner, base::unique_fd fd, const stream_target& target, admission admit);
   ~tcp_listener() override;

@@ -15,7 +15,7 @@ constexpr std::chrono::milliseconds full_queue_pause{20};
 
 }  // namespace
 
-tcp_relay::tcp_relay(event_loop& loop, counters& count, shortage& shortage, descriptor_budget& budget,
+tcp_relay::tcp_relay(os::event_loop& loop, counters& count, shortage& shortage, descriptor_budget& budget,
                      std::chrono::milliseconds connect_timeout)
     : loop_(loop),
       count_(count),
@@ -26,8 +26,8 @@ tcp_relay::tcp_relay(event_loop& loop, counters& count, shortage& shortage, desc
 
 tcp_relay::~tcp_relay() = default;
 
-base::result<std::unique_ptr<event_handler>> tcp_relay::listen(base::unique_fd fd, const stream_target& target,
-                                                               admission admit) {
+base::result<std::unique_ptr<os::event_handler>> tcp_relay::listen(base::unique_fd fd, const stream_target& target,
+                                                                   admission admit) {
   auto made = std::make_unique<tcp_listener>(*this, std::move(fd), target, std::move(admit));
   if (!made->watch()) return base::fail_errno("");
   return made;

@@ -13,9 +13,9 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "os/event_loop.hpp"
 #include "relay/counters.hpp"
 #include "relay/descriptor_budget.hpp"
-#include "relay/event_loop.hpp"
 #include "relay/pipe_pool.hpp"
 #include "relay/shortage.hpp"
 #include "relay/stream_target.hpp"
@@ -25,7 +25,7 @@ namespace relay {
 
 class tcp_relay {
  public:
-  tcp_relay(event_loop& loop, counters& count, shortage& shortage, descriptor_budget& budget,
+  tcp_relay(os::event_loop& loop, counters& count, shortage& shortage, descriptor_budget& budget,
             std::chrono::milliseconds connect_timeout);
   tcp_relay(const tcp_relay&) = delete;
   tcp_relay& operator=(const tcp_relay&) = delete;
@@ -34,8 +34,8 @@ class tcp_relay {
   // All that share the work, this one among them; said before the first listen(). They live as long as any listener.
   void work_with(std::vector<tcp_relay*> crew) { crew_ = std::move(crew); }
   // A listener over a socket that listens already; the caller owns it.
-  [[nodiscard]] base::result<std::unique_ptr<event_handler>> listen(base::unique_fd fd, const stream_target& target,
-                                                                    admission admit = {});
+  [[nodiscard]] base::result<std::unique_ptr<os::event_handler>> listen(base::unique_fd fd, const stream_target& target,
+                                                                        admission admit = {});
 
  private:
   friend class tcp_connection;
@@ -47,18 +47,18 @@ class tcp_relay {
     base::unique_fd client;
     stream_target target;
     connection_ticket ticket;
-    clock::time_point since;
+    os::clock::time_point since;
   };
   void deal(base::unique_fd client, const stream_target& target, connection_ticket ticket);
   void open(arrival from);
   void open_later(arrival from);
-  [[nodiscard]] bool is_late(clock::time_point since) const { return loop_.now() - since >= connect_timeout_; }
+  [[nodiscard]] bool is_late(os::clock::time_point since) const { return loop_.now() - since >= connect_timeout_; }
   void answered(tcp_connection& connection);
   void unreachable(tcp_connection& connection);
   void ended(tcp_connection& connection, bool was_connecting);
   [[nodiscard]] bool expire_connecting();
 
-  event_loop& loop_;
+  os::event_loop& loop_;
   counters& count_;
   shortage& short_;
   descriptor_budget& budget_;

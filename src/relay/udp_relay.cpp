@@ -18,7 +18,7 @@ constexpr int rounds = 8;  // batches before others get their turn
 class udp_listener;
 
 // One client of one listener.
-class udp_flow : public event_handler {
+class udp_flow : public os::event_handler {
  public:
   udp_flow(udp_listener& owner, const net::socket_address& client_address, base::unique_fd fd, descriptor_lease lease)
       : owner_(owner), client_address_(client_address), lease_(std::move(lease)), fd_(std::move(fd)) {}
@@ -33,7 +33,7 @@ class udp_flow : public event_handler {
   udp_relay::flows::entry* place_ = nullptr;  // null: retired, though an event of the same batch may still come
 };
 
-class udp_listener : public event_handler {
+class udp_listener : public os::event_handler {
  public:
   udp_listener(udp_relay& owner, base::unique_fd fd, net::endpoint target)
       : owner_(owner), loop_(owner.loop_), count_(owner.count_), fd_(std::move(fd)), target_(target) {}
@@ -101,7 +101,7 @@ class udp_listener : public event_handler {
   }
 
   udp_relay& owner_;
-  event_loop& loop_;
+  os::event_loop& loop_;
   counters& count_;
   base::unique_fd fd_;
   net::endpoint target_;
@@ -111,7 +111,7 @@ void udp_flow::on_event(unsigned /*which*/, std::uint32_t /*events*/) {
   if (place_ != nullptr) owner_.reply(*this);
 }
 
-udp_relay::udp_relay(event_loop& loop, counters& count, descriptor_budget& budget, udp_limits limits)
+udp_relay::udp_relay(os::event_loop& loop, counters& count, descriptor_budget& budget, udp_limits limits)
     : loop_(loop), count_(count), budget_(budget), limits_(limits) {}
 
 udp_relay::~udp_relay() {
@@ -167,7 +167,7 @@ datagram_batch& udp_relay::batch() {
   return *batch_;
 }
 
-base::result<std::unique_ptr<event_handler>> udp_relay::listen(base::unique_fd fd, const net::endpoint& target) {
+base::result<std::unique_ptr<os::event_handler>> udp_relay::listen(base::unique_fd fd, const net::endpoint& target) {
   auto made = std::make_unique<udp_listener>(*this, std::move(fd), target);
   if (!made->watch()) return base::fail_errno("");
   return made;

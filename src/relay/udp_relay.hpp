@@ -11,9 +11,9 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "net/endpoint.hpp"
+#include "os/event_loop.hpp"
 #include "relay/counters.hpp"
 #include "relay/descriptor_budget.hpp"
-#include "relay/event_loop.hpp"
 #include "relay/flow_table.hpp"
 
 namespace relay {
@@ -29,13 +29,14 @@ class udp_listener;
 
 class udp_relay {
  public:
-  udp_relay(event_loop& loop, counters& count, descriptor_budget& budget, udp_limits limits);
+  udp_relay(os::event_loop& loop, counters& count, descriptor_budget& budget, udp_limits limits);
   udp_relay(const udp_relay&) = delete;
   udp_relay& operator=(const udp_relay&) = delete;
   ~udp_relay();
 
   // A listener over a bound socket; the caller owns it; its flows end with it.
-  [[nodiscard]] base::result<std::unique_ptr<event_handler>> listen(base::unique_fd fd, const net::endpoint& target);
+  [[nodiscard]] base::result<std::unique_ptr<os::event_handler>> listen(base::unique_fd fd,
+                                                                        const net::endpoint& target);
 
  private:
   friend class udp_flow;
@@ -49,7 +50,7 @@ class udp_relay {
   void end(flows::entry& flow);
   [[nodiscard]] bool expire();
 
-  event_loop& loop_;
+  os::event_loop& loop_;
   counters& count_;
   descriptor_budget& budget_;
   udp_limits limits_;

@@ -11,11 +11,11 @@
 #include <fstream>
 #include <iostream>
 
+#include "async/timeout.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "http/connection.hpp"
 #include "http/server.hpp"
-#include "io/timeout.hpp"
 #include "json/json.hpp"
 #include "tests/bench/figures.hpp"
 #include "tests/support/child_process.hpp"
@@ -30,7 +30,7 @@
 namespace {
 
 using namespace std::chrono_literals;
-using io::clock;
+using async::clock;
 using namespace figures;
 
 constexpr std::uint16_t first_port = 20'000;
@@ -40,7 +40,7 @@ struct stamps {
 };
 
 // Takes every forward and notes when it came.
-io::task<http::answer> note_expose(stamps* noted, http::incoming in) {
+async::task<http::answer> note_expose(stamps* noted, http::incoming in) {
   const auto now = clock::now();
   http::answer a;
   if (in.head.target == "/services/forwarder/all") {

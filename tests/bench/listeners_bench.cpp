@@ -12,10 +12,10 @@
 #include <iostream>
 #include <map>
 
+#include "async/timeout.hpp"
 #include "base/descriptor_limit.hpp"
 #include "base/log.hpp"
 #include "http/server.hpp"
-#include "io/timeout.hpp"
 #include "tests/bench/figures.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/event_loop.hpp"
@@ -25,7 +25,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace figures;
-using io::clock;
+using async::clock;
 
 constexpr std::uint16_t first_port = 20'000;
 
@@ -34,7 +34,7 @@ struct stamps {
 };
 
 // Takes every forward, gives up every forward, and notes when.
-io::task<http::answer> note(stamps* noted, http::incoming in) {
+async::task<http::answer> note(stamps* noted, http::incoming in) {
   const auto now = clock::now();
   http::answer a;
   if (in.head.target == "/services/forwarder/all") {

@@ -14,9 +14,9 @@
 
 #include "base/log.hpp"
 #include "http/server.hpp"
-#include "io/process.hpp"
-#include "netfilter/lock_watch.hpp"
-#include "netlink/change_watch.hpp"
+#include "kernel/netfilter/lock_watch.hpp"
+#include "kernel/netlink/change_watch.hpp"
+#include "os/process.hpp"
 #include "sinks/loopback/loopback_sink.hpp"
 #include "tests/bench/figures.hpp"
 #include "tests/support/child_process.hpp"
@@ -28,7 +28,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace figures;
-using io::clock;
+using async::clock;
 
 constexpr int services = 5'000;  // of four rules each
 constexpr std::uint16_t first_port = 20'000;
@@ -38,7 +38,7 @@ struct stamps {
 };
 
 // Takes every forward and notes when it came.
-io::task<http::answer> note_expose(stamps* noted, http::incoming in) {
+async::task<http::answer> note_expose(stamps* noted, http::incoming in) {
   const auto now = clock::now();
   http::answer a;
   if (in.head.target.ends_with("/all")) a.head.body = "[]\n";
@@ -123,9 +123,9 @@ class loopback_bench {
   }
   double restore(std::string lines) {
     const auto begin = clock::now();
-    io::process_request request{
+    os::process_request request{
         {"iptables-" + variant_ + "-restore", "--noflush", "--wait=5"}, std::move(lines), 1 << 20};
-    const auto done = loop_.run_for(io::run_process(std::move(request), 300s), 300s);
+    const auto done = loop_.run_for(os::run_process(std::move(request), 300s), 300s);
     if (!done || done->exit_code != 0) throw std::runtime_error(done ? done->err : done.error().message());
     return milliseconds(clock::now() - begin);
   }
@@ -197,7 +197,7 @@ class bench {
  private:
   // When the last change was announced: by the kernel, or by the end of the program that made it.
   template <class Watch>
-  static io::task<> note_changes(Watch& watch, clock::time_point& last) {
+  static async::task<> note_changes(Watch& watch, clock::time_point& last) {
     while (true) {
       co_await watch.changed();
       last = clock::now();
@@ -205,9 +205,9 @@ class bench {
   }
 
   void restore(std::string lines) {
-    io::process_request request{
+    os::process_request request{
         {"iptables-" + variant_ + "-restore", "--noflush", "--wait=5"}, std::move(lines), 1 << 20};
-    const auto done = loop_.run(io::run_process(std::move(request), 60s));
+    const auto done = loop_.run(os::run_process(std::move(request), 60s));
     if (!done || done->exit_code != 0) throw std::runtime_error(done ? done->err : done.error().message());
   }
   void publish(int port) {

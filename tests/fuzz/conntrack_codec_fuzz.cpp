@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "netlink/conntrack_codec.hpp"
+#include "kernel/netlink/conntrack_codec.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto found = netlink::parse_flow_dump({reinterpret_cast<const std::byte*>(data), size});

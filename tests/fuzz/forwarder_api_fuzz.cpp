@@ -4,18 +4,18 @@
 #include <string_view>
 
 #include "base/text.hpp"
-#include "hostswitch/access_policy.hpp"
-#include "hostswitch/request_codec.hpp"
-#include "hostswitch/subnet.hpp"
+#include "programs/host_switch/access_policy.hpp"
+#include "programs/host_switch/request_codec.hpp"
+#include "programs/host_switch/subnet.hpp"
 #include "sinks/host_switch/forwarder_codec.hpp"
 
 namespace {
 
 // Whatever Host says, only the API's own names pass.
 void check_head(std::string_view host) {
-  static const hostswitch::access_policy policy(hostswitch::subnet::parse("192.168.127.0/24").value(),
-                                                {net::address::v4(192, 168, 127, 1), 80}, {},
-                                                [](const net::address&) { return false; });
+  static const host_switch::access_policy policy(host_switch::subnet::parse("192.168.127.0/24").value(),
+                                                 {net::address::v4(192, 168, 127, 1), 80}, {},
+                                                 [](const net::address&) { return false; });
   const bool passes = !policy.check_head({.headers = {{"Host", std::string(host)}}});
   if (passes && !host.contains("192.168.127.1") && !base::to_lower(host).contains(".internal")) std::abort();
 }
@@ -24,18 +24,18 @@ void check_head(std::string_view host) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  if (const auto request = hostswitch::parse_unexpose(bytes); request && !request->remote.empty()) std::abort();
-  if (const auto request = hostswitch::parse_expose(bytes)) {
+  if (const auto request = host_switch::parse_unexpose(bytes); request && !request->remote.empty()) std::abort();
+  if (const auto request = host_switch::parse_expose(bytes)) {
     if (request->protocol.empty()) std::abort();
-    static_cast<void>(hostswitch::complete_remote(request->remote, "192.168.127.2"));
-    if (const auto local = hostswitch::parse_local(request->local); local && local->port == 0) std::abort();
+    static_cast<void>(host_switch::complete_remote(request->remote, "192.168.127.2"));
+    if (const auto local = host_switch::parse_local(request->local); local && local->port == 0) std::abort();
   }
-  static_cast<void>(hostswitch::parse_static_forward(bytes));
-  if (const auto network = hostswitch::subnet::parse(bytes); network && !network->contains(network->gateway()))
+  static_cast<void>(host_switch::parse_static_forward(bytes));
+  if (const auto network = host_switch::subnet::parse(bytes); network && !network->contains(network->gateway()))
     std::abort();
-  if (const auto host = hostswitch::parse_host_name(bytes); host && host->empty()) std::abort();
+  if (const auto host = host_switch::parse_host_name(bytes); host && host->empty()) std::abort();
   check_head(bytes);
-  if (const auto state = host_switch::parse_all(bytes, net::address::v4(192, 168, 127, 2)))
+  if (const auto state = host_switch_peer::parse_all(bytes, net::address::v4(192, 168, 127, 2)))
     for (const auto& held : state->held)
       if (held.key.port == 0) std::abort();
   return 0;

@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/go_flags.hpp"
 #include "base/text.hpp"
+#include "program/go_flags.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::uint16_t port = 1;
   std::int64_t number = 0;
   std::vector<std::string> many;
-  base::flag_set flags("program", "[flags]", "What it does.");
+  program::flag_set flags("program", "[flags]", "What it does.");
   flags.add("b", yes, "A switch.");
   flags.add("s", text, "A `word`.");
   flags.add("p", port, "A port.");

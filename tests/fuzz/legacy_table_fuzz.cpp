@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "netfilter/legacy_codec.hpp"
+#include "kernel/netfilter/legacy_codec.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;

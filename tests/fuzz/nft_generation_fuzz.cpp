@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "netlink/nft_generation.hpp"
+#include "kernel/netlink/nft_generation.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto found = netlink::parse_nft_generations({reinterpret_cast<const std::byte*>(data), size});

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "netfilter/nft_codec.hpp"
-#include "sources/iptables/portmap_rules.hpp"
+#include "kernel/netfilter/nft_codec.hpp"
+#include "sources/cni_portmap/portmap_rules.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
@@ -15,14 +15,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   netfilter::removal_answer removal;
   netfilter::parse_removal_answer({reinterpret_cast<const std::byte*>(data + 1), size - 1}, 1, removal);
   if (removal.error != 0 && !removal.done) std::abort();
-  iptables::portmap_ports ports;
+  cni_portmap::portmap_ports ports;
   ports.add_nftables(found.rules, which);
-  std::vector<netfilter::nat_chain> chains{{std::string(iptables::dispatch_chain), found.rules}};
-  for (const auto& name : iptables::container_chains(found.rules)) chains.push_back({name, found.rules});
+  std::vector<netfilter::nat_chain> chains{{std::string(cni_portmap::dispatch_chain), found.rules}};
+  for (const auto& name : cni_portmap::container_chains(found.rules)) chains.push_back({name, found.rules});
   ports.add_iptables(chains, which);
   const auto all = ports.take();
   for (const auto& b : all.bindings)
     if (b.host_port == 0 || b.container_port == 0 || b.owner.empty()) std::abort();
-  if (all.bindings.size() > iptables::max_bindings || all.refusals.size() > iptables::max_refusals) std::abort();
+  if (all.bindings.size() > cni_portmap::max_bindings || all.refusals.size() > cni_portmap::max_refusals) std::abort();
   return 0;
 }

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "netlink/sock_diag_codec.hpp"
+#include "kernel/netlink/sock_diag_codec.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   for (const auto protocol : {net::protocol::tcp, net::protocol::udp}) {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "vtunnel/config_codec.hpp"
+#include "programs/vtunnel/config_codec.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto parsed = vtunnel::parse_config({reinterpret_cast<const char*>(data), size});

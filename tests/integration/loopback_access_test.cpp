@@ -139,7 +139,7 @@ TEST_P(loopback_access, packets_that_a_peer_addresses_to_loopback_itself_are_dro
   run_or_throw({.argv = {"nft", "delete", "table", "ip", chain + "-localnet"}, .net_namespace = lab_->rd.path()});
   EXPECT_EQ(secret(lab_->host), "secret\nsecret x") << "the test's packets come through without it";
   EXPECT_TRUE(eventually(5s, [&] {
-    static_cast<void>(run_task(context_, io::within(500ms, sink_->changed())));
+    static_cast<void>(run_task(context_, async::within(500ms, sink_->changed())));
     return secret(lab_->host).empty();
   }));
   close();
@@ -182,7 +182,7 @@ TEST_P(loopback_access, forwarded_packets_are_kept_from_the_api) {
   run_or_throw({.argv = {"nft", "flush ruleset"}, .net_namespace = lab_->rd.path()});
   EXPECT_FALSE(refused(lab_->one, {gateway, 80}));
   EXPECT_TRUE(eventually(5s, [&] {
-    static_cast<void>(run_task(context_, io::within(500ms, sink_->changed())));
+    static_cast<void>(run_task(context_, async::within(500ms, sink_->changed())));
     return refused(lab_->one, {gateway, 80});
   }));
   sink_.reset();  // killed

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "io/timeout.hpp"
+#include "async/timeout.hpp"
 #include "sinks/loopback/loopback_sink.hpp"
 #include "tests/integration/loopback_lab.hpp"
 #include "tests/support/docker_engine.hpp"
@@ -46,7 +46,7 @@ class loopback_docker : public testing::TestWithParam<iptables_variant> {
     std::vector<ports::operation> batch{{what, {key, container_port, ports::source_id::docker, owner}}};
     return run_task(context_, sink_->apply(batch)).at(0);
   }
-  bool told() { return run_task(context_, io::within(3s, sink_->changed())).has_value(); }
+  bool told() { return run_task(context_, async::within(3s, sink_->changed())).has_value(); }
   std::optional<std::string> from_host(std::uint16_t port, protocol p = protocol::tcp) {
     return ask(vm_->host, p, {net::address::v4(192, 168, 127, 2), port}, "x");
   }
@@ -54,7 +54,7 @@ class loopback_docker : public testing::TestWithParam<iptables_variant> {
     return ask(vm_->wsl, p, {net::address::v4(192, 168, 143, 1), port}, "x");
   }
   void close() {
-    auto work = [](loopback::loopback_sink& s) -> io::task<int> {
+    auto work = [](loopback::loopback_sink& s) -> async::task<int> {
       co_await s.close();
       co_return 0;
     };

@@ -9,7 +9,7 @@
 #include <memory>
 #include <optional>
 
-#include "io/timeout.hpp"
+#include "async/timeout.hpp"
 #include "sinks/loopback/loopback_sink.hpp"
 #include "tests/integration/loopback_lab.hpp"
 #include "tests/support/run_task.hpp"
@@ -81,9 +81,9 @@ class loopback_fixture : public testing::TestWithParam<nat_variant> {
   }
   void remove(const ports::port_key& k) { EXPECT_EQ(apply({op(verb::remove, k)}).at(0).kind, outcome_kind::done); }
   // Whether changed() returns within two seconds.
-  bool told() { return run_task(context_, io::within(2s, sink_->changed())).has_value(); }
+  bool told() { return run_task(context_, async::within(2s, sink_->changed())).has_value(); }
   void close() {
-    run_task(context_, [](loopback::loopback_sink& s) -> io::task<int> {
+    run_task(context_, [](loopback::loopback_sink& s) -> async::task<int> {
       co_await s.close();
       co_return 0;
     }(*sink_));

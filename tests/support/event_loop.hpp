@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "io/task_group.hpp"
+#include "async/task_group.hpp"
 
 namespace support {
 
@@ -20,17 +20,17 @@ class event_loop {
   event_loop& operator=(const event_loop&) = delete;
   ~event_loop() { stop(); }
 
-  [[nodiscard]] io::executor executor() { return context_.get_executor(); }
-  void spawn(io::task<> work) { tasks_.spawn("test task", std::move(work)); }
+  [[nodiscard]] async::executor executor() { return context_.get_executor(); }
+  void spawn(async::task<> work) { tasks_.spawn("test task", std::move(work)); }
 
   // Cancels everything that runs and lets it wind up.
   void stop() {
     bool done = false;
-    auto end = [](io::task_group& tasks, bool& flag) -> io::task<> {
-      co_await tasks.stop(io::clock::now() + std::chrono::seconds(10));
+    auto end = [](async::task_group& tasks, bool& flag) -> async::task<> {
+      co_await tasks.stop(async::clock::now() + std::chrono::seconds(10));
       flag = true;
     };
-    io::task_group stopper(context_.get_executor());
+    async::task_group stopper(context_.get_executor());
     stopper.spawn("stop", end(tasks_, done));
     run_until([&] { return done; });
   }
@@ -51,12 +51,12 @@ class event_loop {
   }
 
   // Lets time pass without waiting for it: whatever was due meanwhile goes off, once each.
-  void pass_time(io::clock::duration how_much) {
-    io::clock::pass(how_much);
+  void pass_time(async::clock::duration how_much) {
+    async::clock::pass(how_much);
     bool looked = false;
     // Due before all others, so that the loop looks at its timers anew.
-    auto look = [](bool& done) -> io::task<> {
-      co_await io::sleep_until(io::clock::time_point{});
+    auto look = [](bool& done) -> async::task<> {
+      co_await async::sleep_until(async::clock::time_point{});
       done = true;
     };
     spawn(look(looked));
@@ -65,13 +65,13 @@ class event_loop {
 
   // The result of `work`.
   template <class T>
-  T run(io::task<T> work) {
+  T run(async::task<T> work) {
     return run_for(std::move(work), std::chrono::seconds(10));
   }
   template <class T>
-  T run_for(io::task<T> work, std::chrono::milliseconds limit) {
+  T run_for(async::task<T> work, std::chrono::milliseconds limit) {
     const auto value = std::make_shared<std::optional<T>>();
-    auto keep = [](io::task<T> inner, std::shared_ptr<std::optional<T>> into) -> io::task<> {
+    auto keep = [](async::task<T> inner, std::shared_ptr<std::optional<T>> into) -> async::task<> {
       *into = co_await std::move(inner);
     };
     spawn(keep(std::move(work), value));
@@ -81,7 +81,7 @@ class event_loop {
 
  private:
   boost::asio::io_context context_{1};
-  io::task_group tasks_{context_.get_executor()};
+  async::task_group tasks_{context_.get_executor()};
 };
 
 }  // namespace support

@@ -17,7 +17,7 @@ void fake_docker::start() {
   std::filesystem::remove(socket_);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 || ::listen(fd.get(), 64) != 0)
     throw std::runtime_error("fake docker socket");
-  tasks_ = std::make_unique<io::task_group>(where_);
+  tasks_ = std::make_unique<async::task_group>(where_);
   const http::handler handler = [this](http::incoming in) { return handle(this, std::move(in)); };
   tasks_->spawn("fake docker", http::serve(std::move(fd), handler));
 }
@@ -89,7 +89,7 @@ http::answer fake_docker::inspect(const std::string& id) const {
 }
 
 // Only what is new since the subscription.
-io::task<> fake_docker::stream(fake_docker* self, std::size_t sent, http::stream_writer write) {
+async::task<> fake_docker::stream(fake_docker* self, std::size_t sent, http::stream_writer write) {
   ++self->subscribers;
   const auto ended = self->streams_ended_;
   while (true) {
@@ -102,7 +102,7 @@ io::task<> fake_docker::stream(fake_docker* self, std::size_t sent, http::stream
   }
 }
 
-io::task<http::answer> fake_docker::handle(fake_docker* self, http::incoming in) {
+async::task<http::answer> fake_docker::handle(fake_docker* self, http::incoming in) {
   while (self->hangs) co_await self->changed_.wait();
   const auto& target = in.head.target;
   self->targets.push_back(target);

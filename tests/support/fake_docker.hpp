@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "async/task_group.hpp"
 #include "http/server.hpp"
-#include "io/task_group.hpp"
 
 namespace support {
 
@@ -24,7 +24,7 @@ class fake_docker {
     bool paused = false;  // runs, but is not "running" to the filter of a list
   };
 
-  fake_docker(io::executor where, std::filesystem::path socket)
+  fake_docker(async::executor where, std::filesystem::path socket)
       : where_(std::move(where)), socket_(std::move(socket)), changed_(where_) {}
 
   // The socket appears, or goes with every connection.
@@ -57,17 +57,17 @@ class fake_docker {
   std::vector<std::string> targets;  // what was asked for
 
  private:
-  static io::task<http::answer> handle(fake_docker* self, http::incoming in);
-  static io::task<> stream(fake_docker* self, std::size_t sent, http::stream_writer write);
+  static async::task<http::answer> handle(fake_docker* self, http::incoming in);
+  static async::task<> stream(fake_docker* self, std::size_t sent, http::stream_writer write);
   std::string list(bool with_paused) const;
   http::answer inspect(const std::string& id) const;
 
-  io::executor where_;
+  async::executor where_;
   std::filesystem::path socket_;
-  io::condition changed_;
+  async::condition changed_;
   std::vector<std::string> log_;  // all events ever
   unsigned streams_ended_ = 0;
-  std::unique_ptr<io::task_group> tasks_;
+  std::unique_ptr<async::task_group> tasks_;
 };
 
 }  // namespace support

@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "portmapping/message_codec.hpp"
+#include "protocols/port_mapping/message_codec.hpp"
 #include "tests/support/loopback_socket.hpp"
 
 namespace support {
@@ -37,7 +37,7 @@ class fake_tunnel {
   // As when the privileged service was started again.
   void break_all() { lead_nowhere(nowhere_); }
 
-  [[nodiscard]] std::vector<portmapping::message> received() const {
+  [[nodiscard]] std::vector<port_mapping::message> received() const {
     const std::lock_guard lock(mutex_);
     return received_;
   }
@@ -74,7 +74,7 @@ class fake_tunnel {
     const auto got = ::recv(c.fd.get(), bytes, sizeof bytes, 0);
     if (got > 0) c.text.append(bytes, static_cast<std::size_t>(got));
     if (got > 0 || (got < 0 && errno == EAGAIN)) return true;
-    const auto document = portmapping::decode(c.text);
+    const auto document = port_mapping::decode(c.text);
     const std::lock_guard lock(mutex_);
     if (document) received_.push_back(document->accepted);
     c.recorded = true;
@@ -99,7 +99,7 @@ class fake_tunnel {
   listening_socket listener_;
   std::map<int, connection_text> connections_;
   mutable std::mutex mutex_;
-  std::vector<portmapping::message> received_;
+  std::vector<port_mapping::message> received_;
   std::atomic<bool> nowhere_ = false, break_all_ = false, never_closes_ = false;
   std::atomic<std::size_t> standing_ = 0;
   std::atomic<std::chrono::milliseconds> delay_{};

@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "portmapping/message_codec.hpp"
+#include "protocols/port_mapping/message_codec.hpp"
 
 namespace support {
 namespace {
@@ -86,13 +86,13 @@ void fake_wsl_proxy::read_one(std::stop_token stopped, int connection) {
     if (got <= 0) break;
     text.append(chunk.data(), static_cast<std::size_t>(got));
   }
-  const auto decoded = portmapping::decode(text);
+  const auto decoded = port_mapping::decode(text);
   if (decoded && decoded->refused_count == 0) return record(decoded->accepted);
   const std::scoped_lock lock(mutex_);
   ++bad_;
 }
 
-void fake_wsl_proxy::record(const portmapping::message& m) {
+void fake_wsl_proxy::record(const port_mapping::message& m) {
   const std::scoped_lock lock(mutex_);
   received_.push_back(m);
   for (const auto& b : m.bindings) {

@@ -13,14 +13,14 @@
 #include <vector>
 
 #include "base/unique_fd.hpp"
-#include "portmapping/message.hpp"
+#include "protocols/port_mapping/message.hpp"
 
 namespace support {
 
 class fake_wsl_proxy {
  public:
   using held_port = std::pair<net::protocol, net::endpoint>;
-  using messages = std::vector<portmapping::message>;
+  using messages = std::vector<port_mapping::message>;
 
   // Not there yet: start() brings it up.
   explicit fake_wsl_proxy(std::filesystem::path socket) : path_(std::move(socket)) {}
@@ -48,7 +48,7 @@ class fake_wsl_proxy {
   void listen_anew(int backlog);
   void serve(std::stop_token stopped, std::chrono::milliseconds delay);
   void read_one(std::stop_token stopped, int connection);
-  void record(const portmapping::message& m);
+  void record(const port_mapping::message& m);
   void end_thread();
 
   std::filesystem::path path_;

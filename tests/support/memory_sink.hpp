@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "io/condition.hpp"
+#include "async/condition.hpp"
 #include "ports/sink.hpp"
 
 namespace support {
@@ -21,16 +21,16 @@ struct sink_memory {
 class memory_sink : public ports::sink {
  public:
   // `into` outlives the sink.
-  memory_sink(const io::executor& where, std::string name, sink_memory& into)
+  memory_sink(const async::executor& where, std::string name, sink_memory& into)
       : name_(std::move(name)), into_(into), never_(where) {}
   std::string_view name() const override { return name_; }
   ports::sink_traits traits() const override { return {.workers = 1, .batch = 10}; }
-  io::task<base::result<ports::peer_state>> list() override {
+  async::task<base::result<ports::peer_state>> list() override {
     ports::peer_state now;
     for (const auto& key : keys_) now.held.push_back({.key = key});
     co_return now;
   }
-  io::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override {
+  async::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override {
     while (into_.hangs) co_await never_.wait();
     for (const auto& op : batch) {
       const auto key = to_string(op.target.key);
@@ -46,8 +46,8 @@ class memory_sink : public ports::sink {
     for (const auto& key : keys_) into_.held.insert(to_string(key));
     co_return std::vector<ports::outcome>(batch.size());
   }
-  io::task<> changed() override { co_await never_.wait(); }
-  io::task<> close() override {
+  async::task<> changed() override { co_await never_.wait(); }
+  async::task<> close() override {
     into_.closed = true;
     co_return;
   }
@@ -56,7 +56,7 @@ class memory_sink : public ports::sink {
   std::string name_;
   sink_memory& into_;
   std::set<ports::port_key> keys_;
-  io::condition never_;
+  async::condition never_;
 };
 
 }  // namespace support

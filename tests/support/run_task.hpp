@@ -8,17 +8,17 @@
 #include <future>
 #include <stdexcept>
 
-#include "io/task.hpp"
+#include "async/task.hpp"
 
 namespace support {
 
 template <class T>
-T run_task(boost::asio::io_context& context, io::task<T> work) {
+T run_task(boost::asio::io_context& context, async::task<T> work) {
   auto result = boost::asio::co_spawn(context, std::move(work), boost::asio::use_future);
-  const auto deadline = io::clock::now() + std::chrono::seconds(20);
+  const auto deadline = async::clock::now() + std::chrono::seconds(20);
   context.restart();
   while (result.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
-    if (io::clock::now() > deadline) throw std::runtime_error("run_task: no end within 20 s");
+    if (async::clock::now() > deadline) throw std::runtime_error("run_task: no end within 20 s");
     context.run_one_for(std::chrono::milliseconds(50));
     if (context.stopped()) context.restart();
   }

@@ -6,7 +6,7 @@
 #include "json/json.hpp"
 #include "net/endpoint.hpp"
 
-namespace host_switch {
+namespace host_switch_peer {
 namespace {
 
 using ports::outcome_kind;
@@ -69,4 +69,4 @@ base::result<ports::peer_state> parse_all(std::string_view body, const net::addr
   return state;
 }
 
-}  // namespace host_switch
+}  // namespace host_switch_peer

@@ -9,7 +9,7 @@
 #include "net/address.hpp"
 #include "ports/sink.hpp"
 
-namespace host_switch {
+namespace host_switch_peer {
 
 // POST /services/forwarder/expose or /unexpose for one forward; the VM is reached at `tap`.
 [[nodiscard]] http::request encode(const ports::operation& op, const net::address& tap);
@@ -20,4 +20,4 @@ namespace host_switch {
 // way encode() writes it is somebody else's, and left out. The error: it is no such answer at all.
 [[nodiscard]] base::result<ports::peer_state> parse_all(std::string_view body, const net::address& tap);
 
-}  // namespace host_switch
+}  // namespace host_switch_peer

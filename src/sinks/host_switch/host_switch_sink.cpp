@@ -2,18 +2,18 @@
 
 #include <utility>
 
+#include "async/first_of.hpp"
+#include "async/timeout.hpp"
 #include "base/log.hpp"
-#include "io/first_of.hpp"
-#include "io/timeout.hpp"
 #include "sinks/host_switch/forwarder_codec.hpp"
 
-namespace host_switch {
+namespace host_switch_peer {
 namespace {
 
 constexpr std::chrono::milliseconds least_pause{500};  // between two lists, however short the connections live
 constexpr std::chrono::seconds probe_interval{1};
 
-std::optional<netlink::address_watch> watch_addresses(const io::executor& where) {
+std::optional<netlink::address_watch> watch_addresses(const async::executor& where) {
   auto made = netlink::address_watch::open(where);
   if (made) return std::move(*made);
   base::log::warn("host-switch", "cannot watch for the tap's return, polling reason=\"{}\"", made.error().message());
@@ -22,7 +22,7 @@ std::optional<netlink::address_watch> watch_addresses(const io::executor& where)
 
 }  // namespace
 
-host_switch_sink::host_switch_sink(const io::executor& where, host_switch_options options)
+host_switch_sink::host_switch_sink(const async::executor& where, host_switch_options options)
     : options_(std::move(options)), renewed_(where), addresses_(watch_addresses(where)) {
   tap_interface_ = netlink::interface_of(options_.tap);
 }
@@ -36,7 +36,7 @@ host_switch_sink::connection_ptr host_switch_sink::take_kept() {
   return nullptr;
 }
 
-io::task<base::result<host_switch_sink::connection_ptr>> host_switch_sink::open() {
+async::task<base::result<host_switch_sink::connection_ptr>> host_switch_sink::open() {
   auto opened = co_await http::connection::open(options_.server, options_.deadline);
   if (!opened) co_return std::unexpected(opened.error());
   opened->probe_every(probe_interval);
@@ -47,7 +47,7 @@ void host_switch_sink::give_back(connection_ptr connection) {
   if (connection->usable() && idle_.size() < options_.workers) idle_.push_back(std::move(connection));
 }
 
-io::task<base::result<http::response>> host_switch_sink::ask_all(connection_ptr connection) {
+async::task<base::result<http::response>> host_switch_sink::ask_all(connection_ptr connection) {
   http::request all{.target = "/services/forwarder/all"};
   const http::exchange_limits limits{.deadline = options_.deadline, .body_bytes = 64 << 20};
   co_return co_await connection->exchange(std::move(all), limits);
@@ -56,7 +56,7 @@ io::task<base::result<http::response>> host_switch_sink::ask_all(connection_ptr 
 // The watched connection's end calls for a list at the very time at which the server is about to close the others,
 // which have been idle for as long: a kept connection that breaks says nothing of the server, and asking again does no
 // harm.
-io::task<base::result<ports::peer_state>> host_switch_sink::list() {
+async::task<base::result<ports::peer_state>> host_switch_sink::list() {
   base::result<http::response> answer = base::fail(std::errc::not_connected, "");
   auto connection = take_kept();
   if (connection) answer = co_await ask_all(connection);
@@ -80,7 +80,7 @@ io::task<base::result<ports::peer_state>> host_switch_sink::list() {
 
 // A request that went over a connection which then broke may have been acted upon: it is not sent again; the next list
 // shows.
-io::task<ports::outcome> host_switch_sink::perform(ports::operation op) {
+async::task<ports::outcome> host_switch_sink::perform(ports::operation op) {
   auto connection = take_kept();
   if (!connection) {
     auto opened = co_await open();
@@ -95,7 +95,7 @@ io::task<ports::outcome> host_switch_sink::perform(ports::operation op) {
   co_return classify(op.what, *answer);
 }
 
-io::task<std::vector<ports::outcome>> host_switch_sink::apply(std::vector<ports::operation> batch) {
+async::task<std::vector<ports::outcome>> host_switch_sink::apply(std::vector<ports::operation> batch) {
   std::vector<ports::outcome> outcomes;
   for (const auto& op : batch) {
     outcomes.push_back(co_await perform(op));
@@ -109,7 +109,7 @@ io::task<std::vector<ports::outcome>> host_switch_sink::apply(std::vector<ports:
 }
 
 // A peer that broke one connection has broken those that are kept as well.
-io::task<> host_switch_sink::watched_ends() {
+async::task<> host_switch_sink::watched_ends() {
   while (!watched_) co_await renewed_.wait();
   const auto watched = watched_;
   const auto ended = co_await watched->closed();
@@ -118,12 +118,12 @@ io::task<> host_switch_sink::watched_ends() {
 }
 
 // Of other addresses that come and go nothing is said.
-io::task<> host_switch_sink::tap_returns() {
+async::task<> host_switch_sink::tap_returns() {
   while (true) {
     if (addresses_)
       co_await addresses_->changed();
     else
-      co_await io::sleep_for(options_.resync);
+      co_await async::sleep_for(options_.resync);
     const auto before = std::exchange(tap_interface_, netlink::interface_of(options_.tap));
     if (tap_interface_ == 0 || tap_interface_ == before) continue;
     idle_.clear();
@@ -133,15 +133,15 @@ io::task<> host_switch_sink::tap_returns() {
 }
 
 // A server that keeps no connection open is listed at the pace of `least_pause`, not of the network.
-io::task<> host_switch_sink::changed() {
-  const auto earliest = io::clock::now() + least_pause;
-  static_cast<void>(co_await io::within(options_.resync, io::first_of(watched_ends(), tap_returns())));
-  co_await io::sleep_until(earliest);
+async::task<> host_switch_sink::changed() {
+  const auto earliest = async::clock::now() + least_pause;
+  static_cast<void>(co_await async::within(options_.resync, async::first_of(watched_ends(), tap_returns())));
+  co_await async::sleep_until(earliest);
 }
 
-io::task<> host_switch_sink::close() {
+async::task<> host_switch_sink::close() {
   idle_.clear();
   co_return;
 }
 
-}  // namespace host_switch
+}  // namespace host_switch_peer

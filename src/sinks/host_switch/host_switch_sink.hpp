@@ -12,13 +12,13 @@
 #include <optional>
 #include <vector>
 
+#include "async/condition.hpp"
 #include "http/connection.hpp"
-#include "io/condition.hpp"
+#include "kernel/netlink/address_watch.hpp"
 #include "net/address.hpp"
-#include "netlink/address_watch.hpp"
 #include "ports/sink.hpp"
 
-namespace host_switch {
+namespace host_switch_peer {
 
 struct host_switch_options {
   http::server_address server{.host = "gateway.rancher-desktop.internal"};
@@ -30,34 +30,34 @@ struct host_switch_options {
 
 class host_switch_sink : public ports::sink {
  public:
-  host_switch_sink(const io::executor& where, host_switch_options options);
+  host_switch_sink(const async::executor& where, host_switch_options options);
 
   [[nodiscard]] std::string_view name() const override { return "host-switch"; }
   [[nodiscard]] ports::sink_traits traits() const override {
     return {.workers = options_.workers, .batch = 16, .hints_return = true};
   }
-  io::task<base::result<ports::peer_state>> list() override;
+  async::task<base::result<ports::peer_state>> list() override;
   // One after the other on one connection. After the first without an answer the rest is not sent.
-  io::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override;
-  io::task<> changed() override;
-  io::task<> close() override;
+  async::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override;
+  async::task<> changed() override;
+  async::task<> close() override;
 
  private:
   using connection_ptr = std::shared_ptr<http::connection>;
   connection_ptr take_kept();  // null: none is left
-  io::task<base::result<connection_ptr>> open();
-  io::task<base::result<http::response>> ask_all(connection_ptr connection);
+  async::task<base::result<connection_ptr>> open();
+  async::task<base::result<http::response>> ask_all(connection_ptr connection);
   void give_back(connection_ptr connection);
-  io::task<ports::outcome> perform(ports::operation op);
-  io::task<> watched_ends();
-  io::task<> tap_returns();
+  async::task<ports::outcome> perform(ports::operation op);
+  async::task<> watched_ends();
+  async::task<> tap_returns();
 
   host_switch_options options_;
   std::vector<connection_ptr> idle_;  // at most one for each worker
   connection_ptr watched_;            // idle since the last list; nobody else uses it
-  io::condition renewed_;             // watched_ is another one
+  async::condition renewed_;          // watched_ is another one
   std::optional<netlink::address_watch> addresses_;
   unsigned tap_interface_ = 0;  // which had the tap's address last
 };
 
-}  // namespace host_switch
+}  // namespace host_switch_peer

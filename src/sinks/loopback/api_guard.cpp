@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "async/timeout.hpp"
 #include "http/resolve.hpp"
-#include "io/timeout.hpp"
-#include "netfilter/nft_reader.hpp"
+#include "kernel/netfilter/nft_reader.hpp"
 #include "sinks/loopback/legacy_guard.hpp"
 #include "sinks/loopback/machine_state.hpp"
 
@@ -18,7 +18,7 @@ constexpr unsigned usual_prefix = 24;
 
 }  // namespace
 
-api_guard::api_guard(const io::executor& where, std::optional<guarded_server> api, const rule_options& rules,
+api_guard::api_guard(const async::executor& where, std::optional<guarded_server> api, const rule_options& rules,
                      const std::vector<nat_programs>& programs)
     : api_(std::move(api)),
       rules_(rules),
@@ -44,10 +44,10 @@ net::endpoint api_guard::guess() const {
 }
 
 // True if the name has another address than before. A name that is not found keeps the one it had.
-io::task<bool> api_guard::look_up() {
-  if (!api_ || io::clock::now() < look_again_) co_return false;
-  const auto resolved = co_await io::within(patience, http::resolve(api_->host, api_->port));
-  look_again_ = io::clock::now() + resync;
+async::task<bool> api_guard::look_up() {
+  if (!api_ || async::clock::now() < look_again_) co_return false;
+  const auto resolved = co_await async::within(patience, http::resolve(api_->host, api_->port));
+  look_again_ = async::clock::now() + resync;
   if (!resolved || found_ == resolved->front()) co_return false;
   found_ = resolved->front();
   co_return true;
@@ -57,11 +57,11 @@ netfilter::endpoint_guard api_guard::guard_at(const net::endpoint& at) const {
   return netfilter::endpoint_guard({.table = rules_.tag, .comment = comment_, .refused = at});
 }
 
-io::task<base::result<>> api_guard::settle_legacy(std::vector<rule> rules) {
+async::task<base::result<>> api_guard::settle_legacy(std::vector<rule> rules) {
   return settle_legacy_guard(*legacy_, {"filter", "FORWARD", comment_}, std::move(rules));
 }
 
-io::task<base::result<>> api_guard::ensure_at(net::endpoint at) {
+async::task<base::result<>> api_guard::ensure_at(net::endpoint at) {
   auto up = guard_at(at).ensure();
   const bool without = !up && netfilter::is_without_nftables(up.error());
   if (!without || !legacy_ || at.ip.is_v6()) co_return up;
@@ -72,7 +72,7 @@ io::task<base::result<>> api_guard::ensure_at(net::endpoint at) {
   co_return co_await settle_legacy(std::move(rules));
 }
 
-io::task<> api_guard::ensure() {
+async::task<> api_guard::ensure() {
   const auto mine = co_await turns_.take();
   if (!api_ || removed_) co_return;
   const auto at = found_.value_or(guess());
@@ -85,18 +85,18 @@ io::task<> api_guard::ensure() {
 }
 
 // The name is looked up here: slow name servers hold up no port.
-io::task<> api_guard::keep() {
+async::task<> api_guard::keep() {
   while (true) {
     if (co_await look_up()) co_await ensure();
     if (watch_)
-      static_cast<void>(co_await io::within(resync, watch_->changed()));
+      static_cast<void>(co_await async::within(resync, watch_->changed()));
     else
-      co_await io::sleep_for(resync);
+      co_await async::sleep_for(resync);
     co_await ensure();
   }
 }
 
-io::task<base::result<>> api_guard::remove_once() {
+async::task<base::result<>> api_guard::remove_once() {
   base::result<> result;
   for (const auto& any : {net::address::any_v4(), net::address::any_v6()}) {
     auto removed = guard_at({any, 0}).remove();
@@ -107,7 +107,7 @@ io::task<base::result<>> api_guard::remove_once() {
   co_return result;
 }
 
-io::task<> api_guard::remove() {
+async::task<> api_guard::remove() {
   removed_ = true;
   const auto mine = co_await turns_.take();
   if (!api_) co_return;

@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "async/turns.hpp"
 #include "base/episode.hpp"
-#include "io/turns.hpp"
-#include "netfilter/endpoint_guard.hpp"
-#include "netlink/change_watch.hpp"
+#include "kernel/netfilter/endpoint_guard.hpp"
+#include "kernel/netlink/change_watch.hpp"
 #include "sinks/loopback/nat_tool.hpp"
 #include "sinks/loopback/rule_plan.hpp"
 
@@ -27,21 +27,21 @@ struct guarded_server {
 class api_guard {
  public:
   // `api`: nothing, nothing is guarded. The tag of `rules` begins the comment and names the table.
-  api_guard(const io::executor& where, std::optional<guarded_server> api, const rule_options& rules,
+  api_guard(const async::executor& where, std::optional<guarded_server> api, const rule_options& rules,
             const std::vector<nat_programs>& programs);
 
   // Puts the rule up where it is not. A failure is logged when it begins and when it ends.
-  io::task<> ensure();
+  async::task<> ensure();
   // Never returns by itself: follows the name, and heals when the kernel announces a change.
-  io::task<> keep();
+  async::task<> keep();
   // Waits for what is under way; afterwards nothing puts the rule up any more.
-  io::task<> remove();
+  async::task<> remove();
 
  private:
-  io::task<bool> look_up();
-  io::task<base::result<>> ensure_at(net::endpoint at);
-  io::task<base::result<>> remove_once();
-  io::task<base::result<>> settle_legacy(std::vector<rule> rules);
+  async::task<bool> look_up();
+  async::task<base::result<>> ensure_at(net::endpoint at);
+  async::task<base::result<>> remove_once();
+  async::task<base::result<>> settle_legacy(std::vector<rule> rules);
   [[nodiscard]] net::endpoint guess() const;
   [[nodiscard]] netfilter::endpoint_guard guard_at(const net::endpoint& at) const;
 
@@ -49,11 +49,11 @@ class api_guard {
   rule_options rules_;
   std::string comment_;
   std::optional<net::endpoint> found_;  // the address that the name has
-  io::clock::time_point look_again_{};
+  async::clock::time_point look_again_{};
   std::optional<nat_tool> legacy_;
   std::optional<netlink::change_watch> watch_;
   base::log::episode trouble_;
-  io::turns turns_;
+  async::turns turns_;
   bool removed_ = false;
 };
 

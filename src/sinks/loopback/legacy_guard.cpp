@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <ranges>
 
-#include "netfilter/legacy_table.hpp"
+#include "kernel/netfilter/legacy_table.hpp"
 #include "sinks/loopback/dnat_rule.hpp"
 #include "sinks/loopback/engine_rules.hpp"
 
@@ -17,7 +17,7 @@ bool is_at_head(const std::vector<rule>& all, const std::vector<rule>& wanted) {
 
 }  // namespace
 
-io::task<base::result<>> settle_legacy_guard(nat_tool tool, legacy_place place, std::vector<rule> wanted) {
+async::task<base::result<>> settle_legacy_guard(nat_tool tool, legacy_place place, std::vector<rule> wanted) {
   const auto there = netfilter::has_legacy_table(netfilter::family::ipv4, place.table);
   if (wanted.empty() && there && !*there) co_return base::result<>{};
   const auto table = co_await tool.read_chains({place.chain}, place.table);

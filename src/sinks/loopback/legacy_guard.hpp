@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "io/task.hpp"
+#include "async/task.hpp"
 #include "sinks/loopback/nat_tool.hpp"
 
 namespace loopback {
@@ -18,6 +18,6 @@ struct legacy_place {
 
 // Makes the wanted rules the first of the chain, and takes out all others of ours. An engine puts its own rules at the
 // head, too: ours go back in front of them. With `wanted` empty none is left.
-io::task<base::result<>> settle_legacy_guard(nat_tool tool, legacy_place place, std::vector<rule> wanted);
+async::task<base::result<>> settle_legacy_guard(nat_tool tool, legacy_place place, std::vector<rule> wanted);
 
 }  // namespace loopback

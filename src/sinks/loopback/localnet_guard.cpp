@@ -1,7 +1,7 @@
 #include "sinks/loopback/localnet_guard.hpp"
 
-#include "netfilter/endpoint_guard.hpp"
-#include "netfilter/nft_reader.hpp"
+#include "kernel/netfilter/endpoint_guard.hpp"
+#include "kernel/netfilter/nft_reader.hpp"
 #include "sinks/loopback/legacy_guard.hpp"
 
 namespace loopback {
@@ -32,11 +32,11 @@ std::vector<rule> localnet_guard::legacy_rules(const std::set<std::string>& devi
   return made;
 }
 
-io::task<base::result<>> localnet_guard::settle_legacy(std::vector<rule> wanted) {
+async::task<base::result<>> localnet_guard::settle_legacy(std::vector<rule> wanted) {
   return settle_legacy_guard(*legacy_, {"raw", "PREROUTING", comment_}, std::move(wanted));
 }
 
-io::task<base::result<>> localnet_guard::ensure(std::set<std::string> devices) {
+async::task<base::result<>> localnet_guard::ensure(std::set<std::string> devices) {
   in_nftables_.clear();
   auto up = guard_for(tag_, comment_, devices).ensure();
   if (!up && legacy_) co_return co_await settle_legacy(legacy_rules(devices));
@@ -44,7 +44,7 @@ io::task<base::result<>> localnet_guard::ensure(std::set<std::string> devices) {
   co_return up;
 }
 
-io::task<base::result<>> localnet_guard::remove() {
+async::task<base::result<>> localnet_guard::remove() {
   in_nftables_.clear();
   auto removed = guard_for(tag_, comment_, {}).remove();
   if (!removed && netfilter::is_without_nftables(removed.error())) removed = {};

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "io/task.hpp"
+#include "async/task.hpp"
 #include "sinks/loopback/nat_tool.hpp"
 
 namespace loopback {
@@ -22,8 +22,8 @@ class localnet_guard {
   localnet_guard(std::string tag, const std::vector<nat_programs>& programs);
 
   // Puts the rules up for these devices, one at least, and for no other, where they are not so already.
-  io::task<base::result<>> ensure(std::set<std::string> devices);
-  io::task<base::result<>> remove();
+  async::task<base::result<>> ensure(std::set<std::string> devices);
+  async::task<base::result<>> remove();
   // Whether the last ensure() holds, as far as a look at nftables shows it; true where it did nothing there.
   [[nodiscard]] bool holds() const;
   // Puts up at once what another program took out of nftables; holds() says whether that was possible.
@@ -31,7 +31,7 @@ class localnet_guard {
 
  private:
   [[nodiscard]] std::vector<rule> legacy_rules(const std::set<std::string>& devices) const;
-  io::task<base::result<>> settle_legacy(std::vector<rule> wanted);
+  async::task<base::result<>> settle_legacy(std::vector<rule> wanted);
 
   std::string tag_, comment_;
   std::optional<nat_tool> legacy_;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "io/first_of.hpp"
+#include "async/first_of.hpp"
 
 namespace loopback {
 
@@ -11,7 +11,7 @@ using ports::outcome;
 using ports::outcome_kind;
 using ports::verb;
 
-loopback_sink::loopback_sink(const io::executor& where, loopback_options options)
+loopback_sink::loopback_sink(const async::executor& where, loopback_options options)
     : guard_(where, options.api, options.rules.rules, options.rules.programs),
       rules_(where, std::move(options.rules)),
       turns_(where),
@@ -19,7 +19,7 @@ loopback_sink::loopback_sink(const io::executor& where, loopback_options options
       never_(where) {}
 
 // Ports that turn out not to be served are no longer wanted here: the reconciler asks for them again, and learns why.
-io::task<base::result<>> loopback_sink::settle(adopt_live adopt) {
+async::task<base::result<>> loopback_sink::settle(adopt_live adopt) {
   auto settled = co_await rules_.settle(wanted_, adopt);
   if (!settled) co_return std::unexpected(settled.error());
   troubles_ = std::move(*settled);
@@ -27,7 +27,7 @@ io::task<base::result<>> loopback_sink::settle(adopt_live adopt) {
   co_return base::result<>{};
 }
 
-io::task<base::result<ports::peer_state>> loopback_sink::list() {
+async::task<base::result<ports::peer_state>> loopback_sink::list() {
   ports::peer_state state;
   const auto mine = co_await turns_.take();
   if (closed_) co_return state;
@@ -56,7 +56,7 @@ outcome loopback_sink::outcome_of(const ports::operation& op) const {
   return trouble->second;
 }
 
-io::task<std::vector<outcome>> loopback_sink::apply(std::vector<ports::operation> batch) {
+async::task<std::vector<outcome>> loopback_sink::apply(std::vector<ports::operation> batch) {
   std::vector<outcome> outcomes(batch.size());
   const auto mine = co_await turns_.take();
   for (std::size_t i = 0; i < batch.size(); ++i) admit(batch[i], outcomes[i]);
@@ -79,17 +79,17 @@ void loopback_sink::note_displaced(const std::vector<ports::operation>& batch) {
   displaced_.notify_all();
 }
 
-io::task<> loopback_sink::wait_for_displaced() {
+async::task<> loopback_sink::wait_for_displaced() {
   while (!news_) co_await displaced_.wait();
 }
 
-io::task<> loopback_sink::changed() {
+async::task<> loopback_sink::changed() {
   while (closed_) co_await never_.wait();
-  co_await io::first_of(wait_for_displaced(), io::first_of(rules_.changed(), guard_.keep()));
+  co_await async::first_of(wait_for_displaced(), async::first_of(rules_.changed(), guard_.keep()));
   news_ = false;
 }
 
-io::task<> loopback_sink::close() {
+async::task<> loopback_sink::close() {
   closed_ = true;
   rules_.hurry();
   const auto mine = co_await turns_.take();

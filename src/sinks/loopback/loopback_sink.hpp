@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "io/condition.hpp"
-#include "io/turns.hpp"
+#include "async/condition.hpp"
+#include "async/turns.hpp"
 #include "ports/sink.hpp"
 #include "sinks/loopback/api_guard.hpp"
 #include "sinks/loopback/nat_rules.hpp"
@@ -28,30 +28,30 @@ struct loopback_options {
 
 class loopback_sink final : public ports::sink {
  public:
-  loopback_sink(const io::executor& where, loopback_options options);
+  loopback_sink(const async::executor& where, loopback_options options);
 
   [[nodiscard]] std::string_view name() const override { return "loopback"; }
   // All ports in one transaction. Not shared: the comment of a rule says that it is ours.
   [[nodiscard]] ports::sink_traits traits() const override { return {.workers = 1, .batch = 4096, .shared = false}; }
 
-  io::task<base::result<ports::peer_state>> list() override;
-  io::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override;
-  io::task<> changed() override;
+  async::task<base::result<ports::peer_state>> list() override;
+  async::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override;
+  async::task<> changed() override;
   // Removes all rules of ours and the relays, and restores route_localnet. Afterwards nothing is done any more.
-  io::task<> close() override;
+  async::task<> close() override;
 
  private:
-  io::task<base::result<>> settle(adopt_live adopt);
+  async::task<base::result<>> settle(adopt_live adopt);
   void admit(const ports::operation& op, ports::outcome& answer);
   void note_displaced(const std::vector<ports::operation>& batch);
-  io::task<> wait_for_displaced();
+  async::task<> wait_for_displaced();
   [[nodiscard]] ports::outcome outcome_of(const ports::operation& op) const;
 
   api_guard guard_;
   nat_rules rules_;
-  io::turns turns_;  // list(), apply() and close() change the same tables
-  io::condition displaced_;
-  io::condition never_;
+  async::turns turns_;  // list(), apply() and close() change the same tables
+  async::condition displaced_;
+  async::condition never_;
   wanted_ports wanted_;
   nat_rules::troubles troubles_;  // of the last settling: ports that are not served
   bool news_ = false;             // a port that was served is not any more, and the reconciler has not been told

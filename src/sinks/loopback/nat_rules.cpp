@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <set>
 
+#include "async/first_of.hpp"
+#include "async/timeout.hpp"
 #include "base/log.hpp"
-#include "io/first_of.hpp"
-#include "io/timeout.hpp"
-#include "netlink/conntrack.hpp"
+#include "kernel/netlink/conntrack.hpp"
 
 namespace loopback {
 namespace {
@@ -24,7 +24,7 @@ const nat_table no_table;
 
 }  // namespace
 
-nat_rules::nat_rules(const io::executor& where, nat_rules_options options)
+nat_rules::nat_rules(const async::executor& where, nat_rules_options options)
     : options_(std::move(options)),
       legacy_(where, options_.legacy),
       relays_(options_.relay),
@@ -40,20 +40,20 @@ nat_rules::nat_rules(const io::executor& where, nat_rules_options options)
                     options_.resync.count() / 1000);
 }
 
-io::task<base::result<nat_rules::troubles>> nat_rules::settle(wanted_ports& wanted, adopt_live adopt) {
-  const auto begin = io::clock::now();
+async::task<base::result<nat_rules::troubles>> nat_rules::settle(wanted_ports& wanted, adopt_live adopt) {
+  const auto begin = async::clock::now();
   engage();
-  auto settled = co_await io::within(settle_limit, attempts(wanted, adopt));
-  settling_took_ = io::clock::now() - begin;
+  auto settled = co_await async::within(settle_limit, attempts(wanted, adopt));
+  settling_took_ = async::clock::now() - begin;
   idle_ = settled && all_read_ && wanted.empty();
   if (!settled) remove_stale(wanted);
   co_return settled;
 }
 
-io::task<base::result<nat_rules::troubles>> nat_rules::attempts(wanted_ports& wanted, adopt_live adopt) {
+async::task<base::result<nat_rules::troubles>> nat_rules::attempts(wanted_ports& wanted, adopt_live adopt) {
   base::result<troubles> settled;
   for (int number = 1; number <= most_attempts; ++number) {
-    if (number > 1) co_await io::sleep_for(pause * number);
+    if (number > 1) co_await async::sleep_for(pause * number);
     settled = co_await attempt(wanted, adopt);
     if (settled || ending_) break;
   }
@@ -61,7 +61,7 @@ io::task<base::result<nat_rules::troubles>> nat_rules::attempts(wanted_ports& wa
 }
 
 // Relays listen before a rule leads to them, and close when none does any more.
-io::task<base::result<nat_rules::troubles>> nat_rules::attempt(wanted_ports& wanted, adopt_live adopt) {
+async::task<base::result<nat_rules::troubles>> nat_rules::attempt(wanted_ports& wanted, adopt_live adopt) {
   auto machine = look_at_machine(options_.rules);
   if (!machine) co_return std::unexpected(machine.error());
   seen_machine_ = std::move(*machine);
@@ -70,7 +70,7 @@ io::task<base::result<nat_rules::troubles>> nat_rules::attempt(wanted_ports& wan
   if (auto chosen = choose_home(all, wanted); !chosen) co_return std::unexpected(chosen.error());
   const engine_rules engines(home_ ? **all[*home_] : no_table, options_.rules);
   if (adopt == adopt_live::yes) wanted.merge(find_held(engines, wanted, options_.rules));
-  const auto now = io::clock::now();
+  const auto now = async::clock::now();
   way_limits limits{home_ && !rejected_.all(now), true, rejected_.ports(now)};
   const auto holders = find_holders(engines, wanted);
   auto ways = choose_ways(engines, wanted, holders, limits, options_.rules);
@@ -115,7 +115,7 @@ port_holders nat_rules::find_holders(const engine_rules& engines, const wanted_p
 
 // `at_home`: what the table with our rules needs; nullptr for nothing. The other tables lose what is ours. One that
 // cannot be read stays as it is; one that cannot be changed does not keep the others from it.
-io::task<base::result<>> nat_rules::change_all(const tables& all, const rule_plan* at_home) {
+async::task<base::result<>> nat_rules::change_all(const tables& all, const rule_plan* at_home) {
   base::result<> result;
   for (std::size_t i = 0; i < tables_.size(); ++i) {
     if (!all[i] || *all[i] == nullptr) continue;
@@ -128,7 +128,7 @@ io::task<base::result<>> nat_rules::change_all(const tables& all, const rule_pla
   co_return result;
 }
 
-io::task<nat_rules::tables> nat_rules::read() {
+async::task<nat_rules::tables> nat_rules::read() {
   tables all;
   for (auto& one : tables_) {
     auto table = co_await one.read();
@@ -169,11 +169,11 @@ base::result<> nat_rules::choose_home(const tables& all, const wanted_ports& wan
   return {};
 }
 
-io::task<base::result<>> nat_rules::change(table_reader& table, const rule_plan& plan) {
+async::task<base::result<>> nat_rules::change(table_reader& table, const rule_plan& plan) {
   if (plan.changes.empty() && plan.removals.empty()) co_return base::result<>{};
   const auto changed = co_await table.change(plan);
   if (!changed) {
-    rejected_.note_failure(plan, changed.error(), io::clock::now());
+    rejected_.note_failure(plan, changed.error(), async::clock::now());
     co_return std::unexpected(changed.error());
   }
   rejected_.note_success();
@@ -184,7 +184,7 @@ io::task<base::result<>> nat_rules::change(table_reader& table, const rule_plan&
 }
 
 // Clients of UDP that have sent to a port before its rule was there. The kernel may take long to list its flows.
-io::task<> nat_rules::forget_flows(const rule_plan& plan) {
+async::task<> nat_rules::forget_flows(const rule_plan& plan) {
   std::set<net::endpoint> destinations;
   for (const auto& key : plan.owners) {
     if (key.protocol != net::protocol::udp) continue;
@@ -205,7 +205,7 @@ void nat_rules::remove_stale(const wanted_ports& wanted) {
 }
 
 // A rule to a loopback address needs route_localnet before it comes; where that cannot be had, its port is relayed.
-io::task<base::result<>> nat_rules::enable_localnet() {
+async::task<base::result<>> nat_rules::enable_localnet() {
   std::set<std::string> devices;
   for (const auto& peer : seen_machine_.peers) devices.insert(peer.device);
   localnet_on_ = true;
@@ -215,7 +215,7 @@ io::task<base::result<>> nat_rules::enable_localnet() {
 }
 
 // No device has the setting without the guard: with it every loopback listener would be within the peer's reach.
-io::task<base::result<>> nat_rules::switch_localnet_on(std::set<std::string> devices) {
+async::task<base::result<>> nat_rules::switch_localnet_on(std::set<std::string> devices) {
   if (auto others = localnet_.restore_unless(devices); !others || devices.empty()) co_return others;
   auto guarded = co_await localnet_guard_.ensure(devices);
   if (guarded) co_return localnet_.enable(devices);
@@ -225,7 +225,7 @@ io::task<base::result<>> nat_rules::switch_localnet_on(std::set<std::string> dev
 }
 
 // Off when no table has a rule that needs it: where one cannot be read, such a rule may be there.
-io::task<> nat_rules::finish_localnet() {
+async::task<> nat_rules::finish_localnet() {
   const auto all = co_await read();
   for (const auto& table : all) {
     if (!table) co_return;
@@ -238,7 +238,7 @@ io::task<> nat_rules::finish_localnet() {
 }
 
 // Fails where a table may still have rules of ours; the others have none then.
-io::task<base::result<>> nat_rules::remove_once() {
+async::task<base::result<>> nat_rules::remove_once() {
   const auto all = co_await read();
   auto done = co_await change_all(all, nullptr);
   for (const auto& table : all)
@@ -246,13 +246,13 @@ io::task<base::result<>> nat_rules::remove_once() {
   co_return done;
 }
 
-io::task<> nat_rules::remove_all() {
+async::task<> nat_rules::remove_all() {
   for (int attempt = 1; attempt <= most_attempts; ++attempt) {
     const auto done = co_await remove_once();
     if (done) break;
     if (attempt == most_attempts)
       base::log::warn(component, "rules may be left behind reason=\"{}\"", done.error().message());
-    co_await io::sleep_for(pause * attempt);
+    co_await async::sleep_for(pause * attempt);
   }
   remove_stale({});
   relays_.close_all();
@@ -269,21 +269,21 @@ bool nat_rules::watches_legacy() const {
   return std::ranges::any_of(tables_, [](const auto& table) { return table.variant() != nat_variant::nft; });
 }
 
-io::task<> nat_rules::changed() {
+async::task<> nat_rules::changed() {
   co_await changed_at_all();
-  co_await io::sleep_until(
-      notified_ + std::clamp<io::clock::duration>(pause_share * settling_took_, between_changes, longest_pause));
-  notified_ = io::clock::now();
+  co_await async::sleep_until(
+      notified_ + std::clamp<async::clock::duration>(pause_share * settling_took_, between_changes, longest_pause));
+  notified_ = async::clock::now();
 }
 
-io::task<> nat_rules::rules_changed() {
+async::task<> nat_rules::rules_changed() {
   do {
     co_await watch_->changed();
     localnet_guard_.heal();
   } while (!nft_or_machine_changed());
 }
 
-io::task<> nat_rules::legacy_changed() {
+async::task<> nat_rules::legacy_changed() {
   bool news = false;
   while (!news) {
     co_await legacy_.changed();
@@ -299,28 +299,28 @@ void nat_rules::engage() {
   engaged_.notify_all();
 }
 
-io::task<> nat_rules::wait_engaged() {
+async::task<> nat_rules::wait_engaged() {
   while (idle_) co_await engaged_.wait();
 }
 
 // A rejection's end is a reason to look, too. While nothing of ours is at stake only the look at the end counts.
-io::task<> nat_rules::changed_at_all() {
+async::task<> nat_rules::changed_at_all() {
   for (int looks = 0; looks < looks_to_one_reading; ++looks) {
-    const auto now = io::clock::now();
+    const auto now = async::clock::now();
     const auto retry = rejected_.next_end(now);
     const auto when = retry ? std::min(*retry, now + options_.resync) : now + options_.resync;
     base::result<> notified = base::fail(std::errc::timed_out, "");
     if (idle_)
-      static_cast<void>(co_await io::until(when, wait_engaged()));
+      static_cast<void>(co_await async::until(when, wait_engaged()));
     else if (watch_ && watches_legacy())
-      notified = co_await io::until(when, io::first_of(rules_changed(), legacy_changed()));
+      notified = co_await async::until(when, async::first_of(rules_changed(), legacy_changed()));
     else if (watch_)
-      notified = co_await io::until(when, rules_changed());
+      notified = co_await async::until(when, rules_changed());
     else if (watches_legacy())
-      notified = co_await io::until(when, legacy_changed());
+      notified = co_await async::until(when, legacy_changed());
     else
-      co_await io::sleep_until(when);
-    if (notified || nft_or_machine_changed() || (retry && *retry <= io::clock::now())) co_return;
+      co_await async::sleep_until(when);
+    if (notified || nft_or_machine_changed() || (retry && *retry <= async::clock::now())) co_return;
   }
   for (auto& table : tables_) table.read_all();
 }

@@ -12,11 +12,11 @@
 #include <string>
 #include <vector>
 
+#include "async/blocking_calls.hpp"
+#include "async/condition.hpp"
 #include "base/episode.hpp"
-#include "io/blocking_calls.hpp"
-#include "io/condition.hpp"
-#include "netfilter/legacy_watch.hpp"
-#include "netlink/change_watch.hpp"
+#include "kernel/netfilter/legacy_watch.hpp"
+#include "kernel/netlink/change_watch.hpp"
 #include "sinks/loopback/engine_rules.hpp"
 #include "sinks/loopback/localnet_guard.hpp"
 #include "sinks/loopback/rejected_rules.hpp"
@@ -45,46 +45,46 @@ class nat_rules {
  public:
   using troubles = relay_ports::troubles;
 
-  nat_rules(const io::executor& where, nat_rules_options options);
+  nat_rules(const async::executor& where, nat_rules_options options);
   nat_rules(const nat_rules&) = delete;
   nat_rules& operator=(const nat_rules&) = delete;
 
   // Reads the tables, changes what differs, and answers the ports that are not served, with the reason. A table that
   // changes meanwhile is read and planned again, a few times. Fails where it cannot be read or changed now, and leaves
   // everything as it is but for rules that serve nothing any more; takes 15 s at most.
-  io::task<base::result<troubles>> settle(wanted_ports& wanted, adopt_live adopt);
+  async::task<base::result<troubles>> settle(wanted_ports& wanted, adopt_live adopt);
 
   // A settling that is under way gives up at its first failure.
   void hurry() { ending_ = true; }
   // Takes every rule of ours out of every table, then restores route_localnet. Not while a settling is under way.
-  io::task<> remove_all();
+  async::task<> remove_all();
 
   // Returns when another program may have changed the tables or the machine's addresses. While an engine works through
   // many ports: twice a second at most, and more seldom where a settling takes long. While nothing is wanted and no
   // rule of ours is there no notice matters: the tables are compared at each resync alone.
-  io::task<> changed();
+  async::task<> changed();
 
  private:
   using tables = std::vector<base::result<table_ptr>>;  // one for each variant
-  io::task<base::result<troubles>> attempts(wanted_ports& wanted, adopt_live adopt);
-  io::task<base::result<troubles>> attempt(wanted_ports& wanted, adopt_live adopt);
-  io::task<tables> read();
-  io::task<base::result<>> change(table_reader& table, const rule_plan& plan);
-  io::task<base::result<>> change_all(const tables& all, const rule_plan* at_home);
-  io::task<base::result<>> remove_once();
-  io::task<> forget_flows(const rule_plan& plan);
+  async::task<base::result<troubles>> attempts(wanted_ports& wanted, adopt_live adopt);
+  async::task<base::result<troubles>> attempt(wanted_ports& wanted, adopt_live adopt);
+  async::task<tables> read();
+  async::task<base::result<>> change(table_reader& table, const rule_plan& plan);
+  async::task<base::result<>> change_all(const tables& all, const rule_plan* at_home);
+  async::task<base::result<>> remove_once();
+  async::task<> forget_flows(const rule_plan& plan);
   base::result<> choose_home(const tables& all, const wanted_ports& wanted);
   troubles open_relays(const way_choice& ways);
   [[nodiscard]] port_holders find_holders(const engine_rules& engines, const wanted_ports& wanted) const;
-  io::task<base::result<>> enable_localnet();
-  io::task<base::result<>> switch_localnet_on(std::set<std::string> devices);
-  io::task<> finish_localnet();
+  async::task<base::result<>> enable_localnet();
+  async::task<base::result<>> switch_localnet_on(std::set<std::string> devices);
+  async::task<> finish_localnet();
   void remove_stale(const wanted_ports& wanted);
-  io::task<> changed_at_all();
+  async::task<> changed_at_all();
   void engage();
-  io::task<> wait_engaged();
-  io::task<> rules_changed();
-  io::task<> legacy_changed();
+  async::task<> wait_engaged();
+  async::task<> rules_changed();
+  async::task<> legacy_changed();
   [[nodiscard]] bool watches_legacy() const;
   [[nodiscard]] bool nft_or_machine_changed() const;
 
@@ -95,7 +95,7 @@ class nat_rules {
   relay_ports relays_;
   route_localnet localnet_;
   localnet_guard localnet_guard_;  // up before the setting, gone behind it
-  io::blocking_calls blocking_{2};
+  async::blocking_calls blocking_{2};
   std::optional<std::size_t> home_;  // the variant that has our rules
   bool engine_at_home_ = false;
   rejected_rules rejected_;
@@ -103,11 +103,11 @@ class nat_rules {
   bool localnet_on_ = true;  // until it is known to be off: a crashed run may have left it on
   bool read_before_ = false;
   bool ending_ = false;
-  bool all_read_ = false;  // every table, in the last attempt
-  bool idle_ = false;      // nothing is wanted, and no table has a rule of ours
-  io::condition engaged_;  // no longer idle
-  io::clock::duration settling_took_{};
-  io::clock::time_point notified_{};
+  bool all_read_ = false;     // every table, in the last attempt
+  bool idle_ = false;         // nothing is wanted, and no table has a rule of ours
+  async::condition engaged_;  // no longer idle
+  async::clock::duration settling_took_{};
+  async::clock::time_point notified_{};
   machine_state seen_machine_;  // when the tables were read last
 };
 

@@ -29,7 +29,7 @@ std::optional<nat_programs> find_variant(nat_variant variant, const std::string&
   return found.save.empty() || found.restore.empty() ? std::nullopt : std::optional(found);
 }
 
-base::error complaint(const io::process_output& output, const std::string& program) {
+base::error complaint(const os::process_output& output, const std::string& program) {
   const bool locked = output.exit_code == exit_lock_held;
   return {
       locked ? std::make_error_code(std::errc::resource_unavailable_try_again) : std::error_code{},
@@ -56,30 +56,31 @@ std::vector<nat_programs> find_nat_programs() {
   return found;
 }
 
-io::task<base::result<nat_table>> nat_tool::read(rule_filter wanted) const {
-  io::process_request request{{programs_.save, "-t", "nat"}, {}, table_limit};
-  const auto output = co_await io::run_process(std::move(request), programs_.limit);
+async::task<base::result<nat_table>> nat_tool::read(rule_filter wanted) const {
+  os::process_request request{{programs_.save, "-t", "nat"}, {}, table_limit};
+  const auto output = co_await os::run_process(std::move(request), programs_.limit);
   if (!output) co_return std::unexpected(output.error());
   if (output->exit_code != 0) co_return std::unexpected(complaint(*output, programs_.save));
   co_return parse_nat_table(output->out, wanted);
 }
 
 // Fails where the program did not do what the lines say.
-io::task<base::result<io::process_output>> nat_tool::restore(std::vector<std::string> lines, std::string table) const {
-  io::process_request request{{programs_.restore, "--noflush", "--wait=3"}, restore_input(lines, table), table_limit};
-  auto output = co_await io::run_process(std::move(request), programs_.limit);
+async::task<base::result<os::process_output>> nat_tool::restore(std::vector<std::string> lines,
+                                                                std::string table) const {
+  os::process_request request{{programs_.restore, "--noflush", "--wait=3"}, restore_input(lines, table), table_limit};
+  auto output = co_await os::run_process(std::move(request), programs_.limit);
   if (!output || output->exit_code == 0) co_return output;
   co_return std::unexpected(complaint(*output, programs_.restore));
 }
 
-io::task<base::result<nat_table>> nat_tool::read_chains(std::vector<std::string> chains, std::string table) const {
+async::task<base::result<nat_table>> nat_tool::read_chains(std::vector<std::string> chains, std::string table) const {
   for (auto& name : chains) name = list_line(name);
   const auto output = co_await restore(std::move(chains), std::move(table));
   if (!output) co_return std::unexpected(output.error());
   co_return parse_rule_list(output->out);
 }
 
-io::task<base::result<pid_t>> nat_tool::change(std::vector<std::string> lines, std::string table) const {
+async::task<base::result<pid_t>> nat_tool::change(std::vector<std::string> lines, std::string table) const {
   const auto output = co_await restore(std::move(lines), std::move(table));
   if (!output) co_return std::unexpected(output.error());
   co_return output->pid;

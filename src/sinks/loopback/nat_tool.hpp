@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "async/task.hpp"
 #include "base/result.hpp"
-#include "io/process.hpp"
-#include "io/task.hpp"
+#include "os/process.hpp"
 #include "sinks/loopback/iptables_save.hpp"
 
 namespace loopback {
@@ -39,16 +39,16 @@ class nat_tool {
 
   // The table, as far as it is wanted. Fails where the program did not print all of it: a table that cannot be read is
   // not an empty one. Of iptables-legacy only for a table that exists; the program would create it.
-  io::task<base::result<nat_table>> read(rule_filter wanted) const;
+  async::task<base::result<nat_table>> read(rule_filter wanted) const;
   // These chains alone, for which the rest of the table is not read (nft). They have to be there.
-  io::task<base::result<nat_table>> read_chains(std::vector<std::string> chains, std::string table = "nat") const;
+  async::task<base::result<nat_table>> read_chains(std::vector<std::string> chains, std::string table = "nat") const;
 
   // All of the changes or none. Answers the process that made them, for netlink::change_watch::ignore(). Fails with
   // std::errc::resource_unavailable_try_again when the lock was not to be had.
-  io::task<base::result<pid_t>> change(std::vector<std::string> lines, std::string table = "nat") const;
+  async::task<base::result<pid_t>> change(std::vector<std::string> lines, std::string table = "nat") const;
 
  private:
-  io::task<base::result<io::process_output>> restore(std::vector<std::string> lines, std::string table) const;
+  async::task<base::result<os::process_output>> restore(std::vector<std::string> lines, std::string table) const;
 
   nat_programs programs_;
 };

@@ -28,7 +28,7 @@
 #include <string>
 #include <vector>
 
-#include "netfilter/nft_codec.hpp"
+#include "kernel/netfilter/nft_codec.hpp"
 #include "ports/sink.hpp"
 #include "sinks/loopback/dnat_rule.hpp"
 #include "sinks/loopback/iptables_save.hpp"

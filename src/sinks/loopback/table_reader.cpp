@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
-#include "netfilter/legacy_table.hpp"
-#include "netfilter/nft_removal.hpp"
+#include "kernel/netfilter/legacy_table.hpp"
+#include "kernel/netfilter/nft_removal.hpp"
 #include "sinks/loopback/engine_rules.hpp"
 
 namespace loopback {
@@ -46,7 +46,7 @@ base::result<table_ptr> shared(base::result<nat_table> table) {
 table_reader::table_reader(nat_programs programs, const rule_options& rules, netfilter::legacy_watch& legacy)
     : tool_(std::move(programs)), rules_(rules), legacy_(legacy) {}
 
-io::task<base::result<table_ptr>> table_reader::read() {
+async::task<base::result<table_ptr>> table_reader::read() {
   switch (variant()) {
     case nat_variant::nft: return read_nft();
     case nat_variant::legacy: return read_legacy();
@@ -56,7 +56,7 @@ io::task<base::result<table_ptr>> table_reader::read() {
 }
 
 // Whatever it is, it is read every time.
-io::task<base::result<table_ptr>> table_reader::read_plain() {
+async::task<base::result<table_ptr>> table_reader::read_plain() {
   const auto view = look();
   seen_nft_ = view ? fingerprint(view->fingerprint) : std::nullopt;
   seen_legacy_ = co_await look_at_legacy();
@@ -67,7 +67,7 @@ io::task<base::result<table_ptr>> table_reader::read_plain() {
 }
 
 // What else is in the table, as kube-proxy's rules, is passed over.
-io::task<base::result<nat_table>> table_reader::read_text() {
+async::task<base::result<nat_table>> table_reader::read_text() {
   const auto* const rules = &rules_;
   rule_filter wanted = [rules](std::string_view chain, std::string_view line) {
     return concerns_us(chain, line, *rules);
@@ -86,7 +86,7 @@ base::result<netfilter::nft_nat_view> table_reader::look() const {
 }
 
 // Finds rules of ours wherever they are.
-io::task<base::result<>> table_reader::read_whole() {
+async::task<base::result<>> table_reader::read_whole() {
   const auto whole = co_await read_text();
   if (!whole) co_return std::unexpected(whole.error());
   own_chains_ = chains_with_ours(*whole);
@@ -94,7 +94,7 @@ io::task<base::result<>> table_reader::read_whole() {
   co_return base::result<>{};
 }
 
-io::task<base::result<table_ptr>> table_reader::read_nft() {
+async::task<base::result<table_ptr>> table_reader::read_nft() {
   for (int attempt = 1; attempt <= attempts; ++attempt) {
     auto view = look();
     if (!view && view.error().code == std::errc::resource_unavailable_try_again) continue;
@@ -123,7 +123,7 @@ io::task<base::result<table_ptr>> table_reader::read_nft() {
 }
 
 // A chain that goes meanwhile makes the program fail, and so may one that lists no chains in this way.
-io::task<base::result<nat_table>> table_reader::read_nft_chains(netfilter::nft_nat_view view) {
+async::task<base::result<nat_table>> table_reader::read_nft_chains(netfilter::nft_nat_view view) {
   std::vector<std::string> names;
   for (auto& c : view.chains) names.push_back(std::move(c.name));
   if (names.empty()) co_return nat_table{};
@@ -134,7 +134,7 @@ io::task<base::result<nat_table>> table_reader::read_nft_chains(netfilter::nft_n
 
 // Nothing tells what happened while the text was being read: it is known for a table that was the same before and
 // afterwards.
-io::task<base::result<table_ptr>> table_reader::read_legacy() {
+async::task<base::result<table_ptr>> table_reader::read_legacy() {
   const auto there = netfilter::has_legacy_nat(netfilter::family::ipv4);
   if (!there) co_return std::unexpected(there.error());
   seen_legacy_ = co_await look_at_legacy();
@@ -150,7 +150,7 @@ io::task<base::result<table_ptr>> table_reader::read_legacy() {
   co_return table;
 }
 
-io::task<table_reader::fingerprint> table_reader::look_at_legacy() {
+async::task<table_reader::fingerprint> table_reader::look_at_legacy() {
   if (variant() == nat_variant::nft) co_return std::nullopt;
   legacy_.begin_reading();
   const auto there = netfilter::has_legacy_nat(netfilter::family::ipv4);
@@ -162,7 +162,7 @@ io::task<table_reader::fingerprint> table_reader::look_at_legacy() {
   co_return now ? fingerprint(*now) : std::nullopt;
 }
 
-io::task<base::result<std::vector<pid_t>>> table_reader::change(rule_plan plan) {
+async::task<base::result<std::vector<pid_t>>> table_reader::change(rule_plan plan) {
   known_.reset();
   seen_nft_.reset();
   seen_legacy_.reset();
@@ -208,7 +208,7 @@ bool table_reader::nft_changed() const {
   return !now || now->fingerprint != seen_nft_;
 }
 
-io::task<bool> table_reader::legacy_changed() {
+async::task<bool> table_reader::legacy_changed() {
   if (variant() == nat_variant::nft) co_return false;
   const auto now = co_await look_at_legacy();
   const auto before = std::exchange(seen_legacy_, now);

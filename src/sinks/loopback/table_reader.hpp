@@ -14,9 +14,9 @@
 #include <utility>
 #include <vector>
 
-#include "io/blocking_calls.hpp"
-#include "netfilter/legacy_watch.hpp"
-#include "netfilter/nft_reader.hpp"
+#include "async/blocking_calls.hpp"
+#include "kernel/netfilter/legacy_watch.hpp"
+#include "kernel/netfilter/nft_reader.hpp"
 #include "sinks/loopback/nat_tool.hpp"
 #include "sinks/loopback/rule_plan.hpp"
 
@@ -33,36 +33,36 @@ class table_reader {
 
   // The kernel says whether it has this variant; an exit code or a missing line does not. Fails where the table cannot
   // be read as a whole now, also because it keeps changing.
-  io::task<base::result<table_ptr>> read();
+  async::task<base::result<table_ptr>> read();
   void read_all() { all_ = true; }
 
   // Makes the changes, then the removals. Answers who made them, for netlink::change_watch::ignore(); what the table
   // looks like now is learnt at the next reading.
-  io::task<base::result<std::vector<pid_t>>> change(rule_plan plan);
+  async::task<base::result<std::vector<pid_t>>> change(rule_plan plan);
 
   // Takes out rules of ours that serve no wanted port, by their handles: needs no text. Of iptables-nft alone.
   base::result<> remove_stale(const wanted_ports& wanted) const;
 
   // Whether the rules differ from those that were read last, or may.
   [[nodiscard]] bool nft_changed() const;
-  io::task<bool> legacy_changed();
+  async::task<bool> legacy_changed();
 
  private:
   using fingerprint = std::optional<std::uint64_t>;  // empty: cannot be learnt
   [[nodiscard]] base::result<netfilter::nft_nat_view> look() const;
-  io::task<fingerprint> look_at_legacy();
-  io::task<base::result<table_ptr>> read_nft();
-  io::task<base::result<>> read_whole();
-  io::task<base::result<nat_table>> read_nft_chains(netfilter::nft_nat_view view);
-  io::task<base::result<table_ptr>> read_legacy();
-  io::task<base::result<table_ptr>> read_plain();
-  io::task<base::result<nat_table>> read_text();
+  async::task<fingerprint> look_at_legacy();
+  async::task<base::result<table_ptr>> read_nft();
+  async::task<base::result<>> read_whole();
+  async::task<base::result<nat_table>> read_nft_chains(netfilter::nft_nat_view view);
+  async::task<base::result<table_ptr>> read_legacy();
+  async::task<base::result<table_ptr>> read_plain();
+  async::task<base::result<nat_table>> read_text();
   [[nodiscard]] std::set<std::string> chains_with_ours(const nat_table& table) const;
 
   nat_tool tool_;
   const rule_options& rules_;
   netfilter::legacy_watch& legacy_;
-  io::blocking_calls blocking_{2};  // a large legacy table takes tens of milliseconds, and so do many removals
+  async::blocking_calls blocking_{2};  // a large legacy table takes tens of milliseconds, and so do many removals
   bool all_ = true;
   std::set<std::string> own_chains_;  // in which rules of ours may be, beside those to which engines lead
   std::optional<std::pair<std::uint64_t, table_ptr>> known_;  // the text that was read last, and its fingerprint

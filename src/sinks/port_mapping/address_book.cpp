@@ -7,9 +7,9 @@
 #include "base/read_file.hpp"
 #include "base/replace_file.hpp"
 #include "base/text.hpp"
-#include "portmapping/message_codec.hpp"
+#include "protocols/port_mapping/message_codec.hpp"
 
-namespace port_mapping {
+namespace port_mapping_peer {
 namespace {
 
 constexpr std::size_t most_known = 4;
@@ -19,15 +19,15 @@ std::vector<connect_addresses> read_book(const std::filesystem::path& file) {
   const auto text = base::read_file(file.string(), {.bytes = 64 << 10, .follow_links = false});
   if (!text) return known;
   for (const auto line : base::split(*text, '\n')) {
-    const auto document = line.empty() ? base::fail("") : portmapping::decode(line);
+    const auto document = line.empty() ? base::fail("") : port_mapping::decode(line);
     if (document && known.size() < most_known) known.push_back(document->accepted.connect_addresses);
   }
   return known;
 }
 
 bool same_targets(const connect_addresses& a, const connect_addresses& b) {
-  return portmapping::target_of(a, true) == portmapping::target_of(b, true) &&
-         portmapping::target_of(a, false) == portmapping::target_of(b, false);
+  return port_mapping::target_of(a, true) == port_mapping::target_of(b, true) &&
+         port_mapping::target_of(a, false) == port_mapping::target_of(b, false);
 }
 
 }  // namespace
@@ -59,10 +59,10 @@ void address_book::write() const {
   std::filesystem::create_directories(file_.parent_path(), failed);
   std::string text;
   for (const auto& addresses : known_)
-    text += portmapping::encode({.remove = false, .bindings = {}, .connect_addresses = addresses});
+    text += port_mapping::encode({.remove = false, .bindings = {}, .connect_addresses = addresses});
   if (const auto written = base::replace_file(file_, text); !written)
     base::log::warn("port-mapping", "the VM's addresses will not be remembered reason=\"{}\"",
                     written.error().message());
 }
 
-}  // namespace port_mapping
+}  // namespace port_mapping_peer

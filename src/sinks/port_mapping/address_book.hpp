@@ -10,7 +10,7 @@
 
 #include "sinks/port_mapping/presence.hpp"
 
-namespace port_mapping {
+namespace port_mapping_peer {
 
 class address_book {
  public:
@@ -31,4 +31,4 @@ class address_book {
   std::vector<connect_addresses> known_;  // the current one first; a few
 };
 
-}  // namespace port_mapping
+}  // namespace port_mapping_peer

@@ -12,10 +12,10 @@
 #include <memory>
 #include <utility>
 
+#include "async/timeout.hpp"
 #include "base/unique_fd.hpp"
-#include "io/timeout.hpp"
 
-namespace port_mapping {
+namespace port_mapping_peer {
 namespace {
 
 constexpr std::chrono::milliseconds full_backlog_pause{20};
@@ -40,7 +40,7 @@ base::result<net::socket_address> address_of(const peer_address& peer) {
 }  // namespace
 
 // Not Asio's async_connect: on a UNIX socket it takes EAGAIN, the peer's full backlog, for success later on.
-io::task<base::result<stream>> connect_to(peer_address peer) {
+async::task<base::result<stream>> connect_to(peer_address peer) {
   const auto name = "connect " + to_string(peer);
   const auto to = address_of(peer);
   if (!to) co_return std::unexpected(to.error());
@@ -51,45 +51,45 @@ io::task<base::result<stream>> connect_to(peer_address peer) {
   while (::connect(socket.native_handle(), to->get(), to->size) != 0) {
     if (errno == EISCONN) break;
     if (errno == EAGAIN)
-      co_await io::sleep_for(full_backlog_pause);
+      co_await async::sleep_for(full_backlog_pause);
     else if (errno != EINPROGRESS && errno != EALREADY)
       co_return base::fail_errno(name);
     else
-      co_await socket.async_wait(stream::wait_write, io::nothrow);
-    co_await io::check_cancelled();
+      co_await socket.async_wait(stream::wait_write, async::nothrow);
+    co_await async::check_cancelled();
   }
   co_return std::move(socket);
 }
 
 namespace {
 
-using stream_ptr = std::shared_ptr<stream>;  // what io::within() carries has a default value
+using stream_ptr = std::shared_ptr<stream>;  // what async::within() carries has a default value
 
-io::task<base::result<ending>> await_close(stream_ptr socket) {
+async::task<base::result<ending>> await_close(stream_ptr socket) {
   std::array<char, 256> ignored;
   boost::system::error_code ec;
   while (!ec) {
-    ec = std::get<0>(co_await socket->async_read_some(boost::asio::buffer(ignored), io::nothrow));
-    co_await io::check_cancelled();
+    ec = std::get<0>(co_await socket->async_read_some(boost::asio::buffer(ignored), async::nothrow));
+    co_await async::check_cancelled();
   }
   co_return ec == boost::asio::error::eof ? ending::closed : ending::reset;
 }
 
-io::task<base::result<stream_ptr>> open_stream(peer_address peer) {
+async::task<base::result<stream_ptr>> open_stream(peer_address peer) {
   auto made = co_await connect_to(std::move(peer));
   if (!made) co_return std::unexpected(made.error());
   co_return std::make_shared<stream>(std::move(*made));
 }
 
-io::task<base::result<>> write_all(stream_ptr to, std::string bytes, std::string context) {
-  const auto [ec, written] = co_await boost::asio::async_write(*to, boost::asio::buffer(bytes), io::nothrow);
-  co_await io::check_cancelled();
+async::task<base::result<>> write_all(stream_ptr to, std::string bytes, std::string context) {
+  const auto [ec, written] = co_await boost::asio::async_write(*to, boost::asio::buffer(bytes), async::nothrow);
+  co_await async::check_cancelled();
   if (ec) co_return base::fail(std::error_code(ec), std::move(context));
   ::shutdown(to->native_handle(), SHUT_WR);
   co_return base::result<>{};
 }
 
-io::task<base::result<>> connect_only(peer_address peer) {
+async::task<base::result<>> connect_only(peer_address peer) {
   const auto socket = co_await connect_to(std::move(peer));
   if (!socket) co_return std::unexpected(socket.error());
   co_return base::result<>{};
@@ -108,21 +108,21 @@ std::string to_string(const peer_address& peer) {
   return net::to_string(std::get<net::endpoint>(peer));
 }
 
-io::task<std::expected<ending, send_failure>> send(peer_address peer, std::string bytes, send_limits limits) {
-  const auto until = io::clock::now() + limits.deadline;
+async::task<std::expected<ending, send_failure>> send(peer_address peer, std::string bytes, send_limits limits) {
+  const auto until = async::clock::now() + limits.deadline;
   const auto context = "send to " + to_string(peer);
-  const auto to = name_deadline(co_await io::until(until, open_stream(std::move(peer))), context);
+  const auto to = name_deadline(co_await async::until(until, open_stream(std::move(peer))), context);
   if (!to) co_return std::unexpected(send_failure{to.error(), true});
-  const auto written = name_deadline(co_await io::until(until, write_all(*to, std::move(bytes), context)), context);
+  const auto written = name_deadline(co_await async::until(until, write_all(*to, std::move(bytes), context)), context);
   if (!written) co_return std::unexpected(send_failure{written.error(), false});
-  const auto ended = co_await io::within(limits.patience, await_close(*to));
+  const auto ended = co_await async::within(limits.patience, await_close(*to));
   co_return ended.value_or(ending::open);
 }
 
-io::task<base::result<>> probe(peer_address peer, io::clock::duration limit) {
+async::task<base::result<>> probe(peer_address peer, async::clock::duration limit) {
   const auto context = "connect " + to_string(peer);
-  auto connected = co_await io::within(limit, connect_only(std::move(peer)));
+  auto connected = co_await async::within(limit, connect_only(std::move(peer)));
   co_return name_deadline(std::move(connected), context);
 }
 
-}  // namespace port_mapping
+}  // namespace port_mapping_peer

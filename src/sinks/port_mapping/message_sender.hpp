@@ -9,11 +9,11 @@
 #include <string>
 #include <variant>
 
+#include "async/task.hpp"
 #include "base/result.hpp"
-#include "io/task.hpp"
 #include "net/endpoint.hpp"
 
-namespace port_mapping {
+namespace port_mapping_peer {
 
 // A UNIX socket (wsl-proxy), or a TCP endpoint (vtunnel's peer end).
 using peer_address = std::variant<std::filesystem::path, net::endpoint>;
@@ -21,7 +21,7 @@ using peer_address = std::variant<std::filesystem::path, net::endpoint>;
 
 // A connection to it, once it is accepted; the caller sets the deadline.
 using stream = boost::asio::generic::stream_protocol::socket;
-io::task<base::result<stream>> connect_to(peer_address peer);
+async::task<base::result<stream>> connect_to(peer_address peer);
 
 // How the peer left the connection: closed it, reset it, or has not done either so far.
 enum class ending : std::uint8_t { closed, reset, open };
@@ -38,9 +38,9 @@ struct send_limits {
 // Delivers `bytes` on a connection of its own. A receiver closes the connection when it has read the message; waiting
 // for that keeps the next message from overtaking this one. One that does not close it has the message all the same:
 // `open`. After an error it may still arrive, unless nothing was sent.
-io::task<std::expected<ending, send_failure>> send(peer_address peer, std::string bytes, send_limits limits);
+async::task<std::expected<ending, send_failure>> send(peer_address peer, std::string bytes, send_limits limits);
 
 // Whether anybody accepts there: connects and closes. The Go wsl-proxy logs an error for each such connection.
-io::task<base::result<>> probe(peer_address peer, io::clock::duration limit);
+async::task<base::result<>> probe(peer_address peer, async::clock::duration limit);
 
-}  // namespace port_mapping
+}  // namespace port_mapping_peer

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "io/timeout.hpp"
-#include "portmapping/message_codec.hpp"
+#include "async/timeout.hpp"
+#include "protocols/port_mapping/message_codec.hpp"
 #include "sinks/port_mapping/socket_presence.hpp"
 #include "sinks/port_mapping/tunnel_presence.hpp"
 
-namespace port_mapping {
+namespace port_mapping_peer {
 namespace {
 
 using ports::outcome_kind;
@@ -16,7 +16,7 @@ using ports::outcome_kind;
 constexpr std::chrono::milliseconds unix_patience{250};  // wsl-proxy takes connections in their order anyway
 constexpr std::size_t bindings_per_message = 4'096;      // half a megabyte at most
 
-std::unique_ptr<presence> presence_of(const io::executor& where, const port_mapping_options& o) {
+std::unique_ptr<presence> presence_of(const async::executor& where, const port_mapping_options& o) {
   if (const auto* path = std::get_if<std::filesystem::path>(&o.peer)) {
     socket_presence_options socket{.path = *path, .deadline = o.deadline, .resync = o.resync};
     return std::make_unique<socket_presence>(where, std::move(socket));
@@ -26,7 +26,7 @@ std::unique_ptr<presence> presence_of(const io::executor& where, const port_mapp
   return std::make_unique<tunnel_presence>(where, std::move(tunnel));
 }
 
-portmapping::binding binding_of(const ports::forward& f) {
+port_mapping::binding binding_of(const ports::forward& f) {
   const auto container_port = f.container_port == 0 ? f.key.port : f.container_port;
   return {f.key.protocol, container_port, {f.key.address, f.key.port}};
 }
@@ -37,17 +37,17 @@ ports::outcome unanswered(const peer_address& peer, std::errc why) {
 
 }  // namespace
 
-port_mapping_sink::port_mapping_sink(const io::executor& where, port_mapping_options options)
+port_mapping_sink::port_mapping_sink(const async::executor& where, port_mapping_options options)
     : options_(std::move(options)),
       peer_(presence_of(where, options_)),
       book_(options_.address_file),
-      repeat_at_(io::clock::now() + options_.resend) {}
+      repeat_at_(async::clock::now() + options_.resend) {}
 
 ports::sink_traits port_mapping_sink::traits() const {
   return {.workers = 1, .batch = bindings_per_message, .shared = false, .announces_return = peer_->announces_return()};
 }
 
-io::task<base::result<ports::peer_state>> port_mapping_sink::list() {
+async::task<base::result<ports::peer_state>> port_mapping_sink::list() {
   const auto now = co_await peer_->look();
   if (!now) co_return std::unexpected(now.error());
   ports::peer_state state{.identity = *now, .complete = false, .held = {}};
@@ -57,7 +57,7 @@ io::task<base::result<ports::peer_state>> port_mapping_sink::list() {
 
 // Of a tunnel, whenever it has been looked at. Whether everything is to be sent again.
 bool port_mapping_sink::keep_time() {
-  const auto now = io::clock::now();
+  const auto now = async::clock::now();
   const auto before = book_.former();
   book_.move_to(peer_->addresses());
   const bool moved = book_.former() != before;
@@ -74,9 +74,9 @@ std::chrono::milliseconds port_mapping_sink::patience() const {
   return peer_closes_ ? options_.deadline : options_.patience;
 }
 
-io::task<std::optional<ports::outcome>> port_mapping_sink::send_one(portmapping::message m) {
+async::task<std::optional<ports::outcome>> port_mapping_sink::send_one(port_mapping::message m) {
   const send_limits limits{.deadline = options_.deadline, .patience = patience()};
-  const auto sent = co_await send(options_.peer, portmapping::encode(m), limits);
+  const auto sent = co_await send(options_.peer, port_mapping::encode(m), limits);
   if (!sent) {
     const auto kind = sent.error().nothing_sent ? outcome_kind::unsent : outcome_kind::unknown;
     if (kind == outcome_kind::unknown) expect_late();
@@ -93,11 +93,11 @@ io::task<std::optional<ports::outcome>> port_mapping_sink::send_one(portmapping:
 }
 
 // One message for each bindings_per_message operations of this kind.
-io::task<std::optional<ports::outcome>> port_mapping_sink::send_all(const std::vector<ports::operation>& batch,
-                                                                    ports::verb what,
-                                                                    std::vector<ports::outcome>& outcomes) {
+async::task<std::optional<ports::outcome>> port_mapping_sink::send_all(const std::vector<ports::operation>& batch,
+                                                                       ports::verb what,
+                                                                       std::vector<ports::outcome>& outcomes) {
   for (std::size_t at = 0; at < batch.size();) {
-    portmapping::message m{
+    port_mapping::message m{
         .remove = what == ports::verb::remove, .bindings = {}, .connect_addresses = peer_->addresses()};
     indices carried;
     for (; at < batch.size() && carried.size() < bindings_per_message; ++at) {
@@ -114,10 +114,10 @@ io::task<std::optional<ports::outcome>> port_mapping_sink::send_all(const std::v
 }
 
 // A batch is no larger than a message may be.
-io::task<std::optional<ports::outcome>> port_mapping_sink::take_back_former(
+async::task<std::optional<ports::outcome>> port_mapping_sink::take_back_former(
     const std::vector<ports::operation>& batch) {
   const auto former = book_.former();
-  portmapping::message m{.remove = true, .bindings = {}, .connect_addresses = {}};
+  port_mapping::message m{.remove = true, .bindings = {}, .connect_addresses = {}};
   for (const auto& op : batch)
     if (!former.empty() && !moved_.contains(op.target.key)) m.bindings.push_back(binding_of(op.target));
   if (m.bindings.empty()) co_return std::nullopt;
@@ -130,13 +130,13 @@ io::task<std::optional<ports::outcome>> port_mapping_sink::take_back_former(
 }
 
 // After a failure nothing more is sent. What the failed message carried is unknown, the rest has not been sent.
-io::task<std::vector<ports::outcome>> port_mapping_sink::apply(std::vector<ports::operation> batch) {
+async::task<std::vector<ports::outcome>> port_mapping_sink::apply(std::vector<ports::operation> batch) {
   std::vector<ports::outcome> outcomes(batch.size(), {outcome_kind::unsent, {}});
   auto failed = co_await take_back_former(batch);
   if (!failed) failed = co_await send_all(batch, ports::verb::remove, outcomes);
   if (!failed) failed = co_await send_all(batch, ports::verb::add, outcomes);
   if (!failed) co_return outcomes;
-  well_since_ = io::clock::time_point::max();
+  well_since_ = async::clock::time_point::max();
   peer_->doubt();
   for (auto& o : outcomes)
     if (o.kind == outcome_kind::unsent) o.reason = failed->reason;
@@ -145,15 +145,15 @@ io::task<std::vector<ports::outcome>> port_mapping_sink::apply(std::vector<ports
 
 // The next message is sent soon; once it has come through, so has the stuck one before long. If it gets stuck as well,
 // this is called again.
-void port_mapping_sink::expect_late() { repeat_at_ = io::clock::now() + options_.deadline + options_.stuck; }
+void port_mapping_sink::expect_late() { repeat_at_ = async::clock::now() + options_.deadline + options_.stuck; }
 
-io::task<> port_mapping_sink::changed() {
+async::task<> port_mapping_sink::changed() {
   if (is_tunnel())
-    static_cast<void>(co_await io::until(repeat_at_, peer_->changed()));
+    static_cast<void>(co_await async::until(repeat_at_, peer_->changed()));
   else
     co_await peer_->changed();
 }
 
-io::task<> port_mapping_sink::close() { co_return; }
+async::task<> port_mapping_sink::close() { co_return; }
 
-}  // namespace port_mapping
+}  // namespace port_mapping_peer

@@ -18,13 +18,13 @@
 #include <string_view>
 #include <vector>
 
-#include "portmapping/message.hpp"
 #include "ports/sink.hpp"
+#include "protocols/port_mapping/message.hpp"
 #include "sinks/port_mapping/address_book.hpp"
 #include "sinks/port_mapping/message_sender.hpp"
 #include "sinks/port_mapping/presence.hpp"
 
-namespace port_mapping {
+namespace port_mapping_peer {
 
 struct port_mapping_options {
   std::string name = "wsl-proxy";
@@ -40,39 +40,40 @@ struct port_mapping_options {
 
 class port_mapping_sink : public ports::sink {
  public:
-  port_mapping_sink(const io::executor& where, port_mapping_options options);
+  port_mapping_sink(const async::executor& where, port_mapping_options options);
 
   [[nodiscard]] std::string_view name() const override { return options_.name; }
   [[nodiscard]] ports::sink_traits traits() const override;
 
   // Never complete. An error while there is no socket, while nobody accepts on it after a message failed, while the
   // tunnel leads nowhere, or while the interface has no address.
-  io::task<base::result<ports::peer_state>> list() override;
+  async::task<base::result<ports::peer_state>> list() override;
   // Removals as one message, then additions as one (more only beyond 4,096 bindings); after a failure nothing further
   // is sent, so that the messages about one port keep their order. What was told under former addresses of the VM is
   // taken back with these first; they are forgotten when messages have come through for as long as `resend`.
-  io::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override;
-  io::task<> changed() override;
-  io::task<> close() override;
+  async::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override;
+  async::task<> changed() override;
+  async::task<> close() override;
 
  private:
   using indices = std::vector<std::size_t>;
   [[nodiscard]] bool is_tunnel() const { return std::holds_alternative<net::endpoint>(options_.peer); }
-  io::task<std::optional<ports::outcome>> send_all(const std::vector<ports::operation>& batch, ports::verb what,
-                                                   std::vector<ports::outcome>& outcomes);
-  io::task<std::optional<ports::outcome>> send_one(portmapping::message m);  // what went wrong
+  async::task<std::optional<ports::outcome>> send_all(const std::vector<ports::operation>& batch, ports::verb what,
+                                                      std::vector<ports::outcome>& outcomes);
+  async::task<std::optional<ports::outcome>> send_one(port_mapping::message m);  // what went wrong
   [[nodiscard]] std::chrono::milliseconds patience() const;
   bool keep_time();
   void expect_late();
-  io::task<std::optional<ports::outcome>> take_back_former(const std::vector<ports::operation>& batch);
+  async::task<std::optional<ports::outcome>> take_back_former(const std::vector<ports::operation>& batch);
 
   port_mapping_options options_;
   std::unique_ptr<presence> peer_;
   address_book book_;
   bool peer_closes_ = false;         // behind a tunnel: the receiver closed the last message's connection
   std::set<ports::port_key> moved_;  // of which nothing is left under former addresses
-  io::clock::time_point well_since_ = io::clock::time_point::max();  // messages come through, to the same addresses
-  io::clock::time_point repeat_at_;                                  // of a tunnel: when everything is to be sent again
+  async::clock::time_point well_since_ =
+      async::clock::time_point::max();  // messages come through, to the same addresses
+  async::clock::time_point repeat_at_;  // of a tunnel: when everything is to be sent again
 };
 
-}  // namespace port_mapping
+}  // namespace port_mapping_peer

@@ -5,28 +5,28 @@
 #include <string>
 #include <vector>
 
+#include "async/task.hpp"
 #include "base/result.hpp"
-#include "io/task.hpp"
-#include "portmapping/message.hpp"
 #include "ports/sink.hpp"
+#include "protocols/port_mapping/message.hpp"
 
-namespace port_mapping {
+namespace port_mapping_peer {
 
-using connect_addresses = std::vector<portmapping::connect_address>;
+using connect_addresses = std::vector<port_mapping::connect_address>;
 
 class presence {
  public:
   virtual ~presence() = default;
 
   // Who is there, by a text that another one does not have; an error while nobody is.
-  virtual io::task<base::result<std::string>> look() = 0;
+  virtual async::task<base::result<std::string>> look() = 0;
   // Returns when look() may answer something else than it did.
-  virtual io::task<> changed() = 0;
+  virtual async::task<> changed() = 0;
   // A message could not be sent: the next look() does not take for granted what it saw.
   virtual void doubt() = 0;
   // Asked when a message has been written. `refused`: its connection was reset behind it. False: whoever was there at
   // the last look is gone, and may not have read it.
-  virtual io::task<bool> stands(bool refused) = 0;
+  virtual async::task<bool> stands(bool refused) = 0;
 
   // changed() also tells when a peer that is down comes up.
   [[nodiscard]] virtual bool announces_return() const = 0;
@@ -34,4 +34,4 @@ class presence {
   [[nodiscard]] virtual const connect_addresses& addresses() const = 0;
 };
 
-}  // namespace port_mapping
+}  // namespace port_mapping_peer

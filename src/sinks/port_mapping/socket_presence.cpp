@@ -3,17 +3,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "async/timeout.hpp"
 #include "base/log.hpp"
-#include "io/timeout.hpp"
 #include "sinks/port_mapping/message_sender.hpp"
 
-namespace port_mapping {
+namespace port_mapping_peer {
 namespace {
 
 constexpr std::chrono::milliseconds poll{1'000};  // where no event is to be had
 
-std::optional<io::file_watch> watch_for(const io::executor& where, const std::filesystem::path& path) {
-  auto watch = io::file_watch::open(where, path);
+std::optional<os::file_watch> watch_for(const async::executor& where, const std::filesystem::path& path) {
+  auto watch = os::file_watch::open(where, path);
   if (watch) return std::move(*watch);
   base::log::warn("port-mapping", "no inotify, polling socket={} reason={}", path.string(), watch.error().message());
   return std::nullopt;
@@ -21,11 +21,11 @@ std::optional<io::file_watch> watch_for(const io::executor& where, const std::fi
 
 }  // namespace
 
-socket_presence::socket_presence(const io::executor& where, socket_presence_options options)
+socket_presence::socket_presence(const async::executor& where, socket_presence_options options)
     : options_(std::move(options)), watch_(watch_for(where, options_.path)) {}
 
 base::result<std::string> socket_presence::identity() const {
-  const auto file = io::identify(options_.path);
+  const auto file = os::identify(options_.path);
   if (!file) return base::fail(std::errc::no_such_file_or_directory, options_.path.string());
   std::error_code ignored;
   if (!std::filesystem::is_socket(options_.path, ignored))
@@ -33,7 +33,7 @@ base::result<std::string> socket_presence::identity() const {
   return std::to_string(file->device) + ":" + std::to_string(file->inode) + ":" + std::to_string(file->changed_ns);
 }
 
-io::task<base::result<std::string>> socket_presence::look() {
+async::task<base::result<std::string>> socket_presence::look() {
   seen_.clear();
   auto now = identity();
   if (now && doubted_ == *now) {
@@ -48,20 +48,20 @@ io::task<base::result<std::string>> socket_presence::look() {
 
 void socket_presence::doubt() { doubted_ = identity().value_or(""); }
 
-io::task<bool> socket_presence::stands(bool /*refused*/) { co_return true; }
+async::task<bool> socket_presence::stands(bool /*refused*/) { co_return true; }
 
 // Whatever wakes it, it is the identity that tells; so a doubled or a lost event does no harm. A peer that went on
 // living but took no message gives no event when it takes them again.
-io::task<> socket_presence::changed() {
+async::task<> socket_presence::changed() {
   while (true) {
     const std::chrono::milliseconds limit =
         watch_ && doubted_.empty() ? options_.resync : std::min(options_.resync, poll);
     if (watch_)
-      static_cast<void>(co_await io::within(limit, watch_->changed()));
+      static_cast<void>(co_await async::within(limit, watch_->changed()));
     else
-      co_await io::sleep_for(limit);
+      co_await async::sleep_for(limit);
     if (identity().value_or("") != seen_) co_return;
   }
 }
 
-}  // namespace port_mapping
+}  // namespace port_mapping_peer

@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <optional>
 
-#include "io/file_watch.hpp"
+#include "os/file_watch.hpp"
 #include "sinks/port_mapping/presence.hpp"
 
-namespace port_mapping {
+namespace port_mapping_peer {
 
 struct socket_presence_options {
   std::filesystem::path path;
@@ -19,13 +19,13 @@ struct socket_presence_options {
 
 class socket_presence final : public presence {
  public:
-  socket_presence(const io::executor& where, socket_presence_options options);
+  socket_presence(const async::executor& where, socket_presence_options options);
 
-  io::task<base::result<std::string>> look() override;
-  io::task<> changed() override;
+  async::task<base::result<std::string>> look() override;
+  async::task<> changed() override;
   void doubt() override;
   // Always: a reset means no more than that the peer did not read the newline.
-  io::task<bool> stands(bool refused) override;
+  async::task<bool> stands(bool refused) override;
   [[nodiscard]] bool announces_return() const override { return true; }
   [[nodiscard]] const connect_addresses& addresses() const override { return none_; }
 
@@ -33,10 +33,10 @@ class socket_presence final : public presence {
   [[nodiscard]] base::result<std::string> identity() const;
 
   socket_presence_options options_;
-  std::optional<io::file_watch> watch_;
+  std::optional<os::file_watch> watch_;
   std::string seen_;     // the identity that the last look() answered; empty: an error
   std::string doubted_;  // the identity at which the last message failed; empty: none did
   connect_addresses none_;
 };
 
-}  // namespace port_mapping
+}  // namespace port_mapping_peer

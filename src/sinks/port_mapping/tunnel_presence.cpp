@@ -4,10 +4,10 @@
 #include <boost/asio/buffer.hpp>
 #include <utility>
 
+#include "async/timeout.hpp"
 #include "base/log.hpp"
-#include "io/timeout.hpp"
 
-namespace port_mapping {
+namespace port_mapping_peer {
 namespace {
 
 constexpr std::string_view component = "port-mapping";
@@ -18,8 +18,8 @@ std::string to_text(const connect_addresses& addresses) {
   return text;
 }
 
-// What io::within() carries has a default value.
-io::task<base::result<std::shared_ptr<stream>>> open_stream(net::endpoint peer) {
+// What async::within() carries has a default value.
+async::task<base::result<std::shared_ptr<stream>>> open_stream(net::endpoint peer) {
   auto made = co_await connect_to(peer);
   if (!made) co_return std::unexpected(made.error());
   co_return std::make_shared<stream>(std::move(*made));
@@ -27,7 +27,7 @@ io::task<base::result<std::shared_ptr<stream>>> open_stream(net::endpoint peer) 
 
 }  // namespace
 
-tunnel_presence::tunnel_presence(const io::executor& where, tunnel_presence_options options)
+tunnel_presence::tunnel_presence(const async::executor& where, tunnel_presence_options options)
     : where_(where), options_(std::move(options)), news_(where), tasks_(where) {
   auto watch = netlink::address_watch::open(where);
   if (watch) watch_.emplace(std::move(*watch));
@@ -37,7 +37,7 @@ tunnel_presence::tunnel_presence(const io::executor& where, tunnel_presence_opti
     base::log::warn(component, "no news of addresses reason=\"{}\"", watch.error().message());
 }
 
-io::task<> tunnel_presence::follow_addresses() {
+async::task<> tunnel_presence::follow_addresses() {
   while (true) {
     co_await watch_->changed();
     news_.notify_all();
@@ -54,43 +54,43 @@ base::result<connect_addresses> tunnel_presence::read_addresses() const {
 }
 
 // The peer is not expected to say anything; what it says all the same is thrown away.
-io::task<> tunnel_presence::follow(stream_ptr standing) {
+async::task<> tunnel_presence::follow(stream_ptr standing) {
   std::array<char, 256> ignored;
   boost::system::error_code ec;
   while (!ec) {
-    ec = std::get<0>(co_await standing->async_read_some(boost::asio::buffer(ignored), io::nothrow));
-    co_await io::check_cancelled();
+    ec = std::get<0>(co_await standing->async_read_some(boost::asio::buffer(ignored), async::nothrow));
+    co_await async::check_cancelled();
   }
   if (standing_ == standing) standing_.reset();
   news_.notify_all();
 }
 
-io::task<> tunnel_presence::broken() {
+async::task<> tunnel_presence::broken() {
   while (standing_) co_await news_.wait();
 }
 
-io::task<base::result<>> tunnel_presence::connect() {
+async::task<base::result<>> tunnel_presence::connect() {
   const auto nowhere = base::fail(std::errc::connection_aborted,
                                   "connect " + net::to_string(options_.peer) + ": the tunnel leads nowhere");
-  auto made = co_await io::within(options_.deadline, open_stream(options_.peer));
+  auto made = co_await async::within(options_.deadline, open_stream(options_.peer));
   if (!made && made.error().code == std::errc::connection_reset) co_return nowhere;  // as soon as it was accepted
   if (!made) co_return std::unexpected(made.error());
   standing_ = std::move(*made);
   tasks_.spawn("standing connection", follow(standing_));
-  static_cast<void>(co_await io::within(options_.breaks_within, broken()));
+  static_cast<void>(co_await async::within(options_.breaks_within, broken()));
   if (!standing_) co_return nowhere;
   ++connections_;
   co_return base::result<>{};
 }
 
-io::task<base::result<std::string>> tunnel_presence::look() {
+async::task<base::result<std::string>> tunnel_presence::look() {
   auto addresses = read_addresses();
   if (!addresses) co_return std::unexpected(addresses.error());
   if (!standing_)
     if (auto connected = co_await connect(); !connected) co_return std::unexpected(connected.error());
   if (addresses_ != *addresses) base::log::info(component, "the host is told to connect to{}", to_text(*addresses));
   addresses_ = std::move(*addresses);
-  looked_ = io::clock::now();
+  looked_ = async::clock::now();
   co_return "connection " + std::to_string(connections_) + " to" + to_text(addresses_);
 }
 
@@ -106,18 +106,18 @@ bool tunnel_presence::has_addresses() const {
 }
 
 // Another connection may stand already when the end of this one is heard of.
-io::task<> tunnel_presence::changed() {
+async::task<> tunnel_presence::changed() {
   const auto watched = standing_;
   while (watched && standing_ == watched && has_addresses()) co_await news_.wait();
-  if (!standing_ && io::clock::now() < looked_ + options_.between_looks)
-    co_await io::sleep_for(looked_ + options_.between_looks - io::clock::now());
+  if (!standing_ && async::clock::now() < looked_ + options_.between_looks)
+    co_await async::sleep_for(looked_ + options_.between_looks - async::clock::now());
 }
 
 // A reset comes from somebody in the tunnel who could not pass the message on, or who did not read all of it. In the
 // first case the standing connection goes the same way, now or in a moment.
-io::task<bool> tunnel_presence::stands(bool refused) {
-  if (refused) static_cast<void>(co_await io::within(options_.breaks_within, broken()));
+async::task<bool> tunnel_presence::stands(bool refused) {
+  if (refused) static_cast<void>(co_await async::within(options_.breaks_within, broken()));
   co_return standing_ != nullptr;
 }
 
-}  // namespace port_mapping
+}  // namespace port_mapping_peer

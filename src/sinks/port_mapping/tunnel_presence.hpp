@@ -12,14 +12,14 @@
 #include <optional>
 #include <string>
 
-#include "io/condition.hpp"
-#include "io/task_group.hpp"
+#include "async/condition.hpp"
+#include "async/task_group.hpp"
+#include "kernel/netlink/address_watch.hpp"
 #include "net/endpoint.hpp"
-#include "netlink/address_watch.hpp"
 #include "sinks/port_mapping/message_sender.hpp"
 #include "sinks/port_mapping/presence.hpp"
 
-namespace port_mapping {
+namespace port_mapping_peer {
 
 struct tunnel_presence_options {
   net::endpoint peer;
@@ -31,34 +31,34 @@ struct tunnel_presence_options {
 
 class tunnel_presence final : public presence {
  public:
-  tunnel_presence(const io::executor& where, tunnel_presence_options options);
+  tunnel_presence(const async::executor& where, tunnel_presence_options options);
 
   // Takes `breaks_within` where there is no standing connection.
-  io::task<base::result<std::string>> look() override;
-  io::task<> changed() override;
+  async::task<base::result<std::string>> look() override;
+  async::task<> changed() override;
   void doubt() override;
-  io::task<bool> stands(bool refused) override;
+  async::task<bool> stands(bool refused) override;
   [[nodiscard]] bool announces_return() const override { return false; }
   [[nodiscard]] const connect_addresses& addresses() const override { return addresses_; }
 
  private:
   using stream_ptr = std::shared_ptr<stream>;
-  io::task<base::result<>> connect();
-  io::task<> follow_addresses();
-  io::task<> follow(stream_ptr standing);
-  io::task<> broken();
+  async::task<base::result<>> connect();
+  async::task<> follow_addresses();
+  async::task<> follow(stream_ptr standing);
+  async::task<> broken();
   [[nodiscard]] base::result<connect_addresses> read_addresses() const;
   [[nodiscard]] bool has_addresses() const;  // as it had at the last look
 
-  io::executor where_;
+  async::executor where_;
   tunnel_presence_options options_;
   std::optional<netlink::address_watch> watch_;
   connect_addresses addresses_;
   stream_ptr standing_;       // null: none, or it broke
   unsigned connections_ = 0;  // that have stood
-  io::clock::time_point looked_{};
-  io::condition news_;
-  io::task_group tasks_;
+  async::clock::time_point looked_{};
+  async::condition news_;
+  async::task_group tasks_;
 };
 
-}  // namespace port_mapping
+}  // namespace port_mapping_peer

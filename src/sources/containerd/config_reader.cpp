@@ -35,8 +35,8 @@ std::size_t config_reader::hanging_of(const std::string& name_space) {
   return at == hanging_.end() ? 0 : at->second.size();
 }
 
-io::task<base::result<std::optional<std::string>>> config_reader::call(io::blocking_calls& calls,
-                                                                       std::string directory) {
+async::task<base::result<std::optional<std::string>>> config_reader::call(async::blocking_calls& calls,
+                                                                          std::string directory) {
   if (calls.left_behind(directory)) co_return base::fail(std::errc::timed_out, "the state directory still hangs");
   auto work = [directory] { return read_network_config(directory); };
   auto text =
@@ -47,7 +47,8 @@ io::task<base::result<std::optional<std::string>>> config_reader::call(io::block
   co_return text;
 }
 
-io::task<base::result<std::optional<std::string>>> config_reader::read(std::string directory, std::string name_space) {
+async::task<base::result<std::optional<std::string>>> config_reader::read(std::string directory,
+                                                                          std::string name_space) {
   if (is_usual_directory(directory)) co_return co_await call(usual_, std::move(directory));
   if (!others_.left_behind(directory) && hanging_of(name_space) >= most_hanging_of_a_namespace)
     co_return base::fail(std::errc::timed_out, "too many state directories of the namespace hang");

@@ -12,8 +12,8 @@
 #include <set>
 #include <string>
 
+#include "async/blocking_calls.hpp"
 #include "base/episode.hpp"
-#include "io/blocking_calls.hpp"
 
 namespace containerd {
 
@@ -25,13 +25,13 @@ class config_reader {
 
   // As read_network_config(); fails with timed_out, too, where the directory hangs: after a second, sooner while others
   // hang, at once where it is known to, or where too many of `name_space` do. Cancelled: throws operation_aborted.
-  io::task<base::result<std::optional<std::string>>> read(std::string directory, std::string name_space);
+  async::task<base::result<std::optional<std::string>>> read(std::string directory, std::string name_space);
 
  private:
   [[nodiscard]] std::size_t hanging_of(const std::string& name_space);
-  io::task<base::result<std::optional<std::string>>> call(io::blocking_calls& calls, std::string directory);
+  async::task<base::result<std::optional<std::string>>> call(async::blocking_calls& calls, std::string directory);
 
-  io::blocking_calls usual_, others_;
+  async::blocking_calls usual_, others_;
   std::map<std::string, std::set<std::string>> hanging_;  // by namespace, of `others_`
   base::log::throttle lines_;
 };

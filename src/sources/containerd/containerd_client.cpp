@@ -12,9 +12,9 @@
 #include <optional>
 #include <thread>
 
+#include "async/condition.hpp"
 #include "base/episode.hpp"
 #include "base/text.hpp"
-#include "io/condition.hpp"
 #include "sources/containerd/event_codec.hpp"
 #include "sources/containerd/ports_codec.hpp"
 
@@ -54,7 +54,7 @@ class operation {
 // The thread that waits for gRPC, and does nothing but hand on what is completed to the control thread.
 class completion_thread {
  public:
-  explicit completion_thread(const io::executor& where) : thread_([this, where] { run(where); }) {}
+  explicit completion_thread(const async::executor& where) : thread_([this, where] { run(where); }) {}
   completion_thread(const completion_thread&) = delete;
   completion_thread& operator=(const completion_thread&) = delete;
   // Every operation has to be cancelled, or over; none may begin any more.
@@ -65,7 +65,7 @@ class completion_thread {
   grpc::CompletionQueue& queue() { return queue_; }
 
  private:
-  void run(const io::executor& where) {
+  void run(const async::executor& where) {
     void* tag = nullptr;
     bool well = false;
     while (queue_.Next(&tag, &well))
@@ -79,10 +79,10 @@ class completion_thread {
 template <class Response>
 class call : public operation {
  public:
-  explicit call(const io::executor& where) : ended_(where) {}
+  explicit call(const async::executor& where) : ended_(where) {}
 
   // Returns when it is over. Cancelled: the call is cancelled too, and not waited for.
-  io::task<> wait() {
+  async::task<> wait() {
     const canceller leaving{*this};
     while (!over_) co_await ended_.wait();
   }
@@ -103,7 +103,7 @@ class call : public operation {
       if (!one.over_) one.context.TryCancel();
     }
   };
-  io::condition ended_;
+  async::condition ended_;
   bool over_ = false;
 };
 
@@ -119,7 +119,7 @@ base::error to_error(const grpc::Status& status, const char* what) {
 // The events as they come. No more are read while many wait to be taken: containerd is slowed down then.
 class event_stream : public operation, public std::enable_shared_from_this<event_stream> {
  public:
-  explicit event_stream(const io::executor& where) : changed_(where) {}
+  explicit event_stream(const async::executor& where) : changed_(where) {}
 
   void start(events_api::Events::Stub& stub, grpc::CompletionQueue& queue) {
     events_api::SubscribeRequest request;
@@ -134,7 +134,7 @@ class event_stream : public operation, public std::enable_shared_from_this<event
     context_.TryCancel();
   }
   // Waits for something to come. An error: the stream has ended, and nothing is left.
-  io::task<base::result<event_batch>> next() {
+  async::task<base::result<event_batch>> next() {
     while (events_.empty() && !lost_ && step_ != step::over) co_await changed_.wait();
     if (events_.empty() && !lost_)
       co_return std::unexpected(status_.ok() ? base::error{{}, "containerd has ended its events"}
@@ -183,7 +183,7 @@ class event_stream : public operation, public std::enable_shared_from_this<event
     changed_.notify_all();
   }
 
-  io::condition changed_;
+  async::condition changed_;
   grpc::ClientContext context_;
   events_api::Envelope envelope_;
   grpc::Status status_;
@@ -230,7 +230,7 @@ std::shared_ptr<grpc::Channel> open_channel(const std::filesystem::path& socket)
 }  // namespace
 
 struct containerd_client::state {
-  io::executor where;
+  async::executor where;
   std::chrono::milliseconds deadline;
   std::shared_ptr<grpc::Channel> channel;
   containers_api::Containers::Stub containers{channel};
@@ -242,10 +242,10 @@ struct containerd_client::state {
 
   // One call of a method of a service. The namespace goes with it as metadata; empty: the service has none.
   template <class Stub, class Request, class Response>
-  io::task<base::result<Response>> ask(Stub& stub,
-                                       std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> (Stub::*method)(
-                                           grpc::ClientContext*, const Request&, grpc::CompletionQueue*),
-                                       std::string name_space, Request request, const char* what, int patience = 1) {
+  async::task<base::result<Response>> ask(Stub& stub,
+                                          std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> (Stub::*method)(
+                                              grpc::ClientContext*, const Request&, grpc::CompletionQueue*),
+                                          std::string name_space, Request request, const char* what, int patience = 1) {
     auto c = std::make_shared<call<Response>>(where);
     c->context.set_deadline(std::chrono::system_clock::now() + patience * deadline);
     if (!name_space.empty()) c->context.AddMetadata("containerd-namespace", name_space);
@@ -261,7 +261,7 @@ struct containerd_client::state {
 // A poller that looks every 5 s whether a channel has lost its own: there is none on which this could happen.
 void quieten_grpc() { ::setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "0", 0); }
 
-containerd_client::containerd_client(const io::executor& where, const std::filesystem::path& socket,
+containerd_client::containerd_client(const async::executor& where, const std::filesystem::path& socket,
                                      std::chrono::milliseconds deadline)
     : state_(new state{where, deadline, open_channel(socket)}) {}
 
@@ -274,9 +274,9 @@ void containerd_client::subscribe() {
   state_->stream->start(state_->events, state_->completions.queue());
 }
 
-io::task<base::result<event_batch>> containerd_client::next_events() { return state_->stream->next(); }
+async::task<base::result<event_batch>> containerd_client::next_events() { return state_->stream->next(); }
 
-io::task<base::result<std::vector<std::string>>> containerd_client::list_namespaces() {
+async::task<base::result<std::vector<std::string>>> containerd_client::list_namespaces() {
   auto answer = co_await state_->ask(state_->namespaces, &namespaces_api::Namespaces::Stub::PrepareAsyncList, "",
                                      namespaces_api::ListNamespacesRequest(), "list of namespaces");
   if (!answer) co_return std::unexpected(answer.error());
@@ -286,7 +286,7 @@ io::task<base::result<std::vector<std::string>>> containerd_client::list_namespa
   co_return names;
 }
 
-io::task<base::result<std::vector<container_record>>> containerd_client::list_containers(std::string name_space) {
+async::task<base::result<std::vector<container_record>>> containerd_client::list_containers(std::string name_space) {
   containers_api::ListContainersRequest request;
   for (const auto filter : container_filters) request.add_filters(std::string(filter));
   auto answer = co_await state_->ask(state_->containers, &containers_api::Containers::Stub::PrepareAsyncList,
@@ -298,7 +298,7 @@ io::task<base::result<std::vector<container_record>>> containerd_client::list_co
   co_return records;
 }
 
-io::task<base::result<std::map<std::string, task_state>>> containerd_client::list_tasks(std::string name_space) {
+async::task<base::result<std::map<std::string, task_state>>> containerd_client::list_tasks(std::string name_space) {
   auto answer = co_await state_->ask(state_->tasks, &tasks_api::Tasks::Stub::PrepareAsyncList, std::move(name_space),
                                      tasks_api::ListTasksRequest(), "list of tasks", 6);
   if (!answer) co_return std::unexpected(answer.error());
@@ -308,7 +308,7 @@ io::task<base::result<std::map<std::string, task_state>>> containerd_client::lis
   co_return tasks;
 }
 
-io::task<base::result<container_record>> containerd_client::get_container(std::string name_space, std::string id) {
+async::task<base::result<container_record>> containerd_client::get_container(std::string name_space, std::string id) {
   containers_api::GetContainerRequest request;
   request.set_id(std::move(id));
   auto answer = co_await state_->ask(state_->containers, &containers_api::Containers::Stub::PrepareAsyncGet,
@@ -318,7 +318,7 @@ io::task<base::result<container_record>> containerd_client::get_container(std::s
   co_return container_record{c.id(), {c.labels().begin(), c.labels().end()}};
 }
 
-io::task<base::result<task_state>> containerd_client::get_task(std::string name_space, std::string id) {
+async::task<base::result<task_state>> containerd_client::get_task(std::string name_space, std::string id) {
   tasks_api::GetRequest request;
   request.set_container_id(std::move(id));
   auto answer = co_await state_->ask(state_->tasks, &tasks_api::Tasks::Stub::PrepareAsyncGet, std::move(name_space),

@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "async/task.hpp"
 #include "base/result.hpp"
-#include "io/task.hpp"
 #include "sources/containerd/records.hpp"
 
 namespace containerd {
@@ -26,7 +26,8 @@ class containerd_client {
  public:
   // `deadline` is for each call but the stream of events, and six times as long for a list of tasks: containerd waits
   // two seconds for each shim that hangs.
-  containerd_client(const io::executor& where, const std::filesystem::path& socket, std::chrono::milliseconds deadline);
+  containerd_client(const async::executor& where, const std::filesystem::path& socket,
+                    std::chrono::milliseconds deadline);
   containerd_client(const containerd_client&) = delete;
   containerd_client& operator=(const containerd_client&) = delete;
   ~containerd_client();  // cancels what is under way and waits for gRPC to let go of it; no task may wait for a call
@@ -36,18 +37,18 @@ class containerd_client {
   void subscribe();
   // What has happened since the last call; waits for something to happen, silence may last for days. Fails when the
   // stream has ended.
-  io::task<base::result<event_batch>> next_events();
+  async::task<base::result<event_batch>> next_events();
 
-  io::task<base::result<std::vector<std::string>>> list_namespaces();
+  async::task<base::result<std::vector<std::string>>> list_namespaces();
   // The containers that nerdctl made.
-  io::task<base::result<std::vector<container_record>>> list_containers(std::string name_space);
+  async::task<base::result<std::vector<container_record>>> list_containers(std::string name_space);
   // The tasks of the namespace by their container's id; a container without a task is not among them.
-  io::task<base::result<std::map<std::string, task_state>>> list_tasks(std::string name_space);
+  async::task<base::result<std::map<std::string, task_state>>> list_tasks(std::string name_space);
 
   // Fails with std::errc::no_such_file_or_directory where the container is unknown.
-  io::task<base::result<container_record>> get_container(std::string name_space, std::string id);
+  async::task<base::result<container_record>> get_container(std::string name_space, std::string id);
   // A task that is not there has ended.
-  io::task<base::result<task_state>> get_task(std::string name_space, std::string id);
+  async::task<base::result<task_state>> get_task(std::string name_space, std::string id);
 
  private:
   struct state;

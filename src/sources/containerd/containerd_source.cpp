@@ -5,9 +5,9 @@
 namespace containerd {
 namespace {
 
-using containers::container;
+using engine::container;
 
-containers::engine_options watch(const containerd_options& o) {
+engine::engine_options watch(const containerd_options& o) {
   auto following = o.following;
   following.socket = o.socket;
   return following;
@@ -28,17 +28,17 @@ bool is_lasting(const base::error& e) {
 }
 
 base::result<> look_at(const std::filesystem::path& socket) {
-  if (io::identify(socket)) return {};
+  if (os::identify(socket)) return {};
   return base::fail(std::errc::no_such_file_or_directory, "connect " + socket.string());
 }
 
 }  // namespace
 
-containerd_source::containerd_source(const io::executor& where, containerd_options options)
+containerd_source::containerd_source(const async::executor& where, containerd_options options)
     : engine_source(where, ports::source_id::containerd, watch(options)), where_(where), options_(std::move(options)) {}
 
 // The first answer shows that containerd serves; what is asked afterwards stands behind the subscription.
-io::task<base::result<>> containerd_source::connect() {
+async::task<base::result<>> containerd_source::connect() {
   disconnect();
   auto look = [path = options_.socket] { return look_at(path); };
   if (auto there = co_await looks_.run(std::move(look), options_.deadline, options_.socket.string()); !there)
@@ -50,7 +50,7 @@ io::task<base::result<>> containerd_source::connect() {
 
 void containerd_source::disconnect() { engine_.reset(); }
 
-io::task<base::error> containerd_source::read_events() {
+async::task<base::error> containerd_source::read_events() {
   engine_->subscribe();
   subscribed();  // containerd never acknowledges it
   while (true) {
@@ -68,18 +68,18 @@ io::task<base::error> containerd_source::read_events() {
   }
 }
 
-io::task<base::result<containers::container_list>> containerd_source::list() {
+async::task<base::result<engine::container_list>> containerd_source::list() {
   const auto names = co_await engine_->list_namespaces();
   if (!names) co_return std::unexpected(names.error());
-  containers::container_list all;
+  engine::container_list all;
   for (const auto& name : *names)
     if (auto listed = co_await list_namespace(name, all); !listed) co_return std::unexpected(listed.error());
   co_return all;
 }
 
 // Fails where the ports are not known: the state directory does not answer, or the file is being written.
-io::task<base::result<container>> containerd_source::describe(const std::string& name_space,
-                                                              const container_record& record) {
+async::task<base::result<container>> containerd_source::describe(const std::string& name_space,
+                                                                 const container_record& record) {
   const auto directory = state_directory(record);
   if (!directory) co_return describe_container(name_space, record, std::nullopt);
   const auto config = co_await configs_.read(std::string(*directory), name_space);
@@ -88,7 +88,7 @@ io::task<base::result<container>> containerd_source::describe(const std::string&
   co_return describe_container(name_space, record, config);
 }
 
-io::task<base::result<>> containerd_source::list_namespace(const std::string& name, containers::container_list& into) {
+async::task<base::result<>> containerd_source::list_namespace(const std::string& name, engine::container_list& into) {
   const auto records = co_await engine_->list_containers(name);
   if (!records) co_return std::unexpected(records.error());
   if (records->empty()) co_return base::result<>{};
@@ -101,7 +101,7 @@ io::task<base::result<>> containerd_source::list_namespace(const std::string& na
       into.stopped.insert(id);
       continue;
     }
-    co_await io::yield();  // labels may be large
+    co_await async::yield();  // labels may be large
     if (task->second == task_state::unknown) {
       into.unknown.insert(id);
       continue;
@@ -115,7 +115,7 @@ io::task<base::result<>> containerd_source::list_namespace(const std::string& na
   co_return base::result<>{};
 }
 
-io::task<base::result<std::optional<container>>> containerd_source::ask(const std::string& id, unsigned /*slot*/) {
+async::task<base::result<std::optional<container>>> containerd_source::ask(const std::string& id, unsigned /*slot*/) {
   const auto [name_space, local] = split_global_id(id);
   const auto record = co_await engine_->get_container(name_space, local);
   if (!record && is_absent(record.error())) co_return std::optional<container>();

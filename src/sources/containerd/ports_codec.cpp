@@ -6,7 +6,7 @@
 namespace containerd {
 namespace {
 
-using containers::container;
+using engine::container;
 
 constexpr json::limits port_limits{.bytes = 1 << 20, .depth = 8};
 constexpr std::size_t max_bindings = 131'072;  // of one container: every port of both protocols

@@ -11,8 +11,8 @@
 #include <string_view>
 
 #include "base/result.hpp"
-#include "containers/container.hpp"
 #include "sources/containerd/records.hpp"
+#include "sources/engine/container.hpp"
 
 namespace containerd {
 
@@ -39,7 +39,7 @@ struct local_id {
 
 // The container with the ports of its label, or else those of `network_config`, the text of the file, if there is one.
 // A text that could not be read is an error, which becomes a refusal.
-[[nodiscard]] containers::container describe_container(std::string_view name_space, const container_record& c,
-                                                       const base::result<std::optional<std::string>>& network_config);
+[[nodiscard]] engine::container describe_container(std::string_view name_space, const container_record& c,
+                                                   const base::result<std::optional<std::string>>& network_config);
 
 }  // namespace containerd

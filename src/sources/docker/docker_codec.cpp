@@ -10,7 +10,7 @@
 namespace docker {
 namespace {
 
-using containers::container;
+using engine::container;
 
 constexpr json::limits body_limits{.bytes = 64 << 20, .depth = 32};
 constexpr std::size_t max_bindings = 200'000;  // of one container: every port of both protocols, more than once
@@ -65,7 +65,7 @@ void add_listed_port(container& c, const json::value& port) {
 }
 
 // podman writes null where there are no ports.
-void add_listed(containers::container_list& list, const json::value& element) {
+void add_listed(engine::container_list& list, const json::value& element) {
   const auto id = json::find_string(element, "Id");
   if (!id || !is_id(*id)) return;
   const auto* ports = member(element, "Ports");
@@ -157,12 +157,12 @@ bool is_id(std::string_view text) {
          std::ranges::all_of(text, base::is_name_character);
 }
 
-base::result<containers::container_list> parse_list(std::string_view body) {
+base::result<engine::container_list> parse_list(std::string_view body) {
   const auto document = json::parse(body, body_limits);
   if (!document) return std::unexpected(document.error());
   const auto* elements = document->if_array();
   if (elements == nullptr) return base::fail("the list of containers is no list");
-  containers::container_list list;
+  engine::container_list list;
   for (const auto& element : *elements) add_listed(list, element);
   return list;
 }

@@ -9,14 +9,14 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "containers/container.hpp"
+#include "sources/engine/container.hpp"
 
 namespace docker {
 
 // GET /containers/json: every element that has an id. Those whose ports cannot be read are unknown.
-[[nodiscard]] base::result<containers::container_list> parse_list(std::string_view body);
+[[nodiscard]] base::result<engine::container_list> parse_list(std::string_view body);
 // GET /containers/<id>/json; nothing where the container does not run. Fails where the answer does not say.
-[[nodiscard]] base::result<std::optional<containers::container>> parse_inspect(std::string_view body);
+[[nodiscard]] base::result<std::optional<engine::container>> parse_inspect(std::string_view body);
 
 enum class action : std::uint8_t {
   changed,           // a container may run now, or with other ports or another name

@@ -1,9 +1,9 @@
 #include <cstdlib>
 #include <utility>
 
+#include "async/blocking_calls.hpp"
 #include "base/read_file.hpp"
 #include "base/text.hpp"
-#include "io/blocking_calls.hpp"
 #include "sources/docker/docker_codec.hpp"
 #include "sources/docker/docker_source.hpp"
 
@@ -19,7 +19,7 @@ std::string variable(const char* name) {
 
 // At start-up there is nothing else to do yet, but to say why it cannot go on.
 base::result<std::string> read_pem(const std::string& path) {
-  auto text = io::call_within(patience, [path] { return base::read_file(path); });
+  auto text = async::call_within(patience, [path] { return base::read_file(path); });
   if (!text && text.error().code == std::errc::timed_out) return base::fail(path + ": its file system does not answer");
   if (text && text->empty()) return base::fail(path + " is empty");
   return text;

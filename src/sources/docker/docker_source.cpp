@@ -1,7 +1,7 @@
 #include "sources/docker/docker_source.hpp"
 
+#include "async/timeout.hpp"
 #include "base/text.hpp"
-#include "io/timeout.hpp"
 #include "sources/docker/docker_codec.hpp"
 #include "sources/docker/swarm_codec.hpp"
 
@@ -17,7 +17,7 @@ constexpr auto forever = std::chrono::hours(24 * 365);
 constexpr const char* running_filter = R"({"status":["running","paused"]})";
 
 // The body of a stream that turned out to be a refusal, as far as it comes at once.
-io::task<base::result<std::string>> read_reason(http::connection& stream) {
+async::task<base::result<std::string>> read_reason(http::connection& stream) {
   std::string text;
   while (text.size() < reason_bytes) {
     const auto piece = co_await stream.read_some();
@@ -38,7 +38,7 @@ std::unexpected<base::error> unanswered(const base::error& e) {
   return base::fail(std::errc::resource_unavailable_try_again, e.message());
 }
 
-containers::engine_options watch(const docker_options& o) {
+engine::engine_options watch(const docker_options& o) {
   auto following = o.following;
   following.socket = o.engine.path;
   return following;
@@ -46,12 +46,12 @@ containers::engine_options watch(const docker_options& o) {
 
 }  // namespace
 
-docker_source::docker_source(const io::executor& where, docker_options options)
+docker_source::docker_source(const async::executor& where, docker_options options)
     : engine_source(where, ports::source_id::docker, watch(options)),
       options_(std::move(options)),
       kept_(options_.following.questions) {}
 
-io::task<base::result<>> docker_source::connect() {
+async::task<base::result<>> docker_source::connect() {
   if (auto agreed = co_await negotiate(); !agreed) co_return agreed;
   splitter_ = object_splitter();
   auto stream = co_await http::connection::open(options_.engine, options_.deadline, options_.tls);
@@ -65,7 +65,7 @@ void docker_source::disconnect() {
   for (auto& kept : kept_) kept.reset();
 }
 
-io::task<base::result<>> docker_source::negotiate() {
+async::task<base::result<>> docker_source::negotiate() {
   prefix_ = options_.api_version.empty() ? "" : "/v" + options_.api_version;
   if (!prefix_.empty()) co_return base::result<>{};
   auto engine = co_await http::connection::open(options_.engine, options_.deadline, options_.tls);
@@ -82,12 +82,12 @@ io::task<base::result<>> docker_source::negotiate() {
 }
 
 // podman 2.0.3 and 5.0 to 5.2.1 send the header of the answer with the first event, which may be days away.
-io::task<base::error> docker_source::read_events() {
+async::task<base::error> docker_source::read_events() {
   http::request events{.target = prefix_ + "/events?filters=" + http::escape(events_filter())};
   auto head = co_await events_->open_stream(std::move(events), {.deadline = forever});
   if (!head) co_return head.error();
   if (head->status != 200) {
-    auto reason = co_await io::within(1s, read_reason(*events_));
+    auto reason = co_await async::within(1s, read_reason(*events_));
     if (reason) head->body = std::move(*reason);
     co_return not_ok(*head, "/events");
   }
@@ -115,7 +115,7 @@ base::result<> docker_source::handle(std::string_view object) {
 
 // Silence is normal and may last for days. All events of one piece are handled before anything is published. What an
 // event that cannot be read would have told is learnt from the list of the next connection.
-io::task<base::error> docker_source::read_stream() {
+async::task<base::error> docker_source::read_stream() {
   while (true) {
     const auto piece = co_await events_->read_some();
     if (!piece) co_return piece.error();
@@ -131,7 +131,7 @@ io::task<base::error> docker_source::read_stream() {
   }
 }
 
-io::task<base::result<>> docker_source::keep_open(std::optional<http::connection>& kept) {
+async::task<base::result<>> docker_source::keep_open(std::optional<http::connection>& kept) {
   if (kept && kept->usable()) co_return base::result<>{};
   auto opened = co_await http::connection::open(options_.engine, options_.deadline, options_.tls);
   if (!opened) co_return std::unexpected(opened.error());
@@ -140,7 +140,7 @@ io::task<base::result<>> docker_source::keep_open(std::optional<http::connection
 }
 
 // The body of a GET that was answered with 200. What is not there (404) is an empty body.
-io::task<base::result<std::string>> docker_source::get(http::connection& engine, std::string path) {
+async::task<base::result<std::string>> docker_source::get(http::connection& engine, std::string path) {
   http::request r{.target = prefix_ + path};
   const http::exchange_limits limits{.deadline = options_.deadline, .body_bytes = body_bytes};
   auto answer = co_await engine.exchange(std::move(r), limits);
@@ -151,7 +151,7 @@ io::task<base::result<std::string>> docker_source::get(http::connection& engine,
   co_return std::move(answer->body);
 }
 
-io::task<base::result<containers::container_list>> docker_source::list() {
+async::task<base::result<engine::container_list>> docker_source::list() {
   std::optional<http::connection> engine;  // for once: the next list is minutes away
   if (auto opened = co_await keep_open(engine); !opened) co_return std::unexpected(opened.error());
   const auto body = co_await get(*engine, "/containers/json?filters=" + http::escape(running_filter));
@@ -164,7 +164,7 @@ io::task<base::result<containers::container_list>> docker_source::list() {
 }
 
 // One after the other, on the list's own connection; what has no answer in time is asked about again later.
-io::task<> docker_source::inspect_all(http::connection& engine, containers::container_list& list) {
+async::task<> docker_source::inspect_all(http::connection& engine, engine::container_list& list) {
   for (auto& one : std::exchange(list.running, {})) {
     auto inspected = co_await ask_container(engine, one.id);
     if (!inspected)
@@ -174,13 +174,13 @@ io::task<> docker_source::inspect_all(http::connection& engine, containers::cont
   }
 }
 
-io::task<base::result<containers::container_list>> docker_source::list_services(http::connection& engine) {
+async::task<base::result<engine::container_list>> docker_source::list_services(http::connection& engine) {
   const auto info = co_await get(engine, "/info");
   if (!info) co_return std::unexpected(info.error());
-  if (info->empty()) co_return containers::container_list{};
+  if (info->empty()) co_return engine::container_list{};
   const auto role = parse_swarm_role(*info);
   if (!role) co_return std::unexpected(role.error());
-  if (*role == swarm_role::none) co_return containers::container_list{};
+  if (*role == swarm_role::none) co_return engine::container_list{};
   if (*role == swarm_role::unknown) co_return base::fail("this node is not a manager of the swarm, or is locked");
   const auto services = co_await get(engine, "/services");
   if (!services) co_return std::unexpected(services.error());
@@ -188,12 +188,12 @@ io::task<base::result<containers::container_list>> docker_source::list_services(
 }
 
 // Services that are not known harm no container: those of the last list stay, and the status names the reason.
-io::task<> docker_source::add_services(http::connection& engine, containers::container_list& into) {
+async::task<> docker_source::add_services(http::connection& engine, engine::container_list& into) {
   auto services = co_await list_services(engine);
-  unknown_services_.note(services ? base::result<>{} : std::unexpected(services.error()), io::clock::now());
+  unknown_services_.note(services ? base::result<>{} : std::unexpected(services.error()), async::clock::now());
   if (!services) {
     into.unknown.insert(services_.begin(), services_.end());
-    containers::container swarm;
+    engine::container swarm;
     swarm.id = service_id("unknown");
     swarm.name = "swarm";
     swarm.refuse("services", services.error().message());
@@ -208,28 +208,28 @@ io::task<> docker_source::add_services(http::connection& engine, containers::con
   }
 }
 
-io::task<base::result<std::optional<containers::container>>> docker_source::ask(const std::string& id, unsigned slot) {
+async::task<base::result<std::optional<engine::container>>> docker_source::ask(const std::string& id, unsigned slot) {
   auto& engine = kept_[slot];
   if (auto opened = co_await keep_open(engine); !opened) co_return std::unexpected(opened.error());
   const auto service = parse_service_id(id);
   co_return service ? co_await ask_service(*engine, std::string(*service)) : co_await ask_container(*engine, id);
 }
 
-io::task<base::result<std::optional<containers::container>>> docker_source::ask_container(http::connection& engine,
-                                                                                          std::string id) {
+async::task<base::result<std::optional<engine::container>>> docker_source::ask_container(http::connection& engine,
+                                                                                         std::string id) {
   const auto body = co_await get(engine, "/containers/" + id + "/json");
   if (!body) co_return unanswered(body.error());
-  if (body->empty()) co_return std::optional<containers::container>();
+  if (body->empty()) co_return std::optional<engine::container>();
   auto described = parse_inspect(*body);
   if (!described) co_return unanswered(described.error());
   co_return described;
 }
 
-io::task<base::result<std::optional<containers::container>>> docker_source::ask_service(http::connection& engine,
-                                                                                        std::string id) {
+async::task<base::result<std::optional<engine::container>>> docker_source::ask_service(http::connection& engine,
+                                                                                       std::string id) {
   const auto body = co_await get(engine, "/services/" + id);
   if (!body) co_return unanswered(body.error());
-  if (body->empty()) co_return std::optional<containers::container>();
+  if (body->empty()) co_return std::optional<engine::container>();
   auto described = parse_service(*body);
   if (!described) co_return unanswered(described.error());
   co_return std::optional(std::move(*described));

@@ -7,7 +7,7 @@
 namespace docker {
 namespace {
 
-using containers::container;
+using engine::container;
 
 constexpr json::limits body_limits{.bytes = 64 << 20, .depth = 32};
 constexpr std::size_t max_ports = 4'096;  // of one service
@@ -87,12 +87,12 @@ base::result<swarm_role> parse_swarm_role(std::string_view body) {
   return manages ? swarm_role::manager : swarm_role::unknown;
 }
 
-base::result<containers::container_list> parse_services(std::string_view body) {
+base::result<engine::container_list> parse_services(std::string_view body) {
   const auto document = json::parse(body, body_limits);
   if (!document) return std::unexpected(document.error());
   const auto* elements = document->if_array();
   if (elements == nullptr) return base::fail("expected a list of services");
-  containers::container_list list;
+  engine::container_list list;
   for (const auto& service : *elements) {
     const auto id = id_of(service);
     if (!id) continue;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "containers/container.hpp"
+#include "sources/engine/container.hpp"
 
 namespace docker {
 
@@ -23,9 +23,9 @@ enum class swarm_role : std::uint8_t {
 [[nodiscard]] base::result<swarm_role> parse_swarm_role(std::string_view body);
 
 // GET /services, each as a container with the id service_id(). Those whose ports are not assigned yet are unknown.
-[[nodiscard]] base::result<containers::container_list> parse_services(std::string_view body);
+[[nodiscard]] base::result<engine::container_list> parse_services(std::string_view body);
 // GET /services/<id>. Fails where its ports are not assigned yet.
-[[nodiscard]] base::result<containers::container> parse_service(std::string_view body);
+[[nodiscard]] base::result<engine::container> parse_service(std::string_view body);
 
 // "service/0123…": the id of a service among those of containers, and backwards.
 [[nodiscard]] std::string service_id(std::string_view id);

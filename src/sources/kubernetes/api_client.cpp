@@ -1,7 +1,7 @@
 #include "sources/kubernetes/api_client.hpp"
 
+#include "async/timeout.hpp"
 #include "base/text.hpp"
-#include "io/timeout.hpp"
 
 namespace kubernetes {
 namespace {
@@ -21,7 +21,7 @@ base::result<std::shared_ptr<const http::tls_context>> make_tls(const cluster_ac
 
 }  // namespace
 
-io::task<base::result<>> api_client::connect(cluster_access access) {
+async::task<base::result<>> api_client::connect(cluster_access access) {
   close();
   access_ = std::move(access);
   tls_.reset();
@@ -34,7 +34,7 @@ io::task<base::result<>> api_client::connect(cluster_access access) {
   co_return co_await open();
 }
 
-io::task<base::result<>> api_client::open() {
+async::task<base::result<>> api_client::open() {
   close();
   auto opened = co_await http::connection::open(access_.server, deadline_, tls_);
   if (!opened) co_return std::unexpected(opened.error());
@@ -42,7 +42,7 @@ io::task<base::result<>> api_client::open() {
   co_return base::result<>{};
 }
 
-io::task<base::result<http::response>> api_client::send(std::string target) {
+async::task<base::result<http::response>> api_client::send(std::string target) {
   http::request r{.target = access_.path_prefix + std::move(target)};
   r.headers["Accept"] = "application/json";
   if (!access_.token.empty()) r.headers["Authorization"] = "Bearer " + access_.token;
@@ -52,7 +52,7 @@ io::task<base::result<http::response>> api_client::send(std::string target) {
 
 // A server may close a connection at the moment in which the next request is sent. A GET can be sent again; on a fresh
 // connection the failure is the server's.
-io::task<base::result<http::response>> api_client::get(std::string target) {
+async::task<base::result<http::response>> api_client::get(std::string target) {
   const bool first = std::exchange(fresh_, false);
   if (connection_ && connection_->usable()) {
     auto head = co_await send(target);
@@ -62,22 +62,22 @@ io::task<base::result<http::response>> api_client::get(std::string target) {
   co_return co_await send(std::move(target));
 }
 
-io::task<base::result<std::string>> api_client::next_piece(io::clock::time_point deadline) {
-  auto piece = co_await io::until(deadline, connection_->read_some());
+async::task<base::result<std::string>> api_client::next_piece(async::clock::time_point deadline) {
+  auto piece = co_await async::until(deadline, connection_->read_some());
   if (!piece && piece.error().code == std::errc::timed_out)
     co_return base::fail(std::errc::timed_out, "the API server has fallen silent");
   co_return piece;
 }
 
-io::task<base::error> api_client::refused(http::response head) {
-  const auto body = co_await next_piece(io::clock::now() + deadline_);
+async::task<base::error> api_client::refused(http::response head) {
+  const auto body = co_await next_piece(async::clock::now() + deadline_);
   const auto text = body ? base::printable(base::trim(*body), longest_reason) : std::string();
   co_return base::error{{},
                         "the API server answered " + std::to_string(head.status) + (text.empty() ? "" : ": " + text)};
 }
 
-io::task<> api_client::drain() {
-  const auto deadline = io::clock::now() + deadline_;
+async::task<> api_client::drain() {
+  const auto deadline = async::clock::now() + deadline_;
   for (int pieces = 0; pieces < most_drained; ++pieces) {
     const auto piece = co_await next_piece(deadline);
     if (!piece || piece->empty()) co_return;

@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "async/clock.hpp"
 #include "http/connection.hpp"
-#include "io/clock.hpp"
 #include "sources/kubernetes/kubeconfig.hpp"
 
 namespace kubernetes {
@@ -20,23 +20,23 @@ class api_client {
   explicit api_client(std::chrono::milliseconds deadline) : deadline_(deadline) {}
 
   // Closes the connection that there is, and opens one to this cluster.
-  io::task<base::result<>> connect(cluster_access access);
+  async::task<base::result<>> connect(cluster_access access);
   void close() { connection_.reset(); }
   [[nodiscard]] const cluster_access& access() const { return access_; }
 
   // The header of the answer. Its body comes from next_piece() and has to be read to its end, or the client closed.
   // A connection that the server has closed since the last answer is no error.
-  io::task<base::result<http::response>> get(std::string target);
+  async::task<base::result<http::response>> get(std::string target);
   // Of the body; empty at its end.
-  io::task<base::result<std::string>> next_piece(io::clock::time_point deadline);
+  async::task<base::result<std::string>> next_piece(async::clock::time_point deadline);
   // What the server says in an answer whose status is not 200.
-  io::task<base::error> refused(http::response head);
+  async::task<base::error> refused(http::response head);
   // Reads the rest of an answer that is of no interest, if it is short: the connection is then of further use.
-  io::task<> drain();
+  async::task<> drain();
 
  private:
-  io::task<base::result<>> open();
-  io::task<base::result<http::response>> send(std::string target);
+  async::task<base::result<>> open();
+  async::task<base::result<http::response>> send(std::string target);
 
   std::chrono::milliseconds deadline_;
   cluster_access access_;

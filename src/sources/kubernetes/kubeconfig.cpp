@@ -21,7 +21,7 @@ base::result<> check_token(const std::string& token) {
 
 kubeconfig_reader::kubeconfig_reader(std::filesystem::path file) : file_(std::move(file)), calls_(most_hanging) {}
 
-io::task<base::result<std::string>> kubeconfig_reader::read_file(std::string path) {
+async::task<base::result<std::string>> kubeconfig_reader::read_file(std::string path) {
   auto work = [path] { return base::read_file(path); };
   auto text = co_await calls_.run(std::move(work), patience, path);
   if (!text && text.error().code == std::errc::timed_out)
@@ -31,15 +31,15 @@ io::task<base::result<std::string>> kubeconfig_reader::read_file(std::string pat
 
 // A text that is given, or is in a file; relative names begin at the kubeconfig's directory. The code of an error is
 // not passed on: it is not the kubeconfig that is missing.
-io::task<base::result<std::string>> kubeconfig_reader::read_named(std::string given, std::string file,
-                                                                  const char* key) {
+async::task<base::result<std::string>> kubeconfig_reader::read_named(std::string given, std::string file,
+                                                                     const char* key) {
   if (!given.empty() || file.empty()) co_return given;
   auto text = co_await read_file((file_.parent_path() / file).string());
   if (text && !text->empty()) co_return text;
   co_return base::fail(std::string("kubeconfig: ") + key + ": " + (text ? file + " is empty" : text.error().message()));
 }
 
-io::task<base::result<cluster_access>> kubeconfig_reader::read() {
+async::task<base::result<cluster_access>> kubeconfig_reader::read() {
   const auto text = co_await read_file(file_.string());
   if (!text) co_return std::unexpected(text.error());
   auto parsed = parse_kubeconfig(*text);

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "io/blocking_calls.hpp"
+#include "async/blocking_calls.hpp"
 #include "sources/kubernetes/kubeconfig_codec.hpp"
 
 namespace kubernetes {
@@ -31,14 +31,14 @@ class kubeconfig_reader {
   // Only regular files of 1 MiB at most are read. A kubeconfig that does not exist is
   // std::errc::no_such_file_or_directory, and one that hangs std::errc::timed_out; the files that it names never are.
   // Cancelled: throws operation_aborted at once.
-  io::task<base::result<cluster_access>> read();
+  async::task<base::result<cluster_access>> read();
 
  private:
-  io::task<base::result<std::string>> read_file(std::string path);
-  io::task<base::result<std::string>> read_named(std::string given, std::string file, const char* key);
+  async::task<base::result<std::string>> read_file(std::string path);
+  async::task<base::result<std::string>> read_named(std::string given, std::string file, const char* key);
 
   std::filesystem::path file_;
-  io::blocking_calls calls_;
+  async::blocking_calls calls_;
 };
 
 }  // namespace kubernetes

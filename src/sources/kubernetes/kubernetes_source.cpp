@@ -1,10 +1,10 @@
 #include "sources/kubernetes/kubernetes_source.hpp"
 
+#include "async/task_group.hpp"
+#include "async/timeout.hpp"
 #include "base/backoff.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
-#include "io/task_group.hpp"
-#include "io/timeout.hpp"
 
 namespace kubernetes {
 namespace {
@@ -22,7 +22,7 @@ constexpr unsigned most_pages = 2'000;
 
 }  // namespace
 
-kubernetes_source::kubernetes_source(const io::executor& where, kubernetes_options options)
+kubernetes_source::kubernetes_source(const async::executor& where, kubernetes_options options)
     : where_(where),
       options_(std::move(options)),
       services_(options_.listener),
@@ -32,7 +32,7 @@ kubernetes_source::kubernetes_source(const io::executor& where, kubernetes_optio
 
 // False: polling has to do.
 bool kubernetes_source::open_file_watch() {
-  auto watch = io::file_watch::open(where_, options_.kubeconfig);
+  auto watch = os::file_watch::open(where_, options_.kubeconfig);
   watchable_ = watch.has_value();
   if (watch)
     file_ = std::move(*watch);
@@ -43,21 +43,21 @@ bool kubernetes_source::open_file_watch() {
 
 // The kubeconfig's directories are watched as soon as it is known that they answer. What came before is then read
 // again.
-io::task<base::result<cluster_access>> kubernetes_source::read_kubeconfig() {
+async::task<base::result<cluster_access>> kubernetes_source::read_kubeconfig() {
   auto access = co_await config_.read();
   const bool answers = access || access.error().code != std::errc::timed_out;
   if (!answers || file_ || !watchable_ || !open_file_watch()) co_return access;
   co_return co_await config_.read();
 }
 
-io::task<> kubernetes_source::wait_for_kubeconfig(std::chrono::milliseconds at_most) {
+async::task<> kubernetes_source::wait_for_kubeconfig(std::chrono::milliseconds at_most) {
   if (file_)
-    static_cast<void>(co_await io::within(at_most, file_->changed()));
+    static_cast<void>(co_await async::within(at_most, file_->changed()));
   else
-    co_await io::sleep_for(at_most);
+    co_await async::sleep_for(at_most);
 }
 
-io::task<> kubernetes_source::run(ports::source_feed& feed) {
+async::task<> kubernetes_source::run(ports::source_feed& feed) {
   for (unsigned failures = 1;; ++failures) {
     auto access = co_await read_kubeconfig();
     if (!access) {
@@ -65,21 +65,21 @@ io::task<> kubernetes_source::run(ports::source_feed& feed) {
       co_await wait_for_kubeconfig(options_.reread);
       continue;
     }
-    const auto begin = io::clock::now();
+    const auto begin = async::clock::now();
     auto ended = co_await follow_cluster(feed, std::move(*access));
-    if (io::clock::now() - begin > steady) failures = 1;
+    if (async::clock::now() - begin > steady) failures = 1;
     feed.degraded(id(), std::move(ended));
     co_await wait_for_kubeconfig(retry.delay(failures, 0));
   }
 }
 
 // Ends with the reason why the cluster cannot be followed any more.
-io::task<base::error> kubernetes_source::follow_cluster(ports::source_feed& feed, cluster_access access) {
+async::task<base::error> kubernetes_source::follow_cluster(ports::source_feed& feed, cluster_access access) {
   listed_ = published_ = false;
   failure_.reset();
   if (auto connected = co_await api_.connect(std::move(access)); !connected) co_return connected.error();
   ++epoch_;
-  io::task_group tasks(co_await io::asio::this_coro::executor);
+  async::task_group tasks(co_await async::asio::this_coro::executor);
   tasks.spawn("kubernetes watch", list_and_watch());
   tasks.spawn("kubeconfig", watch_kubeconfig());
   co_await tasks.run_beside(publish_changes(feed));
@@ -87,10 +87,10 @@ io::task<base::error> kubernetes_source::follow_cluster(ports::source_feed& feed
   co_return std::move(*failure_);
 }
 
-io::task<> kubernetes_source::publish_changes(ports::source_feed& feed) {
+async::task<> kubernetes_source::publish_changes(ports::source_feed& feed) {
   while (!failure_) {
     if (publish(feed) && services_.size() > many)
-      co_await io::sleep_for(between_publications);
+      co_await async::sleep_for(between_publications);
     else if (!failure_)
       co_await changed_.wait();
   }
@@ -112,7 +112,7 @@ bool kubernetes_source::publish(ports::source_feed& feed) {
 }
 
 // A file that changes and means the same is no reason to start over.
-io::task<> kubernetes_source::watch_kubeconfig() {
+async::task<> kubernetes_source::watch_kubeconfig() {
   while (true) {
     co_await wait_for_kubeconfig(file_ ? options_.recheck : options_.reread);
     const auto now = co_await read_kubeconfig();
@@ -121,25 +121,25 @@ io::task<> kubernetes_source::watch_kubeconfig() {
 }
 
 // Until something fails.
-io::task<> kubernetes_source::list_and_watch() {
+async::task<> kubernetes_source::list_and_watch() {
   while (true) {
-    auto listed = co_await io::within(options_.whole_list, list());
+    auto listed = co_await async::within(options_.whole_list, list());
     if (!listed) co_return fail(listed.error());
     for (auto end = watch_end::in_order; end == watch_end::in_order;) {
-      const auto begin = io::clock::now();
+      const auto begin = async::clock::now();
       const auto version = resource_version_;
       const auto ended = co_await watch();
       if (!ended) co_return fail(ended.error());
       end = *ended;
       if (end == watch_end::gone) co_await api_.drain();
-      const bool fruitless = resource_version_ == version && io::clock::now() - begin < over_at_once;
+      const bool fruitless = resource_version_ == version && async::clock::now() - begin < over_at_once;
       fruitless_ = fruitless ? fruitless_ + 1 : 0;
-      co_await io::sleep_for(watch_again.delay(fruitless_, 0));
+      co_await async::sleep_for(watch_again.delay(fruitless_, 0));
     }
   }
 }
 
-io::task<base::result<>> kubernetes_source::list() {
+async::task<base::result<>> kubernetes_source::list() {
   services_.begin_list();
   std::string token;
   for (unsigned pages = 0; pages < most_pages; ++pages) {
@@ -156,7 +156,7 @@ io::task<base::result<>> kubernetes_source::list() {
   co_return base::fail("the list of Services has no end");
 }
 
-io::task<base::result<page_end>> kubernetes_source::list_page(const std::string& continue_token) {
+async::task<base::result<page_end>> kubernetes_source::list_page(const std::string& continue_token) {
   auto target = "/api/v1/services?limit=" + std::to_string(options_.page);
   if (!continue_token.empty()) target += "&continue=" + http::escape(continue_token);
   const auto head = co_await api_.get(std::move(target));
@@ -167,7 +167,7 @@ io::task<base::result<page_end>> kubernetes_source::list_page(const std::string&
   }
   list_reader reader;
   while (true) {
-    const auto piece = co_await api_.next_piece(io::clock::now() + options_.deadline);
+    const auto piece = co_await api_.next_piece(async::clock::now() + options_.deadline);
     if (!piece) co_return std::unexpected(piece.error());
     if (piece->empty()) co_return reader.finish();
     const auto services = reader.feed(*piece);
@@ -176,7 +176,7 @@ io::task<base::result<page_end>> kubernetes_source::list_page(const std::string&
   }
 }
 
-io::task<base::result<kubernetes_source::watch_end>> kubernetes_source::watch() {
+async::task<base::result<kubernetes_source::watch_end>> kubernetes_source::watch() {
   const auto head = co_await api_.get(
       "/api/v1/services?watch=true&allowWatchBookmarks=true&timeoutSeconds=" + std::to_string(options_.watch.count()) +
       "&resourceVersion=" + http::escape(resource_version_));
@@ -189,8 +189,8 @@ io::task<base::result<kubernetes_source::watch_end>> kubernetes_source::watch() 
   co_return co_await read_events();
 }
 
-io::task<base::result<kubernetes_source::watch_end>> kubernetes_source::read_events() {
-  const auto deadline = io::clock::now() + options_.watch + options_.watch_grace;
+async::task<base::result<kubernetes_source::watch_end>> kubernetes_source::read_events() {
+  const auto deadline = async::clock::now() + options_.watch + options_.watch_grace;
   watch_reader reader;
   while (true) {
     const auto piece = co_await api_.next_piece(deadline);

@@ -16,8 +16,8 @@
 #include <optional>
 #include <string>
 
-#include "io/condition.hpp"
-#include "io/file_watch.hpp"
+#include "async/condition.hpp"
+#include "os/file_watch.hpp"
 #include "ports/source.hpp"
 #include "sources/kubernetes/api_client.hpp"
 #include "sources/kubernetes/kubeconfig.hpp"
@@ -39,43 +39,43 @@ struct kubernetes_options {
 
 class kubernetes_source : public ports::source {
  public:
-  kubernetes_source(const io::executor& where, kubernetes_options options);
+  kubernetes_source(const async::executor& where, kubernetes_options options);
 
   [[nodiscard]] ports::source_id id() const override { return ports::source_id::kubernetes; }
-  io::task<> run(ports::source_feed& feed) override;
+  async::task<> run(ports::source_feed& feed) override;
 
  private:
   // How a watch ended that did not fail.
   enum class watch_end : std::uint8_t { in_order, gone };
 
-  io::task<base::error> follow_cluster(ports::source_feed& feed, cluster_access access);
-  io::task<> publish_changes(ports::source_feed& feed);
-  io::task<> list_and_watch();
-  io::task<> watch_kubeconfig();
-  io::task<base::result<>> list();
-  io::task<base::result<page_end>> list_page(const std::string& continue_token);
-  io::task<base::result<watch_end>> watch();
-  io::task<base::result<watch_end>> read_events();
+  async::task<base::error> follow_cluster(ports::source_feed& feed, cluster_access access);
+  async::task<> publish_changes(ports::source_feed& feed);
+  async::task<> list_and_watch();
+  async::task<> watch_kubeconfig();
+  async::task<base::result<>> list();
+  async::task<base::result<page_end>> list_page(const std::string& continue_token);
+  async::task<base::result<watch_end>> watch();
+  async::task<base::result<watch_end>> read_events();
   base::result<watch_end> handle(const std::vector<watch_event>& events);
-  io::task<base::result<cluster_access>> read_kubeconfig();
+  async::task<base::result<cluster_access>> read_kubeconfig();
   bool open_file_watch();
-  io::task<> wait_for_kubeconfig(std::chrono::milliseconds at_most);
+  async::task<> wait_for_kubeconfig(std::chrono::milliseconds at_most);
   void fail(base::error why);
   bool publish(ports::source_feed& feed);
 
-  io::executor where_;
+  async::executor where_;
   kubernetes_options options_;
   service_set services_;
   kubeconfig_reader config_;
   api_client api_;
   std::string resource_version_;
-  io::condition changed_;               // something to publish, or to fail for
+  async::condition changed_;            // something to publish, or to fail for
   std::optional<base::error> failure_;  // of the present connection
   bool listed_ = false;                 // since the present connection was made
   bool published_ = false;              // the same
   unsigned fruitless_ = 0;              // watches in a row that were over at once and told nothing
   std::uint64_t epoch_ = 0;
-  std::optional<io::file_watch> file_;  // none before the kubeconfig's file system has answered once
+  std::optional<os::file_watch> file_;  // none before the kubeconfig's file system has answered once
   bool watchable_ = true;
 };
 

@@ -14,7 +14,7 @@
 #include <fstream>
 #include <thread>
 
-#include "io/timeout.hpp"
+#include "async/timeout.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/loopback_socket.hpp"
 #include "tests/support/socket_peer.hpp"
@@ -26,14 +26,15 @@ namespace {
 using namespace std::chrono_literals;
 
 // Accepts once, reads one request header, writes `pieces` one by one, and closes, or holds the connection open.
-io::task<> misbehave(base::unique_fd listener, std::vector<std::string> pieces, bool hold) {
-  boost::asio::ip::tcp::acceptor acceptor(co_await io::asio::this_coro::executor, boost::asio::ip::tcp::v4(),
+async::task<> misbehave(base::unique_fd listener, std::vector<std::string> pieces, bool hold) {
+  boost::asio::ip::tcp::acceptor acceptor(co_await async::asio::this_coro::executor, boost::asio::ip::tcp::v4(),
                                           listener.release());
-  auto [ec, socket] = co_await acceptor.async_accept(io::nothrow);
+  auto [ec, socket] = co_await acceptor.async_accept(async::nothrow);
   std::string head;
-  co_await boost::asio::async_read_until(socket, boost::asio::dynamic_buffer(head, 65536), "\r\n\r\n", io::nothrow);
-  for (const auto& piece : pieces) co_await boost::asio::async_write(socket, boost::asio::buffer(piece), io::nothrow);
-  if (hold) co_await io::sleep_for(1h);
+  co_await boost::asio::async_read_until(socket, boost::asio::dynamic_buffer(head, 65536), "\r\n\r\n", async::nothrow);
+  for (const auto& piece : pieces)
+    co_await boost::asio::async_write(socket, boost::asio::buffer(piece), async::nothrow);
+  if (hold) co_await async::sleep_for(1h);
 }
 
 class Connection : public testing::Test {
@@ -145,7 +146,7 @@ TEST_F(Connection, AnExchangeThatWasCutShortLeavesNothingUsable) {
   loop_.spawn(misbehave(std::move(listener.fd), {}, true));
   connection_.emplace(loop_.run(connection::open({.host = "127.0.0.1", .port = listener.port}, 5s)).value());
   EXPECT_TRUE(connection_->usable());
-  EXPECT_EQ(loop_.run(io::within(20ms, connection_->exchange({}, {}))).error().code, std::errc::timed_out);
+  EXPECT_EQ(loop_.run(async::within(20ms, connection_->exchange({}, {}))).error().code, std::errc::timed_out);
   EXPECT_FALSE(connection_->usable());
 }
 

@@ -61,18 +61,18 @@ base::unique_fd join_a_world_with_a_silent_name_server(const support::temp_dir& 
 TEST(Resolve, SilentNameServersDoNotOutlastTheDeadline) {
   const support::temp_dir directory;
   std::optional<base::error> failed;
-  io::clock::duration took{};
+  async::clock::duration took{};
   bool asked = false;
   std::async(std::launch::async,
              [&] {  // a thread of its own
                const auto name_server = join_a_world_with_a_silent_name_server(directory);
                if (!name_server) return;
-               const auto before = io::clock::now();
+               const auto before = async::clock::now();
                {
                  support::event_loop loop;
                  failed = loop.run(connection::open({.host = "silent.test"}, 200ms)).error();
                }
-               took = io::clock::now() - before;
+               took = async::clock::now() - before;
                char question = 0;
                asked = ::recv(name_server.get(), &question, 1, MSG_TRUNC | MSG_DONTWAIT) > 0;
              })

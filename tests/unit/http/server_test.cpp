@@ -10,9 +10,9 @@
 #include <deque>
 #include <fstream>
 
+#include "async/timeout.hpp"
 #include "http/connection.hpp"
 #include "http/slot_table.hpp"
-#include "io/timeout.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/loopback_socket.hpp"
 #include "tests/support/socket_peer.hpp"
@@ -23,11 +23,11 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-io::task<> stream_three(stream_writer write) {
+async::task<> stream_three(stream_writer write) {
   for (const auto* piece : {"one\n", "", "two\n", "three\n"}) co_await write(piece);
 }
 
-io::task<answer> echo(incoming in) {
+async::task<answer> echo(incoming in) {
   if (in.head.target == "/stream") co_return answer{{200, {}, {}}, stream_three};
   co_return answer{{200, {{"X-Peer", in.peer}}, in.head.method + " " + in.head.target + " " + in.head.body}, {}};
 }
@@ -47,12 +47,12 @@ class Server : public testing::Test {
   // Sends raw bytes and answers everything until the server closes.
   std::string raw(std::string bytes) { return loop_.run(raw_exchange(port_, std::move(bytes))); }
 
-  static io::task<std::string> raw_exchange(std::uint16_t port, std::string bytes) {
-    boost::asio::ip::tcp::socket socket(co_await io::asio::this_coro::executor);
-    co_await socket.async_connect({boost::asio::ip::address_v4::loopback(), port}, io::nothrow);
-    co_await boost::asio::async_write(socket, boost::asio::buffer(bytes), io::nothrow);
+  static async::task<std::string> raw_exchange(std::uint16_t port, std::string bytes) {
+    boost::asio::ip::tcp::socket socket(co_await async::asio::this_coro::executor);
+    co_await socket.async_connect({boost::asio::ip::address_v4::loopback(), port}, async::nothrow);
+    co_await boost::asio::async_write(socket, boost::asio::buffer(bytes), async::nothrow);
     std::string got;
-    co_await boost::asio::async_read(socket, boost::asio::dynamic_buffer(got), io::nothrow);
+    co_await boost::asio::async_read(socket, boost::asio::dynamic_buffer(got), async::nothrow);
     co_return got;
   }
 
@@ -93,7 +93,7 @@ TEST_F(Server, ClosesIdleConnectionsAndTheClientNotices) {
   auto c = connect();
   ASSERT_TRUE(loop_.run(c.exchange({}, {})));
   bool closed = false;
-  auto wait = [](connection& watched, bool& flag) -> io::task<> {
+  auto wait = [](connection& watched, bool& flag) -> async::task<> {
     co_await watched.closed();
     flag = true;
   };
@@ -207,27 +207,27 @@ TEST_F(Server, AStandingConnectionIsNotTheVictimOfNewcomers) {
 }
 
 // Uses its connection again and again, and gets a new one where it loses it.
-io::task<> hold_a_place(std::uint16_t port) {
+async::task<> hold_a_place(std::uint16_t port) {
   while (true) {
     auto c = co_await connection::open({.host = "127.0.0.1", .port = port}, 5s);
     while (c && c->usable()) {
-      if (!co_await io::within(5s, c->exchange({}, {}))) break;
-      co_await io::sleep_for(200ms);
+      if (!co_await async::within(5s, c->exchange({}, {}))) break;
+      co_await async::sleep_for(200ms);
     }
-    co_await io::sleep_for(5ms);
+    co_await async::sleep_for(5ms);
   }
 }
 
 // Connects without end, and asks nothing.
-io::task<> connect_without_end(std::uint16_t port) {
+async::task<> connect_without_end(std::uint16_t port) {
   using boost::asio::ip::tcp;
-  const auto where = co_await io::asio::this_coro::executor;
+  const auto where = co_await async::asio::this_coro::executor;
   std::deque<tcp::socket> open;
   while (true) {
     open.emplace_back(where);
-    co_await open.back().async_connect({boost::asio::ip::address_v4::loopback(), port}, io::nothrow);
+    co_await open.back().async_connect({boost::asio::ip::address_v4::loopback(), port}, async::nothrow);
     if (open.size() > 64) open.pop_front();
-    co_await io::sleep_for(1ms);
+    co_await async::sleep_for(1ms);
   }
 }
 
@@ -247,7 +247,7 @@ TEST_F(Server, AnActiveClientKeepsNoOtherOneAtItsAddressFromBeingServedAndStandi
   loop_.stop();
 }
 
-io::task<answer> large(incoming) { co_return answer{{200, {}, std::string(4 << 20, 'x')}, {}}; }
+async::task<answer> large(incoming) { co_return answer{{200, {}, std::string(4 << 20, 'x')}, {}}; }
 
 TEST_F(Server, AnswersThatAreNotReadMakeWayForThoseThatAre) {
   auto listener = support::listen_on_loopback();

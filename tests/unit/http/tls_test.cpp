@@ -41,7 +41,7 @@ class Tls : public testing::Test {
     server.join();
     return answer ? answer->body : answer.error().message();
   }
-  static io::task<base::result<response>> fetch(std::uint16_t port, std::shared_ptr<const tls_context> tls) {
+  static async::task<base::result<response>> fetch(std::uint16_t port, std::shared_ptr<const tls_context> tls) {
     server_address at{.host = "127.0.0.1", .port = port};
     auto opened = co_await connection::open(std::move(at), 8s, std::move(tls));
     if (!opened) co_return std::unexpected(opened.error());

@@ -8,8 +8,8 @@
 #include <functional>
 #include <set>
 
-#include "io/task_group.hpp"
-#include "io/timeout.hpp"
+#include "async/task_group.hpp"
+#include "async/timeout.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace ports {
@@ -30,8 +30,8 @@ forward_map all(std::initializer_list<forward> forwards) {
 
 // What the sink of a test is told and what it answers; outlives the sink.
 struct script {
-  explicit script(const io::executor& where) : event(where) {}
-  io::condition event;
+  explicit script(const async::executor& where) : event(where) {}
+  async::condition event;
   std::set<port_key> held;
   bool down = false;
   bool hangs = false;
@@ -48,7 +48,7 @@ class scripted_sink : public sink {
   std::string_view name() const override { return "scripted"; }
   sink_traits traits() const override { return {.workers = 2, .batch = 2, .shared = true, .announces_return = false}; }
 
-  io::task<base::result<peer_state>> list() override {
+  async::task<base::result<peer_state>> list() override {
     ++script_.lists;
     script_.event.notify_all();
     if (script_.down) co_return base::fail(std::errc::connection_refused, "scripted");
@@ -56,18 +56,18 @@ class scripted_sink : public sink {
     for (const auto& key : script_.held) state.held.push_back({key});
     co_return state;
   }
-  io::task<std::vector<outcome>> apply(std::vector<operation> batch) override {
+  async::task<std::vector<outcome>> apply(std::vector<operation> batch) override {
     while (script_.hangs) co_await script_.event.wait();
     std::vector<outcome> outcomes;
     for (const auto& op : batch) outcomes.push_back(perform(op));
     script_.event.notify_all();
     co_return outcomes;
   }
-  io::task<> changed() override {
+  async::task<> changed() override {
     while (!script_.restarted) co_await script_.event.wait();
     script_.restarted = false;
   }
-  io::task<> close() override {
+  async::task<> close() override {
     script_.closed = true;
     co_return;
   }
@@ -95,7 +95,7 @@ class Reconciler : public testing::Test {
     ASSERT_TRUE(book) << book.error().message();
     reconciler_ = std::make_unique<reconciler>(context_.get_executor(), std::make_unique<scripted_sink>(script_),
                                                std::move(*book));
-    tasks_ = std::make_unique<io::task_group>(context_.get_executor());
+    tasks_ = std::make_unique<async::task_group>(context_.get_executor());
     tasks_->spawn("reconciler", reconciler_->run());
   }
   // Nothing is taken back, as after kill -9.
@@ -110,9 +110,9 @@ class Reconciler : public testing::Test {
   }
   template <class Predicate>
   [[nodiscard]] bool soon(Predicate holds) {
-    const auto deadline = io::clock::now() + seconds(10);
+    const auto deadline = async::clock::now() + seconds(10);
     context_.restart();
-    while (!holds() && io::clock::now() < deadline) context_.run_one_for(milliseconds(50));
+    while (!holds() && async::clock::now() < deadline) context_.run_one_for(milliseconds(50));
     return holds();
   }
   [[nodiscard]] bool holds_soon(std::set<std::uint16_t> ports) {
@@ -127,7 +127,7 @@ class Reconciler : public testing::Test {
   script script_{context_.get_executor()};
   support::temp_dir directory_;
   std::unique_ptr<reconciler> reconciler_;
-  std::unique_ptr<io::task_group> tasks_;
+  std::unique_ptr<async::task_group> tasks_;
 };
 
 TEST_F(Reconciler, MakesThePeerHoldWhatIsWanted) {
@@ -197,7 +197,7 @@ TEST_F(Reconciler, DrainTakesEverythingBackAndClosesTheSink) {
   start();
   want({on(80), on(81)});
   ASSERT_TRUE(holds_soon({22, 80, 81}));
-  tasks_->spawn("drain", reconciler_->drain(io::clock::now() + seconds(5)));
+  tasks_->spawn("drain", reconciler_->drain(async::clock::now() + seconds(5)));
   EXPECT_TRUE(soon([&] { return script_.closed; }));
   EXPECT_TRUE(holds_soon({22}));
 }
@@ -209,7 +209,7 @@ TEST_F(Reconciler, DrainTakesBackWhatIsJustBeingAdded) {
   script_.hangs = true;
   want({on(80)});
   ASSERT_TRUE(soon([&] { return !reconciler_->machine().settled() && reconciler_->machine().holds_ours(); }));
-  tasks_->spawn("drain", reconciler_->drain(io::clock::now() + seconds(60)));
+  tasks_->spawn("drain", reconciler_->drain(async::clock::now() + seconds(60)));
   EXPECT_FALSE(script_.closed) << "the addition may yet be done";
   script_.hangs = false;
   script_.event.notify_all();
@@ -222,7 +222,7 @@ TEST_F(Reconciler, DrainGivesUpAtItsDeadlineAndTheJournalKeepsWhatIsLeft) {
   want({on(80)});
   ASSERT_TRUE(holds_soon({80}));
   script_.hangs = true;
-  tasks_->spawn("drain", reconciler_->drain(io::clock::now() + milliseconds(100)));
+  tasks_->spawn("drain", reconciler_->drain(async::clock::now() + milliseconds(100)));
   EXPECT_TRUE(soon([&] { return script_.closed; }));
   crash();
   const auto book = journal::open(directory_.path(), "scripted", "boot");
@@ -238,10 +238,10 @@ TEST_F(Reconciler, DrainDoesNotWaitForAPeerThatIsDown) {
   script_.restarted = true;
   script_.event.notify_all();
   ASSERT_TRUE(soon([&] { return reconciler_->machine().peer_failures() > 0; }));
-  const auto before = io::clock::now();
+  const auto before = async::clock::now();
   tasks_->spawn("drain", reconciler_->drain(before + seconds(60)));
   EXPECT_TRUE(soon([&] { return script_.closed; }));
-  EXPECT_LT(io::clock::now(), before + seconds(5));
+  EXPECT_LT(async::clock::now(), before + seconds(5));
 }
 
 }  // namespace

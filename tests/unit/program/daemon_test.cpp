@@ -18,10 +18,10 @@ using namespace std::chrono_literals;
 class idle : public daemon {
  public:
   [[nodiscard]] about what() const override { return {.name = "idle", .description = "Does nothing."}; }
-  void declare(base::flag_set& flags) override { flags.add("wrong", wrong_, "What is wrong: check or open."); }
+  void declare(program::flag_set& flags) override { flags.add("wrong", wrong_, "What is wrong: check or open."); }
   base::result<> check(const command_line&) override { return wrong_ == "check" ? base::fail("cannot be") : good(); }
-  base::result<> open(const io::executor&) override { return wrong_ == "open" ? base::fail("cannot open") : good(); }
-  std::string start(io::task_group&) override {
+  base::result<> open(const async::executor&) override { return wrong_ == "open" ? base::fail("cannot open") : good(); }
+  std::string start(async::task_group&) override {
     base::log::debug("idle", "a detail");
     return "at=home";
   }
@@ -38,7 +38,7 @@ class stopped_early final : public idle {
   stopped_early() { ::raise(SIGTERM); }
 };
 class stopped_while_it_opens final : public idle {
-  base::result<> open(const io::executor&) override {
+  base::result<> open(const async::executor&) override {
     sigset_t both;
     sigemptyset(&both);
     sigaddset(&both, SIGINT);
@@ -51,21 +51,21 @@ class stopped_while_it_opens final : public idle {
   }
 };
 class deaf final : public idle {
-  std::string start(io::task_group&) override {
+  std::string start(async::task_group&) override {
     ::raise(SIGTERM);
     return "";
   }
-  io::task<> wind_up(io::clock::time_point) override {
+  async::task<> wind_up(async::clock::time_point) override {
     while (true) ::raise(SIGTERM);
     co_return;
   }
 };
 class hanging final : public idle {
-  std::string start(io::task_group&) override {
+  std::string start(async::task_group&) override {
     ::raise(SIGTERM);
     return "";
   }
-  io::task<> wind_up(io::clock::time_point) override {
+  async::task<> wind_up(async::clock::time_point) override {
     while (true) ::pause();
     co_return;
   }
@@ -75,13 +75,13 @@ class hanging final : public idle {
 class ending_at_once : public idle {
  public:
   [[nodiscard]] bool ends_at_once() const override { return true; }
-  std::string start(io::task_group&) override {
+  std::string start(async::task_group&) override {
     ::raise(SIGTERM);
     return "";
   }
 };
 class leaking final : public ending_at_once {
-  std::string start(io::task_group& tasks) override {
+  std::string start(async::task_group& tasks) override {
     for (int i = 0; i < 100; ++i) lost_ = std::malloc(64);
     lost_ = nullptr;
     return ending_at_once::start(tasks);
@@ -111,9 +111,9 @@ TEST(daemon_death, a_second_request_ends_it_at_once) {
 
 TEST(daemon_death, what_hangs_does_not_keep_it) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  const auto began = io::clock::now();
+  const auto began = async::clock::now();
   EXPECT_EXIT(be<hanging>(), testing::ExitedWithCode(exit_ok), "something hangs");
-  EXPECT_LT(io::clock::now() - began, 15s);
+  EXPECT_LT(async::clock::now() - began, 15s);
 }
 
 // LeakSanitizer looks at a program's end, which such a program does not come to by itself.

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include "relay/listener_set.hpp"
+#include "relay/udp_relay.hpp"
 #include "tests/support/socket_peer.hpp"
 
 namespace relay {
@@ -181,6 +182,34 @@ TEST_F(UdpRelay, RemovingTheListenerEndsItsFlows) {
   EXPECT_TRUE(set_->remove(net::protocol::udp, listen_));
   EXPECT_TRUE(eventually([this] { return set_->count().flows == 0; }));
   EXPECT_NO_THROW(support::bound_socket(SOCK_DGRAM, listen_)) << "the port is free at once";
+}
+
+// With room for one flow every client takes the place of the one before: the listener has no flow in between.
+TEST(UdpFlows, FlowsThatReplaceEachOtherAddNoTicker) {
+  const auto target = support::bound_socket(SOCK_DGRAM, {net::address::loopback_v4(), 0});
+  auto fd = support::bound_socket(SOCK_DGRAM, {net::address::loopback_v4(), 0});
+  const auto at = support::local_endpoint(fd.get());
+  counters count;
+  descriptor_budget budget(1'024);
+  os::event_loop loop;
+  std::optional<udp_relay> relay;
+  std::unique_ptr<os::event_handler> listener;
+  loop.call([&] {
+    relay.emplace(loop, count, budget, udp_limits{.flows = 1});
+    listener = relay->listen(std::move(fd), support::local_endpoint(target.get())).value();
+  });
+  for (int i = 0; i < 20; ++i) {
+    const auto client = connected_socket(SOCK_DGRAM, at);
+    ASSERT_EQ(::send(client.get(), "x", 1, 0), 1);
+    char byte = 0;
+    ASSERT_EQ(::recv(target.get(), &byte, 1, 0), 1);
+  }
+  loop.call([&] { EXPECT_EQ(loop.tickers(), 1U); });
+  loop.call([&] {
+    loop.stop_ticking();
+    listener.reset();
+    relay.reset();
+  });
 }
 
 }  // namespace

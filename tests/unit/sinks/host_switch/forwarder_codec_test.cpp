@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-namespace host_switch {
+namespace host_switch_peer {
 namespace {
 
 using ports::outcome_kind;
@@ -72,4 +72,4 @@ TEST(ForwarderCodec, WhatIsNoListIsAnErrorAndNotAnEmptyList) {
 }
 
 }  // namespace
-}  // namespace host_switch
+}  // namespace host_switch_peer

@@ -2,13 +2,13 @@
 #include <gmock/gmock.h>
 #include <stdlib.h>
 
+#include "async/timeout.hpp"
 #include "http/server.hpp"
-#include "io/timeout.hpp"
 #include "sinks/host_switch/host_switch_sink.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/raw_server.hpp"
 
-namespace host_switch {
+namespace host_switch_peer {
 namespace {
 
 using namespace std::chrono_literals;
@@ -135,16 +135,16 @@ TEST_F(HostSwitchFailures, NoProxyVariableIsHonoured) {
 
 // ---- cancelled at every place where it may wait ----
 
-io::task<http::answer> nothing_held(http::incoming) {
+async::task<http::answer> nothing_held(http::incoming) {
   http::response made;
   made.status = 200;
   made.body = "[]";
   co_return http::answer{std::move(made), {}};
 }
-io::task<> use(host_switch_sink& sink, bool& finished) {
+async::task<> use(host_switch_sink& sink, bool& finished) {
   static_cast<void>(co_await sink.apply({add(support::free_port()), add(support::free_port())}));
   static_cast<void>(co_await sink.list());
-  static_cast<void>(co_await io::within(20ms, sink.changed()));
+  static_cast<void>(co_await async::within(20ms, sink.changed()));
   static_cast<void>(co_await sink.list());
   finished = true;
 }
@@ -158,7 +158,7 @@ TEST(HostSwitchCancelled, AtAnyTurnOfTheLoopNothingIsLeftBehind) {
     host_switch_sink sink(context.get_executor(),
                           {.server = {.host = "127.0.0.1", .port = listener.port}, .tap = tap, .deadline = 5s});
     {
-      io::task_group tasks(context.get_executor());
+      async::task_group tasks(context.get_executor());
       tasks.spawn("server", http::serve(std::move(listener.fd), nothing_held));
       tasks.spawn("client", use(sink, finished));
       for (unsigned i = 0; i < turns && !finished; ++i) context.run_one_for(50ms);
@@ -169,4 +169,4 @@ TEST(HostSwitchCancelled, AtAnyTurnOfTheLoopNothingIsLeftBehind) {
 }
 
 }  // namespace
-}  // namespace host_switch
+}  // namespace host_switch_peer

@@ -7,49 +7,49 @@
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 
-#include "hostswitch/forwarder.hpp"
+#include "async/timeout.hpp"
 #include "http/server.hpp"
-#include "io/timeout.hpp"
+#include "programs/host_switch/forwarder.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/loopback_socket.hpp"
 #include "tests/support/socket_peer.hpp"
 
-namespace host_switch {
+namespace host_switch_peer {
 namespace {
 
 using namespace std::chrono_literals;
 using ports::outcome_kind;
 using ports::verb;
 
-io::task<http::answer> serve_forwarder(hostswitch::forwarder* forwards, http::incoming in) {
+async::task<http::answer> serve_forwarder(host_switch::forwarder* forwards, http::incoming in) {
   co_return http::answer{forwards->answer(in.head, in.peer), {}};
 }
-io::task<http::answer> never(http::incoming) {
-  co_await io::sleep_for(1h);
+async::task<http::answer> never(http::incoming) {
+  co_await async::sleep_for(1h);
   co_return http::answer{};
 }
 
 // Answers the first request on a connection, and closes it when the second has come.
-io::task<> answer_once(boost::asio::ip::tcp::socket socket) {
+async::task<> answer_once(boost::asio::ip::tcp::socket socket) {
   std::string bytes;
-  co_await boost::asio::async_read_until(socket, boost::asio::dynamic_buffer(bytes, 65536), "\r\n\r\n", io::nothrow);
+  co_await boost::asio::async_read_until(socket, boost::asio::dynamic_buffer(bytes, 65536), "\r\n\r\n", async::nothrow);
   const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]";
-  co_await boost::asio::async_write(socket, boost::asio::buffer(answer), io::nothrow);
+  co_await boost::asio::async_write(socket, boost::asio::buffer(answer), async::nothrow);
   bytes.clear();
-  co_await boost::asio::async_read_until(socket, boost::asio::dynamic_buffer(bytes, 65536), "\r\n\r\n", io::nothrow);
+  co_await boost::asio::async_read_until(socket, boost::asio::dynamic_buffer(bytes, 65536), "\r\n\r\n", async::nothrow);
 }
-io::task<> answer_each_once(base::unique_fd listener) {
-  const auto where = co_await io::asio::this_coro::executor;
+async::task<> answer_each_once(base::unique_fd listener) {
+  const auto where = co_await async::asio::this_coro::executor;
   boost::asio::ip::tcp::acceptor acceptor(where, boost::asio::ip::tcp::v4(), listener.release());
-  io::task_group sessions(where);
+  async::task_group sessions(where);
   while (true) {
-    auto [ec, socket] = co_await acceptor.async_accept(io::nothrow);
-    co_await io::check_cancelled();
+    auto [ec, socket] = co_await acceptor.async_accept(async::nothrow);
+    co_await async::check_cancelled();
     sessions.spawn("session", answer_once(std::move(socket)));
   }
 }
 
-io::task<> note_change(host_switch_sink& sink, bool& changed) {
+async::task<> note_change(host_switch_sink& sink, bool& changed) {
   co_await sink.changed();
   changed = true;
 }
@@ -60,7 +60,7 @@ class HostSwitchSink : public testing::Test {
   void serve_by(Server run) {
     auto listener = support::listen_on_loopback(port_);
     port_ = listener.port;
-    server_ = std::make_unique<io::task_group>(loop_.executor());
+    server_ = std::make_unique<async::task_group>(loop_.executor());
     server_->spawn("server", run(std::move(listener.fd)));
     sink_ = std::make_unique<host_switch_sink>(
         loop_.executor(),
@@ -85,14 +85,14 @@ class HostSwitchSink : public testing::Test {
   static constexpr auto tap = net::address::v4(127, 0, 0, 77);
   support::event_loop loop_;
   // A VM's network of loopback addresses.
-  hostswitch::kernel_network network_{{net::address::v4(127, 0, 0, 99), 1}};
-  hostswitch::access_policy policy_{
-      hostswitch::subnet::parse("126.0.0.0/7").value(), network_.api(), {"127.0.0.1"}, [](const net::address&) {
+  host_switch::kernel_network network_{{net::address::v4(127, 0, 0, 99), 1}};
+  host_switch::access_policy policy_{
+      host_switch::subnet::parse("126.0.0.0/7").value(), network_.api(), {"127.0.0.1"}, [](const net::address&) {
         return false;
       }};
-  hostswitch::forwarder forwards_{network_, policy_, 100};
+  host_switch::forwarder forwards_{network_, policy_, 100};
   std::uint16_t port_ = 0;
-  std::unique_ptr<io::task_group> server_;
+  std::unique_ptr<async::task_group> server_;
   std::unique_ptr<host_switch_sink> sink_;
 };
 
@@ -144,12 +144,12 @@ TEST_F(HostSwitchSink, AServerThatNeverAnswersMeetsTheDeadline) {
       host_switch_options{.server = {.host = "127.0.0.1", .port = port_}, .tap = tap, .deadline = 50ms});
   EXPECT_EQ(loop_.run(sink_->list()).error().code, std::errc::timed_out);
   EXPECT_EQ(apply(op(verb::add, 8080)).kind, outcome_kind::unknown);
-  const auto before = io::clock::now();
+  const auto before = async::clock::now();
   const auto outcomes = loop_.run(sink_->apply(std::vector<ports::operation>(16, op(verb::add, 8080))));
   EXPECT_EQ(outcomes.size(), 16U);
   EXPECT_EQ(outcomes.front().kind, outcome_kind::unknown);
   EXPECT_EQ(outcomes.back().kind, outcome_kind::unsent);
-  EXPECT_LT(io::clock::now() - before, 500ms) << "one deadline for the whole batch";
+  EXPECT_LT(async::clock::now() - before, 500ms) << "one deadline for the whole batch";
 }
 
 TEST_F(HostSwitchSink, AConnectionThatEndsAsTheRequestIsSentCostsTheListNothing) {
@@ -174,10 +174,10 @@ TEST_F(HostSwitchSink, TheDeathOfTheServerIsNoticedAtOnce) {
   loop_.spawn(note_change(*sink_, changed));
   loop_.run_until([] { return false; }, 50ms);
   EXPECT_FALSE(changed);
-  const auto before = io::clock::now();
+  const auto before = async::clock::now();
   server_.reset();
   EXPECT_TRUE(loop_.run_until([&] { return changed; }));
-  EXPECT_LT(io::clock::now() - before, 1s);
+  EXPECT_LT(async::clock::now() - before, 1s);
 }
 
 // Behaviour 9: every so often, whatever the connection does.
@@ -196,14 +196,14 @@ TEST_F(HostSwitchSink, AQuietServerIsListedEverySoOften) {
 
 TEST_F(HostSwitchSink, AServerThatKeepsNoConnectionOpenIsNotPolledWithoutPause) {
   serve_real({.idle = 100ms});
-  const auto before = io::clock::now();
+  const auto before = async::clock::now();
   for (int i = 0; i < 2; ++i) {
     ASSERT_TRUE(loop_.run(sink_->list()));
     bool changed = false;
     loop_.spawn(note_change(*sink_, changed));
     ASSERT_TRUE(loop_.run_until([&] { return changed; }));
   }
-  EXPECT_GE(io::clock::now() - before, 900ms);
+  EXPECT_GE(async::clock::now() - before, 900ms);
 }
 
 TEST_F(HostSwitchSink, AListMayRunWhileTheIdleConnectionIsWatched) {
@@ -216,4 +216,4 @@ TEST_F(HostSwitchSink, AListMayRunWhileTheIdleConnectionIsWatched) {
 }
 
 }  // namespace
-}  // namespace host_switch
+}  // namespace host_switch_peer

@@ -3,15 +3,15 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include "async/timeout.hpp"
 #include "http/server.hpp"
-#include "io/timeout.hpp"
 #include "ports/reconciler.hpp"
 #include "sinks/host_switch/host_switch_sink.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/netns.hpp"
 #include "tests/support/socket_peer.hpp"
 
-namespace host_switch {
+namespace host_switch_peer {
 namespace {
 
 using namespace std::chrono_literals;
@@ -20,13 +20,13 @@ constexpr auto tap = net::address::v4(192, 168, 127, 2);
 constexpr auto gateway = net::address::v4(192, 168, 127, 1);
 constexpr auto soon = 4s;  // two seconds, on a busy machine
 
-io::task<http::answer> nothing_held(http::incoming) {
+async::task<http::answer> nothing_held(http::incoming) {
   http::response made;
   made.status = 200;
   made.body = "[]";
   co_return http::answer{std::move(made), {}};
 }
-io::task<> note_change(host_switch_sink& sink, bool& changed) {
+async::task<> note_change(host_switch_sink& sink, bool& changed) {
   co_await sink.changed();
   changed = true;
 }
@@ -66,20 +66,20 @@ TEST_F(SilentDeath, OfTheWatchedConnectionIsNoticedWithinTwoSeconds) {
   loop_.spawn(note_change(*sink_, changed));
   loop_.run_until([] { return false; }, 1500ms);
   EXPECT_FALSE(changed) << "a peer that answers the probes lives";
-  const auto died = io::clock::now();
+  const auto died = async::clock::now();
   die();
   EXPECT_TRUE(loop_.run_until([&] { return changed; }));
-  EXPECT_LT(io::clock::now() - died, soon);
+  EXPECT_LT(async::clock::now() - died, soon);
 }
 
 TEST_F(SilentDeath, InTheMiddleOfACallIsNoticedWithinTwoSeconds) {
   ASSERT_TRUE(list());
   ASSERT_TRUE(list()) << "the second connection is kept";
   die();
-  const auto before = io::clock::now();
+  const auto before = async::clock::now();
   const auto outcomes = loop_.run(sink_->apply({{ports::verb::add, {}}}));
   EXPECT_EQ(outcomes.at(0).kind, ports::outcome_kind::unknown);
-  EXPECT_LT(io::clock::now() - before, soon);
+  EXPECT_LT(async::clock::now() - before, soon);
 }
 
 TEST_F(SilentDeath, ThePeerIsListedAtOnceWhenTheTapComesBack) {
@@ -113,16 +113,16 @@ TEST_F(SilentDeath, AReconcilerWhosePeerIsAwayListsAtTheTapsReturn) {
   ports::reconciler reconciler(loop_.executor(), std::move(sink_), std::nullopt, patient);
   loop_.spawn(reconciler.run());
   ASSERT_TRUE(loop_.run_until([&] { return reconciler.machine().peer_failures() > 0; }));
-  const auto before = io::clock::now();
+  const auto before = async::clock::now();
   plug_in();
   EXPECT_TRUE(loop_.run_until([&] { return reconciler.machine().status() == ports::peer_status::synced; }));
-  EXPECT_LT(io::clock::now() - before, soon);
-  const auto died = io::clock::now();
+  EXPECT_LT(async::clock::now() - before, soon);
+  const auto died = async::clock::now();
   unplug();
   EXPECT_TRUE(loop_.run_until([&] { return reconciler.machine().peer_failures() > 0; }));
-  EXPECT_LT(io::clock::now() - died, soon) << "the connection of the list behind its return is watched, too";
+  EXPECT_LT(async::clock::now() - died, soon) << "the connection of the list behind its return is watched, too";
   loop_.stop();
 }
 
 }  // namespace
-}  // namespace host_switch
+}  // namespace host_switch_peer

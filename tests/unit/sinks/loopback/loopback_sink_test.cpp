@@ -14,9 +14,9 @@
 #include <fstream>
 #include <optional>
 
+#include "async/task_group.hpp"
+#include "async/timeout.hpp"
 #include "base/text.hpp"
-#include "io/task_group.hpp"
-#include "io/timeout.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/netns.hpp"
 #include "tests/support/refused_call.hpp"
@@ -82,19 +82,19 @@ class LoopbackSink : public testing::Test {
     return support::run_task(context_, sink_->apply(std::move(batch))).at(0);
   }
   bool is_notified(std::chrono::milliseconds limit) {
-    return support::run_task(context_, io::within(limit, sink_->changed())).has_value();
+    return support::run_task(context_, async::within(limit, sink_->changed())).has_value();
   }
-  static io::task<> wait_for_notice(loopback_sink& sink, std::optional<bool>& notified) {
-    notified = (co_await io::within(10s, sink.changed())).has_value();
+  static async::task<> wait_for_notice(loopback_sink& sink, std::optional<bool>& notified) {
+    notified = (co_await async::within(10s, sink.changed())).has_value();
   }
-  io::task<bool> want_while_waiting() {
+  async::task<bool> want_while_waiting() {
     std::optional<bool> notified;
-    io::task_group tasks(co_await io::asio::this_coro::executor);
+    async::task_group tasks(co_await async::asio::this_coro::executor);
     tasks.spawn("wait", wait_for_notice(*sink_, notified));
     std::vector<ports::operation> batch{{verb::add, web_}};
     static_cast<void>(co_await sink_->apply(std::move(batch)));
     restore("*nat\n" + docker_rule("127.0.0.1", 8083, "172.17.0.2:80") + "COMMIT\n");
-    while (!notified) co_await io::sleep_for(10ms);
+    while (!notified) co_await async::sleep_for(10ms);
     co_await tasks.join();
     co_return *notified;
   }
@@ -105,7 +105,7 @@ class LoopbackSink : public testing::Test {
       context_.run_one_for(20ms);
     }
   }
-  static io::task<bool> end(loopback_sink& sink) {
+  static async::task<bool> end(loopback_sink& sink) {
     co_await sink.close();
     co_return true;
   }

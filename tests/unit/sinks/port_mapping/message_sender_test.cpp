@@ -5,18 +5,18 @@
 #include <sys/socket.h>
 
 #include "base/unique_fd.hpp"
-#include "portmapping/message_codec.hpp"
+#include "protocols/port_mapping/message_codec.hpp"
 #include "tests/support/fake_wsl_proxy.hpp"
 #include "tests/support/run_task.hpp"
 #include "tests/support/temp_dir.hpp"
 
-namespace port_mapping {
+namespace port_mapping_peer {
 namespace {
 
 using namespace std::chrono_literals;
 
-portmapping::message mapping(std::uint16_t first, std::uint16_t count) {
-  portmapping::message m;
+port_mapping::message mapping(std::uint16_t first, std::uint16_t count) {
+  port_mapping::message m;
   for (std::uint16_t i = 0; i < count; ++i)
     m.bindings.push_back(
         {net::protocol::tcp, 80, {net::address::loopback_v4(), static_cast<std::uint16_t>(first + i)}});
@@ -25,8 +25,8 @@ portmapping::message mapping(std::uint16_t first, std::uint16_t count) {
 
 class MessageSender : public testing::Test {
  protected:
-  std::expected<ending, send_failure> deliver(const portmapping::message& m, std::chrono::milliseconds deadline = 5s) {
-    return support::run_task(context_, send(socket_, portmapping::encode(m), {.deadline = deadline}));
+  std::expected<ending, send_failure> deliver(const port_mapping::message& m, std::chrono::milliseconds deadline = 5s) {
+    return support::run_task(context_, send(socket_, port_mapping::encode(m), {.deadline = deadline}));
   }
 
   support::temp_dir directory_;
@@ -123,4 +123,4 @@ TEST_F(MessageSender, SpeaksTcpToo) {
 }
 
 }  // namespace
-}  // namespace port_mapping
+}  // namespace port_mapping_peer

@@ -2,7 +2,7 @@
 // too.
 #include <gmock/gmock.h>
 
-#include "io/timeout.hpp"
+#include "async/timeout.hpp"
 #include "sinks/port_mapping/port_mapping_sink.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/fake_tunnel.hpp"
@@ -10,7 +10,7 @@
 #include "tests/support/raw_server.hpp"
 #include "tests/support/temp_dir.hpp"
 
-namespace port_mapping {
+namespace port_mapping_peer {
 namespace {
 
 using namespace std::chrono_literals;
@@ -65,21 +65,21 @@ TEST_F(PortMappingFailures, AHungProxyCostsOneDeadlineForAWholeBatch) {
   port_mapping_sink sink(loop_.executor(), toward(directory_ / "proxy.sock"));
   while (loop_.run(sink.apply({op(verb::add, 1)})).front().kind == outcome_kind::done) {
   }  // until its backlog is full
-  const auto before = io::clock::now();
+  const auto before = async::clock::now();
   auto batch = many(verb::remove, 4'096);
   batch.push_back(op(verb::add, 1));
   const auto outcomes = loop_.run(sink.apply(std::move(batch)));
   EXPECT_EQ(outcomes.front().kind, outcome_kind::unsent) << "no connection was made";
   EXPECT_EQ(outcomes.back().kind, outcome_kind::unsent);
-  EXPECT_LT(io::clock::now() - before, 5s);
+  EXPECT_LT(async::clock::now() - before, 5s);
 }
 
 // ---- cancelled at every place where it may wait ----
 
-io::task<> use(port_mapping_sink& sink, bool& finished) {
+async::task<> use(port_mapping_sink& sink, bool& finished) {
   static_cast<void>(co_await sink.list());
   static_cast<void>(co_await sink.apply({op(verb::remove, 1), op(verb::add, 2)}));
-  static_cast<void>(co_await io::within(20ms, sink.changed()));
+  static_cast<void>(co_await async::within(20ms, sink.changed()));
   static_cast<void>(co_await sink.list());
   finished = true;
 }
@@ -90,15 +90,15 @@ void cancel_at_every_turn(const peer_address& peer) {
     boost::asio::io_context context{1};
     {
       port_mapping_sink sink(context.get_executor(), toward(peer));
-      io::task_group tasks(context.get_executor());
+      async::task_group tasks(context.get_executor());
       tasks.spawn("client", use(sink, finished));
       for (unsigned i = 0; i < turns && !finished; ++i) context.run_one_for(50ms);
       bool ended = false;
-      auto end = [](io::task_group& group, bool& flag) -> io::task<> {
-        co_await group.stop(io::clock::time_point::max());
+      auto end = [](async::task_group& group, bool& flag) -> async::task<> {
+        co_await group.stop(async::clock::time_point::max());
         flag = true;
       };
-      io::task_group stopper(context.get_executor());
+      async::task_group stopper(context.get_executor());
       stopper.spawn("stop", end(tasks, ended));
       context.restart();
       while (!ended) context.run_one_for(50ms);
@@ -120,4 +120,4 @@ TEST_F(PortMappingFailures, CancelledAtAnyTurnTowardATunnelNothingIsLeftBehind) 
 }
 
 }  // namespace
-}  // namespace port_mapping
+}  // namespace port_mapping_peer

@@ -2,13 +2,13 @@
 
 #include <gmock/gmock.h>
 
-#include "io/task_group.hpp"
-#include "io/timeout.hpp"
+#include "async/task_group.hpp"
+#include "async/timeout.hpp"
 #include "tests/support/fake_wsl_proxy.hpp"
 #include "tests/support/run_task.hpp"
 #include "tests/support/temp_dir.hpp"
 
-namespace port_mapping {
+namespace port_mapping_peer {
 namespace {
 
 using namespace std::chrono_literals;
@@ -33,9 +33,9 @@ class PortMappingSink : public testing::Test {
     return support::run_task(context_, sink_.apply(std::move(batch)));
   }
   // Whether changed() returns while `happening` runs on another thread.
-  bool changes(std::function<void()> happening, io::clock::duration limit) {
+  bool changes(std::function<void()> happening, async::clock::duration limit) {
     std::jthread other(std::move(happening));
-    return support::run_task(context_, io::within(limit, sink_.changed())).has_value();
+    return support::run_task(context_, async::within(limit, sink_.changed())).has_value();
   }
 
   support::temp_dir directory_;
@@ -54,13 +54,13 @@ TEST_F(PortMappingSink, OneMessageOfRemovalsThenOneOfAdditions) {
   EXPECT_THAT(outcomes, all_are(outcome_kind::done));
   ASSERT_TRUE(proxy_.wait_for_messages([](const auto& all) { return all.size() == 2; }));
   const auto binding = [](std::uint16_t container, std::uint16_t port) {
-    return portmapping::binding{net::protocol::tcp, container, {net::address::loopback_v4(), port}};
+    return port_mapping::binding{net::protocol::tcp, container, {net::address::loopback_v4(), port}};
   };
   EXPECT_THAT(
       proxy_.received(),
       ElementsAre(
-          portmapping::message{.remove = true, .bindings = {binding(3, 3), binding(80, 1)}, .connect_addresses = {}},
-          portmapping::message{
+          port_mapping::message{.remove = true, .bindings = {binding(3, 3), binding(80, 1)}, .connect_addresses = {}},
+          port_mapping::message{
               .remove = false, .bindings = {binding(80, 2), binding(80, 4)}, .connect_addresses = {}}));
 }
 
@@ -115,7 +115,7 @@ TEST_F(PortMappingSink, AFileThatIsNoSocketIsNoPeer) {
 TEST_F(PortMappingSink, NoticesTheSocketComingGoingAndComingAgain) {
   std::filesystem::remove(directory_ / "run");
   EXPECT_FALSE(list());
-  const auto begin = io::clock::now();
+  const auto begin = async::clock::now();
   EXPECT_TRUE(changes(
       [this] {
         std::filesystem::create_directory(directory_ / "run");
@@ -133,7 +133,7 @@ TEST_F(PortMappingSink, NoticesTheSocketComingGoingAndComingAgain) {
         proxy_.start();
       },
       10s));
-  EXPECT_LT(io::clock::now() - begin, 5s);
+  EXPECT_LT(async::clock::now() - begin, 5s);
 }
 
 TEST_F(PortMappingSink, NothingChangesWhileTheInstanceLives) {
@@ -143,4 +143,4 @@ TEST_F(PortMappingSink, NothingChangesWhileTheInstanceLives) {
 }
 
 }  // namespace
-}  // namespace port_mapping
+}  // namespace port_mapping_peer

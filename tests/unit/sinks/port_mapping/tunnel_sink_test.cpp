@@ -1,15 +1,15 @@
 // The sink toward a peer behind a tunnel, of which nothing is known but that a connection stands.
 #include <gmock/gmock.h>
 
-#include "io/timeout.hpp"
-#include "netlink/address_watch.hpp"
+#include "async/timeout.hpp"
+#include "kernel/netlink/address_watch.hpp"
 #include "sinks/port_mapping/port_mapping_sink.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/fake_tunnel.hpp"
 #include "tests/support/temp_dir.hpp"
 
-namespace port_mapping {
+namespace port_mapping_peer {
 namespace {
 
 using namespace std::chrono_literals;
@@ -24,12 +24,12 @@ constexpr auto no_news = 50ms;
 ports::operation op(verb what, std::uint16_t port) {
   return {what, {{net::protocol::tcp, net::address::any_v4(), port}, 80, ports::source_id::docker, {}}};
 }
-portmapping::message mapping(bool remove, std::uint16_t port, connect_addresses addresses) {
+port_mapping::message mapping(bool remove, std::uint16_t port, connect_addresses addresses) {
   return {.remove = remove,
           .bindings = {{net::protocol::tcp, 80, {net::address::any_v4(), port}}},
           .connect_addresses = std::move(addresses)};
 }
-std::string text(const portmapping::message& m) { return portmapping::encode(m); }
+std::string text(const port_mapping::message& m) { return port_mapping::encode(m); }
 connect_addresses at(const char* ip) { return {{net::address::parse(ip).value(), 24}}; }
 
 class TunnelSink : public testing::Test {
@@ -49,7 +49,7 @@ class TunnelSink : public testing::Test {
   std::vector<ports::outcome> apply(std::vector<ports::operation> batch) {
     return loop_.run(sink_->apply(std::move(batch)));
   }
-  bool changes(io::clock::duration limit) { return loop_.run(io::within(limit, sink_->changed())).has_value(); }
+  bool changes(async::clock::duration limit) { return loop_.run(async::within(limit, sink_->changed())).has_value(); }
   bool eventually_received(std::size_t count) {
     return support::eventually(10s, [&] { return tunnel_.received().size() >= count; });
   }
@@ -224,4 +224,4 @@ TEST(AddressBook, AnotherAddressThatNobodyConnectsToIsNoMove) {
 }
 
 }  // namespace
-}  // namespace port_mapping
+}  // namespace port_mapping_peer

@@ -12,7 +12,7 @@
 #include "tests/support/hanging_directory.hpp"
 #include "tests/support/recording_feed.hpp"
 #include "tests/support/temp_dir.hpp"
-#include "tests/unit/containers/engine_source_cases.hpp"
+#include "tests/unit/sources/engine/engine_source_cases.hpp"
 
 namespace containerd {
 namespace {
@@ -71,8 +71,7 @@ class ContainerdSource : public testing::Test {
     o.deadline = 5s;
     return o;
   }();
-  std::shared_ptr<containers::stopped_containers> stopped_ =
-      std::make_shared<containers::stopped_containers>(loop_.executor());
+  std::shared_ptr<engine::stopped_containers> stopped_ = std::make_shared<engine::stopped_containers>(loop_.executor());
   std::unique_ptr<containerd_source> source_;
 };
 
@@ -351,7 +350,7 @@ TEST_F(ContainerdSource, AStateDirectoryThatIsNoneHarmsOnlyItself) {
 
 class containerd_engine_cases {
  public:
-  containerd_engine_cases(const io::executor&, const std::filesystem::path& socket) : engine_(socket) {}
+  containerd_engine_cases(const async::executor&, const std::filesystem::path& socket) : engine_(socket) {}
   void start() { engine_.start(); }
   void stop() { engine_.stop(); }
   void run(const std::string& id, std::uint16_t port) { engine_.run(id, port); }
@@ -364,7 +363,7 @@ class containerd_engine_cases {
   void set_silent(bool loses_events) { engine_.set_silent(loses_events); }
   void set_hanging(bool never_answers) { engine_.set_hanging(never_answers); }
   [[nodiscard]] bool subscribed() const { return engine_.subscribers() > 0; }
-  static std::unique_ptr<ports::source> make_source(const io::executor& where, const std::filesystem::path& socket,
+  static std::unique_ptr<ports::source> make_source(const async::executor& where, const std::filesystem::path& socket,
                                                     std::chrono::milliseconds second_list,
                                                     std::chrono::milliseconds deadline) {
     containerd_options o;
@@ -380,6 +379,6 @@ class containerd_engine_cases {
 
 }  // namespace
 }  // namespace containerd
-namespace containers {
+namespace engine {
 INSTANTIATE_TYPED_TEST_SUITE_P(Containerd, EngineSource, containerd::containerd_engine_cases);
 }

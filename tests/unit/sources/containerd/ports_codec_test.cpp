@@ -10,12 +10,12 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-containers::container with_label(const std::string& ports) {
+engine::container with_label(const std::string& ports) {
   const container_record record{"abc", {{"nerdctl/ports", ports}, {"nerdctl/name", "web"}}};
   return describe_container("default", record, std::nullopt);
 }
 
-containers::container with_file(const std::string& text) {
+engine::container with_file(const std::string& text) {
   const container_record record{"abc", {{"nerdctl/state-dir", "/var/lib/nerdctl/x"}}};
   return describe_container("default", record, std::optional(text));
 }

@@ -5,7 +5,7 @@
 namespace docker {
 namespace {
 
-using containers::container;
+using engine::container;
 
 using testing::IsEmpty;
 using testing::SizeIs;

@@ -136,10 +136,10 @@ TEST_F(DockerEvents, PodmansListIsNotBelievedAboutPorts) {
 TEST_F(DockerEvents, AStreamWithoutAHeaderIsNoReasonNotToList) {
   engine_.holds_header = true;
   engine_.run("a", 8080);
-  const auto before = io::clock::now();
+  const auto before = async::clock::now();
   start();
   EXPECT_TRUE(publishes({8080}));
-  EXPECT_LT(io::clock::now() - before, 3s);
+  EXPECT_LT(async::clock::now() - before, 3s);
   EXPECT_EQ(engine_.subscribers, 0U);
   engine_.run("b", 8081);
   EXPECT_TRUE(publishes({8080, 8081})) << "the first event brings the header";

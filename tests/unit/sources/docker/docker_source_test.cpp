@@ -14,7 +14,7 @@
 #include "tests/support/recording_feed.hpp"
 #include "tests/support/server_connection.hpp"
 #include "tests/support/temp_dir.hpp"
-#include "tests/unit/containers/engine_source_cases.hpp"
+#include "tests/unit/sources/engine/engine_source_cases.hpp"
 
 namespace docker {
 namespace {
@@ -145,7 +145,7 @@ struct docker_engine_cases : support::fake_docker {
   void set_silent(bool loses_events) { silent = loses_events; }
   void set_hanging(bool never_answers) { hangs = never_answers; }
   [[nodiscard]] bool subscribed() const { return subscribers > 0; }
-  static std::unique_ptr<ports::source> make_source(const io::executor& where, const std::filesystem::path& socket,
+  static std::unique_ptr<ports::source> make_source(const async::executor& where, const std::filesystem::path& socket,
                                                     std::chrono::milliseconds second_list,
                                                     std::chrono::milliseconds deadline) {
     docker_options o;
@@ -157,7 +157,7 @@ struct docker_engine_cases : support::fake_docker {
 };
 }  // namespace
 }  // namespace docker
-namespace containers {
+namespace engine {
 INSTANTIATE_TYPED_TEST_SUITE_P(Docker, EngineSource, docker::docker_engine_cases);
 }
 namespace docker {

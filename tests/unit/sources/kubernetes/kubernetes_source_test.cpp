@@ -218,17 +218,17 @@ TEST_F(KubernetesSource, WatchesThatEndAtOnceAreNoBusyLoop) {
     api_->end_watches();
     ASSERT_TRUE(loop_.run_until([&] { return api_->watches() > watches && api_->watching() == 1; }));
   }
-  const auto begin = io::clock::now();
+  const auto begin = async::clock::now();
   const auto watches = api_->watches();
   api_->end_watches();
   ASSERT_TRUE(loop_.run_until([&] { return api_->watches() > watches && api_->watching() == 1; }));
-  EXPECT_GE(io::clock::now() - begin, 640ms) << "10 ms, doubled each time";
+  EXPECT_GE(async::clock::now() - begin, 640ms) << "10 ms, doubled each time";
   publish_node_port("b", 30'002);
   ASSERT_TRUE(publishes({30'001, 30'002}));
   api_->end_watches();
-  const auto after = io::clock::now();
+  const auto after = async::clock::now();
   ASSERT_TRUE(loop_.run_until([&] { return api_->watches() > watches + 1; }));
-  EXPECT_LT(io::clock::now() - after, 600ms) << "what told something was none of them";
+  EXPECT_LT(async::clock::now() - after, 600ms) << "what told something was none of them";
   EXPECT_EQ(api_->lists(), 1U);
 }
 
@@ -304,9 +304,9 @@ TEST_F(KubernetesSource, FiveThousandChangesAtOnce) {
   start_both();
   const auto publishes_count = [this](std::size_t count) {
     const auto before = feed_.publications;
-    const auto begin = io::clock::now();
+    const auto begin = async::clock::now();
     const bool all = loop_.run_until([&] { return feed_.last->bindings.size() == count; }, 20s);
-    EXPECT_LE(feed_.publications - before, 1'002 + (io::clock::now() - begin) / 10ms)
+    EXPECT_LE(feed_.publications - before, 1'002 + (async::clock::now() - begin) / 10ms)
         << "beyond a thousand ports each takes time";
     return all;
   };
@@ -332,9 +332,9 @@ TEST_F(KubernetesSource, TheKubeconfigIsAwaited) {
   write_config(whole.substr(0, whole.size() / 2));  // half written
   EXPECT_TRUE(is_degraded("kubeconfig"));
   write_config(whole);
-  const auto before = io::clock::now();
+  const auto before = async::clock::now();
   EXPECT_TRUE(publishes({30'001}));
-  EXPECT_LT(io::clock::now() - before, 2s);
+  EXPECT_LT(async::clock::now() - before, 2s);
 }
 
 TEST_F(KubernetesSource, AKubeconfigThatMeansAnotherClusterIsFollowed) {

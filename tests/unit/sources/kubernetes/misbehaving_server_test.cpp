@@ -19,7 +19,7 @@ struct misbehaviour {
   const char* name;
   void (*begin)(fake_kubernetes&);
   void (*end)(fake_kubernetes&);
-  io::clock::duration unnoticed = 0s;  // passes before it shows
+  async::clock::duration unnoticed = 0s;  // passes before it shows
 };
 std::ostream& operator<<(std::ostream& to, const misbehaviour& m) { return to << m.name; }
 

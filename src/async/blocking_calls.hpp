@@ -1,0 +1,64 @@
+// blocking_calls: runs what may block (a file system that hangs, a system call that takes long) on threads of its own,
+// and waits for it with a deadline. A call that still blocks at the deadline is left behind: its thread goes on, and
+// ends when it can. So there is a limit for calls at one time. Each call has a fresh thread, in the caller's
+// namespaces.
+//
+// Calls may have a key, such as the path that they read. While a call with that key is left behind, another one fails
+// at once: a file that hangs costs one thread, however often it is asked for.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+
+#include "async/task.hpp"
+#include "base/result.hpp"
+
+namespace async {
+
+class blocking_calls {
+ public:
+  // `most`: calls under way at one time, including those that were left behind.
+  explicit blocking_calls(unsigned most);
+
+  // The result of `work`, a base::result. `work` owns all that it uses, and must not throw. Fails with timed_out at the
+  // deadline or, with a key, while an earlier call with that key is left behind; and with
+  // resource_unavailable_try_again while too many calls are under way. Cancelled: throws operation_aborted, without
+  // waiting for `work`.
+  template <class Work>
+  task<std::invoke_result_t<Work>> run(Work work, clock::duration limit, std::string key = {}) {
+    auto value = std::make_shared<std::optional<std::invoke_result_t<Work>>>();
+    std::function<void()> keep = [value, work = std::move(work)]() mutable { *value = work(); };
+    const auto ended = co_await run_detached(std::move(keep), clock::now() + limit, std::move(key));
+    if (!ended) co_return std::unexpected(ended.error());
+    co_return std::move(**value);
+  }
+
+  // Calls with a key that were left behind and still block: all of them, or those with that key.
+  [[nodiscard]] std::size_t left_behind() const;
+  [[nodiscard]] bool left_behind(const std::string& key) const;
+
+ private:
+  class calls;
+  task<base::result<>> run_detached(std::function<void()> work, clock::time_point deadline, std::string key);
+
+  std::shared_ptr<calls> calls_;
+};
+
+// Whether a call that was left behind, of any blocking_calls, still blocks. Its thread may use what the end of the
+// program would destroy: such a program ends by _Exit.
+[[nodiscard]] bool any_call_blocks();
+
+// The same for a program that has no event loop yet: waits on this thread, for `limit` at most.
+base::result<> wait_for(std::function<void()> work, std::chrono::milliseconds limit);
+template <class Work>
+std::invoke_result_t<Work> call_within(std::chrono::milliseconds limit, Work work) {
+  auto value = std::make_shared<std::optional<std::invoke_result_t<Work>>>();
+  const auto ended = wait_for([value, work = std::move(work)]() mutable { *value = work(); }, limit);
+  if (!ended) return std::unexpected(ended.error());
+  return std::move(**value);
+}
+
+}  // namespace async

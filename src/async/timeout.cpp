@@ -1,0 +1,10 @@
+#include "async/timeout.hpp"
+
+namespace async::detail {
+
+task<base::result<>> as_result(task<> work) {
+  co_await std::move(work);
+  co_return base::result<>{};
+}
+
+}  // namespace async::detail

@@ -1,9 +1,0 @@
-// guestagentctl: asks a running agent over its status socket and prints what it says.
-#pragma once
-
-namespace ctl {
-
-// The whole program; answers its exit code.
-int run(int argc, const char* const* argv);
-
-}  // namespace ctl

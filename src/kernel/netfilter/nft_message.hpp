@@ -1,0 +1,63 @@
+// Messages of nfnetlink's subsystem nftables, put together one behind the other in a buffer. Pure.
+#pragma once
+
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "kernel/netlink/attributes.hpp"
+
+namespace netfilter {
+
+[[nodiscard]] constexpr std::uint16_t message_type(int what) {
+  return static_cast<std::uint16_t>((NFNL_SUBSYS_NFTABLES << 8) | what);
+}
+
+// The value, and zeros up to `size`.
+inline void append(std::vector<std::byte>& to, std::uint16_t type, netlink::bytes_view value, std::size_t size) {
+  const nlattr head{static_cast<std::uint16_t>(sizeof(nlattr) + size), type};
+  const auto at = to.size();
+  to.resize((at + head.nla_len + 3) & ~std::size_t{3});
+  std::memcpy(to.data() + at, &head, sizeof head);
+  if (!value.empty()) std::memcpy(to.data() + at + sizeof head, value.data(), value.size());
+}
+inline void append_text(std::vector<std::byte>& to, std::uint16_t type, std::string_view text) {
+  append(to, type, std::as_bytes(std::span(text)), text.size() + 1);
+}
+
+// Leaves the length to end_message(); answers where the message begins.
+[[nodiscard]] inline std::size_t begin_message(std::vector<std::byte>& to, std::uint16_t type, unsigned flags,
+                                               std::uint32_t sequence, nfgenmsg generic) {
+  nlmsghdr header{};
+  header.nlmsg_type = type;
+  header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+  header.nlmsg_seq = sequence;
+  const auto at = to.size();
+  to.resize(at + sizeof header + sizeof generic);
+  std::memcpy(to.data() + at, &header, sizeof header);
+  std::memcpy(to.data() + at + sizeof header, &generic, sizeof generic);
+  return at;
+}
+inline void end_message(std::vector<std::byte>& to, std::size_t begin) {
+  const auto length = static_cast<std::uint32_t>(to.size() - begin);
+  std::memcpy(to.data() + begin + offsetof(nlmsghdr, nlmsg_len), &length, sizeof length);
+}
+
+// A nest is an attribute whose length is known when all that is in it has been written.
+[[nodiscard]] inline std::size_t begin_nest(std::vector<std::byte>& to, std::uint16_t type) {
+  const auto at = to.size();
+  append(to, static_cast<std::uint16_t>(type | NLA_F_NESTED), {}, 0);
+  return at;
+}
+inline void end_nest(std::vector<std::byte>& to, std::size_t begin) {
+  const auto length = static_cast<std::uint16_t>(to.size() - begin);
+  std::memcpy(to.data() + begin + offsetof(nlattr, nla_len), &length, sizeof length);
+}
+
+}  // namespace netfilter

@@ -1,0 +1,56 @@
+// nft_reader: asks the kernel for the rules of single chains of nftables, in which iptables-nft keeps its own too. What
+// other chains hold costs nothing.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "kernel/netfilter/nft_codec.hpp"
+
+namespace netfilter {
+
+// The error says that the kernel has no nftables at all, rather than that it cannot be asked now.
+[[nodiscard]] bool is_without_nftables(const base::error& e);
+
+class nft_reader {
+ public:
+  // In the calling thread's network namespace. Fails with protocol_not_supported where the kernel has no netlink for
+  // netfilter.
+  static base::result<nft_reader> open();
+
+  // The chain's rules in their order; none where the chain is not there. Takes microseconds, half a second at most. A
+  // chain that changes meanwhile is read again; fails with resource_unavailable_try_again where it does not come to
+  // rest, and with invalid_argument on a kernel without nftables.
+  base::result<std::vector<nat_rule>> read(const chain_address& of);
+  // The same with its fingerprint.
+  base::result<rules_dump> dump(const chain_address& of);
+
+ private:
+  explicit nft_reader(base::unique_fd fd) : fd_(std::move(fd)) {}
+  base::result<rules_dump> read_once(const chain_address& of);
+
+  base::unique_fd fd_;
+};
+
+// What a look at chains of table nat (IPv4) shows, as far as it helps to see whether they have changed, and to find
+// their rules again.
+struct nft_nat_view {
+  std::uint64_t fingerprint = 0;  // differs when a rule differs; counters do not count
+  struct chain {
+    std::string name;
+    std::vector<std::uint64_t> handles;  // of its rules, in their order; see rule_place
+    std::vector<std::string> jumps;      // the chains to which they jump
+  };
+  std::vector<chain> chains;  // those that have rules
+};
+
+// Looks at these chains, and at those to which a rule of `followed` jumps. Fails as nft_reader does. In the calling
+// thread's network namespace.
+[[nodiscard]] base::result<nft_nat_view> look_at_nft_nat(std::span<const std::string> chains,
+                                                         std::span<const std::string> followed);
+
+}  // namespace netfilter

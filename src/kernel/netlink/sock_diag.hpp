@@ -1,0 +1,34 @@
+// sock_diag: which sockets listen, and when one of them has closed, asked of the kernel in the calling thread's network
+// namespace.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "kernel/netlink/sock_diag_codec.hpp"
+
+namespace netlink {
+
+struct listening {
+  std::vector<diag_socket> sockets;        // in no order; of each SO_REUSEPORT group all
+  std::vector<net::protocol> unsupported;  // of which this kernel cannot tell: its diagnosis module is missing
+};
+
+// Fails as a whole: half a list must not be taken for one. Blocks for as long as the kernel takes to write the list:
+// some 0.1 ms, and 1 ms more for each 1,000 sockets; half a second at most. More than 100,000 sockets are an error.
+[[nodiscard]] base::result<listening> list_listeners();
+
+struct port_range {
+  std::uint16_t first = 1, last = 0;  // both included; none by default
+  bool operator==(const port_range&) const = default;
+};
+
+// A netlink socket that becomes readable when a socket of that protocol has closed that may have listened: the kernel
+// itself passes over connected ones, and over ports in `unheard`. Says no more than that; read it empty with
+// forget_closed().
+[[nodiscard]] base::result<base::unique_fd> watch_closed(net::protocol protocol, port_range unheard = {});
+void forget_closed(int watch);
+
+}  // namespace netlink

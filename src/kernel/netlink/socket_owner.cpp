@@ -1,0 +1,44 @@
+#include "kernel/netlink/socket_owner.hpp"
+
+#include <linux/netlink.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <optional>
+
+#include "base/unique_fd.hpp"
+#include "kernel/netlink/socket_owner_codec.hpp"
+
+namespace netlink {
+namespace {
+
+std::optional<net::endpoint> end_of(int fd, int (*name)(int, sockaddr*, socklen_t*)) {
+  net::socket_address at;
+  return name(fd, at.get(), &at.size) == 0 ? net::from_sockaddr(at) : std::nullopt;
+}
+
+}  // namespace
+
+base::result<std::uint32_t> owner_of_client(int accepted) {
+  const auto here = end_of(accepted, ::getsockname), there = end_of(accepted, ::getpeername);
+  if (!here || !there) return base::fail(std::errc::not_connected, "socket owner");
+  const base::unique_fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  const auto request = connection_request(*there, *here);
+  if (!fd || ::send(fd.get(), request.data(), request.size(), 0) != std::ssize(request))
+    return base::fail_errno("socket owner");
+  std::array<std::byte, 4096> answer;
+  const auto got = ::recv(fd.get(), answer.data(), answer.size(), MSG_DONTWAIT);
+  if (got < 0) return base::fail_errno("socket owner");
+  return parse_connection_owner(std::span(answer).first(static_cast<std::size_t>(got)), *there, *here);
+}
+
+client_kind kind_of_client(int accepted) {
+  const auto owner = owner_of_client(accepted);
+  if (owner) return *owner == 0 || *owner == ::geteuid() ? client_kind::own : client_kind::foreign;
+  return owner.error().code == std::errc::no_such_process ? client_kind::closed : client_kind::unknown;
+}
+
+bool is_from_own_user(int accepted) { return kind_of_client(accepted) == client_kind::own; }
+
+}  // namespace netlink

@@ -1,0 +1,163 @@
+#include "os/file_watch.hpp"
+
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <deque>
+#include <memory>
+#include <utility>
+
+#include "async/timeout.hpp"
+
+namespace os {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto poll = 1s;             // of what cannot be watched
+constexpr auto patience = 500ms;      // with the file systems on the way
+constexpr unsigned most_hanging = 4;  // ways that are followed at one time
+constexpr int most_links = 40;        // as the kernel follows
+
+constexpr std::uint32_t directory_events = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_CLOSE_WRITE |
+                                           IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+
+// A part of the way that does not exist yet is none that cannot be watched: its directory is.
+bool is_missing(int error_number) { return error_number == ENOENT || error_number == ENOTDIR; }
+
+}  // namespace
+
+std::optional<file_identity> identify(const std::filesystem::path& path) {
+  struct stat about{};
+  if (::stat(path.c_str(), &about) != 0) return std::nullopt;
+  return file_identity{about.st_dev, about.st_ino, about.st_ctim.tv_sec * 1'000'000'000 + about.st_ctim.tv_nsec};
+}
+
+// One look at the way, on a thread of its own: it may hang wherever it touches a file system. `directory_` holds no
+// links, so that ".." is its parent. Each is watched before the name in it is looked at.
+class file_watch::walk {
+ public:
+  walk(base::result<base::unique_fd> kernel, std::filesystem::path path)
+      : kernel_(std::make_shared<base::result<base::unique_fd>>(std::move(kernel))), path_(std::move(path)) {}
+
+  base::result<way> operator()() {
+    way found;
+    found.watched = *kernel_ ? follow(found.expected) : std::unexpected(kernel_->error());
+    found.seen = identify(path_);
+    return found;
+  }
+
+ private:
+  base::result<> watch(const std::string& name, std::map<int, names>& expected) const {
+    const int watch = inotify::watch(**kernel_, directory_, directory_events);
+    if (watch >= 0) expected[watch].insert(name);
+    if (watch >= 0 || is_missing(errno)) return {};
+    return base::fail_errno(directory_.string());
+  }
+
+  base::result<> follow(std::map<int, names>& expected) {
+    std::deque<std::filesystem::path> rest(path_.begin(), path_.end());
+    base::result<> all;
+    for (int links = 0; !rest.empty();) {
+      const auto part = std::exchange(rest.front(), {});
+      rest.pop_front();
+      if (part == "/" || part == "." || part.empty()) continue;
+      if (part == "..") {
+        directory_ = directory_.parent_path();
+        continue;
+      }
+      if (auto watched = watch(part.string(), expected); !watched && all) all = watched;
+      std::error_code not_a_link;
+      const auto target = std::filesystem::read_symlink(directory_ / part, not_a_link);
+      if (not_a_link) {
+        directory_ /= part;
+        continue;
+      }
+      if (++links > most_links) return base::fail(std::errc::too_many_symbolic_link_levels, path_.string());
+      if (target.is_absolute()) directory_ = "/";
+      rest.insert(rest.begin(), target.begin(), target.end());
+    }
+    return all;
+  }
+
+  std::shared_ptr<base::result<base::unique_fd>> kernel_;  // an error: there is none to watch with
+  std::filesystem::path path_;
+  std::filesystem::path directory_ = "/";
+};
+
+file_watch::file_watch(const async::executor& where, std::filesystem::path path)
+    : where_(where),
+      path_(std::move(path)),
+      calls_(most_hanging),
+      unwatched_("file-watch", "cannot watch, looking once a second path=" + path_.string()) {
+  settle(async::call_within(patience, prepare()));
+}
+
+base::result<file_watch> file_watch::open(const async::executor& where, const std::filesystem::path& path) {
+  std::error_code wrong;
+  auto absolute = std::filesystem::absolute(path, wrong);
+  if (!wrong && path.empty()) wrong = std::make_error_code(std::errc::invalid_argument);
+  if (wrong) return base::fail(wrong, "watch " + path.string());
+  return file_watch(where, std::move(absolute));
+}
+
+file_watch::walk file_watch::prepare() {
+  if (!kernel_) {
+    auto opened = inotify::open(where_);
+    if (!opened) return {std::unexpected(opened.error()), path_};
+    kernel_.emplace(std::move(*opened));
+  }
+  return {kernel_->duplicate(), path_};
+}
+
+// Adding a watch that exists answers its descriptor again, so arming is idempotent and picks up new directories. What
+// no longer lies on the way is let go.
+void file_watch::settle(base::result<way> found) {
+  stale_ = false;
+  if (!found) {
+    unwatched_.note(std::unexpected(found.error()));
+    return;
+  }
+  const auto before = std::exchange(expected_, std::move(found->expected));
+  for (const auto& [watch, names] : before)
+    if (!expected_.contains(watch)) kernel_->forget(watch);
+  unwatched_.note(found->watched);
+  seen_ = found->seen;
+}
+
+// A way that hangs is not followed again before there are news of it: it may be another one then.
+async::task<> file_watch::arm() {
+  settle(co_await calls_.run(prepare(), patience, path_.string() + " " + std::to_string(news_)));
+}
+
+// Is it about the path?
+bool file_watch::concerns(const inotify::event& e) const {
+  const auto expected = expected_.find(e.watch);
+  if (expected == expected_.end()) return false;
+  if (e.name.empty()) return (e.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT)) != 0;
+  return expected->second.contains(std::string(e.name));
+}
+
+async::task<> file_watch::changed() {
+  const inotify::filter ours = [this](const inotify::event& e) {
+    const bool concerned = concerns(e);
+    stale_ = stale_ || concerned;
+    news_ += concerned ? 1 : 0;
+    return concerned;
+  };
+  while (unwatched_.active() && !stale_) {
+    const auto before = seen_;
+    if (kernel_)
+      static_cast<void>(co_await async::within(poll, kernel_->news(ours)));
+    else
+      co_await async::sleep_for(poll);
+    const bool told = stale_;
+    co_await arm();
+    if (told || before != seen_) co_return;
+  }
+  if (!stale_) co_await kernel_->news(ours);
+  co_await arm();
+}
+
+}  // namespace os

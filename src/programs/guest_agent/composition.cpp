@@ -1,0 +1,53 @@
+#include "programs/guest_agent/composition.hpp"
+
+namespace guest_agent {
+
+std::vector<peer_kind> peers_of(const options& o, const settings& s) {
+  using enum peer_kind;
+  if (s.policy.mode == ports::network_mode::privileged_service) return {privileged_service, loopback};
+  std::vector<peer_kind> peers{host_switch, wsl_proxy, loopback};
+  if (o.local_listeners) peers.push_back(local_listeners);
+  return peers;
+}
+
+peer_role role_of(peer_kind kind) {
+  switch (kind) {
+    case peer_kind::host_switch:
+    case peer_kind::privileged_service: return peer_role::host;
+    case peer_kind::wsl_proxy: return peer_role::wsl;
+    case peer_kind::local_listeners: return peer_role::listeners;
+    case peer_kind::loopback: break;
+  }
+  return peer_role::loopback;
+}
+
+ports::snapshot static_ports(const options& o, const settings& s) {
+  ports::snapshot made;
+  if (!o.kubernetes || s.policy.mode == ports::network_mode::privileged_service) return made;
+  made.bindings.push_back({net::protocol::tcp, net::address::loopback_v4(), o.k8s_api_port, o.k8s_api_port,
+                           "kubernetes-api", "kubernetes-api"});
+  return made;
+}
+
+host_sockets::ignore_list ignored_listeners(const options& o, const settings& s) {
+  auto ignored = o.ignored_listeners;
+  if (s.policy.mode == ports::network_mode::privileged_service) ignored.add(net::protocol::tcp, s.vtunnel.port);
+  return ignored;
+}
+
+// k3s streams `kubectl exec` from a socket of its containerd's.
+std::vector<host_sockets::watched_engine> watched_engines(const options& o, const http::server_address& docker) {
+  std::vector<host_sockets::watched_engine> engines;
+  if (o.docker) {
+    auto& engine = engines.emplace_back(host_sockets::watched_engine{.programs = {"dockerd", "docker-proxy"}});
+    if (!docker.path.empty())
+      engine.socket = docker.path;
+    else if (const auto ip =
+                 docker.host == "localhost" ? net::address::loopback_v4() : net::address::parse(docker.host))
+      engine.tcp = net::endpoint{*ip, docker.port};
+  }
+  if (o.containerd) engines.push_back({.socket = o.containerd_socket, .programs = {"containerd"}});
+  return engines;
+}
+
+}  // namespace guest_agent

@@ -1,0 +1,33 @@
+// composition: which peers the agent has by its command line, and which part of the plan each gets. Pure; wiring.cpp
+// makes it so.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ports/snapshot.hpp"
+#include "programs/guest_agent/options.hpp"
+#include "programs/guest_agent/status.hpp"
+#include "sources/host_sockets/engine_watch.hpp"
+
+namespace guest_agent {
+
+enum class peer_kind : std::uint8_t { host_switch, privileged_service, wsl_proxy, loopback, local_listeners };
+
+[[nodiscard]] std::vector<peer_kind> peers_of(const options& o, const settings& s);
+[[nodiscard]] peer_role role_of(peer_kind kind);  // which part of the plan it gets
+
+// The Kubernetes API itself, for kubectl in the other WSL distributions; nothing where nobody tells those.
+[[nodiscard]] ports::snapshot static_ports(const options& o, const settings& s);
+
+// What the listeners source leaves out: -ignore-listeners, and in any case the port of the vtunnel peer. That one
+// belongs to another process, and on the host it would let every user there speak to the privileged service.
+[[nodiscard]] host_sockets::ignore_list ignored_listeners(const options& o, const settings& s);
+
+// The engines whose sockets it leaves out, because a source of their own publishes their ports. `docker`: where the
+// Docker engine is.
+[[nodiscard]] std::vector<host_sockets::watched_engine> watched_engines(const options& o,
+                                                                        const http::server_address& docker);
+
+}  // namespace guest_agent

@@ -1,0 +1,146 @@
+#include "programs/guest_agent/controller.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "programs/guest_agent/composition.hpp"
+#include "programs/guest_agent/version.hpp"
+
+namespace guest_agent {
+namespace {
+
+using base::log::level;
+
+constexpr unsigned lines_of_a_source = 10;  // a minute
+
+base::log::throttle& lines_of(std::map<ports::source_id, base::log::throttle>& all, ports::source_id id) {
+  return all.try_emplace(id, std::chrono::minutes(1), lines_of_a_source).first->second;
+}
+
+std::string owner_of(const ports::binding& b) { return base::printable(b.owner_name.empty() ? b.owner : b.owner_name); }
+
+}  // namespace
+
+controller::controller(const async::executor& where, ports::exposure_options policy)
+    : policy_(policy), started_(async::clock::now()), changed_(where) {}
+
+void controller::add_peer(peer_role role, std::unique_ptr<ports::reconciler> reconciler) {
+  peers_.push_back({role, std::move(reconciler)});
+}
+
+void controller::announce() {
+  ++changes_;
+  changed_.notify_all();
+}
+
+void controller::publish(ports::source_id id, ports::snapshot now) {
+  const auto& before = table_.source(id);
+  const bool was_well = before.reported && !before.trouble;
+  const auto count = now.bindings.size();
+  if (!table_.publish(id, std::move(now))) return;
+  if (!was_well)
+    base::log::throttled(lines_of(connected_lines_, id), level::info, to_string(id), "connected bindings={}", count);
+  else
+    base::log::debug(to_string(id), "published bindings={}", count);
+  distribute();
+}
+
+void controller::degraded(ports::source_id id, base::error why) {
+  const auto& before = table_.source(id);
+  if (before.trouble == why) return;
+  const bool new_text = !before.trouble || before.trouble->message() != why.message();
+  if (new_text)
+    base::log::throttled(lines_of(trouble_lines_, id), level::warn, to_string(id),
+                         "not available, its ports stay as they are reason=\"{}\"", base::printable(why.message()));
+  table_.degraded(id, std::move(why));
+  announce();
+}
+
+void controller::send_part(const peer& to) {
+  to.reconciler->want(part_of(plan_, to.role), table_.settled(), table_.epoch());
+}
+
+const ports::reconcile_fsm* controller::loopback() const {
+  const auto at = std::ranges::find(peers_, peer_role::loopback, &peer::role);
+  return at == peers_.end() ? nullptr : &at->reconciler->machine();
+}
+
+// The loopback sink first: what waits for it is held back at the others.
+void controller::distribute() {
+  plan_ = plan_exposure(table_, policy_);
+  for (const auto& p : peers_)
+    if (p.role == peer_role::loopback) send_part(p);
+  if (const auto* inside = loopback()) gate_.hold_back(plan_, *inside, async::clock::now());
+  for (const auto& p : peers_)
+    if (p.role != peer_role::loopback) send_part(p);
+  log_verdicts();
+  announce();
+}
+
+// The loopback sink has answered.
+void controller::release() {
+  if (!gate_.waits() || !gate_.hold_back(plan_, *loopback(), async::clock::now())) return;
+  for (const auto& p : peers_)
+    if (p.role != peer_role::loopback) send_part(p);
+}
+
+// Says once of each port that it is not exposed, or not at the address that was asked for.
+void controller::log_verdicts() {
+  std::set<ports::port_key> now;
+  for (const auto& port : plan_.ports) {
+    const auto& asked = port.claims.front().what;
+    const bool narrowed = !asked.host_address.is_loopback() && !asked.host_address.is_unspecified();
+    const bool told = port.decision != ports::verdict::exposed && port.decision != ports::verdict::covered;
+    if (!narrowed && !told) continue;
+    now.insert(port.key);
+    if (warned_.contains(port.key)) continue;
+    if (told)
+      base::log::throttled(verdict_lines_, level::warn, "policy", "{} of {} is not exposed: {}", to_string(port.key),
+                           owner_of(asked), port.reason);
+    else
+      base::log::throttled(verdict_lines_, level::info, "policy",
+                           "{} of {} was asked for on {}, which is not the host's: bound to loopback",
+                           to_string(port.key), owner_of(asked), asked.host_address.to_string());
+  }
+  warned_ = std::move(now);
+}
+
+async::task<> controller::follow(const peer& followed) {
+  while (true) {
+    co_await followed.reconciler->changed().wait();
+    if (followed.role == peer_role::loopback) release();
+    announce();
+  }
+}
+
+async::task<> controller::run() {
+  async::task_group tasks(co_await async::asio::this_coro::executor);
+  for (const auto& p : peers_) {
+    const std::string name(p.reconciler->peer().name());
+    tasks.spawn(name, p.reconciler->run());
+    tasks.spawn(name + " status", follow(p));
+  }
+  distribute();
+  co_await tasks.join_or_stop();
+}
+
+async::task<> controller::drain(async::clock::time_point deadline) {
+  async::task_group tasks(co_await async::asio::this_coro::executor);
+  for (const auto& p : peers_) tasks.spawn("drain", p.reconciler->drain(deadline));
+  co_await tasks.join_or_stop();
+}
+
+status_view controller::view() const {
+  status_view v{program_version,
+                policy_.mode,
+                &table_,
+                &plan_,
+                {},
+                started_,
+                async::clock::now(),
+                std::chrono::system_clock::now()};
+  for (const auto& p : peers_) v.peers.push_back({p.reconciler->peer().name(), p.role, &p.reconciler->machine()});
+  return v;
+}
+
+}  // namespace guest_agent

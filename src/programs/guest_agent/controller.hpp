@@ -1,0 +1,71 @@
+// controller: the middle of the agent. Takes what the sources publish, merges it in the port table, plans it, and gives
+// every peer's reconciler its part. Owns the table, the plan and the reconcilers; lives on the control thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "async/condition.hpp"
+#include "async/task_group.hpp"
+#include "base/episode.hpp"
+#include "ports/reconciler.hpp"
+#include "ports/serving_gate.hpp"
+#include "ports/source.hpp"
+#include "programs/guest_agent/status.hpp"
+
+namespace guest_agent {
+
+class controller : public ports::source_feed {
+ public:
+  controller(const async::executor& where, ports::exposure_options policy);
+
+  // Before run(): which sources are waited for, and who gets which part of the plan.
+  void enable(ports::source_id id) { table_.enable(id); }
+  void add_peer(peer_role role, std::unique_ptr<ports::reconciler> reconciler);
+
+  void publish(ports::source_id id, ports::snapshot now) override;
+  void degraded(ports::source_id id, base::error why) override;
+
+  // Runs the reconcilers until cancelled.
+  async::task<> run();
+  // Takes everything back from every peer at the same time, within the deadline. run() must still be running.
+  async::task<> drain(async::clock::time_point deadline);
+
+  // For the status; valid until the controller is called again.
+  [[nodiscard]] status_view view() const;
+  // Fires at every change that the status shows.
+  [[nodiscard]] async::condition& changed() { return changed_; }
+  // Grows with each: whoever was busy when changed() fired sees by it that there is something new.
+  [[nodiscard]] std::uint64_t changes() const { return changes_; }
+
+ private:
+  struct peer {
+    peer_role role;
+    std::unique_ptr<ports::reconciler> reconciler;
+  };
+  void distribute();
+  void send_part(const peer& to);
+  [[nodiscard]] const ports::reconcile_fsm* loopback() const;  // null: there is no such peer
+  void release();
+  void log_verdicts();
+  void announce();
+  async::task<> follow(const peer& followed);
+
+  ports::exposure_options policy_;
+  ports::port_table table_;
+  ports::exposure_plan plan_;
+  ports::serving_gate gate_;
+  std::vector<peer> peers_;
+  std::set<ports::port_key> warned_;  // ports that are not exposed as asked, said once each; at most what the plan has
+  // Who starts containers, or an engine that comes and goes, can provoke these lines.
+  base::log::throttle verdict_lines_{std::chrono::minutes(1), 20};
+  std::map<ports::source_id, base::log::throttle> trouble_lines_, connected_lines_;
+  ports::time_point started_;
+  async::condition changed_;
+  std::uint64_t changes_ = 0;
+};
+
+}  // namespace guest_agent

@@ -1,0 +1,105 @@
+#include "programs/guest_agent/guest_agent.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "async/timeout.hpp"
+#include "base/log.hpp"
+#include "programs/guest_agent/status_server.hpp"
+#include "sources/containerd/containerd_source.hpp"
+
+namespace guest_agent {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto sources_limit = 400ms;
+constexpr auto close_limit = 400ms;  // of the time in which the peers are told
+
+constexpr auto description =
+    "Watches the container engine inside the VM and has every port that is published there forwarded: to the host by "
+    "host-switch, to the other WSL distributions by wsl-proxy. Runs as root in the engine's network namespace; the "
+    "engine and both peers may start later, restart and go. What is exposed, and why something is not: guestagentctl "
+    "ports.\n\n"
+    "There are three modes. -adminInstall, the network tunnel: host-switch binds on the host what was asked for. "
+    "-privilegedService: a privileged service on the host does, which is told through vtunnel and connects to the "
+    "addresses of -vm-interface; there is no host-switch and no wsl-proxy then, and -adminInstall beside it changes "
+    "nothing. With neither it is non-admin mode: host-switch binds every port to 127.0.0.1, and ports below 1024 are "
+    "not exposed.";
+
+std::string describe_host(const configuration& c) {
+  if (c.sound.policy.mode == ports::network_mode::privileged_service)
+    return "vtunnel=" + net::to_string(c.sound.vtunnel);
+  return "host-switch=" + http::to_string(c.flags.host_switch);
+}
+
+// Two agents with one directory would remove each other's ports. Where the directory cannot be written the agent works,
+// and forgets what it has exposed when it crashes; the journals say so.
+base::result<std::optional<os::lock_file>> claim_state(const std::filesystem::path& directory) {
+  std::error_code ignored;
+  std::filesystem::create_directories(directory, ignored);
+  auto lock = os::lock_file::claim(directory / "agent.lock", os::lock_file::at_end::keep, 1s);
+  if (lock) return std::move(*lock);
+  if (lock.error().code == std::errc::operation_would_block)
+    return base::fail("another agent is running with the state directory " + directory.string());
+  base::log::error("agent", "cannot lock the state directory reason=\"{}\"", lock.error().message());
+  return std::nullopt;
+}
+
+}  // namespace
+
+program::about guest_agent::what() const { return {.name = "rancher-desktop-guestagent", .description = description}; }
+
+void guest_agent::declare(program::flag_set& flags) { ::guest_agent::declare(flags, plan_.flags); }
+
+base::result<> guest_agent::check(const program::command_line& given) {
+  auto sound = validate(plan_.flags, given.is_set("listeners"));
+  if (!sound) return std::unexpected(sound.error());
+  plan_.sound = *sound;
+  if (!plan_.flags.docker) return {};
+  auto engine = docker::options_from_environment(plan_.flags.docker_socket);
+  if (!engine) return std::unexpected(engine.error());
+  plan_.docker = std::move(*engine);
+  return {};
+}
+
+base::result<> guest_agent::open(const async::executor& where) {
+  if (::geteuid() != 0) return base::fail("agent must run as root");
+  auto alone = claim_state(plan_.flags.state_directory);
+  if (!alone) return std::unexpected(alone.error());
+  if (*alone) state_lock_.emplace(std::move(**alone));
+  auto status = os::unix_listener::claim(plan_.flags.status_socket);
+  if (!status) return std::unexpected(status.error());
+  status_.emplace(std::move(*status));
+  if (plan_.flags.containerd) containerd::quieten_grpc();
+  middle_ = std::make_unique<controller>(where, plan_.sound.policy);
+  for (const auto kind : peers_of(plan_.flags, plan_.sound))
+    middle_->add_peer(role_of(kind), make_peer(where, plan_, kind));
+  sources_ = make_sources(where, plan_);
+  for (const auto& source : sources_) middle_->enable(source->id());
+  if (auto fixed = static_ports(plan_.flags, plan_.sound); !fixed.bindings.empty()) {
+    middle_->enable(ports::source_id::fixed);
+    middle_->publish(ports::source_id::fixed, std::move(fixed));
+  }
+  source_tasks_.emplace(where);
+  return {};
+}
+
+std::string guest_agent::start(async::task_group& tasks) {
+  if (plan_.flags.privileged_service && plan_.flags.admin_install)
+    base::log::warn("agent", "-privilegedService and -adminInstall are both given: -privilegedService wins");
+  tasks.spawn("status", serve_status(*middle_, *status_));
+  tasks.spawn("controller", middle_->run());
+  for (const auto& source : sources_) source_tasks_->spawn(std::string(to_string(source->id())), source->run(*middle_));
+  return fmt::format("mode={} {}", to_string(plan_.sound.policy.mode), describe_host(plan_));
+}
+
+async::task<> guest_agent::wind_up(async::clock::time_point deadline) {
+  co_await source_tasks_->stop(async::clock::now() + sources_limit);
+  static_cast<void>(co_await async::until(deadline, middle_->drain(deadline - close_limit)));
+  status_.reset();  // the program ends without destroying anything: the socket's file would stay
+}
+
+}  // namespace guest_agent

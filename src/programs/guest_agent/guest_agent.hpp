@@ -1,0 +1,37 @@
+// guest_agent: the program rancher-desktop-guestagent. Connects what wiring.hpp makes: sources publish into the
+// controller, which gives every peer its part.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "os/lock_file.hpp"
+#include "os/unix_listener.hpp"
+#include "program/daemon.hpp"
+#include "programs/guest_agent/controller.hpp"
+#include "programs/guest_agent/wiring.hpp"
+
+namespace guest_agent {
+
+class guest_agent final : public program::daemon {
+ public:
+  [[nodiscard]] program::about what() const override;
+  void declare(program::flag_set& flags) override;
+  base::result<> check(const program::command_line& given) override;
+  base::result<> open(const async::executor& where) override;
+  std::string start(async::task_group& tasks) override;
+  // The sources stop first; then everything is taken back from every peer.
+  async::task<> wind_up(async::clock::time_point deadline) override;
+  [[nodiscard]] bool ends_at_once() const override { return true; }  // gRPC, look-ups of names
+
+ private:
+  configuration plan_{};
+  std::optional<os::lock_file> state_lock_;
+  std::optional<os::unix_listener> status_;
+  std::unique_ptr<controller> middle_;
+  std::vector<std::unique_ptr<ports::source>> sources_;
+  std::optional<async::task_group> source_tasks_;
+};
+
+}  // namespace guest_agent

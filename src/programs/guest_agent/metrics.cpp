@@ -1,0 +1,45 @@
+#include <fmt/format.h>
+
+#include <map>
+
+#include "programs/guest_agent/status_server.hpp"
+
+namespace guest_agent {
+namespace {
+
+void append_metric(std::string& text, std::string_view name, std::string_view help, std::string_view type = "gauge") {
+  text += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+}
+
+std::map<std::string_view, std::size_t> count_states(const ports::reconcile_fsm& machine, ports::time_point now) {
+  std::map<std::string_view, std::size_t> counts;
+  for (const auto& [key, slot] : machine.slots()) ++counts[describe_slot(machine, key, now).state];
+  return counts;
+}
+
+}  // namespace
+
+std::string describe_metrics(const status_view& view) {
+  std::string text;
+  append_metric(text, "guestagent_source_up", "1 while the source is connected.");
+  for (std::size_t i = 0; i < ports::source_count; ++i) {
+    const auto id = static_cast<ports::source_id>(i);
+    const auto& source = view.table->source(id);
+    if (source.enabled)
+      text += fmt::format("guestagent_source_up{{source=\"{}\"}} {}\n", to_string(id),
+                          source.reported && !source.trouble && source.last.doubt.empty() ? 1 : 0);
+  }
+  append_metric(text, "guestagent_ports", "Ports that the sources publish.");
+  text += fmt::format("guestagent_ports {}\n", view.plan->ports.size());
+  append_metric(text, "guestagent_peer_up", "1 while the peer can be reached.");
+  for (const auto& peer : view.peers)
+    text +=
+        fmt::format("guestagent_peer_up{{peer=\"{}\"}} {}\n", peer.name, peer.machine->peer_failures() == 0 ? 1 : 0);
+  append_metric(text, "guestagent_peer_ports", "Ports at a peer, by state.");
+  for (const auto& peer : view.peers)
+    for (const auto& [state, count] : count_states(*peer.machine, view.now))
+      text += fmt::format("guestagent_peer_ports{{peer=\"{}\",state=\"{}\"}} {}\n", peer.name, state, count);
+  return text;
+}
+
+}  // namespace guest_agent

@@ -1,0 +1,118 @@
+#include "programs/guest_agent/options.hpp"
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "program/flag_values.hpp"
+
+namespace guest_agent {
+namespace {
+
+constexpr std::size_t longest_interface_name = 15;  // of the kernel's IFNAMSIZ, without its zero
+
+base::result<net::address> service_listener(const options& o) {
+  const auto& text = o.k8s_service_listener_address;
+  if (text == "0.0.0.0") return net::address::any_v4();
+  if (text == "127.0.0.1") return net::address::loopback_v4();
+  return base::fail(
+      fmt::format("empty or invalid Kubernetes service listener IP address {}; valid options are 0.0.0.0 and 127.0.0.1",
+                  base::printable(text)));
+}
+
+// Where the vtunnel peer listens; not looked at in the other modes, which do without one.
+base::result<net::endpoint> check_vtunnel(const options& o) {
+  if (!o.privileged_service) return net::endpoint{};
+  if (o.vtunnel_address.empty()) return base::fail("-privilegedService needs -vtunnelAddr");
+  const auto peer = program::endpoint(o.vtunnel_address);
+  if (!peer || peer->ip.is_unspecified())
+    return base::fail(
+        fmt::format("invalid value \"{}\" for flag -vtunnelAddr: not IP:PORT", base::printable(o.vtunnel_address)));
+  const auto& name = o.vm_interface;
+  if (name.empty() || name.size() > longest_interface_name || name.find_first_of("/ \t\n") != std::string::npos)
+    return base::fail(
+        fmt::format("invalid value \"{}\" for flag -vm-interface: no interface's name", base::printable(name)));
+  return *peer;
+}
+
+ports::network_mode mode_of(const options& o) {
+  if (o.privileged_service) return ports::network_mode::privileged_service;
+  return o.admin_install ? ports::network_mode::network_tunnel : ports::network_mode::non_admin;
+}
+
+}  // namespace
+
+void declare(program::flag_set& flags, options& o) {
+  flags.add("docker", o.docker, "Watch the Docker API: forward the ports that containers publish.");
+  flags.add("containerd", o.containerd,
+            "Watch the containerd API: forward the ports that nerdctl's containers publish, in every namespace.");
+  flags.add("containerdSock", o.containerd_socket, program::socket_path, "The `path` of containerd's socket.");
+  flags.add("kubernetes", o.kubernetes,
+            "Watch the Kubernetes API: forward the ports of Services of type NodePort and LoadBalancer.");
+  flags.add("kubeconfig", o.kubeconfig, program::absolute_path,
+            "The `file` that says how to reach the Kubernetes API.");
+  flags.add("k8sServiceListenerAddr", o.k8s_service_listener_address,
+            "The `address` to which Kubernetes Services, and ports of pods, are bound on the host: 0.0.0.0 or "
+            "127.0.0.1.");
+  flags.add(
+      "k8sAPIPort", o.k8s_api_port, program::port,
+      "The `port` of the Kubernetes API itself, which the other WSL distributions get to see while -kubernetes is on.");
+  flags.add("iptables", o.iptables,
+            "Find forwarded ports in the DNAT rules of CNI's plugin portmap, whoever had them made.");
+  flags.add("localListeners", o.local_listeners,
+            "Listen inside the VM on each TCP port that is published by rules alone, for WSL's own localhost relay to "
+            "see it. Only in non-admin mode.");
+  flags.add(
+      "listeners", o.listeners,
+      "Forward what listens in this network namespace, too: the servers of containers that use the host's network. "
+      "Without -docker and -containerd, and with -privilegedService, only if it is asked for by name.");
+  flags.add(
+      "ignore-listeners", o.ignored_listeners, host_sockets::ignore_list::parse, "default",
+      "A `list` of ports whose listeners are not forwarded: ports and ranges, separated by commas, each with tcp: or "
+      "udp: in front or meant for both, as in default,tcp:9100,7000-7999. The word default stands for " +
+          std::string(host_sockets::ignore_list::defaults) +
+          "; an empty list ignores nothing. The port of -vtunnelAddr is ignored in any case where it is used.");
+  flags.add("adminInstall", o.admin_install,
+            "Network tunnel mode: bind on the host what was asked for. Without it every port is "
+            "bound to 127.0.0.1.");
+  flags.add("restrictPrivilegedPorts", o.restrict_privileged_ports,
+            "In non-admin mode, do not expose ports below 1024. False where the host lets everybody bind them.");
+  flags.add("privilegedService", o.privileged_service,
+            "Privileged-service mode: forward ports by the privileged service on the host, through vtunnel.");
+  flags.add("vtunnelAddr", o.vtunnel_address, "The `address` (IP:PORT) of the vtunnel peer.");
+  flags.add("vm-interface", o.vm_interface,
+            "In privileged-service mode, the `name` of the interface by which the host reaches this VM; the privileged "
+            "service is told its addresses.");
+  flags.add("tap-interface-ip", o.tap, program::ipv4_address,
+            "The `address` of the interface by which the host reaches this VM; host-switch is "
+            "told to forward to it.");
+  flags.add("veth-interface-ip", o.veth, program::ipv4_address,
+            "The `address` of this network namespace at which wsl-proxy reaches it.");
+  flags.add("host-switch-url", o.host_switch, http::parse_server_address, "The `URL` of host-switch's API.");
+  flags.add("wsl-proxy-socket", o.wsl_proxy_socket, program::socket_path, "The `path` of wsl-proxy's socket.");
+  flags.add("docker-socket", o.docker_socket,
+            "The `path` of the Docker engine's socket. Empty: what DOCKER_HOST says, for tcp:// with "
+            "DOCKER_CERT_PATH and DOCKER_TLS_VERIFY, or /var/run/docker.sock.");
+  flags.add("status-socket", o.status_socket, program::own_socket_path,
+            "The `path` of the socket at which guestagentctl asks this agent.");
+  flags.add("state-dir", o.state_directory, program::absolute_path,
+            "The `directory` in which the agent remembers, through crashes and reboots, what it has "
+            "exposed.");
+}
+
+base::result<settings> validate(const options& o, bool asked_for_listeners) {
+  if (!o.docker && !o.containerd && !o.iptables)
+    return base::fail("requires either -docker, -containerd or -iptables enabled.");
+  if (o.local_listeners && (o.admin_install || o.privileged_service))
+    return base::fail("-localListeners is for non-admin mode: without -adminInstall and -privilegedService");
+  const auto listener = service_listener(o);
+  if (!listener) return std::unexpected(listener.error());
+  const auto vtunnel = check_vtunnel(o);
+  if (!vtunnel) return std::unexpected(vtunnel.error());
+  const bool beside_engine = (o.docker || o.containerd) && !o.privileged_service;
+  return settings{.policy = {mode_of(o), o.restrict_privileged_ports},
+                  .vtunnel = *vtunnel,
+                  .service_listener = *listener,
+                  .listeners = o.listeners && (beside_engine || asked_for_listeners)};
+}
+
+}  // namespace guest_agent

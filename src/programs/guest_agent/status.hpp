@@ -1,0 +1,53 @@
+// status: what guestagentctl and /v1/status show, as one JSON document: every source, every peer, and every port with
+// where it is applied, since when, and why not where not, as well as what is open that nobody wants any more. Pure: the
+// caller passes both clocks' time in.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "json/json.hpp"
+#include "ports/exposure_policy.hpp"
+#include "ports/port_table.hpp"
+#include "ports/reconcile_fsm.hpp"
+
+namespace guest_agent {
+
+// Which part of the plan a peer is given.
+enum class peer_role : std::uint8_t { host, wsl, loopback, listeners };
+[[nodiscard]] const ports::forward_map& part_of(const ports::exposure_plan& plan, peer_role role);
+
+struct peer_view {
+  std::string_view name;
+  peer_role role = peer_role::host;
+  const ports::reconcile_fsm* machine = nullptr;
+};
+
+struct status_view {
+  std::string_view version;
+  ports::network_mode mode = ports::network_mode::network_tunnel;
+  const ports::port_table* table = nullptr;
+  const ports::exposure_plan* plan = nullptr;
+  std::vector<peer_view> peers;
+  ports::time_point started;
+  ports::time_point now;                           // the machines' clock
+  std::chrono::system_clock::time_point wall_now;  // the same moment for people
+};
+
+[[nodiscard]] json::object describe(const status_view& view);
+
+// One port at one peer: "applied", "foreign", "pending", "conflict", "refused", "retrying" or "down"; of one that is
+// not wanted any more also "removing", or "leftover" where it has to wait before it is removed.
+struct peer_port {
+  std::string_view state;
+  std::string reason;
+};
+[[nodiscard]] peer_port describe_slot(const ports::reconcile_fsm& machine, const ports::port_key& key,
+                                      ports::time_point now);
+
+// "2026-11-24T00:21:51Z"
+[[nodiscard]] std::string to_utc(std::chrono::system_clock::time_point when);
+
+}  // namespace guest_agent

@@ -1,0 +1,53 @@
+#include "programs/guest_agent/status_server.hpp"
+
+#include <unistd.h>
+
+#include "async/timeout.hpp"
+
+namespace guest_agent {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string document(controller& middle) { return json::serialize(describe(middle.view())) + "\n"; }
+
+http::answer plain(unsigned status, std::string type, std::string body) {
+  return {{status, {{"Content-Type", std::move(type)}}, std::move(body)}, {}};
+}
+
+async::task<http::answer> handle(controller* middle, http::incoming in) {
+  if (in.head.method != "GET") co_return http::answer{http::text_response(405, "GET only"), {}};
+  if (in.head.target == "/v1/status") co_return plain(200, "application/json", document(*middle));
+  if (in.head.target == "/metrics") co_return plain(200, "text/plain; version=0.0.4", describe_metrics(middle->view()));
+  if (in.head.target != "/v1/status/watch") co_return http::answer{http::text_response(404, "404 page not found"), {}};
+  const std::function<async::task<>(http::stream_writer)> stream = [middle](http::stream_writer write) {
+    return stream_documents(*middle, std::move(write));
+  };
+  auto head = plain(200, "application/x-ndjson", "");
+  head.stream = stream;
+  co_return head;
+}
+
+}  // namespace
+
+// A client that is gone is noticed at the next piece; one is sent at least every ten seconds.
+async::task<> stream_documents(controller& middle, http::stream_writer write) {
+  while (true) {
+    const auto shown = middle.changes();
+    std::string now = document(middle);
+    const bool sent = co_await write(std::move(now));
+    if (!sent) co_return;
+    const auto at_latest = async::clock::now() + 10s;
+    while (middle.changes() == shown && async::clock::now() < at_latest)
+      co_await middle.changed().wait_until(at_latest);
+    co_await async::sleep_for(100ms);  // one document for a burst of changes
+  }
+}
+
+async::task<> serve_status(controller& middle, const os::unix_listener& listener) {
+  controller* const served = &middle;
+  const http::handler handler = [served](http::incoming in) { return handle(served, std::move(in)); };
+  co_await http::serve(base::unique_fd(::dup(listener.fd())), handler, {.connections = 16});
+}
+
+}  // namespace guest_agent

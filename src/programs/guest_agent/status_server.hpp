@@ -1,0 +1,23 @@
+// status_server: what guestagentctl and a person with curl ask the agent, over a UNIX socket that is root's alone.
+//
+//   GET /v1/status        the status document (agent/status.hpp)
+//   GET /v1/status/watch  the same now and after every change, one document a line, at most ten a second
+//   GET /metrics          the numbers of it, in Prometheus' text format
+#pragma once
+
+#include "http/server.hpp"
+#include "os/unix_listener.hpp"
+#include "programs/guest_agent/controller.hpp"
+
+namespace guest_agent {
+
+// Serves until cancelled. `middle` must outlive it.
+async::task<> serve_status(controller& middle, const os::unix_listener& listener);
+
+// Writes the status document now and after every change, until `write` says that nobody reads any more.
+async::task<> stream_documents(controller& middle, http::stream_writer write);
+
+// Pure: the metrics of a view.
+[[nodiscard]] std::string describe_metrics(const status_view& view);
+
+}  // namespace guest_agent

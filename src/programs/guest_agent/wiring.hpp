@@ -1,0 +1,29 @@
+// wiring: what the agent consists of. Each of its sources and each of its peers is made here and nowhere else, as the
+// command line has it; guest_agent connects and runs them.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "ports/reconciler.hpp"
+#include "ports/source.hpp"
+#include "programs/guest_agent/composition.hpp"
+#include "programs/guest_agent/options.hpp"
+#include "sources/docker/docker_source.hpp"
+
+namespace guest_agent {
+
+// Everything that can be found wrong with a command line is found before anything is made of it.
+struct configuration {
+  options flags;
+  settings sound;
+  docker::docker_options docker;
+};
+
+[[nodiscard]] std::unique_ptr<ports::reconciler> make_peer(const async::executor& where, const configuration& c,
+                                                           peer_kind kind);
+// One for each engine flag that is set.
+[[nodiscard]] std::vector<std::unique_ptr<ports::source>> make_sources(const async::executor& where,
+                                                                       const configuration& c);
+
+}  // namespace guest_agent

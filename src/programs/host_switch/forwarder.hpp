@@ -1,0 +1,57 @@
+// forwarder: the forwards that host-switch holds, and the three calls of the forwarder API upon them. The identity of a
+// forward is its protocol and its local address compared as text: ":80" and "0.0.0.0:80" are two, of which only one can
+// listen. Answers are those of gvisor-tap-vsock, word for word: agents depend on them. What is refused that
+// gvisor-tap-vsock allows is in docs/forwarder-api.md.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/episode.hpp"
+#include "http/message.hpp"
+#include "programs/host_switch/access_policy.hpp"
+#include "programs/host_switch/kernel_network.hpp"
+#include "programs/host_switch/request_codec.hpp"
+
+namespace host_switch {
+
+class forwarder {
+ public:
+  // Holds at most `most` forwards besides static ones. `network` and `policy` must outlive it.
+  forwarder(kernel_network& network, const access_policy& policy, std::size_t most)
+      : network_(network), policy_(policy), most_(most) {}
+
+  // One request of the API; `caller` is the client's address.
+  [[nodiscard]] http::response answer(const http::request& request, std::string_view caller);
+
+  // What the calls do. The error's message is the API's answer.
+  base::result<> expose(const forward_request& wanted);
+  base::result<> unexpose(const forward_request& which);
+  // A forward of the host's own: to any address, beside the limit. The error has the kernel's code.
+  base::result<> expose_static(const forward_request& wanted);
+  [[nodiscard]] std::vector<forward_request> all() const;  // sorted by local, then protocol
+
+ private:
+  struct entry {
+    net::endpoint listen;
+    std::string remote;
+    bool is_static = false;
+  };
+  base::result<> open(net::protocol protocol, const forward_request& wanted, const net::endpoint& listen,
+                      const net::endpoint& remote);
+  [[nodiscard]] std::optional<http::response> refuse(const http::request& request, std::string_view caller);
+  [[nodiscard]] http::response answer_expose(const http::request& request, std::string_view caller);
+  [[nodiscard]] http::response answer_unexpose(const http::request& request);
+
+  kernel_network& network_;
+  const access_policy& policy_;
+  std::size_t most_;
+  std::size_t static_forwards_ = 0;
+  base::log::throttle refusals_, failures_;
+  std::map<std::pair<std::string, std::string>, entry> forwards_;  // by local, protocol
+};
+
+}  // namespace host_switch

@@ -1,0 +1,41 @@
+// host_switch: the program host-switch, Linux edition. It holds on the host the ports that a VM's guest agent exposes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/episode.hpp"
+#include "program/daemon.hpp"
+#include "programs/host_switch/access_policy.hpp"
+#include "programs/host_switch/forwarder.hpp"
+#include "programs/host_switch/kernel_network.hpp"
+#include "programs/host_switch/request_codec.hpp"
+#include "programs/host_switch/subnet.hpp"
+
+namespace host_switch {
+
+class host_switch final : public program::daemon {
+ public:
+  [[nodiscard]] program::about what() const override;
+  void declare(program::flag_set& flags) override;
+  base::result<> open(const async::executor& where) override;
+  std::string start(async::task_group& tasks) override;
+
+ private:
+  [[nodiscard]] net::endpoint api() const { return api_.value_or(net::endpoint{vm_network_.gateway(), 80}); }
+  [[nodiscard]] bool admits(const net::address& client);
+  base::result<> open_static_forwards();
+
+  subnet vm_network_ = subnet::parse("192.168.127.0/24").value();
+  std::vector<forward_request> static_forwards_;
+  std::vector<forward_request> busy_forwards_;  // of these, those that could not be opened at the start
+  std::optional<net::endpoint> api_;            // elsewhere than on the gateway's port 80
+  std::vector<std::string> api_hosts_;
+  std::optional<kernel_network> network_;
+  std::optional<access_policy> policy_;
+  std::optional<forwarder> forwards_;
+  base::log::throttle strangers_;
+};
+
+}  // namespace host_switch

@@ -1,0 +1,62 @@
+#include "programs/host_switch/kernel_network.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+namespace host_switch {
+namespace {
+
+base::result<> bind_to_device(int fd, const std::string& name) {
+  if (::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name.c_str(), static_cast<socklen_t>(name.size())) == 0) return {};
+  return base::fail_errno("bind to " + name);
+}
+
+}  // namespace
+
+kernel_network::kernel_network(net::endpoint api) : api_(api), relays_({.shards = relay::shards_for_processors()}) {}
+
+// Before Linux 5.7 only a program with CAP_NET_RAW may bind a socket to an interface.
+//
+// SO_REUSEPORT is set behind bind(): the API's own bind() fails where a second host-switch, or another program, has the
+// port, and a wildcard of this program can still share it later. It is set before bind() only where such a wildcard is
+// there already.
+base::result<base::unique_fd> kernel_network::listen_for_api(const std::optional<api_device>& device) {
+  base::unique_fd fd(::socket(api_.ip.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const auto set = [&fd](int level, int name) {
+    const int one = 1;
+    return ::setsockopt(fd.get(), level, name, &one, sizeof one) == 0;
+  };
+  if (!fd || !set(SOL_SOCKET, SO_REUSEADDR) || !set(IPPROTO_IP, IP_FREEBIND)) return base::fail_errno("socket option");
+  if (device) {
+    auto bound = bind_to_device(fd.get(), device->name);
+    const bool may_not = !bound && bound.error().code == std::errc::operation_not_permitted;
+    unbound_.note(may_not ? bound : base::result<>{});
+    if (!bound && !may_not) return std::unexpected(bound.error());
+  }
+  if (holds_a_wildcard(net::protocol::tcp, api_.port)) set(SOL_SOCKET, SO_REUSEPORT);
+  const auto address = net::to_sockaddr(api_);
+  const bool bound = ::bind(fd.get(), address.get(), address.size) == 0;
+  if (!bound || !set(SOL_SOCKET, SO_REUSEPORT) || ::listen(fd.get(), 1024) != 0)
+    return base::fail_errno("listen tcp " + net::to_string(api_));
+  return fd;
+}
+
+bool kernel_network::holds_a_wildcard(net::protocol protocol, std::uint16_t port) const {
+  return relays_.contains(protocol, {net::address::any_v4(), port}) ||
+         relays_.contains(protocol, {net::address::any_v6(), port});
+}
+
+base::result<> kernel_network::forward(net::protocol protocol, const net::endpoint& host, const net::endpoint& vm) {
+  const bool wildcard = host.ip.is_unspecified();
+  const bool shares_the_api_port = wildcard && protocol == net::protocol::tcp && host.port == api_.port;
+  if (shares_the_api_port && holds_a_wildcard(protocol, host.port))
+    return base::fail(std::errc::address_in_use, "");  // the kernel would share it once more
+  return relays_.add(
+      {.protocol = protocol, .listen = host, .target = vm, .dual_stack = wildcard, .reuse_port = shares_the_api_port});
+}
+
+void kernel_network::stop(net::protocol protocol, const net::endpoint& host) { relays_.remove(protocol, host); }
+
+}  // namespace host_switch

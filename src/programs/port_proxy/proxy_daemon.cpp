@@ -1,0 +1,55 @@
+#include "programs/port_proxy/proxy_daemon.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/text.hpp"
+#include "kernel/netlink/socket_owner.hpp"
+#include "program/flag_values.hpp"
+#include "relay/sockets.hpp"
+
+namespace port_proxy {
+
+void proxy_daemon::declare(program::flag_set& flags) {
+  flags.add("socketFile", socket_file_, "The `path` of the UNIX socket that takes the messages; mode 0600.");
+  flags.add("udpBuffer", udp_buffer_bytes_, program::buffer_size,
+            "The kernel's buffer of each UDP socket, in `bytes`; the kernel may grant less.");
+}
+
+base::result<base::unique_fd> proxy_daemon::open_entrance() {
+  if (tcp_) {
+    auto fd = relay::open_listener({.protocol = net::protocol::tcp, .listen = *tcp_, .target = {}});
+    if (!fd) return base::fail(fd.error().code, "listen on " + net::to_string(*tcp_));
+    messages_.admit = netlink::is_from_own_user;
+    return fd;
+  }
+  auto file = os::unix_listener::claim(socket_file_);
+  if (!file) return std::unexpected(file.error());
+  file_.emplace(std::move(*file));
+  return base::unique_fd(::dup(file_->fd()));
+}
+
+base::result<> proxy_daemon::open(const async::executor& where) {
+  auto entrance = open_entrance();
+  if (!entrance) return std::unexpected(entrance.error());
+  listeners_.emplace(where, port_listeners_options{.udp_buffer_bytes = udp_buffer_bytes_,
+                                                   .relay = {.shards = relay::shards_for_processors()}});
+  const auto take = [this](const port_mapping::message& m, const caller& from) {
+    handle(m, from, *listeners_);
+    listeners_->settle();
+  };
+  server_.emplace(where, std::move(*entrance), take, messages_);
+  return {};
+}
+
+std::string proxy_daemon::start(async::task_group& tasks) {
+  tasks.spawn("retries", listeners_->run());
+  tasks.spawn("messages", server_->run());
+  const auto relayed = relays_to();
+  return fmt::format("socket={}{}{}", tcp_ ? net::to_string(*tcp_) : base::printable(socket_file_),
+                     relayed.empty() ? "" : " ", relayed);
+}
+
+std::string proxy_daemon::tally() const { return fmt::format("listeners={}", listeners_->table().size()); }
+
+}  // namespace port_proxy

@@ -1,0 +1,46 @@
+// proxy_daemon: a program that opens the ports that PortMapping messages ask for, on a UNIX socket at which one message
+// comes with each connection. For whom it relays a port is up to those who derive from it: wsl-proxy and
+// privileged-service.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "os/unix_listener.hpp"
+#include "program/daemon.hpp"
+#include "programs/port_proxy/message_server.hpp"
+#include "programs/port_proxy/port_listeners.hpp"
+
+namespace port_proxy {
+
+class proxy_daemon : public program::daemon {
+ public:
+  void declare(program::flag_set& flags) override;
+  base::result<> open(const async::executor& where) override;
+  std::string start(async::task_group& tasks) override;
+  [[nodiscard]] std::string tally() const override;
+
+ protected:
+  proxy_daemon(std::string socket_file, message_server_options messages)
+      : socket_file_(std::move(socket_file)), messages_(messages) {}
+
+  // Has `listeners` do what a message asks for.
+  virtual void handle(const port_mapping::message& m, const caller& from, port_listeners& listeners) = 0;
+  // For the log, beside the socket: "upstream=192.168.143.1".
+  [[nodiscard]] virtual std::string relays_to() const { return {}; }
+
+  std::optional<net::endpoint> tcp_;  // takes the messages there, by TCP, in place of the socket
+
+ private:
+  base::result<base::unique_fd> open_entrance();
+
+  std::string socket_file_;
+  message_server_options messages_;
+  int udp_buffer_bytes_ = 8 << 20;
+  std::optional<os::unix_listener> file_;
+  std::optional<port_listeners> listeners_;
+  std::optional<message_server> server_;
+};
+
+}  // namespace port_proxy

@@ -1,0 +1,69 @@
+#include "programs/privileged_service/privileged_service.hpp"
+
+#include "base/log.hpp"
+#include "program/flag_values.hpp"
+
+namespace privileged_service {
+namespace {
+
+// An agent keeps one silent connection to learn that it still reaches us; nobody else has a reason to be silent for
+// long.
+constexpr std::chrono::hours silent_limit{24};
+
+constexpr auto program_name = "privileged-service";
+
+constexpr auto description =
+    "Makes the ports that are published inside virtual machines reachable on this host, where their users may not open "
+    "ports themselves.\n\n"
+    "The guest agent of a VM tells it what is published (rancher-desktop-guestagent -privilegedService), by "
+    "PortMapping messages that vtunnel carries here: one JSON document for each connection, no answer. For each "
+    "binding it listens on the binding's address and port, TCP or UDP, and relays to the same port of the VM: to the "
+    "first address of the same family that the message names in connectAddrs. 0.0.0.0 takes IPv6 too. A port that is "
+    "busy is tried again until it is free.\n\n"
+    "Several VMs may use it, each by a vtunnel host of its own. A removal removes what came by the same vtunnel host "
+    "for "
+    "the same address, and nothing else. A port that two VMs ask for is the first one's until it gives it up. The "
+    "address of a VM is on a network of this host other than that of the default route, and never this host's "
+    "own.\n\n"
+    "SIGTERM and SIGINT close all listeners, remove the socket file and end the program with 0. A second instance on "
+    "the same socket file does not start; the socket file of an instance that died is replaced. Whoever may connect "
+    "can open any port of this host: the socket is its owner's alone, and -listen, for tunnels that know TCP only, "
+    "takes loopback addresses only, and connections of root and of its own user alone.";
+
+}  // namespace
+
+privileged_service::privileged_service() : proxy_daemon("/run/privileged-service.sock", {.idle_limit = silent_limit}) {}
+
+program::about privileged_service::what() const { return {.name = program_name, .description = description}; }
+
+void privileged_service::declare(program::flag_set& flags) {
+  proxy_daemon::declare(flags);
+  flags.add("listen", tcp_, program::loopback_endpoint, "",
+            "The `address` (IP:PORT, on loopback) that takes the messages instead of the socket.");
+  flags.add("vmNetworks", vms_, vm_network::parse, "",
+            "The networks of the VMs, a `list` like 172.16.0.0/12,fd00::/8. Empty: every network of this host but that "
+            "of the default route.");
+  flags.add("loopbackTargets", loopback_targets_,
+            "Relay to loopback addresses too, where a message says that its VM is reached there. Every port of this "
+            "host that listens on loopback only can then be opened to the outside by whoever sends messages.");
+}
+
+base::result<> privileged_service::open(const async::executor& where) {
+  const auto refuse = [this](const net::address& ip) { return ip.is_loopback() ? std::string() : vms_.refuse(ip); };
+  claims_.emplace(claim_options{.loopback_targets = loopback_targets_, .refuse_target = refuse});
+  return proxy_daemon::open(where);
+}
+
+void privileged_service::handle(const port_mapping::message& m, const port_proxy::caller& from,
+                                port_proxy::port_listeners& listeners) {
+  const auto made = claims_->apply(m, from);
+  for (const auto& text : made.notes) base::log::throttled(notes_, base::log::level::warn, program_name, "{}", text);
+  for (const auto& c : made.changes) {
+    if (c.target)
+      listeners.add(c.key, *c.target);
+    else
+      listeners.remove(c.key);
+  }
+}
+
+}  // namespace privileged_service

@@ -1,0 +1,47 @@
+// tunnel_end: one end of all tunnels of a configuration: what listens, and what is relayed. One control thread.
+#pragma once
+
+#include <list>
+#include <vector>
+
+#include "async/task.hpp"
+#include "base/result.hpp"
+#include "os/unix_listener.hpp"
+#include "programs/vtunnel/config_codec.hpp"
+#include "programs/vtunnel/sender_guard.hpp"
+#include "relay/listener_set.hpp"
+
+namespace vtunnel {
+
+class tunnel_end {
+ public:
+  // `cid`: of the other end; 1 is this machine itself. `root_only`: the host end takes connections from privileged
+  // ports alone.
+  tunnel_end(std::vector<tunnel> tunnels, std::uint32_t cid, bool root_only)
+      : tunnels_(std::move(tunnels)), cid_(cid), root_only_(root_only) {}
+
+  // In the VM: listens everywhere at once. The error names what cannot be listened on.
+  base::result<> open_peer();
+  // Answers handshakes. Until cancelled.
+  async::task<> run_peer();
+  // On the host: listens for each tunnel once the peer has answered its handshake; what is busy is tried again. Until
+  // cancelled.
+  async::task<> run_host();
+
+  [[nodiscard]] const relay::counters& count() const { return relays_.count(); }
+
+ private:
+  base::result<base::unique_fd> listen_on(const net::stream_address& at);
+  base::result<> open_host(const tunnel& t);
+  async::task<> run_host_tunnel(const tunnel* t);
+
+  std::vector<tunnel> tunnels_;
+  std::uint32_t cid_;
+  bool root_only_;
+  std::list<os::unix_listener> files_;
+  std::vector<base::unique_fd> handshakes_;
+  std::list<sender_guard> guards_;  // they outlive the relays, which ask them
+  relay::listener_set relays_{{.shards = relay::shards_for_processors()}};
+};
+
+}  // namespace vtunnel

@@ -1,0 +1,46 @@
+// local_listeners_sink: holds a TCP socket that listens on each port that is published by rules alone, for those who
+// look for listening sockets: WSL's own localhost relay forwards what it sees listening in the VM. Connections never
+// reach the socket, since the rules take them before; one that does, because its rules have just gone, is closed at
+// once.
+//
+// The peer is this process itself: nothing is left behind, and nobody else holds anything there.
+#pragma once
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <map>
+#include <vector>
+
+#include "async/condition.hpp"
+#include "async/task_group.hpp"
+#include "base/unique_fd.hpp"
+#include "ports/sink.hpp"
+
+namespace visible_listeners {
+
+class local_listeners_sink final : public ports::sink {
+ public:
+  // Throws std::system_error where the kernel gives no epoll. Listens in the calling thread's network namespace.
+  explicit local_listeners_sink(const async::executor& where);
+
+  [[nodiscard]] std::string_view name() const override { return "local-listeners"; }
+  [[nodiscard]] ports::sink_traits traits() const override { return {.workers = 1, .batch = 256, .shared = false}; }
+
+  async::task<base::result<ports::peer_state>> list() override;
+  async::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override;
+  async::task<> changed() override;  // never returns
+  // Closes all sockets. Afterwards nothing is done any more.
+  async::task<> close() override;
+
+ private:
+  [[nodiscard]] ports::outcome apply_one(const ports::operation& op);
+  [[nodiscard]] ports::outcome listen(const ports::port_key& key);
+  async::task<> close_connections();
+
+  async::asio::posix::stream_descriptor ready_;  // an epoll of the sockets
+  std::map<ports::port_key, base::unique_fd> open_;
+  async::condition never_;
+  bool closed_ = false;
+  async::task_group tasks_;
+};
+
+}  // namespace visible_listeners

@@ -1,0 +1,35 @@
+// rule_reader: reads all places in which CNI's rules may be, in the network namespace of the calling thread: nftables
+// as iptables-nft and portmap's own backend use it, and iptables-legacy's tables, for both families. Only chains of
+// CNI's are read, so the rest of the tables costs next to nothing; no program is run, and no table is brought into
+// being.
+#pragma once
+
+#include "async/blocking_calls.hpp"
+#include "base/result.hpp"
+#include "kernel/netfilter/nft_reader.hpp"
+#include "ports/snapshot.hpp"
+#include "sources/cni_portmap/portmap_rules.hpp"
+
+namespace cni_portmap {
+
+class rule_reader {
+ public:
+  // `pods`, `stopped`: see portmap_ports.
+  explicit rule_reader(net::address pods, stopped_test stopped = {}) : pods_(pods), stopped_(std::move(stopped)) {}
+
+  // What is published now. Fails where any of the places cannot be read; half of the truth is not told. Legacy tables
+  // are read beside the control thread: a large one takes the kernel some ten milliseconds.
+  async::task<base::result<ports::snapshot>> read();
+
+ private:
+  base::result<> read_nftables(portmap_ports& into);
+  bool has_none(const base::error& why);
+
+  net::address pods_;
+  stopped_test stopped_;
+  bool nftables_answered_ = false;
+  bool told_of_none_ = false;
+  async::blocking_calls blocking_{1};
+};
+
+}  // namespace cni_portmap

@@ -1,0 +1,181 @@
+#include "sources/engine/engine_source.hpp"
+
+#include <algorithm>
+
+#include "async/task_group.hpp"
+#include "async/timeout.hpp"
+#include "base/backoff.hpp"
+#include "base/log.hpp"
+
+namespace engine {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr base::backoff retry{50ms, 1000ms, 0.0};
+constexpr auto steady = 10s;               // a connection that lasted this long ended a row of failures
+constexpr auto between_lists = 1s;         // at least
+constexpr auto relist_unsubscribed = 30s;  // while the engine has not acknowledged the subscription
+
+// How long one question may hold a slot. Most answers take milliseconds; a container whose engine's lock is held
+// answers never, and must not keep others waiting.
+std::chrono::milliseconds patience(const question& q) {
+  return std::min<std::chrono::milliseconds>(2'000ms * (1 << std::min(q.failures, 3U)), 10'000ms);
+}
+
+bool is_unanswered(const base::error& e) {
+  return e.code == std::errc::resource_unavailable_try_again || e.code == std::errc::timed_out;
+}
+
+}  // namespace
+
+engine_source::engine_source(const async::executor& where, ports::source_id id, engine_options options)
+    : id_(id),
+      options_(std::move(options)),
+      containers_(options_.questions),
+      changed_(where),
+      silent_events_(std::string(to_string(id)), "the engine does not answer the request for events") {
+  if (options_.socket.empty()) return;
+  auto watch = os::file_watch::open(where, options_.socket);
+  if (watch)
+    watch_ = std::move(*watch);
+  else
+    base::log::warn(to_string(id_), "no inotify, polling for the engine's socket reason=\"{}\"",
+                    watch.error().message());
+}
+
+// Until the engine's socket is new, or the time is over.
+async::task<> engine_source::wait_for_engine(std::chrono::milliseconds at_most) {
+  if (watch_)
+    static_cast<void>(co_await async::within(at_most, watch_->changed()));
+  else
+    co_await async::sleep_for(at_most);
+}
+
+async::task<> engine_source::run(ports::source_feed& feed) {
+  for (unsigned failures = 1;; ++failures) {
+    published_ = false;
+    const auto begin = async::clock::now();
+    const auto ended = co_await follow_engine(feed);
+    if (async::clock::now() - begin > steady) failures = 1;
+    feed.degraded(id_, ended.error());
+    // A socket that is not there is announced when it comes; one that is there and refuses is not.
+    const bool absent = watch_ && !watch_->seen();
+    doubt_stopped(absent);
+    co_await wait_for_engine(absent ? 30s : retry.delay(failures, 0));
+  }
+}
+
+// Without an engine nothing starts a container. One that does not answer may have started any of them meanwhile.
+void engine_source::doubt_stopped(bool absent) {
+  const auto now = async::clock::now();
+  if (containers_.listed_once() || absent) heard_ = now;
+  if (!options_.stopped || now - heard_ < options_.stopped_kept) return;
+  containers_.forget_stopped();
+  options_.stopped->update(containers_.take_stopped_changes());
+}
+
+// Ends with the reason why the engine cannot be followed any more.
+async::task<base::result<>> engine_source::follow_engine(ports::source_feed& feed) {
+  containers_.reset();
+  failure_.reset();
+  subscribed_ = list_wanted_ = false;
+  if (auto connected = co_await connect(); !connected) co_return connected;
+  const disconnection at_the_end(*this);
+  ++epoch_;
+  async::task_group tasks(co_await async::asio::this_coro::executor);
+  tasks.spawn("engine events", follow_events());
+  tasks.spawn("engine list", list_again());
+  for (unsigned slot = 0; slot < options_.questions; ++slot) tasks.spawn("engine question", ask_questions(slot));
+  co_await tasks.run_beside(publish_changes(feed));
+  co_return std::unexpected(*failure_);
+}
+
+async::task<> engine_source::publish_changes(ports::source_feed& feed) {
+  while (!failure_) {
+    publish(feed);
+    if (!failure_) co_await changed_.wait();
+  }
+}
+
+void engine_source::fail(base::error why) {
+  if (!failure_) failure_ = std::move(why);
+  changed_.notify_all();
+}
+
+async::task<> engine_source::follow_events() { fail(co_await read_events()); }
+
+void engine_source::subscribed() {
+  subscribed_ = true;
+  silent_events_.note({});
+  changed_.notify_all();
+}
+
+void engine_source::ask_about(const std::string& container_id) {
+  if (!containers_.ask_about(container_id, async::clock::now())) list_soon();
+}
+
+void engine_source::list_soon() {
+  list_wanted_ = true;
+  changed_.notify_all();
+}
+
+// An event between the subscription and the list is not missed. Some engines acknowledge with the first event only.
+async::task<> engine_source::wait_for_subscription() {
+  const auto limit = async::clock::now() + options_.first_list;
+  while (!subscribed_ && async::clock::now() < limit) co_await changed_.wait_until(limit);
+  if (!subscribed_) silent_events_.note(base::fail("no header yet; listing every 30 s"));
+}
+
+async::task<> engine_source::wait_for_next_list(std::chrono::milliseconds at_most) {
+  const auto now = async::clock::now();
+  const auto soonest = now + std::min<async::clock::duration>(between_lists, at_most);
+  const auto latest = now + at_most;
+  const auto quicker = now + std::min<async::clock::duration>(relist_unsubscribed, at_most);
+  const auto due = [&] { return list_wanted_ ? soonest : subscribed_ ? latest : quicker; };
+  while (async::clock::now() < due()) co_await changed_.wait_until(due());
+}
+
+// The second list follows soon: a container that was about to end when the events were subscribed to may have stood in
+// the first one without any event to come.
+async::task<> engine_source::list_again() {
+  co_await wait_for_subscription();
+  for (auto pause = options_.second_list;; pause = options_.relist) {
+    list_wanted_ = false;
+    containers_.begin_list(async::clock::now());
+    auto running = co_await list();
+    if (!running) co_return fail(running.error());
+    containers_.listed(std::move(*running), async::clock::now());
+    changed_.notify_all();
+    co_await wait_for_next_list(pause);
+  }
+}
+
+async::task<> engine_source::ask_questions(unsigned slot) {
+  while (true) {
+    const auto q = containers_.next_question(async::clock::now());
+    if (!q) {
+      co_await changed_.wait_until(containers_.next_question_due());
+      continue;
+    }
+    auto now = co_await async::within(patience(*q), ask(q->id, slot));
+    if (!now && !is_unanswered(now.error())) co_return fail(now.error());
+    if (now)
+      containers_.answered(*q, std::move(*now));
+    else
+      containers_.unanswered(*q, now.error().message(), async::clock::now());
+    changed_.notify_all();
+  }
+}
+
+void engine_source::publish(ports::source_feed& feed) {
+  const auto stopped = containers_.take_stopped_changes();  // also where nobody wants them: they would pile up
+  if (options_.stopped) options_.stopped->update(stopped);
+  if (!containers_.listed_once() || (!containers_.take_changed() && published_)) return;
+  auto now = containers_.snapshot();
+  now.epoch = epoch_;
+  published_ = true;
+  feed.publish(id_, std::move(now));
+}
+
+}  // namespace engine

@@ -1,0 +1,72 @@
+#include "sources/host_sockets/engine_server.hpp"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <string>
+
+#include "base/text.hpp"
+#include "base/unique_fd.hpp"
+
+namespace host_sockets {
+namespace {
+
+constexpr std::size_t most_lines = 100'000;
+
+bool is_absent(int number) { return number == ENOENT || number == ECONNREFUSED || number == ENOTDIR; }
+
+// "0000000000000000: 00000002 00000000 00010000 0001 01 25847 /run/docker.sock": the inode, if that is the path.
+std::optional<std::uint32_t> inode_of_line(std::string_view line, std::string_view path) {
+  constexpr std::string_view listens = "00010000 0001 01 ";
+  const auto at = line.find(listens);
+  if (at == std::string_view::npos) return std::nullopt;
+  const auto rest = base::trim(line.substr(at + listens.size()));
+  const auto space = rest.find(' ');
+  if (space == std::string_view::npos || base::trim(rest.substr(space)) != path) return std::nullopt;
+  return base::parse_number<std::uint32_t>(rest.substr(0, space));
+}
+
+}  // namespace
+
+base::result<std::optional<server_claim>> find_server(const std::filesystem::path& socket) {
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  const auto& path = socket.native();
+  if (path.size() >= sizeof to.sun_path) return base::fail(std::errc::filename_too_long, "the engine's socket");
+  std::ranges::copy(path, to.sun_path);
+  const base::unique_fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return base::fail_errno("connect " + path);
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
+    if (is_absent(errno)) return std::nullopt;
+    return base::fail_errno("connect " + path);
+  }
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+    return base::fail_errno("SO_PEERCRED of " + path);
+  return server_claim{peer.pid};
+}
+
+base::result<std::optional<std::uint32_t>> find_bound_socket(const std::filesystem::path& socket, pid_t in) {
+  std::error_code failed;
+  auto path = std::filesystem::canonical(socket, failed);
+  if (failed) path = socket;
+  const auto list = "/proc/" + std::to_string(in) + "/net/unix";
+  std::ifstream lines(list);
+  if (!lines) return base::fail_errno(list);
+  std::string line;
+  for (std::size_t i = 0; std::getline(lines, line); ++i) {
+    if (i == most_lines) return base::fail(list + " has too many lines");
+    auto inode = inode_of_line(line, path.native());
+    if (!inode && path != socket) inode = inode_of_line(line, socket.native());
+    if (inode) return inode;
+  }
+  if (lines.bad()) return base::fail_errno(list);
+  return std::nullopt;
+}
+
+}  // namespace host_sockets

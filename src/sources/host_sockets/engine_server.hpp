@@ -1,0 +1,28 @@
+// engine_server: the process that serves an engine's UNIX socket, asked of the kernel by a connection that sends
+// nothing.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+#include "base/result.hpp"
+
+namespace host_sockets {
+
+struct server_claim {
+  pid_t pid = 0;  // that called listen(); 0: a process that this pid namespace does not show
+  bool operator==(const server_claim&) const = default;
+};
+
+// Nothing: no process serves it, the kernel says so. Fails where that is not known; does not wait.
+[[nodiscard]] base::result<std::optional<server_claim>> find_server(const std::filesystem::path& socket);
+
+// The inode of the socket that is bound to this path, as /proc/<pid>/fd shows it, of the network namespace of process
+// `in`. For a socket on which an init system listens in the engine's place. Nothing: the list does not have it.
+[[nodiscard]] base::result<std::optional<std::uint32_t>> find_bound_socket(const std::filesystem::path& socket,
+                                                                           pid_t in);
+
+}  // namespace host_sockets

@@ -1,0 +1,102 @@
+#include "sources/host_sockets/engine_watch.hpp"
+
+#include <algorithm>
+
+#include "sources/host_sockets/engine_server.hpp"
+
+namespace host_sockets {
+namespace {
+
+constexpr std::chrono::seconds longest_start{30};  // of an engine, until it serves its socket
+
+// Listens in the engine's place, and hands the socket over when the first client comes.
+bool is_activator(const process_facts& process) { return process.name == "systemd"; }
+
+}  // namespace
+
+base::result<std::optional<pid_t>> engine_watch::find_on_tcp(const process_table& processes,
+                                                             const std::vector<netlink::diag_socket>& sockets) const {
+  const auto serves = [this](const netlink::diag_socket& s) {
+    return s.protocol == net::protocol::tcp && s.at.port == what_.tcp->port &&
+           (s.at.ip.is_unspecified() || s.at.ip == what_.tcp->ip);
+  };
+  const auto at = std::ranges::find_if(sockets, serves);
+  if (at == sockets.end()) return std::nullopt;
+  for (const auto pid : processes.holders(at->inode)) {
+    const auto facts = read_facts(pid);
+    if (!facts) return std::unexpected(facts.error());
+    if (*facts && may_serve(pid, **facts)) return pid;
+  }
+  return std::nullopt;
+}
+
+// In a container the engine itself may be process 1, which is an init system elsewhere.
+bool engine_watch::may_serve(pid_t pid, const process_facts& process) const {
+  return !is_activator(process) && (pid != 1 || has_name(process));
+}
+
+base::result<std::optional<engine_watch::server>> engine_watch::find_activated(process_table& processes,
+                                                                               pid_t init) const {
+  const auto inode = find_bound_socket(what_.socket, init);
+  if (!inode) return std::unexpected(inode.error());
+  if (!*inode)
+    return base::fail("the server of " + what_.socket.string() + " is not known: another one listens for it");
+  processes.search_all({**inode});
+  for (const auto pid : processes.holders(**inode)) {
+    const auto facts = read_facts(pid);
+    if (!facts) return std::unexpected(facts.error());
+    if (*facts && may_serve(pid, **facts)) return server{pid, (*facts)->start};
+  }
+  if (processes.unreadable()) return std::unexpected(*processes.unreadable());
+  return std::nullopt;
+}
+
+base::result<std::optional<engine_watch::server>> engine_watch::find(
+    process_table& processes, const std::vector<netlink::diag_socket>& sockets) const {
+  std::optional<pid_t> pid;
+  if (what_.socket.empty()) {
+    if (!what_.tcp) return std::nullopt;
+    const auto holder = find_on_tcp(processes, sockets);
+    if (!holder) return std::unexpected(holder.error());
+    pid = *holder;
+  } else {
+    const auto claimed = find_server(what_.socket);
+    if (!claimed) return std::unexpected(claimed.error());
+    if (*claimed && (*claimed)->pid == 0)
+      return base::fail("the server of " + what_.socket.string() +
+                        " is not known: this pid namespace does not show it");
+    if (*claimed) pid = (*claimed)->pid;
+  }
+  if (!pid) return std::nullopt;
+  const auto facts = read_facts(*pid);
+  if (!facts) return std::unexpected(facts.error());
+  if (!*facts) return std::nullopt;
+  if (!may_serve(*pid, **facts)) return find_activated(processes, *pid);
+  return server{*pid, (*facts)->start};
+}
+
+bool engine_watch::identify(process_table& processes, const std::vector<netlink::diag_socket>& sockets) {
+  if (server_ && processes.contains(server_->pid, server_->start)) return false;
+  const auto before = std::exchange(server_, std::nullopt);
+  trouble_.reset();
+  auto found = find(processes, sockets);
+  if (found)
+    server_ = *found;
+  else
+    trouble_ = std::move(found.error());
+  return server_ && server_ != before;
+}
+
+bool engine_watch::owns(pid_t pid, const process_facts& process) const {
+  return server_ && ((pid == server_->pid && process.start == server_->start) || process.parent == server_->pid);
+}
+
+bool engine_watch::has_name(const process_facts& process) const {
+  return std::ranges::find(what_.programs, process.name) != what_.programs.end();
+}
+
+bool engine_watch::may_become(const process_facts& process) const {
+  return !server_ && has_name(process) && age_of(process.start) < longest_start;
+}
+
+}  // namespace host_sockets

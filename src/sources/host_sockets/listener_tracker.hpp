@@ -1,0 +1,104 @@
+// listener_tracker: which of the sockets that listen are published ports, and for how long. Pure: the time is passed
+// in.
+//
+// TCP. A listener is published at first sight. One that closes within the hold time of its first sight keeps its claim
+// for as long again: engines and their hooks reserve a port with a socket of a moment, and the port's own claim (a
+// container's, a DNAT rule's) comes right behind it; the host must not see the port go and come. No process serves such
+// a claim, so nothing is done for it inside the VM. A listener that lived longer, or was there from the start, goes
+// with its last socket.
+//
+// UDP has no listen(): a client that asks one question looks like a server. A socket is published when it has been open
+// for the age that servers reach. A younger one keeps a claim that stands, and makes none. At the start the age of a
+// socket is not known; is_settled() says when it is.
+//
+// A wildcard that takes IPv6 alone needs a relay on the VM's IPv4 addresses. It is asked for only after the hold time:
+// servers that open the IPv4 socket second must find the port free.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "kernel/netlink/sock_diag.hpp"
+#include "ports/snapshot.hpp"
+#include "sources/host_sockets/classify.hpp"
+
+namespace host_sockets {
+
+using time_point = std::chrono::steady_clock::time_point;
+
+struct tracker_options {
+  ignore_list ignored{};
+  std::chrono::milliseconds hold{1'000};
+  std::chrono::milliseconds udp_age{1'000};  // from which on a UDP socket is a server's
+  std::chrono::milliseconds remark{1'000};   // between snapshots that differ in the reasons alone
+  std::size_t most = 16'384;                 // claims
+};
+
+class listener_tracker {
+ public:
+  explicit listener_tracker(tracker_options options) : options_(std::move(options)) {}
+
+  // All sockets that listen now. Answers those whose owner decides: look them up, then call update().
+  std::vector<netlink::diag_socket> note(std::vector<netlink::diag_socket> sockets, netlink::port_range ephemeral,
+                                         time_point now);
+  // The owners, by inode, of what note() answered. True if the snapshot is another one than before.
+  bool update(const owner_map& owners);
+  // Whether the last update changed what is published, and not the reasons for what is left out alone.
+  [[nodiscard]] bool bindings_changed() const { return bindings_changed_; }
+  // What to publish, without an epoch.
+  [[nodiscard]] const ports::snapshot& snapshot() const { return snapshot_; }
+  // False at the start, while UDP sockets may turn out to be servers: there is no snapshot to publish yet.
+  [[nodiscard]] bool is_settled() const { return settled_; }
+  // When the snapshot changes though no socket does: note() and update() are to be called then. max() for never.
+  [[nodiscard]] time_point next_change() const { return next_change_; }
+
+ private:
+  struct key {
+    net::protocol protocol{};
+    net::endpoint at;
+    bool ipv6_only = false;
+    auto operator<=>(const key&) const = default;
+  };
+  struct claim {
+    time_point opened;                   // first seen in this life of it
+    std::optional<time_point> closed{};  // missed first, while it is kept though it has gone
+    std::uint64_t seen_in = 0;           // the update that saw it last
+  };
+  struct excluded {
+    std::size_t count = 0;
+    std::set<std::string> names;  // the first few
+  };
+  static key key_of(const netlink::diag_socket& s);
+  void note_ages();
+  void exclude(const netlink::diag_socket& s, exclusion why);
+  void mark_seen(claim& c) const;
+  void claim_all(const std::vector<key>& published);
+  void expire();
+  [[nodiscard]] ports::binding to_binding(const key& k, const claim& c);
+  void add_refusals(ports::snapshot& to) const;
+  bool replace_snapshot(ports::snapshot next);
+  void wake_at(time_point when) { next_change_ = std::min(next_change_, when); }
+
+  tracker_options options_;
+  std::map<key, claim> claims_;
+  std::unordered_map<std::uint32_t, time_point> udp_opened_;  // by inode, of the sockets of the last note()
+  std::array<excluded, exclusion_count> excluded_;
+  std::vector<observation> observed_;
+  netlink::port_range ephemeral_{};
+  time_point now_{}, started_{}, remarked_{};
+  std::uint64_t updates_ = 0;
+  std::size_t too_many_ = 0;
+  bool settled_ = false, bindings_changed_ = false;
+  ports::snapshot snapshot_;
+  time_point next_change_ = time_point::max();
+};
+
+}  // namespace host_sockets

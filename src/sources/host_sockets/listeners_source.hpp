@@ -1,0 +1,68 @@
+// listeners_source: what listens in this network namespace, of whatever process. Containers of the host's network have
+// no published ports; their servers just listen. Events say when to scan; a scan is one list from the kernel.
+//
+// The namespace is that of the thread that calls run(), which must not change it. What cannot be read leaves the last
+// snapshot as it is. Where the owner of a socket is unknown, the socket is not published and the snapshot says why.
+//
+// What an engine itself listens on is left out where the engine's own source tells of its ports: docker-proxy listens
+// half a second before its container is there, and a client that connected then would wait for nothing.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/episode.hpp"
+#include "ports/source.hpp"
+#include "sources/host_sockets/listener_tracker.hpp"
+#include "sources/host_sockets/look_pace.hpp"
+#include "sources/host_sockets/rescans.hpp"
+#include "sources/host_sockets/socket_events.hpp"
+#include "sources/host_sockets/socket_owners.hpp"
+
+namespace host_sockets {
+
+struct listeners_options {
+  tracker_options tracker{};
+  owner_options owners{};
+  socket_events::by events = socket_events::by::kernel;
+  std::chrono::milliseconds resync{30'000};     // between looks that nothing asked for
+  std::chrono::milliseconds poll_busy{250};     // where the kernel does not tell of all: soon after a change …
+  std::chrono::milliseconds poll_quiet{900};    // … and in quiet times
+  std::chrono::milliseconds busy_time{10'000};  // how long after the last change it is still soon
+};
+
+class listeners_source final : public ports::source {
+ public:
+  listeners_source(async::executor where, listeners_options options);
+
+  [[nodiscard]] ports::source_id id() const override { return ports::source_id::listeners; }
+  async::task<> run(ports::source_feed& feed) override;
+
+ private:
+  void look(ports::source_feed& feed);
+  base::result<> follow_ephemeral_ports();
+  base::result<bool> scan();
+  base::result<std::vector<netlink::diag_socket>> list();
+  void publish(ports::source_feed& feed);
+  void fail(ports::source_feed& feed, base::error why);
+  [[nodiscard]] async::clock::time_point next_look() const;
+
+  async::executor where_;
+  listeners_options options_;
+  listener_tracker tracker_;
+  socket_owners owners_;
+  look_pace pace_;
+  rescans rescans_;
+  std::optional<socket_events> events_;
+  std::optional<netlink::port_range> ephemeral_;
+  std::vector<net::protocol> unsupported_;
+  std::optional<base::error> doubt_;  // as it was published
+  base::log::episode unclear_{"listeners", "the process of some sockets is unknown, they are not published"};
+  std::uint64_t epoch_ = 0;
+  bool well_ = false;  // the last look succeeded
+  async::clock::time_point looked_{}, changed_{};
+};
+
+}  // namespace host_sockets

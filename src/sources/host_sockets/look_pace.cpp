@@ -1,0 +1,43 @@
+#include "sources/host_sockets/look_pace.hpp"
+
+#include <algorithm>
+
+namespace host_sockets {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int share = 10;  // one part in so many
+constexpr auto most_saved = 100ms;
+constexpr auto least_gap = 2ms, longest_gap = 500ms;
+constexpr auto quiet = 2 * longest_gap;  // after which a burst is over
+constexpr int most_counted = 64;
+constexpr int free_looks = 4;  // an event and those that follow it: see rescans
+
+}  // namespace
+
+look_pace::duration look_pace::savings(time_point now, duration used) const {
+  const duration earned = std::min<duration>(most_saved, saved_ + (now - last_) / share);
+  return earned - (used - used_);
+}
+
+look_pace::duration look_pace::gap() const {
+  const int doublings = std::clamp(fruitless_ - free_looks, 0, 8);
+  return std::min<duration>(least_gap * (1 << doublings), longest_gap);
+}
+
+void look_pace::look(time_point now, duration used) {
+  if (now - last_ >= quiet) fruitless_ = 0;
+  saved_ = std::max<duration>(savings(now, used), -most_saved);
+  last_ = now;
+  used_ = used;
+}
+
+void look_pace::note_result(bool changed) { fruitless_ = changed ? 0 : std::min(fruitless_ + 1, most_counted); }
+
+look_pace::time_point look_pace::next(time_point now, duration used) const {
+  const auto overdrawn = std::max<duration>(0ms, -savings(now, used));
+  return std::max(now, std::clamp<time_point>(now + overdrawn * share, last_ + gap(), last_ + longest_gap));
+}
+
+}  // namespace host_sockets

@@ -1,0 +1,120 @@
+#include "sources/host_sockets/socket_events.hpp"
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+
+#include <array>
+#include <system_error>
+
+#include "async/timeout.hpp"
+#include "base/log.hpp"
+
+namespace host_sockets {
+namespace {
+
+constexpr const char* component = "listeners";
+
+int make_epoll() {
+  const int fd = ::epoll_create1(EPOLL_CLOEXEC);
+  if (fd < 0) throw std::system_error(errno, std::system_category(), "epoll_create1");
+  return fd;
+}
+
+async::task<> wait_readable(async::asio::posix::stream_descriptor& fd) {
+  co_await fd.async_wait(async::asio::posix::stream_descriptor::wait_read, async::nothrow);
+  co_await async::check_cancelled();
+}
+
+}  // namespace
+
+socket_events::socket_events(const async::executor& where, netlink::port_range unheard, by how)
+    : any_(where, make_epoll()) {
+  if (how == by::nothing) {
+    tells_all_ = false;
+    return;
+  }
+  probe_ring(unheard);
+  probe_closings(unheard);
+}
+
+void socket_events::deny(std::string_view what, const base::error& why) {
+  base::log::info(component, "the kernel does not tell of {}, looking every second reason=\"{}\"", what, why.message());
+  tells_all_ = false;
+}
+
+// Takes a program that `load` makes for a namespace: ours or, where the kernel is too old for that, every one.
+template <class Load>
+bool socket_events::attach(Load load, const char* what) {
+  auto made = load(own_);
+  if (!made && own_ != bpf::every_namespace && made.error().code == std::errc::invalid_argument) {
+    hear_every_namespace(made.error());
+    made = load(own_);
+  }
+  if (!made) {
+    deny(what, made.error());
+    return false;
+  }
+  programs_.push_back(std::move(*made));
+  return true;
+}
+
+void socket_events::hear_every_namespace(const base::error& why) {
+  own_ = bpf::every_namespace;
+  base::log::info(component, "sockets of every network namespace wake the agent reason=\"{}\"", why.message());
+}
+
+void socket_events::probe_ring(netlink::port_range unheard) {
+  auto made = bpf::ring::create();
+  if (!made) return deny("sockets that are opened", made.error());
+  ring_.emplace(std::move(*made));
+  watch(ring_->fd(), EPOLL_CTL_ADD);
+  const auto own = bpf::own_namespace();
+  own_ = own.value_or(bpf::every_namespace);
+  if (!own) hear_every_namespace(own.error());
+  const int fd = ring_->fd();
+  const bool listens = attach([fd](auto where) { return bpf::tell_tcp_listens(fd, where); }, "TCP listeners");
+  tells_closes_ =
+      listens && attach([fd](auto where) { return bpf::tell_tcp_closes(fd, where); }, "TCP listeners that close");
+  for (const bool v6 : {false, true})
+    attach([=](auto where) { return bpf::tell_udp_binds(fd, where, v6, unheard.first, unheard.last); },
+           v6 ? "UDP sockets that are bound (IPv6)" : "UDP sockets that are bound");
+  if (!programs_.empty() && !bpf::sees_all_groups()) deny("all sockets", {{}, "in a namespace of control groups"});
+}
+
+// Of TCP the group would tell of every connection.
+void socket_events::probe_closings(netlink::port_range unheard) {
+  if (!tells_closes_) subscribe(net::protocol::tcp, {});
+  subscribe(net::protocol::udp, unheard);
+}
+
+void socket_events::subscribe(net::protocol protocol, netlink::port_range unheard) {
+  auto fd = netlink::watch_closed(protocol, unheard);
+  if (!fd) return deny(fmt::format("{} sockets that close", net::to_string(protocol)), fd.error());
+  watch(fd->get(), EPOLL_CTL_ADD);
+  closings_.push_back(std::move(*fd));
+}
+
+// One report each: a thousand sockets that close before they are looked at wake nobody a thousand times.
+void socket_events::watch(int fd, int operation) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLONESHOT;
+  ::epoll_ctl(any_.native_handle(), operation, fd, &event);
+}
+
+async::task<> socket_events::wait_until(async::clock::time_point deadline) {
+  const auto happened = co_await async::until(deadline, wait_readable(any_));
+  std::array<epoll_event, 8> reported;
+  if (happened) ::epoll_wait(any_.native_handle(), reported.data(), reported.size(), 0);
+}
+
+bool socket_events::forget() {
+  const bool told = ring_ && ring_->take_all();
+  if (ring_) watch(ring_->fd(), EPOLL_CTL_MOD);
+  for (const auto& fd : closings_) {
+    netlink::forget_closed(fd.get());
+    watch(fd.get(), EPOLL_CTL_MOD);
+  }
+  return told;
+}
+
+}  // namespace host_sockets

@@ -1,0 +1,34 @@
+// What wsl-proxy reads from its socket: bytes in pieces, cut into documents, decoded. What was accepted is encoded and
+// read again: it must come out the same.
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "protocols/port_mapping/document_splitter.hpp"
+#include "protocols/port_mapping/message_codec.hpp"
+
+namespace {
+
+void check(const std::string& document) {
+  auto first = port_mapping::decode(document);
+  if (!first) return;
+  auto again = port_mapping::decode(port_mapping::encode(first->accepted));
+  if (!again || again->refused_count != 0) std::abort();
+  std::ranges::sort(first->accepted.bindings);
+  std::ranges::sort(again->accepted.bindings);
+  if (first->accepted != again->accepted) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  port_mapping::document_splitter splitter(64 << 10);
+  const std::size_t piece = size == 0 ? 1 : 1 + data[0];
+  for (std::size_t at = 0; at < size; at += piece)
+    if (!splitter.feed(bytes.substr(at, piece))) break;
+  while (auto document = splitter.next()) check(*document);
+  check(std::string(bytes));
+  return 0;
+}

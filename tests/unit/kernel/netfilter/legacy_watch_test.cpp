@@ -1,0 +1,95 @@
+// Against the real kernel and iptables-legacy, in a network namespace of the test's own.
+#include "kernel/netfilter/legacy_watch.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+
+#include "tests/support/child_process.hpp"
+#include "tests/support/event_loop.hpp"
+#include "tests/support/netns.hpp"
+#include "tests/support/refused_call.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace netfilter {
+namespace {
+
+using namespace std::chrono_literals;
+
+class LegacyWatch : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    if (::access("/usr/sbin/iptables-legacy", X_OK) != 0) GTEST_SKIP() << "iptables is not installed";
+    place_.emplace("legacywatch");
+    here_.emplace(*place_);
+  }
+  void TearDown() override { loop_.stop(); }
+
+  static async::task<> count(legacy_watch& watch, int& notices) {
+    for (;; ++notices) co_await watch.changed();
+  }
+  void start(legacy_watch_options options) {
+    watch_.emplace(loop_.executor(), std::move(options));
+    loop_.spawn(count(*watch_, notices_));
+  }
+  static void add_chain(const char* name) {
+    support::run_or_throw({.argv = {"iptables-legacy", "-t", "nat", "-N", name}});
+  }
+  void settle() {
+    loop_.run_until([] { return false; }, 700ms);
+  }
+
+  support::temp_dir directory_;
+  std::optional<support::netns> place_;
+  std::optional<support::inside> here_;
+  support::event_loop loop_;
+  std::optional<legacy_watch> watch_;
+  int notices_ = 0;
+};
+
+// A consumer without programs of iptables-legacy reads nothing, and was woken four times a second for ever.
+TEST_F(LegacyWatch, AChangeThatIsNotReadIsANoticeOnce) {
+  start({.lock = directory_ / "another.lock", .poll_first = 10ms, .poll_last = 20ms, .look = 20ms});
+  add_chain("FOREIGN");
+  ASSERT_TRUE(loop_.run_until([&] { return notices_ > 0; }));
+  settle();  // a change of which the lock says nothing leaves a doubt
+  const auto after = notices_;
+  EXPECT_LE(after, 8) << "35 looks have been taken";
+  add_chain("SECOND");
+  EXPECT_TRUE(loop_.run_until([&] { return notices_ > after; }));
+}
+
+TEST_F(LegacyWatch, WithTheLockNothingIsPolled) {
+  start({.poll_first = 10ms, .poll_last = 20ms});
+  add_chain("FOREIGN");
+  ASSERT_TRUE(loop_.run_until([&] { return notices_ > 0; }));
+  settle();
+  EXPECT_LE(notices_, 3) << "the change, and a look at what may have changed without changing its size";
+}
+
+// A kernel that does not answer may have any table: the size is unknown, and a reading has to say why.
+TEST_F(LegacyWatch, ATableThatCannotBeReadIsNotAnAbsentOne) {
+  add_chain("FOREIGN");
+  int notices = 0;
+  base::result<std::optional<legacy_size>> size;
+  const bool ran = support::run_without({__NR_socket, 1, SOCK_RAW | SOCK_CLOEXEC, EPERM}, [&] {
+    size = size_of_legacy_nat(family::ipv4);
+    legacy_watch watch(loop_.executor(), {.lock = directory_ / "none.lock", .poll_first = 10ms, .poll_last = 20ms});
+    EXPECT_TRUE(watch.has_tables());
+    loop_.spawn(count(watch, notices));
+    EXPECT_TRUE(loop_.run_until([&] { return notices > 0; }));
+    loop_.stop();
+  });
+  if (!ran) GTEST_SKIP() << "the kernel takes no filter";
+  EXPECT_FALSE(size);
+  EXPECT_TRUE(size_of_legacy_nat(family::ipv4).value());
+  EXPECT_EQ(size_of_legacy_nat(family::ipv6).value(), std::nullopt);
+}
+
+}  // namespace
+}  // namespace netfilter

@@ -1,0 +1,72 @@
+#include "kernel/netfilter/lock_watch.hpp"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+
+#include "base/unique_fd.hpp"
+#include "tests/support/event_loop.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace netfilter {
+namespace {
+
+class LockWatch : public testing::Test {
+ protected:
+  // As iptables-legacy does; "locked" until the descriptor goes.
+  base::unique_fd take_lock() { return base::unique_fd(::open(file_.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600)); }
+  void start() {
+    auto watch = lock_watch::open(loop_.executor(), file_);
+    ASSERT_TRUE(watch) << watch.error().message();
+    watch_ = std::make_unique<lock_watch>(std::move(*watch));
+    loop_.spawn(count(*watch_, told_));
+  }
+  void TearDown() override { loop_.stop(); }
+  static async::task<> count(lock_watch& watch, int& told) {
+    for (;; ++told) co_await watch.changed();
+  }
+  void settle() {
+    loop_.run_until([] { return false; }, std::chrono::milliseconds(50));
+  }
+
+  support::temp_dir directory_;
+  std::filesystem::path file_ = directory_ / "xtables.lock";
+  support::event_loop loop_;
+  std::unique_ptr<lock_watch> watch_;
+  int told_ = 0;
+};
+
+TEST_F(LockWatch, TellsWhenTheLockIsReleased) {
+  take_lock();
+  start();
+  auto lock = take_lock();
+  settle();
+  EXPECT_EQ(told_, 0) << "the program has not ended yet";
+  lock.reset();
+  EXPECT_TRUE(loop_.run_until([&] { return told_ == 1; }));
+  take_lock();
+  EXPECT_TRUE(loop_.run_until([&] { return told_ == 2; }));
+}
+
+TEST_F(LockWatch, AFileThatIsNotThereYetOrIsReplaced) {
+  start();
+  {
+    const auto other = base::unique_fd(::creat((directory_ / "other").c_str(), 0600));
+  }
+  settle();
+  EXPECT_EQ(told_, 0);
+  take_lock();
+  EXPECT_TRUE(loop_.run_until([&] { return told_ > 0; }));
+  std::filesystem::remove(file_);
+  take_lock();
+  settle();
+  const auto before = told_;
+  take_lock();
+  EXPECT_TRUE(loop_.run_until([&] { return told_ > before; }));
+}
+
+TEST_F(LockWatch, FailsWithoutTheDirectory) {
+  EXPECT_FALSE(lock_watch::open(loop_.executor(), directory_ / "none" / "lock"));
+}
+
+}  // namespace
+}  // namespace netfilter

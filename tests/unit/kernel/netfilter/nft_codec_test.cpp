@@ -1,0 +1,151 @@
+#include "kernel/netfilter/nft_codec.hpp"
+
+#include <endian.h>
+#include <gmock/gmock.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+
+#include <cstring>
+#include <set>
+
+#include "kernel/netlink/attributes.hpp"
+#include "tests/unit/kernel/netfilter/captured.hpp"
+#include "tests/unit/kernel/netfilter/rule_text.hpp"
+
+namespace netfilter {
+namespace {
+
+using testing::Each;
+using testing::ElementsAre;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+rules_dump parse(std::span<const std::byte> datagram, family which = family::ipv4) {
+  rules_dump found;
+  parse_rules(datagram, which, found);
+  return found;
+}
+std::vector<std::string> rules_of(const std::string& name, family which = family::ipv4) {
+  const auto found = parse(captured("nft_rules/" + name), which);
+  EXPECT_TRUE(found.done) << name;
+  EXPECT_EQ(found.error, 0) << name;
+  return to_text(found.rules);
+}
+
+TEST(NftCodec, TheDispatchChainJumpsToTheContainers) {
+  EXPECT_THAT(rules_of("dispatch4"), testing::Contains(HasSubstr("to CNI-DN-8dce0f74c98471aea3053 \"dnat name: "
+                                                                 "\"bridge\" id: \"default-web\"")));
+}
+
+TEST(NftCodec, RulesOfIptables) {
+  EXPECT_THAT(rules_of("container4"), ElementsAre("tcp 127.0.0.1:8080 -> 10.4.0.7:80", "udp *:8081 -> 10.4.0.7:81",
+                                                  "sctp *:8083 -> 10.4.0.7:83",
+                                                  "tcp *:8080 -> 10.4.0.7:80 \"rancher-desktop-guestagent:web\""));
+  EXPECT_THAT(
+      rules_of("container6", family::ipv6),
+      ElementsAre("udp *:8081 -> [fd00:4::7]:81", "sctp *:8083 -> [fd00:4::7]:83", "tcp ::1:8084 -> [fd00:4::7]:84"));
+}
+
+TEST(NftCodec, RulesOfThePluginsNftablesBackend) {
+  EXPECT_THAT(rules_of("hostports4"),
+              ElementsAre("tcp *:8080 -> 10.4.0.7:80 \"default-web\"", "udp *:8082 -> 10.4.0.7:82 \"default-web\"",
+                          "sctp *:8083 -> 10.4.0.7:83 \"default-web\""));
+  EXPECT_THAT(rules_of("hostports6", family::ipv6), ElementsAre("tcp *:8080 -> [fd00:4::7]:80 \"default-web\""));
+  EXPECT_THAT(rules_of("hostip_hostports6", family::ipv6),
+              ElementsAre("tcp ::1:8081 -> [fd00:4::7]:81 \"default-web\""));
+}
+
+TEST(NftCodec, WhatIsNotOnePortOfOneAddressIsUnclear) {
+  EXPECT_THAT(rules_of("odd"),
+              ElementsAre("tcp *:0 -> 10.4.0.8:80 ? the match multiport",
+                          "tcp *:3 -> 10.4.0.8:80 ? a comparison other than for equality",
+                          "tcp *:4 -> 10.4.0.8:80 ? a condition that is not understood",
+                          "tcp *:0 -> 10.4.0.8:80 ? the expression range", "tcp *:7 -> 10.4.0.8:0 ? a range of targets",
+                          "tcp *:8 -> 10.4.0.8:80 ? a range of targets",
+                          "tcp *:9 -> 10.4.0.8:80 ? a condition that is not understood",
+                          "tcp *:10 -> 10.4.0.8:80 ? a condition that is not understood",
+                          "any *:0 -> 10.4.0.8:0 ? a protocol without ports", "any *:0 -> 10.4.0.8:0",
+                          "tcp *:0 -> 10.4.0.8:80 ? a condition that is not understood", "tcp *:12 -> 10.4.0.8:0"));
+  EXPECT_THAT(
+      rules_of("hostip_hostports4"),
+      ElementsAre("udp 127.0.0.1:8081 -> 10.4.0.7:81 \"default-web\"", HasSubstr("? the expression lookup"),
+                  HasSubstr("? a condition that is not understood"), EndsWith("? a range of targets"),
+                  EndsWith("? a comparison other than for equality"), HasSubstr("? "), "tcp *:8 -> 10.4.0.7:0"));
+}
+
+TEST(NftCodec, ARequestNamesTableAndChain) {
+  const auto request = rules_request({family::ipv4, "nat", "CNI-DN-x"});
+  const std::string_view text(reinterpret_cast<const char*>(request.data()), request.size());
+  EXPECT_THAT(text, HasSubstr(std::string_view("nat\0", 4)));
+  EXPECT_THAT(text, HasSubstr(std::string_view("CNI-DN-x\0", 9)));
+  EXPECT_EQ(request.size() % 4, 0);
+}
+
+TEST(NftCodec, EachRuleHasAHandle) {
+  const auto found = parse(captured("nft_rules/container4"));
+  ASSERT_EQ(found.handles.size(), found.rules.size());
+  EXPECT_EQ(std::set<std::uint64_t>(found.handles.begin(), found.handles.end()).size(), found.rules.size());
+  EXPECT_THAT(found.handles, testing::Not(testing::Contains(0)));
+}
+
+TEST(NftCodec, ARemovalIsOneTransaction) {
+  const std::vector<rule_place> rules{{"CNI-DN-x", 258}, {"DOCKER", 7}};
+  std::vector<int> types;
+  std::vector<std::uint64_t> handles;
+  netlink::for_each_message(removal_request("nat", rules), [&](const nlmsghdr& head, netlink::bytes_view body) {
+    types.push_back(head.nlmsg_type & 0xff);
+    EXPECT_EQ((head.nlmsg_flags & NLM_F_ACK) != 0, head.nlmsg_seq == rules.size());
+    netlink::for_each_attribute(body.subspan(sizeof(nfgenmsg)), [&](int type, netlink::bytes_view value, auto) {
+      if (type == NFTA_RULE_HANDLE) handles.push_back(be64toh(*netlink::read<std::uint64_t>(value)));
+    });
+  });
+  EXPECT_THAT(types, ElementsAre(NFNL_MSG_BATCH_BEGIN, NFT_MSG_DELRULE, NFT_MSG_DELRULE, NFNL_MSG_BATCH_END));
+  EXPECT_THAT(handles, ElementsAre(258, 7));
+}
+
+TEST(NftCodec, ARemovalIsDoneWithTheLastRulesAnswerOrTheFirstError) {
+  struct {
+    nlmsghdr head{sizeof(nlmsghdr) + 4, NLMSG_ERROR, 0, 2, 0};
+    std::int32_t error = 0;
+  } message;
+  const auto bytes = std::as_bytes(std::span(&message, 1));
+  removal_answer answer;
+  parse_removal_answer(bytes, 3, answer);
+  EXPECT_FALSE(answer.done);
+  parse_removal_answer(bytes.first(10), 2, answer);
+  EXPECT_FALSE(answer.done);
+  parse_removal_answer(bytes, 2, answer);
+  EXPECT_TRUE(answer.done);
+  EXPECT_EQ(answer.error, 0);
+  message.error = -ENOENT;
+  parse_removal_answer(bytes, 3, answer);
+  EXPECT_EQ(answer.error, ENOENT);
+}
+
+TEST(NftCodec, RefusalsAndInterruptionsAreTold) {
+  struct {
+    nlmsghdr head{sizeof(nlmsghdr) + 4, NLMSG_ERROR, NLM_F_DUMP_INTR, 0, 0};
+    std::int32_t error = -EPERM;
+  } message;
+  const auto bytes = std::as_bytes(std::span(&message, 1));
+  EXPECT_EQ(parse(bytes).error, EPERM);
+  EXPECT_TRUE(parse(bytes).done);
+  EXPECT_TRUE(parse(bytes).interrupted);
+  message.head.nlmsg_type = NLMSG_DONE;
+  message.error = 0;
+  EXPECT_EQ(parse(bytes).error, 0);
+}
+
+TEST(NftCodec, CutAnswersHarmNothing) {
+  const auto whole = captured("nft_rules/container4");
+  for (std::size_t size = 0; size < whole.size(); size += 7) {
+    const auto found = parse(std::span(whole).first(size));
+    EXPECT_LE(found.rules.size(), 20);
+    EXPECT_FALSE(found.done);
+  }
+}
+
+}  // namespace
+}  // namespace netfilter

@@ -1,0 +1,27 @@
+#include "kernel/netlink/address_watch.hpp"
+
+#include <gmock/gmock.h>
+
+#include "async/timeout.hpp"
+#include "tests/support/event_loop.hpp"
+
+namespace netlink {
+namespace {
+
+TEST(AddressWatch, ReadsAnInterfacesAddressesWithTheirPrefixes) {
+  const auto lo = addresses_of("lo");
+  ASSERT_TRUE(lo);
+  EXPECT_THAT(*lo, testing::Contains(interface_address{net::address::loopback_v4(), 8}));
+  EXPECT_THAT(addresses_of("none0").value(), testing::IsEmpty());
+}
+
+TEST(AddressWatch, IsSilentWhileNothingChanges) {
+  support::event_loop loop;
+  auto watch = address_watch::open(loop.executor());
+  ASSERT_TRUE(watch);
+  // Other tests may change addresses meanwhile: that it returns at all is the wait's affair, not ours.
+  static_cast<void>(loop.run(async::within(std::chrono::milliseconds(20), watch->changed())));
+}
+
+}  // namespace
+}  // namespace netlink

@@ -1,0 +1,37 @@
+#include "kernel/netlink/route.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "tests/support/netns.hpp"
+
+namespace netlink {
+namespace {
+
+net::address ip(const char* text) { return net::address::parse(text).value(); }
+
+TEST(route, tells_own_addresses_neighbours_and_what_is_behind_a_gateway) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const support::netns here("route"), there("route2");
+  support::connect({&here, "e0", "192.168.77.1/24"}, {&there, "e0", "192.168.77.2/24"});
+  here.ip({"route", "add", "default", "via", "192.168.77.2"});
+  const auto to = [&](const char* text) { return here.run([&] { return route_to(ip(text)); }); };
+  EXPECT_EQ(to("192.168.77.1")->kind, route_kind::local);
+  EXPECT_EQ(to("127.0.0.1")->kind, route_kind::local);
+  EXPECT_EQ(to("192.168.77.255")->kind, route_kind::other);
+  EXPECT_EQ(to("192.168.77.2")->kind, route_kind::unicast);
+  EXPECT_FALSE(to("192.168.77.2")->by_gateway);
+  EXPECT_TRUE(to("198.51.100.1")->by_gateway);
+  EXPECT_EQ(to("198.51.100.1")->interface, to("192.168.77.2")->interface);
+  EXPECT_FALSE(to("2001:db8::1")) << "no route is not a route";
+}
+
+TEST(route, an_answer_that_is_cut_is_an_error) {
+  const std::array<std::byte, 64> zeros{};
+  for (std::size_t size = 0; size <= zeros.size(); ++size) EXPECT_FALSE(parse_route(std::span(zeros).first(size)));
+}
+
+}  // namespace
+}  // namespace netlink

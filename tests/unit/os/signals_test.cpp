@@ -1,0 +1,67 @@
+#include "os/signals.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "tests/support/event_loop.hpp"
+
+namespace os {
+namespace {
+
+using namespace std::chrono_literals;
+
+async::task<> keep_signal(std::optional<int>& into) { into = co_await stop_signal(); }
+
+// In a process of its own, as it changes what signals do for good.
+int first_signal(int number, bool before_anybody_waits) {
+  catch_stop_signals();
+  support::event_loop loop;
+  std::optional<int> got;
+  if (before_anybody_waits) ::raise(number);
+  loop.spawn(keep_signal(got));
+  loop.run_until([] { return false; }, 5ms);
+  if (!before_anybody_waits) ::raise(number);
+  return loop.run_until([&] { return got.has_value(); }, 10s) ? *got : -1;
+}
+
+TEST(signals_death, the_first_one_is_answered_whenever_it_came) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  for (const int number : {SIGTERM, SIGINT})
+    for (const bool early : {true, false})
+      EXPECT_EXIT(std::_Exit(first_signal(number, early)), testing::ExitedWithCode(number), "");
+}
+
+TEST(signals_death, a_later_one_ends_the_program) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        first_signal(SIGINT, false);
+        while (true) ::raise(SIGTERM);
+      },
+      testing::ExitedWithCode(128 + SIGTERM), "");
+}
+
+TEST(signals_death, a_pipe_that_is_gone_does_not_end_the_program) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        catch_stop_signals();
+        ::raise(SIGPIPE);
+        std::_Exit(42);
+      },
+      testing::ExitedWithCode(42), "");
+}
+
+TEST(signals_death, the_end_does_not_wait_for_what_hangs) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        exit_after(20ms, 7);
+        while (true) ::pause();
+      },
+      testing::ExitedWithCode(7), "something hangs");
+}
+
+}  // namespace
+}  // namespace os

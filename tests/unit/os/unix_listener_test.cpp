@@ -1,0 +1,129 @@
+#include "os/unix_listener.hpp"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <atomic>
+#include <fstream>
+#include <thread>
+#include <vector>
+
+#include "tests/support/temp_dir.hpp"
+
+namespace os {
+namespace {
+
+class UnixListener : public testing::Test {
+ protected:
+  // A socket file whose owner did not remove it.
+  void leave_stale() const { EXPECT_TRUE(bind_raw()); }
+  [[nodiscard]] base::unique_fd bind_raw() const {
+    base::unique_fd made(::socket(AF_UNIX, SOCK_STREAM, 0));
+    sockaddr_un at{};
+    at.sun_family = AF_UNIX;
+    path_.native().copy(at.sun_path, sizeof at.sun_path - 1);
+    return ::bind(made.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) == 0 ? std::move(made) : base::unique_fd();
+  }
+
+  support::temp_dir directory_;
+  std::filesystem::path path_ = directory_ / "x.sock";
+};
+
+TEST_F(UnixListener, IsItsOwnersOnly) {
+  const auto l = unix_listener::claim(path_);
+  ASSERT_TRUE(l) << l.error().message();
+  struct stat about{};
+  ASSERT_EQ(::stat(path_.c_str(), &about), 0);
+  EXPECT_TRUE(S_ISSOCK(about.st_mode));
+  EXPECT_EQ(about.st_mode & 07777U, 0600U);
+}
+
+TEST_F(UnixListener, RemovesItsFile) {
+  {
+    ASSERT_TRUE(unix_listener::claim(path_));
+  }
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(UnixListener, LeavesAnothersFileAlone) {
+  {
+    const auto l = unix_listener::claim(path_);
+    ASSERT_TRUE(l);
+    std::filesystem::remove(path_);
+    std::ofstream(path_) << "x";
+  }
+  EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
+TEST_F(UnixListener, ReplacesAStaleSocket) {
+  leave_stale();
+  std::ofstream(path_.string() + ".new") << "x";  // of an instance that was killed while it started
+  const auto l = unix_listener::claim(path_);
+  EXPECT_TRUE(l) << l.error().message();
+  EXPECT_EQ(std::ranges::distance(std::filesystem::directory_iterator(directory_.path())), 1);
+}
+
+TEST_F(UnixListener, DoesNotReplaceALivingOne) {
+  const auto first = unix_listener::claim(path_);
+  ASSERT_TRUE(first);
+  const auto second = unix_listener::claim(path_);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, std::errc::address_in_use);
+  EXPECT_NE(second.error().message().find("another instance is running"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
+// As when an instance is killed just between the fork and the exec of a program that it starts.
+TEST_F(UnixListener, WaitsForOneThatIsDying) {
+  auto dying = bind_raw();
+  ASSERT_EQ(::listen(dying.get(), 8), 0);
+  const std::jthread end([&] {
+    pollfd knock{.fd = dying.get(), .events = POLLIN, .revents = 0};
+    ::poll(&knock, 1, 10'000);
+    dying.reset();
+  });
+  const auto next = unix_listener::claim(path_);
+  EXPECT_TRUE(next) << next.error().message();
+}
+
+TEST_F(UnixListener, DoesNotReplaceWhatIsNoSocket) {
+  std::ofstream(path_) << "precious";
+  EXPECT_EQ(unix_listener::claim(path_).error().code, std::errc::file_exists);
+  EXPECT_EQ(unix_listener::claim(directory_ / "no" / "x.sock").error().code, std::errc::no_such_file_or_directory);
+}
+
+TEST_F(UnixListener, TheLongestPath) {
+  const auto beside = directory_.path().native().size() + 1;
+  EXPECT_TRUE(unix_listener::claim(directory_ / std::string(unix_listener::longest_path - beside, 'x')));
+  const auto too_long = directory_ / std::string(unix_listener::longest_path + 1 - beside, 'x');
+  EXPECT_EQ(unix_listener::claim(too_long).error(),
+            (base::error{std::make_error_code(std::errc::filename_too_long), "listen on " + too_long.string()}));
+}
+
+TEST_F(UnixListener, OneOfManyThatStartAtOnce) {
+  leave_stale();
+  std::atomic<int> claimed = 0, ready = 0;
+  std::atomic<bool> done = false;
+  {
+    std::vector<std::jthread> starters;
+    for (int i = 0; i < 8; ++i) {
+      starters.emplace_back([&] {
+        const auto l = unix_listener::claim(path_);
+        if (l) ++claimed;
+        ++ready;
+        done.wait(false);
+      });
+    }
+    while (ready != 8) std::this_thread::yield();
+    EXPECT_EQ(claimed, 1);
+    done = true;
+    done.notify_all();
+  }
+}
+
+}  // namespace
+}  // namespace os

@@ -1,0 +1,106 @@
+#include "programs/guest_agent/options.hpp"
+
+#include <gmock/gmock.h>
+
+namespace guest_agent {
+namespace {
+
+using testing::HasSubstr;
+
+base::result<settings> parse(options& o, const std::vector<std::string>& arguments) {
+  program::flag_set flags("agent", "[flags]", "");
+  declare(flags, o);
+  if (auto parsed = flags.parse(arguments); !parsed) return std::unexpected(parsed.error());
+  return validate(o, flags.is_set("listeners"));
+}
+base::result<settings> parse(const std::vector<std::string>& arguments) {
+  options o;
+  return parse(o, arguments);
+}
+std::string error(const std::vector<std::string>& arguments) {
+  const auto parsed = parse(arguments);
+  return parsed ? "" : parsed.error().message();
+}
+
+TEST(Options, TheProductsStartLineIsUnderstood) {
+  options o;
+  const auto s = parse(o, {"-adminInstall=true", "-kubernetes=false", "-docker=true", "-containerd=false",
+                           "-iptables=false", "-k8sServiceListenerAddr=0.0.0.0"});
+  ASSERT_TRUE(s) << s.error().message();
+  EXPECT_EQ(s->policy.mode, ports::network_mode::network_tunnel);
+  EXPECT_EQ(o.tap.to_string(), "192.168.127.2");
+  EXPECT_EQ(o.host_switch.host, "gateway.rancher-desktop.internal");
+  EXPECT_EQ(o.host_switch.port, 80);
+}
+
+TEST(Options, WithoutAdminInstallItIsNonAdminMode) {
+  EXPECT_EQ(parse({"-docker"})->policy.mode, ports::network_mode::non_admin);
+}
+
+TEST(Options, PrivilegedServiceWinsOverAdminInstall) {
+  const auto s = parse({"-docker", "-adminInstall", "-privilegedService"});
+  ASSERT_TRUE(s) << s.error().message();
+  EXPECT_EQ(s->policy.mode, ports::network_mode::privileged_service);
+  EXPECT_EQ(net::to_string(s->vtunnel), "127.0.0.1:3040");
+}
+
+TEST(Options, TheVtunnelPeerIsLookedAtInItsModeOnly) {
+  for (const auto* wrong : {"-vtunnelAddr=localhost:3040", "-vtunnelAddr=127.0.0.1", "-vtunnelAddr=127.0.0.1:0",
+                            "-vtunnelAddr=0.0.0.0:3040"}) {
+    EXPECT_THAT(error({"-docker", "-privilegedService", wrong}), HasSubstr("-vtunnelAddr: not IP:PORT")) << wrong;
+    EXPECT_EQ(error({"-docker", wrong}), "");
+  }
+  EXPECT_THAT(error({"-docker", "-privilegedService", "-vm-interface="}), HasSubstr("-vm-interface"));
+  EXPECT_THAT(error({"-docker", "-privilegedService", "-vm-interface=a/b"}), HasSubstr("-vm-interface"));
+}
+
+TEST(Options, OldMessagesAreKept) {
+  EXPECT_EQ(error({"-iptables=false"}), "requires either -docker, -containerd or -iptables enabled.");
+  EXPECT_EQ(
+      error({"-docker", "-k8sServiceListenerAddr=10.0.0.1"}),
+      "empty or invalid Kubernetes service listener IP address 10.0.0.1; valid options are 0.0.0.0 and 127.0.0.1");
+  EXPECT_EQ(error({"-docker", "-privilegedService", "-vtunnelAddr="}), "-privilegedService needs -vtunnelAddr");
+}
+
+TEST(Options, IptablesIsOnByDefaultAndEnough) { EXPECT_EQ(error({}), ""); }
+
+TEST(Options, LocalListenersAreForNonAdminMode) {
+  EXPECT_EQ(error({"-localListeners"}), "");
+  EXPECT_THAT(error({"-localListeners", "-adminInstall"}), HasSubstr("non-admin mode"));
+}
+
+TEST(Options, ListenersAreForwardedBesideAnEngineOrByName) {
+  EXPECT_TRUE(parse({"-docker"})->listeners);
+  EXPECT_TRUE(parse({"-containerd"})->listeners);
+  EXPECT_FALSE(parse({"-docker", "-listeners=false"})->listeners);
+  EXPECT_FALSE(parse({})->listeners) << "DNAT rules alone";
+  EXPECT_TRUE(parse({"-listeners"})->listeners);
+}
+
+TEST(Options, TheListOfIgnoredListeners) {
+  options o;
+  EXPECT_TRUE(o.ignored_listeners.contains(net::protocol::tcp, 6443));
+  ASSERT_TRUE(parse(o, {"-docker", "-ignore-listeners="}));
+  EXPECT_EQ(o.ignored_listeners.size(), 0U);
+  ASSERT_TRUE(parse(o, {"-docker", "-ignore-listeners", "default,tcp:9100"}));
+  EXPECT_TRUE(o.ignored_listeners.contains(net::protocol::tcp, 9100));
+  EXPECT_TRUE(o.ignored_listeners.contains(net::protocol::udp, 5353));
+  EXPECT_EQ(error({"-docker", "-ignore-listeners=default,tcp:x"}),
+            "invalid value \"default,tcp:x\" for flag -ignore-listeners: \"tcp:x\" is no port and no range of ports (1 "
+            "to 65535)");
+}
+
+TEST(Options, ValuesAreChecked) {
+  EXPECT_THAT(error({"-docker", "-tap-interface-ip=fe80::1"}), HasSubstr("-tap-interface-ip: not an IPv4 address"));
+  EXPECT_THAT(error({"-docker", "-veth-interface-ip=0.0.0.0"}), HasSubstr("-veth-interface-ip"));
+  EXPECT_THAT(error({"-docker", "-k8sAPIPort=0"}), HasSubstr("-k8sAPIPort"));
+  EXPECT_THAT(error({"-docker", "-host-switch-url=gateway"}), HasSubstr("-host-switch-url"));
+  EXPECT_THAT(error({"-docker", "-status-socket=relative"}), HasSubstr("-status-socket"));
+  EXPECT_THAT(error({"-docker", "-kubernetes", "-kubeconfig=k3s.yaml"}),
+              HasSubstr("-kubeconfig: not an absolute path"));
+  EXPECT_THAT(error({"-docker", "-wsl-proxy-socket=/" + std::string(200, 'x')}), HasSubstr("-wsl-proxy-socket"));
+  EXPECT_THAT(error({"-docker", "-status-socket=/" + std::string(103, 'x')}), HasSubstr("at most 103 bytes"));
+}
+
+}  // namespace
+}  // namespace guest_agent

@@ -1,0 +1,257 @@
+#include "programs/host_switch/forwarder.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "tests/support/socket_peer.hpp"
+
+namespace host_switch {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr auto loopback = net::address::loopback_v4();
+
+class Forwarder : public testing::Test {
+ protected:
+  static http::request request(std::string method, std::string target, std::string body = {}) {
+    return {
+        .method = std::move(method), .target = std::move(target), .headers = {{"Host", "127.0.0.77"}}, .body = body};
+  }
+  http::response post(const std::string& call, const std::string& body) {
+    return forwards_.answer(request("POST", "/services/forwarder/" + call, body), "127.0.0.1");
+  }
+  http::response expose(const std::string& local, const std::string& remote = "127.0.0.1:9",
+                        const std::string& protocol = "tcp") {
+    return post("expose", fmt::format(R"({{"local":"{}","remote":"{}","protocol":"{}"}})", local, remote, protocol));
+  }
+  http::response unexpose(const std::string& local, const std::string& protocol = "tcp") {
+    return post("unexpose", fmt::format(R"({{"local":"{}","protocol":"{}"}})", local, protocol));
+  }
+  std::string all() { return forwards_.answer(request("GET", "/services/forwarder/all"), "").body; }
+  static std::string at(std::uint16_t port, const char* ip = "127.0.0.1") { return fmt::format("{}:{}", ip, port); }
+
+  // A virtual network of loopback addresses, of which one is the host's.
+  static base::result<bool> is_host(const net::address& ip) { return ip == net::address::v4(127, 0, 0, 66); }
+
+  net::endpoint api_{net::address::v4(127, 0, 0, 77), support::free_port()};
+  kernel_network network_{api_};
+  access_policy policy_{subnet::parse("126.0.0.0/7").value(), api_, {}, is_host};
+  forwarder forwards_{network_, policy_, 8};
+};
+
+TEST_F(Forwarder, ExposesRelaysAndUnexposes) {
+  const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
+  const auto port = support::free_port();
+  const auto made = expose(at(port), net::to_string(support::local_endpoint(target.get())));
+  EXPECT_EQ(made.status, 200U);
+  EXPECT_EQ(made.body, "");
+  const auto client = support::connected_socket(SOCK_STREAM, {loopback, port});
+  const auto server = support::accept_one(target.get());
+  EXPECT_EQ(unexpose(at(port)).status, 200U);
+  EXPECT_THROW(support::connected_socket(SOCK_STREAM, {loopback, port}), std::system_error);
+  support::send_all(client.get(), "lives on");
+  EXPECT_EQ(support::read_exactly(server.get(), 8), "lives on");
+}
+
+TEST_F(Forwarder, AnswersAreWordForWord) {
+  const auto port = support::free_port();
+  ASSERT_EQ(expose(at(port)).status, 200U);
+  const auto again = expose(at(port));
+  EXPECT_EQ(again.status, 500U);
+  EXPECT_EQ(again.body, "proxy already running for tcp on " + at(port) + "\n");
+  EXPECT_EQ(unexpose(at(support::free_port())).body, "proxy not found\n");
+  EXPECT_EQ(expose(at(port), "127.0.0.1:9", "TCP").body, "unknown protocol TCP\n");
+  EXPECT_EQ(expose(at(port + 1), "[::1]:9").body, "invalid remote addr\n");
+  EXPECT_EQ(expose(at(port + 1), "name:9").status, 500U);
+  EXPECT_EQ(expose(at(port + 1), "127.0.0.1").status, 400U);
+  EXPECT_EQ(post("expose", "{").status, 400U);
+  const auto get = forwards_.answer(request("GET", "/services/forwarder/expose"), "");
+  EXPECT_EQ(get.status, 400U);
+  EXPECT_EQ(get.body, "post only\n");
+  EXPECT_EQ(forwards_.answer(request("GET", "/other"), "").status, 404U);
+}
+
+TEST_F(Forwarder, ABusyPortIsToldInTheKernelsWords) {
+  const auto holder = support::bound_socket(SOCK_STREAM, {loopback, 0});
+  const auto local = net::to_string(support::local_endpoint(holder.get()));
+  const auto answer = expose(local);
+  EXPECT_EQ(answer.status, 500U);
+  EXPECT_EQ(answer.body, "listen tcp " + local + ": bind: address already in use\n");
+  EXPECT_EQ(all(), "[]\n");
+}
+
+TEST_F(Forwarder, AForwardToItselfIsToldAsSuch) {
+  const auto local = at(support::free_port());
+  EXPECT_EQ(expose(local, local).body, "listen tcp " + local + ": would relay to itself\n");
+}
+
+TEST_F(Forwarder, ListensOnUnixSocketsAndPipesForNoVm) {
+  EXPECT_EQ(expose("/tmp/x.sock", "127.0.0.1:9", "unix").body, "unknown protocol unix\n");
+  EXPECT_EQ(expose("pipe", "127.0.0.1:9", "npipe").body, "unknown protocol npipe\n");
+  const auto with_url = expose("/tmp/x.sock", "ssh-tunnel://root@192.168.127.2/run/x.sock?key=k", "unix");
+  EXPECT_EQ(with_url.status, 500U);
+  EXPECT_EQ(with_url.body, "unknown protocol unix\n");
+}
+
+TEST_F(Forwarder, IdentityIsTextButTheAddressIsOne) {
+  const auto port = support::free_port();
+  ASSERT_EQ(expose(at(port, "")).status, 200U);
+  EXPECT_THAT(expose(at(port, "0.0.0.0")).body, HasSubstr("address already in use"));
+  EXPECT_EQ(unexpose(at(port, "0.0.0.0")).body, "proxy not found\n");
+  EXPECT_EQ(unexpose(at(port, "")).status, 200U);
+}
+
+TEST_F(Forwarder, TheWildcardIsForBothFamilies) {
+  const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
+  const auto port = support::free_port();
+  ASSERT_EQ(expose(at(port, "0.0.0.0"), net::to_string(support::local_endpoint(target.get()))).status, 200U);
+  for (const auto& ip : {loopback, net::address::loopback_v6()}) {
+    const auto client = support::connected_socket(SOCK_STREAM, {ip, port});
+    EXPECT_NO_THROW(support::accept_one(target.get())) << ip.to_string();
+  }
+}
+
+TEST_F(Forwarder, TcpAndUdpOfOneNumberAreTwoAndListedInOrder) {
+  const auto port = support::free_port();
+  ASSERT_EQ(expose(at(port), ":9", "udp").status, 200U);
+  ASSERT_EQ(expose(at(port), ":9", "tcp").status, 200U);
+  EXPECT_EQ(
+      all(),
+      fmt::format(
+          R"([{{"local":"{0}","remote":"127.0.0.1:9","protocol":"tcp"}},{{"local":"{0}","remote":"127.0.0.1:9","protocol":"udp"}}])",
+          at(port)) +
+          "\n");
+}
+
+TEST_F(Forwarder, ARemoteIsAnAddressOfTheVmsNetworkAndNotTheHosts) {
+  const auto local = at(support::free_port());
+  EXPECT_EQ(expose(local, "10.0.0.1:80").body, "invalid remote addr: remote 10.0.0.1 is not in 126.0.0.0/7\n");
+  EXPECT_EQ(expose(local, "127.0.0.66:5432").body,
+            "invalid remote addr: remote 127.0.0.66 is an address of the host\n");
+  EXPECT_EQ(expose(local, net::to_string(api_)).status, 500U) << "the API itself";
+  EXPECT_EQ(expose(local, "126.0.0.0:80").status, 500U) << "the network's own name";
+  EXPECT_EQ(expose(local, "127.255.255.255:80", "udp").status, 500U) << "broadcast";
+  EXPECT_EQ(all(), "[]\n");
+  EXPECT_TRUE(forwards_.expose_static({local, "127.0.0.66:5432", "tcp"})) << "the host's own forwards lead anywhere";
+}
+
+TEST_F(Forwarder, AKeyHasOneTextForEachPort) {
+  const auto port = support::free_port();
+  const auto zeros = std::string(60'000, '0') + std::to_string(port);
+  EXPECT_EQ(expose("127.0.0.1:" + zeros).status, 500U);
+  EXPECT_EQ(expose(at(port), "127.0.0.1:" + zeros).body, "invalid remote addr\n");
+  EXPECT_EQ(expose(at(port), ":" + zeros).status, 500U);
+  EXPECT_EQ(all(), "[]\n");
+}
+
+TEST_F(Forwarder, HoldsABoundedNumberOfForwardsBesideTheHostsOwn) {
+  ASSERT_TRUE(forwards_.expose_static({at(support::free_port()), "127.0.0.1:9", "tcp"}));
+  std::vector<std::string> exposed;
+  for (int i = 0; i < 8; ++i) {
+    exposed.push_back(at(support::free_port(SOCK_DGRAM)));
+    ASSERT_EQ(expose(exposed.back(), "127.0.0.1:9", "udp").status, 200U);
+  }
+  const auto full = expose(at(support::free_port()));
+  EXPECT_EQ(full.status, 500U);
+  EXPECT_EQ(full.body, "too many forwards: 8\n");
+  ASSERT_EQ(unexpose(exposed.front(), "udp").status, 200U);
+  EXPECT_EQ(expose(exposed.front(), "127.0.0.1:9", "udp").status, 200U);
+}
+
+TEST_F(Forwarder, AStaticForwardThatIsTakenBackMakesNoRoomForAnother) {
+  const auto local = at(support::free_port());
+  ASSERT_TRUE(forwards_.expose_static({local, "127.0.0.1:9", "tcp"}));
+  EXPECT_EQ(forwards_.expose_static({local, "127.0.0.1:9", "tcp"}).error().code, std::errc::file_exists);
+  EXPECT_EQ(unexpose(local).status, 200U);
+  EXPECT_EQ(unexpose(local).status, 500U);
+  for (int i = 0; i < 8; ++i) ASSERT_EQ(expose(at(support::free_port(SOCK_DGRAM)), ":9", "udp").status, 200U);
+  EXPECT_EQ(expose(at(support::free_port(SOCK_DGRAM)), ":9", "udp").status, 500U);
+}
+
+TEST_F(Forwarder, RefusesWhatABrowserSends) {
+  auto from_a_page = request("POST", "/services/forwarder/expose", R"({"local":":1","remote":"127.0.0.1:9"})");
+  from_a_page.headers["Sec-Fetch-Site"] = "cross-site";
+  EXPECT_EQ(forwards_.answer(from_a_page, "127.0.0.1").status, 403U);
+  auto rebound = request("GET", "/services/forwarder/all");
+  rebound.headers["Host"] = "rebind.example";
+  EXPECT_EQ(forwards_.answer(rebound, "127.0.0.1").status, 403U);
+  EXPECT_EQ(all(), "[]\n");
+}
+
+// Otherwise one process that asks in a loop writes megabytes a second.
+TEST_F(Forwarder, WhatAClientProvokesIsLoggedOnceAndThenCounted) {
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 1000; ++i) expose("rubbish");
+  for (int i = 0; i < 1000; ++i)
+    EXPECT_EQ(forwards_.answer({.method = "GET", .target = "/"}, "127.0.0.1").status, 400U);
+  const auto log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(log, '\n'), 2) << log;
+}
+
+TEST_F(Forwarder, TheApiComesBackBesideAWildcardOfThisProgram) {
+  const net::endpoint api{loopback, support::free_port()};
+  kernel_network network(api);
+  ASSERT_TRUE(network.forward(net::protocol::tcp, {net::address::any_v4(), api.port}, {loopback, 9}));
+  const auto api_socket = network.listen_for_api({});
+  EXPECT_TRUE(api_socket) << api_socket.error().message();
+}
+
+TEST_F(Forwarder, TheApisPortCanBeForwardedFromTheWildcard) {
+  const net::endpoint api{loopback, support::free_port()};
+  kernel_network network(api);
+  const auto api_socket = network.listen_for_api({});
+  ASSERT_TRUE(api_socket) << api_socket.error().message();
+  const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
+  const auto made =
+      network.forward(net::protocol::tcp, {net::address::any_v4(), api.port}, support::local_endpoint(target.get()));
+  ASSERT_TRUE(made) << made.error().message();
+  const auto to_api = support::connected_socket(SOCK_STREAM, api);
+  EXPECT_TRUE(
+      support::eventually([&] { return base::unique_fd(::accept(api_socket->get(), nullptr, nullptr)).get() >= 0; }));
+  const auto to_vm = support::connected_socket(SOCK_STREAM, {net::address::v4(127, 0, 0, 2), api.port});
+  EXPECT_NO_THROW(support::accept_one(target.get()));
+}
+
+TEST_F(Forwarder, TheApisPortIsSharedWithOneWildcardOfThisProgramAlone) {
+  const net::endpoint api{loopback, support::free_port()};
+  kernel_network network(api), second(api);
+  const auto api_socket = network.listen_for_api({});
+  ASSERT_TRUE(api_socket) << api_socket.error().message();
+  EXPECT_EQ(second.listen_for_api({}).error().code, std::errc::address_in_use) << "two instances would take turns";
+  const auto listen = [&](const net::address& ip) {
+    return network.forward(net::protocol::tcp, {ip, api.port}, {loopback, 9});
+  };
+  EXPECT_EQ(listen(loopback).error().code, std::errc::address_in_use);
+  ASSERT_TRUE(listen(net::address::any_v4()));
+  EXPECT_EQ(listen(net::address::any_v6()).error().code, std::errc::address_in_use);
+  network.stop(net::protocol::tcp, {net::address::any_v4(), api.port});
+  EXPECT_TRUE(listen(net::address::any_v6()));
+}
+
+TEST_F(Forwarder, ABusyPortIsBusyThoughItIsTheApis) {
+  const net::endpoint api{net::address::v4(127, 0, 0, 3), support::free_port()};
+  kernel_network network(api);
+  const auto api_socket = network.listen_for_api({});
+  ASSERT_TRUE(api_socket) << api_socket.error().message();
+  const auto holder = support::bound_socket(SOCK_STREAM, {net::address::v4(127, 0, 0, 4), api.port});
+  const auto wildcard = network.forward(net::protocol::tcp, {net::address::any_v4(), api.port}, {loopback, 9});
+  EXPECT_EQ(wildcard.error().code, std::errc::address_in_use);
+}
+
+TEST_F(Forwarder, TheApiComesBackWhereItWas) {
+  const net::endpoint api{loopback, support::free_port()};
+  for (int i = 0; i < 2; ++i) {
+    kernel_network network(api);
+    const auto api_socket = network.listen_for_api({});
+    ASSERT_TRUE(api_socket) << api_socket.error().message();
+    ASSERT_TRUE(network.forward(net::protocol::tcp, {net::address::any_v4(), api.port}, {loopback, 9}));
+    const auto client = support::connected_socket(SOCK_STREAM, api);
+    ::close(::accept(api_socket->get(), nullptr, nullptr));  // first to close: the port stays in TIME_WAIT for a while
+  }
+}
+
+}  // namespace
+}  // namespace host_switch

@@ -1,0 +1,221 @@
+// wsl-proxy and privileged-service, told what to hold by messages over real sockets: first what both do, then what each
+// does alone.
+#include "programs/port_proxy/proxy_daemon.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <random>
+
+#include "ports/reconciler.hpp"
+#include "protocols/port_mapping/message_codec.hpp"
+#include "sinks/port_mapping/port_mapping_sink.hpp"
+#include "tests/support/child_process.hpp"
+#include "tests/support/echo_upstream.hpp"
+#include "tests/support/event_loop.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/socket_peer.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace port_proxy {
+namespace {
+
+using namespace std::chrono_literals;
+using net::protocol;
+using support::ask;
+using support::child_process;
+using support::echo_upstream;
+using support::eventually;
+using testing::HasSubstr;
+
+enum class which : std::uint8_t { wsl_proxy, privileged_service };
+void PrintTo(which w, std::ostream* to) { *to << (w == which::wsl_proxy ? "wsl_proxy" : "privileged_service"); }
+
+// Addresses that are no other test's: all their ports are free.
+net::address own_loopback() {
+  static std::random_device random;
+  std::uniform_int_distribution<int> byte(2, 253);
+  const auto next = [&] { return static_cast<std::uint8_t>(byte(random)); };
+  return net::address::v4(127, next(), next(), next());
+}
+
+class ProxyProgram : public testing::Test {
+ protected:
+  explicit ProxyProgram(which program) : program_(program) {}
+
+  child_process start(std::vector<std::string> more = {}) {
+    std::vector<std::string> argv{GUESTAGENT_PRIVILEGED_SERVICE, "-loopbackTargets", "-socketFile=" + socket_.string()};
+    if (program_ == which::wsl_proxy)
+      argv = {GUESTAGENT_WSL_PROXY, "-logfile=", "-socketFile=" + socket_.string(),
+              "-upstreamAddress=" + vm_.to_string()};
+    argv.insert(argv.end(), more.begin(), more.end());
+    return child_process({.argv = argv, .log = log_});
+  }
+  child_process start_and_wait() {
+    auto started = start();
+    EXPECT_TRUE(eventually(10s, [&] { return std::filesystem::is_socket(socket_); })) << log();
+    return started;
+  }
+  void send(const port_mapping::message& m) {
+    ASSERT_TRUE(loop_.run(port_mapping_peer::send(socket_, port_mapping::encode(m), {.patience = 5s})));
+  }
+  // About TCP and UDP at host_:8080.
+  void tell(bool remove, const net::address& vm) {
+    port_mapping::message m{.remove = remove, .bindings = {}, .connect_addresses = {{vm, 8}}};
+    for (const auto p : {protocol::tcp, protocol::udp}) m.bindings.push_back({p, 80, {host_, 8080}});
+    send(m);
+  }
+  [[nodiscard]] bool answers(const echo_upstream& vm) const {
+    return ask(protocol::tcp, {host_, 8080}, "x") == vm.answer_to("x") &&
+           ask(protocol::udp, {host_, 8080}, "x") == vm.answer_to("x");
+  }
+  [[nodiscard]] bool reaches(const echo_upstream& vm) const {
+    return eventually(10s, [&] { return answers(vm); });
+  }
+  [[nodiscard]] bool closes() const {
+    return eventually(10s, [&] {
+      return ask(protocol::tcp, {host_, 8080}, "x").empty() && ask(protocol::udp, {host_, 8080}, "x").empty();
+    });
+  }
+  [[nodiscard]] std::string log() const { return support::read_text(log_); }
+  static bool accepts(const net::endpoint& at) try {
+    return static_cast<bool>(support::connected_socket(SOCK_STREAM, at));
+  } catch (const std::system_error&) {
+    return false;
+  }
+
+  which program_;
+  support::temp_dir directory_;
+  std::filesystem::path socket_ = directory_ / "messages.sock";
+  std::filesystem::path log_ = directory_ / "log";
+  net::address host_ = own_loopback(), vm_ = own_loopback();
+  support::event_loop loop_;
+};
+
+class EachProxy : public ProxyProgram, public testing::WithParamInterface<which> {
+ protected:
+  EachProxy() : ProxyProgram(GetParam()) {}
+};
+INSTANTIATE_TEST_SUITE_P(Program, EachProxy, testing::Values(which::wsl_proxy, which::privileged_service),
+                         testing::PrintToStringParamName());
+
+TEST_P(EachProxy, RelaysWhatItIsToldUntilItIsTakenBack) {
+  const echo_upstream vm({vm_, 8080});
+  auto proxy = start_and_wait();
+  tell(false, vm_);
+  EXPECT_TRUE(reaches(vm)) << log();
+  tell(true, vm_);
+  EXPECT_TRUE(closes());
+}
+
+TEST_P(EachProxy, ClosesAllAtTheEnd) {
+  const echo_upstream vm({vm_, 8080});
+  auto proxy = start_and_wait();
+  struct stat about{};
+  ASSERT_EQ(::stat(socket_.c_str(), &about), 0);
+  EXPECT_EQ(about.st_mode & 07777U, 0600U) << "its owner's alone";
+  tell(false, vm_);
+  ASSERT_TRUE(reaches(vm)) << log();
+  EXPECT_EQ(proxy.stop(), 0);
+  EXPECT_FALSE(std::filesystem::exists(socket_));
+  EXPECT_TRUE(closes());
+  EXPECT_THAT(log(), HasSubstr("stopping signal=15 listeners=2"));
+}
+
+TEST_P(EachProxy, OpensABusyPortOnceItIsFree) {
+  const echo_upstream vm({vm_, 8080});
+  auto other = support::bound_socket(SOCK_STREAM, {host_, 8080});
+  auto proxy = start_and_wait();
+  tell(false, vm_);
+  EXPECT_TRUE(eventually(10s, [this] { return log().contains("Address already in use"); })) << log();
+  other.reset();
+  EXPECT_TRUE(reaches(vm)) << log();
+}
+
+TEST_P(EachProxy, ASecondInstanceLeavesTheFirstAlone) {
+  const echo_upstream vm({vm_, 8080});
+  auto first = start_and_wait();
+  EXPECT_EQ(start().wait(10s), 1);
+  EXPECT_THAT(log(), HasSubstr("listen on " + socket_.string() + ": another instance is running"));
+  tell(false, vm_);
+  EXPECT_TRUE(reaches(vm)) << log();
+  std::filesystem::remove(socket_);
+  auto second = start_and_wait();
+  EXPECT_EQ(first.stop(), 0);
+  EXPECT_TRUE(std::filesystem::is_socket(socket_)) << "the second one's";
+}
+
+class WslProxy : public ProxyProgram {
+ protected:
+  WslProxy() : ProxyProgram(which::wsl_proxy) {}
+};
+
+TEST_F(WslProxy, IsToldAgainByTheAgentAfterItWasKilled) {
+  const echo_upstream vm({vm_, 8080});
+  auto sink = std::make_unique<port_mapping_peer::port_mapping_sink>(
+      loop_.executor(), port_mapping_peer::port_mapping_options{.peer = socket_});
+  ports::reconciler agent(loop_.executor(), std::move(sink), std::nullopt);
+  ports::forward_map wanted;
+  for (const auto p : {protocol::tcp, protocol::udp})
+    wanted[{p, host_, 8080}] = {{p, host_, 8080}, 80, ports::source_id::docker, {}};
+  agent.want(wanted, {}, 0);
+  loop_.spawn(agent.run());  // before there is a wsl-proxy
+  for (int round = 0; round < 3; ++round) {
+    auto proxy = start();
+    EXPECT_TRUE(loop_.run_until([&] { return answers(vm); }, 10s)) << log();
+    proxy.kill9();
+    EXPECT_TRUE(std::filesystem::is_socket(socket_));  // stale
+  }
+  loop_.stop();
+}
+
+TEST_F(WslProxy, ManyBindingsInOneMessage) {
+  rlimit descriptors{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &descriptors), 0);
+  if (descriptors.rlim_max < 20'000) GTEST_SKIP() << "needs more file descriptors than the hard limit allows";
+  const echo_upstream vm({vm_, 15'000});
+  auto proxy = start_and_wait();
+  port_mapping::message m;
+  for (std::uint16_t port = 15'000; port > 5'000; --port) m.bindings.push_back({protocol::tcp, 80, {host_, port}});
+  send(m);
+  EXPECT_TRUE(eventually(20s, [&] { return ask(protocol::tcp, {host_, 15'000}, "x") == vm.answer_to("x"); })) << log();
+  EXPECT_TRUE(eventually(20s, [&] { return accepts({host_, 5'001}); })) << "the last one of the message";
+  EXPECT_LT(std::ranges::count(log(), '\n'), 200) << "the log does not grow with the message";
+}
+
+class PrivilegedService : public ProxyProgram {
+ protected:
+  PrivilegedService() : ProxyProgram(which::privileged_service) {}
+};
+
+TEST_F(PrivilegedService, RelaysToTheVmThatAsked) {
+  const auto other = own_loopback();
+  const echo_upstream a({vm_, 8080}), b({other, 8080});
+  auto service = start_and_wait();
+  tell(false, vm_);
+  EXPECT_TRUE(reaches(a)) << log();
+  tell(true, other);
+  tell(false, other);
+  EXPECT_TRUE(reaches(b)) << log();
+  tell(true, other);
+  EXPECT_TRUE(reaches(a)) << log();
+  tell(true, vm_);
+  EXPECT_TRUE(closes());
+}
+
+TEST_F(PrivilegedService, TakesMessagesByTcpOnLoopback) {
+  const echo_upstream vm({vm_, 8080});
+  const net::endpoint at{host_, 4444};
+  auto service = start({"-listen=" + net::to_string(at)});
+  ASSERT_TRUE(eventually(10s, [this] { return log().contains("ready"); })) << log();
+  port_mapping::message m{.remove = false, .bindings = {}, .connect_addresses = {{vm_, 8}}};
+  for (const auto p : {protocol::tcp, protocol::udp}) m.bindings.push_back({p, 80, {host_, 8080}});
+  ASSERT_TRUE(loop_.run(port_mapping_peer::send(at, port_mapping::encode(m), {.patience = 5s})));
+  EXPECT_TRUE(reaches(vm)) << log();
+  EXPECT_EQ(start({"-listen=192.0.2.1:4444"}).wait(10s), 2);
+  EXPECT_THAT(log(), HasSubstr("not IP:PORT on loopback"));
+}
+
+}  // namespace
+}  // namespace port_proxy

@@ -1,0 +1,462 @@
+// The source beside real sockets of other processes, in a network namespace of its own, with what this kernel tells and
+// without.
+#include "sources/host_sockets/listeners_source.hpp"
+
+#include <gmock/gmock.h>
+#include <linux/capability.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <functional>
+#include <thread>
+
+#include "sources/host_sockets/machine.hpp"
+#include "tests/support/event_loop.hpp"
+#include "tests/support/netns.hpp"
+#include "tests/support/recording_feed.hpp"
+#include "tests/support/temp_dir.hpp"
+#include "tests/unit/sources/host_sockets/engine_socket.hpp"
+
+namespace host_sockets {
+namespace {
+
+using namespace std::chrono_literals;
+using net::protocol;
+using ports_set = std::set<std::string>;
+
+// A socket of the calling process that stays open until it ends. "tcp 127.0.0.1:80"; port 0 leaves it unbound.
+int open_socket(std::string_view text, bool v6_only = false, bool reuse_port = false) {
+  const auto at = *net::parse_endpoint(text.substr(4));
+  const int fd = ::socket(at.ip.is_v4() ? AF_INET : AF_INET6, text.starts_with("tcp") ? SOCK_STREAM : SOCK_DGRAM, 0);
+  const int one = 1, only = v6_only ? 1 : 0;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  if (reuse_port) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+  if (at.ip.is_v6()) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
+  const auto address = net::to_sockaddr(at);
+  if (at.port != 0 && ::bind(fd, address.get(), address.size) != 0) ::_exit(1);
+  return fd;
+}
+int listen_on(std::string_view text, bool v6_only = false, bool reuse_port = false) {
+  const int fd = open_socket(text, v6_only, reuse_port);
+  if (text.starts_with("tcp") && ::listen(fd, 16) != 0) ::_exit(1);
+  return fd;
+}
+
+// A child of the calling process that lives as long as its parent.
+template <class Work>
+void fork_and(Work work) {
+  int done[2];
+  if (::pipe(done) != 0) ::_exit(1);
+  if (::fork() == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    work();
+    if (::write(done[1], "", 1) != 1) ::_exit(1);
+    for (;;) ::pause();
+  }
+  char byte = 0;
+  if (::read(done[0], &byte, 1) != 1) ::_exit(1);
+}
+
+// Takes CAP_SYS_PTRACE from the calling thread, as the unit of a service may; gives it back.
+class without_ptrace {
+ public:
+  without_ptrace() { change(false); }
+  ~without_ptrace() { give_back(); }
+  void give_back() { change(true); }
+
+ private:
+  static void change(bool on) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[2]{};
+    ::syscall(SYS_capget, &header, data);
+    const auto bit = 1U << CAP_SYS_PTRACE;
+    data[0].effective = on ? data[0].effective | bit : data[0].effective & ~bit;
+    ::syscall(SYS_capset, &header, data);
+  }
+};
+
+// A child that does `work`, says that it is done, and then waits to be told its end.
+class other_process {
+ public:
+  explicit other_process(const std::function<void()>& work) {
+    int ready[2], end[2];
+    if (::pipe(ready) != 0 || ::pipe(end) != 0) throw std::runtime_error("pipe");
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      for (int fd = 3; fd < 256; ++fd)  // of what it inherits nothing is to be held open
+        if (fd != end[0] && fd != ready[1]) ::close(fd);
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      work();
+      char byte = 0;
+      if (::write(ready[1], "", 1) != 1 || ::read(end[0], &byte, 1) < 0) ::_exit(1);
+      ::_exit(0);
+    }
+    ::close(ready[1]);
+    ::close(end[0]);
+    end_.reset(end[1]);
+    ready_.reset(ready[0]);
+    char byte = 0;
+    if (::read(ready_.get(), &byte, 1) != 1) throw std::runtime_error("the child did not get so far");
+  }
+  ~other_process() {
+    end();
+    kill9();
+  }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  // Tells the child, and what it forked, to end.
+  void end() { end_.reset(); }
+  void kill9() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(std::exchange(pid_, -1), nullptr, 0);
+  }
+
+ private:
+  pid_t pid_ = -1;
+  base::unique_fd ready_, end_;
+};
+
+struct counting_feed : support::recording_feed {
+  void publish(ports::source_id id, ports::snapshot now) override {
+    ++count;
+    for (const auto& b : now.bindings) ever.insert(to_string(raw_key(b)));
+    support::recording_feed::publish(id, std::move(now));
+  }
+  int count = 0;
+  ports_set ever;  // was published
+};
+
+struct place {
+  support::netns where{"listeners"};
+  support::inside in{where};
+};
+
+class ListenersSource : public testing::TestWithParam<socket_events::by> {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    here_.emplace();
+    start();
+    ASSERT_TRUE(sees({}));
+  }
+  void TearDown() override { loop_.stop(); }
+  void start() {
+    loop_.stop();
+    feed_ = {};
+    source_.emplace(loop_.executor(),
+                    listeners_options{.tracker = {.hold = 100ms, .udp_age = 100ms, .remark = 10ms},
+                                      .owners = {.engines = {{.socket = api_, .programs = {"some-engine"}}},
+                                                 .run = directory_.path()},
+                                      .events = GetParam()});
+    loop_.spawn(source_->run(feed_));
+  }
+  testing::AssertionResult refuses(const std::string& text) {
+    const auto found = [&] {
+      return feed_.last && std::ranges::any_of(feed_.last->refusals, [&](const ports::refusal& r) {
+               return (r.what + ": " + r.why).contains(text);
+             });
+    };
+    return loop_.run_until(found) ? testing::AssertionSuccess()
+                                  : testing::AssertionFailure() << "not refused: " << text;
+  }
+
+  ports_set published() const {
+    ports_set all;
+    if (!feed_.last) return {"nothing was published yet"};
+    for (const auto& b : feed_.last->bindings)
+      if (b.served != ports::reach::nobody) all.insert(to_string(raw_key(b)));
+    return all;
+  }
+  testing::AssertionResult sees(const ports_set& wanted) {
+    if (loop_.run_until([&] { return published() == wanted; })) return testing::AssertionSuccess();
+    auto failure = testing::AssertionFailure() << "published:";
+    for (const auto& text : published()) failure << " " << text;
+    return failure;
+  }
+
+  support::temp_dir directory_;
+  const std::filesystem::path api_ = directory_ / "engine.sock";
+  std::optional<place> here_;
+  support::event_loop loop_;
+  counting_feed feed_;
+  std::optional<listeners_source> source_;
+};
+INSTANTIATE_TEST_SUITE_P(, ListenersSource, testing::Values(socket_events::by::kernel, socket_events::by::nothing),
+                         [](const auto& about) {
+                           return about.param == socket_events::by::kernel ? "told" : "untold";
+                         });
+
+TEST_P(ListenersSource, EveryKindOfSocketComesAndGoes) {
+  other_process server([] {
+    for (const auto* text :
+         {"tcp 0.0.0.0:80", "tcp 127.0.0.1:81", "tcp [::]:82", "tcp [::1]:83", "udp 0.0.0.0:500", "udp [::1]:501"})
+      listen_on(text);
+    listen_on("tcp [::]:84", true);
+    open_socket("tcp 0.0.0.0:85");  // bound, and not listening
+  });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "tcp 127.0.0.1:81", "tcp [::]:82", "tcp [::1]:83", "tcp [::]:84",
+                    "udp 0.0.0.0:500", "udp [::1]:501"}));
+  for (const auto& b : feed_.last->bindings)
+    EXPECT_EQ(b.served, b.host_port == 84 ? ports::reach::ipv6_only : ports::reach::direct) << b.host_port;
+  server.kill9();
+  EXPECT_TRUE(sees({}));
+}
+
+TEST_P(ListenersSource, WhatAnEngineListensOnIsLeftOut) {
+  other_process engine([this] {
+    serve(api_);
+    listen_on("tcp 0.0.0.0:80");
+    listen_on("udp 0.0.0.0:500");
+    fork_and([] { listen_on("tcp 0.0.0.0:8080"); });  // docker-proxy
+  });
+  other_process server([] { listen_on("tcp 0.0.0.0:81"); });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:81"}));
+  EXPECT_TRUE(refuses("3 sockets: opened by a watched engine"));
+  server.kill9();
+  EXPECT_TRUE(sees({}));
+  EXPECT_EQ(feed_.ever, ports_set{"tcp 0.0.0.0:81"});
+}
+
+// By descent and not by name: another engine is a program like any other, and so is a container of the watched one.
+TEST_P(ListenersSource, AnotherEnginesListenersAndAContainersArePublished) {
+  other_process engine([this] {
+    serve(api_);
+    fork_and([] { fork_and([] { listen_on("tcp 0.0.0.0:82"); }); });
+  });
+  other_process second([] {
+    ::prctl(PR_SET_NAME, "some-engine");
+    listen_on("tcp 0.0.0.0:83");
+    fork_and([] { listen_on("tcp 0.0.0.0:84"); });
+  });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:82", "tcp 0.0.0.0:83", "tcp 0.0.0.0:84"}));
+}
+
+// Which one the watched engine is shows when it serves its socket; it may listen on TCP before.
+TEST_P(ListenersSource, AnEngineThatStartsIsNotPublishedMeanwhile) {
+  const auto start_serving = directory_ / "go";
+  other_process engine([&] {
+    ::prctl(PR_SET_NAME, "some-engine");
+    listen_on("tcp 0.0.0.0:80");
+    fork_and([] { ::prctl(PR_SET_NAME, "some-engine"), listen_on("tcp 0.0.0.0:82"); });
+    std::thread([this, start_serving] {
+      while (!std::filesystem::exists(start_serving))
+        std::this_thread::sleep_for(5ms);  // NOLINT: what this engine does, not what the test waits for
+      serve(api_);
+    }).detach();
+  });
+  EXPECT_TRUE(refuses("0.0.0.0:80/tcp: opened just now by a process that may be an engine's"));
+  EXPECT_EQ(feed_.ever, ports_set{});
+  std::ofstream(start_serving) << "go";
+  other_process server([] { listen_on("tcp 0.0.0.0:81"); });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:81"}));
+  EXPECT_TRUE(refuses("2 sockets: opened by a watched engine"));
+  EXPECT_EQ(feed_.ever, ports_set{"tcp 0.0.0.0:81"});
+}
+
+// Under a unit without CAP_SYS_PTRACE, /proc/<pid>/fd of a process with more rights cannot be read.
+TEST_P(ListenersSource, WhatCannotBeAttributedIsNotPublishedAndStays) {
+  other_process before([] { listen_on("tcp 0.0.0.0:79"); });
+  ASSERT_TRUE(sees({"tcp 0.0.0.0:79"}));
+  without_ptrace rights;
+  other_process engine([this] {
+    serve(api_);
+    listen_on("tcp 0.0.0.0:80");
+  });
+  ASSERT_TRUE(loop_.run_until([&] { return feed_.last && !feed_.last->doubt.empty(); }));
+  EXPECT_THAT(feed_.last->doubt, testing::ContainsRegex("/proc/[0-9]+/fd: Permission denied"));
+  EXPECT_TRUE(refuses("0.0.0.0:80/tcp: its process cannot be determined"));
+  EXPECT_EQ(published(), ports_set{"tcp 0.0.0.0:79"});
+  other_process server([] { listen_on("tcp 0.0.0.0:81"); });
+  EXPECT_TRUE(refuses("0.0.0.0:81/tcp: its process cannot be determined"));
+  rights.give_back();
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:79", "tcp 0.0.0.0:81"}));
+  EXPECT_TRUE(loop_.run_until([&] { return feed_.last->doubt.empty(); }));
+  EXPECT_EQ(feed_.ever, (ports_set{"tcp 0.0.0.0:79", "tcp 0.0.0.0:81"}));
+}
+
+TEST_P(ListenersSource, WhatNoProcessHoldsIsTheKernels) {
+  try {
+    here_->where.ip({"link", "add", "vx0", "type", "vxlan", "id", "7", "dstport", "7777", "dev", "lo"});
+    here_->where.ip({"link", "set", "vx0", "up"});
+  } catch (const std::runtime_error& e) {
+    GTEST_SKIP() << e.what();
+  }
+  other_process server([] { listen_on("udp 0.0.0.0:500"); });
+  EXPECT_TRUE(sees({"udp 0.0.0.0:500"}));
+  // As far as every process can be read: some machines hide what their first process holds from root, too.
+  EXPECT_TRUE(refuses("0.0.0.0:7777/udp: "));
+  EXPECT_EQ(published(), ports_set{"udp 0.0.0.0:500"});
+  here_->where.ip({"link", "del", "vx0"});
+  other_process heir([] { listen_on("udp 0.0.0.0:7777"); });
+  EXPECT_TRUE(sees({"udp 0.0.0.0:500", "udp 0.0.0.0:7777"}));
+}
+
+// A resolver takes another port for each question.
+TEST_P(ListenersSource, MomentaryUdpSocketsAreNotPublished) {
+  other_process resolver([] {
+    if (::fork() != 0) return;
+    for (int i = 0; i < 200; ++i) {
+      const int fd = open_socket("udp 0.0.0.0:" + std::to_string(2'000 + i * 7));
+      std::this_thread::sleep_for(5ms);  // NOLINT: what this program does, not what the test waits for
+      ::close(fd);
+    }
+    listen_on("tcp 0.0.0.0:80");
+  });
+  other_process server([] { listen_on("udp 0.0.0.0:500"); });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "udp 0.0.0.0:500"}));
+  EXPECT_EQ(feed_.ever, (ports_set{"tcp 0.0.0.0:80", "udp 0.0.0.0:500"}));
+}
+
+// nerdctl's, which lives as long as the container exists; after a restart of the agent, too.
+TEST_P(ListenersSource, APortReserverIsNoServer) {
+  const auto note = [this](const char* name, pid_t pid) {
+    std::filesystem::create_directories(directory_ / "nerdctl" / name);
+    std::ofstream(directory_ / "nerdctl" / name / "port-reserver.pid") << pid;
+  };
+  other_process reserver([&] {
+    ::prctl(PR_SET_NAME, "sleep");
+    note("default/web", ::getpid());
+    listen_on("tcp 0.0.0.0:8080");
+    listen_on("udp 0.0.0.0:8080");
+  });
+  other_process late([] {  // its file comes a moment later
+    ::prctl(PR_SET_NAME, "sleep");
+    listen_on("tcp 0.0.0.0:8081");
+  });
+  other_process server([] { listen_on("tcp 0.0.0.0:81"); });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:81"}));
+  note("k8s.io/web", late.pid());
+  EXPECT_TRUE(refuses("3 sockets: held by nerdctl"));
+  EXPECT_EQ(feed_.ever, ports_set{"tcp 0.0.0.0:81"});
+  start();
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:81"}));
+  EXPECT_TRUE(refuses("3 sockets: held by nerdctl"));
+  EXPECT_EQ(feed_.ever, ports_set{"tcp 0.0.0.0:81"});
+}
+
+// The reserver has gone without its file, and its number is another process's now.
+TEST_P(ListenersSource, AReusedNumberIsAServer) {
+  other_process server([] { listen_on("tcp 0.0.0.0:80"); });
+  const auto file = directory_ / "nerdctl/default/web/port-reserver.pid";
+  std::filesystem::create_directories(file.parent_path());
+  std::ofstream(file) << server.pid();
+  std::filesystem::last_write_time(file, std::filesystem::file_time_type::clock::now() - 1h);
+  start();
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:80"}));
+}
+
+TEST_P(ListenersSource, ListenAfterBindAndWithoutIt) {
+  auto* const random = static_cast<std::uint16_t*>(
+      ::mmap(nullptr, sizeof(std::uint16_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  other_process server([&] {
+    const int bound = open_socket("tcp 0.0.0.0:80");
+    std::this_thread::sleep_for(50ms);  // NOLINT: what this server does, not what the test waits for
+    ::listen(bound, 16);
+    const int unbound = open_socket("tcp 0.0.0.0:0");
+    ::listen(unbound, 16);
+    net::socket_address at;
+    ::getsockname(unbound, at.get(), &at.size);
+    *random = net::from_sockaddr(at)->port;
+  });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "tcp 0.0.0.0:" + std::to_string(*random)}));
+}
+
+TEST_P(ListenersSource, AListenerThatIsSharedGoesWithItsLastOwner) {
+  other_process parent([] {
+    listen_on("tcp 0.0.0.0:80");
+    if (::fork() == 0) ::prctl(PR_SET_NAME, "shares");  // goes on to wait for its end, as the parent does
+  });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:80"}));
+  parent.kill9();
+  other_process second([] { listen_on("tcp 0.0.0.0:81"); });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "tcp 0.0.0.0:81"}));
+  parent.end();
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:81"}));
+}
+
+TEST_P(ListenersSource, ReusePortGroupsAreOnePort) {
+  other_process first([] { listen_on("tcp 0.0.0.0:80", false, true); });
+  auto second = std::make_unique<other_process>([] { listen_on("tcp 0.0.0.0:80", false, true); });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:80"}));
+  EXPECT_EQ(feed_.last->bindings.size(), 1U);
+  second.reset();
+  other_process marker([] { listen_on("tcp 0.0.0.0:81"); });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "tcp 0.0.0.0:81"}));
+}
+
+TEST_P(ListenersSource, OwnSocketsAreNotPublished) {
+  const base::unique_fd own(listen_on("tcp 0.0.0.0:80")), too(listen_on("udp 127.0.0.1:500"));
+  other_process server([] { listen_on("tcp 0.0.0.0:81"); });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:81"}));
+}
+
+TEST_P(ListenersSource, AListenerThatIsShutDownListensNoLonger) {
+  other_process server([] {
+    listen_on("tcp 0.0.0.0:80");
+    ::shutdown(listen_on("tcp 0.0.0.0:81"), SHUT_RDWR);
+  });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:80"}));
+}
+
+// Which ports are clients' may be changed at any time; the source sees it when it looks next.
+TEST_P(ListenersSource, TheRangeOfClientsIsFollowed) {
+  const auto set_range = [](const char* text) {
+    std::ofstream("/proc/sys/net/ipv4/ip_local_port_range") << text << std::flush;
+  };
+  other_process server([] { listen_on("udp 0.0.0.0:33000"); });
+  set_range("40000 50000");
+  other_process looked([] { listen_on("tcp 0.0.0.0:80"); });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "udp 0.0.0.0:33000"}));
+  other_process second([] { listen_on("udp 0.0.0.0:34000"); });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "udp 0.0.0.0:33000", "udp 0.0.0.0:34000"})) << "told of, too";
+  set_range("32768 60999");
+  other_process looked_again([] { listen_on("tcp 0.0.0.0:81"); });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "tcp 0.0.0.0:81"}));
+}
+
+TEST_P(ListenersSource, WhatCannotBeReadStays) {
+  other_process server([] { listen_on("tcp 0.0.0.0:80"); });
+  ASSERT_TRUE(sees({"tcp 0.0.0.0:80"}));
+  const auto epoch = feed_.last->epoch;
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{3, before.rlim_max};  // no descriptor can be opened any more
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  server.kill9();
+  EXPECT_TRUE(loop_.run_until([&] { return feed_.trouble.has_value(); }));
+  EXPECT_EQ(published(), ports_set{"tcp 0.0.0.0:80"});
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_TRUE(sees({}));
+  EXPECT_FALSE(feed_.trouble);
+  EXPECT_EQ(feed_.last->epoch, epoch + 1);
+}
+
+// A thousand listeners a second, opened and closed, for two seconds.
+TEST_P(ListenersSource, AStormCostsATenthAndEndsRight) {
+  const auto used = processor_time();
+  const auto begin = async::clock::now();
+  other_process storm([] {
+    if (::fork() != 0) return;
+    for (int i = 0; i < 2'000; ++i) {
+      const int fd = listen_on("tcp 127.0.0.1:" + std::to_string(20'000 + i));
+      std::this_thread::sleep_for(900us);  // NOLINT: what this program does, not what the test waits for
+      ::close(fd);
+    }
+    listen_on("tcp 0.0.0.0:80");
+  });
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:80"}));
+  const auto time = async::clock::now() - begin;
+  EXPECT_LT(processor_time() - used, 100ms + time / 5) << "of " << time / 1ms << " ms";
+  EXPECT_LT(feed_.count, time / 2ms);
+}
+
+}  // namespace
+}  // namespace host_sockets

@@ -1,0 +1,137 @@
+#include "sources/host_sockets/process_table.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <vector>
+
+#include "base/unique_fd.hpp"
+
+namespace host_sockets {
+namespace {
+
+const auto keep_all = [](inode_set&) {};
+
+std::uint32_t inode_of(int fd) {
+  struct stat about{};
+  ::fstat(fd, &about);
+  return static_cast<std::uint32_t>(about.st_ino);
+}
+
+base::unique_fd make_socket() { return base::unique_fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)); }
+
+// A process that inherits a socket, which the caller closes, and waits for its end.
+class holder {
+ public:
+  holder() {
+    auto fd = make_socket();
+    inode_ = inode_of(fd.get());
+    pid_ = ::fork();
+    if (pid_ == 0)
+      for (;;) ::pause();
+  }
+  holder(holder&& other) noexcept : pid_(std::exchange(other.pid_, -1)), inode_(other.inode_) {}
+  ~holder() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] std::uint32_t inode() const { return inode_; }
+
+ private:
+  pid_t pid_ = -1;
+  std::uint32_t inode_ = 0;
+};
+
+TEST(ParseStat, ANameMayContainAnything) {
+  const std::string rest = " S 17 1 1 0 -1 0 0 0 0 0 1 2 3 4 20 0 1 0 98765 1 2 3\n";
+  EXPECT_EQ(parse_stat("42 (dockerd)" + rest), (process_facts{"dockerd", 17, 98765}));
+  EXPECT_EQ(parse_stat("42 (a) R 1 (b)" + rest), (process_facts{"a) R 1 (b", 17, 98765}));
+  for (const auto* text :
+       {"", "42", "42 (x", "42 )x( S 1", "42 (x) S 17 1 1", "42 (x) S y 1 1 0 -1 0 0 0 0 0 1 2 3 4 20 0 1 0 9"})
+    EXPECT_FALSE(parse_stat(text)) << text;
+}
+
+TEST(ReadFacts, OfThisProcessAndOfNone) {
+  const auto own = read_facts(::getpid());
+  ASSERT_TRUE(own && *own);
+  EXPECT_EQ((*own)->parent, ::getppid());
+  EXPECT_LT(age_of((*own)->start), std::chrono::minutes(10));
+  const auto none = read_facts(0x3fffffff);
+  ASSERT_TRUE(none) << none.error().message();
+  EXPECT_EQ(*none, std::nullopt);
+}
+
+TEST(ProcessTable, FindsAHolderAndForgetsIt) {
+  process_table table;
+  ASSERT_TRUE(table.refresh());
+  const auto own = make_socket();
+  const holder other;
+  const auto nobodys = inode_of(own.get()) + 1'000'000;
+  ASSERT_TRUE(table.refresh());
+  table.search({inode_of(own.get()), other.inode(), nobodys}, {}, keep_all);
+  EXPECT_EQ(table.holders(other.inode()), std::vector{other.pid()});
+  EXPECT_THAT(table.holders(inode_of(own.get())), testing::Contains(::getpid()));
+  EXPECT_TRUE(table.holders(nobodys).empty());
+  table.forget_all_but({inode_of(own.get())});
+  EXPECT_TRUE(table.holders(other.inode()).empty());
+}
+
+TEST(ProcessTable, AProcessIsToldFromAnEarlierOneOfItsNumber) {
+  process_table table;
+  const holder other;
+  ASSERT_TRUE(table.refresh());
+  const auto facts = read_facts(other.pid());
+  ASSERT_TRUE(facts && *facts);
+  EXPECT_TRUE(table.contains(other.pid(), (*facts)->start));
+  EXPECT_FALSE(table.contains(other.pid(), (*facts)->start - 1));
+}
+
+// A range of ports: a process comes with each socket. Those that were there are not read again.
+TEST(ProcessTable, TheCostOfManyNewHoldersIsLinear) {
+  process_table table;
+  ASSERT_TRUE(table.refresh());
+  table.search({1}, {}, keep_all);
+  const auto before = table.reads();
+  std::vector<holder> all;
+  constexpr int count = 200;
+  for (int i = 0; i < count; ++i) {
+    const auto& one = all.emplace_back();
+    ASSERT_TRUE(table.refresh());
+    table.search({one.inode()}, {}, keep_all);
+    ASSERT_EQ(table.holders(one.inode()), std::vector{one.pid()}) << i;
+  }
+  // Other programs of this machine start processes too, and such a one is read a few times.
+  EXPECT_LT(table.reads() - before, 20U * count);
+}
+
+// One that listens late is found although it was read before.
+TEST(ProcessTable, AProcessThatIsKnownOpensASocket) {
+  process_table table;
+  auto own = make_socket();
+  ASSERT_TRUE(table.refresh());
+  table.search({inode_of(own.get())}, {}, keep_all);
+  own = make_socket();
+  table.search({inode_of(own.get())}, {}, keep_all);
+  EXPECT_THAT(table.holders(inode_of(own.get())), testing::Contains(::getpid()));
+}
+
+TEST(ProcessTable, SocketsThatHaveClosedMeanwhileAreNotSearchedEverywhere) {
+  process_table table;
+  ASSERT_TRUE(table.refresh());
+  table.search({1}, {}, keep_all);
+  const auto before = table.reads();
+  table.search({1}, {}, [](inode_set& left) { left.clear(); });
+  const auto cheap = table.reads() - before;
+  table.search({1}, {}, keep_all);
+  EXPECT_LE(cheap, table.reads() - before - cheap);
+}
+
+}  // namespace
+}  // namespace host_sockets

@@ -1,0 +1,122 @@
+// What the kernel tells of, and of whom: a record of ours is in the ring when the system call that it tells of returns,
+// so nothing is waited for here.
+#include "sources/host_sockets/socket_events.hpp"
+
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <optional>
+#include <thread>
+
+#include "net/endpoint.hpp"
+#include "tests/support/event_loop.hpp"
+#include "tests/support/netns.hpp"
+
+namespace host_sockets {
+namespace {
+
+base::unique_fd bind_to(const char* where, int type) {
+  const auto at = *net::parse_endpoint(where);
+  base::unique_fd fd(::socket(at.ip.is_v4() ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0));
+  const auto address = net::to_sockaddr(at);
+  if (::bind(fd.get(), address.get(), address.size) != 0) throw std::runtime_error(where);
+  return fd;
+}
+
+struct place {
+  support::netns where{"events"};
+  support::inside in{where};
+};
+
+class SocketEvents : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    here_.emplace();
+    events_.emplace(loop_.executor(), netlink::port_range{32'768, 60'999});
+    if (!events_->tells_all()) GTEST_SKIP() << "this kernel tells of too little";
+    events_->forget();
+  }
+  bool told() { return events_->forget(); }
+
+  std::optional<place> here_;
+  support::event_loop loop_;
+  std::optional<socket_events> events_;
+};
+
+TEST_F(SocketEvents, TcpByListenAndByClose) {
+  for (const auto* at : {"0.0.0.0:80", "[::]:81", "127.0.0.1:0"}) {
+    auto server = bind_to(at, SOCK_STREAM);
+    EXPECT_FALSE(told()) << "bound, and not listening: " << at;
+    ::listen(server.get(), 1);
+    EXPECT_TRUE(told()) << at;
+    ::shutdown(server.get(), SHUT_RDWR);
+    EXPECT_TRUE(told()) << "listens no longer: " << at;
+    ::listen(server.get(), 1);
+    EXPECT_TRUE(told()) << "listens again: " << at;
+    server.reset();
+    EXPECT_TRUE(told()) << "closed: " << at;
+  }
+}
+
+TEST_F(SocketEvents, TcpThatListenedBefore) {
+  events_.reset();
+  auto server = bind_to("0.0.0.0:80", SOCK_STREAM);
+  ::listen(server.get(), 1);
+  events_.emplace(loop_.executor(), netlink::port_range{32'768, 60'999});
+  EXPECT_FALSE(told());
+  server.reset();
+  EXPECT_TRUE(told());
+}
+
+TEST_F(SocketEvents, ConnectionsAreNotTold) {
+  const auto server = bind_to("127.0.0.1:80", SOCK_STREAM);
+  ::listen(server.get(), 1);
+  EXPECT_TRUE(told());
+  const auto at = net::to_sockaddr(*net::parse_endpoint("127.0.0.1:80"));
+  base::unique_fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::connect(client.get(), at.get(), at.size), 0);
+  base::unique_fd accepted(::accept4(server.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  ASSERT_TRUE(accepted);
+  client.reset();
+  accepted.reset();
+  EXPECT_FALSE(told());
+}
+
+TEST_F(SocketEvents, UdpByBindOutsideOfTheClientsPorts) {
+  const auto server = bind_to("0.0.0.0:500", SOCK_DGRAM);
+  EXPECT_TRUE(told());
+  const auto other = bind_to("[::]:501", SOCK_DGRAM);
+  EXPECT_TRUE(told());
+  const auto client = bind_to("0.0.0.0:0", SOCK_DGRAM), high = bind_to("0.0.0.0:40000", SOCK_DGRAM);
+  EXPECT_FALSE(told());
+}
+
+TEST_F(SocketEvents, OtherNetworkNamespacesAreNotTold) {
+  const support::netns elsewhere("elsewhere");
+  elsewhere.run([] {
+    auto server = bind_to("0.0.0.0:80", SOCK_STREAM);
+    ::listen(server.get(), 1);
+    ::shutdown(server.get(), SHUT_RDWR);
+    ::listen(server.get(), 1);
+    server.reset();
+    bind_to("0.0.0.0:500", SOCK_DGRAM);
+    bind_to("[::]:500", SOCK_DGRAM);
+  });
+  EXPECT_FALSE(told());
+  const auto own = bind_to("0.0.0.0:500", SOCK_DGRAM);
+  EXPECT_TRUE(told());
+}
+
+TEST_F(SocketEvents, WithinANamespaceOfControlGroupsNotAllIsTold) {
+  std::optional<bool> all;
+  std::thread([&] {
+    if (::unshare(CLONE_NEWCGROUP) == 0) all = socket_events(loop_.executor(), {}).tells_all();
+  }).join();
+  EXPECT_EQ(all, false);
+}
+
+}  // namespace
+}  // namespace host_sockets
