@@ -21,7 +21,7 @@ class clock {
 
   // For tests: this much later for everybody at once. Timers that are due by it go off when the loop looks at its
   // timers next (support::event_loop::pass_time makes it look).
-  static void pass(duration how_much) { passed_ += how_much.count(); }
+  static void advance(duration amount) { passed_ += amount.count(); }
 
  private:
   static inline std::atomic<rep> passed_{0};

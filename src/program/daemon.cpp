@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 
 // A supervisor grants five seconds from the signal to the end. What these leave over is for what cannot be waited for
 // with a deadline.
-constexpr auto wind_up_limit = 4300ms;
+constexpr auto shutdown_limit = 4300ms;
 constexpr auto stop_limit = 4700ms;
 constexpr auto exit_limit = 4800ms;
 
@@ -51,10 +51,10 @@ async::task<> serve(daemon* d, std::string name) {
   const auto serves = d->start(tasks);
   log::info(name, "ready version={}{}", GUESTAGENT_VERSION, with_space(serves));
   const int signal = co_await os::stop_signal();
-  log::info(name, "stopping signal={}{}", signal, with_space(d->tally()));
+  log::info(name, "stopping signal={}{}", signal, with_space(d->summary()));
   os::exit_after(exit_limit, exit_ok);
   const auto asked = async::clock::now();
-  co_await d->wind_up(asked + wind_up_limit);
+  co_await d->shut_down(asked + shutdown_limit);
   const bool stopped = co_await tasks.stop(asked + stop_limit);
   log::info(name, "stopped");
   if (!stopped) end_at_once(exit_ok);
@@ -62,7 +62,7 @@ async::task<> serve(daemon* d, std::string name) {
 
 }  // namespace
 
-async::task<> daemon::wind_up(async::clock::time_point) { co_return; }
+async::task<> daemon::shut_down(async::clock::time_point) { co_return; }
 
 int run(int argc, const char* const* argv, const std::function<std::unique_ptr<daemon>()>& make) {
   boost::asio::io_context context(1);

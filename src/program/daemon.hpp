@@ -8,7 +8,7 @@
 //   log       "ready version=…" with what it serves, "stopping signal=…" with what it still had
 //
 // A daemon is made for one run, in this order, on the control thread: declare, check, open, start, and, once a signal
-// has come, wind_up. It goes before the io_context does.
+// has come, shut_down. It goes before the io_context does.
 #pragma once
 
 #include <functional>
@@ -39,9 +39,9 @@ class daemon {
   // Starts its work. Answers what the log says of it: "socket=/run/x.sock".
   virtual std::string start(async::task_group& tasks) = 0;
   // Asked to stop. What has to be done while the tasks still run, by the deadline; then they are cancelled.
-  virtual async::task<> wind_up(async::clock::time_point deadline);
+  virtual async::task<> shut_down(async::clock::time_point deadline);
   // For the log, when it is asked to stop: "listeners=3".
-  [[nodiscard]] virtual std::string tally() const { return {}; }
+  [[nodiscard]] virtual std::string summary() const { return {}; }
   // What it consists of may be busy still when all is done, a library's threads for instance: the program then ends
   // without destroying anything.
   [[nodiscard]] virtual bool ends_at_once() const { return false; }

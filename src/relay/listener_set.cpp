@@ -95,9 +95,9 @@ base::result<> listener_set::start() try {
   std::vector<std::unique_ptr<shard>> made;
   while (made.size() < std::max(1U, options_.shards))
     made.push_back(std::make_unique<shard>(count_, shortage_, options_));
-  std::vector<tcp_relay*> crew;
-  for (const auto& s : made) crew.push_back(s->tcp());
-  for (const auto& s : made) s->tcp()->work_with(crew);
+  std::vector<tcp_relay*> workers;
+  for (const auto& s : made) workers.push_back(s->tcp());
+  for (const auto& s : made) s->tcp()->set_workers(workers);
   shards_ = std::move(made);
   return {};
 } catch (const std::system_error& e) {

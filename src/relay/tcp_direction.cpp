@@ -27,7 +27,7 @@ bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == 
 }  // namespace
 
 // What reading from the source answered: an end, an error, or that there is nothing now.
-void tcp_direction::took(ssize_t answer) {
+void tcp_direction::note_read(ssize_t answer) {
   if (answer == 0) state_ = state::draining;
   if (answer < 0 && !would_block()) state_ = state::broken;
 }
@@ -36,7 +36,7 @@ std::size_t tcp_direction::splice_in(int source) {
   const auto got = ::splice(source, nullptr, pipe_->write.get(), nullptr, most_at_once, flags);
   urgent_ = got == 0 && has_bytes(source);  // in front of a mark with the end behind it splice says 0, too
   if (urgent_) return 0;
-  took(got);
+  note_read(got);
   if (got <= 0) return 0;
   in_pipe_ += static_cast<std::size_t>(got);
   return static_cast<std::size_t>(got);
@@ -49,7 +49,7 @@ std::size_t tcp_direction::copy(int source, int destination, bool source_ends) {
   std::size_t got = 0;
   for (ssize_t more = 1; more > 0 && (got == 0 || source_ends) && got < buffer.size();) {
     more = ::recv(source, buffer.data() + got, buffer.size() - got, MSG_DONTWAIT);
-    took(more);
+    note_read(more);
     got += static_cast<std::size_t>(std::max<ssize_t>(more, 0));
   }
   if (got == 0) return 0;
@@ -71,7 +71,7 @@ std::size_t tcp_direction::copy_to_mark(int source, int destination) {
   std::array<char, little> buffer;
   const bool at_mark = ::sockatmark(source) == 1;
   const auto got = ::recv(source, buffer.data(), at_mark ? 1 : buffer.size(), MSG_DONTWAIT);
-  took(got);
+  note_read(got);
   if (at_mark || got <= 0) urgent_ = false;
   if (got <= 0) return 0;
   const auto bytes = std::span(buffer).first(static_cast<std::size_t>(got));

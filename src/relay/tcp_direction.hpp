@@ -47,7 +47,7 @@ class tcp_direction {
   void pass_on(int destination, std::span<const char> bytes, int more);
   void send_unsent(int destination);
   bool drain(int destination, pipe_pool& pipes);
-  void took(ssize_t answer);
+  void note_read(ssize_t answer);
 
   std::optional<pipe_pair> pipe_;
   std::size_t in_pipe_ = 0;

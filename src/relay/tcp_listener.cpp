@@ -57,7 +57,7 @@ void tcp_listener::take(base::unique_fd client, const net::socket_address& from)
   const auto peer = net::from_sockaddr(from);
   auto ticket = share_->admit(peer ? client_of(peer->ip) : net::address());
   if (!ticket) return refuse(std::move(client), "this port, or this client, has too many");
-  owner_.deal(std::move(client), target_, std::move(ticket));
+  owner_.dispatch(std::move(client), target_, std::move(ticket));
 }
 
 void tcp_listener::refuse(base::unique_fd client, const char* why) {

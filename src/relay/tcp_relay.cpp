@@ -39,10 +39,10 @@ bool tcp_relay::reserve() {
   return static_cast<bool>(spare_);
 }
 
-void tcp_relay::deal(base::unique_fd client, const stream_target& target, connection_ticket ticket) {
+void tcp_relay::dispatch(base::unique_fd client, const stream_target& target, connection_ticket ticket) {
   count_.accepted.fetch_add(1, std::memory_order_relaxed);
   auto* home = this;
-  for (auto* other : crew_)
+  for (auto* other : workers_)
     if (other->load_ < home->load_) home = other;
   ++home->load_;
   arrival made{std::move(client), target, std::move(ticket), {}};

@@ -32,7 +32,7 @@ class tcp_relay {
   ~tcp_relay();  // closes every connection
 
   // All that share the work, this one among them; said before the first listen(). They live as long as any listener.
-  void work_with(std::vector<tcp_relay*> crew) { crew_ = std::move(crew); }
+  void set_workers(std::vector<tcp_relay*> workers) { workers_ = std::move(workers); }
   // A listener over a socket that listens already; the caller owns it.
   [[nodiscard]] base::result<std::unique_ptr<os::event_handler>> listen(base::unique_fd fd, const stream_target& target,
                                                                         admission admit = {});
@@ -49,7 +49,7 @@ class tcp_relay {
     connection_ticket ticket;
     os::clock::time_point since;
   };
-  void deal(base::unique_fd client, const stream_target& target, connection_ticket ticket);
+  void dispatch(base::unique_fd client, const stream_target& target, connection_ticket ticket);
   void open(arrival from);
   void open_later(arrival from);
   [[nodiscard]] bool is_late(os::clock::time_point since) const { return loop_.now() - since >= connect_timeout_; }
@@ -65,7 +65,7 @@ class tcp_relay {
   std::chrono::milliseconds connect_timeout_;
   pipe_pool pipes_;
   base::unique_fd spare_;
-  std::vector<tcp_relay*> crew_;
+  std::vector<tcp_relay*> workers_;
   std::atomic<std::size_t> load_{0};  // connections, those included that are on their way here from another thread
   connections relaying_;
   connections connecting_;  // the one that was dialled first is the first

@@ -51,8 +51,8 @@ class event_loop {
   }
 
   // Lets time pass without waiting for it: whatever was due meanwhile goes off, once each.
-  void pass_time(async::clock::duration how_much) {
-    async::clock::pass(how_much);
+  void pass_time(async::clock::duration amount) {
+    async::clock::advance(amount);
     bool looked = false;
     // Due before all others, so that the loop looks at its timers anew.
     auto look = [](bool& done) -> async::task<> {

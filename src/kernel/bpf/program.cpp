@@ -73,7 +73,7 @@ class draft {
   }
 
   // Writes one record, and ends with `verdict` here and wherever the program leaves early.
-  std::span<const bpf_insn> tell_and_return(int ring, std::int32_t verdict) {
+  std::span<const bpf_insn> notify_and_return(int ring, std::int32_t verdict) {
     add(BPF_ST | BPF_MEM | BPF_DW, r10, r0, -8, 1);
     add_wide(r1, static_cast<reg>(BPF_PSEUDO_MAP_FD), static_cast<std::uint32_t>(ring), 0);
     copy(r2, r10);
@@ -174,7 +174,7 @@ bool sees_all_groups() {
 
 // The kernel calls it at many moments of a connection; the answer 1, and a reply that is left at 0, change none of
 // them. What asks for changes of state, so that shutdown() is told of too, is inherited by the listener's connections.
-base::result<attachment> tell_tcp_listens(int ring, netns_cookie own) {
+base::result<attachment> notify_tcp_listens(int ring, netns_cookie own) {
   draft d;
   d.load(r2, offsetof(bpf_sock_ops, op));
   const auto to_listen = d.size();
@@ -188,18 +188,19 @@ base::result<attachment> tell_tcp_listens(int ring, netns_cookie own) {
   d.stay_in(own);
   d.load(r2, offsetof(bpf_sock_ops, bpf_sock_ops_cb_flags));
   d.ask_for(BPF_SOCK_OPS_STATE_CB_FLAG);
-  return attach_to_root(BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS, d.tell_and_return(ring, 1));
+  return attach_to_root(BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS, d.notify_and_return(ring, 1));
 }
 
-base::result<attachment> tell_tcp_closes(int ring, netns_cookie own) {
+base::result<attachment> notify_tcp_closes(int ring, netns_cookie own) {
   draft d;
   d.load(r2, offsetof(bpf_sock, state));
   d.leave_if(BPF_JNE, r2, state_listen);
   d.stay_in(own);
-  return attach_to_root(BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET_SOCK_RELEASE, d.tell_and_return(ring, 1));
+  return attach_to_root(BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET_SOCK_RELEASE, d.notify_and_return(ring, 1));
 }
 
-base::result<attachment> tell_udp_binds(int ring, netns_cookie own, bool v6, std::uint16_t first, std::uint16_t last) {
+base::result<attachment> notify_udp_binds(int ring, netns_cookie own, bool v6, std::uint16_t first,
+                                          std::uint16_t last) {
   draft d;
   d.load(r2, offsetof(bpf_sock, protocol));
   d.leave_if(BPF_JNE, r2, IPPROTO_UDP);
@@ -208,7 +209,7 @@ base::result<attachment> tell_udp_binds(int ring, netns_cookie own, bool v6, std
   d.leave_if(BPF_JLE, r2, last);
   d.stay_in(own);
   const auto where = v6 ? BPF_CGROUP_INET6_POST_BIND : BPF_CGROUP_INET4_POST_BIND;
-  return attach_to_root(BPF_PROG_TYPE_CGROUP_SOCK, where, d.tell_and_return(ring, 1));
+  return attach_to_root(BPF_PROG_TYPE_CGROUP_SOCK, where, d.notify_and_return(ring, 1));
 }
 
 }  // namespace bpf

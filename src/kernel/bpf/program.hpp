@@ -27,13 +27,13 @@ inline constexpr netns_cookie every_namespace = 0;
 // invalid_argument where it is too old.
 
 // TCP sockets that begin to listen, and those of them that no longer do though they are open.
-[[nodiscard]] base::result<attachment> tell_tcp_listens(int ring, netns_cookie own);
+[[nodiscard]] base::result<attachment> notify_tcp_listens(int ring, netns_cookie own);
 // TCP listeners that are about to be closed, whenever they began.
-[[nodiscard]] base::result<attachment> tell_tcp_closes(int ring, netns_cookie own);
+[[nodiscard]] base::result<attachment> notify_tcp_closes(int ring, netns_cookie own);
 // UDP sockets that somebody binds to a port outside [first, last], of IPv4 or, with `v6`, of IPv6, a moment before a
 // list shows them.
-[[nodiscard]] base::result<attachment> tell_udp_binds(int ring, netns_cookie own, bool v6, std::uint16_t first,
-                                                      std::uint16_t last);
+[[nodiscard]] base::result<attachment> notify_udp_binds(int ring, netns_cookie own, bool v6, std::uint16_t first,
+                                                        std::uint16_t last);
 
 // False: the calling thread is in a namespace of control groups, and the programs see what is in there alone.
 [[nodiscard]] bool sees_all_groups();

@@ -48,14 +48,14 @@ base::result<> dump(int fd, net::protocol protocol, int family, clock::time_poin
 
 // What stays is the message about a socket that had no peer, as no listener has. Its port is 0 where the kernel tells
 // only what the socket still has.
-bool keep_listeners(int fd, port_range unheard) {
+bool keep_listeners(int fd, port_range ignored_ports) {
   constexpr std::uint32_t id = NLMSG_HDRLEN + offsetof(inet_diag_msg, id);
   std::array<sock_filter, 7> code{{
       {BPF_LD | BPF_H | BPF_ABS, 0, 0, id + offsetof(inet_diag_sockid, idiag_dport)},
       {BPF_JMP | BPF_JEQ | BPF_K, 0, 4, 0},
       {BPF_LD | BPF_H | BPF_ABS, 0, 0, id + offsetof(inet_diag_sockid, idiag_sport)},
-      {BPF_JMP | BPF_JGE | BPF_K, 0, 1, unheard.first},
-      {BPF_JMP | BPF_JGT | BPF_K, 0, 1, unheard.last},
+      {BPF_JMP | BPF_JGE | BPF_K, 0, 1, ignored_ports.first},
+      {BPF_JMP | BPF_JGT | BPF_K, 0, 1, ignored_ports.last},
       {BPF_RET | BPF_K, 0, 0, 0xffffffff},
       {BPF_RET | BPF_K, 0, 0, 0},
   }};
@@ -84,14 +84,14 @@ base::result<listening> list_listeners() {
   return found;
 }
 
-base::result<base::unique_fd> watch_closed(net::protocol protocol, port_range unheard) {
+base::result<base::unique_fd> watch_closed(net::protocol protocol, port_range ignored_ports) {
   base::unique_fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG));
   const auto bits = [](unsigned v4, unsigned v6) { return 1U << (v4 - 1) | 1U << (v6 - 1); };
   sockaddr_nl self{};
   self.nl_family = AF_NETLINK;
   self.nl_groups = protocol == net::protocol::tcp ? bits(SKNLGRP_INET_TCP_DESTROY, SKNLGRP_INET6_TCP_DESTROY)
                                                   : bits(SKNLGRP_INET_UDP_DESTROY, SKNLGRP_INET6_UDP_DESTROY);
-  if (!fd || !keep_listeners(fd.get(), unheard) ||
+  if (!fd || !keep_listeners(fd.get(), ignored_ports) ||
       ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&self), sizeof self) != 0)
     return base::fail_errno("sock_diag subscription");
   return fd;

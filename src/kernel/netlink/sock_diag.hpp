@@ -28,7 +28,7 @@ struct port_range {
 // A netlink socket that becomes readable when a socket of that protocol has closed that may have listened: the kernel
 // itself passes over connected ones, and over ports in `unheard`. Says no more than that; read it empty with
 // forget_closed().
-[[nodiscard]] base::result<base::unique_fd> watch_closed(net::protocol protocol, port_range unheard = {});
+[[nodiscard]] base::result<base::unique_fd> watch_closed(net::protocol protocol, port_range ignored_ports = {});
 void forget_closed(int watch);
 
 }  // namespace netlink

@@ -30,8 +30,8 @@ constexpr auto description =
     "not exposed.";
 
 std::string describe_host(const configuration& c) {
-  if (c.sound.policy.mode == ports::network_mode::privileged_service)
-    return "vtunnel=" + net::to_string(c.sound.vtunnel);
+  if (c.validated.policy.mode == ports::network_mode::privileged_service)
+    return "vtunnel=" + net::to_string(c.validated.vtunnel);
   return "host-switch=" + http::to_string(c.flags.host_switch);
 }
 
@@ -55,9 +55,9 @@ program::about guest_agent::what() const { return {.name = "rancher-desktop-gues
 void guest_agent::declare(program::flag_set& flags) { ::guest_agent::declare(flags, plan_.flags); }
 
 base::result<> guest_agent::check(const program::command_line& given) {
-  auto sound = validate(plan_.flags, given.is_set("listeners"));
-  if (!sound) return std::unexpected(sound.error());
-  plan_.sound = *sound;
+  auto validated = validate(plan_.flags, given.is_set("listeners"));
+  if (!validated) return std::unexpected(validated.error());
+  plan_.validated = *validated;
   if (!plan_.flags.docker) return {};
   auto engine = docker::options_from_environment(plan_.flags.docker_socket);
   if (!engine) return std::unexpected(engine.error());
@@ -73,15 +73,15 @@ base::result<> guest_agent::open(const async::executor& where) {
   auto status = os::unix_listener::claim(plan_.flags.status_socket);
   if (!status) return std::unexpected(status.error());
   status_.emplace(std::move(*status));
-  if (plan_.flags.containerd) containerd::quieten_grpc();
-  middle_ = std::make_unique<controller>(where, plan_.sound.policy);
-  for (const auto kind : peers_of(plan_.flags, plan_.sound))
-    middle_->add_peer(role_of(kind), make_peer(where, plan_, kind));
+  if (plan_.flags.containerd) containerd::reduce_grpc_wakeups();
+  controller_ = std::make_unique<controller>(where, plan_.validated.policy);
+  for (const auto kind : peers_of(plan_.flags, plan_.validated))
+    controller_->add_peer(role_of(kind), make_peer(where, plan_, kind));
   sources_ = make_sources(where, plan_);
-  for (const auto& source : sources_) middle_->enable(source->id());
-  if (auto fixed = static_ports(plan_.flags, plan_.sound); !fixed.bindings.empty()) {
-    middle_->enable(ports::source_id::fixed);
-    middle_->publish(ports::source_id::fixed, std::move(fixed));
+  for (const auto& source : sources_) controller_->enable(source->id());
+  if (auto fixed = static_ports(plan_.flags, plan_.validated); !fixed.bindings.empty()) {
+    controller_->enable(ports::source_id::fixed);
+    controller_->publish(ports::source_id::fixed, std::move(fixed));
   }
   source_tasks_.emplace(where);
   return {};
@@ -90,15 +90,16 @@ base::result<> guest_agent::open(const async::executor& where) {
 std::string guest_agent::start(async::task_group& tasks) {
   if (plan_.flags.privileged_service && plan_.flags.admin_install)
     base::log::warn("agent", "-privilegedService and -adminInstall are both given: -privilegedService wins");
-  tasks.spawn("status", serve_status(*middle_, *status_));
-  tasks.spawn("controller", middle_->run());
-  for (const auto& source : sources_) source_tasks_->spawn(std::string(to_string(source->id())), source->run(*middle_));
-  return fmt::format("mode={} {}", to_string(plan_.sound.policy.mode), describe_host(plan_));
+  tasks.spawn("status", serve_status(*controller_, *status_));
+  tasks.spawn("controller", controller_->run());
+  for (const auto& source : sources_)
+    source_tasks_->spawn(std::string(to_string(source->id())), source->run(*controller_));
+  return fmt::format("mode={} {}", to_string(plan_.validated.policy.mode), describe_host(plan_));
 }
 
-async::task<> guest_agent::wind_up(async::clock::time_point deadline) {
+async::task<> guest_agent::shut_down(async::clock::time_point deadline) {
   co_await source_tasks_->stop(async::clock::now() + sources_limit);
-  static_cast<void>(co_await async::until(deadline, middle_->drain(deadline - close_limit)));
+  static_cast<void>(co_await async::until(deadline, controller_->drain(deadline - close_limit)));
   status_.reset();  // the program ends without destroying anything: the socket's file would stay
 }
 

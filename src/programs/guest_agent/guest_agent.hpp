@@ -22,14 +22,14 @@ class guest_agent final : public program::daemon {
   base::result<> open(const async::executor& where) override;
   std::string start(async::task_group& tasks) override;
   // The sources stop first; then everything is taken back from every peer.
-  async::task<> wind_up(async::clock::time_point deadline) override;
+  async::task<> shut_down(async::clock::time_point deadline) override;
   [[nodiscard]] bool ends_at_once() const override { return true; }  // gRPC, look-ups of names
 
  private:
   configuration plan_{};
   std::optional<os::lock_file> state_lock_;
   std::optional<os::unix_listener> status_;
-  std::unique_ptr<controller> middle_;
+  std::unique_ptr<controller> controller_;
   std::vector<std::unique_ptr<ports::source>> sources_;
   std::optional<async::task_group> source_tasks_;
 };

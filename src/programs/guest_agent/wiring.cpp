@@ -32,7 +32,7 @@ std::unique_ptr<ports::reconciler> make_host_switch(const async::executor& where
 std::unique_ptr<ports::reconciler> make_privileged_service(const async::executor& where, const configuration& c) {
   port_mapping_peer::port_mapping_options o;
   o.name = "privileged-service";
-  o.peer = c.sound.vtunnel;
+  o.peer = c.validated.vtunnel;
   o.interface = c.flags.vm_interface;
   o.address_file = c.flags.state_directory + "/" + o.name + ".addresses";
   auto book = open_journal(c, o.name);
@@ -57,7 +57,7 @@ std::vector<loopback::engine_chain> engine_chains(const options& o) {
 
 std::unique_ptr<ports::reconciler> make_loopback(const async::executor& where, const configuration& c) {
   loopback::loopback_options o;
-  if (c.sound.policy.mode == ports::network_mode::privileged_service) {
+  if (c.validated.policy.mode == ports::network_mode::privileged_service) {
     o.rules.rules.interface = c.flags.vm_interface;
   } else {
     o.rules.rules.tap = c.flags.tap;
@@ -98,15 +98,15 @@ std::vector<std::unique_ptr<ports::source>> make_sources(const async::executor& 
     sources.push_back(std::make_unique<containerd::containerd_source>(where, std::move(o)));
   }
   if (c.flags.kubernetes) {
-    kubernetes::kubernetes_options o{.kubeconfig = c.flags.kubeconfig, .listener = c.sound.service_listener};
+    kubernetes::kubernetes_options o{.kubeconfig = c.flags.kubeconfig, .listener = c.validated.service_listener};
     sources.push_back(std::make_unique<kubernetes::kubernetes_source>(where, std::move(o)));
   }
   if (c.flags.iptables) {
-    cni_portmap::iptables_options o{.pods = c.sound.service_listener, .stopped = stopped};
+    cni_portmap::iptables_options o{.pods = c.validated.service_listener, .stopped = stopped};
     sources.push_back(std::make_unique<cni_portmap::iptables_source>(where, std::move(o)));
   }
-  if (c.sound.listeners) {
-    host_sockets::listeners_options o{.tracker = {.ignored = ignored_listeners(c.flags, c.sound)},
+  if (c.validated.listeners) {
+    host_sockets::listeners_options o{.tracker = {.ignored = ignored_listeners(c.flags, c.validated)},
                                       .owners = {.engines = watched_engines(c.flags, c.docker.engine)}};
     sources.push_back(std::make_unique<host_sockets::listeners_source>(where, std::move(o)));
   }

@@ -16,7 +16,7 @@ namespace guest_agent {
 // Everything that can be found wrong with a command line is found before anything is made of it.
 struct configuration {
   options flags;
-  settings sound;
+  settings validated;
   docker::docker_options docker;
 };
 

@@ -50,6 +50,6 @@ std::string proxy_daemon::start(async::task_group& tasks) {
                      relayed.empty() ? "" : " ", relayed);
 }
 
-std::string proxy_daemon::tally() const { return fmt::format("listeners={}", listeners_->table().size()); }
+std::string proxy_daemon::summary() const { return fmt::format("listeners={}", listeners_->table().size()); }
 
 }  // namespace port_proxy

@@ -19,7 +19,7 @@ class proxy_daemon : public program::daemon {
   void declare(program::flag_set& flags) override;
   base::result<> open(const async::executor& where) override;
   std::string start(async::task_group& tasks) override;
-  [[nodiscard]] std::string tally() const override;
+  [[nodiscard]] std::string summary() const override;
 
  protected:
   proxy_daemon(std::string socket_file, message_server_options messages)

@@ -94,7 +94,7 @@ std::string tunnel_program::start(async::task_group& tasks) {
   return fmt::format("side={} tunnels={}", is_peer_ ? "peer" : "host", tunnels_);
 }
 
-std::string tunnel_program::tally() const {
+std::string tunnel_program::summary() const {
   return fmt::format("connections={} accepted={}", end_->count().connections.load(), end_->count().accepted.load());
 }
 

@@ -19,7 +19,7 @@ class tunnel_program final : public program::daemon {
   base::result<> check(const program::command_line& given) override;
   base::result<> open(const async::executor& where) override;
   std::string start(async::task_group& tasks) override;
-  [[nodiscard]] std::string tally() const override;
+  [[nodiscard]] std::string summary() const override;
 
  private:
   bool is_peer_ = false;

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "sinks/port_mapping/presence.hpp"
+#include "sinks/port_mapping/peer_monitor.hpp"
 
 namespace port_mapping_peer {
 

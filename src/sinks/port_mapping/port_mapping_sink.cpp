@@ -5,8 +5,8 @@
 
 #include "async/timeout.hpp"
 #include "protocols/port_mapping/message_codec.hpp"
-#include "sinks/port_mapping/socket_presence.hpp"
-#include "sinks/port_mapping/tunnel_presence.hpp"
+#include "sinks/port_mapping/socket_monitor.hpp"
+#include "sinks/port_mapping/tunnel_monitor.hpp"
 
 namespace port_mapping_peer {
 namespace {
@@ -16,14 +16,14 @@ using ports::outcome_kind;
 constexpr std::chrono::milliseconds unix_patience{250};  // wsl-proxy takes connections in their order anyway
 constexpr std::size_t bindings_per_message = 4'096;      // half a megabyte at most
 
-std::unique_ptr<presence> presence_of(const async::executor& where, const port_mapping_options& o) {
+std::unique_ptr<peer_monitor> monitor_of(const async::executor& where, const port_mapping_options& o) {
   if (const auto* path = std::get_if<std::filesystem::path>(&o.peer)) {
-    socket_presence_options socket{.path = *path, .deadline = o.deadline, .resync = o.resync};
-    return std::make_unique<socket_presence>(where, std::move(socket));
+    socket_monitor_options socket{.path = *path, .deadline = o.deadline, .resync = o.resync};
+    return std::make_unique<socket_monitor>(where, std::move(socket));
   }
-  tunnel_presence_options tunnel{
+  tunnel_monitor_options tunnel{
       .peer = std::get<net::endpoint>(o.peer), .interface = o.interface, .deadline = o.deadline};
-  return std::make_unique<tunnel_presence>(where, std::move(tunnel));
+  return std::make_unique<tunnel_monitor>(where, std::move(tunnel));
 }
 
 port_mapping::binding binding_of(const ports::forward& f) {
@@ -39,7 +39,7 @@ ports::outcome unanswered(const peer_address& peer, std::errc why) {
 
 port_mapping_sink::port_mapping_sink(const async::executor& where, port_mapping_options options)
     : options_(std::move(options)),
-      peer_(presence_of(where, options_)),
+      peer_(monitor_of(where, options_)),
       book_(options_.address_file),
       repeat_at_(async::clock::now() + options_.resend) {}
 
@@ -48,15 +48,15 @@ ports::sink_traits port_mapping_sink::traits() const {
 }
 
 async::task<base::result<ports::peer_state>> port_mapping_sink::list() {
-  const auto now = co_await peer_->look();
+  const auto now = co_await peer_->check();
   if (!now) co_return std::unexpected(now.error());
   ports::peer_state state{.identity = *now, .complete = false, .held = {}};
-  if (is_tunnel()) state.repeat = keep_time();
+  if (is_tunnel()) state.repeat = update_resend_timer();
   co_return state;
 }
 
 // Of a tunnel, whenever it has been looked at. Whether everything is to be sent again.
-bool port_mapping_sink::keep_time() {
+bool port_mapping_sink::update_resend_timer() {
   const auto now = async::clock::now();
   const auto before = book_.former();
   book_.move_to(peer_->addresses());
@@ -79,16 +79,16 @@ async::task<std::optional<ports::outcome>> port_mapping_sink::send_one(port_mapp
   const auto sent = co_await send(options_.peer, port_mapping::encode(m), limits);
   if (!sent) {
     const auto kind = sent.error().nothing_sent ? outcome_kind::unsent : outcome_kind::unknown;
-    if (kind == outcome_kind::unknown) expect_late();
+    if (kind == outcome_kind::unknown) schedule_resend();
     co_return ports::outcome{kind, sent.error().message()};
   }
   const bool closed_before = std::exchange(peer_closes_, is_tunnel() && *sent == ending::closed);
   if (*sent == ending::open && closed_before) {
-    expect_late();
+    schedule_resend();
     co_return unanswered(options_.peer, std::errc::timed_out);
   }
-  const bool stands = co_await peer_->stands(*sent == ending::reset);
-  if (!stands) co_return unanswered(options_.peer, std::errc::connection_reset);
+  const bool alive = co_await peer_->is_alive(*sent == ending::reset);
+  if (!alive) co_return unanswered(options_.peer, std::errc::connection_reset);
   co_return std::nullopt;
 }
 
@@ -137,7 +137,7 @@ async::task<std::vector<ports::outcome>> port_mapping_sink::apply(std::vector<po
   if (!failed) failed = co_await send_all(batch, ports::verb::add, outcomes);
   if (!failed) co_return outcomes;
   well_since_ = async::clock::time_point::max();
-  peer_->doubt();
+  peer_->suspect();
   for (auto& o : outcomes)
     if (o.kind == outcome_kind::unsent) o.reason = failed->reason;
   co_return outcomes;
@@ -145,7 +145,7 @@ async::task<std::vector<ports::outcome>> port_mapping_sink::apply(std::vector<po
 
 // The next message is sent soon; once it has come through, so has the stuck one before long. If it gets stuck as well,
 // this is called again.
-void port_mapping_sink::expect_late() { repeat_at_ = async::clock::now() + options_.deadline + options_.stuck; }
+void port_mapping_sink::schedule_resend() { repeat_at_ = async::clock::now() + options_.deadline + options_.stuck; }
 
 async::task<> port_mapping_sink::changed() {
   if (is_tunnel())

@@ -22,7 +22,7 @@
 #include "protocols/port_mapping/message.hpp"
 #include "sinks/port_mapping/address_book.hpp"
 #include "sinks/port_mapping/message_sender.hpp"
-#include "sinks/port_mapping/presence.hpp"
+#include "sinks/port_mapping/peer_monitor.hpp"
 
 namespace port_mapping_peer {
 
@@ -62,12 +62,12 @@ class port_mapping_sink : public ports::sink {
                                                       std::vector<ports::outcome>& outcomes);
   async::task<std::optional<ports::outcome>> send_one(port_mapping::message m);  // what went wrong
   [[nodiscard]] std::chrono::milliseconds patience() const;
-  bool keep_time();
-  void expect_late();
+  bool update_resend_timer();
+  void schedule_resend();
   async::task<std::optional<ports::outcome>> take_back_former(const std::vector<ports::operation>& batch);
 
   port_mapping_options options_;
-  std::unique_ptr<presence> peer_;
+  std::unique_ptr<peer_monitor> peer_;
   address_book book_;
   bool peer_closes_ = false;         // behind a tunnel: the receiver closed the last message's connection
   std::set<ports::port_key> moved_;  // of which nothing is left under former addresses

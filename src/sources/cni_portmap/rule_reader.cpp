@@ -46,7 +46,7 @@ bool rule_reader::has_none(const base::error& why) {
       !nftables_answered_ &&
       (why.code == std::errc::protocol_not_supported || why.code == std::errc::invalid_argument ||
        why.code == std::errc::operation_not_supported || why.code == std::errc::address_family_not_supported);
-  if (none && !std::exchange(told_of_none_, true))
+  if (none && !std::exchange(logged_no_nftables_, true))
     base::log::info("iptables", "the kernel has no nftables reason=\"{}\"", why.message());
   return none;
 }

@@ -28,7 +28,7 @@ class rule_reader {
   net::address pods_;
   stopped_test stopped_;
   bool nftables_answered_ = false;
-  bool told_of_none_ = false;
+  bool logged_no_nftables_ = false;
   async::blocking_calls blocking_{1};
 };
 

@@ -259,7 +259,7 @@ struct containerd_client::state {
 };
 
 // A poller that looks every 5 s whether a channel has lost its own: there is none on which this could happen.
-void quieten_grpc() { ::setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "0", 0); }
+void reduce_grpc_wakeups() { ::setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "0", 0); }
 
 containerd_client::containerd_client(const async::executor& where, const std::filesystem::path& socket,
                                      std::chrono::milliseconds deadline)

@@ -20,7 +20,7 @@
 namespace containerd {
 
 // Makes gRPC wake up less often. Changes the environment: call it before the process has a second thread.
-void quieten_grpc();
+void reduce_grpc_wakeups();
 
 class containerd_client {
  public:

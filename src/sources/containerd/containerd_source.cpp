@@ -64,7 +64,7 @@ async::task<base::error> containerd_source::read_events() {
       else
         ask_about(id);  // it has started or gone, or its labels may have changed
     }
-    handled();
+    flush();
   }
 }
 

@@ -127,7 +127,7 @@ async::task<base::error> docker_source::read_stream() {
       if (!*object) break;
       if (auto read = handle(**object); !read) co_return read.error();
     }
-    handled();
+    flush();
   }
 }
 

@@ -57,7 +57,7 @@ class engine_source : public ports::source {
   void subscribed();
   void ask_about(const std::string& container_id);
   void ended(const std::string& container_id) { containers_.ended(container_id, async::clock::now()); }
-  void handled() { changed_.notify_all(); }  // after each batch, for it to be published
+  void flush() { changed_.notify_all(); }  // after each batch, for it to be published
   // Something was lost, or happened that no event describes: a list is asked for within a second.
   void list_soon();
 

@@ -22,11 +22,11 @@ listeners_source::listeners_source(async::executor where, listeners_options opti
 
 async::task<> listeners_source::run(ports::source_feed& feed) {
   while (true) {
-    look(feed);
+    scan(feed);
     if (events_)
-      co_await events_->wait_until(next_look());
+      co_await events_->wait_until(next_scan());
     else
-      co_await async::sleep_until(next_look());
+      co_await async::sleep_until(next_scan());
     const auto now = clock::now();
     if (const auto allowed = pace_.next(now, processor_time()); allowed > now) co_await async::sleep_until(allowed);
   }
@@ -42,24 +42,24 @@ base::result<> listeners_source::follow_ephemeral_ports() {
   return {};
 }
 
-clock::time_point listeners_source::next_look() const {
-  if (!well_) return looked_ + retry;
-  auto next = std::min({looked_ + options_.resync, tracker_.next_change(), owners_.next_question()});
+clock::time_point listeners_source::next_scan() const {
+  if (!well_) return last_scan_ + retry;
+  auto next = std::min({last_scan_ + options_.resync, tracker_.next_change(), owners_.next_question()});
   if (!events_->tells_all())
-    next =
-        std::min(next, looked_ + (looked_ - changed_ < options_.busy_time ? options_.poll_busy : options_.poll_quiet));
+    next = std::min(
+        next, last_scan_ + (last_scan_ - changed_ < options_.busy_time ? options_.poll_busy : options_.poll_quiet));
   return std::min(next, rescans_.next().value_or(next));
 }
 
-void listeners_source::look(ports::source_feed& feed) {
-  looked_ = clock::now();
-  pace_.look(looked_, processor_time());
+void listeners_source::scan(ports::source_feed& feed) {
+  last_scan_ = clock::now();
+  pace_.scan(last_scan_, processor_time());
   if (const auto range = follow_ephemeral_ports(); !range) return fail(feed, range.error());
-  rescans_.scan(looked_, events_->forget());
+  rescans_.scan(last_scan_, events_->forget());
   const auto changed = scan();
   if (!changed) return fail(feed, changed.error());
   pace_.note_result(tracker_.bindings_changed());
-  if (*changed) changed_ = looked_;
+  if (*changed) changed_ = last_scan_;
   const bool new_doubt = doubt_ != owners_.trouble();
   if (tracker_.is_settled() && (*changed || new_doubt || epoch_ == 0 || !well_)) return publish(feed);
   well_ = true;
@@ -96,7 +96,7 @@ base::result<std::vector<netlink::diag_socket>> listeners_source::list() {
 base::result<bool> listeners_source::scan() {
   auto sockets = list();
   if (!sockets) return std::unexpected(sockets.error());
-  const auto asked = tracker_.note(std::move(*sockets), *ephemeral_, looked_);
+  const auto asked = tracker_.note(std::move(*sockets), *ephemeral_, last_scan_);
   const auto list_again = [this]() -> base::result<inode_set> {
     const auto now = list();
     if (!now) return std::unexpected(now.error());
@@ -104,7 +104,7 @@ base::result<bool> listeners_source::scan() {
     for (const auto& s : *now) inodes.insert(s.inode);
     return inodes;
   };
-  return tracker_.update(owners_.find(asked, looked_, list_again));
+  return tracker_.update(owners_.find(asked, last_scan_, list_again));
 }
 
 }  // namespace host_sockets

@@ -16,8 +16,8 @@
 #include "base/episode.hpp"
 #include "ports/source.hpp"
 #include "sources/host_sockets/listener_tracker.hpp"
-#include "sources/host_sockets/look_pace.hpp"
 #include "sources/host_sockets/rescans.hpp"
+#include "sources/host_sockets/scan_budget.hpp"
 #include "sources/host_sockets/socket_events.hpp"
 #include "sources/host_sockets/socket_owners.hpp"
 
@@ -26,7 +26,7 @@ namespace host_sockets {
 struct listeners_options {
   tracker_options tracker{};
   owner_options owners{};
-  socket_events::by events = socket_events::by::kernel;
+  socket_events::event_mode events = socket_events::event_mode::kernel;
   std::chrono::milliseconds resync{30'000};     // between looks that nothing asked for
   std::chrono::milliseconds poll_busy{250};     // where the kernel does not tell of all: soon after a change …
   std::chrono::milliseconds poll_quiet{900};    // … and in quiet times
@@ -41,19 +41,19 @@ class listeners_source final : public ports::source {
   async::task<> run(ports::source_feed& feed) override;
 
  private:
-  void look(ports::source_feed& feed);
+  void scan(ports::source_feed& feed);
   base::result<> follow_ephemeral_ports();
   base::result<bool> scan();
   base::result<std::vector<netlink::diag_socket>> list();
   void publish(ports::source_feed& feed);
   void fail(ports::source_feed& feed, base::error why);
-  [[nodiscard]] async::clock::time_point next_look() const;
+  [[nodiscard]] async::clock::time_point next_scan() const;
 
   async::executor where_;
   listeners_options options_;
   listener_tracker tracker_;
   socket_owners owners_;
-  look_pace pace_;
+  scan_budget pace_;
   rescans rescans_;
   std::optional<socket_events> events_;
   std::optional<netlink::port_range> ephemeral_;
@@ -62,7 +62,7 @@ class listeners_source final : public ports::source {
   base::log::episode unclear_{"listeners", "the process of some sockets is unknown, they are not published"};
   std::uint64_t epoch_ = 0;
   bool well_ = false;  // the last look succeeded
-  async::clock::time_point looked_{}, changed_{};
+  async::clock::time_point last_scan_{}, changed_{};
 };
 
 }  // namespace host_sockets

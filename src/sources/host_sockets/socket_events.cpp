@@ -27,17 +27,17 @@ async::task<> wait_readable(async::asio::posix::stream_descriptor& fd) {
 
 }  // namespace
 
-socket_events::socket_events(const async::executor& where, netlink::port_range unheard, by how)
+socket_events::socket_events(const async::executor& where, netlink::port_range ignored_ports, event_mode how)
     : any_(where, make_epoll()) {
-  if (how == by::nothing) {
+  if (how == event_mode::nothing) {
     tells_all_ = false;
     return;
   }
-  probe_ring(unheard);
-  probe_closings(unheard);
+  probe_ring(ignored_ports);
+  probe_closings(ignored_ports);
 }
 
-void socket_events::deny(std::string_view what, const base::error& why) {
+void socket_events::report_unavailable(std::string_view what, const base::error& why) {
   base::log::info(component, "the kernel does not tell of {}, looking every second reason=\"{}\"", what, why.message());
   tells_all_ = false;
 }
@@ -47,49 +47,50 @@ template <class Load>
 bool socket_events::attach(Load load, const char* what) {
   auto made = load(own_);
   if (!made && own_ != bpf::every_namespace && made.error().code == std::errc::invalid_argument) {
-    hear_every_namespace(made.error());
+    fall_back_to_all_namespaces(made.error());
     made = load(own_);
   }
   if (!made) {
-    deny(what, made.error());
+    report_unavailable(what, made.error());
     return false;
   }
   programs_.push_back(std::move(*made));
   return true;
 }
 
-void socket_events::hear_every_namespace(const base::error& why) {
+void socket_events::fall_back_to_all_namespaces(const base::error& why) {
   own_ = bpf::every_namespace;
   base::log::info(component, "sockets of every network namespace wake the agent reason=\"{}\"", why.message());
 }
 
-void socket_events::probe_ring(netlink::port_range unheard) {
+void socket_events::probe_ring(netlink::port_range ignored_ports) {
   auto made = bpf::ring::create();
-  if (!made) return deny("sockets that are opened", made.error());
+  if (!made) return report_unavailable("sockets that are opened", made.error());
   ring_.emplace(std::move(*made));
   watch(ring_->fd(), EPOLL_CTL_ADD);
   const auto own = bpf::own_namespace();
   own_ = own.value_or(bpf::every_namespace);
-  if (!own) hear_every_namespace(own.error());
+  if (!own) fall_back_to_all_namespaces(own.error());
   const int fd = ring_->fd();
-  const bool listens = attach([fd](auto where) { return bpf::tell_tcp_listens(fd, where); }, "TCP listeners");
+  const bool listens = attach([fd](auto where) { return bpf::notify_tcp_listens(fd, where); }, "TCP listeners");
   tells_closes_ =
-      listens && attach([fd](auto where) { return bpf::tell_tcp_closes(fd, where); }, "TCP listeners that close");
+      listens && attach([fd](auto where) { return bpf::notify_tcp_closes(fd, where); }, "TCP listeners that close");
   for (const bool v6 : {false, true})
-    attach([=](auto where) { return bpf::tell_udp_binds(fd, where, v6, unheard.first, unheard.last); },
+    attach([=](auto where) { return bpf::notify_udp_binds(fd, where, v6, ignored_ports.first, ignored_ports.last); },
            v6 ? "UDP sockets that are bound (IPv6)" : "UDP sockets that are bound");
-  if (!programs_.empty() && !bpf::sees_all_groups()) deny("all sockets", {{}, "in a namespace of control groups"});
+  if (!programs_.empty() && !bpf::sees_all_groups())
+    report_unavailable("all sockets", {{}, "in a namespace of control groups"});
 }
 
 // Of TCP the group would tell of every connection.
-void socket_events::probe_closings(netlink::port_range unheard) {
+void socket_events::probe_closings(netlink::port_range ignored_ports) {
   if (!tells_closes_) subscribe(net::protocol::tcp, {});
-  subscribe(net::protocol::udp, unheard);
+  subscribe(net::protocol::udp, ignored_ports);
 }
 
-void socket_events::subscribe(net::protocol protocol, netlink::port_range unheard) {
-  auto fd = netlink::watch_closed(protocol, unheard);
-  if (!fd) return deny(fmt::format("{} sockets that close", net::to_string(protocol)), fd.error());
+void socket_events::subscribe(net::protocol protocol, netlink::port_range ignored_ports) {
+  auto fd = netlink::watch_closed(protocol, ignored_ports);
+  if (!fd) return report_unavailable(fmt::format("{} sockets that close", net::to_string(protocol)), fd.error());
   watch(fd->get(), EPOLL_CTL_ADD);
   closings_.push_back(std::move(*fd));
 }

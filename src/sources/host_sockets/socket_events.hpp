@@ -18,10 +18,10 @@ namespace host_sockets {
 
 class socket_events {
  public:
-  enum class by { kernel, nothing };  // nothing: as if the kernel denied everything
+  enum class event_mode { kernel, nothing };  // nothing: as if the kernel denied everything
 
   // UDP sockets on ports in `unheard` are not told of.
-  socket_events(const async::executor& where, netlink::port_range unheard, by how = by::kernel);
+  socket_events(const async::executor& where, netlink::port_range ignored_ports, event_mode how = event_mode::kernel);
 
   [[nodiscard]] bool tells_all() const { return tells_all_; }
 
@@ -32,13 +32,13 @@ class socket_events {
   bool forget();
 
  private:
-  void probe_ring(netlink::port_range unheard);
-  void probe_closings(netlink::port_range unheard);
+  void probe_ring(netlink::port_range ignored_ports);
+  void probe_closings(netlink::port_range ignored_ports);
   template <class Load>
   bool attach(Load load, const char* what);
-  void hear_every_namespace(const base::error& why);
-  void deny(std::string_view what, const base::error& why);
-  void subscribe(net::protocol protocol, netlink::port_range unheard);
+  void fall_back_to_all_namespaces(const base::error& why);
+  void report_unavailable(std::string_view what, const base::error& why);
+  void subscribe(net::protocol protocol, netlink::port_range ignored_ports);
   void watch(int fd, int operation);
 
   std::optional<bpf::ring> ring_;

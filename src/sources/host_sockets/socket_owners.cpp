@@ -61,7 +61,7 @@ const base::result<socket_owners::reserver_map>& socket_owners::reservers() {
 }
 
 // The file is newer than the process that it names, unless the number has gone to another process since.
-owner socket_owners::judge_reserver(pid_t pid, const process_facts& process) {
+owner socket_owners::classify_reserver(pid_t pid, const process_facts& process) {
   if (std::ranges::find(reserver_programs, process.name) != reserver_programs.end()) return owner::reserver;
   const auto& noted = reservers();
   const bool sleeps = process.name == "sleep";
@@ -78,7 +78,7 @@ owner socket_owners::judge_reserver(pid_t pid, const process_facts& process) {
   return sleeps && age < note_delay ? owner::starting : owner::other;
 }
 
-owner socket_owners::judge_process(pid_t pid, const process_facts& process) {
+owner socket_owners::classify_process(pid_t pid, const process_facts& process) {
   for (const auto& e : engines_)
     if (e.owns(pid, process)) return owner::engine;
   for (const auto& e : engines_) {
@@ -88,11 +88,11 @@ owner socket_owners::judge_process(pid_t pid, const process_facts& process) {
     }
     if (e.may_become(process)) return owner::starting;
   }
-  return judge_reserver(pid, process);
+  return classify_reserver(pid, process);
 }
 
 // Of several holders the one decides that says most: a server that shares its socket with an engine is the engine's.
-owner socket_owners::judge(std::uint32_t inode) {
+owner socket_owners::classify(std::uint32_t inode) {
   const auto& holders = processes_.holders(inode);
   if (holders.empty() && closed_.contains(inode)) return owner::unresolved;
   if (holders.empty() && processes_.unreadable()) {
@@ -105,7 +105,7 @@ owner socket_owners::judge(std::uint32_t inode) {
     if (pid == ::getpid()) return owner::agent;
     const auto facts = read_facts(pid);
     if (!facts) note_trouble(facts.error());
-    const auto one = !facts ? owner::unknown : *facts ? judge_process(pid, **facts) : owner::unresolved;
+    const auto one = !facts ? owner::unknown : *facts ? classify_process(pid, **facts) : owner::unresolved;
     found = std::max(found, one);
   }
   return found;
@@ -148,7 +148,7 @@ void socket_owners::ask(const std::vector<netlink::diag_socket>& sockets, time_p
     inodes = due(sockets, now);
     look_up(inodes, list);
   }
-  for (const auto inode : inodes) settle(inode, judge(inode), now);
+  for (const auto inode : inodes) settle(inode, classify(inode), now);
 }
 
 const owner_map& socket_owners::find(const std::vector<netlink::diag_socket>& sockets, time_point now,

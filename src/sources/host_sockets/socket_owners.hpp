@@ -52,9 +52,9 @@ class socket_owners {
   void look_up(const std::vector<std::uint32_t>& inodes, const list_again& list);
   void give_up(std::uint32_t inode, const base::error& why, time_point now);
   bool identify_engines(const std::vector<netlink::diag_socket>& sockets);
-  [[nodiscard]] owner judge(std::uint32_t inode);
-  [[nodiscard]] owner judge_process(pid_t pid, const process_facts& process);
-  [[nodiscard]] owner judge_reserver(pid_t pid, const process_facts& process);
+  [[nodiscard]] owner classify(std::uint32_t inode);
+  [[nodiscard]] owner classify_process(pid_t pid, const process_facts& process);
+  [[nodiscard]] owner classify_reserver(pid_t pid, const process_facts& process);
   [[nodiscard]] const base::result<reserver_map>& reservers();
   void settle(std::uint32_t inode, owner found, time_point now);
   void note_trouble(const base::error& why);

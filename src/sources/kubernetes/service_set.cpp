@@ -20,7 +20,7 @@ std::string full_name(const service_record& s) { return base::printable(s.name_s
 
 }  // namespace
 
-void service_set::judge_port(published& into, const service_record& s, const service_port& p) const {
+void service_set::classify_port(published& into, const service_record& s, const service_port& p) const {
   const auto refuse = [&](std::int64_t number, const char* why) {
     if (into.refusals.size() >= max_refusals_of_one) return;
     into.refusals.push_back({full_name(s), base::printable(std::to_string(number) + '/' + p.protocol, 80), why});
@@ -36,14 +36,14 @@ void service_set::judge_port(published& into, const service_record& s, const ser
       {*protocol, listener_, port, port, s.uid.empty() ? full_name(s) : base::printable(s.uid, 128), full_name(s)});
 }
 
-service_set::published service_set::judge(const service_record& s) const {
+service_set::published service_set::classify(const service_record& s) const {
   published made;
   if (s.type != "NodePort" && s.type != "LoadBalancer") return made;
   if (!is_name(s.name) || !is_name(s.name_space)) {
     made.refusals.push_back({full_name(s), "all of its ports", "its name is none"});
     return made;
   }
-  for (const auto& p : s.ports) judge_port(made, s, p);
+  for (const auto& p : s.ports) classify_port(made, s, p);
   return made;
 }
 
@@ -66,7 +66,7 @@ bool service_set::service_map::put(const std::string& name, published now) {
 }
 
 void service_set::add(const std::vector<service_record>& some) {
-  for (const auto& s : some) listed_.put(s.name_space + '/' + s.name, judge(s));
+  for (const auto& s : some) listed_.put(s.name_space + '/' + s.name, classify(s));
 }
 
 void service_set::commit_list() {
@@ -78,7 +78,7 @@ void service_set::apply(const watch_event& event) {
   const bool gone = event.what == change::deleted;
   if (!gone && event.what != change::added && event.what != change::modified) return;
   const auto name = event.service.name_space + '/' + event.service.name;
-  changed_ = services_.put(name, gone ? published{} : judge(event.service)) || changed_;
+  changed_ = services_.put(name, gone ? published{} : classify(event.service)) || changed_;
 }
 
 ports::snapshot service_set::snapshot() const {

@@ -49,8 +49,8 @@ class service_set {
     bool put(const std::string& name, published now);  // true: that was a change
   };
 
-  [[nodiscard]] published judge(const service_record& s) const;
-  void judge_port(published& into, const service_record& s, const service_port& p) const;
+  [[nodiscard]] published classify(const service_record& s) const;
+  void classify_port(published& into, const service_record& s, const service_port& p) const;
 
   net::address listener_;
   service_map services_, listed_;

@@ -22,9 +22,9 @@ base::result<long> read_from(int fd) {
   return ::read(fd, &c, 1);
 }
 
-class BlockingCalls : public testing::Test {
+class blocking_calls_test : public testing::Test {
  protected:
-  BlockingCalls() {
+  blocking_calls_test() {
     std::array<int, 2> ends{};
     EXPECT_EQ(::pipe(ends.data()), 0);
     read_.reset(ends[0]);
@@ -47,7 +47,7 @@ class BlockingCalls : public testing::Test {
   blocking_calls calls_{1};
 };
 
-TEST_F(BlockingCalls, AnswersWhatTheWorkReturns) {
+TEST_F(blocking_calls_test, answers_what_the_work_returns) {
   const auto here = std::this_thread::get_id();
   auto work = [here] { return base::result<bool>(std::this_thread::get_id() != here); };
   EXPECT_TRUE(loop_.run(calls_.run(work, 10s)).value());
@@ -55,14 +55,14 @@ TEST_F(BlockingCalls, AnswersWhatTheWorkReturns) {
   EXPECT_EQ(loop_.run(calls_.run(failing, 10s)).error().message(), "disk: Input/output error");
 }
 
-TEST_F(BlockingCalls, WhatHangsIsLeftAloneAndBounded) {
+TEST_F(blocking_calls_test, what_hangs_is_left_alone_and_bounded) {
   EXPECT_EQ(loop_.run(hang(1ms)).error().code, std::errc::timed_out);
   EXPECT_EQ(loop_.run(hang(10s)).error().code, std::errc::resource_unavailable_try_again);
   release();
 }
 
 // A file that hangs costs one thread, and holds up no other.
-TEST_F(BlockingCalls, AKeyThatHangsIsCalledOnce) {
+TEST_F(blocking_calls_test, a_key_that_hangs_is_called_once) {
   blocking_calls calls(2);
   const int fd = read_.get();
   auto hangs = [fd] { return read_from(fd); };
@@ -77,7 +77,7 @@ TEST_F(BlockingCalls, AKeyThatHangsIsCalledOnce) {
   EXPECT_TRUE(loop_.run(calls.run(done, 10s, "dead")));
 }
 
-TEST_F(BlockingCalls, ACallThatIsCancelledIsLeftBehindToo) {
+TEST_F(blocking_calls_test, a_call_that_is_cancelled_is_left_behind_too) {
   auto ignore = [](task<base::result<long>> work) -> task<> { static_cast<void>(co_await std::move(work)); };
   const int fd = read_.get();
   auto hangs = [fd] { return read_from(fd); };
@@ -90,7 +90,7 @@ TEST_F(BlockingCalls, ACallThatIsCancelledIsLeftBehindToo) {
   EXPECT_FALSE(calls_.left_behind("dead"));
 }
 
-TEST_F(BlockingCalls, WithoutALoopThisThreadWaits) {
+TEST_F(blocking_calls_test, without_a_loop_this_thread_waits) {
   const int fd = read_.get();
   EXPECT_EQ(call_within(1ms, [fd] { return read_from(fd); }).error().code, std::errc::timed_out);
   EXPECT_EQ(call_within(10s, [] { return base::result<int>(7); }).value(), 7);
@@ -98,7 +98,7 @@ TEST_F(BlockingCalls, WithoutALoopThisThreadWaits) {
   write_.reset();
 }
 
-TEST_F(BlockingCalls, ACancelledCallerDoesNotWait) {
+TEST_F(blocking_calls_test, a_cancelled_caller_does_not_wait) {
   auto until_cancelled = [](task<base::result<long>> work, bool& cancelled) -> task<> {
     try {
       static_cast<void>(co_await std::move(work));
@@ -115,7 +115,7 @@ TEST_F(BlockingCalls, ACancelledCallerDoesNotWait) {
 }
 
 // The thread ends after the loop has gone.
-TEST_F(BlockingCalls, OutlivesTheLoop) {
+TEST_F(blocking_calls_test, outlives_the_loop) {
   {
     support::event_loop gone;
     EXPECT_EQ(gone.run(hang(1ms)).error().code, std::errc::timed_out);

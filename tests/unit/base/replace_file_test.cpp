@@ -11,14 +11,14 @@
 namespace base {
 namespace {
 
-class ReplaceFile : public testing::Test {
+class replace_file_test : public testing::Test {
  protected:
   std::string content(const std::filesystem::path& file) { return read_file(file.string()).value_or("<unreadable>"); }
   support::temp_dir directory_;
   std::filesystem::path file_ = directory_ / "file";
 };
 
-TEST_F(ReplaceFile, WritesAndReplacesForItsOwnerAlone) {
+TEST_F(replace_file_test, writes_and_replaces_for_its_owner_alone) {
   ASSERT_TRUE(replace_file(file_, "one"));
   ASSERT_TRUE(replace_file(file_, "two"));
   EXPECT_EQ(content(file_), "two");
@@ -28,7 +28,7 @@ TEST_F(ReplaceFile, WritesAndReplacesForItsOwnerAlone) {
   EXPECT_EQ(is.st_mode & 0777, 0600U);
 }
 
-TEST_F(ReplaceFile, FollowsNoLink) {
+TEST_F(replace_file_test, follows_no_link) {
   std::ofstream(directory_ / "other") << "not ours";
   std::filesystem::create_symlink(directory_ / "other", file_);
   std::filesystem::create_symlink(directory_ / "other", directory_ / "file.new");
@@ -38,7 +38,7 @@ TEST_F(ReplaceFile, FollowsNoLink) {
   EXPECT_EQ(content(file_), "ours");
 }
 
-TEST_F(ReplaceFile, SaysWhyNotAndLeavesTheOldFile) {
+TEST_F(replace_file_test, says_why_not_and_leaves_the_old_file) {
   ASSERT_TRUE(replace_file(file_, "old"));
   std::filesystem::create_directory(directory_ / "file.new");
   EXPECT_THAT(replace_file(file_, "new").error().message(), testing::HasSubstr("file.new"));

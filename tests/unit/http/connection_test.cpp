@@ -37,7 +37,7 @@ async::task<> misbehave(base::unique_fd listener, std::vector<std::string> piece
   if (hold) co_await async::sleep_for(1h);
 }
 
-class Connection : public testing::Test {
+class connection_test : public testing::Test {
  protected:
   base::result<response> ask(std::vector<std::string> pieces, bool hold = false, exchange_limits limits = {}) {
     auto listener = support::listen_on_loopback();
@@ -49,7 +49,7 @@ class Connection : public testing::Test {
   std::optional<connection> connection_;
 };
 
-TEST_F(Connection, RefusedAndMissingAreToldApart) {
+TEST_F(connection_test, refused_and_missing_are_told_apart) {
   const auto port = support::listen_on_loopback().port;  // closed again
   EXPECT_EQ(loop_.run(connection::open({.host = "127.0.0.1", .port = port}, 5s)).error().code,
             std::errc::connection_refused);
@@ -58,7 +58,7 @@ TEST_F(Connection, RefusedAndMissingAreToldApart) {
   EXPECT_EQ(missing.error().message(), "unix:///nonexistent/x.sock: No such file or directory");
 }
 
-TEST_F(Connection, AUnixServersFullQueueIsNoConnection) {
+TEST_F(connection_test, a_unix_servers_full_queue_is_no_connection) {
   const support::temp_dir directory;
   const auto path = (directory / "full.sock").string();
   sockaddr_un at{};
@@ -76,32 +76,32 @@ TEST_F(Connection, AUnixServersFullQueueIsNoConnection) {
   EXPECT_EQ(refused.error().code, std::errc::resource_unavailable_try_again);
 }
 
-TEST_F(Connection, AServerThatNeverAnswersMeetsTheDeadline) {
+TEST_F(connection_test, a_server_that_never_answers_meets_the_deadline) {
   const auto r = ask({}, true, {.deadline = 50ms});
   ASSERT_FALSE(r);
   EXPECT_EQ(r.error().code, std::errc::timed_out);
   EXPECT_FALSE(connection_->usable());
 }
 
-TEST_F(Connection, AServerThatClosesMidwayIsAnError) {
+TEST_F(connection_test, a_server_that_closes_midway_is_an_error) {
   EXPECT_FALSE(ask({}));
   EXPECT_FALSE(ask({"HTTP/1.1 200 OK\r\nContent-Le"}));
   EXPECT_FALSE(ask({"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"}));
   EXPECT_FALSE(ask({"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf"}));
 }
 
-TEST_F(Connection, GarbageIsAnError) {
+TEST_F(connection_test, garbage_is_an_error) {
   EXPECT_FALSE(ask({"\x16\x03\x01 rubbish\r\n\r\n"}));
   EXPECT_FALSE(ask({"HTTP/1.1 200 OK\r\nX: " + std::string(100'000, 'x')}));
 }
 
-TEST_F(Connection, BodiesAreBounded) {
+TEST_F(connection_test, bodies_are_bounded) {
   EXPECT_FALSE(ask({"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"}, true, {.deadline = 5s, .body_bytes = 999}));
   EXPECT_TRUE(
       ask({"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", "a", "bc"}, true, {.deadline = 5s, .body_bytes = 3}));
 }
 
-TEST_F(Connection, ChunksMayBeSplitAnywhere) {
+TEST_F(connection_test, chunks_may_be_split_anywhere) {
   std::vector<std::string> pieces;
   for (const char c :
        std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"))
@@ -112,13 +112,13 @@ TEST_F(Connection, ChunksMayBeSplitAnywhere) {
   EXPECT_TRUE(connection_->usable());
 }
 
-TEST_F(Connection, ConnectionCloseIsHonoured) {
+TEST_F(connection_test, connection_close_is_honoured) {
   const auto r = ask({"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"});
   ASSERT_TRUE(r);
   EXPECT_FALSE(connection_->usable());
 }
 
-TEST_F(Connection, InterimAnswersArePassedOver) {
+TEST_F(connection_test, interim_answers_are_passed_over) {
   const std::string interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n";
   const auto r = ask({interim + "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"}, true);
   ASSERT_TRUE(r) << r.error().message();
@@ -131,7 +131,7 @@ TEST_F(Connection, InterimAnswersArePassedOver) {
   EXPECT_FALSE(ask({endless}, true));
 }
 
-TEST_F(Connection, AnAnswerThatNobodyAskedForIsNotTheNextOnes) {
+TEST_F(connection_test, an_answer_that_nobody_asked_for_is_not_the_next_ones) {
   const auto r =
       ask({"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 500 Forged\r\nContent-Length: 0\r\n\r\n"}, true);
   ASSERT_TRUE(r) << r.error().message();
@@ -141,7 +141,7 @@ TEST_F(Connection, AnAnswerThatNobodyAskedForIsNotTheNextOnes) {
 }
 
 // The answer to an exchange that its caller gave up on must not be taken for the next one's.
-TEST_F(Connection, AnExchangeThatWasCutShortLeavesNothingUsable) {
+TEST_F(connection_test, an_exchange_that_was_cut_short_leaves_nothing_usable) {
   auto listener = support::listen_on_loopback();
   loop_.spawn(misbehave(std::move(listener.fd), {}, true));
   connection_.emplace(loop_.run(connection::open({.host = "127.0.0.1", .port = listener.port}, 5s)).value());
@@ -150,7 +150,7 @@ TEST_F(Connection, AnExchangeThatWasCutShortLeavesNothingUsable) {
   EXPECT_FALSE(connection_->usable());
 }
 
-TEST_F(Connection, AHeadRequestHasNoBodyToWaitFor) {
+TEST_F(connection_test, a_head_request_has_no_body_to_wait_for) {
   auto listener = support::listen_on_loopback();
   loop_.spawn(misbehave(std::move(listener.fd), {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"}, true));
   connection_.emplace(loop_.run(connection::open({.host = "127.0.0.1", .port = listener.port}, 5s)).value());
@@ -174,7 +174,7 @@ base::result<> connect_by_name(std::uint16_t port, const std::string& hosts) {
   return done;
 }
 
-TEST_F(Connection, AnAddressThatNeverAnswersLeavesTimeForTheNext) {
+TEST_F(connection_test, an_address_that_never_answers_leaves_time_for_the_next) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   const auto silent = support::bound_socket(SOCK_STREAM, {net::address::loopback_v4(), 0});
   ASSERT_EQ(::listen(silent.get(), 0), 0);

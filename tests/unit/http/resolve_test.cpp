@@ -19,13 +19,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST(Resolve, NumericAddressesAreThemselves) {
+TEST(resolve, numeric_addresses_are_themselves) {
   support::event_loop loop;
   EXPECT_THAT(loop.run(resolve("127.0.0.1", 80)).value(), testing::ElementsAre(*net::parse_endpoint("127.0.0.1:80")));
   EXPECT_THAT(loop.run(resolve("::1", 8080)).value(), testing::ElementsAre(*net::parse_endpoint("[::1]:8080")));
 }
 
-TEST(Resolve, KnownNamesHaveAddresses) {
+TEST(resolve, known_names_have_addresses) {
   support::event_loop loop;
   const auto found = loop.run(resolve("localhost", 81));
   ASSERT_TRUE(found) << found.error().message();
@@ -35,7 +35,7 @@ TEST(Resolve, KnownNamesHaveAddresses) {
   }
 }
 
-TEST(Resolve, ANameThatIsNoneIsAnErrorThatNamesIt) {
+TEST(resolve, a_name_that_is_none_is_an_error_that_names_it) {
   support::event_loop loop;
   const auto none = loop.run(resolve("no..name", 80));
   ASSERT_FALSE(none);
@@ -58,7 +58,7 @@ base::unique_fd join_a_world_with_a_silent_name_server(const support::temp_dir& 
   return support::bound_socket(SOCK_DGRAM, {net::address::loopback_v4(), 53});
 }
 
-TEST(Resolve, SilentNameServersDoNotOutlastTheDeadline) {
+TEST(resolve, silent_name_servers_do_not_outlast_the_deadline) {
   const support::temp_dir directory;
   std::optional<base::error> failed;
   async::clock::duration took{};

@@ -32,7 +32,7 @@ async::task<answer> echo(incoming in) {
   co_return answer{{200, {{"X-Peer", in.peer}}, in.head.method + " " + in.head.target + " " + in.head.body}, {}};
 }
 
-class Server : public testing::Test {
+class server_test : public testing::Test {
  protected:
   void start(server_limits limits = {}) {
     auto listener = support::listen_on_loopback();
@@ -60,7 +60,7 @@ class Server : public testing::Test {
   std::uint16_t port_ = 0;
 };
 
-TEST_F(Server, AnswersSeveralRequestsOverOneConnection) {
+TEST_F(server_test, answers_several_requests_over_one_connection) {
   start();
   auto c = connect();
   for (int i = 0; i < 3; ++i) {
@@ -73,7 +73,7 @@ TEST_F(Server, AnswersSeveralRequestsOverOneConnection) {
   }
 }
 
-TEST_F(Server, StreamsPieceByPiece) {
+TEST_F(server_test, streams_piece_by_piece) {
   start();
   auto c = connect();
   ASSERT_TRUE(loop_.run(c.open_stream({.target = "/stream"}, {})));
@@ -88,7 +88,7 @@ TEST_F(Server, StreamsPieceByPiece) {
   EXPECT_FALSE(c.usable());
 }
 
-TEST_F(Server, ClosesIdleConnectionsAndTheClientNotices) {
+TEST_F(server_test, closes_idle_connections_and_the_client_notices) {
   start({.idle = 50ms});
   auto c = connect();
   ASSERT_TRUE(loop_.run(c.exchange({}, {})));
@@ -103,21 +103,21 @@ TEST_F(Server, ClosesIdleConnectionsAndTheClientNotices) {
   EXPECT_EQ(loop_.run(c.exchange({}, {})).error().code, std::errc::not_connected);
 }
 
-TEST_F(Server, AnswersBadRequestsAndCloses) {
+TEST_F(server_test, answers_bad_requests_and_closes) {
   start({.header_bytes = 1024, .body_bytes = 16});
   EXPECT_THAT(raw("rubbish\r\n\r\n"), HasSubstr("400 Bad Request"));
   EXPECT_THAT(raw("GET / HTTP/1.1\r\nA: " + std::string(5000, 'x') + "\r\n\r\n"), HasSubstr(" 431 "));
   EXPECT_THAT(raw("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 17\r\n\r\n"), HasSubstr(" 413 "));
 }
 
-TEST_F(Server, TellsAClientThatAsksToContinue) {
+TEST_F(server_test, tells_a_client_that_asks_to_continue) {
   start();
   EXPECT_THAT(
       raw("POST /y HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi"),
       testing::AllOf(HasSubstr("100 Continue"), HasSubstr("POST /y hi")));
 }
 
-TEST_F(Server, AClientThatSendsNothingHoldsItsSlotOnlyForTheIdleTime) {
+TEST_F(server_test, a_client_that_sends_nothing_holds_its_slot_only_for_the_idle_time) {
   start({.connections = 1, .idle = 50ms});
   auto silent = connect();
   auto waiting = connect();
@@ -127,7 +127,7 @@ TEST_F(Server, AClientThatSendsNothingHoldsItsSlotOnlyForTheIdleTime) {
 }
 
 // What a client can make the server keep: each of these has no end, and none may grow with what was sent.
-TEST_F(Server, WhatNeverEndsIsCutOff) {
+TEST_F(server_test, what_never_ends_is_cut_off) {
   start({.header_bytes = 1024, .body_bytes = 16});
   const std::string more(200'000, '0'), post = "POST / HTTP/1.1\r\nHost: a\r\n",
                                         chunked = "Transfer-Encoding: chunked\r\n\r\n";
@@ -146,7 +146,7 @@ TEST_F(Server, WhatNeverEndsIsCutOff) {
 }
 
 // A client that never stops is read no further: the kernel's buffers fill, and memory does not.
-TEST_F(Server, EndlessBytesAreNotKept) {
+TEST_F(server_test, endless_bytes_are_not_kept) {
   start({.connections = 4, .idle = 300ms});
   const auto resident = [] {
     std::ifstream file("/proc/self/statm");
@@ -168,7 +168,7 @@ TEST_F(Server, EndlessBytesAreNotKept) {
   EXPECT_LT(resident(), before + (16 << 20));
 }
 
-TEST_F(Server, ARequestSaysForWhichHostItIs) {
+TEST_F(server_test, a_request_says_for_which_host_it_is) {
   start();
   EXPECT_THAT(raw("GET / HTTP/1.1\r\n\r\n"), HasSubstr(" 400 "));
   EXPECT_THAT(raw("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), HasSubstr(" 400 "));
@@ -176,7 +176,7 @@ TEST_F(Server, ARequestSaysForWhichHostItIs) {
   EXPECT_THAT(raw("GET /old HTTP/1.0\r\n\r\n"), HasSubstr("GET /old "));
 }
 
-TEST_F(Server, RefusesWhatItDoesNotUnderstand) {
+TEST_F(server_test, refuses_what_it_does_not_understand) {
   start();
   const std::string post = "POST / HTTP/1.1\r\nHost: a\r\n";
   EXPECT_THAT(raw(post + "Expect: 200-ok\r\nContent-Length: 1\r\n\r\nx"), HasSubstr(" 417 "));
@@ -189,7 +189,7 @@ TEST_F(Server, RefusesWhatItDoesNotUnderstand) {
               HasSubstr("POST / hi"));
 }
 
-TEST_F(Server, AStandingConnectionIsNotTheVictimOfNewcomers) {
+TEST_F(server_test, a_standing_connection_is_not_the_victim_of_newcomers) {
   start({.connections = 8});
   auto standing = connect();
   ASSERT_TRUE(loop_.run(standing.exchange({}, {})));
@@ -231,7 +231,7 @@ async::task<> connect_without_end(std::uint16_t port) {
   }
 }
 
-TEST_F(Server, AnActiveClientKeepsNoOtherOneAtItsAddressFromBeingServedAndStanding) {
+TEST_F(server_test, an_active_client_keeps_no_other_one_at_its_address_from_being_served_and_standing) {
   start({.connections = 64});
   for (int i = 0; i < 48; ++i) loop_.spawn(hold_a_place(port_));
   loop_.spawn(connect_without_end(port_));
@@ -249,7 +249,7 @@ TEST_F(Server, AnActiveClientKeepsNoOtherOneAtItsAddressFromBeingServedAndStandi
 
 async::task<answer> large(incoming) { co_return answer{{200, {}, std::string(4 << 20, 'x')}, {}}; }
 
-TEST_F(Server, AnswersThatAreNotReadMakeWayForThoseThatAre) {
+TEST_F(server_test, answers_that_are_not_read_make_way_for_those_that_are) {
   auto listener = support::listen_on_loopback();
   port_ = listener.port;
   loop_.spawn(serve(std::move(listener.fd), large, {.unsent_bytes = 9 << 20}));
@@ -270,7 +270,7 @@ TEST_F(Server, AnswersThatAreNotReadMakeWayForThoseThatAre) {
   EXPECT_LE(alive, 2) << "more answers lie around than unsent_bytes allows";
 }
 
-TEST_F(Server, AStrangerIsClosedUnread) {
+TEST_F(server_test, a_stranger_is_closed_unread) {
   auto listener = support::listen_on_loopback();
   port_ = listener.port;
   bool open = false;
@@ -281,14 +281,14 @@ TEST_F(Server, AStrangerIsClosedUnread) {
   EXPECT_THAT(raw("GET /in HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), HasSubstr("GET /in "));
 }
 
-TEST_F(Server, RequestsThatComeAtOnceAreAnsweredInOrder) {
+TEST_F(server_test, requests_that_come_at_once_are_answered_in_order) {
   start();
   EXPECT_THAT(raw("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nxGET /3 "
                   "HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
               testing::ContainsRegex("GET /1 (.|\n)*POST /2 x(.|\n)*GET /3 "));
 }
 
-TEST_F(Server, AClientThatLeavesMidwayFreesItsSlot) {
+TEST_F(server_test, a_client_that_leaves_midway_frees_its_slot) {
   start({.connections = 1});
   for (const auto* part : {"", "GET / HT", "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf"}) {
     const auto client = support::connected_socket(SOCK_STREAM, {net::address::loopback_v4(), port_});
@@ -315,7 +315,7 @@ class descriptor_limit {
   rlimit before_{};
 };
 
-TEST_F(Server, OutOfDescriptorsItGoesOnWithThoseThereAreAndAcceptsAgainLater) {
+TEST_F(server_test, out_of_descriptors_it_goes_on_with_those_there_are_and_accepts_again_later) {
   start();
   auto served = connect();
   ASSERT_TRUE(loop_.run(served.exchange({}, {})));
@@ -330,7 +330,7 @@ TEST_F(Server, OutOfDescriptorsItGoesOnWithThoseThereAreAndAcceptsAgainLater) {
   EXPECT_TRUE(loop_.run_until([&] { return ::recv(waiting.get(), &answer, 1, MSG_DONTWAIT | MSG_PEEK) == 1; }));
 }
 
-TEST_F(Server, ASocketThatCannotAcceptDoesNotHoldUpTheProgram) {
+TEST_F(server_test, a_socket_that_cannot_accept_does_not_hold_up_the_program) {
   auto deaf = support::make_socket(SOCK_STREAM, net::address::loopback_v4());
   loop_.spawn(serve(std::move(deaf), echo));
   loop_.run_until([] { return false; }, 50ms);  // comes back

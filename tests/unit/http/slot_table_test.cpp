@@ -37,7 +37,7 @@ class table {
   slot_table::id last_ = 0;
 };
 
-TEST(SlotTable, ANewcomerTakesTheSlotOfTheOneThatWaitsLongest) {
+TEST(slot_table, a_newcomer_takes_the_slot_of_the_one_that_waits_longest) {
   table t(3);
   for (int i = 0; i < 3; ++i) t.enter("a");
   EXPECT_EQ(t.enter_later("a"), 4U);
@@ -46,7 +46,7 @@ TEST(SlotTable, ANewcomerTakesTheSlotOfTheOneThatWaitsLongest) {
   EXPECT_EQ(t.slots_.size(), 3U);
 }
 
-TEST(SlotTable, EachConnectionHasItsTurnBeforeItGoes) {
+TEST(slot_table, each_connection_has_its_turn_before_it_goes) {
   table t(2);
   const auto first = *t.enter("a");
   t.pass(10ms);
@@ -61,7 +61,7 @@ TEST(SlotTable, EachConnectionHasItsTurnBeforeItGoes) {
   EXPECT_EQ(t.enter("a"), std::nullopt) << "the second one's turn is not over";
 }
 
-TEST(SlotTable, ARequestBeginsANewTurn) {
+TEST(slot_table, a_request_begins_a_new_turn) {
   table t(1);
   const auto asks = *t.enter("a");
   t.pass();
@@ -78,7 +78,7 @@ TEST(SlotTable, ARequestBeginsANewTurn) {
   EXPECT_EQ(full.enter("a"), std::nullopt) << "the answer is under way";
 }
 
-TEST(SlotTable, AStandingConnectionIsNoVictimOfThoseThatAskNothing) {
+TEST(slot_table, a_standing_connection_is_no_victim_of_those_that_ask_nothing) {
   table t(4);
   const auto agent = *t.enter("vm");
   ASSERT_TRUE(t.stand(agent));
@@ -88,7 +88,7 @@ TEST(SlotTable, AStandingConnectionIsNoVictimOfThoseThatAskNothing) {
 }
 
 // All standing places are an active client's, which uses each of them in time, and connects without end.
-TEST(SlotTable, AnActiveClientKeepsNoOtherOneAtItsAddressFromStanding) {
+TEST(slot_table, an_active_client_keeps_no_other_one_at_its_address_from_standing) {
   table t(256);
   std::vector<slot_table::id> held;
   for (int i = 0; i < 192; ++i) {
@@ -111,7 +111,7 @@ TEST(SlotTable, AnActiveClientKeepsNoOtherOneAtItsAddressFromStanding) {
     }
 }
 
-TEST(SlotTable, WhatIsBeingAnsweredIsNotTakenByOneThatHasAsked) {
+TEST(slot_table, what_is_being_answered_is_not_taken_by_one_that_has_asked) {
   table t(4);
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(t.stand(*t.enter("vm")));
   EXPECT_FALSE(t.stand(*t.enter("vm")));
@@ -123,7 +123,7 @@ TEST(SlotTable, WhatIsBeingAnsweredIsNotTakenByOneThatHasAsked) {
   t.slots_.answered(1);  // has gone
 }
 
-TEST(SlotTable, AQuarterIsNeverHeldByStandingOnes) {
+TEST(slot_table, a_quarter_is_never_held_by_standing_ones) {
   table t(8);
   for (int i = 0; i < 100; ++i) {
     const auto one = t.enter_later("vm");
@@ -133,14 +133,14 @@ TEST(SlotTable, AQuarterIsNeverHeldByStandingOnes) {
   }
 }
 
-TEST(SlotTable, TheCallerWithTheMostConnectionsPays) {
+TEST(slot_table, the_caller_with_the_most_connections_pays) {
   table t(4);
   const auto quiet = *t.enter("quiet");
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(t.enter_later("greedy"));
   EXPECT_THAT(t.gone_, testing::Not(testing::Contains(quiet)));
 }
 
-TEST(SlotTable, ASecondCallerGetsItsShareOfStandingConnections) {
+TEST(slot_table, a_second_caller_gets_its_share_of_standing_connections) {
   table t(8);
   std::vector<slot_table::id> greedy, other;
   for (int i = 0; i < 6; ++i) {
@@ -158,7 +158,7 @@ TEST(SlotTable, ASecondCallerGetsItsShareOfStandingConnections) {
       << "three each, the idlest first";
 }
 
-TEST(SlotTable, StreamsStayAndANewcomerWaits) {
+TEST(slot_table, streams_stay_and_a_newcomer_waits) {
   table t(2);
   for (int i = 0; i < 2; ++i) t.slots_.stream(*t.enter("a"));
   EXPECT_EQ(t.enter("a"), std::nullopt);
@@ -166,7 +166,7 @@ TEST(SlotTable, StreamsStayAndANewcomerWaits) {
   EXPECT_EQ(t.enter("a"), 3U);
 }
 
-TEST(SlotTable, WhatLeftCountsNoMore) {
+TEST(slot_table, what_left_counts_no_more) {
   table t(4);
   for (int i = 0; i < 100; ++i) {
     const auto one = *t.enter("a");

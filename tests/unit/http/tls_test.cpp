@@ -26,7 +26,7 @@ std::string trouble(const tls_settings& settings) {
   return made ? "" : made.error().message();
 }
 
-class Tls : public testing::Test {
+class tls_test : public testing::Test {
  protected:
   // What comes of a connection to a server with that certificate: its answer, or the error.
   std::string ask(const support::server_tls& with, const tls_settings& settings) {
@@ -53,7 +53,7 @@ class Tls : public testing::Test {
   support::event_loop loop_;
 };
 
-TEST_F(Tls, WhatCannotBeUsedIsAnErrorThatNamesIt) {
+TEST_F(tls_test, what_cannot_be_used_is_an_error_that_names_it) {
   const auto one = authority_.make_client("one"), two = authority_.make_client("two");
   EXPECT_EQ(trouble({.ca_pem = authority_.ca_pem(), .client_cert_pem = one.cert_pem, .client_key_pem = one.key_pem}),
             "");
@@ -64,7 +64,7 @@ TEST_F(Tls, WhatCannotBeUsedIsAnErrorThatNamesIt) {
 }
 
 // OpenSSL would ask for its password on the terminal.
-TEST_F(Tls, AnEncryptedKeyIsRefused) {
+TEST_F(tls_test, an_encrypted_key_is_refused) {
   const auto one = authority_.make_client("one");
   EXPECT_THAT(
       trouble({.client_cert_pem = one.cert_pem,
@@ -75,7 +75,7 @@ TEST_F(Tls, AnEncryptedKeyIsRefused) {
               HasSubstr("client key: is encrypted"));
 }
 
-TEST_F(Tls, TheServerIsChecked) {
+TEST_F(tls_test, the_server_is_checked) {
   const support::server_tls good(authority_.make_server(), "", false), old(authority_.make_server(-1), "", false);
   EXPECT_EQ(ask(good, {.ca_pem = authority_.ca_pem()}), "hello");
   EXPECT_EQ(ask(good, {.ca_pem = foreign_.make_client("x").cert_pem + authority_.ca_pem()}), "hello")
@@ -93,7 +93,7 @@ TEST_F(Tls, TheServerIsChecked) {
 }
 
 // kubectl and docker take each of them.
-TEST_F(Tls, AnIntermediateAuthorityAndTheServersOwnCertificateAreTrusted) {
+TEST_F(tls_test, an_intermediate_authority_and_the_servers_own_certificate_are_trusted) {
   const test_authority between(authority_, "between"), other(authority_, "between");
   const auto own = between.make_server();
   const support::server_tls server(own, "", false);
@@ -108,7 +108,7 @@ TEST_F(Tls, AnIntermediateAuthorityAndTheServersOwnCertificateAreTrusted) {
   EXPECT_THAT(ask(support::server_tls(old, "", false), {.ca_pem = old.cert_pem}), HasSubstr("has expired"));
 }
 
-TEST_F(Tls, TheClientShowsItsCertificate) {
+TEST_F(tls_test, the_client_shows_its_certificate) {
   const support::server_tls strict(authority_.make_server(), authority_.ca_pem(), true);
   const auto own = authority_.make_client("agent"), other = foreign_.make_client("agent");
   const auto with = [&](const support::certificate& c) {
@@ -119,7 +119,7 @@ TEST_F(Tls, TheClientShowsItsCertificate) {
   EXPECT_NE(ask(strict, {.ca_pem = authority_.ca_pem()}), "hello");
 }
 
-TEST_F(Tls, NothingOlderThanVersion12) {
+TEST_F(tls_test, nothing_older_than_version12) {
   const support::server_tls old(authority_.make_server(), "", false);
   ::SSL_CTX_set_security_level(old.context(), 0);
   ::SSL_CTX_set_min_proto_version(old.context(), TLS1_VERSION);

@@ -18,7 +18,7 @@ std::size_t tickers(event_loop& loop) {
   return count;
 }
 
-TEST(EventLoop, EveryTickerKeepsItsOwnTime) {
+TEST(event_loop, every_ticker_keeps_its_own_time) {
   std::atomic<int> often = 0, once = 0, seldom = 0;
   event_loop loop;
   loop.call([&] {
@@ -32,7 +32,7 @@ TEST(EventLoop, EveryTickerKeepsItsOwnTime) {
   EXPECT_EQ(tickers(loop), 2U);
 }
 
-TEST(EventLoop, ATickMayAddAnother) {
+TEST(event_loop, a_tick_may_add_another) {
   std::atomic<bool> second = false;
   event_loop loop;
   loop.call([&] {

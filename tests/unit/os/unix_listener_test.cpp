@@ -17,7 +17,7 @@
 namespace os {
 namespace {
 
-class UnixListener : public testing::Test {
+class unix_listener_test : public testing::Test {
  protected:
   // A socket file whose owner did not remove it.
   void leave_stale() const { EXPECT_TRUE(bind_raw()); }
@@ -33,7 +33,7 @@ class UnixListener : public testing::Test {
   std::filesystem::path path_ = directory_ / "x.sock";
 };
 
-TEST_F(UnixListener, IsItsOwnersOnly) {
+TEST_F(unix_listener_test, is_its_owners_only) {
   const auto l = unix_listener::claim(path_);
   ASSERT_TRUE(l) << l.error().message();
   struct stat about{};
@@ -42,14 +42,14 @@ TEST_F(UnixListener, IsItsOwnersOnly) {
   EXPECT_EQ(about.st_mode & 07777U, 0600U);
 }
 
-TEST_F(UnixListener, RemovesItsFile) {
+TEST_F(unix_listener_test, removes_its_file) {
   {
     ASSERT_TRUE(unix_listener::claim(path_));
   }
   EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
-TEST_F(UnixListener, LeavesAnothersFileAlone) {
+TEST_F(unix_listener_test, leaves_anothers_file_alone) {
   {
     const auto l = unix_listener::claim(path_);
     ASSERT_TRUE(l);
@@ -59,7 +59,7 @@ TEST_F(UnixListener, LeavesAnothersFileAlone) {
   EXPECT_TRUE(std::filesystem::exists(path_));
 }
 
-TEST_F(UnixListener, ReplacesAStaleSocket) {
+TEST_F(unix_listener_test, replaces_a_stale_socket) {
   leave_stale();
   std::ofstream(path_.string() + ".new") << "x";  // of an instance that was killed while it started
   const auto l = unix_listener::claim(path_);
@@ -67,7 +67,7 @@ TEST_F(UnixListener, ReplacesAStaleSocket) {
   EXPECT_EQ(std::ranges::distance(std::filesystem::directory_iterator(directory_.path())), 1);
 }
 
-TEST_F(UnixListener, DoesNotReplaceALivingOne) {
+TEST_F(unix_listener_test, does_not_replace_a_living_one) {
   const auto first = unix_listener::claim(path_);
   ASSERT_TRUE(first);
   const auto second = unix_listener::claim(path_);
@@ -78,7 +78,7 @@ TEST_F(UnixListener, DoesNotReplaceALivingOne) {
 }
 
 // As when an instance is killed just between the fork and the exec of a program that it starts.
-TEST_F(UnixListener, WaitsForOneThatIsDying) {
+TEST_F(unix_listener_test, waits_for_one_that_is_dying) {
   auto dying = bind_raw();
   ASSERT_EQ(::listen(dying.get(), 8), 0);
   const std::jthread end([&] {
@@ -90,13 +90,13 @@ TEST_F(UnixListener, WaitsForOneThatIsDying) {
   EXPECT_TRUE(next) << next.error().message();
 }
 
-TEST_F(UnixListener, DoesNotReplaceWhatIsNoSocket) {
+TEST_F(unix_listener_test, does_not_replace_what_is_no_socket) {
   std::ofstream(path_) << "precious";
   EXPECT_EQ(unix_listener::claim(path_).error().code, std::errc::file_exists);
   EXPECT_EQ(unix_listener::claim(directory_ / "no" / "x.sock").error().code, std::errc::no_such_file_or_directory);
 }
 
-TEST_F(UnixListener, TheLongestPath) {
+TEST_F(unix_listener_test, the_longest_path) {
   const auto beside = directory_.path().native().size() + 1;
   EXPECT_TRUE(unix_listener::claim(directory_ / std::string(unix_listener::longest_path - beside, 'x')));
   const auto too_long = directory_ / std::string(unix_listener::longest_path + 1 - beside, 'x');
@@ -104,7 +104,7 @@ TEST_F(UnixListener, TheLongestPath) {
             (base::error{std::make_error_code(std::errc::filename_too_long), "listen on " + too_long.string()}));
 }
 
-TEST_F(UnixListener, OneOfManyThatStartAtOnce) {
+TEST_F(unix_listener_test, one_of_many_that_start_at_once) {
   leave_stale();
   std::atomic<int> claimed = 0, ready = 0;
   std::atomic<bool> done = false;

@@ -9,7 +9,7 @@ binding at(const char* address) {
   return {net::protocol::tcp, net::address::parse(address).value(), 8080, 80, "c1", "web"};
 }
 
-TEST(Binding, HostKeyNeverWidens) {
+TEST(binding, host_key_never_widens) {
   for (const auto* loopback : {"127.0.0.1", "127.8.9.10", "::1"})
     EXPECT_EQ(host_key(at(loopback)).address.to_string(), "127.0.0.1") << loopback;
   for (const auto* wildcard : {"0.0.0.0", "::"})
@@ -18,13 +18,13 @@ TEST(Binding, HostKeyNeverWidens) {
     EXPECT_EQ(host_key(at(other)).address.to_string(), "127.0.0.1") << other;
 }
 
-TEST(Binding, BothProtocolsOfOneNumberAreTwoKeys) {
+TEST(binding, both_protocols_of_one_number_are_two_keys) {
   auto udp = at("0.0.0.0");
   udp.protocol = net::protocol::udp;
   EXPECT_NE(host_key(udp), host_key(at("0.0.0.0")));
 }
 
-TEST(Binding, KeysAndSourcesHaveText) {
+TEST(binding, keys_and_sources_have_text) {
   EXPECT_EQ(to_string(raw_key(at("::1"))), "tcp [::1]:8080");
   for (const auto id : {source_id::docker, source_id::fixed}) EXPECT_EQ(parse_source(to_string(id)), id);
   EXPECT_EQ(parse_source("nobody"), std::nullopt);

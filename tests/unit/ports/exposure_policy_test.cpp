@@ -22,14 +22,14 @@ std::vector<std::string> keys(const forward_map& forwards) {
   return texts;
 }
 
-TEST(ExposurePolicy, TunnelBindsWhatWasAskedFor) {
+TEST(exposure_policy, tunnel_binds_what_was_asked_for) {
   const auto p = plan({make("0.0.0.0", 80), make("::", 80), make("127.0.0.1", 443)});
   EXPECT_THAT(keys(p.host), testing::ElementsAre("tcp 0.0.0.0:80", "tcp 127.0.0.1:443"));
   EXPECT_EQ(keys(p.host), keys(p.wsl));
   EXPECT_THAT(keys(p.loopback), testing::ElementsAre("tcp 127.0.0.1:443"));
 }
 
-TEST(ExposurePolicy, EachPeerGetsOnlyWhatItHolds) {
+TEST(exposure_policy, each_peer_gets_only_what_it_holds) {
   const auto p = plan({make("127.0.0.1", 8080)});
   EXPECT_EQ(p.host.begin()->second.container_port, 0);
   EXPECT_EQ(p.wsl.begin()->second.container_port, 80);
@@ -37,7 +37,7 @@ TEST(ExposurePolicy, EachPeerGetsOnlyWhatItHolds) {
   EXPECT_EQ(p.loopback.begin()->second.owner, "c1");
 }
 
-TEST(ExposurePolicy, ListenersAreHeldForPortsThatRulesAlonePublish) {
+TEST(exposure_policy, listeners_are_held_for_ports_that_rules_alone_publish) {
   port_table table;
   table.publish(source_id::docker, {{make("0.0.0.0", 8080)}, {}, 1});
   table.publish(source_id::iptables,
@@ -47,13 +47,13 @@ TEST(ExposurePolicy, ListenersAreHeldForPortsThatRulesAlonePublish) {
               testing::ElementsAre("tcp 127.0.0.1:8081", "tcp 127.0.0.1:8082"));
 }
 
-TEST(ExposurePolicy, LoopbackKeepsTheAddressInsideTheVm) {
+TEST(exposure_policy, loopback_keeps_the_address_inside_the_vm) {
   EXPECT_THAT(keys(plan({make("::1", 8080)}).loopback), testing::ElementsAre("tcp [::1]:8080"));
   EXPECT_THAT(keys(plan({make("10.0.0.5", 8080)}).loopback), testing::ElementsAre("tcp 10.0.0.5:8080"));
   EXPECT_THAT(keys(plan({make("10.0.0.5", 8080)}).host), testing::ElementsAre("tcp 127.0.0.1:8080"));
 }
 
-TEST(ExposurePolicy, TheWildcardCoversTheLoopbackAddressWhileBothAreWanted) {
+TEST(exposure_policy, the_wildcard_covers_the_loopback_address_while_both_are_wanted) {
   const auto both = plan({make("0.0.0.0", 80), make("127.0.0.1", 80)});
   EXPECT_THAT(keys(both.host), testing::ElementsAre("tcp 0.0.0.0:80"));
   EXPECT_THAT(both.loopback, IsEmpty());
@@ -62,7 +62,7 @@ TEST(ExposurePolicy, TheWildcardCoversTheLoopbackAddressWhileBothAreWanted) {
   EXPECT_THAT(keys(plan({make("127.0.0.1", 80)}).host), testing::ElementsAre("tcp 127.0.0.1:80"));
 }
 
-TEST(ExposurePolicy, NonAdminBindsToLoopbackAndRestrictsPrivilegedPorts) {
+TEST(exposure_policy, non_admin_binds_to_loopback_and_restricts_privileged_ports) {
   const auto p = plan({make("0.0.0.0", 8080), make("127.0.0.1", 8080), make("0.0.0.0", 1023), make("0.0.0.0", 1024)},
                       network_mode::non_admin);
   EXPECT_THAT(keys(p.host), testing::ElementsAre("tcp 127.0.0.1:1024", "tcp 127.0.0.1:8080"));
@@ -72,7 +72,7 @@ TEST(ExposurePolicy, NonAdminBindsToLoopbackAndRestrictsPrivilegedPorts) {
   EXPECT_THAT(p.ports[2].claims, SizeIs(2));
 }
 
-TEST(ExposurePolicy, SctpIsNamedAsUnsupported) {
+TEST(exposure_policy, sctp_is_named_as_unsupported) {
   const auto p = plan({make("0.0.0.0", 8080, net::protocol::sctp)});
   EXPECT_THAT(p.host, IsEmpty());
   ASSERT_THAT(p.ports, SizeIs(1));
@@ -86,7 +86,7 @@ exposure_plan plan_of(source_id source, binding b, network_mode mode = network_m
 }
 
 // Whatever address the host is to have: at which of the VM's a Service answers is kube-proxy's choice.
-TEST(ExposurePolicy, ServicesAreBroughtFromOtherAddressesToTheOneThatAnswers) {
+TEST(exposure_policy, services_are_brought_from_other_addresses_to_the_one_that_answers) {
   const auto p = plan_of(source_id::kubernetes, make("127.0.0.1", 30'080));
   EXPECT_THAT(keys(p.host), testing::ElementsAre("tcp 127.0.0.1:30080"));
   EXPECT_EQ(keys(p.host), keys(p.wsl));
@@ -96,14 +96,14 @@ TEST(ExposurePolicy, ServicesAreBroughtFromOtherAddressesToTheOneThatAnswers) {
   EXPECT_THAT(whole.loopback, IsEmpty());
 }
 
-TEST(ExposurePolicy, AServiceBesideAClaimOfEveryAddressNeedsNoHelp) {
+TEST(exposure_policy, a_service_beside_a_claim_of_every_address_needs_no_help) {
   port_table table;
   table.publish(source_id::kubernetes, {{make("0.0.0.0", 80)}, {}, 1});
   table.publish(source_id::listeners, {{make("0.0.0.0", 80)}, {}, 1});
   EXPECT_THAT(plan_exposure(table, {network_mode::network_tunnel}).loopback, IsEmpty());
 }
 
-TEST(ExposurePolicy, AStaticPortIsForTheOtherDistributionsAlone) {
+TEST(exposure_policy, a_static_port_is_for_the_other_distributions_alone) {
   for (const auto mode : {network_mode::network_tunnel, network_mode::non_admin}) {
     const auto p = plan_of(source_id::fixed, make("127.0.0.1", 443), mode);
     EXPECT_THAT(p.host, IsEmpty());
@@ -112,7 +112,7 @@ TEST(ExposurePolicy, AStaticPortIsForTheOtherDistributionsAlone) {
   }
 }
 
-TEST(ExposurePolicy, AStaticPortThatAContainerPublishesTooIsForTheHostAsWell) {
+TEST(exposure_policy, a_static_port_that_a_container_publishes_too_is_for_the_host_as_well) {
   port_table table;
   table.publish(source_id::fixed, {{make("127.0.0.1", 6443)}, {}, 1});
   table.publish(source_id::docker, {{make("127.0.0.1", 6443)}, {}, 1});
@@ -131,7 +131,7 @@ exposure_plan plan_of_both(std::vector<binding> docker, std::vector<binding> lis
   return plan_exposure(table, {network_mode::network_tunnel, true});
 }
 
-TEST(ExposurePolicy, ListenersOnLoopbackNeedHelpAndWildcardsNeedNone) {
+TEST(exposure_policy, listeners_on_loopback_need_help_and_wildcards_need_none) {
   const auto p =
       plan_of_both({}, {listener("127.0.0.1", 80), listener("::1", 81), listener("0.0.0.0", 82), listener("::", 83)});
   EXPECT_THAT(keys(p.host),
@@ -140,7 +140,7 @@ TEST(ExposurePolicy, ListenersOnLoopbackNeedHelpAndWildcardsNeedNone) {
   EXPECT_EQ(p.loopback.begin()->second.owner, "");
 }
 
-TEST(ExposurePolicy, AWildcardOfIpv6AloneIsReachedByLoopback) {
+TEST(exposure_policy, a_wildcard_of_ipv6_alone_is_reached_by_loopback) {
   const auto alone = plan_of_both({}, {listener("::", 80, reach::ipv6_only)});
   EXPECT_THAT(keys(alone.host), testing::ElementsAre("tcp 0.0.0.0:80"));
   EXPECT_THAT(keys(alone.loopback), testing::ElementsAre("tcp [::1]:80"));
@@ -150,7 +150,7 @@ TEST(ExposurePolicy, AWildcardOfIpv6AloneIsReachedByLoopback) {
 }
 
 // docker-proxy listens on [::] for IPv6 alone then.
-TEST(ExposurePolicy, APublicationOfIpv6AloneIsReachedByLoopback) {
+TEST(exposure_policy, a_publication_of_ipv6_alone_is_reached_by_loopback) {
   for (const auto source : {source_id::docker, source_id::containerd, source_id::iptables}) {
     const auto p = plan_of(source, make("::", 8090));
     EXPECT_THAT(keys(p.host), testing::ElementsAre("tcp 0.0.0.0:8090"));
@@ -170,7 +170,7 @@ binding of_container(const char* address, const char* owner, std::uint16_t port 
   return made;
 }
 
-TEST(ExposurePolicy, OfTwoContainersOnOnePortOfTheHostOneIsServedAndTheOtherIsShown) {
+TEST(exposure_policy, of_two_containers_on_one_port_of_the_host_one_is_served_and_the_other_is_shown) {
   const auto p = plan({of_container("127.0.0.2", "b"), of_container("127.0.0.1", "a"), of_container("10.0.0.5", "c")});
   EXPECT_THAT(keys(p.host), testing::ElementsAre("tcp 127.0.0.1:8080"));
   ASSERT_THAT(p.ports, SizeIs(3));
@@ -186,13 +186,13 @@ TEST(ExposurePolicy, OfTwoContainersOnOnePortOfTheHostOneIsServedAndTheOtherIsSh
   }
 }
 
-TEST(ExposurePolicy, WhoIsServedDoesNotDependOnTheOrderOfTheirComing) {
+TEST(exposure_policy, who_is_served_does_not_depend_on_the_order_of_their_coming) {
   const auto one = plan({of_container("127.0.0.2", "b"), of_container("127.0.0.1", "a")});
   const auto other = plan({of_container("127.0.0.1", "a"), of_container("127.0.0.2", "b")});
   EXPECT_EQ(one.loopback, other.loopback);
 }
 
-TEST(ExposurePolicy, OneTargetAtTwoAddressesShadowsNothing) {
+TEST(exposure_policy, one_target_at_two_addresses_shadows_nothing) {
   EXPECT_THAT(plan({of_container("127.0.0.1", "a"), of_container("::1", "a")}).ports, SizeIs(1));
   EXPECT_THAT(plan_of_both({}, {listener("127.0.0.1", 80), listener("::1", 80)}).ports, SizeIs(1)) << "localhost";
   EXPECT_THAT(plan_of_both({make("127.0.0.1", 80)}, {listener("127.0.0.1", 80)}).ports, SizeIs(1)) << "docker-proxy";
@@ -201,13 +201,13 @@ TEST(ExposurePolicy, OneTargetAtTwoAddressesShadowsNothing) {
   EXPECT_EQ(covered.ports[1].decision, verdict::covered);
 }
 
-TEST(ExposurePolicy, WhatIsShadowedInNonAdminModeIsShownToo) {
+TEST(exposure_policy, what_is_shadowed_in_non_admin_mode_is_shown_too) {
   const auto p = plan({of_container("127.0.0.1", "a"), of_container("127.0.0.2", "b")}, network_mode::non_admin);
   ASSERT_THAT(p.ports, SizeIs(2));
   EXPECT_EQ(p.ports[1].decision, verdict::shadowed);
 }
 
-TEST(ExposurePolicy, WhatNobodyServesStaysOpenAtThePeersAlone) {
+TEST(exposure_policy, what_nobody_serves_stays_open_at_the_peers_alone) {
   const auto p = plan_of_both({}, {listener("127.0.0.1", 80, reach::nobody), listener("::", 81, reach::nobody)});
   EXPECT_THAT(keys(p.host), testing::ElementsAre("tcp 0.0.0.0:81", "tcp 127.0.0.1:80"));
   EXPECT_THAT(keys(p.wsl), SizeIs(2));
@@ -215,7 +215,7 @@ TEST(ExposurePolicy, WhatNobodyServesStaysOpenAtThePeersAlone) {
 }
 
 // docker-proxy listens before the engine tells of its container, and a little longer.
-TEST(ExposurePolicy, AContainersPortThatIsAListenerTooChangesNothingAtThePeers) {
+TEST(exposure_policy, a_containers_port_that_is_a_listener_too_changes_nothing_at_the_peers) {
   const auto listens = plan_of_both({}, {listener("127.0.0.1", 8080)}),
              both = plan_of_both({make("127.0.0.1", 8080)}, {listener("127.0.0.1", 8080)}),
              told = plan_of_both({make("127.0.0.1", 8080)}, {});
@@ -230,7 +230,7 @@ TEST(ExposurePolicy, AContainersPortThatIsAListenerTooChangesNothingAtThePeers) 
   EXPECT_FALSE(both.loopback.begin()->second.served_by(listens.loopback.begin()->second)) << "the rule names its owner";
 }
 
-TEST(ExposurePolicy, TcpAndUdpOfOneNumberAreBothExposed) {
+TEST(exposure_policy, tcp_and_udp_of_one_number_are_both_exposed) {
   EXPECT_THAT(plan({make("0.0.0.0", 53), make("0.0.0.0", 53, net::protocol::udp)}).host, SizeIs(2));
 }
 

@@ -8,7 +8,7 @@ namespace {
 const forward web{{net::protocol::tcp, net::address::any_v4(), 8080}, 80, source_id::docker, {}};
 const forward dns{{net::protocol::udp, net::address::loopback_v6(), 53}, 53, source_id::kubernetes, {}};
 
-TEST(JournalCodec, RoundTrips) {
+TEST(journal_codec, round_trips) {
   const auto c = parse_journal(encode_journal_header("boot-1") + encode_journal_add(web) + encode_journal_add(dns));
   EXPECT_EQ(c.boot_id, "boot-1");
   ASSERT_EQ(c.live.size(), 2U);
@@ -17,12 +17,12 @@ TEST(JournalCodec, RoundTrips) {
   EXPECT_EQ(c.damaged_lines, 0U);
 }
 
-TEST(JournalCodec, ErasedEntriesAreGone) {
+TEST(journal_codec, erased_entries_are_gone) {
   const auto c = parse_journal(encode_journal_header("b") + encode_journal_add(web) + encode_journal_erase(web.key));
   EXPECT_TRUE(c.live.empty());
 }
 
-TEST(JournalCodec, ATornLastLineIsSkipped) {
+TEST(journal_codec, a_torn_last_line_is_skipped) {
   auto text = encode_journal_header("b") + encode_journal_add(web) + encode_journal_add(dns);
   text.pop_back();
   const auto c = parse_journal(text);
@@ -30,7 +30,7 @@ TEST(JournalCodec, ATornLastLineIsSkipped) {
   EXPECT_EQ(c.damaged_lines, 1U);
 }
 
-TEST(JournalCodec, DamageTakesOnlyItsOwnLine) {
+TEST(journal_codec, damage_takes_only_its_own_line) {
   const auto c =
       parse_journal("rubbish\n+ tcp 0.0.0.0 0 80 docker\n+ tcp nowhere 80 80 docker\n+ tcp 0.0.0.0 80 80 nobody\n" +
                     encode_journal_add(web) + std::string("\0\n", 2));

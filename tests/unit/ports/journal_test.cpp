@@ -15,7 +15,7 @@
 namespace ports {
 namespace {
 
-class Journal : public testing::Test {
+class journal_test : public testing::Test {
  protected:
   journal open(const std::string& boot = "boot-1") const {
     auto opened = journal::open(directory_.path(), "host-switch", boot);
@@ -46,7 +46,7 @@ class full_disk {
   rlimit before_{};
 };
 
-TEST_F(Journal, RemembersWhatWasRecordedAndNotErased) {
+TEST_F(journal_test, remembers_what_was_recorded_and_not_erased) {
   {
     auto j = open();
     EXPECT_THAT(j.remembered(), testing::IsEmpty());
@@ -60,7 +60,7 @@ TEST_F(Journal, RemembersWhatWasRecordedAndNotErased) {
   EXPECT_TRUE(j.same_boot());
 }
 
-TEST_F(Journal, WritesBeforeItReturns) {
+TEST_F(journal_test, writes_before_it_returns) {
   auto j = open();
   const std::vector adds{on(8080)};
   ASSERT_TRUE(j.record(adds));
@@ -69,21 +69,21 @@ TEST_F(Journal, WritesBeforeItReturns) {
   EXPECT_THAT(text, testing::HasSubstr("+ tcp 0.0.0.0 8080 0 docker\n"));
 }
 
-TEST_F(Journal, AnotherBootIsTold) {
+TEST_F(journal_test, another_boot_is_told) {
   open("boot-1");
   EXPECT_FALSE(open("boot-2").same_boot());
   EXPECT_TRUE(open("boot-2").same_boot());
   EXPECT_FALSE(open("").same_boot());
 }
 
-TEST_F(Journal, IsHeldByOneAgentOnly) {
+TEST_F(journal_test, is_held_by_one_agent_only) {
   const auto first = open();
   const auto second = journal::open(directory_.path(), "host-switch", "boot-1");
   ASSERT_FALSE(second);
   EXPECT_THAT(second.error().message(), testing::HasSubstr("another agent"));
 }
 
-TEST_F(Journal, DoesNotGrowWithoutBound) {
+TEST_F(journal_test, does_not_grow_without_bound) {
   auto j = open();
   const std::vector adds{on(80)};
   const std::vector keys{on(80).key};
@@ -95,12 +95,12 @@ TEST_F(Journal, DoesNotGrowWithoutBound) {
   EXPECT_LT(std::filesystem::file_size(directory_ / "host-switch.journal"), 300'000U);
 }
 
-TEST_F(Journal, ADirectoryThatCannotBeMadeIsAnError) {
+TEST_F(journal_test, a_directory_that_cannot_be_made_is_an_error) {
   std::ofstream(directory_ / "file") << "x";
   EXPECT_FALSE(journal::open(directory_ / "file" / "below", "p", "b"));
 }
 
-TEST_F(Journal, ALineThatWasCutOffSpoilsNoLaterOne) {
+TEST_F(journal_test, a_line_that_was_cut_off_spoils_no_later_one) {
   {
     auto j = open();
     ASSERT_TRUE(j.record(std::vector{on(1)}));
@@ -113,7 +113,7 @@ TEST_F(Journal, ALineThatWasCutOffSpoilsNoLaterOne) {
   EXPECT_THAT(open().remembered(), testing::ElementsAre(on(1), on(2), on(3)));
 }
 
-TEST_F(Journal, OnAFullDiskWhatAnEarlierRunLeftIsRemembered) {
+TEST_F(journal_test, on_a_full_disk_what_an_earlier_run_left_is_remembered) {
   ASSERT_TRUE(open().record(std::vector{on(1), on(2)}));
   {
     std::optional<journal> j;
@@ -130,7 +130,7 @@ TEST_F(Journal, OnAFullDiskWhatAnEarlierRunLeftIsRemembered) {
   EXPECT_THAT(open().remembered(), testing::ElementsAre(on(2), on(3), on(4)));
 }
 
-TEST_F(Journal, OnAReadOnlyDiskWhatAnEarlierRunLeftIsRemembered) {
+TEST_F(journal_test, on_a_read_only_disk_what_an_earlier_run_left_is_remembered) {
   bool mounted = false;
   std::thread([&] {  // whose mount namespace is its own
     mounted = ::unshare(CLONE_FS | CLONE_NEWNS) == 0 &&

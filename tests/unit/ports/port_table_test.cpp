@@ -14,7 +14,7 @@ binding make(const char* address, std::uint16_t port, std::string owner, net::pr
 }
 snapshot of(std::vector<binding> bindings, std::uint64_t epoch = 1) { return {std::move(bindings), {}, epoch}; }
 
-TEST(PortTable, MergesFamiliesAndSourcesIntoOneKey) {
+TEST(port_table, merges_families_and_sources_into_one_key) {
   port_table table;
   table.publish(source_id::listeners, of({make("0.0.0.0", 8080, "docker-proxy")}));
   table.publish(source_id::docker, of({make("0.0.0.0", 8080, "c1"), make("::", 8080, "c1")}));
@@ -24,7 +24,7 @@ TEST(PortTable, MergesFamiliesAndSourcesIntoOneKey) {
   EXPECT_EQ(claims.front().source, source_id::docker);
 }
 
-TEST(PortTable, AKeyStaysUntilItsLastClaimGoes) {
+TEST(port_table, a_key_stays_until_its_last_claim_goes) {
   port_table table;
   table.publish(source_id::docker, of({make("0.0.0.0", 8080, "c1")}));
   table.publish(source_id::iptables, of({make("0.0.0.0", 8080, "rule")}));
@@ -34,13 +34,13 @@ TEST(PortTable, AKeyStaysUntilItsLastClaimGoes) {
   EXPECT_THAT(table.ports(), testing::IsEmpty());
 }
 
-TEST(PortTable, TheSameBindingTwiceIsOne) {
+TEST(port_table, the_same_binding_twice_is_one) {
   port_table table;
   table.publish(source_id::listeners, of({make("0.0.0.0", 80, "s"), make("0.0.0.0", 80, "s")}));
   EXPECT_THAT(table.ports().begin()->second, SizeIs(1));
 }
 
-TEST(PortTable, DegradedKeepsTheSliceUntilTheNextPublish) {
+TEST(port_table, degraded_keeps_the_slice_until_the_next_publish) {
   port_table table;
   table.publish(source_id::docker, of({make("0.0.0.0", 8080, "c1")}));
   table.degraded(source_id::docker, {std::make_error_code(std::errc::connection_refused), "docker"});
@@ -50,7 +50,7 @@ TEST(PortTable, DegradedKeepsTheSliceUntilTheNextPublish) {
   EXPECT_FALSE(table.source(source_id::docker).trouble);
 }
 
-TEST(PortTable, UnchangedSnapshotsChangeNothing) {
+TEST(port_table, unchanged_snapshots_change_nothing) {
   port_table table;
   table.publish(source_id::docker, of({make("0.0.0.0", 8080, "c1")}));
   const auto generation = table.generation();
@@ -60,7 +60,7 @@ TEST(PortTable, UnchangedSnapshotsChangeNothing) {
   EXPECT_EQ(table.epoch(), 2U);
 }
 
-TEST(PortTable, OnlyEnabledSourcesAreWaitedFor) {
+TEST(port_table, only_enabled_sources_are_waited_for) {
   port_table table;
   table.enable(source_id::docker);
   EXPECT_FALSE(table.settled()[static_cast<std::size_t>(source_id::docker)]);
@@ -71,7 +71,7 @@ TEST(PortTable, OnlyEnabledSourcesAreWaitedFor) {
   EXPECT_TRUE(table.settled().all());
 }
 
-TEST(PortTable, IsDeterministic) {
+TEST(port_table, is_deterministic) {
   port_table one, other;
   one.publish(source_id::docker, of({make("127.0.0.1", 80, "a"), make("::1", 80, "b")}));
   other.publish(source_id::docker, of({make("::1", 80, "b"), make("127.0.0.1", 80, "a")}));

@@ -297,9 +297,9 @@ class world {
   time_point now_{std::chrono::hours(1)};
 };
 
-class ReconcileFsmProperty : public testing::TestWithParam<kind> {};
+class reconcile_fsm_property_test : public testing::TestWithParam<kind> {};
 
-TEST_P(ReconcileFsmProperty, WhenTheEventsStopAppliedIsDesiredAndNothingForeignWasRemoved) {
+TEST_P(reconcile_fsm_property_test, when_the_events_stop_applied_is_desired_and_nothing_foreign_was_removed) {
   for (unsigned seed = 1; seed <= 3000; ++seed) {
     SCOPED_TRACE(seed);
     world w(seed, GetParam());
@@ -318,7 +318,7 @@ std::string name_of(const testing::TestParamInfo<kind>& which) {
   if (which.param == kind::host_switch) return "HostSwitch";
   return which.param == kind::wsl_proxy ? "WslProxy" : "Loopback";
 }
-INSTANTIATE_TEST_SUITE_P(Peers, ReconcileFsmProperty,
+INSTANTIATE_TEST_SUITE_P(peers, reconcile_fsm_property_test,
                          testing::Values(kind::host_switch, kind::wsl_proxy, kind::loopback), name_of);
 
 }  // namespace

@@ -27,7 +27,7 @@ std::string text(const std::vector<operation>& operations) {
   return joined;
 }
 
-class ReconcileFsm : public testing::Test {
+class reconcile_fsm_test : public testing::Test {
  protected:
   static constexpr source_set everybody{0x3f};
 
@@ -56,7 +56,7 @@ class ReconcileFsm : public testing::Test {
   std::vector<operation> taken;
 };
 
-TEST_F(ReconcileFsm, AddsWhatIsWantedOnceThePeerIsKnown) {
+TEST_F(reconcile_fsm_test, adds_what_is_wanted_once_the_peer_is_known) {
   want({on(80)});
   EXPECT_EQ(take(), "");
   list();
@@ -68,7 +68,7 @@ TEST_F(ReconcileFsm, AddsWhatIsWantedOnceThePeerIsKnown) {
   EXPECT_TRUE(fsm.settled());
 }
 
-TEST_F(ReconcileFsm, RemovesWhatIsNoLongerWanted) {
+TEST_F(reconcile_fsm_test, removes_what_is_no_longer_wanted) {
   want({on(80), on(81)});
   list();
   take();
@@ -80,7 +80,7 @@ TEST_F(ReconcileFsm, RemovesWhatIsNoLongerWanted) {
   EXPECT_THAT(fsm.slots(), SizeIs(1));
 }
 
-TEST_F(ReconcileFsm, RemovesBeforeItAddsForOnePort) {
+TEST_F(reconcile_fsm_test, removes_before_it_adds_for_one_port) {
   want({on(80)});
   list();
   take();
@@ -92,7 +92,7 @@ TEST_F(ReconcileFsm, RemovesBeforeItAddsForOnePort) {
   EXPECT_EQ(take(), "+tcp 127.0.0.1:80 ");
 }
 
-TEST_F(ReconcileFsm, AChangedValueIsRemovedAndAdded) {
+TEST_F(reconcile_fsm_test, a_changed_value_is_removed_and_added) {
   want({on(80, any, 8080)});
   list();
   take();
@@ -106,7 +106,7 @@ TEST_F(ReconcileFsm, AChangedValueIsRemovedAndAdded) {
   EXPECT_EQ(fsm.slots().begin()->second.applied->container_port, 9090);
 }
 
-TEST_F(ReconcileFsm, AnAdditionThatIsCarriedOutLateIsOurs) {
+TEST_F(reconcile_fsm_test, an_addition_that_is_carried_out_late_is_ours) {
   want({on(80)});
   list();
   take();
@@ -120,7 +120,7 @@ TEST_F(ReconcileFsm, AnAdditionThatIsCarriedOutLateIsOurs) {
   EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
 }
 
-TEST_F(ReconcileFsm, ARemovalIsDoneOnceMoreWhenNothingCanComeLateAnyMore) {
+TEST_F(reconcile_fsm_test, a_removal_is_done_once_more_when_nothing_can_come_late_any_more) {
   want({on(80)});
   list();
   take();
@@ -138,7 +138,7 @@ TEST_F(ReconcileFsm, ARemovalIsDoneOnceMoreWhenNothingCanComeLateAnyMore) {
   EXPECT_THAT(fsm.slots(), IsEmpty());
 }
 
-TEST_F(ReconcileFsm, AConflictIsRetriedForThatKeyAlone) {
+TEST_F(reconcile_fsm_test, a_conflict_is_retried_for_that_key_alone) {
   want({on(80), on(81)});
   list();
   taken = fsm.take(1, now);
@@ -156,7 +156,7 @@ TEST_F(ReconcileFsm, AConflictIsRetriedForThatKeyAlone) {
   EXPECT_FALSE(fsm.slots().begin()->second.trouble);
 }
 
-TEST_F(ReconcileFsm, ABusyPortIsTriedAgainWithinTwoSecondsHoweverLongItWasBusy) {
+TEST_F(reconcile_fsm_test, a_busy_port_is_tried_again_within_two_seconds_however_long_it_was_busy) {
   want({on(80)});
   list();
   for (int i = 0; i < 50; ++i) {
@@ -167,7 +167,7 @@ TEST_F(ReconcileFsm, ABusyPortIsTriedAgainWithinTwoSecondsHoweverLongItWasBusy) 
   }
 }
 
-TEST_F(ReconcileFsm, AnUnknownOutcomeIsLearntFromThePeer) {
+TEST_F(reconcile_fsm_test, an_unknown_outcome_is_learnt_from_the_peer) {
   want({on(80), on(81)});
   list();
   take();
@@ -178,7 +178,7 @@ TEST_F(ReconcileFsm, AnUnknownOutcomeIsLearntFromThePeer) {
   EXPECT_EQ(take(), "+tcp 0.0.0.0:81 ") << "the first time without a delay";
 }
 
-TEST_F(ReconcileFsm, AnUnknownRemovalIsTriedAgainIfItIsStillThere) {
+TEST_F(reconcile_fsm_test, an_unknown_removal_is_tried_again_if_it_is_still_there) {
   want({on(80)});
   list();
   take();
@@ -190,7 +190,7 @@ TEST_F(ReconcileFsm, AnUnknownRemovalIsTriedAgainIfItIsStillThere) {
   EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
 }
 
-TEST_F(ReconcileFsm, APeerThatForgotGetsEverythingAgain) {
+TEST_F(reconcile_fsm_test, a_peer_that_forgot_gets_everything_again) {
   want({on(80)});
   list();
   take();
@@ -201,7 +201,7 @@ TEST_F(ReconcileFsm, APeerThatForgotGetsEverythingAgain) {
   EXPECT_EQ(take(), "+tcp 0.0.0.0:80 ");
 }
 
-TEST_F(ReconcileFsm, APeerThatIsDownIsAskedWithBackOffAndAtOnceWhenItIsBack) {
+TEST_F(reconcile_fsm_test, a_peer_that_is_down_is_asked_with_back_off_and_at_once_when_it_is_back) {
   want({on(80)});
   down();
   EXPECT_FALSE(fsm.should_list(now));
@@ -217,7 +217,7 @@ TEST_F(ReconcileFsm, APeerThatIsDownIsAskedWithBackOffAndAtOnceWhenItIsBack) {
   EXPECT_EQ(take(), "+tcp 0.0.0.0:80 ");
 }
 
-TEST_F(ReconcileFsm, WhatIsThereAsWantedCountsAsAppliedButStaysForeign) {
+TEST_F(reconcile_fsm_test, what_is_there_as_wanted_counts_as_applied_but_stays_foreign) {
   want({on(2222, loopback)});
   list({{on(2222, loopback).key}});
   EXPECT_EQ(take(), "");
@@ -227,7 +227,7 @@ TEST_F(ReconcileFsm, WhatIsThereAsWantedCountsAsAppliedButStaysForeign) {
   EXPECT_THAT(fsm.slots(), IsEmpty());
 }
 
-TEST_F(ReconcileFsm, AForeignForwardThatGoesIsReplacedByOurs) {
+TEST_F(reconcile_fsm_test, a_foreign_forward_that_goes_is_replaced_by_ours) {
   want({on(80)});
   list({{on(80).key}});
   fsm.peer_changed(now);
@@ -235,7 +235,7 @@ TEST_F(ReconcileFsm, AForeignForwardThatGoesIsReplacedByOurs) {
   EXPECT_EQ(take(), "+tcp 0.0.0.0:80 ");
 }
 
-TEST_F(ReconcileFsm, AnotherRemoteUnderOurKeyIsAConflictAndNeverRemoved) {
+TEST_F(reconcile_fsm_test, another_remote_under_our_key_is_a_conflict_and_never_removed) {
   want({on(80)});
   list({{on(80).key, false}});
   EXPECT_EQ(take(), "");
@@ -244,7 +244,7 @@ TEST_F(ReconcileFsm, AnotherRemoteUnderOurKeyIsAConflictAndNeverRemoved) {
   EXPECT_EQ(take(), "");
 }
 
-TEST_F(ReconcileFsm, ExistsMakesItAskThePeer) {
+TEST_F(reconcile_fsm_test, exists_makes_it_ask_the_peer) {
   want({on(80)});
   list();
   take();
@@ -254,7 +254,7 @@ TEST_F(ReconcileFsm, ExistsMakesItAskThePeer) {
   EXPECT_EQ(fsm.slots().begin()->second.state, slot_state::foreign);
 }
 
-TEST_F(ReconcileFsm, ForwardsOfOthersAreNeverTouched) {
+TEST_F(reconcile_fsm_test, forwards_of_others_are_never_touched) {
   want({});
   list({{on(22).key}, {on(23).key, false}});
   EXPECT_EQ(take(), "");
@@ -262,14 +262,14 @@ TEST_F(ReconcileFsm, ForwardsOfOthersAreNeverTouched) {
   EXPECT_EQ(take(), "");
 }
 
-TEST_F(ReconcileFsm, TheJournalSaysWhatIsOursAfterACrash) {
+TEST_F(reconcile_fsm_test, the_journal_says_what_is_ours_after_a_crash) {
   fsm.remember({on(80), on(81)}, true, now);
   want({on(80)});
   list({{on(80).key}, {on(81).key}, {on(82).key}});
   EXPECT_EQ(take(), "-tcp 0.0.0.0:81 ") << "80 stays without a gap, 82 is not ours";
 }
 
-TEST_F(ReconcileFsm, WhatASourceMayStillWantIsKeptUntilItSpeaks) {
+TEST_F(reconcile_fsm_test, what_a_source_may_still_want_is_kept_until_it_speaks) {
   fsm.remember({on(80)}, true, now);
   fsm.want({}, source_set{0x3e}, 1, now);  // docker has not spoken
   list({{on(80).key}});
@@ -278,7 +278,7 @@ TEST_F(ReconcileFsm, WhatASourceMayStillWantIsKeptUntilItSpeaks) {
   EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
 }
 
-TEST_F(ReconcileFsm, WhatWasSeenAsAListenerWaitsForEverySource) {
+TEST_F(reconcile_fsm_test, what_was_seen_as_a_listener_waits_for_every_source) {
   auto seen = on(80);
   seen.source = source_id::listeners;
   fsm.remember({seen}, true, now);
@@ -290,14 +290,14 @@ TEST_F(ReconcileFsm, WhatWasSeenAsAListenerWaitsForEverySource) {
   EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
 }
 
-TEST_F(ReconcileFsm, WhatWasExposedBeforeTheVmBootedGoesAtOnce) {
+TEST_F(reconcile_fsm_test, what_was_exposed_before_the_vm_booted_goes_at_once) {
   fsm.remember({on(80)}, false, now);
   fsm.want({}, source_set{}, 1, now);
   list({{on(80).key}});
   EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
 }
 
-TEST_F(ReconcileFsm, JournaledForwardsThatAreGoneOrOfOthersAreReportedAsLost) {
+TEST_F(reconcile_fsm_test, journaled_forwards_that_are_gone_or_of_others_are_reported_as_lost) {
   fsm.remember({on(80), on(81)}, true, now);
   want({});
   const auto lost = list({{on(81).key, false}});
@@ -305,7 +305,7 @@ TEST_F(ReconcileFsm, JournaledForwardsThatAreGoneOrOfOthersAreReportedAsLost) {
   EXPECT_EQ(take(), "");
 }
 
-TEST_F(ReconcileFsm, APeerThatCannotBeAskedGetsEverythingAgainWhenItIsANewInstance) {
+TEST_F(reconcile_fsm_test, a_peer_that_cannot_be_asked_gets_everything_again_when_it_is_a_new_instance) {
   want({on(80)});
   ASSERT_TRUE(fsm.should_list(now));
   EXPECT_THAT(fsm.listed(peer_state{"1", false, {}}, now), IsEmpty());
@@ -321,7 +321,7 @@ TEST_F(ReconcileFsm, APeerThatCannotBeAskedGetsEverythingAgainWhenItIsANewInstan
   EXPECT_EQ(take(), "+tcp 0.0.0.0:80 ");
 }
 
-TEST_F(ReconcileFsm, APeerThatCannotBeAskedIsToldOfTheJournalsForwards) {
+TEST_F(reconcile_fsm_test, a_peer_that_cannot_be_asked_is_told_of_the_journals_forwards) {
   fsm.remember({on(80), on(81)}, true, now);
   want({on(80)});
   ASSERT_TRUE(fsm.should_list(now));
@@ -329,7 +329,7 @@ TEST_F(ReconcileFsm, APeerThatCannotBeAskedIsToldOfTheJournalsForwards) {
   EXPECT_EQ(take(), "+tcp 0.0.0.0:80 -tcp 0.0.0.0:81 ");
 }
 
-TEST_F(ReconcileFsm, APeerThatCutsEveryCallIsNotHammered) {
+TEST_F(reconcile_fsm_test, a_peer_that_cuts_every_call_is_not_hammered) {
   want({on(80)});
   list();
   take();
@@ -342,7 +342,7 @@ TEST_F(ReconcileFsm, APeerThatCutsEveryCallIsNotHammered) {
   EXPECT_GT(fsm.wake_at(now), now + milliseconds(50));
 }
 
-TEST_F(ReconcileFsm, AFreshStartOfASourceVerifiesThePeer) {
+TEST_F(reconcile_fsm_test, a_fresh_start_of_a_source_verifies_the_peer) {
   want({on(80)});
   list();
   take();
@@ -351,7 +351,7 @@ TEST_F(ReconcileFsm, AFreshStartOfASourceVerifiesThePeer) {
   EXPECT_TRUE(fsm.should_list(now));
 }
 
-TEST_F(ReconcileFsm, APeerIsNotAskedWhileOperationsAreInFlight) {
+TEST_F(reconcile_fsm_test, a_peer_is_not_asked_while_operations_are_in_flight) {
   want({on(80)});
   list();
   take();
@@ -362,7 +362,7 @@ TEST_F(ReconcileFsm, APeerIsNotAskedWhileOperationsAreInFlight) {
   EXPECT_TRUE(fsm.should_list(now));
 }
 
-TEST_F(ReconcileFsm, DrainRemovesWhatIsOursWithoutWaitingForAnybody) {
+TEST_F(reconcile_fsm_test, drain_removes_what_is_ours_without_waiting_for_anybody) {
   fsm.remember({on(90)}, true, now);
   fsm.want(all({on(80)}), source_set{}, 1, now);
   list({{on(90).key}});
@@ -377,7 +377,7 @@ TEST_F(ReconcileFsm, DrainRemovesWhatIsOursWithoutWaitingForAnybody) {
   EXPECT_TRUE(fsm.settled());
 }
 
-TEST_F(ReconcileFsm, AnAdditionUnderWayIsOursToTakeBack) {
+TEST_F(reconcile_fsm_test, an_addition_under_way_is_ours_to_take_back) {
   want({on(80)});
   list();
   EXPECT_FALSE(fsm.holds_ours());
@@ -390,7 +390,7 @@ TEST_F(ReconcileFsm, AnAdditionUnderWayIsOursToTakeBack) {
   EXPECT_FALSE(fsm.holds_ours());
 }
 
-TEST_F(ReconcileFsm, WhatFallsDueAfterTheMomentOfTakeIsWokenFor) {
+TEST_F(reconcile_fsm_test, what_falls_due_after_the_moment_of_take_is_woken_for) {
   want({on(80)});
   list();
   take();
@@ -401,7 +401,7 @@ TEST_F(ReconcileFsm, WhatFallsDueAfterTheMomentOfTakeIsWokenFor) {
   EXPECT_EQ(fsm.wake_at(due - std::chrono::nanoseconds(1)), due) << "asked for the same moment as take()";
 }
 
-TEST_F(ReconcileFsm, OfAPeerThatIsOursAloneEverythingUnwantedIsRemoved) {
+TEST_F(reconcile_fsm_test, of_a_peer_that_is_ours_alone_everything_unwanted_is_removed) {
   fsm = reconcile_fsm({1, 100, false, false}, {});
   fsm.want({}, source_set{0x3e}, 1, now);
   list({{on(80).key, true, 80, "old"}});
@@ -410,7 +410,7 @@ TEST_F(ReconcileFsm, OfAPeerThatIsOursAloneEverythingUnwantedIsRemoved) {
   EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
 }
 
-TEST_F(ReconcileFsm, OfAPeerThatIsOursAloneAnotherOwnersRuleIsReplaced) {
+TEST_F(reconcile_fsm_test, of_a_peer_that_is_ours_alone_another_owners_rule_is_replaced) {
   fsm = reconcile_fsm({1, 100, false, false}, {});
   auto mine = on(80);
   mine.owner = "new";
@@ -421,7 +421,7 @@ TEST_F(ReconcileFsm, OfAPeerThatIsOursAloneAnotherOwnersRuleIsReplaced) {
   EXPECT_EQ(take(), "+tcp 0.0.0.0:80 ");
 }
 
-TEST_F(ReconcileFsm, APeerThatCannotBeAskedIsToldAgainWhenItIsAnotherOneOrWhenItSaysSo) {
+TEST_F(reconcile_fsm_test, a_peer_that_cannot_be_asked_is_told_again_when_it_is_another_one_or_when_it_says_so) {
   const auto answer = [this](const char* identity, bool repeat) {
     fsm.peer_changed(now);
     ASSERT_TRUE(fsm.should_list(now));

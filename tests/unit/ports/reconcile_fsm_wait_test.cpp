@@ -24,7 +24,7 @@ std::string text(const std::vector<operation>& operations) {
   return joined;
 }
 
-class ReconcileFsmWait : public testing::Test {
+class reconcile_fsm_wait_test : public testing::Test {
  protected:
   void want(std::initializer_list<forward> forwards) {
     forward_map desired;
@@ -68,12 +68,12 @@ class ReconcileFsmWait : public testing::Test {
   std::vector<operation> taken;
 };
 
-TEST_F(ReconcileFsmWait, AnotherAddressDoesNotWaitForWhatMayComeLate) {
+TEST_F(reconcile_fsm_wait_test, another_address_does_not_wait_for_what_may_come_late) {
   move_after_a_lost_answer();
   EXPECT_EQ(take(), "+tcp 127.0.0.1:80 ");
 }
 
-TEST_F(ReconcileFsmWait, WhatCameLateAndIsInTheWayIsRemovedAtOnce) {
+TEST_F(reconcile_fsm_wait_test, what_came_late_and_is_in_the_way_is_removed_at_once) {
   move_after_a_lost_answer();
   take();
   finish(outcome_kind::conflict, "address already in use");
@@ -85,7 +85,7 @@ TEST_F(ReconcileFsmWait, WhatCameLateAndIsInTheWayIsRemovedAtOnce) {
   EXPECT_EQ(fsm.slots().find(on(80, loopback).key)->second.state, slot_state::ours);
 }
 
-TEST_F(ReconcileFsmWait, ARefusedRemovalOfAnotherAddressIsNotWaitedFor) {
+TEST_F(reconcile_fsm_wait_test, a_refused_removal_of_another_address_is_not_waited_for) {
   want({on(80, any)});
   list();
   take();
@@ -97,7 +97,7 @@ TEST_F(ReconcileFsmWait, ARefusedRemovalOfAnotherAddressIsNotWaitedFor) {
 }
 
 // Nothing says there that the port is still held: the messages about one port keep their order.
-TEST_F(ReconcileFsmWait, APeerWithoutAnswersHearsTheRemovalFirst) {
+TEST_F(reconcile_fsm_wait_test, a_peer_without_answers_hears_the_removal_first) {
   want({on(80, any)});
   look();
   take();
@@ -114,7 +114,7 @@ TEST_F(ReconcileFsmWait, APeerWithoutAnswersHearsTheRemovalFirst) {
   EXPECT_EQ(take(), "+tcp 127.0.0.1:80 ");
 }
 
-TEST_F(ReconcileFsmWait, AnOperationThatWasNotSentHasNotHappened) {
+TEST_F(reconcile_fsm_wait_test, an_operation_that_was_not_sent_has_not_happened) {
   want({on(80, any)});
   list();
   EXPECT_EQ(take(), "+tcp 0.0.0.0:80 ");
@@ -130,7 +130,7 @@ TEST_F(ReconcileFsmWait, AnOperationThatWasNotSentHasNotHappened) {
   EXPECT_TRUE(fsm.may_be_ours(on(80, any).key));
 }
 
-TEST_F(ReconcileFsmWait, APeerThatTakesNothingIsAskedAtAGrowingPace) {
+TEST_F(reconcile_fsm_wait_test, a_peer_that_takes_nothing_is_asked_at_a_growing_pace) {
   want({on(80, any)});
   list();
   for (int i = 0; i < 10; ++i) {
@@ -142,7 +142,7 @@ TEST_F(ReconcileFsmWait, APeerThatTakesNothingIsAskedAtAGrowingPace) {
   EXPECT_GT(now, time_point{seconds(1000)} + seconds(4));
 }
 
-TEST_F(ReconcileFsmWait, FortyPortsThatMoveAfterOneBrokenConnectionAreThereWithinASecond) {
+TEST_F(reconcile_fsm_wait_test, forty_ports_that_move_after_one_broken_connection_are_there_within_a_second) {
   forward_map before, after;
   for (std::uint16_t port = 1; port <= 40; ++port) {
     before[on(port, any).key] = on(port, any);
@@ -167,7 +167,7 @@ TEST_F(ReconcileFsmWait, FortyPortsThatMoveAfterOneBrokenConnectionAreThereWithi
   EXPECT_LE(now, start + seconds(1));
 }
 
-TEST_F(ReconcileFsmWait, AWaitHasAReason) {
+TEST_F(reconcile_fsm_wait_test, a_wait_has_a_reason) {
   const auto reason = [this](net::address address) { return fsm.waits_for(on(80, address).key, now); };
   want({on(80, any)});
   EXPECT_EQ(reason(any), "the peer has not been asked yet what it holds");
@@ -191,7 +191,7 @@ TEST_F(ReconcileFsmWait, AWaitHasAReason) {
 
 // ---- a forward of somebody else's in the way ----
 
-TEST_F(ReconcileFsmWait, AForwardOfOthersInTheWayIsAskedAboutAtAGrowingPace) {
+TEST_F(reconcile_fsm_wait_test, a_forward_of_others_in_the_way_is_asked_about_at_a_growing_pace) {
   const std::vector<held_forward> others{{on(80, any).key, false}};
   want({on(80, any)});
   list(others);
@@ -208,7 +208,7 @@ TEST_F(ReconcileFsmWait, AForwardOfOthersInTheWayIsAskedAboutAtAGrowingPace) {
   EXPECT_LE(fsm.wake_at(now), now + seconds(15));
 }
 
-TEST_F(ReconcileFsmWait, AForwardOfOthersThatHasGoneFromTheListIsReplacedAtOnce) {
+TEST_F(reconcile_fsm_wait_test, a_forward_of_others_that_has_gone_from_the_list_is_replaced_at_once) {
   const std::vector<held_forward> others{{on(80, any).key, false}};
   want({on(80, any)});
   for (int i = 0; i < 5; ++i) {
@@ -223,7 +223,7 @@ TEST_F(ReconcileFsmWait, AForwardOfOthersThatHasGoneFromTheListIsReplacedAtOnce)
 
 // ---- what is served inside the VM first ----
 
-TEST_F(ReconcileFsmWait, WhatIsHeldBackIsAddedAtItsTimeOrWhenItIsReleased) {
+TEST_F(reconcile_fsm_wait_test, what_is_held_back_is_added_at_its_time_or_when_it_is_released) {
   auto held_back = on(80, loopback);
   held_back.not_before = now + milliseconds(100);
   want({held_back, on(81, any)});
@@ -239,7 +239,7 @@ TEST_F(ReconcileFsmWait, WhatIsHeldBackIsAddedAtItsTimeOrWhenItIsReleased) {
   EXPECT_EQ(fsm.slots().find(held_back.key)->second.state, slot_state::ours);
 }
 
-TEST_F(ReconcileFsmWait, WhatIsHeldBackIsAddedWhenItsTimeIsOver) {
+TEST_F(reconcile_fsm_wait_test, what_is_held_back_is_added_when_its_time_is_over) {
   auto held_back = on(80, loopback);
   held_back.not_before = now + milliseconds(100);
   want({held_back});
@@ -250,7 +250,7 @@ TEST_F(ReconcileFsmWait, WhatIsHeldBackIsAddedWhenItsTimeIsOver) {
   EXPECT_EQ(take(), "+tcp 127.0.0.1:80 ");
 }
 
-TEST_F(ReconcileFsmWait, WhatAnEarlierRunExposedIsNotHeldBack) {
+TEST_F(reconcile_fsm_wait_test, what_an_earlier_run_exposed_is_not_held_back) {
   fsm.remember({on(80, loopback)}, true, now);
   auto held_back = on(80, loopback);
   held_back.not_before = now + milliseconds(100);

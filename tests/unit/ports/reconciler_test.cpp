@@ -86,7 +86,7 @@ class scripted_sink : public sink {
   script& script_;
 };
 
-class Reconciler : public testing::Test {
+class reconciler_test : public testing::Test {
  protected:
   void TearDown() override { crash(); }
 
@@ -130,7 +130,7 @@ class Reconciler : public testing::Test {
   std::unique_ptr<async::task_group> tasks_;
 };
 
-TEST_F(Reconciler, MakesThePeerHoldWhatIsWanted) {
+TEST_F(reconciler_test, makes_the_peer_hold_what_is_wanted) {
   start();
   want({on(1), on(2), on(3), on(4), on(5)});
   EXPECT_TRUE(holds_soon({1, 2, 3, 4, 5}));
@@ -138,7 +138,7 @@ TEST_F(Reconciler, MakesThePeerHoldWhatIsWanted) {
   EXPECT_TRUE(holds_soon({2}));
 }
 
-TEST_F(Reconciler, TheJournalNamesAForwardBeforeThePeerIsAsked) {
+TEST_F(reconciler_test, the_journal_names_a_forward_before_the_peer_is_asked) {
   std::string seen;
   script_.on_apply = [&](const operation&) {
     std::ifstream file(directory_ / "scripted.journal");
@@ -150,7 +150,7 @@ TEST_F(Reconciler, TheJournalNamesAForwardBeforeThePeerIsAsked) {
   EXPECT_THAT(seen, testing::HasSubstr("+ tcp 0.0.0.0 80"));
 }
 
-TEST_F(Reconciler, AfterACrashItRemovesWhatIsGoneAndTouchesNothingElse) {
+TEST_F(reconciler_test, after_a_crash_it_removes_what_is_gone_and_touches_nothing_else) {
   script_.held.insert(on(22).key);
   start();
   want({on(80), on(81)});
@@ -164,7 +164,7 @@ TEST_F(Reconciler, AfterACrashItRemovesWhatIsGoneAndTouchesNothingElse) {
   EXPECT_EQ(operations, 1U);
 }
 
-TEST_F(Reconciler, APeerThatRestartsGetsEverythingAgain) {
+TEST_F(reconciler_test, a_peer_that_restarts_gets_everything_again) {
   start();
   want({on(80)});
   ASSERT_TRUE(holds_soon({80}));
@@ -174,7 +174,7 @@ TEST_F(Reconciler, APeerThatRestartsGetsEverythingAgain) {
   EXPECT_TRUE(holds_soon({80}));
 }
 
-TEST_F(Reconciler, APeerThatIsDownIsAskedUntilItIsThere) {
+TEST_F(reconciler_test, a_peer_that_is_down_is_asked_until_it_is_there) {
   script_.down = true;
   start();
   want({on(80)});
@@ -183,7 +183,7 @@ TEST_F(Reconciler, APeerThatIsDownIsAskedUntilItIsThere) {
   EXPECT_TRUE(holds_soon({80}));
 }
 
-TEST_F(Reconciler, ABusyPortDelaysNoOtherAndIsExposedWhenItIsFree) {
+TEST_F(reconciler_test, a_busy_port_delays_no_other_and_is_exposed_when_it_is_free) {
   script_.busy = {80};
   start();
   want({on(80), on(81)});
@@ -192,7 +192,7 @@ TEST_F(Reconciler, ABusyPortDelaysNoOtherAndIsExposedWhenItIsFree) {
   EXPECT_TRUE(holds_soon({80, 81}));
 }
 
-TEST_F(Reconciler, DrainTakesEverythingBackAndClosesTheSink) {
+TEST_F(reconciler_test, drain_takes_everything_back_and_closes_the_sink) {
   script_.held.insert(on(22).key);
   start();
   want({on(80), on(81)});
@@ -202,7 +202,7 @@ TEST_F(Reconciler, DrainTakesEverythingBackAndClosesTheSink) {
   EXPECT_TRUE(holds_soon({22}));
 }
 
-TEST_F(Reconciler, DrainTakesBackWhatIsJustBeingAdded) {
+TEST_F(reconciler_test, drain_takes_back_what_is_just_being_added) {
   start();
   want({});
   ASSERT_TRUE(soon([&] { return script_.lists > 0 && reconciler_->machine().settled(); }));
@@ -217,7 +217,7 @@ TEST_F(Reconciler, DrainTakesBackWhatIsJustBeingAdded) {
   EXPECT_TRUE(script_.held.empty());
 }
 
-TEST_F(Reconciler, DrainGivesUpAtItsDeadlineAndTheJournalKeepsWhatIsLeft) {
+TEST_F(reconciler_test, drain_gives_up_at_its_deadline_and_the_journal_keeps_what_is_left) {
   start();
   want({on(80)});
   ASSERT_TRUE(holds_soon({80}));
@@ -230,7 +230,7 @@ TEST_F(Reconciler, DrainGivesUpAtItsDeadlineAndTheJournalKeepsWhatIsLeft) {
   EXPECT_THAT(book->remembered(), ElementsAre(on(80)));
 }
 
-TEST_F(Reconciler, DrainDoesNotWaitForAPeerThatIsDown) {
+TEST_F(reconciler_test, drain_does_not_wait_for_a_peer_that_is_down) {
   start();
   want({on(80)});
   ASSERT_TRUE(holds_soon({80}));

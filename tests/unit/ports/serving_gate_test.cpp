@@ -8,7 +8,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-class ServingGate : public testing::Test {
+class serving_gate_test : public testing::Test {
  protected:
   // Docker's ports 80 on this address and 81 on every one, as the policy plans them; the loopback sink is told.
   exposure_plan plan(const char* address, const char* owner = "c1") {
@@ -37,7 +37,7 @@ class ServingGate : public testing::Test {
   serving_gate gate;
 };
 
-TEST_F(ServingGate, APortThatNeedsALoopbackRuleWaitsForItAndNoOtherDoes) {
+TEST_F(serving_gate_test, a_port_that_needs_a_loopback_rule_waits_for_it_and_no_other_does) {
   auto p = plan("127.0.0.1");
   EXPECT_FALSE(gate.hold_back(p, loopback, now));
   EXPECT_TRUE(gate.waits());
@@ -53,7 +53,7 @@ TEST_F(ServingGate, APortThatNeedsALoopbackRuleWaitsForItAndNoOtherDoes) {
   EXPECT_FALSE(gate.hold_back(p, loopback, now)) << "nothing new";
 }
 
-TEST_F(ServingGate, ABadAnswerIsAnAnswer) {
+TEST_F(serving_gate_test, a_bad_answer_is_an_answer) {
   for (const auto kind : {outcome_kind::refused, outcome_kind::conflict, outcome_kind::unknown}) {
     gate = serving_gate();
     loopback = reconcile_fsm(sink_traits{1, 10, false, false}, {});
@@ -65,7 +65,7 @@ TEST_F(ServingGate, ABadAnswerIsAnAnswer) {
   }
 }
 
-TEST_F(ServingGate, ThePatienceDoesNotBeginAnewWithEachPlan) {
+TEST_F(serving_gate_test, the_patience_does_not_begin_anew_with_each_plan) {
   const auto until = now + milliseconds(100);
   for (int i = 0; i < 20; ++i) {
     auto p = plan("127.0.0.1");
@@ -75,7 +75,7 @@ TEST_F(ServingGate, ThePatienceDoesNotBeginAnewWithEachPlan) {
   }
 }
 
-TEST_F(ServingGate, AnotherContainersPortWaitsForItsOwnRule) {
+TEST_F(serving_gate_test, another_containers_port_waits_for_its_own_rule) {
   auto p = plan("127.0.0.1", "c1");
   gate.hold_back(p, loopback, now);
   answer(outcome_kind::done);
@@ -90,7 +90,7 @@ TEST_F(ServingGate, AnotherContainersPortWaitsForItsOwnRule) {
   EXPECT_EQ(held_until(next, 80), time_point{});
 }
 
-TEST_F(ServingGate, WhatIsNoLongerPlannedIsForgotten) {
+TEST_F(serving_gate_test, what_is_no_longer_planned_is_forgotten) {
   auto p = plan("127.0.0.1");
   gate.hold_back(p, loopback, now);
   auto without = plan("0.0.0.0");

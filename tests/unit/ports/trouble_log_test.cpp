@@ -14,7 +14,7 @@ using testing::SizeIs;
 
 const port_key port80{net::protocol::tcp, net::address::any_v4(), 80};
 
-class TroubleLog : public testing::Test {
+class trouble_log_test : public testing::Test {
  protected:
   // The lines that `work` writes, without their time.
   template <class Work>
@@ -44,7 +44,7 @@ class TroubleLog : public testing::Test {
   trouble_log log{"peer"};
 };
 
-TEST_F(TroubleLog, APeerThatIsAwayForAMomentIsNotWorthALine) {
+TEST_F(trouble_log_test, a_peer_that_is_away_for_a_moment_is_not_worth_a_line) {
   EXPECT_THAT(lines([this] {
                 for (int i = 0; i < 100; ++i) {
                   fails(milliseconds(10));
@@ -55,7 +55,7 @@ TEST_F(TroubleLog, APeerThatIsAwayForAMomentIsNotWorthALine) {
               IsEmpty());
 }
 
-TEST_F(TroubleLog, APeerThatStaysAwayIsLoggedWhenItBeginsAndWhenItEnds) {
+TEST_F(trouble_log_test, a_peer_that_stays_away_is_logged_when_it_begins_and_when_it_ends) {
   const auto all = lines([this] {
     for (int i = 0; i < 50; ++i) fails(milliseconds(200));
     answers(milliseconds(1));
@@ -65,7 +65,7 @@ TEST_F(TroubleLog, APeerThatStaysAwayIsLoggedWhenItBeginsAndWhenItEnds) {
   EXPECT_THAT(all[1], HasSubstr("INFO peer: cannot be reached ended after=8s"));
 }
 
-TEST_F(TroubleLog, AHungPeerIsLoggedAtTheFirstDeadline) {
+TEST_F(trouble_log_test, a_hung_peer_is_logged_at_the_first_deadline) {
   EXPECT_THAT(lines([this] {
                 const auto asked = now;
                 now += seconds(5);
@@ -74,7 +74,7 @@ TEST_F(TroubleLog, AHungPeerIsLoggedAtTheFirstDeadline) {
               SizeIs(1));
 }
 
-TEST_F(TroubleLog, APeerThatComesAndGoesFillsNoLog) {
+TEST_F(trouble_log_test, a_peer_that_comes_and_goes_fills_no_log) {
   EXPECT_THAT(lines([this] {
                 for (int i = 0; i < 1'000; ++i) {
                   for (int n = 0; n < 10; ++n) fails(milliseconds(200));
@@ -84,7 +84,7 @@ TEST_F(TroubleLog, APeerThatComesAndGoesFillsNoLog) {
               SizeIs(testing::Le(12)));
 }
 
-TEST_F(TroubleLog, AConflictIsLoggedOnceHoweverOftenItIsFound) {
+TEST_F(trouble_log_test, a_conflict_is_logged_once_however_often_it_is_found) {
   const auto all = lines([this] {
     for (int i = 0; i < 1'000; ++i) {
       is(outcome{outcome_kind::exists, "proxy already running"});
@@ -99,7 +99,7 @@ TEST_F(TroubleLog, AConflictIsLoggedOnceHoweverOftenItIsFound) {
   EXPECT_EQ(all[1], "INFO peer: cannot change tcp 0.0.0.0:80 ended after=1000s");
 }
 
-TEST_F(TroubleLog, APortThatNobodyWantsAnyMoreEndsItsTrouble) {
+TEST_F(trouble_log_test, a_port_that_nobody_wants_any_more_ends_its_trouble) {
   EXPECT_THAT(lines([this] {
                 is(outcome{outcome_kind::refused, "no"});
                 log.changed_all({}, now);
@@ -108,7 +108,7 @@ TEST_F(TroubleLog, APortThatNobodyWantsAnyMoreEndsItsTrouble) {
               SizeIs(2));
 }
 
-TEST_F(TroubleLog, ABrokenConnectionIsOneLineForAllItsPorts) {
+TEST_F(trouble_log_test, a_broken_connection_is_one_line_for_all_its_ports) {
   const auto all = lines([this] {
     for (int i = 0; i < 40; ++i) log.lost(16, "connection reset", now);
   });
@@ -117,7 +117,7 @@ TEST_F(TroubleLog, ABrokenConnectionIsOneLineForAllItsPorts) {
 }
 
 // A container that comes and goes with a port that is taken, as fast as it can.
-TEST_F(TroubleLog, NoContainerCanFillTheLogWithPortsInTrouble) {
+TEST_F(trouble_log_test, no_container_can_fill_the_log_with_ports_in_trouble) {
   const auto all = lines([this] {
     for (int i = 0; i < 1000; ++i) {
       const port_key key{net::protocol::tcp, net::address::any_v4(), static_cast<std::uint16_t>(1000 + i)};

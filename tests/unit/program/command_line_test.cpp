@@ -30,7 +30,7 @@ ending start(std::vector<const char*> words, std::vector<std::string> commands =
   return e;
 }
 
-TEST(CommandLine, GoesOnWhereItIsRight) {
+TEST(command_line, goes_on_where_it_is_right) {
   const auto e = start({"-n=2"});
   EXPECT_EQ(e.code, std::nullopt);
   EXPECT_EQ(e.out + e.err, "");
@@ -38,7 +38,7 @@ TEST(CommandLine, GoesOnWhereItIsRight) {
   EXPECT_EQ(command_line({.name = "prog", .description = ""}).parse(0, nullptr), std::nullopt);
 }
 
-TEST(CommandLine, HelpIsUsageOnStderrAndNoFailure) {
+TEST(command_line, help_is_usage_on_stderr_and_no_failure) {
   const auto e = start({"-h"});
   EXPECT_EQ(e.code, exit_ok);
   EXPECT_EQ(e.out, "");
@@ -46,7 +46,7 @@ TEST(CommandLine, HelpIsUsageOnStderrAndNoFailure) {
   EXPECT_THAT(e.err, HasSubstr("-version"));
 }
 
-TEST(CommandLine, WhatIsWrongIsItsReasonAndUsageOnStderr) {
+TEST(command_line, what_is_wrong_is_its_reason_and_usage_on_stderr) {
   for (const auto& [word, reason] : {std::pair{"-x", "flag provided but not defined: -x"},
                                      std::pair{"-n=x", "invalid value \"x\" for flag -n: parse error"},
                                      std::pair{"more", "unexpected argument: more"}}) {
@@ -57,7 +57,7 @@ TEST(CommandLine, WhatIsWrongIsItsReasonAndUsageOnStderr) {
   }
 }
 
-TEST(CommandLine, VersionIsOneLineOnStdout) {
+TEST(command_line, version_is_one_line_on_stdout) {
   for (const auto& words : {std::vector{"-version"}, std::vector{"--version"}, std::vector{"one", "-version"}}) {
     const auto e = start(words, {"one", "two"});
     EXPECT_EQ(e.code, exit_ok);
@@ -66,7 +66,7 @@ TEST(CommandLine, VersionIsOneLineOnStdout) {
   }
 }
 
-TEST(CommandLine, ACommandMayStandAnywhereAmongTheFlags) {
+TEST(command_line, a_command_may_stand_anywhere_among_the_flags) {
   for (const auto& words : {std::vector{"two", "-n", "3"}, std::vector{"-n", "3", "two"}}) {
     const auto e = start(words, {"one", "two"});
     EXPECT_EQ(e.code, std::nullopt) << e.err;
@@ -80,7 +80,7 @@ TEST(CommandLine, ACommandMayStandAnywhereAmongTheFlags) {
   EXPECT_EQ(start({"one", "-h"}, {"one", "two"}).code, exit_ok);
 }
 
-TEST(CommandLine, AFailureNamesTheProgram) {
+TEST(command_line, a_failure_names_the_program) {
   testing::internal::CaptureStderr();
   EXPECT_EQ(report_failure("prog", "no such thing"), exit_failure);
   EXPECT_EQ(report_failure("prog", "what?", exit_usage), exit_usage);

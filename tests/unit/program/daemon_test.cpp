@@ -25,7 +25,7 @@ class idle : public daemon {
     base::log::debug("idle", "a detail");
     return "at=home";
   }
-  [[nodiscard]] std::string tally() const override { return "things=3"; }
+  [[nodiscard]] std::string summary() const override { return "things=3"; }
 
  private:
   static base::result<> good() { return {}; }
@@ -55,7 +55,7 @@ class deaf final : public idle {
     ::raise(SIGTERM);
     return "";
   }
-  async::task<> wind_up(async::clock::time_point) override {
+  async::task<> shut_down(async::clock::time_point) override {
     while (true) ::raise(SIGTERM);
     co_return;
   }
@@ -65,7 +65,7 @@ class hanging final : public idle {
     ::raise(SIGTERM);
     return "";
   }
-  async::task<> wind_up(async::clock::time_point) override {
+  async::task<> shut_down(async::clock::time_point) override {
     while (true) ::pause();
     co_return;
   }

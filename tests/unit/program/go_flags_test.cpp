@@ -10,7 +10,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-class GoFlags : public testing::Test {
+class go_flags_test : public testing::Test {
  protected:
   void SetUp() override {
     flags.add("docker", docker, "watch Docker");
@@ -39,7 +39,7 @@ class GoFlags : public testing::Test {
   flag_set flags{"agent", "[flags]", "Does things."};
 };
 
-TEST_F(GoFlags, OneDashOrTwoAndValuesInBothForms) {
+TEST_F(go_flags_test, one_dash_or_two_and_values_in_both_forms) {
   EXPECT_EQ(error({"-docker", "--kubeconfig", "/p", "-k8sAPIPort=1", "--even=4", "-evens", "6", "-evens=8"}), "");
   EXPECT_TRUE(docker);
   EXPECT_EQ(kubeconfig, "/p");
@@ -50,7 +50,7 @@ TEST_F(GoFlags, OneDashOrTwoAndValuesInBothForms) {
   EXPECT_FALSE(flags.is_set("iptables"));
 }
 
-TEST_F(GoFlags, BooleansTakeAValueOnlyAfterEquals) {
+TEST_F(go_flags_test, booleans_take_a_value_only_after_equals) {
   for (const auto* yes : {"1", "t", "T", "TRUE", "true", "True"}) {
     docker = false;
     EXPECT_EQ(error({std::string("-docker=") + yes}), "");
@@ -66,7 +66,7 @@ TEST_F(GoFlags, BooleansTakeAValueOnlyAfterEquals) {
   EXPECT_THAT(flags.rest(), ElementsAre("false"));
 }
 
-TEST_F(GoFlags, MessagesAreGos) {
+TEST_F(go_flags_test, messages_are_gos) {
   EXPECT_EQ(error({"-x"}), "flag provided but not defined: -x");
   EXPECT_EQ(error({"--x=1"}), "flag provided but not defined: -x");
   EXPECT_EQ(error({"-docker=maybe"}), "invalid boolean value \"maybe\" for -docker: parse error");
@@ -77,7 +77,7 @@ TEST_F(GoFlags, MessagesAreGos) {
   EXPECT_EQ(error({"-=x"}), "bad flag syntax: -=x");
 }
 
-TEST_F(GoFlags, ParsingStopsAtTheFirstOtherWord) {
+TEST_F(go_flags_test, parsing_stops_at_the_first_other_word) {
   EXPECT_EQ(error({"-docker", "ports", "-x"}), "");
   EXPECT_THAT(flags.rest(), ElementsAre("ports", "-x"));
   EXPECT_EQ(error({"--", "-docker"}), "");
@@ -86,23 +86,23 @@ TEST_F(GoFlags, ParsingStopsAtTheFirstOtherWord) {
   EXPECT_THAT(flags.rest(), ElementsAre("-"));
 }
 
-TEST_F(GoFlags, TheLastOneWinsAndListsCollect) {
+TEST_F(go_flags_test, the_last_one_wins_and_lists_collect) {
   EXPECT_EQ(error({"-kubeconfig=a", "-kubeconfig", "b", "-port-forward=1", "-port-forward", "2", "-kubeconfig="}), "");
   EXPECT_EQ(kubeconfig, "");
   EXPECT_THAT(forwards, ElementsAre("1", "2"));
 }
 
-TEST_F(GoFlags, HelpIsNoError) {
+TEST_F(go_flags_test, help_is_no_error) {
   for (const auto* ask : {"-h", "-help", "--help", "-h=1", "-help="})
     EXPECT_EQ(flags.parse({ask}).value(), parse_outcome::help);
 }
 
-TEST_F(GoFlags, UsageLeavesIndentedParagraphsAsTheyAre) {
+TEST_F(go_flags_test, usage_leaves_indented_paragraphs_as_they_are) {
   const flag_set with_example("agent", "[flags]", "As in:\n\n    a:\n      - b\n\nand so on.");
   EXPECT_EQ(with_example.usage(), "Usage: agent [flags]\n\nAs in:\n\n    a:\n      - b\n\nand so on.\n");
 }
 
-TEST_F(GoFlags, UsageNamesEveryFlagItsValueAndItsDefault) {
+TEST_F(go_flags_test, usage_names_every_flag_its_value_and_its_default) {
   const auto text = flags.usage();
   EXPECT_THAT(text, HasSubstr("Usage: agent [flags]\n\nDoes things.\n"));
   EXPECT_THAT(text, HasSubstr("  -kubeconfig file\n        the file to read (default /etc/default)\n"));

@@ -44,7 +44,7 @@ std::vector<base::unique_fd> copies_of_all_sockets() {
   return copies;
 }
 
-TEST(InheritedDescriptors, AConnectionThatEndedIsWatchedNoMore) {
+TEST(inherited_descriptors, a_connection_that_ended_is_watched_no_more) {
   const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
   listener_set set;
   const net::endpoint at{loopback, support::free_port()};
@@ -60,7 +60,7 @@ TEST(InheritedDescriptors, AConnectionThatEndedIsWatchedNoMore) {
   EXPECT_EQ(watched(), 2U);
 }
 
-TEST(InheritedDescriptors, ARemovedListenerIsWatchedNoMore) {
+TEST(inherited_descriptors, a_removed_listener_is_watched_no_more) {
   listener_set set;
   const net::endpoint tcp{loopback, support::free_port()}, udp{loopback, support::free_port(SOCK_DGRAM)},
       nowhere{loopback, 9};

@@ -22,14 +22,14 @@ listener_spec tcp(net::endpoint listen) {
   return {.protocol = net::protocol::tcp, .listen = listen, .target = nowhere};
 }
 
-TEST(ListenerSet, BusyPortsAreToldAtOnce) {
+TEST(listener_set, busy_ports_are_told_at_once) {
   const auto holder = support::bound_socket(SOCK_STREAM, {loopback, 0});
   listener_set set;
   EXPECT_EQ(set.add(tcp(support::local_endpoint(holder.get()))).error().code, std::errc::address_in_use);
   EXPECT_EQ(set.size(), 0U);
 }
 
-TEST(ListenerSet, TheSameKeyTwiceIsAnError) {
+TEST(listener_set, the_same_key_twice_is_an_error) {
   listener_set set;
   const net::endpoint at{loopback, support::free_port()};
   ASSERT_TRUE(set.add(tcp(at)));
@@ -38,7 +38,7 @@ TEST(ListenerSet, TheSameKeyTwiceIsAnError) {
   EXPECT_FALSE(set.contains(net::protocol::udp, at));
 }
 
-TEST(ListenerSet, KeysAreProtocolAddressAndPort) {
+TEST(listener_set, keys_are_protocol_address_and_port) {
   listener_set set;
   const auto port = support::free_port();
   const net::endpoint other{net::address::v4(127, 0, 0, 2), port};
@@ -52,7 +52,7 @@ TEST(ListenerSet, KeysAreProtocolAddressAndPort) {
   EXPECT_NO_THROW(connected_socket(SOCK_STREAM, other));
 }
 
-TEST(ListenerSet, APortIsFreeWhenRemoveReturns) {
+TEST(listener_set, a_port_is_free_when_remove_returns) {
   listener_set set;
   const net::endpoint at{loopback, support::free_port()};
   for (int i = 0; i < 200; ++i) {
@@ -61,7 +61,7 @@ TEST(ListenerSet, APortIsFreeWhenRemoveReturns) {
   }
 }
 
-TEST(ListenerSet, AWildcardIsDualStackWhenAskedTo) {
+TEST(listener_set, a_wildcard_is_dual_stack_when_asked_to) {
   listener_set set;
   const auto port = support::free_port();
   ASSERT_TRUE(set.add({.protocol = net::protocol::tcp,
@@ -72,7 +72,7 @@ TEST(ListenerSet, AWildcardIsDualStackWhenAskedTo) {
   EXPECT_NO_THROW(connected_socket(SOCK_STREAM, {net::address::loopback_v6(), port}));
 }
 
-TEST(ListenerSet, AnIpv6ListenerLeavesIpv4Alone) {
+TEST(listener_set, an_ipv6_listener_leaves_ipv4_alone) {
   listener_set set;
   const auto port = support::free_port();
   ASSERT_TRUE(set.add(tcp({net::address::any_v6(), port})));
@@ -80,7 +80,7 @@ TEST(ListenerSet, AnIpv6ListenerLeavesIpv4Alone) {
   EXPECT_THROW(connected_socket(SOCK_STREAM, {loopback, port}), std::system_error);
 }
 
-TEST(ListenerSet, WithReusePortAWildcardAndAnAddressCoexistAndTheAddressWins) {
+TEST(listener_set, with_reuse_port_a_wildcard_and_an_address_coexist_and_the_address_wins) {
   const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
   listener_set set;
   const auto port = support::free_port();
@@ -99,7 +99,7 @@ TEST(ListenerSet, WithReusePortAWildcardAndAnAddressCoexistAndTheAddressWins) {
   EXPECT_NO_THROW(support::accept_one(target.get()));
 }
 
-TEST(ListenerSet, NeverForwardsToItself) {
+TEST(listener_set, never_forwards_to_itself) {
   listener_set set;
   const auto port = support::free_port();
   const net::endpoint at{loopback, port};
@@ -112,7 +112,7 @@ TEST(ListenerSet, NeverForwardsToItself) {
 }
 
 // A wildcard takes what is sent to any address of the machine: not only to the loopback ones, and to secondary ones.
-TEST(ListenerSet, AWildcardNeverForwardsToAnAddressOfThisMachine) {
+TEST(listener_set, a_wildcard_never_forwards_to_an_address_of_this_machine) {
   const support::netns machine("own-address");
   machine.ip({"address", "add", "10.9.9.1/24", "dev", "lo"});
   machine.ip({"address", "add", "10.9.9.2/24", "dev", "lo"});
@@ -138,7 +138,7 @@ TEST(ListenerSet, AWildcardNeverForwardsToAnAddressOfThisMachine) {
       << "another port";
 }
 
-TEST(ListenerSet, TenThousandListeners) {
+TEST(listener_set, ten_thousand_listeners) {
   listener_set set;
   std::size_t made = 0;
   for (std::uint16_t port = 20'000; made < 10'000; ++port)
@@ -146,7 +146,7 @@ TEST(ListenerSet, TenThousandListeners) {
   EXPECT_EQ(set.size(), 10'000U);
 }
 
-TEST(ListenerSet, SeveralShardsShareTheListeners) {
+TEST(listener_set, several_shards_share_the_listeners) {
   const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
   listener_set set({.shards = 2});
   for (int i = 0; i < 4; ++i) {
@@ -160,7 +160,7 @@ TEST(ListenerSet, SeveralShardsShareTheListeners) {
   }
 }
 
-TEST(ListenerSet, ShardsFollowTheProcessorsThatMayBeUsed) {
+TEST(listener_set, shards_follow_the_processors_that_may_be_used) {
   cpu_set_t before, one;
   ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
   CPU_ZERO(&one);
@@ -185,7 +185,7 @@ void knock(const std::atomic<bool>& stop, net::endpoint at) {
   }
 }
 
-TEST(ListenerSet, ListenersComeAndGoUnderLoad) {
+TEST(listener_set, listeners_come_and_go_under_load) {
   const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
   const net::endpoint to = support::local_endpoint(target.get());
   // Addresses from which no client comes: one that happens to use the port would be in the way.

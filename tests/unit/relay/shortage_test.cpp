@@ -5,7 +5,7 @@
 namespace relay {
 namespace {
 
-TEST(Shortage, AnEpisodeBeginsOnceAndEndsWithQuiet) {
+TEST(shortage, an_episode_begins_once_and_ends_with_quiet) {
   shortage s;
   const shortage::clock::time_point start{};  // also right after the machine has started
   EXPECT_TRUE(s.begins(start));

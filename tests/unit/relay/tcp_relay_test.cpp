@@ -22,7 +22,7 @@ using support::send_all;
 constexpr auto loopback = net::address::loopback_v4();
 
 // A relay on a free port of 127.0.0.1 in front of a target that the test plays.
-class TcpRelay : public testing::Test {
+class tcp_relay_test : public testing::Test {
  protected:
   void SetUp() override {
     target_ = support::bound_socket(SOCK_STREAM, {loopback, 0});
@@ -48,7 +48,7 @@ class TcpRelay : public testing::Test {
   std::unique_ptr<listener_set> set_;
 };
 
-TEST_F(TcpRelay, CarriesBytesBothWays) {
+TEST_F(tcp_relay_test, carries_bytes_both_ways) {
   connect();
   send_all(client_.get(), "ping");
   EXPECT_EQ(read_exactly(server_.get(), 4), "ping");
@@ -56,7 +56,7 @@ TEST_F(TcpRelay, CarriesBytesBothWays) {
   EXPECT_EQ(read_exactly(client_.get(), 4), "pong");
 }
 
-TEST_F(TcpRelay, AHalfCloseOfTheClientLeavesTheOtherWayOpen) {
+TEST_F(tcp_relay_test, a_half_close_of_the_client_leaves_the_other_way_open) {
   connect();
   send_all(client_.get(), "request");
   ::shutdown(client_.get(), SHUT_WR);
@@ -68,7 +68,7 @@ TEST_F(TcpRelay, AHalfCloseOfTheClientLeavesTheOtherWayOpen) {
   EXPECT_TRUE(all_closed());
 }
 
-TEST_F(TcpRelay, AHalfCloseOfTheTargetLeavesTheOtherWayOpen) {
+TEST_F(tcp_relay_test, a_half_close_of_the_target_leaves_the_other_way_open) {
   connect();
   send_all(server_.get(), "greeting");
   ::shutdown(server_.get(), SHUT_WR);
@@ -79,7 +79,7 @@ TEST_F(TcpRelay, AHalfCloseOfTheTargetLeavesTheOtherWayOpen) {
   EXPECT_TRUE(all_closed());
 }
 
-TEST_F(TcpRelay, AResetStaysAReset) {
+TEST_F(tcp_relay_test, a_reset_stays_a_reset) {
   for (const bool by_client : {true, false}) {
     connect();
     send_all(client_.get(), "x");
@@ -95,7 +95,7 @@ TEST_F(TcpRelay, AResetStaysAReset) {
   }
 }
 
-TEST_F(TcpRelay, WhatWasSentBeforeAResetArrives) {
+TEST_F(tcp_relay_test, what_was_sent_before_a_reset_arrives) {
   for (int i = 0; i < 20; ++i) {
     connect();
     send_all(client_.get(), "never read");  // so the close of the target is a reset
@@ -111,7 +111,7 @@ TEST_F(TcpRelay, WhatWasSentBeforeAResetArrives) {
   }
 }
 
-TEST_F(TcpRelay, ManySmallSegmentsAndTheEndBehindThem) {
+TEST_F(tcp_relay_test, many_small_segments_and_the_end_behind_them) {
   connect();
   const int one = 1;
   ::setsockopt(client_.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -125,7 +125,7 @@ TEST_F(TcpRelay, ManySmallSegmentsAndTheEndBehindThem) {
   EXPECT_EQ(read_all(server_.get()), sent);
 }
 
-TEST_F(TcpRelay, ConnectionsOfOneListenerAreSharedOutAmongThreads) {
+TEST_F(tcp_relay_test, connections_of_one_listener_are_shared_out_among_threads) {
   start({.shards = 3});
   std::vector<base::unique_fd> clients, servers;
   for (int i = 0; i < 30; ++i) {
@@ -144,7 +144,7 @@ TEST_F(TcpRelay, ConnectionsOfOneListenerAreSharedOutAmongThreads) {
   EXPECT_TRUE(all_closed());
 }
 
-TEST_F(TcpRelay, ManyBytesArriveUnchangedThoughTheReaderIsSlow) {
+TEST_F(tcp_relay_test, many_bytes_arrive_unchanged_though_the_reader_is_slow) {
   connect();
   std::string sent(64 << 20, '\0');
   for (std::size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<char>((i * 2654435761U) >> 13);
@@ -158,7 +158,7 @@ TEST_F(TcpRelay, ManyBytesArriveUnchangedThoughTheReaderIsSlow) {
   writing.get();
 }
 
-TEST_F(TcpRelay, ASlowReaderSlowsItsOwnConnectionOnly) {
+TEST_F(tcp_relay_test, a_slow_reader_slows_its_own_connection_only) {
   connect();
   auto stuck_client = std::move(client_);
   auto stuck_server = std::move(server_);
@@ -172,7 +172,7 @@ TEST_F(TcpRelay, ASlowReaderSlowsItsOwnConnectionOnly) {
   EXPECT_EQ(read_exactly(server_.get(), 5), "quick");
 }
 
-TEST_F(TcpRelay, BothWaysAtOnce) {
+TEST_F(tcp_relay_test, both_ways_at_once) {
   connect();
   const std::string there(8 << 20, 'a'), back(8 << 20, 'b');
   const auto send = [](int fd, const std::string& bytes) {
@@ -187,7 +187,7 @@ TEST_F(TcpRelay, BothWaysAtOnce) {
   EXPECT_TRUE(all_closed());
 }
 
-TEST_F(TcpRelay, ATargetThatRefusesIsAResetOfTheClient) {
+TEST_F(tcp_relay_test, a_target_that_refuses_is_a_reset_of_the_client) {
   target_.reset();
   client_ = connected_socket(SOCK_STREAM, listen_);
   EXPECT_THROW(read_all(client_.get()), std::system_error);
@@ -195,7 +195,7 @@ TEST_F(TcpRelay, ATargetThatRefusesIsAResetOfTheClient) {
   EXPECT_TRUE(all_closed());
 }
 
-TEST_F(TcpRelay, ATargetThatNeverAnswersMeetsTheTimeout) {
+TEST_F(tcp_relay_test, a_target_that_never_answers_meets_the_timeout) {
   target_ = support::bound_socket(SOCK_STREAM, {loopback, 0});
   ::listen(target_.get(), 0);  // a queue of one, which is filled now, so further connections are not answered
   const auto filling = connected_socket(SOCK_STREAM, support::local_endpoint(target_.get()));
@@ -205,7 +205,7 @@ TEST_F(TcpRelay, ATargetThatNeverAnswersMeetsTheTimeout) {
   EXPECT_EQ(set_->count().connect_failures, 1U);
 }
 
-TEST_F(TcpRelay, AThousandConnectionsAtOnce) {
+TEST_F(tcp_relay_test, a_thousand_connections_at_once) {
   std::vector<base::unique_fd> clients, servers;
   for (int i = 0; i < 1000; ++i) {
     connect();
@@ -221,7 +221,7 @@ TEST_F(TcpRelay, AThousandConnectionsAtOnce) {
   EXPECT_TRUE(all_closed());
 }
 
-TEST_F(TcpRelay, ConnectionsOutliveTheirListener) {
+TEST_F(tcp_relay_test, connections_outlive_their_listener) {
   connect();
   EXPECT_TRUE(set_->remove(net::protocol::tcp, listen_));
   EXPECT_THROW(connected_socket(SOCK_STREAM, listen_), std::system_error);
@@ -286,12 +286,12 @@ int in_own_process(int (*steps)()) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 101;
 }
 
-TEST_F(TcpRelay, OutOfDescriptorsAddSaysSo) {
+TEST_F(tcp_relay_test, out_of_descriptors_add_says_so) {
   set_.reset();
   EXPECT_EQ(in_own_process(add_without_descriptors), 0);
 }
 
-TEST_F(TcpRelay, OutOfDescriptorsItServesWhatItHasAndResumesByItself) {
+TEST_F(tcp_relay_test, out_of_descriptors_it_serves_what_it_has_and_resumes_by_itself) {
   set_.reset();
   EXPECT_EQ(in_own_process(run_out_of_descriptors), 0) << "the step that failed";
 }

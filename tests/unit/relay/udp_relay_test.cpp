@@ -12,7 +12,7 @@ using support::eventually;
 
 constexpr auto loopback = net::address::loopback_v4();
 
-class UdpRelay : public testing::Test {
+class udp_relay_test : public testing::Test {
  protected:
   void start(relay_options options = {}, net::address listen_on = loopback, bool dual_stack = false) {
     if (!target_) target_ = support::bound_socket(SOCK_DGRAM, {loopback, 0});
@@ -57,7 +57,7 @@ class UdpRelay : public testing::Test {
   std::unique_ptr<listener_set> set_;
 };
 
-TEST_F(UdpRelay, CarriesDatagramsOfEverySizeBothWays) {
+TEST_F(udp_relay_test, carries_datagrams_of_every_size_both_ways) {
   start();
   const auto c = client();
   for (const std::size_t size : {0UL, 1UL, 1472UL, 9000UL, 65'507UL}) {
@@ -71,7 +71,7 @@ TEST_F(UdpRelay, CarriesDatagramsOfEverySizeBothWays) {
   EXPECT_EQ(set_->count().flows, 1U);
 }
 
-TEST_F(UdpRelay, RepliesGoToTheClientThatAsked) {
+TEST_F(udp_relay_test, replies_go_to_the_client_that_asked) {
   start();
   std::vector<base::unique_fd> clients;
   for (int i = 0; i < 50; ++i) clients.push_back(client());
@@ -83,7 +83,7 @@ TEST_F(UdpRelay, RepliesGoToTheClientThatAsked) {
   for (std::size_t i = 0; i < clients.size(); ++i) EXPECT_EQ(read(clients[i]), "for " + std::to_string(i));
 }
 
-TEST_F(UdpRelay, RepliesLeaveFromTheAddressThatTheClientWroteTo) {
+TEST_F(udp_relay_test, replies_leave_from_the_address_that_the_client_wrote_to) {
   start({}, net::address::any_v4(), true);
   for (const auto* to : {"127.0.0.7", "::1"}) {
     const auto c = client(net::address::parse(to).value());  // connected: takes answers from there alone
@@ -93,7 +93,7 @@ TEST_F(UdpRelay, RepliesLeaveFromTheAddressThatTheClientWroteTo) {
   }
 }
 
-TEST_F(UdpRelay, WhoWroteToABroadcastAddressGetsRepliesToo) {
+TEST_F(udp_relay_test, who_wrote_to_a_broadcast_address_gets_replies_too) {
   for (const bool dual_stack : {false, true}) {
     start({}, net::address::any_v4(), dual_stack);
     const auto c = support::bound_socket(SOCK_DGRAM, {loopback, 0});
@@ -109,7 +109,7 @@ TEST_F(UdpRelay, WhoWroteToABroadcastAddressGetsRepliesToo) {
   }
 }
 
-TEST_F(UdpRelay, ManyDatagramsOfManyClientsKeepTheirOrder) {
+TEST_F(udp_relay_test, many_datagrams_of_many_clients_keep_their_order) {
   start();
   const auto a = client(), b = client();
   for (int i = 0; i < 100; ++i) {
@@ -124,11 +124,11 @@ TEST_F(UdpRelay, ManyDatagramsOfManyClientsKeepTheirOrder) {
   }
 }
 
-TEST_F(UdpRelay, FlowsExpireAfterNinetySecondsByDefault) {
+TEST_F(udp_relay_test, flows_expire_after_ninety_seconds_by_default) {
   EXPECT_EQ(relay_options{}.udp.idle, std::chrono::seconds(90));
 }
 
-TEST_F(UdpRelay, IdleFlowsExpire) {
+TEST_F(udp_relay_test, idle_flows_expire) {
   start({.udp = {.idle = std::chrono::milliseconds(40)}});
   const auto c = client();
   send(c, "x");
@@ -142,7 +142,7 @@ TEST_F(UdpRelay, IdleFlowsExpire) {
   EXPECT_EQ(read(c), "z");
 }
 
-TEST_F(UdpRelay, TheOldestFlowMakesRoomWhenThereAreTooMany) {
+TEST_F(udp_relay_test, the_oldest_flow_makes_room_when_there_are_too_many) {
   start({.udp = {.flows = 2}});
   const auto a = client(), b = client(), c = client();
   send(a, "a");
@@ -158,7 +158,7 @@ TEST_F(UdpRelay, TheOldestFlowMakesRoomWhenThereAreTooMany) {
   EXPECT_NE(net::from_sockaddr(receive().from), net::from_sockaddr(from_a.from));
 }
 
-TEST_F(UdpRelay, ATargetThatIsAwayForAWhileDoesNotEndTheFlow) {
+TEST_F(udp_relay_test, a_target_that_is_away_for_a_while_does_not_end_the_flow) {
   start();
   const auto at = support::local_endpoint(target_.get());
   const auto c = client();
@@ -174,7 +174,7 @@ TEST_F(UdpRelay, ATargetThatIsAwayForAWhileDoesNotEndTheFlow) {
   EXPECT_EQ(set_->count().flows, 1U);
 }
 
-TEST_F(UdpRelay, RemovingTheListenerEndsItsFlows) {
+TEST_F(udp_relay_test, removing_the_listener_ends_its_flows) {
   start();
   const auto c = client();
   send(c, "x");
@@ -185,7 +185,7 @@ TEST_F(UdpRelay, RemovingTheListenerEndsItsFlows) {
 }
 
 // With room for one flow every client takes the place of the one before: the listener has no flow in between.
-TEST(UdpFlows, FlowsThatReplaceEachOtherAddNoTicker) {
+TEST(udp_flows, flows_that_replace_each_other_add_no_ticker) {
   const auto target = support::bound_socket(SOCK_DGRAM, {net::address::loopback_v4(), 0});
   auto fd = support::bound_socket(SOCK_DGRAM, {net::address::loopback_v4(), 0});
   const auto at = support::local_endpoint(fd.get());

@@ -21,7 +21,7 @@ using support::read_all;
 using support::read_exactly;
 using support::send_all;
 
-class UnixRelay : public testing::Test {
+class unix_relay_test : public testing::Test {
  protected:
   static base::unique_fd unix_socket() {
     base::unique_fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -57,7 +57,7 @@ class UnixRelay : public testing::Test {
   listener_set set_;
 };
 
-TEST_F(UnixRelay, CarriesBytesAndEndsBothWays) {
+TEST_F(unix_relay_test, carries_bytes_and_ends_both_ways) {
   start(tunnel_side::target);
   connect();
   send_all(client_.get(), "ping");
@@ -69,7 +69,7 @@ TEST_F(UnixRelay, CarriesBytesAndEndsBothWays) {
   EXPECT_TRUE(eventually([this] { return set_.count().connections == 0; }));
 }
 
-TEST_F(UnixRelay, ATunnelThatIsClosedAsAWholeWasReset) {
+TEST_F(unix_relay_test, a_tunnel_that_is_closed_as_a_whole_was_reset) {
   start(tunnel_side::target);
   connect();
   send_all(server_.get(), "last words");
@@ -79,7 +79,7 @@ TEST_F(UnixRelay, ATunnelThatIsClosedAsAWholeWasReset) {
 }
 
 // On one processor, so that the relay finds the words and the end together.
-TEST_F(UnixRelay, WhatATunnelSaysRightBeforeItsResetArrives) {
+TEST_F(unix_relay_test, what_a_tunnel_says_right_before_its_reset_arrives) {
   cpu_set_t before, one;
   ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
   CPU_ZERO(&one);
@@ -96,7 +96,7 @@ TEST_F(UnixRelay, WhatATunnelSaysRightBeforeItsResetArrives) {
   ::sched_setaffinity(0, sizeof before, &before);
 }
 
-TEST_F(UnixRelay, AServerThatIsClosedAsAWholeHasEnded) {
+TEST_F(unix_relay_test, a_server_that_is_closed_as_a_whole_has_ended) {
   start(tunnel_side::none);
   connect();
   send_all(server_.get(), "answer");
@@ -114,7 +114,7 @@ TEST_F(UnixRelay, AServerThatIsClosedAsAWholeHasEnded) {
   EXPECT_TRUE(eventually([this] { return set_.count().connections == 0; }));
 }
 
-TEST_F(UnixRelay, AResetOfTheClientClosesTheTunnelAsAWhole) {
+TEST_F(unix_relay_test, a_reset_of_the_client_closes_the_tunnel_as_a_whole) {
   start(tunnel_side::target);
   connect();
   send_all(client_.get(), "x");
@@ -126,7 +126,7 @@ TEST_F(UnixRelay, AResetOfTheClientClosesTheTunnelAsAWhole) {
   EXPECT_TRUE(is_abandoned(server_.get()));
 }
 
-TEST_F(UnixRelay, AFullQueueIsWaitedFor) {
+TEST_F(unix_relay_test, a_full_queue_is_waited_for) {
   start(tunnel_side::none, 0);
   std::vector<base::unique_fd> clients;
   for (int i = 0; i < 5; ++i) {
@@ -136,7 +136,7 @@ TEST_F(UnixRelay, AFullQueueIsWaitedFor) {
   for (int i = 0; i < 5; ++i) EXPECT_EQ(read_exactly(accept_one(target_.get()).get(), 1), "x");
 }
 
-TEST_F(UnixRelay, NobodyThere) {
+TEST_F(unix_relay_test, nobody_there) {
   start(tunnel_side::target);
   target_.reset();
   client_ = connected_socket(SOCK_STREAM, listen_);

@@ -16,7 +16,7 @@ namespace {
 
 const net::address gateway = net::address::v4(192, 168, 127, 1);
 
-class ForwardGuard : public testing::Test {
+class forward_guard_test : public testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
@@ -48,7 +48,7 @@ class ForwardGuard : public testing::Test {
   endpoint_guard guard_{{"guard-test", "guard-test:api", {gateway, 80}}};
 };
 
-TEST_F(ForwardGuard, RefusesForwardedConnectionsToTheEndpointAlone) {
+TEST_F(forward_guard_test, refuses_forwarded_connections_to_the_endpoint_alone) {
   EXPECT_FALSE(refused_to(vm_->container, 80));
   ensure();
   EXPECT_TRUE(is_up());
@@ -62,7 +62,7 @@ TEST_F(ForwardGuard, RefusesForwardedConnectionsToTheEndpointAlone) {
 }
 
 // An engine puts its ACCEPT at the head of FORWARD, and flushes what it likes.
-TEST_F(ForwardGuard, HoldsBesideBothVariantsOfIptables) {
+TEST_F(forward_guard_test, holds_beside_both_variants_of_iptables) {
   ensure();
   for (const auto* program : {"iptables-nft", "iptables-legacy"}) {
     for (const auto& arguments : std::vector<std::vector<std::string>>{
@@ -79,7 +79,7 @@ TEST_F(ForwardGuard, HoldsBesideBothVariantsOfIptables) {
   EXPECT_TRUE(refused_to(vm_->container, 80));
 }
 
-TEST(OutputGuard, RefusesOtherUsersOfTheMachineAlone) {
+TEST(output_guard, refuses_other_users_of_the_machine_alone) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   const support::netns machine("machine");
   constexpr std::uint32_t own = 1234, other = 1235;
@@ -97,7 +97,7 @@ TEST(OutputGuard, RefusesOtherUsersOfTheMachineAlone) {
   }
 }
 
-TEST_F(ForwardGuard, IsPutUpOnceAndAnOtherOneIsReplaced) {
+TEST_F(forward_guard_test, is_put_up_once_and_an_other_one_is_replaced) {
   const endpoint_guard before({"guard-test", "guard-test:api", {gateway, 81}});
   vm_->router.run([&] { EXPECT_TRUE(before.ensure()); });
   EXPECT_FALSE(is_up());

@@ -29,21 +29,21 @@ std::vector<std::string> rules_of(const std::string& file, family which, std::st
   return {"no such chain"};
 }
 
-TEST(LegacyCodec, OnlyTheChainsThatAreAskedFor) {
+TEST(legacy_codec, only_the_chains_that_are_asked_for) {
   std::vector<std::string> names;
   const auto chains = parse_legacy_table(captured("legacy_table/ipv4"), family::ipv4, cni);
   for (const auto& c : *chains) names.push_back(c.name);
   EXPECT_THAT(names, UnorderedElementsAre("CNI-HOSTPORT-DNAT", container, "CNI-DN-odd"));
 }
 
-TEST(LegacyCodec, TheDispatchChainJumpsToTheContainers) {
+TEST(legacy_codec, the_dispatch_chain_jumps_to_the_containers) {
   EXPECT_THAT(
       rules_of("ipv4", family::ipv4, "CNI-HOSTPORT-DNAT"),
       testing::Contains(HasSubstr(std::string("to ") + container + " \"dnat name: \"bridge\" id: \"default-web")));
   EXPECT_THAT(rules_of("ipv4", family::ipv4, "CNI-HOSTPORT-DNAT"), testing::Contains("tcp *:0 to CNI-DN-odd"));
 }
 
-TEST(LegacyCodec, RulesOfAContainer) {
+TEST(legacy_codec, rules_of_a_container) {
   EXPECT_THAT(
       rules_of("ipv4", family::ipv4, container),
       ElementsAre("tcp 127.0.0.1:8080 -> 10.4.0.7:80", "udp *:8081 -> 10.4.0.7:81", "sctp *:8083 -> 10.4.0.7:83",
@@ -53,7 +53,7 @@ TEST(LegacyCodec, RulesOfAContainer) {
       ElementsAre("udp *:8081 -> [fd00:4::7]:81", "sctp *:8083 -> [fd00:4::7]:83", "tcp ::1:8084 -> [fd00:4::7]:84"));
 }
 
-TEST(LegacyCodec, WhatIsNotOnePortOfOneAddressIsUnclear) {
+TEST(legacy_codec, what_is_not_one_port_of_one_address_is_unclear) {
   EXPECT_THAT(rules_of("ipv4", family::ipv4, "CNI-DN-odd"),
               ElementsAre("tcp *:0 -> 10.4.0.8:80 ? the match multiport", "tcp 10.0.0.1:3 -> 10.4.0.8:80 ? a negation",
                           "tcp *:4 -> 10.4.0.8:80 ? a net of destinations", "tcp *:0 -> 10.4.0.8:80 ? a range of ports",
@@ -63,7 +63,7 @@ TEST(LegacyCodec, WhatIsNotOnePortOfOneAddressIsUnclear) {
                           "tcp *:11 -> 10.4.0.8:80 ? a source port", "tcp *:12 -> 10.4.0.8:0"));
 }
 
-TEST(LegacyCodec, ADamagedTableIsAnErrorAndNeverAnEmptyOne) {
+TEST(legacy_codec, a_damaged_table_is_an_error_and_never_an_empty_one) {
   const auto whole = captured("legacy_table/ipv4");
   for (const std::size_t cut : {1U, 100U, 5'000U})
     EXPECT_FALSE(parse_legacy_table(std::span(whole).first(whole.size() - cut), family::ipv4, cni)) << cut;
@@ -73,7 +73,7 @@ TEST(LegacyCodec, ADamagedTableIsAnErrorAndNeverAnEmptyOne) {
   EXPECT_TRUE(parse_legacy_table({}, family::ipv4, cni)->empty());
 }
 
-TEST(LegacyCodec, TheFingerprintSeesRulesAndNoCounters) {
+TEST(legacy_codec, the_fingerprint_sees_rules_and_no_counters) {
   auto table = captured("legacy_table/ipv4");
   const auto before = fingerprint_legacy_table(table, family::ipv4);
   table[offsetof(ipt_entry, counters)] = std::byte{7};

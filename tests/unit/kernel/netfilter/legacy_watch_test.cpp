@@ -20,7 +20,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class LegacyWatch : public testing::Test {
+class legacy_watch_test : public testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
@@ -53,7 +53,7 @@ class LegacyWatch : public testing::Test {
 };
 
 // A consumer without programs of iptables-legacy reads nothing, and was woken four times a second for ever.
-TEST_F(LegacyWatch, AChangeThatIsNotReadIsANoticeOnce) {
+TEST_F(legacy_watch_test, a_change_that_is_not_read_is_a_notice_once) {
   start({.lock = directory_ / "another.lock", .poll_first = 10ms, .poll_last = 20ms, .look = 20ms});
   add_chain("FOREIGN");
   ASSERT_TRUE(loop_.run_until([&] { return notices_ > 0; }));
@@ -64,7 +64,7 @@ TEST_F(LegacyWatch, AChangeThatIsNotReadIsANoticeOnce) {
   EXPECT_TRUE(loop_.run_until([&] { return notices_ > after; }));
 }
 
-TEST_F(LegacyWatch, WithTheLockNothingIsPolled) {
+TEST_F(legacy_watch_test, with_the_lock_nothing_is_polled) {
   start({.poll_first = 10ms, .poll_last = 20ms});
   add_chain("FOREIGN");
   ASSERT_TRUE(loop_.run_until([&] { return notices_ > 0; }));
@@ -73,7 +73,7 @@ TEST_F(LegacyWatch, WithTheLockNothingIsPolled) {
 }
 
 // A kernel that does not answer may have any table: the size is unknown, and a reading has to say why.
-TEST_F(LegacyWatch, ATableThatCannotBeReadIsNotAnAbsentOne) {
+TEST_F(legacy_watch_test, a_table_that_cannot_be_read_is_not_an_absent_one) {
   add_chain("FOREIGN");
   int notices = 0;
   base::result<std::optional<legacy_size>> size;

@@ -10,7 +10,7 @@
 namespace netfilter {
 namespace {
 
-class LockWatch : public testing::Test {
+class lock_watch_test : public testing::Test {
  protected:
   // As iptables-legacy does; "locked" until the descriptor goes.
   base::unique_fd take_lock() { return base::unique_fd(::open(file_.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600)); }
@@ -35,7 +35,7 @@ class LockWatch : public testing::Test {
   int told_ = 0;
 };
 
-TEST_F(LockWatch, TellsWhenTheLockIsReleased) {
+TEST_F(lock_watch_test, tells_when_the_lock_is_released) {
   take_lock();
   start();
   auto lock = take_lock();
@@ -47,7 +47,7 @@ TEST_F(LockWatch, TellsWhenTheLockIsReleased) {
   EXPECT_TRUE(loop_.run_until([&] { return told_ == 2; }));
 }
 
-TEST_F(LockWatch, AFileThatIsNotThereYetOrIsReplaced) {
+TEST_F(lock_watch_test, a_file_that_is_not_there_yet_or_is_replaced) {
   start();
   {
     const auto other = base::unique_fd(::creat((directory_ / "other").c_str(), 0600));
@@ -64,7 +64,7 @@ TEST_F(LockWatch, AFileThatIsNotThereYetOrIsReplaced) {
   EXPECT_TRUE(loop_.run_until([&] { return told_ > before; }));
 }
 
-TEST_F(LockWatch, FailsWithoutTheDirectory) {
+TEST_F(lock_watch_test, fails_without_the_directory) {
   EXPECT_FALSE(lock_watch::open(loop_.executor(), directory_ / "none" / "lock"));
 }
 

@@ -34,12 +34,12 @@ std::vector<std::string> rules_of(const std::string& name, family which = family
   return to_text(found.rules);
 }
 
-TEST(NftCodec, TheDispatchChainJumpsToTheContainers) {
+TEST(nft_codec, the_dispatch_chain_jumps_to_the_containers) {
   EXPECT_THAT(rules_of("dispatch4"), testing::Contains(HasSubstr("to CNI-DN-8dce0f74c98471aea3053 \"dnat name: "
                                                                  "\"bridge\" id: \"default-web\"")));
 }
 
-TEST(NftCodec, RulesOfIptables) {
+TEST(nft_codec, rules_of_iptables) {
   EXPECT_THAT(rules_of("container4"), ElementsAre("tcp 127.0.0.1:8080 -> 10.4.0.7:80", "udp *:8081 -> 10.4.0.7:81",
                                                   "sctp *:8083 -> 10.4.0.7:83",
                                                   "tcp *:8080 -> 10.4.0.7:80 \"rancher-desktop-guestagent:web\""));
@@ -48,7 +48,7 @@ TEST(NftCodec, RulesOfIptables) {
       ElementsAre("udp *:8081 -> [fd00:4::7]:81", "sctp *:8083 -> [fd00:4::7]:83", "tcp ::1:8084 -> [fd00:4::7]:84"));
 }
 
-TEST(NftCodec, RulesOfThePluginsNftablesBackend) {
+TEST(nft_codec, rules_of_the_plugins_nftables_backend) {
   EXPECT_THAT(rules_of("hostports4"),
               ElementsAre("tcp *:8080 -> 10.4.0.7:80 \"default-web\"", "udp *:8082 -> 10.4.0.7:82 \"default-web\"",
                           "sctp *:8083 -> 10.4.0.7:83 \"default-web\""));
@@ -57,7 +57,7 @@ TEST(NftCodec, RulesOfThePluginsNftablesBackend) {
               ElementsAre("tcp ::1:8081 -> [fd00:4::7]:81 \"default-web\""));
 }
 
-TEST(NftCodec, WhatIsNotOnePortOfOneAddressIsUnclear) {
+TEST(nft_codec, what_is_not_one_port_of_one_address_is_unclear) {
   EXPECT_THAT(rules_of("odd"),
               ElementsAre("tcp *:0 -> 10.4.0.8:80 ? the match multiport",
                           "tcp *:3 -> 10.4.0.8:80 ? a comparison other than for equality",
@@ -75,7 +75,7 @@ TEST(NftCodec, WhatIsNotOnePortOfOneAddressIsUnclear) {
                   EndsWith("? a comparison other than for equality"), HasSubstr("? "), "tcp *:8 -> 10.4.0.7:0"));
 }
 
-TEST(NftCodec, ARequestNamesTableAndChain) {
+TEST(nft_codec, a_request_names_table_and_chain) {
   const auto request = rules_request({family::ipv4, "nat", "CNI-DN-x"});
   const std::string_view text(reinterpret_cast<const char*>(request.data()), request.size());
   EXPECT_THAT(text, HasSubstr(std::string_view("nat\0", 4)));
@@ -83,14 +83,14 @@ TEST(NftCodec, ARequestNamesTableAndChain) {
   EXPECT_EQ(request.size() % 4, 0);
 }
 
-TEST(NftCodec, EachRuleHasAHandle) {
+TEST(nft_codec, each_rule_has_a_handle) {
   const auto found = parse(captured("nft_rules/container4"));
   ASSERT_EQ(found.handles.size(), found.rules.size());
   EXPECT_EQ(std::set<std::uint64_t>(found.handles.begin(), found.handles.end()).size(), found.rules.size());
   EXPECT_THAT(found.handles, testing::Not(testing::Contains(0)));
 }
 
-TEST(NftCodec, ARemovalIsOneTransaction) {
+TEST(nft_codec, a_removal_is_one_transaction) {
   const std::vector<rule_place> rules{{"CNI-DN-x", 258}, {"DOCKER", 7}};
   std::vector<int> types;
   std::vector<std::uint64_t> handles;
@@ -105,7 +105,7 @@ TEST(NftCodec, ARemovalIsOneTransaction) {
   EXPECT_THAT(handles, ElementsAre(258, 7));
 }
 
-TEST(NftCodec, ARemovalIsDoneWithTheLastRulesAnswerOrTheFirstError) {
+TEST(nft_codec, a_removal_is_done_with_the_last_rules_answer_or_the_first_error) {
   struct {
     nlmsghdr head{sizeof(nlmsghdr) + 4, NLMSG_ERROR, 0, 2, 0};
     std::int32_t error = 0;
@@ -124,7 +124,7 @@ TEST(NftCodec, ARemovalIsDoneWithTheLastRulesAnswerOrTheFirstError) {
   EXPECT_EQ(answer.error, ENOENT);
 }
 
-TEST(NftCodec, RefusalsAndInterruptionsAreTold) {
+TEST(nft_codec, refusals_and_interruptions_are_told) {
   struct {
     nlmsghdr head{sizeof(nlmsghdr) + 4, NLMSG_ERROR, NLM_F_DUMP_INTR, 0, 0};
     std::int32_t error = -EPERM;
@@ -138,7 +138,7 @@ TEST(NftCodec, RefusalsAndInterruptionsAreTold) {
   EXPECT_EQ(parse(bytes).error, 0);
 }
 
-TEST(NftCodec, CutAnswersHarmNothing) {
+TEST(nft_codec, cut_answers_harm_nothing) {
   const auto whole = captured("nft_rules/container4");
   for (std::size_t size = 0; size < whole.size(); size += 7) {
     const auto found = parse(std::span(whole).first(size));

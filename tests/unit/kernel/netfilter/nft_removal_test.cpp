@@ -18,7 +18,7 @@ namespace {
 
 using testing::SizeIs;
 
-class NftRemoval : public testing::Test {
+class nft_removal_test : public testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
@@ -42,7 +42,7 @@ class NftRemoval : public testing::Test {
   std::optional<support::inside> here_;
 };
 
-TEST_F(NftRemoval, TakesOutTheRulesThatAreNamed) {
+TEST_F(nft_removal_test, takes_out_the_rules_that_are_named) {
   add_rules(5);
   const auto before = rules();
   const std::vector<rule_place> places{{"X", before.handles[3]}, {"X", before.handles[0]}};
@@ -54,7 +54,7 @@ TEST_F(NftRemoval, TakesOutTheRulesThatAreNamed) {
   EXPECT_EQ(after.rules[2].port, 5);
 }
 
-TEST_F(NftRemoval, TakesOutNothingWhereOneIsNotThere) {
+TEST_F(nft_removal_test, takes_out_nothing_where_one_is_not_there) {
   add_rules(3);
   const auto before = rules();
   EXPECT_EQ(remove_nft_rules("nat", std::vector<rule_place>{{"X", before.handles[0]}, {"X", 4711}}).error().code,
@@ -64,7 +64,7 @@ TEST_F(NftRemoval, TakesOutNothingWhereOneIsNotThere) {
   EXPECT_THAT(rules().rules, SizeIs(3));
 }
 
-TEST_F(NftRemoval, ThousandsGoInParts) {
+TEST_F(nft_removal_test, thousands_go_in_parts) {
   add_rules(5'000);
   std::vector<rule_place> places;
   for (const auto handle : rules().handles) places.push_back({"X", handle});

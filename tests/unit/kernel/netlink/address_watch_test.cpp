@@ -8,14 +8,14 @@
 namespace netlink {
 namespace {
 
-TEST(AddressWatch, ReadsAnInterfacesAddressesWithTheirPrefixes) {
+TEST(address_watch, reads_an_interfaces_addresses_with_their_prefixes) {
   const auto lo = addresses_of("lo");
   ASSERT_TRUE(lo);
   EXPECT_THAT(*lo, testing::Contains(interface_address{net::address::loopback_v4(), 8}));
   EXPECT_THAT(addresses_of("none0").value(), testing::IsEmpty());
 }
 
-TEST(AddressWatch, IsSilentWhileNothingChanges) {
+TEST(address_watch, is_silent_while_nothing_changes) {
   support::event_loop loop;
   auto watch = address_watch::open(loop.executor());
   ASSERT_TRUE(watch);

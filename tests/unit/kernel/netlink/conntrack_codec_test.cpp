@@ -58,7 +58,7 @@ bytes udp_message() {
           attribute(CTA_TUPLE_REPLY | NLA_F_NESTED, tuple(IPPROTO_UDP, "172.17.0.2", 53, "192.168.143.2", 4000)));
 }
 
-TEST(ConntrackCodec, FindsUdpFlowsAsTheClientSeesThem) {
+TEST(conntrack_codec, finds_udp_flows_as_the_client_sees_them) {
   const auto tcp = message(flow_message, attribute(CTA_TUPLE_ORIG, tuple(IPPROTO_TCP, "10.0.0.1", 1, "10.0.0.2", 2)));
   const auto found = parse_flow_dump(tcp + udp_message());
   ASSERT_THAT(found.flows, SizeIs(1));
@@ -67,7 +67,7 @@ TEST(ConntrackCodec, FindsUdpFlowsAsTheClientSeesThem) {
   EXPECT_EQ(net::to_string(found.flows[0].destination), "192.168.143.1:53");
 }
 
-TEST(ConntrackCodec, ADeletionNamesTheFlowAsTheKernelDid) {
+TEST(conntrack_codec, a_deletion_names_the_flow_as_the_kernel_did) {
   const auto flow = parse_flow_dump(udp_message()).flows.at(0);
   const auto request = flow_delete_request(flow);
   for_each_message(request, [&](const nlmsghdr& header, bytes_view body) {
@@ -78,13 +78,13 @@ TEST(ConntrackCodec, ADeletionNamesTheFlowAsTheKernelDid) {
   });
 }
 
-TEST(ConntrackCodec, EndsWithTheDumpOrAnError) {
+TEST(conntrack_codec, ends_with_the_dump_or_an_error) {
   EXPECT_TRUE(parse_flow_dump(message(NLMSG_DONE, {})).done);
   EXPECT_TRUE(parse_flow_dump(message(NLMSG_ERROR, {})).done);
   EXPECT_FALSE(parse_flow_dump({}).done);
 }
 
-TEST(ConntrackCodec, IsTotal) {
+TEST(conntrack_codec, is_total) {
   const auto whole = udp_message();
   for (std::size_t cut = 0; cut < whole.size(); ++cut) {
     EXPECT_THAT(parse_flow_dump(std::span(whole).first(cut)).flows, IsEmpty());

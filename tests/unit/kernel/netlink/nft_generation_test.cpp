@@ -47,14 +47,14 @@ bytes message(std::uint16_t type, std::uint32_t id, std::uint32_t process) {
 constexpr std::uint16_t newgen = (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_NEWGEN;
 constexpr std::uint16_t newrule = (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_NEWRULE;
 
-TEST(NftGeneration, TellsWhoMadeTheChange) {
+TEST(nft_generation, tells_who_made_the_change) {
   auto datagram = message(newrule, 1, 2);
   const auto generation = message(newgen, 7, 4321);
   datagram.insert(datagram.end(), generation.begin(), generation.end());
   EXPECT_THAT(parse_nft_generations(datagram), ElementsAre(nft_generation{7, 4321}));
 }
 
-TEST(NftGeneration, IsTotal) {
+TEST(nft_generation, is_total) {
   EXPECT_THAT(parse_nft_generations({}), IsEmpty());
   const auto whole = message(newgen, 7, 4321);
   for (std::size_t cut = 0; cut < whole.size(); ++cut) {

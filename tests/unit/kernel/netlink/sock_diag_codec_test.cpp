@@ -61,7 +61,7 @@ bytes socket(const socket_spec& s, std::optional<bool> ipv6_only = std::nullopt)
   return message(SOCK_DIAG_BY_FAMILY, whole);
 }
 
-TEST(SockDiagCodec, FindsListenersOfBothFamilies) {
+TEST(sock_diag_codec, finds_listeners_of_both_families) {
   const auto found = parse_listener_dump(
       socket({"127.0.0.1", 80}) + socket({"::", 443}, false) + socket({"::", 444, listen_state, 3}, true),
       protocol::tcp);
@@ -72,7 +72,7 @@ TEST(SockDiagCodec, FindsListenersOfBothFamilies) {
                           diag_socket{protocol::tcp, *net::parse_endpoint("[::]:444"), true, 3, 4711}));
 }
 
-TEST(SockDiagCodec, PassesOverWhatDoesNotWaitForWhoeverComes) {
+TEST(sock_diag_codec, passes_over_what_does_not_wait_for_whoever_comes) {
   EXPECT_THAT(parse_listener_dump(socket({"0.0.0.0", 80, 1}), protocol::tcp).sockets, IsEmpty());
   EXPECT_THAT(parse_listener_dump(socket({"0.0.0.0", 0}), protocol::tcp).sockets, IsEmpty());
   EXPECT_THAT(parse_listener_dump(socket({"0.0.0.0", 53, listen_state}), protocol::udp).sockets, IsEmpty());
@@ -80,14 +80,14 @@ TEST(SockDiagCodec, PassesOverWhatDoesNotWaitForWhoeverComes) {
   EXPECT_THAT(parse_listener_dump(socket({"0.0.0.0", 53, close_state, 0, 1}), protocol::udp).sockets, IsEmpty());
 }
 
-TEST(SockDiagCodec, AnIpv4AddressInIpv6IsIpv4) {
+TEST(sock_diag_codec, an_ipv4_address_in_ipv6_is_ipv4) {
   const auto found = parse_listener_dump(socket({"::1", 80}, true) + socket({"127.0.0.1", 80}), protocol::tcp);
   ASSERT_THAT(found.sockets, SizeIs(2));
   EXPECT_TRUE(found.sockets[0].ipv6_only);
   EXPECT_FALSE(found.sockets[1].ipv6_only);
 }
 
-TEST(SockDiagCodec, EndsWithTheDumpOrAnError) {
+TEST(sock_diag_codec, ends_with_the_dump_or_an_error) {
   const auto done = parse_listener_dump(message(NLMSG_DONE, raw(std::int32_t{0})), protocol::tcp);
   EXPECT_TRUE(done.done);
   EXPECT_EQ(done.error_number, 0);
@@ -98,7 +98,7 @@ TEST(SockDiagCodec, EndsWithTheDumpOrAnError) {
   EXPECT_EQ(parse_listener_dump(message(NLMSG_DONE, raw(std::int32_t{-EINTR})), protocol::tcp).error_number, EINTR);
 }
 
-TEST(SockDiagCodec, AsksForTheStateThatMatters) {
+TEST(sock_diag_codec, asks_for_the_state_that_matters) {
   for (const auto p : {protocol::tcp, protocol::udp}) {
     const auto request = listener_dump_request(p, AF_INET6);
     for_each_message(request, [&](const nlmsghdr& header, bytes_view body) {
@@ -112,7 +112,7 @@ TEST(SockDiagCodec, AsksForTheStateThatMatters) {
   }
 }
 
-TEST(SockDiagCodec, IsTotal) {
+TEST(sock_diag_codec, is_total) {
   const auto whole = socket({"::", 443}, true) + message(NLMSG_DONE, raw(std::int32_t{0}));
   for (std::size_t cut = 0; cut < whole.size(); ++cut) {
     EXPECT_LE(parse_listener_dump(std::span(whole).first(cut), protocol::tcp).sockets.size(), 1U);

@@ -125,7 +125,7 @@ reached expected(const mode_row& mode, const engines& e, const address_row& addr
   return all;
 }
 
-TEST(Composition, WhatReachesWhichPeer) {
+TEST(composition, what_reaches_which_peer) {
   int combinations = 0;
   for (const auto& mode : modes)
     for (const auto& e : all_engines())
@@ -148,7 +148,7 @@ TEST(Composition, WhatReachesWhichPeer) {
 }
 
 // The vtunnel peer is a listener of another process in the agent's namespace.
-TEST(Composition, ThePortOfTheVtunnelPeerIsNeverPublished) {
+TEST(composition, the_port_of_the_vtunnel_peer_is_never_published) {
   const auto ignored = [](const std::vector<std::string>& line) {
     options o;
     program::flag_set flags("agent", "[flags]", "");
@@ -165,7 +165,7 @@ TEST(Composition, ThePortOfTheVtunnelPeerIsNeverPublished) {
   EXPECT_FALSE(ignored({"-docker", "-vtunnelAddr=127.0.0.1:3999"}).contains(net::protocol::tcp, 3999));
 }
 
-TEST(Composition, AnEnginesOwnSocketsAreLeftOutWhereItIsAskedItself) {
+TEST(composition, an_engines_own_sockets_are_left_out_where_it_is_asked_itself) {
   using testing::ElementsAre;
   options o;
   EXPECT_THAT(watched_engines(o, {.path = "/run/docker.sock"}), testing::IsEmpty());

@@ -18,34 +18,34 @@ using testing::IsEmpty;
 using support::memory_sink;
 using memory = support::sink_memory;
 
-class Controller : public testing::Test {
+class controller_test : public testing::Test {
  protected:
   void start(ports::network_mode mode = ports::network_mode::network_tunnel) {
-    middle_ = std::make_unique<controller>(loop_.executor(), ports::exposure_options{mode});
-    middle_->enable(ports::source_id::docker);
+    controller_ = std::make_unique<controller>(loop_.executor(), ports::exposure_options{mode});
+    controller_->enable(ports::source_id::docker);
     add(peer_role::host, "host-switch", host_);
     add(peer_role::wsl, "wsl-proxy", wsl_);
     add(peer_role::loopback, "loopback", loopback_);
-    loop_.spawn(middle_->run());
+    loop_.spawn(controller_->run());
   }
   void TearDown() override { loop_.stop(); }
   void add(peer_role role, const char* name, memory& into) {
     auto sink = std::make_unique<memory_sink>(loop_.executor(), name, into);
-    middle_->add_peer(role, std::make_unique<ports::reconciler>(loop_.executor(), std::move(sink), std::nullopt));
+    controller_->add_peer(role, std::make_unique<ports::reconciler>(loop_.executor(), std::move(sink), std::nullopt));
   }
   static ports::binding on(const char* address, std::uint16_t port) {
     return {net::protocol::tcp, net::address::parse(address).value(), port, 80, "c" + std::to_string(port), ""};
   }
   void publish(std::vector<ports::binding> bindings) {
-    middle_->publish(ports::source_id::docker, {std::move(bindings), {}, 1});
+    controller_->publish(ports::source_id::docker, {std::move(bindings), {}, 1});
   }
 
   memory host_, wsl_, loopback_;
   support::event_loop loop_;
-  std::unique_ptr<controller> middle_;
+  std::unique_ptr<controller> controller_;
 };
 
-TEST_F(Controller, EveryPeerGetsItsPart) {
+TEST_F(controller_test, every_peer_gets_its_part) {
   start();
   publish({on("0.0.0.0", 8080), on("127.0.0.1", 8081)});
   ASSERT_TRUE(loop_.run_until(
@@ -56,7 +56,7 @@ TEST_F(Controller, EveryPeerGetsItsPart) {
 
 // ---- what is opened on a host is served inside the VM first ----
 
-TEST_F(Controller, APortThatNeedsALoopbackRuleIsOpenedAtTheOthersBehindIt) {
+TEST_F(controller_test, a_port_that_needs_a_loopback_rule_is_opened_at_the_others_behind_it) {
   std::vector<std::string> order;
   host_.journal = wsl_.journal = loopback_.journal = &order;
   start();
@@ -74,7 +74,7 @@ TEST_F(Controller, APortThatNeedsALoopbackRuleIsOpenedAtTheOthersBehindIt) {
   for (const auto& [port, peer] : first) EXPECT_EQ(peer, "loopback") << port;
 }
 
-TEST_F(Controller, ALoopbackSinkThatDoesNotAnswerHoldsAPortBackForAMomentAndNoOther) {
+TEST_F(controller_test, a_loopback_sink_that_does_not_answer_holds_a_port_back_for_a_moment_and_no_other) {
   loopback_.hangs = true;
   start();
   loop_.settle();
@@ -88,7 +88,7 @@ TEST_F(Controller, ALoopbackSinkThatDoesNotAnswerHoldsAPortBackForAMomentAndNoOt
 }
 
 // Behaviour 36.
-TEST_F(Controller, AContainerWhosePortOfTheHostIsTakenIsWarnedOfOnce) {
+TEST_F(controller_test, a_container_whose_port_of_the_host_is_taken_is_warned_of_once) {
   start();
   const auto log = [this] {
     testing::internal::CaptureStderr();
@@ -103,18 +103,18 @@ TEST_F(Controller, AContainerWhosePortOfTheHostIsTakenIsWarnedOfOnce) {
       "127.0.0.1 of c8080";
   EXPECT_NE(log.find(line), std::string::npos) << log;
   EXPECT_EQ(log.find(line), log.rfind(line)) << "once";
-  const auto status = json::serialize(describe(middle_->view()));
+  const auto status = json::serialize(describe(controller_->view()));
   EXPECT_THAT(status, testing::HasSubstr(R"("decision":"shadowed")"));
 }
 
-TEST_F(Controller, NonAdminModeBindsToLoopback) {
+TEST_F(controller_test, non_admin_mode_binds_to_loopback) {
   start(ports::network_mode::non_admin);
   publish({on("0.0.0.0", 8080), on("0.0.0.0", 80)});
   ASSERT_TRUE(loop_.run_until([this] { return !host_.held.empty(); }));
   EXPECT_THAT(host_.held, ElementsAre("tcp 127.0.0.1:8080"));
 }
 
-TEST_F(Controller, WhatIsNotExposedIsWarnedOfOnce) {
+TEST_F(controller_test, what_is_not_exposed_is_warned_of_once) {
   start(ports::network_mode::non_admin);
   const auto warned = [this](std::vector<ports::binding> bindings) {
     testing::internal::CaptureStderr();
@@ -132,12 +132,12 @@ TEST_F(Controller, WhatIsNotExposedIsWarnedOfOnce) {
   EXPECT_EQ(warned({on("0.0.0.0", 80), on("0.0.0.0", 81)}), "policy: tcp 127.0.0.1:80 of c80\n") << "it went and came";
 }
 
-TEST_F(Controller, NoClientCanFillTheLog) {
+TEST_F(controller_test, no_client_can_fill_the_log) {
   start(ports::network_mode::non_admin);
   testing::internal::CaptureStderr();
   for (int i = 0; i < 200; ++i) {
     publish({on("0.0.0.0", static_cast<std::uint16_t>(1 + i))});  // refused: below 1024
-    middle_->degraded(ports::source_id::docker, {{}, "reason " + std::to_string(i)});
+    controller_->degraded(ports::source_id::docker, {{}, "reason " + std::to_string(i)});
   }
   const std::string log = testing::internal::GetCapturedStderr();
   EXPECT_THAT(log, testing::HasSubstr("is not exposed"));
@@ -145,29 +145,29 @@ TEST_F(Controller, NoClientCanFillTheLog) {
   EXPECT_LT(std::ranges::count(log, '\n'), 60);
 }
 
-TEST_F(Controller, ADegradedSourceLeavesThePortsAlone) {
+TEST_F(controller_test, a_degraded_source_leaves_the_ports_alone) {
   start();
   publish({on("0.0.0.0", 8080)});
   ASSERT_TRUE(loop_.run_until([this] { return host_.held.size() == 1; }));
-  middle_->degraded(ports::source_id::docker, {{}, "the engine is gone"});
+  controller_->degraded(ports::source_id::docker, {{}, "the engine is gone"});
   loop_.run_until([] { return false; }, 20ms);
   EXPECT_THAT(host_.held, testing::SizeIs(1));
-  EXPECT_TRUE(middle_->view().table->source(ports::source_id::docker).trouble);
+  EXPECT_TRUE(controller_->view().table->source(ports::source_id::docker).trouble);
 }
 
-TEST_F(Controller, DrainEmptiesEveryPeerAndClosesIt) {
+TEST_F(controller_test, drain_empties_every_peer_and_closes_it) {
   start();
   publish({on("127.0.0.1", 8080)});
   ASSERT_TRUE(loop_.run_until(
       [this] { return host_.held.size() == 1 && wsl_.held.size() == 1 && loopback_.held.size() == 1; }));
-  loop_.spawn(middle_->drain(async::clock::now() + 5s));
+  loop_.spawn(controller_->drain(async::clock::now() + 5s));
   ASSERT_TRUE(loop_.run_until([this] { return host_.closed && wsl_.closed && loopback_.closed; }));
   EXPECT_THAT(host_.held, IsEmpty());
   EXPECT_THAT(wsl_.held, IsEmpty());
   EXPECT_THAT(loopback_.held, IsEmpty());
 }
 
-TEST_F(Controller, ChangesOfTheStatusAreAnnounced) {
+TEST_F(controller_test, changes_of_the_status_are_announced) {
   start();
   unsigned changes = 0;
   auto count = [](controller& middle, unsigned& into) -> async::task<> {
@@ -176,7 +176,7 @@ TEST_F(Controller, ChangesOfTheStatusAreAnnounced) {
       ++into;
     }
   };
-  loop_.spawn(count(*middle_, changes));
+  loop_.spawn(count(*controller_, changes));
   loop_.run_until([] { return false; }, 20ms);
   const auto before = changes;
   publish({on("0.0.0.0", 8080)});

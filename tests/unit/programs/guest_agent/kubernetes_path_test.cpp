@@ -21,20 +21,20 @@ using ports::source_id;
 using testing::ElementsAre;
 using testing::UnorderedElementsAre;
 
-class KubernetesPath : public testing::Test {
+class kubernetes_path_test : public testing::Test {
  protected:
   void SetUp() override {
     api_.start();
     engine_.start();
     std::ofstream(directory_ / "k3s.yaml") << api_.kubeconfig();
-    for (const auto id : {source_id::docker, source_id::kubernetes}) middle_.enable(id);
-    middle_.add_peer(
+    for (const auto id : {source_id::docker, source_id::kubernetes}) controller_.enable(id);
+    controller_.add_peer(
         peer_role::host,
         std::make_unique<ports::reconciler>(
             loop_.executor(), std::make_unique<support::memory_sink>(loop_.executor(), "host", host_), std::nullopt));
-    loop_.spawn(middle_.run());
-    loop_.spawn(docker_.run(middle_));
-    loop_.spawn(kubernetes_.run(middle_));
+    loop_.spawn(controller_.run());
+    loop_.spawn(docker_.run(controller_));
+    loop_.spawn(kubernetes_.run(controller_));
   }
   void TearDown() override {
     loop_.stop();
@@ -55,19 +55,19 @@ class KubernetesPath : public testing::Test {
     loop_.settle();
     return host_.calls;
   }
-  [[nodiscard]] bool troubled(source_id id) const { return middle_.view().table->source(id).trouble.has_value(); }
+  [[nodiscard]] bool troubled(source_id id) const { return controller_.view().table->source(id).trouble.has_value(); }
 
   support::temp_dir directory_;
   support::fake_kubernetes api_;
   support::event_loop loop_;
   support::fake_docker engine_{loop_.executor(), directory_ / "docker.sock"};
   support::sink_memory host_;
-  controller middle_{loop_.executor(), {ports::network_mode::network_tunnel, true}};
+  controller controller_{loop_.executor(), {ports::network_mode::network_tunnel, true}};
   docker::docker_source docker_{loop_.executor(), docker::options_from_environment(directory_ / "docker.sock").value()};
   kubernetes::kubernetes_source kubernetes_{loop_.executor(), {.kubeconfig = directory_ / "k3s.yaml"}};
 };
 
-TEST_F(KubernetesPath, OnlyTheDifferencesMove) {
+TEST_F(kubernetes_path_test, only_the_differences_move) {
   put("dns", "LoadBalancer", {{53, 0, "UDP"}, {53, 0, "TCP"}});
   EXPECT_THAT(calls_until({"tcp 0.0.0.0:53", "udp 0.0.0.0:53"}),
               UnorderedElementsAre("+tcp 0.0.0.0:53", "+udp 0.0.0.0:53"));
@@ -90,7 +90,7 @@ TEST_F(KubernetesPath, OnlyTheDifferencesMove) {
 }
 
 // After an outage too, although all is listed anew.
-TEST_F(KubernetesPath, OnlyTheDifferencesMoveAfterAnOutage) {
+TEST_F(kubernetes_path_test, only_the_differences_move_after_an_outage) {
   for (int i = 0; i < 20; ++i) put("s" + std::to_string(i), "NodePort", {{80, 30'000 + i}});
   ASSERT_TRUE(loop_.run_until([this] { return host_.held.size() == 20; }));
   auto expected = host_.held;
@@ -108,7 +108,7 @@ TEST_F(KubernetesPath, OnlyTheDifferencesMoveAfterAnOutage) {
 
 enum class outage : std::uint8_t { refused, unavailable, silent, watch_dead };
 
-class TenMinutesAway : public KubernetesPath, public testing::WithParamInterface<outage> {
+class ten_minutes_away_test : public kubernetes_path_test, public testing::WithParamInterface<outage> {
  protected:
   void begin_outage() {
     switch (GetParam()) {
@@ -126,7 +126,7 @@ class TenMinutesAway : public KubernetesPath, public testing::WithParamInterface
   }
 };
 
-TEST_P(TenMinutesAway, OtherSourcesDoNotNotice) {
+TEST_P(ten_minutes_away_test, other_sources_do_not_notice) {
   put("stays", "NodePort", {{80, 30'080}});
   put("goes", "NodePort", {{80, 30'081}});
   engine_.run("whale", 8'080);
@@ -158,7 +158,7 @@ TEST_P(TenMinutesAway, OtherSourcesDoNotNotice) {
   EXPECT_FALSE(troubled(source_id::kubernetes));
 }
 
-INSTANTIATE_TEST_SUITE_P(InEachWay, TenMinutesAway,
+INSTANTIATE_TEST_SUITE_P(in_each_way, ten_minutes_away_test,
                          testing::Values(outage::refused, outage::unavailable, outage::silent, outage::watch_dead));
 
 }  // namespace

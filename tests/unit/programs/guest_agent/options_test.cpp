@@ -22,7 +22,7 @@ std::string error(const std::vector<std::string>& arguments) {
   return parsed ? "" : parsed.error().message();
 }
 
-TEST(Options, TheProductsStartLineIsUnderstood) {
+TEST(options, the_products_start_line_is_understood) {
   options o;
   const auto s = parse(o, {"-adminInstall=true", "-kubernetes=false", "-docker=true", "-containerd=false",
                            "-iptables=false", "-k8sServiceListenerAddr=0.0.0.0"});
@@ -33,18 +33,18 @@ TEST(Options, TheProductsStartLineIsUnderstood) {
   EXPECT_EQ(o.host_switch.port, 80);
 }
 
-TEST(Options, WithoutAdminInstallItIsNonAdminMode) {
+TEST(options, without_admin_install_it_is_non_admin_mode) {
   EXPECT_EQ(parse({"-docker"})->policy.mode, ports::network_mode::non_admin);
 }
 
-TEST(Options, PrivilegedServiceWinsOverAdminInstall) {
+TEST(options, privileged_service_wins_over_admin_install) {
   const auto s = parse({"-docker", "-adminInstall", "-privilegedService"});
   ASSERT_TRUE(s) << s.error().message();
   EXPECT_EQ(s->policy.mode, ports::network_mode::privileged_service);
   EXPECT_EQ(net::to_string(s->vtunnel), "127.0.0.1:3040");
 }
 
-TEST(Options, TheVtunnelPeerIsLookedAtInItsModeOnly) {
+TEST(options, the_vtunnel_peer_is_looked_at_in_its_mode_only) {
   for (const auto* wrong : {"-vtunnelAddr=localhost:3040", "-vtunnelAddr=127.0.0.1", "-vtunnelAddr=127.0.0.1:0",
                             "-vtunnelAddr=0.0.0.0:3040"}) {
     EXPECT_THAT(error({"-docker", "-privilegedService", wrong}), HasSubstr("-vtunnelAddr: not IP:PORT")) << wrong;
@@ -54,7 +54,7 @@ TEST(Options, TheVtunnelPeerIsLookedAtInItsModeOnly) {
   EXPECT_THAT(error({"-docker", "-privilegedService", "-vm-interface=a/b"}), HasSubstr("-vm-interface"));
 }
 
-TEST(Options, OldMessagesAreKept) {
+TEST(options, old_messages_are_kept) {
   EXPECT_EQ(error({"-iptables=false"}), "requires either -docker, -containerd or -iptables enabled.");
   EXPECT_EQ(
       error({"-docker", "-k8sServiceListenerAddr=10.0.0.1"}),
@@ -62,14 +62,14 @@ TEST(Options, OldMessagesAreKept) {
   EXPECT_EQ(error({"-docker", "-privilegedService", "-vtunnelAddr="}), "-privilegedService needs -vtunnelAddr");
 }
 
-TEST(Options, IptablesIsOnByDefaultAndEnough) { EXPECT_EQ(error({}), ""); }
+TEST(options, iptables_is_on_by_default_and_enough) { EXPECT_EQ(error({}), ""); }
 
-TEST(Options, LocalListenersAreForNonAdminMode) {
+TEST(options, local_listeners_are_for_non_admin_mode) {
   EXPECT_EQ(error({"-localListeners"}), "");
   EXPECT_THAT(error({"-localListeners", "-adminInstall"}), HasSubstr("non-admin mode"));
 }
 
-TEST(Options, ListenersAreForwardedBesideAnEngineOrByName) {
+TEST(options, listeners_are_forwarded_beside_an_engine_or_by_name) {
   EXPECT_TRUE(parse({"-docker"})->listeners);
   EXPECT_TRUE(parse({"-containerd"})->listeners);
   EXPECT_FALSE(parse({"-docker", "-listeners=false"})->listeners);
@@ -77,7 +77,7 @@ TEST(Options, ListenersAreForwardedBesideAnEngineOrByName) {
   EXPECT_TRUE(parse({"-listeners"})->listeners);
 }
 
-TEST(Options, TheListOfIgnoredListeners) {
+TEST(options, the_list_of_ignored_listeners) {
   options o;
   EXPECT_TRUE(o.ignored_listeners.contains(net::protocol::tcp, 6443));
   ASSERT_TRUE(parse(o, {"-docker", "-ignore-listeners="}));
@@ -90,7 +90,7 @@ TEST(Options, TheListOfIgnoredListeners) {
             "to 65535)");
 }
 
-TEST(Options, ValuesAreChecked) {
+TEST(options, values_are_checked) {
   EXPECT_THAT(error({"-docker", "-tap-interface-ip=fe80::1"}), HasSubstr("-tap-interface-ip: not an IPv4 address"));
   EXPECT_THAT(error({"-docker", "-veth-interface-ip=0.0.0.0"}), HasSubstr("-veth-interface-ip"));
   EXPECT_THAT(error({"-docker", "-k8sAPIPort=0"}), HasSubstr("-k8sAPIPort"));

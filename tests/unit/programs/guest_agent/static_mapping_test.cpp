@@ -16,20 +16,21 @@ using ports::source_id;
 const support::fake_wsl_proxy::held_port api{net::protocol::tcp, {net::address::loopback_v4(), 6443}},
     web{net::protocol::tcp, {net::address::any_v4(), 8080}};
 
-class StaticMapping : public testing::Test {
+class static_mapping_test : public testing::Test {
  protected:
   void SetUp() override {
     options o;
     o.kubernetes = true;
-    middle_.enable(source_id::fixed);
-    middle_.enable(source_id::docker);
-    middle_.publish(source_id::fixed, static_ports(o, {}));
-    middle_.publish(source_id::docker, {{{net::protocol::tcp, net::address::any_v4(), 8080, 80, "c1", "web"}}, {}, 1});
+    controller_.enable(source_id::fixed);
+    controller_.enable(source_id::docker);
+    controller_.publish(source_id::fixed, static_ports(o, {}));
+    controller_.publish(source_id::docker,
+                        {{{net::protocol::tcp, net::address::any_v4(), 8080, 80, "c1", "web"}}, {}, 1});
     port_mapping_peer::port_mapping_options peer{.peer = directory_ / "proxy.sock"};
     auto sink = std::make_unique<port_mapping_peer::port_mapping_sink>(loop_.executor(), std::move(peer));
-    middle_.add_peer(peer_role::wsl,
-                     std::make_unique<ports::reconciler>(loop_.executor(), std::move(sink), std::nullopt));
-    loop_.spawn(middle_.run());
+    controller_.add_peer(peer_role::wsl,
+                         std::make_unique<ports::reconciler>(loop_.executor(), std::move(sink), std::nullopt));
+    loop_.spawn(controller_.run());
   }
   void TearDown() override { loop_.stop(); }
   [[nodiscard]] bool holds_all() {
@@ -40,10 +41,10 @@ class StaticMapping : public testing::Test {
   support::temp_dir directory_;
   support::fake_wsl_proxy proxy_{directory_ / "proxy.sock"};
   support::event_loop loop_;
-  controller middle_{loop_.executor(), {ports::network_mode::network_tunnel}};
+  controller controller_{loop_.executor(), {ports::network_mode::network_tunnel}};
 };
 
-TEST_F(StaticMapping, IsSentToAProxyThatStartsLaterAndAgainToEachThatIsRestarted) {
+TEST_F(static_mapping_test, is_sent_to_a_proxy_that_starts_later_and_again_to_each_that_is_restarted) {
   proxy_.start();
   EXPECT_TRUE(holds_all());
   proxy_.stop();

@@ -20,7 +20,7 @@ struct slow_reader {
   }
 };
 
-TEST(StatusServer, AChangeWhileADocumentIsWrittenIsTheNextOne) {
+TEST(status_server, a_change_while_a_document_is_written_is_the_next_one) {
   support::event_loop loop;
   controller middle(loop.executor(), {});
   middle.enable(ports::source_id::docker);

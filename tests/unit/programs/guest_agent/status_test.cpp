@@ -8,7 +8,7 @@ namespace {
 using ports::outcome_kind;
 using std::chrono::seconds;
 
-class Status : public testing::Test {
+class status_test : public testing::Test {
  protected:
   void publish(std::vector<ports::binding> bindings) {
     table.enable(ports::source_id::docker);
@@ -44,7 +44,7 @@ class Status : public testing::Test {
   const ports::binding db{net::protocol::tcp, net::address::loopback_v4(), 5432, 5432, "id2", "db"};
 };
 
-TEST_F(Status, NamesTheAgentItsSourcesAndPeers) {
+TEST_F(status_test, names_the_agent_its_sources_and_peers) {
   publish({web});
   apply(outcome_kind::done);
   const auto d = shown();
@@ -56,7 +56,7 @@ TEST_F(Status, NamesTheAgentItsSourcesAndPeers) {
   EXPECT_EQ(d.at("peers").at(0).at("applied"), 1);
 }
 
-TEST_F(Status, AnAppliedPortHasItsOwnerAndTime) {
+TEST_F(status_test, an_applied_port_has_its_owner_and_time) {
   publish({web});
   apply(outcome_kind::done);
   now += seconds(5);
@@ -68,7 +68,7 @@ TEST_F(Status, AnAppliedPortHasItsOwnerAndTime) {
   EXPECT_EQ(port(d, 0).at("peers").at(0).at("since"), "2023-11-14T22:13:15Z");
 }
 
-TEST_F(Status, AConflictHasThePeersReasonAndTheNextTry) {
+TEST_F(status_test, a_conflict_has_the_peers_reason_and_the_next_try) {
   publish({db});
   apply(outcome_kind::conflict, "bind: address already in use");
   const auto d = shown();
@@ -79,7 +79,7 @@ TEST_F(Status, AConflictHasThePeersReasonAndTheNextTry) {
   EXPECT_EQ(port(d, 0).at("peers").at(1).at("state"), "pending") << "the loopback rule has another peer";
 }
 
-TEST_F(Status, APeerThatIsDownIsNamedAtEveryPort) {
+TEST_F(status_test, a_peer_that_is_down_is_named_at_every_port) {
   publish({web});
   ASSERT_TRUE(host.should_list(now));
   static_cast<void>(host.listed(base::fail(std::errc::connection_refused, "host-switch"), now));
@@ -88,7 +88,7 @@ TEST_F(Status, APeerThatIsDownIsNamedAtEveryPort) {
   EXPECT_EQ(port(d, 0).at("peers").at(0).at("state"), "down");
 }
 
-TEST_F(Status, WhatIsOpenAndNotWantedAnyMoreIsShown) {
+TEST_F(status_test, what_is_open_and_not_wanted_any_more_is_shown) {
   publish({web});
   apply(outcome_kind::done);
   publish({});
@@ -108,7 +108,7 @@ TEST_F(Status, WhatIsOpenAndNotWantedAnyMoreIsShown) {
   EXPECT_GT(port(d, 0).at("peers").at(0).at("retry_in_ms").as_int64(), 0);
 }
 
-TEST_F(Status, WhatAnEarlierRunLeftIsShownWhileItsSourceIsSilent) {
+TEST_F(status_test, what_an_earlier_run_left_is_shown_while_its_source_is_silent) {
   const ports::forward left{{net::protocol::tcp, net::address::any_v4(), 9001}, 80, ports::source_id::docker, "id9"};
   host.remember({left}, true, now);
   const auto d = shown();
@@ -120,14 +120,14 @@ TEST_F(Status, WhatAnEarlierRunLeftIsShownWhileItsSourceIsSilent) {
   EXPECT_THAT(std::string(port(d, 0).at("peers").at(0).at("reason").as_string()), testing::HasSubstr("earlier run"));
 }
 
-TEST_F(Status, AWaitIsNamed) {
+TEST_F(status_test, a_wait_is_named) {
   publish({web});
   const auto before = shown();
   EXPECT_EQ(port(before, 0).at("peers").at(0).at("state"), "pending");
   EXPECT_EQ(port(before, 0).at("peers").at(0).at("reason"), "the peer has not been asked yet what it holds");
 }
 
-TEST_F(Status, WhatIsNotExposedSaysWhy) {
+TEST_F(status_test, what_is_not_exposed_says_why) {
   auto sctp = web;
   sctp.protocol = net::protocol::sctp;
   publish({sctp});
@@ -136,7 +136,7 @@ TEST_F(Status, WhatIsNotExposedSaysWhy) {
   EXPECT_EQ(port(d, 0).at("reason"), "SCTP is not forwarded");
 }
 
-TEST_F(Status, ADegradedSourceKeepsItsPortsAndSaysWhy) {
+TEST_F(status_test, a_degraded_source_keeps_its_ports_and_says_why) {
   publish({web});
   table.degraded(ports::source_id::docker, {{}, "gone"});
   const auto d = shown();

@@ -26,7 +26,7 @@ const json::value document = json::parse(R"({
      "peers": [{"name": "host-switch", "state": "refused", "reason": "busy", "retry_in_ms": 1500}]}]})")
                                  .value();
 
-TEST(Listing, PortsShowEachPeersStateAndWhyNot) {
+TEST(listing, ports_show_each_peers_state_and_why_not) {
   const auto text = list_ports(document);
   EXPECT_THAT(text, testing::StartsWith(
                         "PROTOCOL  HOST          CONTAINER  SOURCE  OWNER         HOST-SWITCH  WSL-PROXY   SINCE"));
@@ -39,7 +39,7 @@ TEST(Listing, PortsShowEachPeersStateAndWhyNot) {
                                            "host-switch: busy, retrying in 1.5 s\n"));
 }
 
-TEST(Listing, StatusShowsSourcesPeersAndRefusals) {
+TEST(listing, status_shows_sources_peers_and_refusals) {
   const auto text = list_status(document);
   EXPECT_THAT(text, HasSubstr("agent 0.1.0 in network-tunnel mode"));
   EXPECT_THAT(text, testing::ContainsRegex("docker +degraded +2 +connect"));
@@ -47,7 +47,7 @@ TEST(Listing, StatusShowsSourcesPeersAndRefusals) {
   EXPECT_THAT(text, testing::ContainsRegex("docker +c9 +0/tcp +not a port"));
 }
 
-TEST(Listing, AnyDocumentIsShownWithoutHarm) {
+TEST(listing, any_document_is_shown_without_harm) {
   for (const auto* text : {"null", "[]", "{}", R"({"ports":[1,null,{}],"peers":[[]],"sources":"x"})"}) {
     const auto v = json::parse(text).value();
     EXPECT_THAT(list_ports(v), HasSubstr("PROTOCOL")) << text;

@@ -21,7 +21,7 @@ unsigned status(http::header_map headers) {
   return refusal ? refusal->status : 200;
 }
 
-TEST(AccessPolicy, ServesTheVmsNetworkAndNoAddressOfTheHost) {
+TEST(access_policy, serves_the_vms_network_and_no_address_of_the_host) {
   EXPECT_TRUE(policy.check_client(ip("192.168.127.2")));
   EXPECT_TRUE(policy.check_client(ip("::ffff:192.168.127.3")));
   for (const auto* other : {"192.168.127.1", "192.168.127.66", "192.168.127.0", "192.168.127.255", "192.168.128.2",
@@ -29,13 +29,13 @@ TEST(AccessPolicy, ServesTheVmsNetworkAndNoAddressOfTheHost) {
     EXPECT_FALSE(policy.check_client(ip(other))) << other;
 }
 
-TEST(AccessPolicy, AnAddressThatCannotBeCheckedIsRefused) {
+TEST(access_policy, an_address_that_cannot_be_checked_is_refused) {
   EXPECT_EQ(policy.check_client(ip("192.168.127.13")).error().message(),
             "the client 192.168.127.13 cannot be checked: socket: Too many open files");
   EXPECT_FALSE(policy.check_remote({ip("192.168.127.13"), 80}));
 }
 
-TEST(AccessPolicy, RelaysToTheVmsNetworkAlone) {
+TEST(access_policy, relays_to_the_vms_network_alone) {
   EXPECT_TRUE(policy.check_remote({ip("192.168.127.2"), 80}));
   EXPECT_TRUE(policy.check_remote({ip("192.168.127.253"), 80}));
   for (const auto* other : {"192.168.127.1", "192.168.127.66", "127.0.0.1", "169.254.169.254", "192.168.127.254",
@@ -43,7 +43,7 @@ TEST(AccessPolicy, RelaysToTheVmsNetworkAlone) {
     EXPECT_FALSE(policy.check_remote({ip(other), 80})) << other;
 }
 
-TEST(AccessPolicy, TakesItsOwnNamesForHost) {
+TEST(access_policy, takes_its_own_names_for_host) {
   for (const auto* host :
        {"192.168.127.1", "192.168.127.1:80", "gateway.rancher-desktop.internal", "GATEWAY.Rancher-Desktop.Internal:80",
         "gateway.docker.internal.", "host-switch.test", "10.0.0.9:8080"})
@@ -57,13 +57,13 @@ TEST(AccessPolicy, TakesItsOwnNamesForHost) {
   EXPECT_EQ(status({}), 400U);
 }
 
-TEST(AccessPolicy, IsNotForBrowsers) {
+TEST(access_policy, is_not_for_browsers) {
   for (const auto* header : {"Origin", "origin", "Sec-Fetch-Site", "sec-fetch-mode", "SEC-FETCH-ANYTHING"})
     EXPECT_EQ(status({{"Host", "192.168.127.1"}, {header, ""}}), 403U) << header;
   EXPECT_EQ(status({{"Host", "192.168.127.1"}, {"User-Agent", "Mozilla"}, {"Accept", "*/*"}}), 200U);
 }
 
-TEST(AccessPolicy, FurtherHostsAreNamesOrAddresses) {
+TEST(access_policy, further_hosts_are_names_or_addresses) {
   EXPECT_EQ(parse_host_name("Host.Example."), "host.example");
   EXPECT_EQ(parse_host_name("10.0.0.1"), "10.0.0.1");
   for (const auto* text : {"", "a:80", "a/b", "http://a", "a b"}) EXPECT_FALSE(parse_host_name(text)) << text;

@@ -22,7 +22,7 @@ bool connects(const net::endpoint& to) {
   return ::connect(fd.get(), address.get(), address.size) == 0;
 }
 
-TEST(ApiServer, ABusyPortIsServedOnceItIsFree) {
+TEST(api_server, a_busy_port_is_served_once_it_is_free) {
   auto holder = support::bound_socket(SOCK_STREAM, {loopback, 0});
   kernel_network network(support::local_endpoint(holder.get()));
   support::event_loop loop;
@@ -37,7 +37,7 @@ TEST(ApiServer, ABusyPortIsServedOnceItIsFree) {
 }
 
 // As before Linux 5.7, without CAP_NET_RAW.
-TEST(ApiServer, ListensUnboundAndWarnsOnceWhereItMayNotBindToAnInterface) {
+TEST(api_server, listens_unbound_and_warns_once_where_it_may_not_bind_to_an_interface) {
   kernel_network network({loopback, support::free_port()});
   testing::internal::CaptureStderr();
   const bool ran = support::run_without({SYS_setsockopt, 2, SO_BINDTODEVICE, EPERM}, [&] {
@@ -54,7 +54,7 @@ TEST(ApiServer, ListensUnboundAndWarnsOnceWhereItMayNotBindToAnInterface) {
   EXPECT_EQ(log.find(warning), log.rfind(warning)) << log;
 }
 
-TEST(ApiServer, DoesNotListenWhileTheInterfacesCannotBeRead) {
+TEST(api_server, does_not_listen_while_the_interfaces_cannot_be_read) {
   kernel_network network({loopback, support::free_port()});
   testing::internal::CaptureStderr();
   const bool ran = support::run_without({SYS_socket, 0, AF_NETLINK, EMFILE}, [&] {
@@ -68,7 +68,7 @@ TEST(ApiServer, DoesNotListenWhileTheInterfacesCannotBeRead) {
   EXPECT_THAT(log, testing::HasSubstr("WARN api: cannot listen"));
 }
 
-TEST(StaticForward, ABusyPortIsForwardedOnceItIsFree) {
+TEST(static_forward, a_busy_port_is_forwarded_once_it_is_free) {
   auto holder = support::bound_socket(SOCK_STREAM, {loopback, 0});
   const auto local = support::local_endpoint(holder.get());
   const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
@@ -87,7 +87,7 @@ TEST(StaticForward, ABusyPortIsForwardedOnceItIsFree) {
   EXPECT_NO_THROW(support::accept_one(target.get()));
 }
 
-TEST(ApiServer, KnowsWhatPassesByItself) {
+TEST(api_server, knows_what_passes_by_itself) {
   EXPECT_TRUE(may_pass(std::make_error_code(std::errc::address_in_use)));
   EXPECT_TRUE(may_pass(std::error_code(EMFILE, std::system_category())));
   EXPECT_FALSE(may_pass(std::error_code(EACCES, std::system_category())));

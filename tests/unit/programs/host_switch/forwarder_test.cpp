@@ -14,7 +14,7 @@ using testing::HasSubstr;
 
 constexpr auto loopback = net::address::loopback_v4();
 
-class Forwarder : public testing::Test {
+class forwarder_test : public testing::Test {
  protected:
   static http::request request(std::string method, std::string target, std::string body = {}) {
     return {
@@ -42,7 +42,7 @@ class Forwarder : public testing::Test {
   forwarder forwards_{network_, policy_, 8};
 };
 
-TEST_F(Forwarder, ExposesRelaysAndUnexposes) {
+TEST_F(forwarder_test, exposes_relays_and_unexposes) {
   const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
   const auto port = support::free_port();
   const auto made = expose(at(port), net::to_string(support::local_endpoint(target.get())));
@@ -56,7 +56,7 @@ TEST_F(Forwarder, ExposesRelaysAndUnexposes) {
   EXPECT_EQ(support::read_exactly(server.get(), 8), "lives on");
 }
 
-TEST_F(Forwarder, AnswersAreWordForWord) {
+TEST_F(forwarder_test, answers_are_word_for_word) {
   const auto port = support::free_port();
   ASSERT_EQ(expose(at(port)).status, 200U);
   const auto again = expose(at(port));
@@ -74,7 +74,7 @@ TEST_F(Forwarder, AnswersAreWordForWord) {
   EXPECT_EQ(forwards_.answer(request("GET", "/other"), "").status, 404U);
 }
 
-TEST_F(Forwarder, ABusyPortIsToldInTheKernelsWords) {
+TEST_F(forwarder_test, a_busy_port_is_told_in_the_kernels_words) {
   const auto holder = support::bound_socket(SOCK_STREAM, {loopback, 0});
   const auto local = net::to_string(support::local_endpoint(holder.get()));
   const auto answer = expose(local);
@@ -83,12 +83,12 @@ TEST_F(Forwarder, ABusyPortIsToldInTheKernelsWords) {
   EXPECT_EQ(all(), "[]\n");
 }
 
-TEST_F(Forwarder, AForwardToItselfIsToldAsSuch) {
+TEST_F(forwarder_test, a_forward_to_itself_is_told_as_such) {
   const auto local = at(support::free_port());
   EXPECT_EQ(expose(local, local).body, "listen tcp " + local + ": would relay to itself\n");
 }
 
-TEST_F(Forwarder, ListensOnUnixSocketsAndPipesForNoVm) {
+TEST_F(forwarder_test, listens_on_unix_sockets_and_pipes_for_no_vm) {
   EXPECT_EQ(expose("/tmp/x.sock", "127.0.0.1:9", "unix").body, "unknown protocol unix\n");
   EXPECT_EQ(expose("pipe", "127.0.0.1:9", "npipe").body, "unknown protocol npipe\n");
   const auto with_url = expose("/tmp/x.sock", "ssh-tunnel://root@192.168.127.2/run/x.sock?key=k", "unix");
@@ -96,7 +96,7 @@ TEST_F(Forwarder, ListensOnUnixSocketsAndPipesForNoVm) {
   EXPECT_EQ(with_url.body, "unknown protocol unix\n");
 }
 
-TEST_F(Forwarder, IdentityIsTextButTheAddressIsOne) {
+TEST_F(forwarder_test, identity_is_text_but_the_address_is_one) {
   const auto port = support::free_port();
   ASSERT_EQ(expose(at(port, "")).status, 200U);
   EXPECT_THAT(expose(at(port, "0.0.0.0")).body, HasSubstr("address already in use"));
@@ -104,7 +104,7 @@ TEST_F(Forwarder, IdentityIsTextButTheAddressIsOne) {
   EXPECT_EQ(unexpose(at(port, "")).status, 200U);
 }
 
-TEST_F(Forwarder, TheWildcardIsForBothFamilies) {
+TEST_F(forwarder_test, the_wildcard_is_for_both_families) {
   const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
   const auto port = support::free_port();
   ASSERT_EQ(expose(at(port, "0.0.0.0"), net::to_string(support::local_endpoint(target.get()))).status, 200U);
@@ -114,7 +114,7 @@ TEST_F(Forwarder, TheWildcardIsForBothFamilies) {
   }
 }
 
-TEST_F(Forwarder, TcpAndUdpOfOneNumberAreTwoAndListedInOrder) {
+TEST_F(forwarder_test, tcp_and_udp_of_one_number_are_two_and_listed_in_order) {
   const auto port = support::free_port();
   ASSERT_EQ(expose(at(port), ":9", "udp").status, 200U);
   ASSERT_EQ(expose(at(port), ":9", "tcp").status, 200U);
@@ -126,7 +126,7 @@ TEST_F(Forwarder, TcpAndUdpOfOneNumberAreTwoAndListedInOrder) {
           "\n");
 }
 
-TEST_F(Forwarder, ARemoteIsAnAddressOfTheVmsNetworkAndNotTheHosts) {
+TEST_F(forwarder_test, a_remote_is_an_address_of_the_vms_network_and_not_the_hosts) {
   const auto local = at(support::free_port());
   EXPECT_EQ(expose(local, "10.0.0.1:80").body, "invalid remote addr: remote 10.0.0.1 is not in 126.0.0.0/7\n");
   EXPECT_EQ(expose(local, "127.0.0.66:5432").body,
@@ -138,7 +138,7 @@ TEST_F(Forwarder, ARemoteIsAnAddressOfTheVmsNetworkAndNotTheHosts) {
   EXPECT_TRUE(forwards_.expose_static({local, "127.0.0.66:5432", "tcp"})) << "the host's own forwards lead anywhere";
 }
 
-TEST_F(Forwarder, AKeyHasOneTextForEachPort) {
+TEST_F(forwarder_test, a_key_has_one_text_for_each_port) {
   const auto port = support::free_port();
   const auto zeros = std::string(60'000, '0') + std::to_string(port);
   EXPECT_EQ(expose("127.0.0.1:" + zeros).status, 500U);
@@ -147,7 +147,7 @@ TEST_F(Forwarder, AKeyHasOneTextForEachPort) {
   EXPECT_EQ(all(), "[]\n");
 }
 
-TEST_F(Forwarder, HoldsABoundedNumberOfForwardsBesideTheHostsOwn) {
+TEST_F(forwarder_test, holds_a_bounded_number_of_forwards_beside_the_hosts_own) {
   ASSERT_TRUE(forwards_.expose_static({at(support::free_port()), "127.0.0.1:9", "tcp"}));
   std::vector<std::string> exposed;
   for (int i = 0; i < 8; ++i) {
@@ -161,7 +161,7 @@ TEST_F(Forwarder, HoldsABoundedNumberOfForwardsBesideTheHostsOwn) {
   EXPECT_EQ(expose(exposed.front(), "127.0.0.1:9", "udp").status, 200U);
 }
 
-TEST_F(Forwarder, AStaticForwardThatIsTakenBackMakesNoRoomForAnother) {
+TEST_F(forwarder_test, a_static_forward_that_is_taken_back_makes_no_room_for_another) {
   const auto local = at(support::free_port());
   ASSERT_TRUE(forwards_.expose_static({local, "127.0.0.1:9", "tcp"}));
   EXPECT_EQ(forwards_.expose_static({local, "127.0.0.1:9", "tcp"}).error().code, std::errc::file_exists);
@@ -171,7 +171,7 @@ TEST_F(Forwarder, AStaticForwardThatIsTakenBackMakesNoRoomForAnother) {
   EXPECT_EQ(expose(at(support::free_port(SOCK_DGRAM)), ":9", "udp").status, 500U);
 }
 
-TEST_F(Forwarder, RefusesWhatABrowserSends) {
+TEST_F(forwarder_test, refuses_what_a_browser_sends) {
   auto from_a_page = request("POST", "/services/forwarder/expose", R"({"local":":1","remote":"127.0.0.1:9"})");
   from_a_page.headers["Sec-Fetch-Site"] = "cross-site";
   EXPECT_EQ(forwards_.answer(from_a_page, "127.0.0.1").status, 403U);
@@ -182,7 +182,7 @@ TEST_F(Forwarder, RefusesWhatABrowserSends) {
 }
 
 // Otherwise one process that asks in a loop writes megabytes a second.
-TEST_F(Forwarder, WhatAClientProvokesIsLoggedOnceAndThenCounted) {
+TEST_F(forwarder_test, what_a_client_provokes_is_logged_once_and_then_counted) {
   testing::internal::CaptureStderr();
   for (int i = 0; i < 1000; ++i) expose("rubbish");
   for (int i = 0; i < 1000; ++i)
@@ -191,7 +191,7 @@ TEST_F(Forwarder, WhatAClientProvokesIsLoggedOnceAndThenCounted) {
   EXPECT_EQ(std::ranges::count(log, '\n'), 2) << log;
 }
 
-TEST_F(Forwarder, TheApiComesBackBesideAWildcardOfThisProgram) {
+TEST_F(forwarder_test, the_api_comes_back_beside_a_wildcard_of_this_program) {
   const net::endpoint api{loopback, support::free_port()};
   kernel_network network(api);
   ASSERT_TRUE(network.forward(net::protocol::tcp, {net::address::any_v4(), api.port}, {loopback, 9}));
@@ -199,7 +199,7 @@ TEST_F(Forwarder, TheApiComesBackBesideAWildcardOfThisProgram) {
   EXPECT_TRUE(api_socket) << api_socket.error().message();
 }
 
-TEST_F(Forwarder, TheApisPortCanBeForwardedFromTheWildcard) {
+TEST_F(forwarder_test, the_apis_port_can_be_forwarded_from_the_wildcard) {
   const net::endpoint api{loopback, support::free_port()};
   kernel_network network(api);
   const auto api_socket = network.listen_for_api({});
@@ -215,7 +215,7 @@ TEST_F(Forwarder, TheApisPortCanBeForwardedFromTheWildcard) {
   EXPECT_NO_THROW(support::accept_one(target.get()));
 }
 
-TEST_F(Forwarder, TheApisPortIsSharedWithOneWildcardOfThisProgramAlone) {
+TEST_F(forwarder_test, the_apis_port_is_shared_with_one_wildcard_of_this_program_alone) {
   const net::endpoint api{loopback, support::free_port()};
   kernel_network network(api), second(api);
   const auto api_socket = network.listen_for_api({});
@@ -231,7 +231,7 @@ TEST_F(Forwarder, TheApisPortIsSharedWithOneWildcardOfThisProgramAlone) {
   EXPECT_TRUE(listen(net::address::any_v6()));
 }
 
-TEST_F(Forwarder, ABusyPortIsBusyThoughItIsTheApis) {
+TEST_F(forwarder_test, a_busy_port_is_busy_though_it_is_the_apis) {
   const net::endpoint api{net::address::v4(127, 0, 0, 3), support::free_port()};
   kernel_network network(api);
   const auto api_socket = network.listen_for_api({});
@@ -241,7 +241,7 @@ TEST_F(Forwarder, ABusyPortIsBusyThoughItIsTheApis) {
   EXPECT_EQ(wildcard.error().code, std::errc::address_in_use);
 }
 
-TEST_F(Forwarder, TheApiComesBackWhereItWas) {
+TEST_F(forwarder_test, the_api_comes_back_where_it_was) {
   const net::endpoint api{loopback, support::free_port()};
   for (int i = 0; i < 2; ++i) {
     kernel_network network(api);

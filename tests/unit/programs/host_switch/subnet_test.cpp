@@ -7,7 +7,7 @@ namespace {
 
 net::address ip(const char* text) { return *net::address::parse(text); }
 
-TEST(Subnet, GatewayIsTheFirstAddress) {
+TEST(subnet, gateway_is_the_first_address) {
   EXPECT_EQ(subnet::parse("192.168.127.0/24")->gateway(), ip("192.168.127.1"));
   EXPECT_EQ(subnet::parse("192.168.127.99/24")->gateway(), ip("192.168.127.1"));
   EXPECT_EQ(subnet::parse("10.1.2.3/8")->gateway(), ip("10.0.0.1"));
@@ -15,7 +15,7 @@ TEST(Subnet, GatewayIsTheFirstAddress) {
   EXPECT_EQ(subnet::parse("10.1.2.3/8")->to_string(), "10.0.0.0/8");
 }
 
-TEST(Subnet, ContainsWhatAMachineCanHave) {
+TEST(subnet, contains_what_a_machine_can_have) {
   const auto net = *subnet::parse("10.1.2.4/30");
   EXPECT_TRUE(net.contains(ip("10.1.2.5")));
   EXPECT_TRUE(net.contains(ip("10.1.2.6")));
@@ -24,14 +24,14 @@ TEST(Subnet, ContainsWhatAMachineCanHave) {
     EXPECT_FALSE(net.contains(ip(other))) << other;
 }
 
-TEST(Subnet, TheHostAliasIsNumber254) {
+TEST(subnet, the_host_alias_is_number254) {
   EXPECT_TRUE(subnet::parse("192.168.127.0/24")->is_host_alias(ip("192.168.127.254")));
   EXPECT_TRUE(subnet::parse("10.1.0.0/16")->is_host_alias(ip("10.1.0.254")));
   EXPECT_FALSE(subnet::parse("10.1.0.0/16")->is_host_alias(ip("10.1.255.254")));
   EXPECT_FALSE(subnet::parse("10.1.2.4/30")->is_host_alias(ip("10.1.2.6"))) << "the VM itself";
 }
 
-TEST(Subnet, RefusesWhatIsNone) {
+TEST(subnet, refuses_what_is_none) {
   for (const auto* text : {"", "192.168.127.0", "192.168.127.0/", "192.168.127.0/0", "192.168.127.0/31", "fe80::/64",
                            "192.168.127.0/24x", "x/24"})
     EXPECT_FALSE(subnet::parse(text)) << text;

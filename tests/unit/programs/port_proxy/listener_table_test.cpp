@@ -17,20 +17,20 @@ listener_key tcp(net::address ip, std::uint16_t port) { return {net::protocol::t
 const auto loop = tcp(net::address::loopback_v4(), 80);
 const auto wild = tcp(net::address::any_v4(), 80);
 
-class ListenerTable : public testing::Test {
+class listener_table_test : public testing::Test {
  protected:
   time_point now_{1h};
   listener_table table_{{100ms, 1000ms, 0}, 4};
 };
 
-TEST(ListenerKey, TheWildcardsAreOne) {
+TEST(listener_key, the_wildcards_are_one) {
   const port_mapping::binding v4{net::protocol::udp, 1, {net::address::any_v4(), 53}},
       v6{net::protocol::udp, 2, {net::address::any_v6(), 53}};
   EXPECT_EQ(key_of(v4), key_of(v6));
   EXPECT_EQ(to_string(key_of(v6)), "udp 0.0.0.0:53");
 }
 
-TEST_F(ListenerTable, ANewOneIsDueOnce) {
+TEST_F(listener_table_test, a_new_one_is_due_once) {
   EXPECT_EQ(table_.add(loop, now_), added::now);
   EXPECT_EQ(table_.add(loop, now_), added::known);
   EXPECT_THAT(table_.due(now_, 9), ElementsAre(loop));
@@ -40,7 +40,7 @@ TEST_F(ListenerTable, ANewOneIsDueOnce) {
   EXPECT_EQ(table_.add(loop, now_), added::known);
 }
 
-TEST_F(ListenerTable, RemovesExactlyTheKey) {
+TEST_F(listener_table_test, removes_exactly_the_key) {
   const listener_key udp{net::protocol::udp, 80, net::address::any_v4()};
   for (const auto& key : {loop, wild, udp}) {
     EXPECT_EQ(table_.add(key, now_), added::now);
@@ -53,7 +53,7 @@ TEST_F(ListenerTable, RemovesExactlyTheKey) {
   EXPECT_EQ(table_.remove(udp, now_), true);
 }
 
-TEST_F(ListenerTable, ABusyPortIsTriedAgainEverMoreSlowly) {
+TEST_F(listener_table_test, a_busy_port_is_tried_again_ever_more_slowly) {
   ASSERT_EQ(table_.add(loop, now_), added::now);
   EXPECT_TRUE(table_.failed(loop, busy, now_));
   EXPECT_THAT(table_.due(now_ + 99ms, 9), IsEmpty());
@@ -66,7 +66,7 @@ TEST_F(ListenerTable, ABusyPortIsTriedAgainEverMoreSlowly) {
   EXPECT_EQ(table_.waiting(), 0U);
 }
 
-TEST_F(ListenerTable, ARemovalMakesRoomAtOnce) {
+TEST_F(listener_table_test, a_removal_makes_room_at_once) {
   const auto elsewhere = tcp(net::address::any_v4(), 81);
   for (const auto& key : {loop, wild, elsewhere}) ASSERT_EQ(table_.add(key, now_), added::now);
   table_.opened(loop);
@@ -77,7 +77,7 @@ TEST_F(ListenerTable, ARemovalMakesRoomAtOnce) {
 }
 
 // Ten thousand ports that could not be opened kept a core busy by a try a second for each.
-TEST_F(ListenerTable, TheTriesOfManyPortsTakeABoundedShareOfTheTime) {
+TEST_F(listener_table_test, the_tries_of_many_ports_take_a_bounded_share_of_the_time) {
   constexpr std::uint16_t many = 20'000;
   listener_table table({100ms, 1000ms, 0}, many);
   for (std::uint16_t port = 1; port <= many; ++port) ASSERT_EQ(table.add(tcp(loop.ip, port), now_), added::now);
@@ -93,7 +93,7 @@ TEST_F(ListenerTable, TheTriesOfManyPortsTakeABoundedShareOfTheTime) {
   EXPECT_GE(tries, many * 4) << "each of them several times";
 }
 
-TEST_F(ListenerTable, IsBounded) {
+TEST_F(listener_table_test, is_bounded) {
   for (std::uint16_t port = 1; port <= 4; ++port) EXPECT_EQ(table_.add(tcp({}, port), now_), added::now);
   EXPECT_EQ(table_.add(tcp({}, 5), now_), added::full);
   EXPECT_EQ(table_.add(tcp({}, 4), now_), added::known);

@@ -19,7 +19,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class MessageServer : public testing::Test {
+class message_server_test : public testing::Test {
  protected:
   void SetUp() override { start({}); }
   void start(message_server_options options) {
@@ -89,7 +89,7 @@ port_mapping::message add(std::uint16_t port) {
   return {.remove = false, .bindings = {{net::protocol::tcp, 80, {{}, port}}}, .connect_addresses = {}};
 }
 
-TEST_F(MessageServer, HearsMessagesInTheOrderOfTheirSending) {
+TEST_F(message_server_test, hears_messages_in_the_order_of_their_sending) {
   std::vector<std::uint16_t> expected;
   for (std::uint16_t port = 1; port <= 200; ++port) {
     send(add(port));  // all of them before the server runs
@@ -99,7 +99,7 @@ TEST_F(MessageServer, HearsMessagesInTheOrderOfTheirSending) {
   EXPECT_EQ(ports(), expected);
 }
 
-TEST_F(MessageServer, AnOlderConnectionIsHeardFirst) {
+TEST_F(message_server_test, an_older_connection_is_heard_first) {
   const auto first = connect(), second = connect();
   context_.restart();
   context_.run_for(20ms);  // both are accepted and waited for
@@ -109,7 +109,7 @@ TEST_F(MessageServer, AnOlderConnectionIsHeardFirst) {
   EXPECT_EQ(ports(), (std::vector<std::uint16_t>{1, 2}));
 }
 
-TEST_F(MessageServer, SeveralOnOneConnectionInPiecesWithoutNewlines) {
+TEST_F(message_server_test, several_on_one_connection_in_pieces_without_newlines) {
   const auto c = connect();
   std::string text = port_mapping::encode(add(1)) + port_mapping::encode(add(2));
   text += port_mapping::encode(add(3)).substr(0, port_mapping::encode(add(3)).size() - 1);
@@ -122,7 +122,7 @@ TEST_F(MessageServer, SeveralOnOneConnectionInPiecesWithoutNewlines) {
   EXPECT_EQ(ports(), (std::vector<std::uint16_t>{1, 2, 3}));
 }
 
-TEST_F(MessageServer, ASilentConnectionDelaysNobodyAndIsClosed) {
+TEST_F(message_server_test, a_silent_connection_delays_nobody_and_is_closed) {
   start({.idle_limit = 50ms});
   const auto silent = connect(), half = connect();
   write(half, R"({"ports":{)");
@@ -133,7 +133,7 @@ TEST_F(MessageServer, ASilentConnectionDelaysNobodyAndIsClosed) {
   EXPECT_TRUE(run_until([&] { return seen_.size() == 2; }));
 }
 
-TEST_F(MessageServer, TooManyConnectionsCostTheMostSilent) {
+TEST_F(message_server_test, too_many_connections_cost_the_most_silent) {
   start({.max_connections = 3});
   std::vector<base::unique_fd> silent;
   for (int i = 0; i < 20; ++i) silent.push_back(connect());
@@ -142,7 +142,7 @@ TEST_F(MessageServer, TooManyConnectionsCostTheMostSilent) {
   EXPECT_TRUE(run_until([&] { return std::ranges::count_if(silent, closed_by_peer) >= 17; }));
 }
 
-TEST_F(MessageServer, NewcomersDoNotDisplaceTheConnectionThatStands) {
+TEST_F(message_server_test, newcomers_do_not_displace_the_connection_that_stands) {
   start({.max_connections = 16});
   const auto standing = connect();
   context_.restart();
@@ -165,14 +165,14 @@ TEST_F(MessageServer, NewcomersDoNotDisplaceTheConnectionThatStands) {
   EXPECT_LE(std::ranges::count(support::read_text(log), '\n'), 10);
 }
 
-TEST_F(MessageServer, WhomItMayNotHearIsNotHeard) {
+TEST_F(message_server_test, whom_it_may_not_hear_is_not_heard) {
   start({.admit = [](int) { return false; }});
   const auto refused = connect();
   EXPECT_TRUE(run_until([&] { return closed_by_peer(refused); }));
   EXPECT_TRUE(seen_.empty());
 }
 
-TEST_F(MessageServer, HostileBytesCostTheirConnectionOnly) {
+TEST_F(message_server_test, hostile_bytes_cost_their_connection_only) {
   const auto good = connect();
   for (const auto* text :
        {"GET / HTTP/1.1\r\n\r\n", "{\"ports\":7}", "{]", "\xff\xfe", "", "[1,2]", "{\"remove\":\"x\"}", "{\"a"})
@@ -189,7 +189,7 @@ TEST_F(MessageServer, HostileBytesCostTheirConnectionOnly) {
   EXPECT_EQ(ports(), (std::vector<std::uint16_t>{1}));
 }
 
-TEST_F(MessageServer, AnInvalidMessageDoesNotTakeTheNextOneWithIt) {
+TEST_F(message_server_test, an_invalid_message_does_not_take_the_next_one_with_it) {
   write(connect(), R"({"ports":7}{"ports":{"80/tcp":[{"HostPort":"0"},{"HostPort":"5"}],"x":[{"HostPort":"6"}]}})");
   ASSERT_TRUE(run_until([&] { return !seen_.empty(); }));
   EXPECT_EQ(ports(), (std::vector<std::uint16_t>{5}));

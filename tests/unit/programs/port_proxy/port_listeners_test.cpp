@@ -28,7 +28,7 @@ base::unique_fd occupy(net::protocol p, net::endpoint at) {
 
 bool taken(net::protocol p, net::endpoint at) { return !occupy(p, at); }
 
-class PortListeners : public testing::Test {
+class port_listeners_test : public testing::Test {
  protected:
   void SetUp() override { tasks_.spawn("retries", listeners_.run()); }
   void TearDown() override { EXPECT_TRUE(support::run_task(context_, tasks_.stop(async::clock::now() + 10s))); }
@@ -70,7 +70,7 @@ class PortListeners : public testing::Test {
   const net::address nowhere_ = net::address::parse("fe80::2").value();  // without an interface: no packet leaves
 };
 
-TEST_F(PortListeners, ListensUntilRemoved) {
+TEST_F(port_listeners_test, listens_until_removed) {
   const auto port = free_port();
   handle(false, {on(loop_, port), on(loop_, port, net::protocol::udp)});
   EXPECT_TRUE(taken(net::protocol::tcp, {loop_, port}));
@@ -82,7 +82,7 @@ TEST_F(PortListeners, ListensUntilRemoved) {
   EXPECT_EQ(listeners_.table().size(), 0U);
 }
 
-TEST_F(PortListeners, DoublesAreNothing) {
+TEST_F(port_listeners_test, doubles_are_nothing) {
   const auto port = free_port();
   handle(true, {on(loop_, port)});
   handle(false, {on(loop_, port), on(loop_, port)});
@@ -93,7 +93,7 @@ TEST_F(PortListeners, DoublesAreNothing) {
   EXPECT_FALSE(taken(net::protocol::tcp, {loop_, port}));
 }
 
-TEST_F(PortListeners, RemovedAndAddedInOneBreath) {
+TEST_F(port_listeners_test, removed_and_added_in_one_breath) {
   const auto port = free_port();
   for (int i = 0; i < 50; ++i) {
     handle(false, {on(loop_, port), on(loop_, port, net::protocol::udp)});
@@ -102,7 +102,7 @@ TEST_F(PortListeners, RemovedAndAddedInOneBreath) {
   }
 }
 
-TEST_F(PortListeners, TwoAddressesOfOnePortAreTwo) {
+TEST_F(port_listeners_test, two_addresses_of_one_port_are_two) {
   const auto port = free_port();
   const auto other = net::address::v4(127, 0, 0, 3);
   handle(false, {on(loop_, port), on(other, port)});
@@ -112,7 +112,7 @@ TEST_F(PortListeners, TwoAddressesOfOnePortAreTwo) {
   EXPECT_TRUE(taken(net::protocol::tcp, {other, port}));
 }
 
-TEST_F(PortListeners, TheWildcardTakesOverAsSoonAsTheLoopbackOneGoes) {
+TEST_F(port_listeners_test, the_wildcard_takes_over_as_soon_as_the_loopback_one_goes) {
   const auto port = free_port();
   handle(false, {on(loop_, port)});
   handle(false, {on(wild_, port)});
@@ -127,7 +127,7 @@ TEST_F(PortListeners, TheWildcardTakesOverAsSoonAsTheLoopbackOneGoes) {
   EXPECT_FALSE(taken(net::protocol::tcp, {net::address::v4(127, 0, 0, 3), port}));
 }
 
-TEST_F(PortListeners, AWildcardIsBothFamiliesAndOneKey) {
+TEST_F(port_listeners_test, a_wildcard_is_both_families_and_one_key) {
   const auto port = free_port();
   handle(false, {on(wild_, port), on(net::address::any_v6(), port)});
   EXPECT_EQ(listeners_.table().size(), 1U);
@@ -136,7 +136,7 @@ TEST_F(PortListeners, AWildcardIsBothFamiliesAndOneKey) {
   EXPECT_TRUE(taken(net::protocol::tcp, {net::address::loopback_v6(), port}));
 }
 
-TEST_F(PortListeners, ABusyPortIsTakenWhenItIsFree) {
+TEST_F(port_listeners_test, a_busy_port_is_taken_when_it_is_free) {
   const auto port = free_port();
   auto tcp = occupy(net::protocol::tcp, {loop_, port}), udp = occupy(net::protocol::udp, {loop_, port});
   handle(false, {on(loop_, port), on(loop_, port, net::protocol::udp)});
@@ -147,7 +147,7 @@ TEST_F(PortListeners, ABusyPortIsTakenWhenItIsFree) {
   EXPECT_TRUE(taken(net::protocol::tcp, {loop_, port}));
 }
 
-TEST_F(PortListeners, ABusyPortThatIsRemovedStaysAlone) {
+TEST_F(port_listeners_test, a_busy_port_that_is_removed_stays_alone) {
   const auto port = free_port();
   auto other = occupy(net::protocol::tcp, {loop_, port});
   handle(false, {on(loop_, port)});
@@ -159,7 +159,7 @@ TEST_F(PortListeners, ABusyPortThatIsRemovedStaysAlone) {
   EXPECT_FALSE(taken(net::protocol::tcp, {loop_, port}));
 }
 
-TEST_F(PortListeners, AnAddressThatIsNotOursHoldsNothingUp) {
+TEST_F(port_listeners_test, an_address_that_is_not_ours_holds_nothing_up) {
   const auto port = free_port();
   handle(false, {on(net::address::v4(192, 0, 2, 1), port), on(loop_, port)});
   EXPECT_EQ(listeners_.table().waiting(), 1U);

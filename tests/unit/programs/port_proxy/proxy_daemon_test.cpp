@@ -93,14 +93,14 @@ class ProxyProgram : public testing::Test {
   support::event_loop loop_;
 };
 
-class EachProxy : public ProxyProgram, public testing::WithParamInterface<which> {
+class each_proxy_test : public ProxyProgram, public testing::WithParamInterface<which> {
  protected:
-  EachProxy() : ProxyProgram(GetParam()) {}
+  each_proxy_test() : ProxyProgram(GetParam()) {}
 };
-INSTANTIATE_TEST_SUITE_P(Program, EachProxy, testing::Values(which::wsl_proxy, which::privileged_service),
+INSTANTIATE_TEST_SUITE_P(program, each_proxy_test, testing::Values(which::wsl_proxy, which::privileged_service),
                          testing::PrintToStringParamName());
 
-TEST_P(EachProxy, RelaysWhatItIsToldUntilItIsTakenBack) {
+TEST_P(each_proxy_test, relays_what_it_is_told_until_it_is_taken_back) {
   const echo_upstream vm({vm_, 8080});
   auto proxy = start_and_wait();
   tell(false, vm_);
@@ -109,7 +109,7 @@ TEST_P(EachProxy, RelaysWhatItIsToldUntilItIsTakenBack) {
   EXPECT_TRUE(closes());
 }
 
-TEST_P(EachProxy, ClosesAllAtTheEnd) {
+TEST_P(each_proxy_test, closes_all_at_the_end) {
   const echo_upstream vm({vm_, 8080});
   auto proxy = start_and_wait();
   struct stat about{};
@@ -123,7 +123,7 @@ TEST_P(EachProxy, ClosesAllAtTheEnd) {
   EXPECT_THAT(log(), HasSubstr("stopping signal=15 listeners=2"));
 }
 
-TEST_P(EachProxy, OpensABusyPortOnceItIsFree) {
+TEST_P(each_proxy_test, opens_a_busy_port_once_it_is_free) {
   const echo_upstream vm({vm_, 8080});
   auto other = support::bound_socket(SOCK_STREAM, {host_, 8080});
   auto proxy = start_and_wait();
@@ -133,7 +133,7 @@ TEST_P(EachProxy, OpensABusyPortOnceItIsFree) {
   EXPECT_TRUE(reaches(vm)) << log();
 }
 
-TEST_P(EachProxy, ASecondInstanceLeavesTheFirstAlone) {
+TEST_P(each_proxy_test, a_second_instance_leaves_the_first_alone) {
   const echo_upstream vm({vm_, 8080});
   auto first = start_and_wait();
   EXPECT_EQ(start().wait(10s), 1);
@@ -146,12 +146,12 @@ TEST_P(EachProxy, ASecondInstanceLeavesTheFirstAlone) {
   EXPECT_TRUE(std::filesystem::is_socket(socket_)) << "the second one's";
 }
 
-class WslProxy : public ProxyProgram {
+class wsl_proxy_test : public ProxyProgram {
  protected:
-  WslProxy() : ProxyProgram(which::wsl_proxy) {}
+  wsl_proxy_test() : ProxyProgram(which::wsl_proxy) {}
 };
 
-TEST_F(WslProxy, IsToldAgainByTheAgentAfterItWasKilled) {
+TEST_F(wsl_proxy_test, is_told_again_by_the_agent_after_it_was_killed) {
   const echo_upstream vm({vm_, 8080});
   auto sink = std::make_unique<port_mapping_peer::port_mapping_sink>(
       loop_.executor(), port_mapping_peer::port_mapping_options{.peer = socket_});
@@ -170,7 +170,7 @@ TEST_F(WslProxy, IsToldAgainByTheAgentAfterItWasKilled) {
   loop_.stop();
 }
 
-TEST_F(WslProxy, ManyBindingsInOneMessage) {
+TEST_F(wsl_proxy_test, many_bindings_in_one_message) {
   rlimit descriptors{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &descriptors), 0);
   if (descriptors.rlim_max < 20'000) GTEST_SKIP() << "needs more file descriptors than the hard limit allows";
@@ -184,12 +184,12 @@ TEST_F(WslProxy, ManyBindingsInOneMessage) {
   EXPECT_LT(std::ranges::count(log(), '\n'), 200) << "the log does not grow with the message";
 }
 
-class PrivilegedService : public ProxyProgram {
+class privileged_service_test : public ProxyProgram {
  protected:
-  PrivilegedService() : ProxyProgram(which::privileged_service) {}
+  privileged_service_test() : ProxyProgram(which::privileged_service) {}
 };
 
-TEST_F(PrivilegedService, RelaysToTheVmThatAsked) {
+TEST_F(privileged_service_test, relays_to_the_vm_that_asked) {
   const auto other = own_loopback();
   const echo_upstream a({vm_, 8080}), b({other, 8080});
   auto service = start_and_wait();
@@ -204,7 +204,7 @@ TEST_F(PrivilegedService, RelaysToTheVmThatAsked) {
   EXPECT_TRUE(closes());
 }
 
-TEST_F(PrivilegedService, TakesMessagesByTcpOnLoopback) {
+TEST_F(privileged_service_test, takes_messages_by_tcp_on_loopback) {
   const echo_upstream vm({vm_, 8080});
   const net::endpoint at{host_, 4444};
   auto service = start({"-listen=" + net::to_string(at)});

@@ -32,7 +32,7 @@ std::string text(const outcome& o) {
   return all;
 }
 
-class ClaimTable : public testing::Test {
+class claim_table_test : public testing::Test {
  protected:
   std::string add(const char* host, std::uint16_t port, const std::vector<port_mapping::connect_address>& vm) {
     return text(last = table.apply(message(false, host, port, vm), first));
@@ -61,7 +61,7 @@ class ClaimTable : public testing::Test {
   outcome last;
 };
 
-TEST_F(ClaimTable, ConnectsToTheAddressOfTheBindingsFamily) {
+TEST_F(claim_table_test, connects_to_the_address_of_the_bindings_family) {
   EXPECT_EQ(add("127.0.0.1", 80, vm_a), "tcp 127.0.0.1:80 -> 172.26.1.5:80");
   EXPECT_EQ(add("::1", 80, vm_a), "tcp [::1]:80 -> [fd00::5]:80");
   EXPECT_EQ(add("0.0.0.0", 81, vm_a), "tcp 0.0.0.0:81 -> 172.26.1.5:81");
@@ -71,7 +71,7 @@ TEST_F(ClaimTable, ConnectsToTheAddressOfTheBindingsFamily) {
   EXPECT_THAT(last.notes, ElementsAre(HasSubstr("no address of its family")));
 }
 
-TEST_F(ClaimTable, IsToldAgainWithoutDoingAnything) {
+TEST_F(claim_table_test, is_told_again_without_doing_anything) {
   add("0.0.0.0", 80, vm_a);
   EXPECT_EQ(add("0.0.0.0", 80, vm_a), "");
   EXPECT_THAT(last.notes, IsEmpty());
@@ -79,7 +79,7 @@ TEST_F(ClaimTable, IsToldAgainWithoutDoingAnything) {
   EXPECT_EQ(remove("0.0.0.0", 80, vm_a), "");
 }
 
-TEST_F(ClaimTable, VmsDoNotRemoveEachOthersPorts) {
+TEST_F(claim_table_test, vms_do_not_remove_each_others_ports) {
   add("0.0.0.0", 80, vm_a);
   add("0.0.0.0", 81, vm_b);
   EXPECT_EQ(remove("0.0.0.0", 80, vm_b), "");
@@ -88,7 +88,7 @@ TEST_F(ClaimTable, VmsDoNotRemoveEachOthersPorts) {
   EXPECT_EQ(table.size(), 2U);
 }
 
-TEST_F(ClaimTable, ThePortOfTwoGoesToTheOneThatCameLastAndBack) {
+TEST_F(claim_table_test, the_port_of_two_goes_to_the_one_that_came_last_and_back) {
   add("0.0.0.0", 80, vm_a);
   EXPECT_EQ(add("0.0.0.0", 80, vm_b), "tcp 0.0.0.0:80 -> 172.26.1.9:80");
   EXPECT_THAT(last.notes, ElementsAre("tcp 0.0.0.0:80 goes from 172.26.1.5 to 172.26.1.9"));
@@ -99,7 +99,7 @@ TEST_F(ClaimTable, ThePortOfTwoGoesToTheOneThatCameLastAndBack) {
   EXPECT_EQ(remove("0.0.0.0", 80, vm_b), "tcp 0.0.0.0:80 closed");
 }
 
-TEST_F(ClaimTable, ARemovalThatNamesNoVmIsUnderstoodWhereThereIsOne) {
+TEST_F(claim_table_test, a_removal_that_names_no_vm_is_understood_where_there_is_one) {
   add("0.0.0.0", 80, vm_a);
   add("0.0.0.0", 80, vm_b);
   EXPECT_EQ(remove("0.0.0.0", 80, {}), "");
@@ -108,21 +108,21 @@ TEST_F(ClaimTable, ARemovalThatNamesNoVmIsUnderstoodWhereThereIsOne) {
   EXPECT_EQ(remove("0.0.0.0", 80, {}), "tcp 0.0.0.0:80 closed");
 }
 
-TEST_F(ClaimTable, ThisMachineIsNoVm) {
+TEST_F(claim_table_test, this_machine_is_no_vm) {
   EXPECT_EQ(add("0.0.0.0", 80, {at("127.0.0.1")}), "");
   EXPECT_THAT(last.notes, ElementsAre(HasSubstr("is this machine itself")));
   table = claim_table({.loopback_targets = true, .is_alive = [](const auto&) { return true; }});
   EXPECT_EQ(add("0.0.0.0", 80, {at("127.0.0.1")}), "tcp 0.0.0.0:80 -> 127.0.0.1:80");
 }
 
-TEST_F(ClaimTable, AnotherSenderThatNamesTheSameAddressRemovesNothing) {
+TEST_F(claim_table_test, another_sender_that_names_the_same_address_removes_nothing) {
   add_as(first, 80, vm_a);
   EXPECT_EQ(remove_as(second, 80, vm_a), "");
   EXPECT_EQ(remove_as(second, 80, {}), "") << "nor by naming none";
   EXPECT_EQ(remove_as(first, 80, vm_a), "tcp 0.0.0.0:80 closed");
 }
 
-TEST_F(ClaimTable, AnotherSenderDoesNotTakeAPortThatIsHeld) {
+TEST_F(claim_table_test, another_sender_does_not_take_a_port_that_is_held) {
   add_as(first, 80, vm_a);
   EXPECT_EQ(add_as(second, 80, vm_b), "");
   EXPECT_THAT(last.notes, ElementsAre("tcp 0.0.0.0:80 of 172.26.1.9 waits: 172.26.1.5 has it"));
@@ -135,7 +135,7 @@ TEST_F(ClaimTable, AnotherSenderDoesNotTakeAPortThatIsHeld) {
   EXPECT_EQ(remove_as(first, 80, vm_a), "tcp 0.0.0.0:80 -> 172.26.1.59:80");
 }
 
-TEST_F(ClaimTable, WhatASenderThatHasEndedClaimedIsTakenOver) {
+TEST_F(claim_table_test, what_a_sender_that_has_ended_claimed_is_taken_over) {
   add_as(first, 80, vm_a);
   add_as(first, 81, vm_a);
   ended.insert(first);
@@ -147,21 +147,21 @@ TEST_F(ClaimTable, WhatASenderThatHasEndedClaimedIsTakenOver) {
   EXPECT_EQ(add_as(second, 81, vm_b), "tcp 0.0.0.0:81 -> 172.26.1.9:81") << "the VM with its new address";
 }
 
-TEST_F(ClaimTable, OneSenderLeavesRoomForOthers) {
+TEST_F(claim_table_test, one_sender_leaves_room_for_others) {
   table = claim_table(options(100));
   for (std::uint16_t port = 1; port <= 200; ++port) add_as(first, port, vm_a);
   EXPECT_LE(table.size(), 51U);
   EXPECT_EQ(add_as(second, 1'000, vm_b), "tcp 0.0.0.0:1000 -> 172.26.1.9:1000");
 }
 
-TEST_F(ClaimTable, AnAddressThatIsNoVmsIsRefused) {
+TEST_F(claim_table_test, an_address_that_is_no_vms_is_refused) {
   EXPECT_EQ(add("0.0.0.0", 80, {at("192.0.2.7")}), "");
   EXPECT_THAT(last.notes, ElementsAre("tcp 0.0.0.0:80 is refused: 192.0.2.7 is a third machine"));
   EXPECT_EQ(table.size(), 0U);
 }
 
 // A VM that takes nothing back has another address each time it is started.
-TEST_F(ClaimTable, TheOldestOfManyClaimsGivesWay) {
+TEST_F(claim_table_test, the_oldest_of_many_claims_gives_way) {
   for (int i = 1; i <= 40; ++i) {
     const auto vm = fmt::format("172.26.1.{}", i);
     EXPECT_EQ(add("0.0.0.0", 80, {at(vm.c_str())}), fmt::format("tcp 0.0.0.0:80 -> {}:80", vm));
@@ -174,7 +174,7 @@ TEST_F(ClaimTable, TheOldestOfManyClaimsGivesWay) {
   EXPECT_EQ(table.size(), 15U);
 }
 
-TEST_F(ClaimTable, IsBounded) {
+TEST_F(claim_table_test, is_bounded) {
   table = claim_table(options(4));
   add("0.0.0.0", 80, vm_a);
   add("0.0.0.0", 81, vm_a);

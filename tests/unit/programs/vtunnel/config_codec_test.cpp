@@ -34,7 +34,7 @@ std::string error(const std::string& text) {
   return parsed ? "" : parsed.error().message();
 }
 
-TEST(VtunnelConfig, TheProductsFileIsUnderstood) {
+TEST(vtunnel_config, the_products_file_is_understood) {
   const auto parsed = parse_config(good);
   ASSERT_TRUE(parsed) << parsed.error().message();
   ASSERT_THAT(*parsed, SizeIs(1));
@@ -46,7 +46,7 @@ TEST(VtunnelConfig, TheProductsFileIsUnderstood) {
   EXPECT_EQ(net::to_string(t.upstream), "127.0.0.1:4444");
 }
 
-TEST(VtunnelConfig, PathsStandForVsockPortsAndForTheUpstream) {
+TEST(vtunnel_config, paths_stand_for_vsock_ports_and_for_the_upstream) {
   const auto parsed = parse_config(
       "tunnel: [{name: a, handshake-port: unix:/run/h, vsock-host-port: unix:/run/d, peer-address: '::1', "
       "peer-port: 1, upstream-server-address: unix:/run/u}]");
@@ -58,7 +58,7 @@ TEST(VtunnelConfig, PathsStandForVsockPortsAndForTheUpstream) {
   EXPECT_EQ(net::to_string(t.upstream), "unix:/run/u");
 }
 
-TEST(VtunnelConfig, WhatIsWrongIsNamedWithItsLine) {
+TEST(vtunnel_config, what_is_wrong_is_named_with_its_line) {
   EXPECT_EQ(error(with_line(4, "    vsock-host-port: x")),
             "line 4: tunnel[0].vsock-host-port: neither a vsock port nor unix:/path: \"x\"");
   EXPECT_EQ(error(with_line(3, "    handshake-port: 4294967295")),
@@ -85,7 +85,7 @@ TEST(VtunnelConfig, WhatIsWrongIsNamedWithItsLine) {
   EXPECT_NE(error(""), "");
 }
 
-TEST(VtunnelConfig, TwoTunnelsShareNothing) {
+TEST(vtunnel_config, two_tunnels_share_nothing) {
   const auto second = good.substr(good.find("  - name"));
   EXPECT_EQ(error(good + second), "line 8: tunnel[1].name: the same as tunnel[0].name: \"tcpTunnel\"");
   auto other = second;

@@ -15,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-TEST(PhraseReader, KnowsThePhraseInAnyPieces) {
+TEST(phrase_reader, knows_the_phrase_in_any_pieces) {
   using enum phrase_reader::state;
   for (std::size_t cut = 0; cut <= seed_phrase.size(); ++cut) {
     phrase_reader r;
@@ -28,7 +28,7 @@ TEST(PhraseReader, KnowsThePhraseInAnyPieces) {
   EXPECT_EQ(wrong_one.feed(seed_phrase), wrong);
 }
 
-class Handshake : public testing::Test {
+class handshake_test : public testing::Test {
  protected:
   void TearDown() override { loop_.stop(); }
   void listen() {
@@ -46,7 +46,7 @@ class Handshake : public testing::Test {
   std::optional<os::unix_listener> listener_;
 };
 
-TEST_F(Handshake, ThePeerAnswersEverybody) {
+TEST_F(handshake_test, the_peer_answers_everybody) {
   listen();
   loop_.spawn(answer_handshakes(base::unique_fd(::dup(listener_->fd()))));
   for (int i = 0; i < 3; ++i) {
@@ -55,14 +55,14 @@ TEST_F(Handshake, ThePeerAnswersEverybody) {
   }
 }
 
-TEST_F(Handshake, NobodyIsThere) { EXPECT_EQ(shake().error().code, std::errc::no_such_file_or_directory); }
+TEST_F(handshake_test, nobody_is_there) { EXPECT_EQ(shake().error().code, std::errc::no_such_file_or_directory); }
 
-TEST_F(Handshake, SomebodyWhoSaysNothingIsGivenUp) {
+TEST_F(handshake_test, somebody_who_says_nothing_is_given_up) {
   listen();
   EXPECT_EQ(shake(50ms).error().code, std::errc::timed_out);
 }
 
-TEST_F(Handshake, SomebodyElseIsThere) {
+TEST_F(handshake_test, somebody_else_is_there) {
   listen();
   std::jthread other([this] {
     base::unique_fd client;

@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 using support::child_process;
 using testing::HasSubstr;
 
-class Vtunnel : public testing::Test {
+class vtunnel_test : public testing::Test {
  protected:
   void SetUp() override {
     upstream_ = support::bound_socket(SOCK_STREAM, {net::address::loopback_v4(), 0});
@@ -79,7 +79,7 @@ class Vtunnel : public testing::Test {
   child_process host_, peer_;
 };
 
-TEST_F(Vtunnel, CarriesBytesAndHalfClosesBothWays) {
+TEST_F(vtunnel_test, carries_bytes_and_half_closes_both_ways) {
   start_both();
   connect();
   const std::string much(8 << 20, 'x');
@@ -93,7 +93,7 @@ TEST_F(Vtunnel, CarriesBytesAndHalfClosesBothWays) {
   EXPECT_EQ(support::read_all(client_.get()), "the answer, after the end of the question");
 }
 
-TEST_F(Vtunnel, AResetStaysAReset) {
+TEST_F(vtunnel_test, a_reset_stays_a_reset) {
   start_both();
   connect();
   support::send_all(client_.get(), "x");
@@ -107,7 +107,7 @@ TEST_F(Vtunnel, AResetStaysAReset) {
   EXPECT_EQ(ends_with(client_), "reset");
 }
 
-TEST_F(Vtunnel, ASlowReaderSlowsItsOwnConnectionOnly) {
+TEST_F(vtunnel_test, a_slow_reader_slows_its_own_connection_only) {
   start_both();
   connect();
   const auto slow_client = std::move(client_);
@@ -122,7 +122,7 @@ TEST_F(Vtunnel, ASlowReaderSlowsItsOwnConnectionOnly) {
   EXPECT_EQ(support::read_exactly(server_.get(), 5), "quick");
 }
 
-TEST_F(Vtunnel, ATunnelThatLeadsNowhereResetsAtOnce) {
+TEST_F(vtunnel_test, a_tunnel_that_leads_nowhere_resets_at_once) {
   peer_ = start("peer");
   ASSERT_TRUE(support::eventually(10s, [this] { return log().find("ready") != std::string::npos; }));
   client_ = support::connected_socket(SOCK_STREAM, peer_at_);
@@ -134,7 +134,7 @@ TEST_F(Vtunnel, ATunnelThatLeadsNowhereResetsAtOnce) {
   EXPECT_EQ(ends_with(client_), "reset") << "no upstream";
 }
 
-TEST_F(Vtunnel, EitherSideMayBeKilledAndComeBack) {
+TEST_F(vtunnel_test, either_side_may_be_killed_and_come_back) {
   start_both();
   const auto works = [this] {
     try {
@@ -160,7 +160,7 @@ TEST_F(Vtunnel, EitherSideMayBeKilledAndComeBack) {
   EXPECT_FALSE(std::filesystem::exists(directory_ / "handshake"));
 }
 
-TEST_F(Vtunnel, TheHostEndWaitsForTheRightPeer) {
+TEST_F(vtunnel_test, the_host_end_waits_for_the_right_peer) {
   write_config(support::read_text(config_));
   host_ = start("host");
   EXPECT_TRUE(support::eventually(10s, [this] { return log().find("no handshake tunnel=test") != std::string::npos; }))
@@ -168,7 +168,7 @@ TEST_F(Vtunnel, TheHostEndWaitsForTheRightPeer) {
   EXPECT_FALSE(std::filesystem::exists(directory_ / "data"));
 }
 
-TEST_F(Vtunnel, SaysWhyItDoesNotStart) {
+TEST_F(vtunnel_test, says_why_it_does_not_start) {
   EXPECT_EQ(start("guest").wait(10s), 2);
   write_config("tunnel:\n  - name: x\n");
   EXPECT_EQ(start("peer").wait(10s), 1);
@@ -178,14 +178,14 @@ TEST_F(Vtunnel, SaysWhyItDoesNotStart) {
   EXPECT_THAT(log(), HasSubstr("No such file or directory"));
 }
 
-TEST_F(Vtunnel, AUnixSocketTellsNoPrivilegedPort) {
+TEST_F(vtunnel_test, a_unix_socket_tells_no_privileged_port) {
   EXPECT_EQ(start("peer", {"-require-privileged-port"}).wait(10s), 2);
   EXPECT_THAT(log(), HasSubstr("-require-privileged-port is not for vtunnel peer"));
   EXPECT_EQ(start("host", {"-require-privileged-port"}).wait(10s), 1);
   EXPECT_THAT(log(), HasSubstr("vsock-host-port of tunnel test is a UNIX socket"));
 }
 
-TEST_F(Vtunnel, AConfigurationOnAFileSystemThatHangsIsNotWaitedFor) {
+TEST_F(vtunnel_test, a_configuration_on_a_file_system_that_hangs_is_not_waited_for) {
   support::hanging_directory dead;
   if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
   config_ = dead.path() / "vtunnel.yaml";

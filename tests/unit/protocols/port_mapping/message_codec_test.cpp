@@ -21,7 +21,7 @@ binding tcp(std::uint16_t container, net::address ip, std::uint16_t host) {
 
 // ---- encoding
 
-TEST(MessageCodec, EncodesAsTheProductDoes) {
+TEST(message_codec, encodes_as_the_product_does) {
   EXPECT_EQ(encode({.remove = false, .bindings = {tcp(80, loopback, 8080)}, .connect_addresses = {}}),
             "{\"remove\":false,\"ports\":{\"80/"
             "tcp\":[{\"HostIp\":\"127.0.0.1\",\"HostPort\":\"8080\"}]},\"connectAddrs\":null}\n");
@@ -31,7 +31,7 @@ TEST(MessageCodec, EncodesAsTheProductDoes) {
   EXPECT_EQ(encode({}), "{\"remove\":false,\"ports\":{},\"connectAddrs\":null}\n");
 }
 
-TEST(MessageCodec, GroupsByKeyInGosOrder) {
+TEST(message_codec, groups_by_key_in_gos_order) {
   const message m{.remove = false,
                   .bindings = {tcp(9, loopback, 1),
                                tcp(80, loopback, 2),
@@ -44,7 +44,7 @@ TEST(MessageCodec, GroupsByKeyInGosOrder) {
                 R"("9/tcp":[{"HostIp":"127.0.0.1","HostPort":"1"},{"HostIp":"127.0.0.1","HostPort":"4"}]})"));
 }
 
-TEST(MessageCodec, EncodesConnectAddresses) {
+TEST(message_codec, encodes_connect_addresses) {
   const message m{
       .remove = false,
       .bindings = {},
@@ -54,7 +54,7 @@ TEST(MessageCodec, EncodesConnectAddresses) {
             "{\"network\":\"ip+net\",\"addr\":\"fe80::1/64\"}]}\n");
 }
 
-TEST(MessageCodec, StaysBelowTheLimitPerBinding) {
+TEST(message_codec, stays_below_the_limit_per_binding) {
   const auto longest = net::address::parse("fd00:1111:2222:3333:4444:5555:6666:7777").value();
   message m;
   for (std::uint16_t i = 0; i < 100; ++i)
@@ -64,7 +64,7 @@ TEST(MessageCodec, StaysBelowTheLimitPerBinding) {
 
 // ---- decoding
 
-TEST(MessageCodec, DecodesBothForms) {
+TEST(message_codec, decodes_both_forms) {
   const auto d = decode(
       R"({"remove":true,"ports":{"80/TCP":[{"HostIp":"127.0.0.1","HostPort":"8080"}],"53/Udp":[{"HostIp":"","HostPort":"53"}],
                          "81":[{"HostPort":"81"}],"82/tcp":null,"83/tcp":[]},"connectAddrs":null,"x":[1]})");
@@ -76,7 +76,7 @@ TEST(MessageCodec, DecodesBothForms) {
   EXPECT_THAT(d->refused, IsEmpty());
 }
 
-TEST(MessageCodec, NullAndAbsentAreEmpty) {
+TEST(message_codec, null_and_absent_are_empty) {
   for (const auto* text :
        {"{}", R"({"remove":null,"ports":null,"connectAddrs":null})", R"({"ports":{},"connectAddrs":[]})"}) {
     const auto d = decode(text);
@@ -85,14 +85,14 @@ TEST(MessageCodec, NullAndAbsentAreEmpty) {
   }
 }
 
-TEST(MessageCodec, FieldNamesInAnyCase) {
+TEST(message_codec, field_names_in_any_case) {
   const auto d = decode(R"({"Remove":true,"PORTS":{"80/tcp":[{"hostip":"::1","hostport":"8080"}]}})");
   ASSERT_TRUE(d);
   EXPECT_TRUE(d->accepted.remove);
   EXPECT_THAT(d->accepted.bindings, ElementsAre(tcp(80, net::address::loopback_v6(), 8080)));
 }
 
-TEST(MessageCodec, RefusesOneByOne) {
+TEST(message_codec, refuses_one_by_one) {
   const auto d = decode(
       R"({"ports":{"0/tcp":[{"HostPort":"1"}],"70000/tcp":[{"HostPort":"1"}],"80/sctp":[{"HostPort":"1"}],"80/unix":[{"HostPort":"1"}],
     "/tcp":[{"HostPort":"1"}],"90/tcp":"x","80/tcp":[{"HostPort":"0"},{"HostPort":"65536"},{"HostPort":"-1"},{"HostPort":"8 "},{"HostPort":80},
@@ -106,7 +106,7 @@ TEST(MessageCodec, RefusesOneByOne) {
   EXPECT_EQ(d->refused[3], "80/unix: not a protocol");
 }
 
-TEST(MessageCodec, ManyRefusalsAreCountedNotKept) {
+TEST(message_codec, many_refusals_are_counted_not_kept) {
   std::string text = R"({"ports":{"80/tcp":[)";
   for (int i = 0; i < 1'000; ++i) text += "{},";
   const auto d = decode(text + "{}]}}");
@@ -115,13 +115,13 @@ TEST(MessageCodec, ManyRefusalsAreCountedNotKept) {
   EXPECT_LE(d->refused.size(), 16U);
 }
 
-TEST(MessageCodec, RefusesWhatCouldMeanAnything) {
+TEST(message_codec, refuses_what_could_mean_anything) {
   for (const auto* text : {"", "7", "[]", "{", R"({"remove":"yes"})", R"({"ports":[]})", R"({"ports":"80"})",
                            R"({"connectAddrs":{}})", "{} {}"})
     EXPECT_FALSE(decode(text)) << text;
 }
 
-TEST(MessageCodec, IsBounded) {
+TEST(message_codec, is_bounded) {
   EXPECT_FALSE(decode(R"({"x":)" + std::string(100, '[') + std::string(100, ']') + "}"));
   EXPECT_FALSE(decode(R"({"x":")" + std::string(max_message_bytes, 'x') + "\"}"));
   std::string many = R"({"ports":{"80/tcp":[)";
@@ -129,7 +129,7 @@ TEST(MessageCodec, IsBounded) {
   EXPECT_FALSE(decode(many + "{}]}}"));
 }
 
-TEST(MessageCodec, ConnectAddressesLoseNothingButTheWrongOnes) {
+TEST(message_codec, connect_addresses_lose_nothing_but_the_wrong_ones) {
   const auto d = decode(
       R"({"connectAddrs":[{"network":"ip+net","addr":"172.26.1.5/20"},{"addr":"fe80::1"},{"addr":"1.2.3.4/33"},{"addr":"x/1"},{},null,3]})");
   ASSERT_TRUE(d);
@@ -155,7 +155,7 @@ message random_message(std::mt19937& random) {
   return m;
 }
 
-TEST(MessageCodec, WhatIsEncodedIsDecoded) {
+TEST(message_codec, what_is_encoded_is_decoded) {
   std::mt19937 random(1);
   for (int round = 0; round < 500; ++round) {
     auto sent = random_message(random);
@@ -168,7 +168,7 @@ TEST(MessageCodec, WhatIsEncodedIsDecoded) {
   }
 }
 
-TEST(Message, AReceiverConnectsToTheFirstAddressOfTheFamily) {
+TEST(message, a_receiver_connects_to_the_first_address_of_the_family) {
   const auto at = [](const char* ip) { return connect_address{net::address::parse(ip).value(), 24}; };
   const std::vector<connect_address> all{at("0.0.0.0"), at("fe80::1"), at("172.26.1.5"), at("10.0.0.1"), at("fd00::5")};
   EXPECT_EQ(target_of(all, true)->to_string(), "172.26.1.5");

@@ -29,7 +29,7 @@ ports::operation add(std::uint16_t port) {
   return {verb::add, {{net::protocol::tcp, net::address::loopback_v4(), port}, 0, ports::source_id::docker, {}}};
 }
 
-class HostSwitchFailures : public testing::Test {
+class host_switch_failures_test : public testing::Test {
  protected:
   std::unique_ptr<host_switch_sink> sink_at(std::uint16_t port) {
     return std::make_unique<host_switch_sink>(
@@ -43,7 +43,7 @@ class HostSwitchFailures : public testing::Test {
   support::event_loop loop_;
 };
 
-TEST_F(HostSwitchFailures, EachAnswerHasItsOutcomeHoweverLongItsReason) {
+TEST_F(host_switch_failures_test, each_answer_has_its_outcome_however_long_its_reason) {
   const std::string longer(4'000, 'x');
   struct row {
     int status;
@@ -68,7 +68,7 @@ TEST_F(HostSwitchFailures, EachAnswerHasItsOutcomeHoweverLongItsReason) {
   }
 }
 
-TEST_F(HostSwitchFailures, WhatIsNoAnswerLeavesTheFirstUnknownAndTheRestUnsent) {
+TEST_F(host_switch_failures_test, what_is_no_answer_leaves_the_first_unknown_and_the_rest_unsent) {
   const auto half = answer(200, "[]", 4'000);
   std::string endless = "HTTP/1.1 200 OK\r\n";
   while (endless.size() < (1U << 20)) endless += "X-Line: " + std::string(100, 'y') + "\r\n";
@@ -101,7 +101,7 @@ TEST_F(HostSwitchFailures, WhatIsNoAnswerLeavesTheFirstUnknownAndTheRestUnsent) 
   }
 }
 
-TEST_F(HostSwitchFailures, AListThatIsNoneIsAnErrorAndNeverAnEmptyOne) {
+TEST_F(host_switch_failures_test, a_list_that_is_none_is_an_error_and_never_an_empty_one) {
   const std::string deep(100'000, '[');
   for (const auto& body : {std::string("{}"), std::string("[{]"), std::string("7"), std::string(), deep}) {
     const raw_server server({answer(200, body)});
@@ -109,7 +109,7 @@ TEST_F(HostSwitchFailures, AListThatIsNoneIsAnErrorAndNeverAnEmptyOne) {
   }
 }
 
-TEST_F(HostSwitchFailures, NoRedirectIsFollowed) {
+TEST_F(host_switch_failures_test, no_redirect_is_followed) {
   const raw_server elsewhere({answer(200, "[]")});
   for (const auto status : {301, 302, 303, 307, 308}) {
     const auto to = "http://127.0.0.1:" + std::to_string(elsewhere.port()) + "/services/forwarder/all";
@@ -121,7 +121,7 @@ TEST_F(HostSwitchFailures, NoRedirectIsFollowed) {
   EXPECT_EQ(elsewhere.connections(), 0U);
 }
 
-TEST_F(HostSwitchFailures, NoProxyVariableIsHonoured) {
+TEST_F(host_switch_failures_test, no_proxy_variable_is_honoured) {
   const raw_server proxy({answer(502, "")}), server({answer(200, "[]")});
   const auto address = "http://127.0.0.1:" + std::to_string(proxy.port());
   const auto names = {"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"};
@@ -149,7 +149,7 @@ async::task<> use(host_switch_sink& sink, bool& finished) {
   finished = true;
 }
 
-TEST(HostSwitchCancelled, AtAnyTurnOfTheLoopNothingIsLeftBehind) {
+TEST(host_switch_cancelled, at_any_turn_of_the_loop_nothing_is_left_behind) {
   bool finished = false;
   for (unsigned turns = 0; !finished; ++turns) {
     ASSERT_LT(turns, 2'000U);

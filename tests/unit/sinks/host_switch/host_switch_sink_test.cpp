@@ -54,7 +54,7 @@ async::task<> note_change(host_switch_sink& sink, bool& changed) {
   changed = true;
 }
 
-class HostSwitchSink : public testing::Test {
+class host_switch_sink_test : public testing::Test {
  protected:
   template <class Server>
   void serve_by(Server run) {
@@ -96,7 +96,7 @@ class HostSwitchSink : public testing::Test {
   std::unique_ptr<host_switch_sink> sink_;
 };
 
-TEST_F(HostSwitchSink, ExposesListsAndUnexposes) {
+TEST_F(host_switch_sink_test, exposes_lists_and_unexposes) {
   serve_real();
   const auto port = support::free_port();
   EXPECT_EQ(apply(op(verb::add, port)).kind, outcome_kind::done);
@@ -111,7 +111,7 @@ TEST_F(HostSwitchSink, ExposesListsAndUnexposes) {
   EXPECT_EQ(apply(op(verb::remove, port)).kind, outcome_kind::done) << "not found is as good";
 }
 
-TEST_F(HostSwitchSink, ABusyPortIsAConflictWithTheHostsReason) {
+TEST_F(host_switch_sink_test, a_busy_port_is_a_conflict_with_the_hosts_reason) {
   serve_real();
   const auto holder = support::bound_socket(SOCK_STREAM, {net::address::loopback_v4(), 0});
   const auto result = apply(op(verb::add, support::local_endpoint(holder.get()).port));
@@ -119,7 +119,7 @@ TEST_F(HostSwitchSink, ABusyPortIsAConflictWithTheHostsReason) {
   EXPECT_THAT(result.reason, testing::EndsWith("bind: address already in use"));
 }
 
-TEST_F(HostSwitchSink, AConnectionThatWasClosedWhileIdleCostsNothing) {
+TEST_F(host_switch_sink_test, a_connection_that_was_closed_while_idle_costs_nothing) {
   serve_real({.idle = 200ms});
   for (int i = 0; i < 3; ++i) {
     const auto port = support::free_port();
@@ -128,7 +128,7 @@ TEST_F(HostSwitchSink, AConnectionThatWasClosedWhileIdleCostsNothing) {
   }
 }
 
-TEST_F(HostSwitchSink, AServerThatIsAwayIsAnErrorOfTheListAndNothingIsSent) {
+TEST_F(host_switch_sink_test, a_server_that_is_away_is_an_error_of_the_list_and_nothing_is_sent) {
   serve_real();
   kill_server();
   EXPECT_FALSE(loop_.run(sink_->list()));
@@ -137,7 +137,7 @@ TEST_F(HostSwitchSink, AServerThatIsAwayIsAnErrorOfTheListAndNothingIsSent) {
   EXPECT_THAT(result.reason, testing::HasSubstr("refused"));
 }
 
-TEST_F(HostSwitchSink, AServerThatNeverAnswersMeetsTheDeadline) {
+TEST_F(host_switch_sink_test, a_server_that_never_answers_meets_the_deadline) {
   serve(never);
   sink_ = std::make_unique<host_switch_sink>(
       loop_.executor(),
@@ -152,7 +152,7 @@ TEST_F(HostSwitchSink, AServerThatNeverAnswersMeetsTheDeadline) {
   EXPECT_LT(async::clock::now() - before, 500ms) << "one deadline for the whole batch";
 }
 
-TEST_F(HostSwitchSink, AConnectionThatEndsAsTheRequestIsSentCostsTheListNothing) {
+TEST_F(host_switch_sink_test, a_connection_that_ends_as_the_request_is_sent_costs_the_list_nothing) {
   serve_by(answer_each_once);
   ASSERT_TRUE(loop_.run(sink_->list()));
   ASSERT_EQ(apply(op(verb::add, 1)).kind, outcome_kind::done) << "over a new connection, which is kept";
@@ -160,14 +160,14 @@ TEST_F(HostSwitchSink, AConnectionThatEndsAsTheRequestIsSentCostsTheListNothing)
   EXPECT_TRUE(state) << state.error().message();
 }
 
-TEST_F(HostSwitchSink, ACallThatWasCutOffMayHaveBeenHeardAndIsNotSentAgain) {
+TEST_F(host_switch_sink_test, a_call_that_was_cut_off_may_have_been_heard_and_is_not_sent_again) {
   serve_by(answer_each_once);
   EXPECT_EQ(apply(op(verb::add, 1)).kind, outcome_kind::done);
   EXPECT_EQ(apply(op(verb::add, 2)).kind, outcome_kind::unknown);
   EXPECT_EQ(apply(op(verb::add, 2)).kind, outcome_kind::done);
 }
 
-TEST_F(HostSwitchSink, TheDeathOfTheServerIsNoticedAtOnce) {
+TEST_F(host_switch_sink_test, the_death_of_the_server_is_noticed_at_once) {
   serve_real();
   ASSERT_TRUE(loop_.run(sink_->list()));
   bool changed = false;
@@ -181,7 +181,7 @@ TEST_F(HostSwitchSink, TheDeathOfTheServerIsNoticedAtOnce) {
 }
 
 // Behaviour 9: every so often, whatever the connection does.
-TEST_F(HostSwitchSink, AQuietServerIsListedEverySoOften) {
+TEST_F(host_switch_sink_test, a_quiet_server_is_listed_every_so_often) {
   serve_real({.idle = 10h});
   ASSERT_TRUE(loop_.run(sink_->list()));
   bool changed = false;
@@ -194,7 +194,7 @@ TEST_F(HostSwitchSink, AQuietServerIsListedEverySoOften) {
   EXPECT_TRUE(loop_.run_until([&] { return changed; }));
 }
 
-TEST_F(HostSwitchSink, AServerThatKeepsNoConnectionOpenIsNotPolledWithoutPause) {
+TEST_F(host_switch_sink_test, a_server_that_keeps_no_connection_open_is_not_polled_without_pause) {
   serve_real({.idle = 100ms});
   const auto before = async::clock::now();
   for (int i = 0; i < 2; ++i) {
@@ -206,7 +206,7 @@ TEST_F(HostSwitchSink, AServerThatKeepsNoConnectionOpenIsNotPolledWithoutPause) 
   EXPECT_GE(async::clock::now() - before, 900ms);
 }
 
-TEST_F(HostSwitchSink, AListMayRunWhileTheIdleConnectionIsWatched) {
+TEST_F(host_switch_sink_test, a_list_may_run_while_the_idle_connection_is_watched) {
   serve_real();
   ASSERT_TRUE(loop_.run(sink_->list()));
   bool changed = false;

@@ -31,7 +31,7 @@ async::task<> note_change(host_switch_sink& sink, bool& changed) {
   changed = true;
 }
 
-class SilentDeath : public testing::Test {
+class silent_death_test : public testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
@@ -60,7 +60,7 @@ class SilentDeath : public testing::Test {
   std::unique_ptr<host_switch_sink> sink_;
 };
 
-TEST_F(SilentDeath, OfTheWatchedConnectionIsNoticedWithinTwoSeconds) {
+TEST_F(silent_death_test, of_the_watched_connection_is_noticed_within_two_seconds) {
   ASSERT_TRUE(list());
   bool changed = false;
   loop_.spawn(note_change(*sink_, changed));
@@ -72,7 +72,7 @@ TEST_F(SilentDeath, OfTheWatchedConnectionIsNoticedWithinTwoSeconds) {
   EXPECT_LT(async::clock::now() - died, soon);
 }
 
-TEST_F(SilentDeath, InTheMiddleOfACallIsNoticedWithinTwoSeconds) {
+TEST_F(silent_death_test, in_the_middle_of_a_call_is_noticed_within_two_seconds) {
   ASSERT_TRUE(list());
   ASSERT_TRUE(list()) << "the second connection is kept";
   die();
@@ -82,7 +82,7 @@ TEST_F(SilentDeath, InTheMiddleOfACallIsNoticedWithinTwoSeconds) {
   EXPECT_LT(async::clock::now() - before, soon);
 }
 
-TEST_F(SilentDeath, ThePeerIsListedAtOnceWhenTheTapComesBack) {
+TEST_F(silent_death_test, the_peer_is_listed_at_once_when_the_tap_comes_back) {
   ASSERT_TRUE(list());
   unplug();
   bool changed = false;
@@ -93,7 +93,7 @@ TEST_F(SilentDeath, ThePeerIsListedAtOnceWhenTheTapComesBack) {
   EXPECT_TRUE(list());
 }
 
-TEST_F(SilentDeath, OtherAddressesThatComeAndGoAreNoReasonToList) {
+TEST_F(silent_death_test, other_addresses_that_come_and_go_are_no_reason_to_list) {
   ASSERT_TRUE(list());
   bool changed = false;
   loop_.spawn(note_change(*sink_, changed));
@@ -106,7 +106,7 @@ TEST_F(SilentDeath, OtherAddressesThatComeAndGoAreNoReasonToList) {
 }
 
 // The peer is polled at growing intervals while it is away; its return does not wait for the next.
-TEST_F(SilentDeath, AReconcilerWhosePeerIsAwayListsAtTheTapsReturn) {
+TEST_F(silent_death_test, a_reconciler_whose_peer_is_away_lists_at_the_taps_return) {
   unplug();
   ports::reconcile_options patient;
   patient.peer_retry = {10s, 10s, 0.0};

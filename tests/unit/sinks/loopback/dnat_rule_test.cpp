@@ -7,7 +7,7 @@ namespace {
 
 rule one(const std::string& line) { return table_of(line + "\n").rules.at(0); }
 
-TEST(DnatRule, ReadsDockersRule) {
+TEST(dnat_rule, reads_dockers_rule) {
   const auto d = read_dnat(
       one("-A DOCKER -d 127.0.0.1/32 ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80"));
   EXPECT_EQ(d, (dnat{net::protocol::tcp, net::address::loopback_v4(), 8080, "172.17.0.2:80", 80}));
@@ -15,7 +15,7 @@ TEST(DnatRule, ReadsDockersRule) {
             (dnat{net::protocol::udp, std::nullopt, 53, "10.4.0.7", 53}));
 }
 
-TEST(DnatRule, IsNotTakenForMoreOrLessThanItSays) {
+TEST(dnat_rule, is_not_taken_for_more_or_less_than_it_says) {
   for (const std::string line : {
            "-A DOCKER -i docker0 -j RETURN",
            "-A DOCKER -p tcp -m tcp --dport 8080:8090 -j DNAT --to-destination 172.17.0.2:80-90",
@@ -29,7 +29,7 @@ TEST(DnatRule, IsNotTakenForMoreOrLessThanItSays) {
     EXPECT_FALSE(read_dnat(one(line))) << line;
 }
 
-TEST(DnatRule, ACopyLosesItsDestinationAndTakesNewConnectionsOnly) {
+TEST(dnat_rule, a_copy_loses_its_destination_and_takes_new_connections_only) {
   const auto from =
       one("-A DOCKER -d 127.0.0.1/32 ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80");
   EXPECT_EQ(append_line(copied(from, "tag", "tag:abc")),

@@ -39,7 +39,7 @@ nat_programs legacy_programs(std::string restore = "/usr/sbin/iptables-legacy-re
   return {nat_variant::legacy, "/usr/sbin/iptables-legacy-save", std::move(restore)};
 }
 
-class LocalnetGuard : public testing::TestWithParam<bool> {
+class localnet_guard_test : public testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
@@ -103,7 +103,7 @@ class LocalnetGuard : public testing::TestWithParam<bool> {
   localnet_guard guard_{tag, {legacy_programs()}};
 };
 
-TEST_P(LocalnetGuard, DropsWhatThePeerAddressesToLoopback) {
+TEST_P(localnet_guard_test, drops_what_the_peer_addresses_to_loopback) {
   ASSERT_TRUE(is_reached()) << "without the guard";
   ensure();
   EXPECT_FALSE(is_reached());
@@ -114,7 +114,7 @@ TEST_P(LocalnetGuard, DropsWhatThePeerAddressesToLoopback) {
   EXPECT_THAT(raw(), IsEmpty());
 }
 
-TEST_P(LocalnetGuard, IsPutUpAgainAheadOfOtherRules) {
+TEST_P(localnet_guard_test, is_put_up_again_ahead_of_other_rules) {
   ASSERT_TRUE(is_reached());
   ensure();
   support::run_or_throw({.argv = {"nft", "flush", "ruleset"}, .net_namespace = lab_->vm.path()});
@@ -128,10 +128,10 @@ TEST_P(LocalnetGuard, IsPutUpAgainAheadOfOtherRules) {
   EXPECT_THAT(raw(), SizeIs(GetParam() ? 1 : 2)) << "ours once";
 }
 
-INSTANTIATE_TEST_SUITE_P(, LocalnetGuard, testing::Bool(),
+INSTANTIATE_TEST_SUITE_P(, localnet_guard_test, testing::Bool(),
                          [](const auto& about) { return about.param ? "nftables" : "legacy"; });
 
-class WithoutNftables : public LocalnetGuard {
+class without_nftables_test : public localnet_guard_test {
  protected:
   // The real program, but for rules of the table raw.
   std::string restore_without_raw() const {
@@ -144,7 +144,7 @@ class WithoutNftables : public LocalnetGuard {
   support::temp_dir directory_;
 };
 
-TEST_P(WithoutNftables, RouteLocalnetStaysOffWhereNothingCanGuardIt) {
+TEST_P(without_nftables_test, route_localnet_stays_off_where_nothing_can_guard_it) {
   machines::localnet(lab_->vm, "tap0", '0');
   support::run_or_throw({.argv = {"iptables-legacy", "-t", "nat", "-N", "DOCKER"}, .net_namespace = lab_->vm.path()});
   in_vm([&] {
@@ -163,7 +163,7 @@ TEST_P(WithoutNftables, RouteLocalnetStaysOffWhereNothingCanGuardIt) {
   });
   EXPECT_FALSE(is_reached());
 }
-INSTANTIATE_TEST_SUITE_P(, WithoutNftables, testing::Values(false));
+INSTANTIATE_TEST_SUITE_P(, without_nftables_test, testing::Values(false));
 
 }  // namespace
 }  // namespace loopback

@@ -34,7 +34,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-class LoopbackSink : public testing::Test {
+class loopback_sink_test : public testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
@@ -133,7 +133,7 @@ class LoopbackSink : public testing::Test {
 };
 
 // A container of a thousand ports on 0.0.0.0: the engine adds a rule every few milliseconds, and none is of interest.
-TEST_F(LoopbackSink, RulesOfOthersMatterOnlyWhileAPortIsWanted) {
+TEST_F(loopback_sink_test, rules_of_others_matter_only_while_a_port_is_wanted) {
   ASSERT_TRUE(list());
   restore("*nat\n" + docker_rule("127.0.0.1", 8083, "172.17.0.2:80") + "COMMIT\n");
   EXPECT_FALSE(is_notified(700ms));
@@ -145,13 +145,13 @@ TEST_F(LoopbackSink, RulesOfOthersMatterOnlyWhileAPortIsWanted) {
   EXPECT_FALSE(is_notified(700ms));
 }
 
-TEST_F(LoopbackSink, APortThatIsWantedMeanwhileMakesRulesMatter) {
+TEST_F(loopback_sink_test, a_port_that_is_wanted_meanwhile_makes_rules_matter) {
   ASSERT_TRUE(list());
   EXPECT_TRUE(support::run_task(context_, want_while_waiting()));
 }
 
 // It aborted with a double free: the reason is longer than a small string.
-TEST_F(LoopbackSink, RestoreFailsOnceWhileAContainerGoes) {
+TEST_F(loopback_sink_test, restore_fails_once_while_a_container_goes) {
   ASSERT_TRUE(list());
   EXPECT_EQ(apply(verb::add, web_).kind, outcome_kind::done);
   EXPECT_EQ(apply(verb::add, other_).kind, outcome_kind::done);
@@ -160,7 +160,7 @@ TEST_F(LoopbackSink, RestoreFailsOnceWhileAContainerGoes) {
   EXPECT_THAT(rules(), testing::ElementsAre(HasSubstr("--dport 8082")));
 }
 
-TEST_F(LoopbackSink, ALockThatStaysHeldIsReportedAndTheRestGoesOnLater) {
+TEST_F(loopback_sink_test, a_lock_that_stays_held_is_reported_and_the_rest_goes_on_later) {
   ASSERT_TRUE(list());
   EXPECT_EQ(apply(verb::add, web_).kind, outcome_kind::done);
   fail("iptables-nft-restore", "echo 'Another app is currently holding the xtables lock' >&2; exit 4");
@@ -174,7 +174,7 @@ TEST_F(LoopbackSink, ALockThatStaysHeldIsReportedAndTheRestGoesOnLater) {
   EXPECT_THAT(rules(), SizeIs(2));
 }
 
-TEST_F(LoopbackSink, AProgramThatHangsIsReported) {
+TEST_F(loopback_sink_test, a_program_that_hangs_is_reported) {
   ASSERT_TRUE(list());
   fail("iptables-nft-restore", "exec sleep 60");
   EXPECT_EQ(apply(verb::add, web_).kind, outcome_kind::unknown);
@@ -183,7 +183,7 @@ TEST_F(LoopbackSink, AProgramThatHangsIsReported) {
 }
 
 // "iptables-save" that was killed or printed nothing counted as "no engine", and route_localnet went off.
-TEST_F(LoopbackSink, AnUnreadableTableChangesNothing) {
+TEST_F(loopback_sink_test, an_unreadable_table_changes_nothing) {
   ASSERT_TRUE(list());
   EXPECT_EQ(apply(verb::add, web_).kind, outcome_kind::done);
   EXPECT_EQ(apply(verb::add, local_).kind, outcome_kind::done);
@@ -205,7 +205,7 @@ TEST_F(LoopbackSink, AnUnreadableTableChangesNothing) {
 }
 
 // A rule of a container that has gone would catch the next one's packets.
-TEST_F(LoopbackSink, AStaleRuleGoesWhileTheTextIsUnreadable) {
+TEST_F(loopback_sink_test, a_stale_rule_goes_while_the_text_is_unreadable) {
   ASSERT_TRUE(list());
   EXPECT_EQ(apply(verb::add, web_).kind, outcome_kind::done);
   EXPECT_EQ(apply(verb::add, other_).kind, outcome_kind::done);
@@ -216,7 +216,7 @@ TEST_F(LoopbackSink, AStaleRuleGoesWhileTheTextIsUnreadable) {
   EXPECT_THAT(rules(), testing::ElementsAre(HasSubstr("--dport 8082")));
 }
 
-TEST_F(LoopbackSink, RouteLocalnetGoesWhenTheLastRuleThatNeedsItHasGone) {
+TEST_F(loopback_sink_test, route_localnet_goes_when_the_last_rule_that_needs_it_has_gone) {
   ASSERT_TRUE(list());
   EXPECT_EQ(apply(verb::add, local_).kind, outcome_kind::done);
   fail("iptables-nft-restore", "exit 4");
@@ -228,7 +228,7 @@ TEST_F(LoopbackSink, RouteLocalnetGoesWhenTheLastRuleThatNeedsItHasGone) {
 }
 
 // A kernel's refusal that lasts a moment excluded the port until the next start.
-TEST_F(LoopbackSink, ARejectedRuleIsRelayedInPlaceForAWhile) {
+TEST_F(loopback_sink_test, a_rejected_rule_is_relayed_in_place_for_a_while) {
   ASSERT_TRUE(list());
   fail("iptables-nft-restore", "input=$(cat); case \"$input\" in *'-A " + tag +
                                    "'*8081*) echo 'line 3 failed' >&2; exit 1;; esac; "
@@ -241,7 +241,7 @@ TEST_F(LoopbackSink, ARejectedRuleIsRelayedInPlaceForAWhile) {
 
 // The engine was switched to nft and has left its old chain in the legacy table. One failed reading of the nft table
 // must not bring our rules there.
-TEST_F(LoopbackSink, RulesStayInTheirTableWhileItIsUnreadable) {
+TEST_F(loopback_sink_test, rules_stay_in_their_table_while_it_is_unreadable) {
   if (::access("/usr/sbin/iptables-legacy-restore", X_OK) != 0) GTEST_SKIP() << "iptables-legacy is not installed";
   std::ofstream(directory_ / "old") << "*nat\n:DOCKER -\n-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER\n"
                                     << docker_rule("127.0.0.1", 8081, "172.17.0.9:80") << "COMMIT\n";
@@ -264,7 +264,7 @@ TEST_F(LoopbackSink, RulesStayInTheirTableWhileItIsUnreadable) {
   EXPECT_EQ(rules(), before);
 }
 
-TEST_F(LoopbackSink, ATableThatCannotBeReadAtTheEndKeepsNoOtherFromBeingCleaned) {
+TEST_F(loopback_sink_test, a_table_that_cannot_be_read_at_the_end_keeps_no_other_from_being_cleaned) {
   if (::access("/usr/sbin/iptables-legacy-restore", X_OK) != 0) GTEST_SKIP() << "iptables-legacy is not installed";
   more_programs_ = {{nat_variant::legacy, "/usr/sbin/iptables-legacy-save", "/usr/sbin/iptables-legacy-restore"}};
   start();
@@ -281,7 +281,7 @@ TEST_F(LoopbackSink, ATableThatCannotBeReadAtTheEndKeepsNoOtherFromBeingCleaned)
 }
 
 // Without nftables the guard of the API is a rule of iptables-legacy, which takes a program and time.
-TEST_F(LoopbackSink, AnEndAtAnyMomentLeavesNoRules) {
+TEST_F(loopback_sink_test, an_end_at_any_moment_leaves_no_rules) {
   if (::access("/usr/sbin/iptables-legacy-restore", X_OK) != 0) GTEST_SKIP() << "iptables-legacy is not installed";
   std::deque<boost::asio::cancellation_signal> stops;  // the loop may come to one after its task has ended
   const auto body = [&] {
@@ -312,7 +312,7 @@ TEST_F(LoopbackSink, AnEndAtAnyMomentLeavesNoRules) {
     GTEST_SKIP() << "the kernel takes no filter";
 }
 
-TEST_F(LoopbackSink, TheApisGuardIsWhereTheAgentFindsTheApi) {
+TEST_F(loopback_sink_test, the_apis_guard_is_where_the_agent_finds_the_api) {
   if (::access("/usr/sbin/nft", X_OK) != 0) GTEST_SKIP() << "nftables is not installed";
   place_->ip({"address", "del", "192.168.127.2/24", "dev", "tap0"});
   place_->ip({"address", "add", "192.168.127.2/20", "dev", "tap0"});
@@ -336,7 +336,7 @@ TEST_F(LoopbackSink, TheApisGuardIsWhereTheAgentFindsTheApi) {
   }
 }
 
-TEST_F(LoopbackSink, TheApisNameIsLookedUpBesideThePorts) {
+TEST_F(loopback_sink_test, the_apis_name_is_looked_up_beside_the_ports) {
   if (::access("/usr/sbin/nft", X_OK) != 0) GTEST_SKIP() << "nftables is not installed";
   loopback_options options;
   options.api = guarded_server{"localhost", 8080};

@@ -13,14 +13,14 @@ using testing::ElementsAre;
 
 net::address ip(const char* text) { return net::address::parse(text).value(); }
 
-TEST(MachineState, NetworkOfAnAddress) {
+TEST(machine_state, network_of_an_address) {
   EXPECT_EQ(network_of(ip("192.168.127.2"), 24), ip("192.168.127.0"));
   EXPECT_EQ(network_of(ip("172.26.113.5"), 20), ip("172.26.112.0"));
   EXPECT_EQ(network_of(ip("10.255.255.255"), 9), ip("10.128.0.0"));
   EXPECT_EQ(network_of(ip("10.1.2.3"), 30), ip("10.1.2.0"));
 }
 
-TEST(MachineState, FindsThePeersDevicesAndNetworks) {
+TEST(machine_state, finds_the_peers_devices_and_networks) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   const support::netns place("machine");
   const support::inside here(place);

@@ -13,9 +13,9 @@ namespace {
 
 using testing::HasSubstr;
 
-class NatTool : public testing::Test {
+class nat_tool_test : public testing::Test {
  protected:
-  NatTool() { std::signal(SIGPIPE, SIG_IGN); }  // as every program of ours does; some scripts read no input
+  nat_tool_test() { std::signal(SIGPIPE, SIG_IGN); }  // as every program of ours does; some scripts read no input
   // A program that does what the shell script says.
   std::string program(const std::string& name, const std::string& script) {
     const auto file = directory_ / name;
@@ -35,11 +35,11 @@ class NatTool : public testing::Test {
   boost::asio::io_context context_;
 };
 
-TEST_F(NatTool, ReadsWhatTheProgramPrints) {
+TEST_F(nat_tool_test, reads_what_the_program_prints) {
   EXPECT_EQ(read("[ \"$*\" = '-t nat' ] && printf '*nat\\n:X -\\nCOMMIT\\n'")->chains, std::vector<std::string>{"X"});
 }
 
-TEST_F(NatTool, ATableThatCannotBeReadIsNotAnEmptyOne) {
+TEST_F(nat_tool_test, a_table_that_cannot_be_read_is_not_an_empty_one) {
   EXPECT_FALSE(read("echo 'Could not fetch rule set generation id' >&2; exit 1"));
   EXPECT_FALSE(read("exit 0"));
   EXPECT_FALSE(read("echo '*nat'; kill -9 $$"));
@@ -47,19 +47,19 @@ TEST_F(NatTool, ATableThatCannotBeReadIsNotAnEmptyOne) {
   EXPECT_EQ(read("printf '*nat\\nCOMMIT\\n'"), nat_table{});
 }
 
-TEST_F(NatTool, ALockThatIsHeldIsAnError) {
+TEST_F(nat_tool_test, a_lock_that_is_held_is_an_error) {
   EXPECT_EQ(read("exit 4").error().code, std::errc::resource_unavailable_try_again);
   EXPECT_EQ(change("exit 4").error().code, std::errc::resource_unavailable_try_again);
 }
 
-TEST_F(NatTool, WritesATransaction) {
+TEST_F(nat_tool_test, writes_a_transaction) {
   const auto seen = directory_ / "seen";
   EXPECT_GT(change("cat > " + seen.string()).value(), 0);
   std::ifstream file(seen);
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "*nat\n-A X -j Y\nCOMMIT\n");
 }
 
-TEST_F(NatTool, ReadsSingleChains) {
+TEST_F(nat_tool_test, reads_single_chains) {
   const auto seen = directory_ / "seen";
   nat_tool tool({nat_variant::nft, "none",
                  program("restore", "cat > " + seen.string() + "; printf -- '-P X ACCEPT\\n-N Y\\n-A Y -j Z\\n'")});
@@ -69,12 +69,12 @@ TEST_F(NatTool, ReadsSingleChains) {
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "*nat\n-S X\n-S Y\nCOMMIT\n");
 }
 
-TEST_F(NatTool, TellsWhatTheProgramComplainedOf) {
+TEST_F(nat_tool_test, tells_what_the_program_complained_of) {
   const auto failed = change("echo 'iptables-restore: line 2 failed' >&2; exit 1");
   EXPECT_THAT(failed.error().message(), HasSubstr("line 2 failed"));
 }
 
-TEST(LineComplainedOf, ReadsAllForms) {
+TEST(line_complained_of, reads_all_forms) {
   EXPECT_EQ(
       line_complained_of("iptables-nft-restore: line 3 failed: Bad rule (does a matching rule exist in that chain?)."),
       3);

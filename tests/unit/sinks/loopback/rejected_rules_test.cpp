@@ -13,9 +13,9 @@ using testing::IsEmpty;
 
 const base::error line_3{{}, "iptables-nft-restore exited with 1: line 3 failed"};
 
-class RejectedRules : public testing::Test {
+class rejected_rules_test : public testing::Test {
  protected:
-  RejectedRules() {
+  rejected_rules_test() {
     plan_.changes = {":TAG -", "-A TAG -p tcp", "-A PREROUTING -j TAG"};
     plan_.owners = {{}, key("127.0.0.1", 80), {}};
   }
@@ -24,14 +24,14 @@ class RejectedRules : public testing::Test {
   rejected_rules::time_point now_{};
 };
 
-TEST_F(RejectedRules, OneFailureMayHaveBeenAChangeMeanwhile) {
+TEST_F(rejected_rules_test, one_failure_may_have_been_a_change_meanwhile) {
   EXPECT_FALSE(rejected_.note_failure(plan_, line_3, now_));
   EXPECT_THAT(rejected_.ports(now_), IsEmpty());
   rejected_.note_success();
   EXPECT_FALSE(rejected_.note_failure(plan_, line_3, now_));
 }
 
-TEST_F(RejectedRules, TwoFailuresExcludeThePortForAMinuteAndNotForGood) {
+TEST_F(rejected_rules_test, two_failures_exclude_the_port_for_a_minute_and_not_for_good) {
   rejected_.note_failure(plan_, line_3, now_);
   EXPECT_TRUE(rejected_.note_failure(plan_, line_3, now_));
   EXPECT_THAT(rejected_.ports(now_ + 59s), ElementsAre(key("127.0.0.1", 80)));
@@ -40,7 +40,7 @@ TEST_F(RejectedRules, TwoFailuresExcludeThePortForAMinuteAndNotForGood) {
   EXPECT_EQ(rejected_.next_end(now_ + 60s), std::nullopt);
 }
 
-TEST_F(RejectedRules, AJumpThatIsRejectedExcludesAllPorts) {
+TEST_F(rejected_rules_test, a_jump_that_is_rejected_excludes_all_ports) {
   const base::error line_4{{}, "line 4 failed"};
   rejected_.note_failure(plan_, line_4, now_);
   EXPECT_TRUE(rejected_.note_failure(plan_, line_4, now_));
@@ -48,7 +48,7 @@ TEST_F(RejectedRules, AJumpThatIsRejectedExcludesAllPorts) {
   EXPECT_FALSE(rejected_.all(now_ + 60s));
 }
 
-TEST_F(RejectedRules, ALockOrATimeoutSaysNothingOfALine) {
+TEST_F(rejected_rules_test, a_lock_or_a_timeout_says_nothing_of_a_line) {
   for (int i = 0; i < 3; ++i)
     for (const auto* text : {"exited with 4: Another app is currently holding the xtables lock", "deadline",
                              "line 1 failed", "line 9 failed"})

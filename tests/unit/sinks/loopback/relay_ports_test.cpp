@@ -49,7 +49,7 @@ auto trouble(ports::outcome_kind kind, const char* reason) {
                         testing::Field(&ports::outcome::reason, testing::HasSubstr(reason)));
 }
 
-class RelayPorts : public testing::Test {
+class relay_ports_test : public testing::Test {
  protected:
   relayed_port to(const ports::port_key& k, bool in_place = false) {
     return {k, {net::address::loopback_v4(), port_}, in_place};
@@ -60,7 +60,7 @@ class RelayPorts : public testing::Test {
   ports::port_key key_ = key("127.0.0.1", port_);
 };
 
-TEST_F(RelayPorts, ListensOnAPortOfItsOwnAtEachPeersAddress) {
+TEST_F(relay_ports_test, listens_on_a_port_of_its_own_at_each_peers_address) {
   EXPECT_THAT(relays_.open({to(key_)}, {near, far}), IsEmpty());
   const auto number = relays_.numbers().at(key_);
   EXPECT_NE(number, port_);
@@ -70,7 +70,7 @@ TEST_F(RelayPorts, ListensOnAPortOfItsOwnAtEachPeersAddress) {
   EXPECT_EQ(hold_port(servers, near_address, port_), port_) << "the port itself stays free for the VM's own servers";
 }
 
-TEST_F(RelayPorts, ARelayThatStaysKeepsItsPort) {
+TEST_F(relay_ports_test, a_relay_that_stays_keeps_its_port) {
   EXPECT_THAT(relays_.open({to(key_)}, {near}), IsEmpty());
   const auto number = relays_.numbers().at(key_);
   EXPECT_THAT(relays_.open({to(key_), to(key("::1", port_))}, {near, far}), IsEmpty());
@@ -78,7 +78,7 @@ TEST_F(RelayPorts, ARelayThatStaysKeepsItsPort) {
   EXPECT_TRUE(listens(far_address, number));
 }
 
-TEST_F(RelayPorts, OthersGoOnUntilTheyAreClosed) {
+TEST_F(relay_ports_test, others_go_on_until_they_are_closed) {
   EXPECT_THAT(relays_.open({to(key_)}, {near}), IsEmpty());
   const auto number = relays_.numbers().at(key_);
   EXPECT_THAT(relays_.open({}, {near}), IsEmpty());
@@ -88,12 +88,12 @@ TEST_F(RelayPorts, OthersGoOnUntilTheyAreClosed) {
   EXPECT_EQ(relays_.size(), 0U);
 }
 
-TEST_F(RelayPorts, OnlyThePeersNetworkIsAnswered) {
+TEST_F(relay_ports_test, only_the_peers_network_is_answered) {
   EXPECT_THAT(relays_.open({to(key_)}, {on_lo(near_address, "10.0.0.0")}), IsEmpty());
   EXPECT_FALSE(listens(near_address, relays_.numbers().at(key_)));
 }
 
-TEST_F(RelayPorts, OnlyThePeersDeviceIsListenedTo) {
+TEST_F(relay_ports_test, only_the_peers_device_is_listened_to) {
   auto peer = near;
   peer.device = "none0";
   EXPECT_THAT(relays_.open({to(key_)}, {peer}),
@@ -101,12 +101,12 @@ TEST_F(RelayPorts, OnlyThePeersDeviceIsListenedTo) {
   EXPECT_THAT(relays_.numbers(), IsEmpty());
 }
 
-TEST_F(RelayPorts, AnAddressThatHasGoneIsPassedOver) {
+TEST_F(relay_ports_test, an_address_that_has_gone_is_passed_over) {
   EXPECT_THAT(relays_.open({to(key_)}, {far, on_lo(elsewhere)}), IsEmpty());
   EXPECT_TRUE(listens(far_address, relays_.numbers().at(key_)));
 }
 
-TEST_F(RelayPorts, TheTargetsOwnAddressNeedsNoRelay) {
+TEST_F(relay_ports_test, the_targets_own_address_needs_no_relay) {
   base::unique_fd server;
   hold_port(server, near_address, port_);
   const relayed_port to_near{key("127.0.0.2", port_), {near_address, port_}, false};
@@ -116,12 +116,12 @@ TEST_F(RelayPorts, TheTargetsOwnAddressNeedsNoRelay) {
   EXPECT_TRUE(listens(far_address, number));
 }
 
-TEST_F(RelayPorts, WithoutPeersNothingIsListenedFor) {
+TEST_F(relay_ports_test, without_peers_nothing_is_listened_for) {
   EXPECT_THAT(relays_.open({to(key_)}, {}), IsEmpty());
   EXPECT_THAT(relays_.numbers(), IsEmpty());
 }
 
-TEST_F(RelayPorts, InPlaceABusyPortIsReported) {
+TEST_F(relay_ports_test, in_place_a_busy_port_is_reported) {
   base::unique_fd other;
   const auto busy = hold_port(other, far_address);
   const auto k = key("127.0.0.1", busy);

@@ -9,7 +9,7 @@
 namespace loopback {
 namespace {
 
-class RouteLocalnet : public testing::Test {
+class route_localnet_test : public testing::Test {
  protected:
   void SetUp() override {
     for (const auto* interface : {"eth0", "eth1"}) {
@@ -34,7 +34,7 @@ class RouteLocalnet : public testing::Test {
   support::temp_dir directory_;
 };
 
-TEST_F(RouteLocalnet, IsPutBack) {
+TEST_F(route_localnet_test, is_put_back) {
   auto s = setting();
   EXPECT_TRUE(s.enable({"eth0"}));
   EXPECT_EQ(get(), "1");
@@ -44,7 +44,7 @@ TEST_F(RouteLocalnet, IsPutBack) {
   EXPECT_FALSE(std::filesystem::exists(state()));
 }
 
-TEST_F(RouteLocalnet, ASuccessorPutsBackWhatTheCrashedOneFound) {
+TEST_F(route_localnet_test, a_successor_puts_back_what_the_crashed_one_found) {
   EXPECT_TRUE(setting().enable({"eth0"}));
   auto successor = setting();
   EXPECT_TRUE(successor.enable({"eth0"}));
@@ -52,7 +52,7 @@ TEST_F(RouteLocalnet, ASuccessorPutsBackWhatTheCrashedOneFound) {
   EXPECT_EQ(get(), "0");
 }
 
-TEST_F(RouteLocalnet, WhatWasOnBeforeStaysOn) {
+TEST_F(route_localnet_test, what_was_on_before_stays_on) {
   set("eth0", "1\n");
   auto s = setting();
   EXPECT_TRUE(s.enable({"eth0"}));
@@ -60,7 +60,7 @@ TEST_F(RouteLocalnet, WhatWasOnBeforeStaysOn) {
   EXPECT_EQ(get(), "1");
 }
 
-TEST_F(RouteLocalnet, AStateOfAnotherBootSaysNothing) {
+TEST_F(route_localnet_test, a_state_of_another_boot_says_nothing) {
   EXPECT_TRUE(setting().enable({"eth0"}));
   write(directory_ / "boot", "two\n");
   set("eth0", "1\n");
@@ -68,7 +68,7 @@ TEST_F(RouteLocalnet, AStateOfAnotherBootSaysNothing) {
   EXPECT_EQ(get(), "1");
 }
 
-TEST_F(RouteLocalnet, FormerValuesThatCannotBeReadAreNotForgotten) {
+TEST_F(route_localnet_test, former_values_that_cannot_be_read_are_not_forgotten) {
   EXPECT_TRUE(setting().enable({"eth0"}));
   const auto kept = directory_ / "kept";
   std::filesystem::rename(state(), kept);
@@ -83,7 +83,7 @@ TEST_F(RouteLocalnet, FormerValuesThatCannotBeReadAreNotForgotten) {
   EXPECT_EQ(get("eth0"), "0");
 }
 
-TEST_F(RouteLocalnet, WithoutTheBootsIdNothingIsChanged) {
+TEST_F(route_localnet_test, without_the_boots_id_nothing_is_changed) {
   EXPECT_TRUE(setting().enable({"eth0"}));
   std::filesystem::remove(directory_ / "boot");
   EXPECT_FALSE(setting().restore());
@@ -94,7 +94,7 @@ TEST_F(RouteLocalnet, WithoutTheBootsIdNothingIsChanged) {
   EXPECT_EQ(get("eth0"), "0");
 }
 
-TEST_F(RouteLocalnet, SeveralInterfacesAndThoseThatAreNotNamedAnyMore) {
+TEST_F(route_localnet_test, several_interfaces_and_those_that_are_not_named_any_more) {
   auto s = setting();
   EXPECT_TRUE(s.enable({"eth0", "eth1"}));
   EXPECT_EQ(get("eth0"), "1");
@@ -108,7 +108,7 @@ TEST_F(RouteLocalnet, SeveralInterfacesAndThoseThatAreNotNamedAnyMore) {
   EXPECT_FALSE(std::filesystem::exists(state()));
 }
 
-TEST_F(RouteLocalnet, AnInterfaceThatHasGoneIsNoTrouble) {
+TEST_F(route_localnet_test, an_interface_that_has_gone_is_no_trouble) {
   auto s = setting();
   EXPECT_TRUE(s.enable({"eth0"}));
   std::filesystem::remove_all(directory_ / "conf" / "eth0");
@@ -116,7 +116,7 @@ TEST_F(RouteLocalnet, AnInterfaceThatHasGoneIsNoTrouble) {
   EXPECT_FALSE(s.enable({"eth0"}));
 }
 
-TEST_F(RouteLocalnet, ABrokenStateFileLeadsNowhere) {
+TEST_F(route_localnet_test, a_broken_state_file_leads_nowhere) {
   std::filesystem::create_directories(state().parent_path());
   for (const std::string text : {"", "one ../eth1 0", "one eth0", "one eth0 7", "x", "one  0"}) {
     write(state(), text);

@@ -85,7 +85,7 @@ void expect_sound(const nat_table& table) {
   }
 }
 
-TEST(RulePlanProperty, OnePlanMakesItRight) {
+TEST(rule_plan_property, one_plan_makes_it_right) {
   for (unsigned seed = 1; seed <= 3000; ++seed) {
     SCOPED_TRACE(seed);
     world w(seed);

@@ -48,7 +48,7 @@ std::vector<std::string> chain(const nat_table& table) { return lines_of(table, 
 
 const auto udp = net::protocol::udp;
 
-TEST(RulePlan, CopiesTheEnginesRuleBehindJumpsForThePeersAlone) {
+TEST(rule_plan, copies_the_engines_rule_behind_jumps_for_the_peers_alone) {
   const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 8080, "172.17.0.2:80"));
   const auto wanted = all_of({wanted_by("abc", key("127.0.0.1", 8080))});
   const auto made = plan(before, wanted);
@@ -62,14 +62,14 @@ TEST(RulePlan, CopiesTheEnginesRuleBehindJumpsForThePeersAlone) {
   EXPECT_THAT(plan(after, wanted).changes, IsEmpty());
 }
 
-TEST(RulePlan, WithNothingWantedThereIsNothing) {
+TEST(rule_plan, with_nothing_wanted_there_is_nothing) {
   EXPECT_THAT(plan(table_of(docker_jumps), {}).changes, IsEmpty());
   const auto before = table_of(docker_jumps + own_chain + own_jumps + our_rule("a", 80, "172.17.0.2:80"));
   const auto after = changed_by(before, removal(before));
   EXPECT_EQ(after, table_of(docker_jumps));
 }
 
-TEST(RulePlan, TakesTheTargetFromTheEnginesOwnRule) {  // of a container in two networks, Docker has chosen one
+TEST(rule_plan, takes_the_target_from_the_engines_own_rule) {  // of a container in two networks, Docker has chosen one
   const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 53, "10.9.0.3:5353", "udp") +
                                docker_rule("127.0.0.1", 53, "10.8.0.3:54"));
   const auto after = changed_by(before, plan(before, all_of({wanted_by("c", key("127.0.0.1", 53, udp), 5353),
@@ -78,14 +78,14 @@ TEST(RulePlan, TakesTheTargetFromTheEnginesOwnRule) {  // of a container in two 
                                                           line(our_rule("c", 53, "10.8.0.3:54"))));
 }
 
-TEST(RulePlan, AStaleRuleGoesBeforeAnythingIsWanted) {
+TEST(rule_plan, a_stale_rule_goes_before_anything_is_wanted) {
   const auto before = table_of(docker_jumps + own_chain + own_jumps + our_rule("gone", 8080, "172.17.0.2:80") +
                                docker_rule("127.0.0.1", 8080, "172.17.0.3:80"));
   EXPECT_THAT(held(before), IsEmpty());
   EXPECT_THAT(chain(changed_by(before, plan(before, {}))), IsEmpty());
 }
 
-TEST(RulePlan, RulesOfAnEarlierVersionGo) {
+TEST(rule_plan, rules_of_an_earlier_version_go) {
   const auto before = table_of(
       docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80") +
       "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 80 -m comment --comment rancher-desktop-guestagent:a -j DNAT "
@@ -104,7 +104,7 @@ TEST(RulePlan, RulesOfAnEarlierVersionGo) {
   EXPECT_EQ(lines_of(after, "POSTROUTING"), lines_of(clean, "POSTROUTING"));
 }
 
-TEST(RulePlan, ALiveRuleIsFoundWithItsKey) {
+TEST(rule_plan, a_live_rule_is_found_with_its_key) {
   const auto table = table_of(docker_jumps + own_chain + docker_rule("10.0.0.5", 8080, "172.17.0.2:81") +
                               our_rule("abc", 8080, "172.17.0.2:81"));
   const auto found = held(table);
@@ -112,7 +112,7 @@ TEST(RulePlan, ALiveRuleIsFoundWithItsKey) {
   EXPECT_EQ(found.begin()->second, wanted_by("abc", key("10.0.0.5", 8080), 81));
 }
 
-TEST(RulePlan, ARuleToAListenerIsFoundAndARelaysIsNot) {
+TEST(rule_plan, a_rule_to_a_listener_is_found_and_a_relays_is_not) {
   const auto table = table_of(docker_jumps + own_chain + own_rule("listener", 9000, "127.0.0.1") +
                               own_rule("abc", 9001, "127.0.0.1") + own_rule("listener", 53, ":40053", "udp"));
   const auto found = held(table);
@@ -122,7 +122,7 @@ TEST(RulePlan, ARuleToAListenerIsFoundAndARelaysIsNot) {
   EXPECT_THAT(chain(changed_by(table, plan(table, found))), SizeIs(2)) << "nothing listens for the relay's rule";
 }
 
-TEST(RulePlan, OneRuleServesBothAddressesOfAContainersPort) {
+TEST(rule_plan, one_rule_serves_both_addresses_of_a_containers_port) {
   const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80") +
                                docker_rule("10.0.0.5", 80, "172.17.0.2:80"));
   const auto both = all_of({wanted_by("c", key("127.0.0.1", 80)), wanted_by("c", key("10.0.0.5", 80))});
@@ -135,7 +135,7 @@ TEST(RulePlan, OneRuleServesBothAddressesOfAContainersPort) {
   EXPECT_THAT(plan(after, one).changes, IsEmpty());
 }
 
-TEST(RulePlan, TheAddressThatHasThePortKeepsIt) {
+TEST(rule_plan, the_address_that_has_the_port_keeps_it) {
   const auto table = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80") +
                               docker_rule("127.0.0.2", 80, "172.17.0.3:80"));
   const auto both = all_of({wanted_by("a", key("127.0.0.1", 80)), wanted_by("b", key("127.0.0.2", 80))});
@@ -145,7 +145,7 @@ TEST(RulePlan, TheAddressThatHasThePortKeepsIt) {
   EXPECT_THAT(chosen.losers, ElementsAre(Pair(key("127.0.0.1", 80), HasSubstr("127.0.0.2"))));
 }
 
-TEST(RulePlan, OfTwoTargetsOfOnePortOneIsServedAndTheOtherNamed) {
+TEST(rule_plan, of_two_targets_of_one_port_one_is_served_and_the_other_named) {
   const auto table = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80") +
                               docker_rule("127.0.0.2", 80, "172.17.0.3:80"));
   const auto both = all_of({wanted_by("a", key("127.0.0.1", 80)), wanted_by("b", key("127.0.0.2", 80))});
@@ -153,7 +153,7 @@ TEST(RulePlan, OfTwoTargetsOfOnePortOneIsServedAndTheOtherNamed) {
   EXPECT_THAT(chain(changed_by(table, plan(table, both))), ElementsAre(HasSubstr(":a ")));
 }
 
-TEST(RulePlan, DoublesGo) {
+TEST(rule_plan, doubles_go) {
   const auto wanted = all_of({wanted_by("abc", key("127.0.0.1", 80))});
   const auto ours = our_rule("abc", 80, "172.17.0.2:80");
   const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80") + own_chain + ours + ours +
@@ -164,7 +164,7 @@ TEST(RulePlan, DoublesGo) {
   EXPECT_THAT(plan(after, wanted).changes, IsEmpty());
 }
 
-TEST(RulePlan, RulesGoByTheirHandlesWhereTheseAreKnown) {
+TEST(rule_plan, rules_go_by_their_handles_where_these_are_known) {
   auto before = table_of(docker_jumps + own_chain + docker_rule("127.0.0.1", 82, "172.17.0.2:80") + own_jumps +
                          own_rule("gone", 80, "127.0.0.1") + own_rule("odd", 81, "127.0.0.1"));
   before.handles = {1, 2, 3, 4, 5, 60, 70, 80, 0};
@@ -176,7 +176,7 @@ TEST(RulePlan, RulesGoByTheirHandlesWhereTheseAreKnown) {
   EXPECT_THAT(removal(before).removals, IsEmpty()) << "the chain goes as a whole";
 }
 
-TEST(RulePlan, OurJumpsMoveBehindAJumpThatComesLater) {
+TEST(rule_plan, our_jumps_move_behind_a_jump_that_comes_later) {
   const auto wanted = all_of({listener(key("127.0.0.1", 9000))});
   const auto before = table_of(own_chain + own_jumps + docker_jumps + own_rule("listener", 9000, "127.0.0.1"));
   const auto after = changed_by(before, plan(before, wanted));
@@ -184,7 +184,7 @@ TEST(RulePlan, OurJumpsMoveBehindAJumpThatComesLater) {
   EXPECT_THAT(plan(after, wanted).changes, IsEmpty());
 }
 
-TEST(RulePlan, AListenerOnLoopbackIsReachedDirectly) {
+TEST(rule_plan, a_listener_on_loopback_is_reached_directly) {
   const auto wanted = all_of({listener(key("127.0.0.1", 9000)), listener(key("127.0.0.53", 9001))});
   const auto made = plan(table_of(docker_jumps), wanted);
   EXPECT_TRUE(made.localnet);
@@ -193,19 +193,19 @@ TEST(RulePlan, AListenerOnLoopbackIsReachedDirectly) {
       ElementsAre(line(own_rule("listener", 9000, "127.0.0.1")), line(own_rule("listener", 9001, "127.0.0.53"))));
 }
 
-TEST(RulePlan, AListenerOnAnotherAddressNeedsNoRouteLocalnet) {
+TEST(rule_plan, a_listener_on_another_address_needs_no_route_localnet) {
   const auto made = plan(table_of(docker_jumps), all_of({listener(key("10.0.0.5", 9000))}), {.localnet = false});
   EXPECT_FALSE(made.localnet);
   EXPECT_THAT(made.changes, Contains(line(own_rule("listener", 9000, "10.0.0.5"))));
 }
 
-TEST(RulePlan, WithoutRouteLocalnetAListenerOnLoopbackIsRelayed) {
+TEST(rule_plan, without_route_localnet_a_listener_on_loopback_is_relayed) {
   const auto made = plan(table_of(docker_jumps), all_of({listener(key("127.0.0.1", 9000))}), {.localnet = false});
   EXPECT_FALSE(made.localnet);
   EXPECT_THAT(made.changes, Contains(line(own_rule("listener", 9000, ":19000"))));
 }
 
-TEST(RulePlan, UdpAndIpv6AreRelayedBehindARule) {
+TEST(rule_plan, udp_and_ipv6_are_relayed_behind_a_rule) {
   const auto wanted = all_of({listener(key("127.0.0.1", 81, udp)), listener(key("::1", 82))});
   const auto table = table_of(docker_jumps);
   EXPECT_THAT(chain(changed_by(table, plan(table, wanted))),
@@ -215,7 +215,7 @@ TEST(RulePlan, UdpAndIpv6AreRelayedBehindARule) {
 }
 
 // docker-proxy, or rules that a connection from the VM itself meets.
-TEST(RulePlan, APublishedPortWithoutARuleIsRelayed) {
+TEST(rule_plan, a_published_port_without_a_rule_is_relayed) {
   auto wanted = all_of({wanted_by("a", key("127.0.0.1", 82))});
   for (const auto source : {ports::source_id::docker, ports::source_id::containerd, ports::source_id::iptables}) {
     wanted.begin()->second.source = source;
@@ -224,7 +224,7 @@ TEST(RulePlan, APublishedPortWithoutARuleIsRelayed) {
   }
 }
 
-TEST(RulePlan, APortOnThePeersOwnAddressStaysWithItsListener) {
+TEST(rule_plan, a_port_on_the_peers_own_address_stays_with_its_listener) {
   const auto wanted = all_of({wanted_by("a", key("192.168.127.2", 82)), wanted_by("b", key("192.168.127.2", 83, udp))});
   const auto made = plan(table_of(docker_jumps), wanted);
   EXPECT_THAT(made.changes, Contains(line(own_rule("a", 82, "192.168.127.2"))));
@@ -232,7 +232,7 @@ TEST(RulePlan, APortOnThePeersOwnAddressStaysWithItsListener) {
 }
 
 // kube-proxy's nftables and IPVS modes answer at the primary address only.
-TEST(RulePlan, AServicesPortIsRelayedFromTheVethToTheTapsAddress) {
+TEST(rule_plan, a_services_port_is_relayed_from_the_veth_to_the_taps_address) {
   const ports::forward node_port{key("0.0.0.0", 30080), 0, ports::source_id::kubernetes, "uid"};
   const auto made = plan(table_of(docker_jumps), all_of({node_port}));
   EXPECT_THAT(made.changes, Contains(line(own_rule("uid", 30080, ":40080", "tcp", "-d 192.168.143.1/32 "))));
@@ -242,7 +242,7 @@ TEST(RulePlan, AServicesPortIsRelayedFromTheVethToTheTapsAddress) {
   EXPECT_THAT(plan(after, all_of({node_port})).changes, IsEmpty());
 }
 
-TEST(RulePlan, WithoutAnEngineRulesServeListenersAsWell) {
+TEST(rule_plan, without_an_engine_rules_serve_listeners_as_well) {
   const auto wanted = all_of({listener(key("127.0.0.1", 81)), wanted_by("a", key("127.0.0.1", 80))});
   const auto before = table_of(docker_rule("127.0.0.1", 80, "172.17.0.2:80"));  // nothing jumps there
   EXPECT_FALSE(engine_rules(before, options).active());
@@ -250,13 +250,13 @@ TEST(RulePlan, WithoutAnEngineRulesServeListenersAsWell) {
               ElementsAre(line(own_rule("a", 80, ":10080")), line(own_rule("listener", 81, "127.0.0.1"))));
 }
 
-TEST(RulePlan, AListenerBehindAnEnginesRuleIsLeftToTheContainersClaim) {
+TEST(rule_plan, a_listener_behind_an_engines_rule_is_left_to_the_containers_claim) {
   const auto table = table_of(docker_jumps + docker_rule("127.0.0.1", 8080, "172.17.0.2:80"));
   const auto made = plan(table, all_of({listener(key("127.0.0.1", 8080)), listener(key("127.0.0.1", 9000))}));
   EXPECT_THAT(chain(changed_by(table, made)), ElementsAre(line(own_rule("listener", 9000, "127.0.0.1"))));
 }
 
-TEST(RulePlan, WithoutPeersThereAreRulesThatNothingLeadsTo) {
+TEST(rule_plan, without_peers_there_are_rules_that_nothing_leads_to) {
   const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80"));
   const auto wanted = all_of({wanted_by("a", key("127.0.0.1", 80))});
   const auto after = changed_by(before, plan(before, wanted, {}, options, {}));
@@ -266,7 +266,7 @@ TEST(RulePlan, WithoutPeersThereAreRulesThatNothingLeadsTo) {
   EXPECT_THAT(chain(later), SizeIs(1));
 }
 
-TEST(RulePlan, AnOwnerThatIsNoPlainIdNeverGetsIntoARule) {
+TEST(rule_plan, an_owner_that_is_no_plain_id_never_gets_into_a_rule) {
   const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80"));
   for (const auto& owner : std::vector<std::string>{"a b", "x\n-F", "\"", std::string(201, 'a')}) {
     const auto after = changed_by(before, plan(before, all_of({wanted_by(owner, key("127.0.0.1", 80))})));
@@ -274,7 +274,7 @@ TEST(RulePlan, AnOwnerThatIsNoPlainIdNeverGetsIntoARule) {
   }
 }
 
-TEST(RulePlan, ARejectedRuleIsRelayedInPlace) {
+TEST(rule_plan, a_rejected_rule_is_relayed_in_place) {
   const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 80, "172.17.0.2:80"));
   const auto wanted = all_of({wanted_by("a", key("127.0.0.1", 80)), listener(key("127.0.0.1", 81))});
   const way_limits limits{.rejected = {key("127.0.0.1", 80)}};
@@ -283,7 +283,7 @@ TEST(RulePlan, ARejectedRuleIsRelayedInPlace) {
   for (const auto& port : ways(before, wanted, {.rules = false}).served) EXPECT_EQ(port.by, way::relayed_in_place);
 }
 
-TEST(RulePlan, OtherAgentsRulesAreForeign) {
+TEST(rule_plan, other_agents_rules_are_foreign) {
   auto other = own_chain + own_jumps + own_rule("x", 80, "127.0.0.1");
   for (std::size_t at = 0; (at = other.find(tag, at)) != std::string::npos; at += 5)
     other.replace(at, tag.size(), "other");
@@ -325,12 +325,12 @@ std::vector<std::string> cni_chain(const nat_table& table, const std::string& ow
   return chain(changed_by(table, plan(table, wanted, {}, with_cni())));
 }
 
-TEST(RulePlan, CniChainsWorkTheSameWay) {
+TEST(rule_plan, cni_chains_work_the_same_way) {
   EXPECT_THAT(cni_chain(cni_table({{"abc", "default-web"}}), "default/web"),
               ElementsAre(line(own_rule("default/web", 8080, "10.4.0.7:80"))));
 }
 
-TEST(RulePlan, AChainThatADeadContainerHasLeftIsNotTakenForALiveOne) {
+TEST(rule_plan, a_chain_that_a_dead_container_has_left_is_not_taken_for_a_live_one) {
   EXPECT_THAT(cni_chain(cni_table({{"old", "default-old"}, {"new", "k8s.io-new"}}), "k8s.io/new"),
               ElementsAre(line(own_rule("k8s.io/new", 8080, "10.4.0.8:80"))));
   EXPECT_THAT(cni_chain(cni_table({{"old", "default-old"}}), "default/new"),
@@ -338,7 +338,7 @@ TEST(RulePlan, AChainThatADeadContainerHasLeftIsNotTakenForALiveOne) {
       << "whatever serves it, no rule does";
 }
 
-TEST(RulePlan, AnIdThatThePluginHasCutIsIgnored) {
+TEST(rule_plan, an_id_that_the_plugin_has_cut_is_ignored) {
   auto table = cni_table({{"abc", "default-web"}});
   for (auto& r : table.rules)
     for (auto& word : r.words)
@@ -346,7 +346,7 @@ TEST(RulePlan, AnIdThatThePluginHasCutIsIgnored) {
   EXPECT_THAT(cni_chain(table, "default/web"), ElementsAre(line(own_rule("default/web", 8080, "10.4.0.7:80"))));
 }
 
-TEST(RulePlan, AHeldPortIsOfTheEngineWhoseChainPublishesIt) {
+TEST(rule_plan, a_held_port_is_of_the_engine_whose_chain_publishes_it) {
   auto table = cni_table({{"abc", "default-web"}});
   table = changed_by(table, plan(table, all_of({wanted_by("default/web", key("127.0.0.1", 8080))}), {}, with_cni()));
   const auto found = held(table, {}, with_cni());
@@ -355,7 +355,7 @@ TEST(RulePlan, AHeldPortIsOfTheEngineWhoseChainPublishesIt) {
   EXPECT_EQ(found.begin()->second.owner, "default/web");
 }
 
-TEST(RulePlan, AnInterfaceOfTheWholeVmNeverGetsRouteLocalnet) {
+TEST(rule_plan, an_interface_of_the_whole_vm_never_gets_route_localnet) {
   rule_options whole;
   whole.interface = "eth0";
   const auto eth0 = net::address::v4(172, 26, 1, 5);

@@ -23,7 +23,7 @@ port_mapping::message mapping(std::uint16_t first, std::uint16_t count) {
   return m;
 }
 
-class MessageSender : public testing::Test {
+class message_sender_test : public testing::Test {
  protected:
   std::expected<ending, send_failure> deliver(const port_mapping::message& m, std::chrono::milliseconds deadline = 5s) {
     return support::run_task(context_, send(socket_, port_mapping::encode(m), {.deadline = deadline}));
@@ -35,7 +35,7 @@ class MessageSender : public testing::Test {
   boost::asio::io_context context_;
 };
 
-TEST_F(MessageSender, DeliversInOrder) {
+TEST_F(message_sender_test, delivers_in_order) {
   proxy_.start();
   for (std::uint16_t port = 1; port <= 50; ++port) ASSERT_TRUE(deliver(mapping(port, 1)));
   ASSERT_TRUE(proxy_.wait_for_messages([](const auto& all) { return all.size() == 50; }));
@@ -43,7 +43,7 @@ TEST_F(MessageSender, DeliversInOrder) {
   for (const auto& m : proxy_.received()) EXPECT_EQ(m, mapping(expected++, 1));
 }
 
-TEST_F(MessageSender, DeliversMoreThanTheSocketBuffers) {
+TEST_F(message_sender_test, delivers_more_than_the_socket_buffers) {
   proxy_.start_slow(50ms);
   const auto big = mapping(1, 10'000);
   const auto sent = deliver(big);
@@ -52,13 +52,13 @@ TEST_F(MessageSender, DeliversMoreThanTheSocketBuffers) {
   EXPECT_EQ(proxy_.received()[0], big);
 }
 
-TEST_F(MessageSender, WaitsForASlowReceiverToFinish) {
+TEST_F(message_sender_test, waits_for_a_slow_receiver_to_finish) {
   proxy_.start_slow(20ms);
   ASSERT_TRUE(deliver(mapping(1, 1)));
   EXPECT_EQ(proxy_.received().size(), 1U);
 }
 
-TEST_F(MessageSender, SaysWhyNot) {
+TEST_F(message_sender_test, says_why_not) {
   EXPECT_EQ(deliver(mapping(1, 1)).error().code, std::errc::no_such_file_or_directory);
   proxy_.start();
   proxy_.crash();
@@ -69,7 +69,7 @@ TEST_F(MessageSender, SaysWhyNot) {
   EXPECT_EQ(refused.error().code, std::errc::filename_too_long);
 }
 
-TEST_F(MessageSender, AHungPeerCostsTheDeadlineOnly) {
+TEST_F(message_sender_test, a_hung_peer_costs_the_deadline_only) {
   proxy_.start_hanging();
   const auto big = deliver(mapping(1, 10'000), 100ms);  // more than fits: written in part
   EXPECT_EQ(big.error().code, std::errc::timed_out);
@@ -80,7 +80,7 @@ TEST_F(MessageSender, AHungPeerCostsTheDeadlineOnly) {
   EXPECT_TRUE(behind.error().nothing_sent);
 }
 
-TEST_F(MessageSender, WaitsForRoomInTheBacklog) {
+TEST_F(message_sender_test, waits_for_room_in_the_backlog) {
   proxy_.start_hanging();
   std::uint16_t sent = 0;
   while (deliver(mapping(1, 1), 10ms))  // each waits a moment for the peer
@@ -91,13 +91,13 @@ TEST_F(MessageSender, WaitsForRoomInTheBacklog) {
       proxy_.wait_for_messages([&](const auto& all) { return all.size() > sent && all.back() == mapping(2, 1); }));
 }
 
-TEST_F(MessageSender, Probes) {
+TEST_F(message_sender_test, probes) {
   EXPECT_FALSE(support::run_task(context_, probe(socket_, 1s)));
   proxy_.start();
   EXPECT_TRUE(support::run_task(context_, probe(socket_, 1s)));
 }
 
-TEST_F(MessageSender, SpeaksTcpToo) {
+TEST_F(message_sender_test, speaks_tcp_too) {
   base::unique_fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   net::socket_address at = net::to_sockaddr({net::address::loopback_v4(), 0});
   ASSERT_EQ(::bind(listener.get(), at.get(), at.size), 0);

@@ -31,7 +31,7 @@ port_mapping_options toward(peer_address peer) {
 }
 net::endpoint at(std::uint16_t port) { return {net::address::loopback_v4(), port}; }
 
-class PortMappingFailures : public testing::Test {
+class port_mapping_failures_test : public testing::Test {
  protected:
   std::vector<ports::outcome> apply_to(peer_address peer, std::vector<ports::operation> batch) {
     port_mapping_sink sink(loop_.executor(), toward(std::move(peer)));
@@ -41,7 +41,7 @@ class PortMappingFailures : public testing::Test {
   support::event_loop loop_;
 };
 
-TEST_F(PortMappingFailures, WhereNobodyListensNothingIsSent) {
+TEST_F(port_mapping_failures_test, where_nobody_listens_nothing_is_sent) {
   const std::filesystem::path nowhere = directory_ / std::string(60, 'n');
   for (const auto& peer : {peer_address(nowhere), peer_address(at(1))}) {
     const auto outcomes = apply_to(peer, {op(verb::remove, 1), op(verb::add, 2)});
@@ -53,13 +53,13 @@ TEST_F(PortMappingFailures, WhereNobodyListensNothingIsSent) {
 }
 
 // It may answer what it likes, and reset the connection: the message was on its way.
-TEST_F(PortMappingFailures, AReceiverThatTalksAndDoesNotListenLeavesTheMessageUnknownOrDone) {
+TEST_F(port_mapping_failures_test, a_receiver_that_talks_and_does_not_listen_leaves_the_message_unknown_or_done) {
   const raw_server server({.answer = std::string(100'000, 'g'), .reads = false});
   const auto kind = apply_to(at(server.port()), {op(verb::add, 1)}).at(0).kind;
   EXPECT_TRUE(kind == outcome_kind::unknown || kind == outcome_kind::done) << to_string(kind);
 }
 
-TEST_F(PortMappingFailures, AHungProxyCostsOneDeadlineForAWholeBatch) {
+TEST_F(port_mapping_failures_test, a_hung_proxy_costs_one_deadline_for_a_whole_batch) {
   support::fake_wsl_proxy proxy(directory_ / "proxy.sock");
   proxy.start_hanging();
   port_mapping_sink sink(loop_.executor(), toward(directory_ / "proxy.sock"));
@@ -108,13 +108,13 @@ void cancel_at_every_turn(const peer_address& peer) {
   }
 }
 
-TEST_F(PortMappingFailures, CancelledAtAnyTurnTowardASocketNothingIsLeftBehind) {
+TEST_F(port_mapping_failures_test, cancelled_at_any_turn_toward_a_socket_nothing_is_left_behind) {
   support::fake_wsl_proxy proxy(directory_ / "proxy.sock");
   proxy.start();
   cancel_at_every_turn(directory_ / "proxy.sock");
 }
 
-TEST_F(PortMappingFailures, CancelledAtAnyTurnTowardATunnelNothingIsLeftBehind) {
+TEST_F(port_mapping_failures_test, cancelled_at_any_turn_toward_a_tunnel_nothing_is_left_behind) {
   const support::fake_tunnel tunnel;
   cancel_at_every_turn(tunnel.at());
 }

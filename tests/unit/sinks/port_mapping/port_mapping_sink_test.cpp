@@ -26,7 +26,7 @@ ports::operation op(verb what, std::uint16_t port, std::uint16_t container_port 
 
 auto all_are(outcome_kind kind) { return Each(Field(&ports::outcome::kind, kind)); }
 
-class PortMappingSink : public testing::Test {
+class port_mapping_sink_test : public testing::Test {
  protected:
   base::result<ports::peer_state> list() { return support::run_task(context_, sink_.list()); }
   std::vector<ports::outcome> apply(std::vector<ports::operation> batch) {
@@ -47,7 +47,7 @@ class PortMappingSink : public testing::Test {
   void SetUp() override { std::filesystem::create_directory(directory_ / "run"); }
 };
 
-TEST_F(PortMappingSink, OneMessageOfRemovalsThenOneOfAdditions) {
+TEST_F(port_mapping_sink_test, one_message_of_removals_then_one_of_additions) {
   proxy_.start();
   const auto outcomes = apply({op(verb::remove, 1), op(verb::add, 2), op(verb::remove, 3, 0), op(verb::add, 4)});
   EXPECT_THAT(outcomes, SizeIs(4));
@@ -64,7 +64,7 @@ TEST_F(PortMappingSink, OneMessageOfRemovalsThenOneOfAdditions) {
               .remove = false, .bindings = {binding(80, 2), binding(80, 4)}, .connect_addresses = {}}));
 }
 
-TEST_F(PortMappingSink, SplitsWhatIsTooMuchForOneMessage) {
+TEST_F(port_mapping_sink_test, splits_what_is_too_much_for_one_message) {
   proxy_.start();
   std::vector<ports::operation> batch;
   for (std::uint16_t port = 1; port <= 10'000; ++port) batch.push_back(op(verb::add, port));
@@ -73,7 +73,7 @@ TEST_F(PortMappingSink, SplitsWhatIsTooMuchForOneMessage) {
   EXPECT_THAT(proxy_.held(), SizeIs(10'000));
 }
 
-TEST_F(PortMappingSink, NothingIsDoneThatThePeerDidNotTake) {
+TEST_F(port_mapping_sink_test, nothing_is_done_that_the_peer_did_not_take) {
   EXPECT_THAT(apply({op(verb::add, 1), op(verb::remove, 2)}), all_are(outcome_kind::unsent));
   EXPECT_THAT(apply({op(verb::add, 1)})[0].reason, testing::HasSubstr("No such file"));
   proxy_.start_hanging();
@@ -82,7 +82,7 @@ TEST_F(PortMappingSink, NothingIsDoneThatThePeerDidNotTake) {
   EXPECT_THAT(apply({op(verb::add, 1)})[0].reason, testing::HasSubstr("timed out"));
 }
 
-TEST_F(PortMappingSink, ListTellsInstancesApart) {
+TEST_F(port_mapping_sink_test, list_tells_instances_apart) {
   EXPECT_EQ(list().error().code, std::errc::no_such_file_or_directory);
   proxy_.start();
   const auto first = list();
@@ -95,7 +95,7 @@ TEST_F(PortMappingSink, ListTellsInstancesApart) {
   EXPECT_EQ(proxy_.bad_connections(), 0U);  // it looked, it did not knock
 }
 
-TEST_F(PortMappingSink, AStaleSocketIsAPeerThatIsDown) {
+TEST_F(port_mapping_sink_test, a_stale_socket_is_a_peer_that_is_down) {
   proxy_.start();
   proxy_.crash();
   EXPECT_TRUE(list());  // not known yet
@@ -107,12 +107,12 @@ TEST_F(PortMappingSink, AStaleSocketIsAPeerThatIsDown) {
   EXPECT_THAT(apply({op(verb::add, 1)}), all_are(outcome_kind::done));
 }
 
-TEST_F(PortMappingSink, AFileThatIsNoSocketIsNoPeer) {
+TEST_F(port_mapping_sink_test, a_file_that_is_no_socket_is_no_peer) {
   std::filesystem::create_directory(socket_);
   EXPECT_EQ(list().error().code, std::errc::not_a_socket);
 }
 
-TEST_F(PortMappingSink, NoticesTheSocketComingGoingAndComingAgain) {
+TEST_F(port_mapping_sink_test, notices_the_socket_coming_going_and_coming_again) {
   std::filesystem::remove(directory_ / "run");
   EXPECT_FALSE(list());
   const auto begin = async::clock::now();
@@ -136,7 +136,7 @@ TEST_F(PortMappingSink, NoticesTheSocketComingGoingAndComingAgain) {
   EXPECT_LT(async::clock::now() - begin, 5s);
 }
 
-TEST_F(PortMappingSink, NothingChangesWhileTheInstanceLives) {
+TEST_F(port_mapping_sink_test, nothing_changes_while_the_instance_lives) {
   proxy_.start();
   ASSERT_TRUE(list());
   EXPECT_FALSE(changes([this] { std::filesystem::create_directory(directory_ / "run" / "other"); }, 100ms));

@@ -32,7 +32,7 @@ port_mapping::message mapping(bool remove, std::uint16_t port, connect_addresses
 std::string text(const port_mapping::message& m) { return port_mapping::encode(m); }
 connect_addresses at(const char* ip) { return {{net::address::parse(ip).value(), 24}}; }
 
-class TunnelSink : public testing::Test {
+class tunnel_sink_test : public testing::Test {
  protected:
   void make_sink(std::chrono::milliseconds resend = 60s, const std::string& interface = "lo") {
     sink_ = std::make_unique<port_mapping_sink>(loop_.executor(), port_mapping_options{.name = "privileged-service",
@@ -67,7 +67,7 @@ class TunnelSink : public testing::Test {
   std::unique_ptr<port_mapping_sink> sink_;
 };
 
-TEST_F(TunnelSink, TellsTheAddressesOfTheInterface) {
+TEST_F(tunnel_sink_test, tells_the_addresses_of_the_interface) {
   make_sink();
   const auto state = list();
   ASSERT_TRUE(state) << state.error().message();
@@ -80,7 +80,7 @@ TEST_F(TunnelSink, TellsTheAddressesOfTheInterface) {
   EXPECT_FALSE(changes(no_news));
 }
 
-TEST_F(TunnelSink, APeerThatAcceptsAndLeadsNowhereIsDown) {
+TEST_F(tunnel_sink_test, a_peer_that_accepts_and_leads_nowhere_is_down) {
   tunnel_.lead_nowhere(true);
   make_sink();
   EXPECT_THAT(list().error().message(), HasSubstr("the tunnel leads nowhere"));
@@ -88,18 +88,18 @@ TEST_F(TunnelSink, APeerThatAcceptsAndLeadsNowhereIsDown) {
   EXPECT_TRUE(list());
 }
 
-TEST_F(TunnelSink, NothingListensAtAll) {
+TEST_F(tunnel_sink_test, nothing_listens_at_all) {
   sink_ = std::make_unique<port_mapping_sink>(
       loop_.executor(), port_mapping_options{.peer = net::endpoint{net::address::loopback_v4(), 1}, .interface = "lo"});
   EXPECT_EQ(list().error().code, std::errc::connection_refused);
 }
 
-TEST_F(TunnelSink, AnInterfaceThatIsNotThereIsAPeerThatIsDown) {
+TEST_F(tunnel_sink_test, an_interface_that_is_not_there_is_a_peer_that_is_down) {
   make_sink(60s, "none0");
   EXPECT_EQ(list().error().message(), "interface none0 has no address");
 }
 
-TEST_F(TunnelSink, NoticesThatSomebodyBehindTheTunnelWasStartedAgain) {
+TEST_F(tunnel_sink_test, notices_that_somebody_behind_the_tunnel_was_started_again) {
   make_sink();
   const auto before = list();
   ASSERT_TRUE(before);
@@ -111,7 +111,7 @@ TEST_F(TunnelSink, NoticesThatSomebodyBehindTheTunnelWasStartedAgain) {
   EXPECT_NE(after->identity, before->identity);
 }
 
-TEST_F(TunnelSink, AMessageIntoATunnelThatHasBrokenIsNotDone) {
+TEST_F(tunnel_sink_test, a_message_into_a_tunnel_that_has_broken_is_not_done) {
   make_sink();
   ASSERT_TRUE(list());
   tunnel_.lead_nowhere(true);
@@ -123,7 +123,7 @@ TEST_F(TunnelSink, AMessageIntoATunnelThatHasBrokenIsNotDone) {
 }
 
 // A message that is on its way would be overtaken by the next one, which has a connection of its own.
-TEST_F(TunnelSink, AMessageIsDoneWhenTheFarEndHasReadIt) {
+TEST_F(tunnel_sink_test, a_message_is_done_when_the_far_end_has_read_it) {
   make_sink();
   ASSERT_TRUE(list());
   tunnel_.read_after(400ms);
@@ -131,7 +131,7 @@ TEST_F(TunnelSink, AMessageIsDoneWhenTheFarEndHasReadIt) {
   EXPECT_THAT(tunnel_.received(), SizeIs(1));
 }
 
-TEST_F(TunnelSink, BehindAMessageThatGotStuckEverythingIsSentOnceMore) {
+TEST_F(tunnel_sink_test, behind_a_message_that_got_stuck_everything_is_sent_once_more) {
   sink_ = std::make_unique<port_mapping_sink>(
       loop_.executor(),
       port_mapping_options{.peer = tunnel_.at(), .interface = "lo", .deadline = 300ms, .stuck = 100ms});
@@ -153,7 +153,7 @@ TEST_F(TunnelSink, BehindAMessageThatGotStuckEverythingIsSentOnceMore) {
   EXPECT_TRUE(list()->repeat);
 }
 
-TEST_F(TunnelSink, AReceiverThatNeverClosesGetsEachMessageOnceAndSoon) {
+TEST_F(tunnel_sink_test, a_receiver_that_never_closes_gets_each_message_once_and_soon) {
   sink_ = std::make_unique<port_mapping_sink>(
       loop_.executor(),
       port_mapping_options{.peer = tunnel_.at(), .interface = "lo", .deadline = 1h, .patience = 50ms});
@@ -165,7 +165,7 @@ TEST_F(TunnelSink, AReceiverThatNeverClosesGetsEachMessageOnceAndSoon) {
   EXPECT_FALSE(list()->repeat);
 }
 
-TEST_F(TunnelSink, EverythingIsToBeSentAgainNowAndThen) {
+TEST_F(tunnel_sink_test, everything_is_to_be_sent_again_now_and_then) {
   make_sink(200ms);
   EXPECT_FALSE(list()->repeat);
   EXPECT_TRUE(changes(10s));
@@ -173,7 +173,7 @@ TEST_F(TunnelSink, EverythingIsToBeSentAgainNowAndThen) {
   EXPECT_FALSE(list()->repeat) << "not again at once";
 }
 
-TEST_F(TunnelSink, WhatWasToldUnderFormerAddressesIsTakenBackFirst) {
+TEST_F(tunnel_sink_test, what_was_told_under_former_addresses_is_taken_back_first) {
   address_book(book_).move_to(at("172.26.1.5"));
   make_sink();
   ASSERT_TRUE(list());
@@ -191,7 +191,7 @@ TEST_F(TunnelSink, WhatWasToldUnderFormerAddressesIsTakenBackFirst) {
 }
 
 // Another VM may have that address by now, and with it the claims.
-TEST_F(TunnelSink, FormerAddressesAreForgottenWhenAllIsTakenBack) {
+TEST_F(tunnel_sink_test, former_addresses_are_forgotten_when_all_is_taken_back) {
   address_book(book_).move_to(at("172.26.1.5"));
   make_sink(100ms);
   ASSERT_TRUE(list());
@@ -202,7 +202,7 @@ TEST_F(TunnelSink, FormerAddressesAreForgottenWhenAllIsTakenBack) {
   EXPECT_THAT(tunnel_.received(), SizeIs(3)) << "the former address is told nothing of the second port";
 }
 
-TEST(AddressBook, RemembersTheLastFewThroughARestart) {
+TEST(address_book, remembers_the_last_few_through_a_restart) {
   const support::temp_dir directory;
   const auto file = directory / "new" / "addresses";
   address_book first(file);
@@ -216,7 +216,7 @@ TEST(AddressBook, RemembersTheLastFewThroughARestart) {
   EXPECT_THAT(second.former(), SizeIs(3));
 }
 
-TEST(AddressBook, AnotherAddressThatNobodyConnectsToIsNoMove) {
+TEST(address_book, another_address_that_nobody_connects_to_is_no_move) {
   address_book book{{}};
   book.move_to({{net::address::parse("10.0.0.1").value(), 24}});
   book.move_to({{net::address::parse("10.0.0.1").value(), 24}, {net::address::parse("10.0.0.9").value(), 24}});

@@ -15,7 +15,7 @@ using ports::outcome_kind;
 using ports::verb;
 using testing::HasSubstr;
 
-class LocalListeners : public testing::Test {
+class local_listeners_test : public testing::Test {
  protected:
   void TearDown() override { close(); }
   ports::outcome apply(verb what, const ports::port_key& key) {
@@ -49,7 +49,7 @@ class LocalListeners : public testing::Test {
   std::unique_ptr<local_listeners_sink> sink_ = std::make_unique<local_listeners_sink>(loop_.executor());
 };
 
-TEST_F(LocalListeners, AConnectionIsTakenAndClosed) {
+TEST_F(local_listeners_test, a_connection_is_taken_and_closed) {
   const auto port = free_port();
   EXPECT_EQ(apply(verb::add, at(port)).kind, outcome_kind::done);
   EXPECT_EQ(apply(verb::add, at(port)).kind, outcome_kind::done);
@@ -60,7 +60,7 @@ TEST_F(LocalListeners, AConnectionIsTakenAndClosed) {
   EXPECT_EQ(connect_and_read(port, loop_), ECONNREFUSED);
 }
 
-TEST_F(LocalListeners, APortOfSomebodyElsesIsAConflict) {
+TEST_F(local_listeners_test, a_port_of_somebody_elses_is_a_conflict) {
   const auto other = support::listen_on_loopback();
   const auto outcome = apply(verb::add, at(other.port));
   EXPECT_EQ(outcome.kind, outcome_kind::conflict);
@@ -69,7 +69,7 @@ TEST_F(LocalListeners, APortOfSomebodyElsesIsAConflict) {
 }
 
 // Only a port that is in use frees itself one day.
-TEST_F(LocalListeners, WhatTheKernelWillNotGiveIsRefusedWithItsReason) {
+TEST_F(local_listeners_test, what_the_kernel_will_not_give_is_refused_with_its_reason) {
   const auto elsewhere = apply(verb::add, {net::protocol::tcp, net::address::v4(203, 0, 113, 77), 8080});
   EXPECT_EQ(elsewhere.kind, outcome_kind::refused);
   EXPECT_THAT(elsewhere.reason, HasSubstr("assign"));
@@ -87,11 +87,11 @@ TEST_F(LocalListeners, WhatTheKernelWillNotGiveIsRefusedWithItsReason) {
   EXPECT_EQ(apply(verb::add, at(port)).kind, outcome_kind::done);
 }
 
-TEST_F(LocalListeners, OnlyTcp) {
+TEST_F(local_listeners_test, only_tcp) {
   EXPECT_EQ(apply(verb::add, {net::protocol::udp, net::address::loopback_v4(), 1}).kind, outcome_kind::refused);
 }
 
-TEST_F(LocalListeners, NothingIsOpenAfterTheEnd) {
+TEST_F(local_listeners_test, nothing_is_open_after_the_end) {
   const auto port = free_port();
   apply(verb::add, at(port));
   close();

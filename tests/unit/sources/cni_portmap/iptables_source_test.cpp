@@ -33,7 +33,7 @@ void set_net_admin(bool allowed) {
   ASSERT_EQ(::syscall(SYS_capset, &head, data), 0);
 }
 
-class IptablesSource : public testing::Test {
+class iptables_source_test : public testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
@@ -83,7 +83,7 @@ class IptablesSource : public testing::Test {
   std::optional<iptables_source> source_;
 };
 
-TEST_F(IptablesSource, NothingIsThereAndNothingIsBroughtIntoBeing) {
+TEST_F(iptables_source_test, nothing_is_there_and_nothing_is_brought_into_being) {
   start();
   expect_ports({});
   EXPECT_FALSE(netfilter::has_legacy_nat(netfilter::family::ipv4).value());
@@ -91,7 +91,7 @@ TEST_F(IptablesSource, NothingIsThereAndNothingIsBroughtIntoBeing) {
   EXPECT_EQ(support::run_or_throw({.argv = {"nft", "list", "tables"}}), "");
 }
 
-TEST_F(IptablesSource, ChangesAreAnnouncedByEveryBackend) {
+TEST_F(iptables_source_test, changes_are_announced_by_every_backend) {
   start();
   publish("iptables-nft", 8001);
   expect_ports({8001});
@@ -111,7 +111,7 @@ TEST_F(IptablesSource, ChangesAreAnnouncedByEveryBackend) {
   expect_ports({8002, 8004});
 }
 
-TEST_F(IptablesSource, WhatWasThereBeforeIsFound) {
+TEST_F(iptables_source_test, what_was_there_before_is_found) {
   publish("iptables-nft", 8001);
   publish("iptables-legacy", 8003, "CNI-DN-c");
   start();
@@ -121,7 +121,7 @@ TEST_F(IptablesSource, WhatWasThereBeforeIsFound) {
 }
 
 // Docker's, kube-proxy's, and those of a container that the dispatch chain does not know.
-TEST_F(IptablesSource, OtherChainsAreNotOurs) {
+TEST_F(iptables_source_test, other_chains_are_not_ours) {
   for (const char* program : {"iptables-nft", "iptables-legacy"})
     restore(
         program,
@@ -133,7 +133,7 @@ TEST_F(IptablesSource, OtherChainsAreNotOurs) {
   expect_ports({8001});
 }
 
-TEST_F(IptablesSource, WhatCannotBeReadIsNotNothing) {
+TEST_F(iptables_source_test, what_cannot_be_read_is_not_nothing) {
   publish("iptables-nft", 8001);
   start();
   expect_ports({8001});
@@ -148,7 +148,7 @@ TEST_F(IptablesSource, WhatCannotBeReadIsNotNothing) {
 }
 
 // One for another: the table's size stays.
-TEST_F(IptablesSource, ALegacyTableThatKeepsItsSizeIsReadAllTheSame) {
+TEST_F(iptables_source_test, a_legacy_table_that_keeps_its_size_is_read_all_the_same) {
   publish("iptables-legacy", 8001);
   start();
   expect_ports({8001});
@@ -157,7 +157,7 @@ TEST_F(IptablesSource, ALegacyTableThatKeepsItsSizeIsReadAllTheSame) {
   expect_ports({8003});
 }
 
-TEST_F(IptablesSource, ALegacyTableIsPolledWhereItsLockIsNotSeen) {
+TEST_F(iptables_source_test, a_legacy_table_is_polled_where_its_lock_is_not_seen) {
   start({.lock = directory_ / "none" / "lock", .poll_first = 5ms, .poll_last = 20ms});
   publish("iptables-legacy", 8001);
   expect_ports({8001});
@@ -168,7 +168,7 @@ TEST_F(IptablesSource, ALegacyTableIsPolledWhereItsLockIsNotSeen) {
   expect_ports({8001, 8003});
 }
 
-TEST_F(IptablesSource, APollTakesThePlaceOfALockThatTellsNothing) {
+TEST_F(iptables_source_test, a_poll_takes_the_place_of_a_lock_that_tells_nothing) {
   start({.lock = directory_ / "lock", .poll_first = 5ms, .poll_last = 20ms, .look = 100ms});
   publish("iptables-legacy", 8001);  // takes another lock
   expect_ports({8001});
@@ -177,7 +177,7 @@ TEST_F(IptablesSource, APollTakesThePlaceOfALockThatTellsNothing) {
 }
 
 // 20,000 rules beside: what is not CNI's is not read.
-TEST_F(IptablesSource, KubeProxysRulesBeside) {
+TEST_F(iptables_source_test, kube_proxys_rules_beside) {
   std::string chains = ":KUBE-SERVICES -\n", rules;
   for (int i = 0; i < 10'000; ++i) {
     chains += fmt::format(":KUBE-SEP-{} -\n", i);
@@ -198,7 +198,7 @@ TEST_F(IptablesSource, KubeProxysRulesBeside) {
 }
 
 // The engine says that a container stopped, and that it runs again; the rules stay as they are.
-TEST_F(IptablesSource, AContainerThatDoesNotRunPublishesNothing) {
+TEST_F(iptables_source_test, a_container_that_does_not_run_publishes_nothing) {
   const auto stopped = std::make_shared<engine::stopped_containers>(loop_.executor());
   restore("iptables-nft",
           ":CNI-HOSTPORT-DNAT -\n:CNI-DN-a -\n"

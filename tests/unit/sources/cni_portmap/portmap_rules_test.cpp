@@ -32,7 +32,7 @@ ports::snapshot read(const std::vector<nat_chain>& chains, family which = family
   return found.take();
 }
 
-TEST(PortmapRules, PortsOfContainersToWhichTheDispatchChainJumps) {
+TEST(portmap_rules, ports_of_containers_to_which_the_dispatch_chain_jumps) {
   const auto s = read({{"CNI-DN-a", {to(8080, "10.4.0.7:80"), to(8081, "10.4.0.7:81", net::address::loopback_v4())}},
                        {"CNI-DN-gone", {to(8082, "10.4.0.7:80")}},
                        {"CNI-HOSTPORT-DNAT",
@@ -44,7 +44,7 @@ TEST(PortmapRules, PortsOfContainersToWhichTheDispatchChainJumps) {
 }
 
 // nerdctl leaves them until the container is started again or removed.
-TEST(PortmapRules, OfAContainerThatDoesNotRunPublishNothing) {
+TEST(portmap_rules, of_a_container_that_does_not_run_publish_nothing) {
   portmap_ports found(net::address::any_v4(), [](std::string_view name) { return name == "default-web"; });
   found.add_iptables({{"CNI-DN-a", {to(8080, "10.4.0.7:80")}},
                       {"CNI-DN-b", {to(8081, "10.4.0.8:80")}},
@@ -61,13 +61,13 @@ TEST(PortmapRules, OfAContainerThatDoesNotRunPublishNothing) {
   EXPECT_EQ(s.refusals[0], (ports::refusal{"CNI-DN-a", "8080/tcp", "the container default-web does not run"}));
 }
 
-TEST(PortmapRules, IPv6AndATargetThatKeepsThePort) {
+TEST(portmap_rules, i_pv6_and_a_target_that_keeps_the_port) {
   const auto s =
       read({{"CNI-DN-a", {to(8080, "[fd00::7]:0")}}, {"CNI-HOSTPORT-DNAT", {jump("CNI-DN-a")}}}, family::ipv6);
   EXPECT_THAT(bindings(s), ElementsAre("tcp :::8080 -> 8080 of CNI-DN-a "));
 }
 
-TEST(PortmapRules, TheAgentsOwnCopiesAreNoPorts) {
+TEST(portmap_rules, the_agents_own_copies_are_no_ports) {
   auto copy = to(8080, "10.4.0.7:80");
   copy.comment = "rancher-desktop-guestagent:web";
   auto other = to(8081, "10.4.0.7:80");
@@ -77,7 +77,7 @@ TEST(PortmapRules, TheAgentsOwnCopiesAreNoPorts) {
   EXPECT_THAT(bindings(s), ElementsAre("tcp 127.0.0.1:8080 -> 80 of CNI-DN-a ", "tcp 0.0.0.0:8081 -> 80 of CNI-DN-a "));
 }
 
-TEST(PortmapRules, PortsOfPodsAreBoundAsServicesAre) {
+TEST(portmap_rules, ports_of_pods_are_bound_as_services_are) {
   const std::string pod(64, 'a');
   const std::vector<nat_chain> chains{
       {"CNI-DN-a", {to(80, "10.42.0.7:80"), to(81, "10.42.0.7:80", net::address::loopback_v4())}},
@@ -95,7 +95,7 @@ TEST(PortmapRules, PortsOfPodsAreBoundAsServicesAre) {
   EXPECT_EQ(read(chains).bindings[0].host_address, net::address::any_v4());
 }
 
-TEST(PortmapRules, WhatIsNotUnderstoodIsRefusedByItself) {
+TEST(portmap_rules, what_is_not_understood_is_refused_by_itself) {
   auto range = to(0, "10.4.0.7:80");
   range.doubt("a range of ports");
   auto no_protocol = to(8082, "10.4.0.7:80");
@@ -110,7 +110,7 @@ TEST(PortmapRules, WhatIsNotUnderstoodIsRefusedByItself) {
   EXPECT_THAT(s.refusals[2].why, HasSubstr("no port"));
 }
 
-TEST(PortmapRules, TheNftablesBackendNamesTheContainerInAComment) {
+TEST(portmap_rules, the_nftables_backend_names_the_container_in_a_comment) {
   portmap_ports found;
   auto rule = to(8080, "10.4.0.7:80");
   rule.comment = "default-web";
@@ -121,7 +121,7 @@ TEST(PortmapRules, TheNftablesBackendNamesTheContainerInAComment) {
                                                   "tcp 0.0.0.0:8081 -> 80 of cni_hostport two\\x0awords"));
 }
 
-TEST(PortmapRules, EverythingIsBounded) {
+TEST(portmap_rules, everything_is_bounded) {
   std::vector<nat_chain> chains{{"CNI-HOSTPORT-DNAT", {}}};
   for (std::size_t i = 0; i < max_chains + 10; ++i) chains[0].rules.push_back(jump(fmt::format("CNI-DN-{}", i)));
   EXPECT_EQ(container_chains(chains[0].rules).size(), max_chains);

@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class ConfigReader : public testing::Test {
+class config_reader_test : public testing::Test {
  protected:
   auto read(const std::filesystem::path& directory, const std::string& name_space = "default") {
     return loop_.run(reader_.read(directory.string(), name_space));
@@ -25,14 +25,14 @@ class ConfigReader : public testing::Test {
   config_reader reader_;
 };
 
-TEST_F(ConfigReader, ReadsWhatIsThere) {
+TEST_F(config_reader_test, reads_what_is_there) {
   EXPECT_EQ(read(healthy_.path()).value(), std::nullopt);
   std::ofstream(healthy_ / "network-config.json") << "{}";
   EXPECT_EQ(read(healthy_.path()).value(), "{}");
   EXPECT_EQ(read("relative").error().message(), "the state directory is no absolute path");
 }
 
-TEST_F(ConfigReader, ADirectoryThatHangsIsWaitedForOnce) {
+TEST_F(config_reader_test, a_directory_that_hangs_is_waited_for_once) {
   support::hanging_directory dead;
   if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
   EXPECT_EQ(read(dead.path()).error().code, std::errc::timed_out);
@@ -45,7 +45,7 @@ TEST_F(ConfigReader, ADirectoryThatHangsIsWaitedForOnce) {
 }
 
 // A label may name any directory: those of one namespace take no other's readings, and none of the usual places'.
-TEST_F(ConfigReader, DirectoriesThatHangTakeTheirNamespacesShareAlone) {
+TEST_F(config_reader_test, directories_that_hang_take_their_namespaces_share_alone) {
   support::hanging_directory dead;
   if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
   testing::internal::CaptureStderr();
@@ -62,7 +62,7 @@ TEST_F(ConfigReader, DirectoriesThatHangTakeTheirNamespacesShareAlone) {
   EXPECT_TRUE(support::eventually(10s, [&] { return read(healthy_.path(), "attacker").has_value(); }));
 }
 
-TEST(UsualDirectory, IsWhereRootAloneWrites) {
+TEST(usual_directory, is_where_root_alone_writes) {
   EXPECT_TRUE(is_usual_directory("/var/lib/nerdctl/1935db59/containers/default/a"));
   EXPECT_TRUE(is_usual_directory("/run/nerdctl/a"));
   for (const auto* other : {"", "/home/user/.local/share/nerdctl/a", "/run/user/1000/a", "/var/lib/nerdctl/../../tmp/a",

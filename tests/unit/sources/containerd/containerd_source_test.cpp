@@ -24,7 +24,7 @@ std::string mapping(unsigned port) {
   return R"({"HostPort":)" + std::to_string(port) + R"(,"ContainerPort":80,"Protocol":"tcp","HostIP":""})";
 }
 
-class ContainerdSource : public testing::Test {
+class containerd_source_test : public testing::Test {
  protected:
   void SetUp() override { engine_ = std::make_unique<fake_containerd>(directory_ / "containerd.sock"); }
   void TearDown() override {
@@ -75,7 +75,7 @@ class ContainerdSource : public testing::Test {
   std::unique_ptr<containerd_source> source_;
 };
 
-TEST_F(ContainerdSource, PublishesWhatRunsAlreadyAndWhatStartsAndEnds) {
+TEST_F(containerd_source_test, publishes_what_runs_already_and_what_starts_and_ends) {
   engine_->run("a", 8080);
   start_both();
   EXPECT_TRUE(publishes({8080}));
@@ -88,7 +88,7 @@ TEST_F(ContainerdSource, PublishesWhatRunsAlreadyAndWhatStartsAndEnds) {
   EXPECT_EQ(feed_.last->epoch, 1U);
 }
 
-TEST_F(ContainerdSource, EveryNamespaceIsFollowed) {
+TEST_F(containerd_source_test, every_namespace_is_followed) {
   engine_->run("k8s.io", "a", {{"nerdctl/ports", "[" + mapping(8081) + "]"}, {"nerdctl/name", "web"}});
   engine_->run("a", 8080);
   start_both();
@@ -100,7 +100,7 @@ TEST_F(ContainerdSource, EveryNamespaceIsFollowed) {
   EXPECT_TRUE(publishes({8080, 8082})) << "of three that share an id";
 }
 
-TEST_F(ContainerdSource, TheEndOfAnotherProcessInAContainerIsNothing) {
+TEST_F(containerd_source_test, the_end_of_another_process_in_a_container_is_nothing) {
   engine_->run("a", 8080);
   start_both();
   ASSERT_TRUE(publishes({8080}));
@@ -110,7 +110,7 @@ TEST_F(ContainerdSource, TheEndOfAnotherProcessInAContainerIsNothing) {
 }
 
 // A shim of containerd 2.x that ends at once loses events that it has not sent yet.
-TEST_F(ContainerdSource, AnEndThatTheShimDidNotReportIsLearntFromTheRemoval) {
+TEST_F(containerd_source_test, an_end_that_the_shim_did_not_report_is_learnt_from_the_removal) {
   engine_->run("a", 8080);
   engine_->run("b", 8081);
   engine_->run("c", 8082);
@@ -128,7 +128,7 @@ TEST_F(ContainerdSource, AnEndThatTheShimDidNotReportIsLearntFromTheRemoval) {
   EXPECT_TRUE(publishes({8082}));
 }
 
-TEST_F(ContainerdSource, ARemovalThatComesLateEndsNothing) {
+TEST_F(containerd_source_test, a_removal_that_comes_late_ends_nothing) {
   engine_->run("a", 8080);
   start_both();
   ASSERT_TRUE(publishes({8080}));
@@ -140,7 +140,7 @@ TEST_F(ContainerdSource, ARemovalThatComesLateEndsNothing) {
 }
 
 // Its own ports are not known; nobody else's wait for it.
-TEST_F(ContainerdSource, AStateDirectoryThatHangsHoldsUpNobody) {
+TEST_F(containerd_source_test, a_state_directory_that_hangs_holds_up_nobody) {
   support::hanging_directory dead;
   if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
   engine_->run("default", "dead", {{"nerdctl/state-dir", dead.path()}});
@@ -161,7 +161,7 @@ TEST_F(ContainerdSource, AStateDirectoryThatHangsHoldsUpNobody) {
         << refusals();
 }
 
-TEST_F(ContainerdSource, AnUpdateOfAStoppedContainerPublishesNothing) {
+TEST_F(containerd_source_test, an_update_of_a_stopped_container_publishes_nothing) {
   engine_->run("a", 8080);
   start_both();
   ASSERT_TRUE(publishes({8080}));
@@ -174,7 +174,7 @@ TEST_F(ContainerdSource, AnUpdateOfAStoppedContainerPublishesNothing) {
   EXPECT_TRUE(publishes({8083})) << "one that runs has the new ports";
 }
 
-TEST_F(ContainerdSource, AStateThatContainerdCannotTellChangesNothing) {
+TEST_F(containerd_source_test, a_state_that_containerd_cannot_tell_changes_nothing) {
   engine_->run("a", 8080);
   start_both(50ms);
   ASSERT_TRUE(publishes({8080}));
@@ -190,7 +190,7 @@ TEST_F(ContainerdSource, AStateThatContainerdCannotTellChangesNothing) {
   EXPECT_EQ(feed_.last->epoch, 1U);
 }
 
-TEST_F(ContainerdSource, IsStoppedWhateverIsUnderWay) {
+TEST_F(containerd_source_test, is_stopped_whatever_is_under_way) {
   engine_->run("a", 8080);
   engine_->start();
   for (int i = 0; i < 40; ++i) {
@@ -206,7 +206,7 @@ TEST_F(ContainerdSource, IsStoppedWhateverIsUnderWay) {
   EXPECT_TRUE(loop_.run_until([this] { return feed_.last && feed_.last->bindings.size() == 41; }));
 }
 
-TEST_F(ContainerdSource, MoreEventsThanAreTakenAtOnce) {
+TEST_F(containerd_source_test, more_events_than_are_taken_at_once) {
   start_both();
   for (int i = 0; i < 5'000; ++i) engine_->end_other_process("default", "a");
   for (int i = 0; i < 5'000; ++i) engine_->end("default", "ghost" + std::to_string(i));
@@ -216,7 +216,7 @@ TEST_F(ContainerdSource, MoreEventsThanAreTakenAtOnce) {
 }
 
 // nerdctl writes it while the task starts.
-TEST_F(ContainerdSource, AFileThatIsBeingWrittenIsNotAFileWithoutPorts) {
+TEST_F(containerd_source_test, a_file_that_is_being_written_is_not_a_file_without_ports) {
   const auto file = directory_ / "network-config.json";
   const auto write = [&file](const std::string& text) { std::ofstream(file, std::ios::trunc) << text; };
   write(R"({"portMappings":[)" + mapping(8080) + "]}");
@@ -233,7 +233,7 @@ TEST_F(ContainerdSource, AFileThatIsBeingWrittenIsNotAFileWithoutPorts) {
   EXPECT_TRUE(publishes({8081}));
 }
 
-TEST_F(ContainerdSource, AStateThatCannotBeToldIsAskedForAfterTheFirstListAsWell) {
+TEST_F(containerd_source_test, a_state_that_cannot_be_told_is_asked_for_after_the_first_list_as_well) {
   engine_->run("a", 8080);
   engine_->hang_shim("default", "a", true);
   start_both();
@@ -242,7 +242,7 @@ TEST_F(ContainerdSource, AStateThatCannotBeToldIsAskedForAfterTheFirstListAsWell
   EXPECT_TRUE(publishes({8080}));
 }
 
-TEST_F(ContainerdSource, AnEventThatCannotBeReadIsMadeGoodByAList) {
+TEST_F(containerd_source_test, an_event_that_cannot_be_read_is_made_good_by_a_list) {
   start_both();
   engine_->set_silent(true);
   engine_->run("a", 8080);
@@ -251,7 +251,7 @@ TEST_F(ContainerdSource, AnEventThatCannotBeReadIsMadeGoodByAList) {
   EXPECT_EQ(feed_.last->epoch, 1U);
 }
 
-TEST_F(ContainerdSource, NotesTheContainersThatDoNotRun) {
+TEST_F(containerd_source_test, notes_the_containers_that_do_not_run) {
   engine_->run("a", 8080);
   engine_->run("b", 8081);
   engine_->end("default", "b");
@@ -267,7 +267,7 @@ TEST_F(ContainerdSource, NotesTheContainersThatDoNotRun) {
 }
 
 // Nothing starts a container while containerd is away. One that is there and silent may have started any of them.
-TEST_F(ContainerdSource, ForgetsWhatDidNotRunWhereTheEngineIsThereAndSilent) {
+TEST_F(containerd_source_test, forgets_what_did_not_run_where_the_engine_is_there_and_silent) {
   options_.deadline = 200ms;
   options_.following.stopped_kept = 100ms;
   engine_->run("a", 8080);
@@ -287,7 +287,7 @@ TEST_F(ContainerdSource, ForgetsWhatDidNotRunWhereTheEngineIsThereAndSilent) {
   EXPECT_TRUE(loop_.run_until([this] { return stopped_->contains("default-b"); })) << "the next list says it again";
 }
 
-TEST_F(ContainerdSource, EventsThatCannotBeReadAreNothing) {
+TEST_F(containerd_source_test, events_that_cannot_be_read_are_nothing) {
   start_both();
   engine_->emit("default", "/tasks/start", "\xff\xff\xff");
   engine_->emit("default", "/tasks/start", "");
@@ -301,7 +301,7 @@ TEST_F(ContainerdSource, EventsThatCannotBeReadAreNothing) {
   EXPECT_EQ(feed_.last->epoch, 1U);
 }
 
-TEST_F(ContainerdSource, ALabelOfAMegabyteHarmsOnlyItself) {
+TEST_F(containerd_source_test, a_label_of_a_megabyte_harms_only_itself) {
   engine_->run("a", 8080);
   start_both();
   std::string many = "[";
@@ -310,7 +310,7 @@ TEST_F(ContainerdSource, ALabelOfAMegabyteHarmsOnlyItself) {
   expect_refused("large", {{"nerdctl/ports", many}}, "nerdctl/ports");
 }
 
-TEST_F(ContainerdSource, PortsOfTheStateDirectory) {
+TEST_F(containerd_source_test, ports_of_the_state_directory) {
   std::ofstream(directory_ / "network-config.json") << R"({"portMappings":[)" << mapping(8080) << "]}";
   start_both();
   engine_->run("default", "two", {{"nerdctl/state-dir", directory_.path()}});
@@ -321,7 +321,7 @@ TEST_F(ContainerdSource, PortsOfTheStateDirectory) {
   EXPECT_EQ(refusals(), "") << "no file is no trouble";
 }
 
-TEST_F(ContainerdSource, AStateDirectoryThatIsNoneHarmsOnlyItself) {
+TEST_F(containerd_source_test, a_state_directory_that_is_none_harms_only_itself) {
   engine_->run("a", 8080);
   start_both();
   const auto* config = "network-config.json";

@@ -15,7 +15,7 @@ std::optional<engine_event> understood(std::string_view name_space, std::string_
   return parse_event(name_space, topic, payload).value();
 }
 
-TEST(EventCodec, TheFiveThatMatter) {
+TEST(event_codec, the_five_that_matter) {
   EXPECT_EQ(understood("default", "/tasks/start", field(1, "abc")),
             (engine_event{happening::started, "default", "abc"}));
   EXPECT_EQ(understood("k8s.io", "/tasks/exit", field(1, "abc") + field(2, "abc")),
@@ -28,17 +28,17 @@ TEST(EventCodec, TheFiveThatMatter) {
             (engine_event{happening::removed, "default", "abc"}));
 }
 
-TEST(EventCodec, TheEndOfAProcessBesideTheFirstOneIsNone) {
+TEST(event_codec, the_end_of_a_process_beside_the_first_one_is_none) {
   EXPECT_EQ(understood("default", "/tasks/exit", field(1, "abc") + field(2, "shell")), std::nullopt);
   EXPECT_EQ(understood("default", "/tasks/delete", field(1, "abc") + field(5, "shell")), std::nullopt);
 }
 
-TEST(EventCodec, WhatIsOfNoInterest) {
+TEST(event_codec, what_is_of_no_interest) {
   EXPECT_EQ(understood("default", "/tasks/oom", field(1, "abc")), std::nullopt);
   EXPECT_EQ(understood("default", "", ""), std::nullopt);
 }
 
-TEST(EventCodec, NamesThatCannotBeContainerds) {
+TEST(event_codec, names_that_cannot_be_containerds) {
   EXPECT_FALSE(parse_event("", "/tasks/start", field(1, "abc")));
   EXPECT_FALSE(parse_event("a/b", "/tasks/start", field(1, "abc")));
   EXPECT_FALSE(parse_event("default", "/tasks/start", field(1, "")));
@@ -47,7 +47,7 @@ TEST(EventCodec, NamesThatCannotBeContainerds) {
   EXPECT_TRUE(understood("default", "/tasks/start", field(1, std::string(76, 'a'))));
 }
 
-TEST(EventCodec, DamagedBytes) {
+TEST(event_codec, damaged_bytes) {
   for (const auto* topic :
        {"/tasks/start", "/tasks/exit", "/tasks/delete", "/containers/update", "/containers/delete"}) {
     EXPECT_FALSE(parse_event("default", topic,

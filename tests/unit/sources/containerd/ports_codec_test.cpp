@@ -20,7 +20,7 @@ engine::container with_file(const std::string& text) {
   return describe_container("default", record, std::optional(text));
 }
 
-TEST(PortsCodec, TheLabel) {
+TEST(ports_codec, the_label) {
   const auto c = with_label(R"([{"HostPort":8080,"ContainerPort":80,"Protocol":"tcp","HostIP":"127.0.0.1"},)"
                             R"({"HostPort":53,"ContainerPort":5353,"Protocol":"UDP","HostIP":"::"}])");
   EXPECT_THAT(c.refusals, IsEmpty());
@@ -30,7 +30,7 @@ TEST(PortsCodec, TheLabel) {
                   ports::binding{net::protocol::udp, *net::address::parse("::"), 53, 5353, "default/abc", "web"}));
 }
 
-TEST(PortsCodec, WhatMayBeMissingIsMissing) {
+TEST(ports_codec, what_may_be_missing_is_missing) {
   const auto c = with_label(R"([{"HostPort":8080,"ContainerPort":80}])");
   ASSERT_THAT(c.bindings, SizeIs(1));
   EXPECT_EQ(c.bindings[0].protocol, net::protocol::tcp);
@@ -41,7 +41,7 @@ TEST(PortsCodec, WhatMayBeMissingIsMissing) {
   }
 }
 
-TEST(PortsCodec, TheFile) {
+TEST(ports_codec, the_file) {
   const auto c = with_file(
       R"({"other":1,"portMappings":[{"HostPort":8080,"ContainerPort":80,"Protocol":"tcp","HostIP":"0.0.0.0"}]})");
   EXPECT_THAT(c.bindings, SizeIs(1));
@@ -51,13 +51,13 @@ TEST(PortsCodec, TheFile) {
   EXPECT_THAT(with_file("").refusals, SizeIs(1));
 }
 
-TEST(PortsCodec, TheLabelIsStrongerThanTheFile) {
+TEST(ports_codec, the_label_is_stronger_than_the_file) {
   EXPECT_EQ(state_directory({"a", {{"nerdctl/state-dir", "/x"}}}), "/x");
   EXPECT_EQ(state_directory({"a", {{"nerdctl/state-dir", "/x"}, {"nerdctl/ports", "[]"}}}), std::nullopt);
   EXPECT_EQ(state_directory({"a", {}}), std::nullopt);
 }
 
-TEST(PortsCodec, EachWrongPortIsRefusedAlone) {
+TEST(ports_codec, each_wrong_port_is_refused_alone) {
   const auto c = with_label(
       R"([{"HostPort":0,"ContainerPort":80},{"HostPort":70000,"ContainerPort":80},{"HostPort":-1,"ContainerPort":80},)"
       R"({"HostPort":"80; rm","ContainerPort":80},{"HostPort":81,"ContainerPort":0},{"HostPort":80.5,"ContainerPort":80},)"
@@ -70,7 +70,7 @@ TEST(PortsCodec, EachWrongPortIsRefusedAlone) {
   EXPECT_EQ(c.refusals[3].owner, "web");
 }
 
-TEST(PortsCodec, HostileTextsAreRefusedAsAWhole) {
+TEST(ports_codec, hostile_texts_are_refused_as_a_whole) {
   for (const auto& text : {std::string(10'000, '['), std::string("{\"a\":1}"), std::string("\xff\xfe"),
                            std::string("[1"), std::string(2 << 20, ' ')}) {
     EXPECT_THAT(with_label(text).bindings, IsEmpty());
@@ -82,21 +82,21 @@ TEST(PortsCodec, HostileTextsAreRefusedAsAWhole) {
   EXPECT_THAT(with_label(many).refusals, SizeIs(16)) << "enough to see what is wrong";
 }
 
-TEST(PortsCodec, AFileThatCannotBeReadIsARefusal) {
+TEST(ports_codec, a_file_that_cannot_be_read_is_a_refusal) {
   const container_record record{"abc", {{"nerdctl/state-dir", "/x"}}};
   const auto c = describe_container("default", record, base::fail("network-config.json is no regular file"));
   ASSERT_THAT(c.refusals, SizeIs(1));
   EXPECT_THAT(c.refusals[0].why, HasSubstr("no regular file"));
 }
 
-TEST(PortsCodec, NamesTellTheNamespaceUnlessItIsTheDefault) {
+TEST(ports_codec, names_tell_the_namespace_unless_it_is_the_default) {
   EXPECT_EQ(describe_container("default", {"abc", {}}, std::nullopt).name, "abc");
   EXPECT_EQ(describe_container("k8s.io", {"abc", {{"nerdctl/name", "web"}}}, std::nullopt).name, "k8s.io/web");
   EXPECT_THAT(describe_container("default", {"abc", {{"nerdctl/name", "a\nb"}}}, std::nullopt).name,
               testing::Not(HasSubstr("\n")));
 }
 
-TEST(PortsCodec, AGlobalIdCanBeTakenApart) {
+TEST(ports_codec, a_global_id_can_be_taken_apart) {
   const auto [name_space, id] = split_global_id(global_id("k8s.io", "abc"));
   EXPECT_EQ(name_space, "k8s.io");
   EXPECT_EQ(id, "abc");

@@ -16,7 +16,7 @@ std::string inspect(const std::string& ports, bool running = true) {
 }
 container parse(const std::string& ports) { return parse_inspect(inspect(ports)).value().value(); }
 
-TEST(DockerCodec, InspectHasEveryBindingOfEveryPort) {
+TEST(docker_codec, inspect_has_every_binding_of_every_port) {
   const auto c = parse(R"({"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"},{"HostIp":"::","HostPort":"8080"}],
                            "53/udp":[{"HostIp":"127.0.0.1","HostPort":"5353"}],"81/tcp":null})");
   EXPECT_EQ(c.id, "abc");
@@ -28,15 +28,15 @@ TEST(DockerCodec, InspectHasEveryBindingOfEveryPort) {
   EXPECT_THAT(c.refusals, IsEmpty());
 }
 
-TEST(DockerCodec, AnEmptyHostIpIsTheWildcard) {
+TEST(docker_codec, an_empty_host_ip_is_the_wildcard) {
   EXPECT_TRUE(parse(R"({"80/tcp":[{"HostIp":"","HostPort":"1"}]})").bindings[0].host_address.is_unspecified());
 }
 
-TEST(DockerCodec, SctpIsKeptForThePolicyToName) {
+TEST(docker_codec, sctp_is_kept_for_the_policy_to_name) {
   EXPECT_EQ(parse(R"({"9/sctp":[{"HostIp":"","HostPort":"9"}]})").bindings[0].protocol, net::protocol::sctp);
 }
 
-TEST(DockerCodec, WhatIsWrongIsRefusedAlone) {
+TEST(docker_codec, what_is_wrong_is_refused_alone) {
   const auto c = parse(R"({"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"0"},{"HostIp":"0.0.0.0","HostPort":"70000"},
       {"HostIp":"0.0.0.0","HostPort":"80; rm"},{"HostIp":"nowhere","HostPort":"81"},{"HostIp":"0.0.0.0","HostPort":"82"},7,null],
       "0/tcp":[{"HostPort":"1"}],"x/tcp":[{"HostPort":"1"}],"80/ipx":[{"HostPort":"1"}]})");
@@ -45,26 +45,26 @@ TEST(DockerCodec, WhatIsWrongIsRefusedAlone) {
   EXPECT_THAT(c.refusals, SizeIs(9));
 }
 
-TEST(DockerCodec, RefusalsAreBounded) {
+TEST(docker_codec, refusals_are_bounded) {
   std::string list = R"({"HostPort":"bad"})";
   for (int i = 0; i < 1000; ++i) list += R"(,{"HostPort":"bad"})";
   EXPECT_THAT(parse(R"({"80/tcp":[)" + list + "]}").refusals, SizeIs(16));
 }
 
-TEST(DockerCodec, AContainerThatDoesNotRunHasNothing) {
+TEST(docker_codec, a_container_that_does_not_run_has_nothing) {
   EXPECT_EQ(parse_inspect(inspect("{}", false)).value(), std::nullopt);
   EXPECT_TRUE(
       parse_inspect(R"({"Id":"a","State":{"Running":false,"Paused":true},"NetworkSettings":{"Ports":{}}})").value())
       << "podman's paused containers";
 }
 
-TEST(DockerCodec, InspectAnswersThatAreNoneAreErrors) {
+TEST(docker_codec, inspect_answers_that_are_none_are_errors) {
   for (const auto* bad : {"", "{}", "[]", R"({"Id":7})", R"({"Id":"a/../b"})", R"({"Id":"abc")"})
     EXPECT_FALSE(parse_inspect(bad)) << bad;
 }
 
 // What an answer does not say is not known: it is not "does not run", and not "has no ports".
-TEST(DockerCodec, WhatAnInspectDoesNotSayIsNotNothing) {
+TEST(docker_codec, what_an_inspect_does_not_say_is_not_nothing) {
   for (const auto* bad :
        {R"({"Id":"abc"})", R"({"Id":"abc","State":{}})", R"({"Id":"abc","State":{"Running":"yes"}})",
         R"({"Id":"abc","State":{"Running":true}})", R"({"Id":"abc","State":{"Running":true},"NetworkSettings":{}})",
@@ -73,14 +73,14 @@ TEST(DockerCodec, WhatAnInspectDoesNotSayIsNotNothing) {
   EXPECT_THAT(parse("null").bindings, IsEmpty()) << "podman has no ports like this";
 }
 
-TEST(DockerCodec, WhatAListDoesNotSayIsUnknown) {
+TEST(docker_codec, what_a_list_does_not_say_is_unknown) {
   const auto list = parse_list(R"([{"Id":"a"},{"Id":"b","Ports":"x"},{"Id":"c","Ports":null},{"Id":"d","Ports":[]}])");
   ASSERT_TRUE(list);
   EXPECT_EQ(list->unknown, (std::set<std::string>{"a", "b"}));
   EXPECT_THAT(list->running, SizeIs(2));
 }
 
-TEST(DockerCodec, ListsHavePortsAsNumbers) {
+TEST(docker_codec, lists_have_ports_as_numbers) {
   const auto list = parse_list(R"([{"Id":"a","Names":["/one"],"Ports":[
       {"IP":"0.0.0.0","PrivatePort":80,"PublicPort":8080,"Type":"tcp"},
       {"IP":"::","PrivatePort":80,"PublicPort":8080,"Type":"tcp"},{"PrivatePort":81,"Type":"tcp"}]},
@@ -95,7 +95,7 @@ TEST(DockerCodec, ListsHavePortsAsNumbers) {
   EXPECT_FALSE(parse_list("{}"));
 }
 
-TEST(DockerCodec, EventsAreStartsEndsAndOthers) {
+TEST(docker_codec, events_are_starts_ends_and_others) {
   const auto of = [](const std::string& what) {
     return parse_event(R"({"Action":")" + what + R"(","Actor":{"ID":"abc"}})").value();
   };
@@ -108,14 +108,14 @@ TEST(DockerCodec, EventsAreStartsEndsAndOthers) {
   EXPECT_FALSE(parse_event("no"));
 }
 
-TEST(DockerCodec, TheOlderVersionIsSpoken) {
+TEST(docker_codec, the_older_version_is_spoken) {
   EXPECT_EQ(choose_version("1.41"), "1.41");
   EXPECT_EQ(choose_version("1.99"), "1.52");
   EXPECT_EQ(choose_version("2.0"), "1.52");
   for (const auto* bad : {"", "1", "1.x", "-1.2", "1.41/../"}) EXPECT_EQ(choose_version(bad), std::nullopt) << bad;
 }
 
-TEST(DockerCodec, NamesAreShownHarmlessly) {
+TEST(docker_codec, names_are_shown_harmlessly) {
   const auto c =
       parse_inspect(
           "{\"Id\":\"abc\",\"Name\":\"/\\u001b[31m\",\"State\":{\"Running\":true},\"NetworkSettings\":{\"Ports\":{}}}")

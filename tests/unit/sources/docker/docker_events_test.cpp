@@ -15,7 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class DockerEvents : public testing::Test {
+class docker_events_test : public testing::Test {
  protected:
   void TearDown() override {
     loop_.stop();
@@ -59,7 +59,7 @@ class DockerEvents : public testing::Test {
   std::unique_ptr<docker_source> source_;
 };
 
-TEST_F(DockerEvents, AContainerThatIsConnectedToANetworkIsAskedAbout) {
+TEST_F(docker_events_test, a_container_that_is_connected_to_a_network_is_asked_about) {
   start_with("a", 8080);
   give_ports("a", 8081);
   engine_.emit_of_network("connect", "a");
@@ -69,7 +69,7 @@ TEST_F(DockerEvents, AContainerThatIsConnectedToANetworkIsAskedAbout) {
   EXPECT_TRUE(publishes({8082}));
 }
 
-TEST_F(DockerEvents, WhateverMayHaveChangedAContainerIsAQuestion) {
+TEST_F(docker_events_test, whatever_may_have_changed_a_container_is_a_question) {
   start_with("a", 8080);
   std::uint16_t port = 8080;
   for (const auto* name : {"start", "restart", "rename", "update", "pause", "unpause", "restore"}) {
@@ -83,14 +83,14 @@ TEST_F(DockerEvents, WhateverMayHaveChangedAContainerIsAQuestion) {
 }
 
 // podman says `connect` of the container itself.
-TEST_F(DockerEvents, TheActorOfANetworksEventMayBeTheContainer) {
+TEST_F(docker_events_test, the_actor_of_a_networks_event_may_be_the_container) {
   start_with("a", 8080);
   give_ports("a", 8081);
   engine_.emit_text(R"({"Type":"network","Action":"connect","Actor":{"ID":"a","Attributes":{"name":"web"}}})");
   EXPECT_TRUE(publishes({8081}));
 }
 
-TEST_F(DockerEvents, AnEndIsKnownByEveryName) {
+TEST_F(docker_events_test, an_end_is_known_by_every_name) {
   start_with("a", 8080);
   for (const auto* name : {"die", "died", "remove", "destroy"}) {
     give_ports("a", 8080);
@@ -103,7 +103,7 @@ TEST_F(DockerEvents, AnEndIsKnownByEveryName) {
   }
 }
 
-TEST_F(DockerEvents, TheEngineIsAskedForEveryNameThatIsUnderstood) {
+TEST_F(docker_events_test, the_engine_is_asked_for_every_name_that_is_understood) {
   start_with("a", 8080);
   const auto events = std::ranges::find_if(engine_.targets, [](const auto& t) { return t.contains("/events?"); });
   ASSERT_NE(events, engine_.targets.end());
@@ -113,7 +113,7 @@ TEST_F(DockerEvents, TheEngineIsAskedForEveryNameThatIsUnderstood) {
 }
 
 // Docker says `stop` after `die`; between the two the container may have been started.
-TEST_F(DockerEvents, ALateStopDoesNotHideAContainerThatRunsAgain) {
+TEST_F(docker_events_test, a_late_stop_does_not_hide_a_container_that_runs_again) {
   start_with("a", 8080);
   const auto asked = engine_.inspects;
   engine_.emit("stop", "a");
@@ -122,7 +122,7 @@ TEST_F(DockerEvents, ALateStopDoesNotHideAContainerThatRunsAgain) {
 }
 
 // Of a range podman lists the first port alone.
-TEST_F(DockerEvents, PodmansListIsNotBelievedAboutPorts) {
+TEST_F(docker_events_test, podmans_list_is_not_believed_about_ports) {
   engine_.is_podman = true;
   engine_.run("a", 8080);
   start(100ms);
@@ -133,7 +133,7 @@ TEST_F(DockerEvents, PodmansListIsNotBelievedAboutPorts) {
   EXPECT_EQ(refusals(), "");
 }
 
-TEST_F(DockerEvents, AStreamWithoutAHeaderIsNoReasonNotToList) {
+TEST_F(docker_events_test, a_stream_without_a_header_is_no_reason_not_to_list) {
   engine_.holds_header = true;
   engine_.run("a", 8080);
   const auto before = async::clock::now();
@@ -146,7 +146,7 @@ TEST_F(DockerEvents, AStreamWithoutAHeaderIsNoReasonNotToList) {
   EXPECT_EQ(feed_.troubles, 0U);
 }
 
-TEST_F(DockerEvents, WhileTheStreamIsSilentFromTheStartTheListIsReadOften) {
+TEST_F(docker_events_test, while_the_stream_is_silent_from_the_start_the_list_is_read_often) {
   engine_.holds_header = true;
   engine_.silent = true;
   start();
@@ -156,7 +156,7 @@ TEST_F(DockerEvents, WhileTheStreamIsSilentFromTheStartTheListIsReadOften) {
   EXPECT_TRUE(publishes({8080}));
 }
 
-TEST_F(DockerEvents, AReasonForWhichEventsAreRefusedIsReported) {
+TEST_F(docker_events_test, a_reason_for_which_events_are_refused_is_reported) {
   engine_.refused_events = http::text_response(403, "authorization denied by plugin strict");
   start();
   ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); }));
@@ -164,7 +164,7 @@ TEST_F(DockerEvents, AReasonForWhichEventsAreRefusedIsReported) {
   EXPECT_THAT(feed_.trouble->message(), testing::HasSubstr("denied by plugin strict"));
 }
 
-TEST_F(DockerEvents, QuestionsThatHangHoldUpNoOther) {
+TEST_F(docker_events_test, questions_that_hang_hold_up_no_other) {
   start_with("a", 8080);
   for (int i = 0; i < 9; ++i) {
     engine_.hung.insert("0hung" + std::to_string(i));  // before all others in any order of names
@@ -196,7 +196,7 @@ std::string service(const std::string& id, unsigned port, bool assigned = true) 
          (assigned ? ports : "") + "}}";
 }
 
-TEST_F(DockerEvents, PortsOfASwarmsServicesArePublished) {
+TEST_F(docker_events_test, ports_of_a_swarms_services_are_published) {
   engine_.swarm = manager;
   engine_.services["s"] = service("s", 9000);
   start();
@@ -214,7 +214,7 @@ TEST_F(DockerEvents, PortsOfASwarmsServicesArePublished) {
   EXPECT_TRUE(publishes({9001}));
 }
 
-TEST_F(DockerEvents, ANodeThatJoinsOrLeavesASwarmIsListedSoon) {
+TEST_F(docker_events_test, a_node_that_joins_or_leaves_a_swarm_is_listed_soon) {
   start_with("a", 8080);
   engine_.swarm = manager;
   engine_.services["s"] = service("s", 9000);
@@ -225,7 +225,7 @@ TEST_F(DockerEvents, ANodeThatJoinsOrLeavesASwarmIsListedSoon) {
   EXPECT_TRUE(publishes({8080}));
 }
 
-TEST_F(DockerEvents, ServicesThatAreNotKnownStayAndHarmNoContainer) {
+TEST_F(docker_events_test, services_that_are_not_known_stay_and_harm_no_container) {
   engine_.swarm = manager;
   engine_.services["s"] = service("s", 9000);
   start(100ms);
@@ -277,7 +277,7 @@ class misbehaviour {
   std::mt19937 random_;
 };
 
-TEST_F(DockerEvents, HoweverTheEngineMisbehavesThePortsAreRightSoonAfterwards) {
+TEST_F(docker_events_test, however_the_engine_misbehaves_the_ports_are_right_soon_afterwards) {
   constexpr auto relist = 20'000ms;
   start(relist);
   for (unsigned seed = 1; seed <= 8; ++seed) {

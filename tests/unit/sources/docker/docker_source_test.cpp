@@ -21,7 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class DockerSource : public testing::Test {
+class docker_source_test : public testing::Test {
  protected:
   void SetUp() override {
     engine_ = std::make_unique<support::fake_docker>(loop_.executor(), directory_ / "docker.sock");
@@ -55,7 +55,7 @@ class DockerSource : public testing::Test {
   std::unique_ptr<docker_source> source_;
 };
 
-TEST_F(DockerSource, PublishesWhatRunsAlreadyAndWhatStartsAndEnds) {
+TEST_F(docker_source_test, publishes_what_runs_already_and_what_starts_and_ends) {
   engine_->run("a", 8080);
   start_both();
   EXPECT_TRUE(publishes({8080}));
@@ -68,7 +68,7 @@ TEST_F(DockerSource, PublishesWhatRunsAlreadyAndWhatStartsAndEnds) {
   EXPECT_EQ(feed_.last->epoch, 1U);
 }
 
-TEST_F(DockerSource, SubscribesFirstAndSpeaksTheEnginesVersion) {
+TEST_F(docker_source_test, subscribes_first_and_speaks_the_engines_version) {
   engine_->api_version = "1.44";
   start_both();
   ASSERT_GE(engine_->targets.size(), 3U);
@@ -77,7 +77,7 @@ TEST_F(DockerSource, SubscribesFirstAndSpeaksTheEnginesVersion) {
   EXPECT_THAT(engine_->targets[2], testing::StartsWith("/v1.44/containers/json?filters="));
 }
 
-TEST_F(DockerSource, EventsWithoutAnythingInBetweenAreUnderstood) {
+TEST_F(docker_source_test, events_without_anything_in_between_are_understood) {
   engine_->separator = "";
   start_both();
   engine_->run("a", 8080);
@@ -85,7 +85,7 @@ TEST_F(DockerSource, EventsWithoutAnythingInBetweenAreUnderstood) {
   EXPECT_TRUE(publishes({8080, 8081}));
 }
 
-TEST_F(DockerSource, AnEndNeedsNoQuestion) {
+TEST_F(docker_source_test, an_end_needs_no_question) {
   engine_->run("a", 8080);
   start_both();
   ASSERT_TRUE(publishes({8080}));
@@ -97,7 +97,7 @@ TEST_F(DockerSource, AnEndNeedsNoQuestion) {
 }
 
 // The stream's bytes are read in pieces: an object somewhat over the limit arrives whole, a larger one does not.
-TEST_F(DockerSource, AnEventThatIsTooLargeIsMadeGoodByAList) {
+TEST_F(docker_source_test, an_event_that_is_too_large_is_made_good_by_a_list) {
   start_both();
   std::uint64_t epoch = 1;
   for (const std::size_t bytes : {(1U << 20) + 100, (1U << 20) + 500'000}) {
@@ -114,7 +114,7 @@ TEST_F(DockerSource, AnEventThatIsTooLargeIsMadeGoodByAList) {
   }
 }
 
-TEST_F(DockerSource, AnEventThatCannotBeReadIsMadeGoodByAList) {
+TEST_F(docker_source_test, an_event_that_cannot_be_read_is_made_good_by_a_list) {
   start_both();
   engine_->silent = true;
   engine_->run("a", 8080);
@@ -122,7 +122,7 @@ TEST_F(DockerSource, AnEventThatCannotBeReadIsMadeGoodByAList) {
   EXPECT_TRUE(publishes({8080}));
 }
 
-TEST_F(DockerSource, ABadAnswerAboutAContainerIsAskedForAgainAndConcernsNoOther) {
+TEST_F(docker_source_test, a_bad_answer_about_a_container_is_asked_for_again_and_concerns_no_other) {
   start_both();
   engine_->instead["bad"] = http::text_response(500, "no such network");
   engine_->instead["worse"] = {200, {}, "{"};
@@ -165,7 +165,7 @@ namespace {
 
 void set(const char* name, const char* value) { value == nullptr ? ::unsetenv(name) : ::setenv(name, value, 1); }
 
-TEST(DockerEnvironment, NamesTheEngine) {
+TEST(docker_environment, names_the_engine) {
   const auto with = [](const char* host, const char* tls, const char* version) {
     set("DOCKER_HOST", host);
     set("DOCKER_TLS_VERIFY", tls);
@@ -213,10 +213,10 @@ class tls_engine {
   std::jthread thread_;
 };
 
-class DockerTls : public DockerSource {
+class docker_tls_test : public docker_source_test {
  protected:
   void SetUp() override {
-    DockerSource::SetUp();
+    docker_source_test::SetUp();
     set("DOCKER_CERT_PATH", directory_.path().c_str());
     set("DOCKER_API_VERSION", "1.41");
     const auto own = authority_.make_client("agent");
@@ -227,7 +227,7 @@ class DockerTls : public DockerSource {
   void TearDown() override {
     for (const auto* name : {"DOCKER_HOST", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "DOCKER_API_VERSION"})
       set(name, nullptr);
-    DockerSource::TearDown();
+    docker_source_test::TearDown();
   }
   void write(const char* name, const std::string& text) const { std::ofstream(directory_ / name) << text; }
   // Does a source with this environment publish what the engine has?
@@ -248,7 +248,7 @@ class DockerTls : public DockerSource {
   support::test_authority authority_, foreign_;
 };
 
-TEST_F(DockerTls, TheEngineIsCheckedIfThatIsAskedFor) {
+TEST_F(docker_tls_test, the_engine_is_checked_if_that_is_asked_for) {
   EXPECT_TRUE(works("1"));
   EXPECT_TRUE(works(nullptr));
   write("ca.pem", foreign_.ca_pem());
@@ -257,7 +257,7 @@ TEST_F(DockerTls, TheEngineIsCheckedIfThatIsAskedFor) {
   EXPECT_TRUE(works("")) << "as if it were not there";
 }
 
-TEST_F(DockerTls, CertificatesThatCannotBeUsedAreErrors) {
+TEST_F(docker_tls_test, certificates_that_cannot_be_used_are_errors) {
   set("DOCKER_HOST", "tcp://127.0.0.1:2376");
   write("key.pem", "");
   EXPECT_THAT(options_from_environment("").error().message(), testing::HasSubstr("/key.pem is empty"));
@@ -267,7 +267,7 @@ TEST_F(DockerTls, CertificatesThatCannotBeUsedAreErrors) {
 }
 
 // The agent does not start then, which its supervisor sees; it would not even end otherwise.
-TEST_F(DockerTls, CertificatesOnAFileSystemThatHangsAreNotWaitedFor) {
+TEST_F(docker_tls_test, certificates_on_a_file_system_that_hangs_are_not_waited_for) {
   support::hanging_directory dead;
   if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
   set("DOCKER_HOST", "tcp://127.0.0.1:2376");

@@ -17,21 +17,21 @@ std::vector<std::string> split(const std::string& bytes, std::size_t piece) {
   return objects;
 }
 
-TEST(ObjectSplitter, CutsWhereverTheNetworkDoes) {
+TEST(object_splitter, cuts_wherever_the_network_does) {
   const std::string bytes = "{\"a\":\"}{\\\"\\\\\"}{\"b\":{\"c\":{}}}\r\n  {\"d\":1}\n";
   for (std::size_t piece = 1; piece <= bytes.size(); ++piece)
     EXPECT_THAT(split(bytes, piece), testing::ElementsAre("{\"a\":\"}{\\\"\\\\\"}", "{\"b\":{\"c\":{}}}", "{\"d\":1}"))
         << piece;
 }
 
-TEST(ObjectSplitter, WhatIsNoObjectEndsTheStream) {
+TEST(object_splitter, what_is_no_object_ends_the_stream) {
   object_splitter splitter;
   splitter.feed("{}[1]");
   EXPECT_TRUE(splitter.next().value());
   EXPECT_FALSE(splitter.next());
 }
 
-TEST(ObjectSplitter, AnObjectWithoutAnEndIsBounded) {
+TEST(object_splitter, an_object_without_an_end_is_bounded) {
   object_splitter splitter(1000);
   splitter.feed("{\"a\":\"" + std::string(900, 'x'));
   EXPECT_FALSE(splitter.next().value());
@@ -39,7 +39,7 @@ TEST(ObjectSplitter, AnObjectWithoutAnEndIsBounded) {
   EXPECT_FALSE(splitter.next());
 }
 
-TEST(ObjectSplitter, AWholeObjectIsBoundedToTheByte) {
+TEST(object_splitter, a_whole_object_is_bounded_to_the_byte) {
   const std::string object = R"({"a":"b"})";
   for (const std::size_t limit : {object.size(), object.size() - 1}) {
     object_splitter splitter(limit);

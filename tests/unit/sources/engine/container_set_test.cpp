@@ -24,7 +24,7 @@ published shown_by(const container_set& set) {
   return all;
 }
 
-TEST(ContainerSet, AnEventBeatsTheListThatWasAskedForBeforeIt) {
+TEST(container_set, an_event_beats_the_list_that_was_asked_for_before_it) {
   container_set set;
   set.begin_list(start);
   set.ended("a", start);
@@ -37,7 +37,7 @@ TEST(ContainerSet, AnEventBeatsTheListThatWasAskedForBeforeIt) {
   EXPECT_EQ(shown_by(set), (published{{"b", 81}, {"c", 80}}));
 }
 
-TEST(ContainerSet, AnEndWinsOverAnAnswerThatIsUnderWay) {
+TEST(container_set, an_end_wins_over_an_answer_that_is_under_way) {
   container_set set;
   set.listed({}, start);
   EXPECT_TRUE(set.ask_about("a", start));
@@ -48,7 +48,7 @@ TEST(ContainerSet, AnEndWinsOverAnAnswerThatIsUnderWay) {
   EXPECT_FALSE(set.next_question(start));
 }
 
-TEST(ContainerSet, ARestartIsAskedAboutAgain) {
+TEST(container_set, a_restart_is_asked_about_again) {
   container_set set;
   set.listed({}, start);
   EXPECT_TRUE(set.ask_about("a", start));
@@ -64,7 +64,7 @@ TEST(ContainerSet, ARestartIsAskedAboutAgain) {
   EXPECT_EQ(shown_by(set), (published{{"a", 2}}));
 }
 
-TEST(ContainerSet, ALaterListHealsWhatEventsMissed) {
+TEST(container_set, a_later_list_heals_what_events_missed) {
   container_set set;
   set.begin_list(start);
   set.listed({{make("a")}}, start);
@@ -73,7 +73,7 @@ TEST(ContainerSet, ALaterListHealsWhatEventsMissed) {
   EXPECT_EQ(shown_by(set), (published{{"b", 80}}));
 }
 
-TEST(ContainerSet, AListThatIsBehindTheEventsDoesNotBringBackTheDead) {
+TEST(container_set, a_list_that_is_behind_the_events_does_not_bring_back_the_dead) {
   container_set set;
   set.begin_list(start);
   set.listed({{make("a")}}, start);
@@ -83,7 +83,7 @@ TEST(ContainerSet, AListThatIsBehindTheEventsDoesNotBringBackTheDead) {
   EXPECT_TRUE(shown_by(set).empty());
 }
 
-TEST(ContainerSet, AResetKeepsWhatIsKnownUntilTheNextList) {
+TEST(container_set, a_reset_keeps_what_is_known_until_the_next_list) {
   container_set set;
   set.listed({{make("a")}}, start);
   set.reset();
@@ -93,7 +93,7 @@ TEST(ContainerSet, AResetKeepsWhatIsKnownUntilTheNextList) {
   EXPECT_TRUE(shown_by(set).empty());
 }
 
-TEST(ContainerSet, TellsWhetherAnythingChanged) {
+TEST(container_set, tells_whether_anything_changed) {
   container_set set;
   set.listed({{make("a")}}, start);
   EXPECT_TRUE(set.take_changed());
@@ -104,7 +104,7 @@ TEST(ContainerSet, TellsWhetherAnythingChanged) {
   EXPECT_TRUE(set.take_changed());
 }
 
-TEST(ContainerSet, AListThatCannotTellOfAContainerLeavesIt) {
+TEST(container_set, a_list_that_cannot_tell_of_a_container_leaves_it) {
   container_set set;
   set.listed({{make("a"), make("b")}}, start);
   set.begin_list(start);
@@ -112,7 +112,7 @@ TEST(ContainerSet, AListThatCannotTellOfAContainerLeavesIt) {
   EXPECT_EQ(shown_by(set), (published{{"a", 80}}));
 }
 
-TEST(ContainerSet, AContainerOfWhichAListCannotTellIsAskedAbout) {
+TEST(container_set, a_container_of_which_a_list_cannot_tell_is_asked_about) {
   container_set set;
   set.begin_list(start);
   set.listed({{}, {"a"}}, start);
@@ -122,7 +122,7 @@ TEST(ContainerSet, AContainerOfWhichAListCannotTellIsAskedAbout) {
 }
 
 // A lost event of a container that had another one a while ago.
-TEST(ContainerSet, AListIsBelievedAboutContainersWhoseEventsAreOlderThanTheRace) {
+TEST(container_set, a_list_is_believed_about_containers_whose_events_are_older_than_the_race) {
   container_set set;
   set.begin_list(start);
   set.listed({{make("a"), make("b")}}, start);
@@ -134,7 +134,7 @@ TEST(ContainerSet, AListIsBelievedAboutContainersWhoseEventsAreOlderThanTheRace)
   EXPECT_EQ(shown_by(set), (published{{"a", 80}}));
 }
 
-TEST(ContainerSet, WhereAListAndAnEventOfTheRaceDisagreeTheContainerIsAskedAbout) {
+TEST(container_set, where_a_list_and_an_event_of_the_race_disagree_the_container_is_asked_about) {
   container_set set;
   set.begin_list(start);
   set.listed({{make("a"), make("b"), make("same")}}, start);
@@ -154,7 +154,7 @@ TEST(ContainerSet, WhereAListAndAnEventOfTheRaceDisagreeTheContainerIsAskedAbout
   EXPECT_EQ(shown_by(set), (published{{"a", 90}, {"b", 91}, {"same", 80}}));
 }
 
-TEST(ContainerSet, AListAnswersAnOpenQuestion) {
+TEST(container_set, a_list_answers_an_open_question) {
   container_set set;
   set.listed({}, start);
   ASSERT_TRUE(set.ask_about("a", start));
@@ -166,7 +166,7 @@ TEST(ContainerSet, AListAnswersAnOpenQuestion) {
   EXPECT_FALSE(set.next_question(start + 1h));
 }
 
-TEST(ContainerSet, WhatHasNoAnswerIsInTheStatusWithTheReason) {
+TEST(container_set, what_has_no_answer_is_in_the_status_with_the_reason) {
   container_set set;
   set.listed({}, start);
   ASSERT_TRUE(set.ask_about("a", start));
@@ -187,7 +187,7 @@ TEST(ContainerSet, WhatHasNoAnswerIsInTheStatusWithTheReason) {
   EXPECT_TRUE(set.snapshot().refusals.empty());
 }
 
-TEST(ContainerSet, KnowsWhichContainersDoNotRun) {
+TEST(container_set, knows_which_containers_do_not_run) {
   container_set set;
   const auto stopped = [&set] { return set.stopped(); };
   using ids = std::set<std::string>;
@@ -210,7 +210,7 @@ TEST(ContainerSet, KnowsWhichContainersDoNotRun) {
   EXPECT_TRUE(set.take_stopped_changes().empty());
 }
 
-TEST(ContainerSet, WhatStoppedIsForgottenWhereTheEngineIsSilentForLong) {
+TEST(container_set, what_stopped_is_forgotten_where_the_engine_is_silent_for_long) {
   container_set set;
   set.begin_list(start);
   set.listed({{make("a")}, {}, {"s"}}, start);
@@ -224,7 +224,7 @@ TEST(ContainerSet, WhatStoppedIsForgottenWhereTheEngineIsSilentForLong) {
   EXPECT_EQ(set.take_stopped_changes(), (stopped_changes{{"s", true}})) << "the next list says it again";
 }
 
-TEST(ContainerSet, MorePortsThanThereCanBeAreRefusedContainerByContainer) {
+TEST(container_set, more_ports_than_there_can_be_are_refused_container_by_container) {
   container_set set;
   container_list all;
   for (const auto* id : {"a", "b", "c"}) {

@@ -19,7 +19,7 @@ observation one(std::string_view text, owner held_by = owner::other) {
           .held_by = held_by};
 }
 
-TEST(Classify, APortAndAnAddressAreReasonsWhateverProcessHoldsTheSocket) {
+TEST(classify, a_port_and_an_address_are_reasons_whatever_process_holds_the_socket) {
   for (const auto held_by : {owner::other, owner::unknown, owner::kernel}) {
     EXPECT_THAT(classify(one("udp 0.0.0.0:8472", held_by), by), Optional(exclusion::ignored));
     EXPECT_THAT(classify(one("udp 224.0.0.1:500", held_by), by), Optional(exclusion::multicast));
@@ -29,7 +29,7 @@ TEST(Classify, APortAndAnAddressAreReasonsWhateverProcessHoldsTheSocket) {
   EXPECT_EQ(classify(one("tcp 0.0.0.0:40000"), by), std::nullopt) << "of TCP a listener is a server";
 }
 
-TEST(Classify, TheOwnerDecidesWhatIsLeft) {
+TEST(classify, the_owner_decides_what_is_left) {
   const std::pair<owner, std::optional<exclusion>> all[] = {
       {owner::other, std::nullopt},           {owner::unresolved, exclusion::momentary},
       {owner::starting, exclusion::starting}, {owner::agent, exclusion::agent},
@@ -42,7 +42,7 @@ TEST(Classify, TheOwnerDecidesWhatIsLeft) {
   }
 }
 
-TEST(Classify, AYoungSocketNeedsNoOwner) {
+TEST(classify, a_young_socket_needs_no_owner) {
   auto o = one("udp 0.0.0.0:500");
   EXPECT_TRUE(needs_owner(o, by));
   o.young = true;
@@ -50,14 +50,14 @@ TEST(Classify, AYoungSocketNeedsNoOwner) {
   EXPECT_THAT(classify(o, by), Optional(exclusion::momentary));
 }
 
-TEST(Classify, EachReasonHasWordsOfItsOwn) {
+TEST(classify, each_reason_has_words_of_its_own) {
   std::set<std::string_view> words;
   for (std::size_t i = 0; i < exclusion_count; ++i) words.insert(to_text(static_cast<exclusion>(i)));
   EXPECT_EQ(words.size(), exclusion_count);
   EXPECT_EQ(static_cast<std::size_t>(exclusion::unknown_owner) + 1, exclusion_count);
 }
 
-TEST(PortRange, IsReadOrAnError) {
+TEST(port_range, is_read_or_an_error) {
   EXPECT_EQ(parse_port_range("32768\t60999\n"), (netlink::port_range{32'768, 60'999}));
   EXPECT_EQ(parse_port_range("1024\t1024"), (netlink::port_range{1'024, 1'024}));
   for (const auto* text : {"", "\n", "32768", "32768 60999", "60999\t32768", "0\t1", "1\t2\t3", "a\tb", "1\t65536"})

@@ -41,10 +41,10 @@ int as_process_1(const std::function<int()>& body) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-class EngineWatch : public testing::Test {
+class engine_watch_test : public testing::Test {
  protected:
   // 1: process 1 is the server, 2: it is not known which one is, 3: there is none.
-  int look() {
+  int scan() {
     process_table processes;
     if (!processes.refresh()) return 4;
     engine_watch engine({.socket = socket_, .programs = {"some-engine"}});
@@ -55,20 +55,20 @@ class EngineWatch : public testing::Test {
   int serve_and_look(const char* name) {
     ::prctl(PR_SET_NAME, name);
     serve(socket_);
-    return look();
+    return scan();
   }
 
   support::temp_dir directory_;
   std::filesystem::path socket_ = directory_ / "engine.sock";
 };
 
-TEST_F(EngineWatch, AnEngineThatIsProcess1IsTheServer) {
+TEST_F(engine_watch_test, an_engine_that_is_process1_is_the_server) {
   const int found = as_process_1([this] { return serve_and_look("some-engine"); });
   if (found == not_possible) GTEST_SKIP() << "needs root";
   EXPECT_EQ(found, 1);
 }
 
-TEST_F(EngineWatch, AnInitSystemThatListensInItsPlaceIsNot) {
+TEST_F(engine_watch_test, an_init_system_that_listens_in_its_place_is_not) {
   for (const auto* name : {"systemd", "init"}) {
     std::filesystem::remove(socket_);
     const int found = as_process_1([this, name] { return serve_and_look(name); });
@@ -77,14 +77,14 @@ TEST_F(EngineWatch, AnInitSystemThatListensInItsPlaceIsNot) {
   }
 }
 
-TEST_F(EngineWatch, AServerThatThePidNamespaceDoesNotShowIsUnknownAndNotNone) {
+TEST_F(engine_watch_test, a_server_that_the_pid_namespace_does_not_show_is_unknown_and_not_none) {
   serve(socket_);
-  const int found = as_process_1([this] { return look(); });
+  const int found = as_process_1([this] { return scan(); });
   if (found == not_possible) GTEST_SKIP() << "needs root";
   EXPECT_EQ(found, 2);
 }
 
-TEST_F(EngineWatch, NoSocketIsNoServer) { EXPECT_EQ(look(), 3); }
+TEST_F(engine_watch_test, no_socket_is_no_server) { EXPECT_EQ(scan(), 3); }
 
 }  // namespace
 }  // namespace host_sockets

@@ -12,7 +12,7 @@ using net::protocol;
 ignore_list parse(std::string_view text) { return ignore_list::parse(text).value(); }
 std::string error_of(std::string_view text) { return ignore_list::parse(text).error().message(); }
 
-TEST(IgnoreList, PortsRangesAndProtocols) {
+TEST(ignore_list, ports_ranges_and_protocols) {
   const auto list = parse("tcp:10248-10259, udp:5353 ,53,7000-7002");
   EXPECT_TRUE(list.contains(protocol::tcp, 10248));
   EXPECT_TRUE(list.contains(protocol::tcp, 10259));
@@ -26,13 +26,13 @@ TEST(IgnoreList, PortsRangesAndProtocols) {
   }
 }
 
-TEST(IgnoreList, EmptyIgnoresNothing) {
+TEST(ignore_list, empty_ignores_nothing) {
   EXPECT_EQ(parse("").size(), 0U);
   EXPECT_EQ(parse("  ").size(), 0U);
   EXPECT_FALSE(parse("").contains(protocol::udp, 53));
 }
 
-TEST(IgnoreList, DefaultIsAWordThatCanBeAddedTo) {
+TEST(ignore_list, default_is_a_word_that_can_be_added_to) {
   const auto list = parse("default,tcp:9100");
   EXPECT_TRUE(list.contains(protocol::tcp, 9100));
   for (const auto port : std::vector<std::uint16_t>{10248, 10250, 10259, 6443, 6444, 53, 5355})
@@ -43,7 +43,7 @@ TEST(IgnoreList, DefaultIsAWordThatCanBeAddedTo) {
     EXPECT_FALSE(list.contains(protocol::tcp, port)) << port;
 }
 
-TEST(IgnoreList, SaysWhatIsWrong) {
+TEST(ignore_list, says_what_is_wrong) {
   EXPECT_EQ(error_of("80,http:81"), "\"http:81\" begins with neither tcp: nor udp:");
   EXPECT_EQ(error_of("sctp:81"), "\"sctp:81\" begins with neither tcp: nor udp:");
   EXPECT_EQ(error_of("tcp:"), "\"tcp:\" is no port and no range of ports (1 to 65535)");

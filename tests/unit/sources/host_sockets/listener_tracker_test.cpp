@@ -23,7 +23,7 @@ netlink::diag_socket v6_only(std::string_view text) {
   return s;
 }
 
-class ListenerTracker : public testing::Test {
+class listener_tracker_test : public testing::Test {
  protected:
   void SetUp() override { see({}); }
   bool see(std::vector<netlink::diag_socket> sockets) {
@@ -54,7 +54,7 @@ class ListenerTracker : public testing::Test {
   listener_tracker tracker_{{.ignored = ignore_list::parse("default").value()}};
 };
 
-TEST_F(ListenerTracker, PublishesAtOnceAndTakesBackAtOnce) {
+TEST_F(listener_tracker_test, publishes_at_once_and_takes_back_at_once) {
   EXPECT_TRUE(see({at("tcp 0.0.0.0:80"), at("tcp [::]:81")}));
   EXPECT_THAT(published(), ElementsAre("tcp 0.0.0.0:80", "tcp [::]:81"));
   EXPECT_EQ(tracker_.next_change(), time_point::max());
@@ -64,7 +64,7 @@ TEST_F(ListenerTracker, PublishesAtOnceAndTakesBackAtOnce) {
   EXPECT_FALSE(see({at("tcp [::]:81")}));
 }
 
-TEST_F(ListenerTracker, TellsChangesOfPortsFromThoseOfReasons) {
+TEST_F(listener_tracker_test, tells_changes_of_ports_from_those_of_reasons) {
   see({at("tcp 0.0.0.0:80")});
   EXPECT_TRUE(tracker_.bindings_changed());
   owners_[7] = owner::engine;
@@ -75,7 +75,7 @@ TEST_F(ListenerTracker, TellsChangesOfPortsFromThoseOfReasons) {
   EXPECT_TRUE(tracker_.bindings_changed());
 }
 
-TEST_F(ListenerTracker, AReservationDoesNotFlap) {
+TEST_F(listener_tracker_test, a_reservation_does_not_flap) {
   for (const auto life : {50ms, 999ms}) {
     see({at("tcp 0.0.0.0:80")});
     now_ += life;
@@ -90,7 +90,7 @@ TEST_F(ListenerTracker, AReservationDoesNotFlap) {
   }
 }
 
-TEST_F(ListenerTracker, AServerThatDiesYoungAgainAndAgainKeepsItsPort) {
+TEST_F(listener_tracker_test, a_server_that_dies_young_again_and_again_keeps_its_port) {
   for (int i = 0; i < 5; ++i) {
     see({at("tcp 0.0.0.0:80")});
     now_ += 600ms;
@@ -104,7 +104,7 @@ TEST_F(ListenerTracker, AServerThatDiesYoungAgainAndAgainKeepsItsPort) {
   EXPECT_THAT(published(), IsEmpty()) << "lived long enough";
 }
 
-TEST_F(ListenerTracker, WhatWasThereFromTheStartIsNoReservation) {
+TEST_F(listener_tracker_test, what_was_there_from_the_start_is_no_reservation) {
   tracker_ = listener_tracker({});
   see({at("tcp 0.0.0.0:80"), v6_only("tcp [::]:81")});
   EXPECT_THAT(published(), ElementsAre("tcp 0.0.0.0:80", "tcp [::]:81 v6"));
@@ -112,7 +112,7 @@ TEST_F(ListenerTracker, WhatWasThereFromTheStartIsNoReservation) {
   EXPECT_THAT(published(), IsEmpty());
 }
 
-TEST_F(ListenerTracker, AReservationThatBecomesAServer) {
+TEST_F(listener_tracker_test, a_reservation_that_becomes_a_server) {
   see({at("tcp 0.0.0.0:80", 1)});
   now_ += 50ms;
   see({});
@@ -122,7 +122,7 @@ TEST_F(ListenerTracker, AReservationThatBecomesAServer) {
   EXPECT_EQ(tracker_.next_change(), time_point::max());
 }
 
-TEST_F(ListenerTracker, ReusePortGroupsAndRestartsAreOneBinding) {
+TEST_F(listener_tracker_test, reuse_port_groups_and_restarts_are_one_binding) {
   see({at("tcp 0.0.0.0:80", 1), at("tcp 0.0.0.0:80", 2), at("tcp 0.0.0.0:80", 3)});
   EXPECT_THAT(published(), ElementsAre("tcp 0.0.0.0:80"));
   now_ += 5s;
@@ -130,14 +130,14 @@ TEST_F(ListenerTracker, ReusePortGroupsAndRestartsAreOneBinding) {
   EXPECT_FALSE(see({at("tcp 0.0.0.0:80", 4)})) << "another socket, the same port";
 }
 
-TEST_F(ListenerTracker, AServerThatMovesFromLoopbackToEveryAddress) {
+TEST_F(listener_tracker_test, a_server_that_moves_from_loopback_to_every_address) {
   see({at("tcp 127.0.0.1:80")});
   now_ += 5s;
   EXPECT_TRUE(see({at("tcp 0.0.0.0:80")}));
   EXPECT_THAT(published(), ElementsAre("tcp 0.0.0.0:80"));
 }
 
-TEST_F(ListenerTracker, IgnoresWhatIsTheNodesOwnAndNamesIt) {
+TEST_F(listener_tracker_test, ignores_what_is_the_nodes_own_and_names_it) {
   EXPECT_TRUE(see({at("tcp 127.0.0.1:10248"), at("udp 127.0.0.53:53"), at("udp 0.0.0.0:8472"), at("udp 0.0.0.0:4789"),
                    at("udp [::]:6081")}));
   EXPECT_THAT(published(), IsEmpty());
@@ -147,7 +147,7 @@ TEST_F(ListenerTracker, IgnoresWhatIsTheNodesOwnAndNamesIt) {
                                      "127.0.0.53:53/udp" + why, "[::]:6081/udp" + why));
 }
 
-TEST_F(ListenerTracker, UdpOnEphemeralPortsIsClients) {
+TEST_F(listener_tracker_test, udp_on_ephemeral_ports_is_clients) {
   const std::vector sockets{at("udp 0.0.0.0:32768"), at("udp [::]:60999"), at("udp 0.0.0.0:61000"),
                             at("tcp 0.0.0.0:40000")};
   see(sockets);
@@ -159,7 +159,7 @@ TEST_F(ListenerTracker, UdpOnEphemeralPortsIsClients) {
   EXPECT_THAT(refused(), ElementsAre("0.0.0.0:32768/udp" + why, "[::]:60999/udp" + why));
 }
 
-TEST_F(ListenerTracker, UdpIsPublishedAfterASecondAndNotBefore) {
+TEST_F(listener_tracker_test, udp_is_published_after_a_second_and_not_before) {
   const auto opened = now_;
   EXPECT_FALSE(see({at("udp 0.0.0.0:500")}));
   EXPECT_EQ(tracker_.next_change(), opened + 1s);
@@ -180,7 +180,7 @@ TEST_F(ListenerTracker, UdpIsPublishedAfterASecondAndNotBefore) {
 }
 
 // A resolver takes another port for each question, and a client its own port with another socket each time.
-TEST_F(ListenerTracker, MomentaryUdpSocketsAreNeverPublished) {
+TEST_F(listener_tracker_test, momentary_udp_sockets_are_never_published) {
   for (std::uint32_t i = 1; i <= 500; ++i) {
     std::vector<netlink::diag_socket> open{at("udp 0.0.0.0:500", 1'000'000 + i)};
     for (std::uint32_t j = i > 66 ? i - 66 : 1; j <= i; ++j)
@@ -193,7 +193,7 @@ TEST_F(ListenerTracker, MomentaryUdpSocketsAreNeverPublished) {
   EXPECT_THAT(published(), IsEmpty());
 }
 
-TEST_F(ListenerTracker, AYoungUdpSocketKeepsAClaimThatStands) {
+TEST_F(listener_tracker_test, a_young_udp_socket_keeps_a_claim_that_stands) {
   see({at("udp 0.0.0.0:500", 1)});
   now_ += 1s;
   see({at("udp 0.0.0.0:500", 1)});
@@ -204,7 +204,7 @@ TEST_F(ListenerTracker, AYoungUdpSocketKeepsAClaimThatStands) {
 
 // How long a socket has been open before the first scan is not known: what was published before must not be withdrawn
 // for that, and what closes within the second must not be published.
-TEST_F(ListenerTracker, AtTheStartTheSnapshotWaitsForUdp) {
+TEST_F(listener_tracker_test, at_the_start_the_snapshot_waits_for_udp) {
   tracker_ = listener_tracker({});
   const auto start = now_;
   see({at("tcp 0.0.0.0:80"), at("udp 0.0.0.0:500"), at("udp 0.0.0.0:501")});
@@ -223,7 +223,7 @@ TEST_F(ListenerTracker, AtTheStartTheSnapshotWaitsForUdp) {
   EXPECT_TRUE(tracker_.is_settled()) << "none of them may become a port";
 }
 
-TEST_F(ListenerTracker, OnlyWhatAnotherProcessHoldsIsPublished) {
+TEST_F(listener_tracker_test, only_what_another_process_holds_is_published) {
   owners_ = {{1, owner::agent},  {2, owner::engine},  {3, owner::starting},  {4, owner::reserver},
              {5, owner::kernel}, {6, owner::unknown}, {7, owner::unresolved}};
   std::vector<netlink::diag_socket> all;
@@ -238,7 +238,7 @@ TEST_F(ListenerTracker, OnlyWhatAnotherProcessHoldsIsPublished) {
                                      "0.0.0.0:86/tcp: its process cannot be determined"));
 }
 
-TEST_F(ListenerTracker, AnUnknownOwnerKeepsAClaimThatStands) {
+TEST_F(listener_tracker_test, an_unknown_owner_keeps_a_claim_that_stands) {
   see({at("tcp 0.0.0.0:80", 1)});
   now_ += 5s;
   owners_[2] = owner::unknown;
@@ -246,7 +246,7 @@ TEST_F(ListenerTracker, AnUnknownOwnerKeepsAClaimThatStands) {
   EXPECT_THAT(published(), ElementsAre("tcp 0.0.0.0:80"));
 }
 
-TEST_F(ListenerTracker, ReasonsAreBoundedAndDoNotMakeASnapshotEach) {
+TEST_F(listener_tracker_test, reasons_are_bounded_and_do_not_make_a_snapshot_each) {
   std::vector<netlink::diag_socket> many;
   for (int i = 0; i < 100; ++i) many.push_back(at(fmt::format("tcp [fe80::{:x}]:80", i + 1)));
   EXPECT_TRUE(see(many));
@@ -261,7 +261,7 @@ TEST_F(ListenerTracker, ReasonsAreBoundedAndDoNotMakeASnapshotEach) {
   EXPECT_EQ(refused().back(), "67 more sockets: bound to one network interface");
 }
 
-TEST_F(ListenerTracker, MulticastIsNotPublished) {
+TEST_F(listener_tracker_test, multicast_is_not_published) {
   const std::vector sockets{at("udp 224.0.0.251:5000"), at("udp [ff02::fb]:5000"), at("udp 255.255.255.255:5000")};
   see(sockets);
   now_ += 2s;
@@ -269,7 +269,7 @@ TEST_F(ListenerTracker, MulticastIsNotPublished) {
   EXPECT_THAT(published(), IsEmpty());
 }
 
-TEST_F(ListenerTracker, BoundToOneInterfaceIsRefusedAndSaysSo) {
+TEST_F(listener_tracker_test, bound_to_one_interface_is_refused_and_says_so) {
   auto bound = at("tcp 0.0.0.0:80");
   bound.device = 2;
   EXPECT_TRUE(see({bound, at("tcp [fe80::1]:81")}));
@@ -278,7 +278,7 @@ TEST_F(ListenerTracker, BoundToOneInterfaceIsRefusedAndSaysSo) {
                                      "[fe80::1]:81/tcp: bound to one network interface"));
 }
 
-TEST_F(ListenerTracker, WildcardsOfIpv6AloneAreRelayedAfterAWhile) {
+TEST_F(listener_tracker_test, wildcards_of_ipv6_alone_are_relayed_after_a_while) {
   see({v6_only("tcp [::]:80"), v6_only("tcp [::1]:81")});
   EXPECT_THAT(published(), ElementsAre("tcp [::]:80 nobody", "tcp [::1]:81")) << "exposed at once, not relayed yet";
   EXPECT_EQ(tracker_.next_change(), now_ + 1s);
@@ -288,7 +288,7 @@ TEST_F(ListenerTracker, WildcardsOfIpv6AloneAreRelayedAfterAWhile) {
   EXPECT_EQ(tracker_.next_change(), time_point::max());
 }
 
-TEST_F(ListenerTracker, HasABoundThatSaysSo) {
+TEST_F(listener_tracker_test, has_a_bound_that_says_so) {
   tracker_ = listener_tracker({.most = 3});
   see({at("tcp 0.0.0.0:4"), at("tcp 0.0.0.0:5"), at("tcp 0.0.0.0:6")});
   now_ += 2s;

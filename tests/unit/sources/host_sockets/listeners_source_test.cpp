@@ -139,7 +139,7 @@ struct place {
   support::inside in{where};
 };
 
-class ListenersSource : public testing::TestWithParam<socket_events::by> {
+class listeners_source_test : public testing::TestWithParam<socket_events::event_mode> {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
@@ -189,12 +189,13 @@ class ListenersSource : public testing::TestWithParam<socket_events::by> {
   counting_feed feed_;
   std::optional<listeners_source> source_;
 };
-INSTANTIATE_TEST_SUITE_P(, ListenersSource, testing::Values(socket_events::by::kernel, socket_events::by::nothing),
+INSTANTIATE_TEST_SUITE_P(, listeners_source_test,
+                         testing::Values(socket_events::event_mode::kernel, socket_events::event_mode::nothing),
                          [](const auto& about) {
-                           return about.param == socket_events::by::kernel ? "told" : "untold";
+                           return about.param == socket_events::event_mode::kernel ? "with_events" : "without_events";
                          });
 
-TEST_P(ListenersSource, EveryKindOfSocketComesAndGoes) {
+TEST_P(listeners_source_test, every_kind_of_socket_comes_and_goes) {
   other_process server([] {
     for (const auto* text :
          {"tcp 0.0.0.0:80", "tcp 127.0.0.1:81", "tcp [::]:82", "tcp [::1]:83", "udp 0.0.0.0:500", "udp [::1]:501"})
@@ -210,7 +211,7 @@ TEST_P(ListenersSource, EveryKindOfSocketComesAndGoes) {
   EXPECT_TRUE(sees({}));
 }
 
-TEST_P(ListenersSource, WhatAnEngineListensOnIsLeftOut) {
+TEST_P(listeners_source_test, what_an_engine_listens_on_is_left_out) {
   other_process engine([this] {
     serve(api_);
     listen_on("tcp 0.0.0.0:80");
@@ -226,7 +227,7 @@ TEST_P(ListenersSource, WhatAnEngineListensOnIsLeftOut) {
 }
 
 // By descent and not by name: another engine is a program like any other, and so is a container of the watched one.
-TEST_P(ListenersSource, AnotherEnginesListenersAndAContainersArePublished) {
+TEST_P(listeners_source_test, another_engines_listeners_and_a_containers_are_published) {
   other_process engine([this] {
     serve(api_);
     fork_and([] { fork_and([] { listen_on("tcp 0.0.0.0:82"); }); });
@@ -240,7 +241,7 @@ TEST_P(ListenersSource, AnotherEnginesListenersAndAContainersArePublished) {
 }
 
 // Which one the watched engine is shows when it serves its socket; it may listen on TCP before.
-TEST_P(ListenersSource, AnEngineThatStartsIsNotPublishedMeanwhile) {
+TEST_P(listeners_source_test, an_engine_that_starts_is_not_published_meanwhile) {
   const auto start_serving = directory_ / "go";
   other_process engine([&] {
     ::prctl(PR_SET_NAME, "some-engine");
@@ -262,7 +263,7 @@ TEST_P(ListenersSource, AnEngineThatStartsIsNotPublishedMeanwhile) {
 }
 
 // Under a unit without CAP_SYS_PTRACE, /proc/<pid>/fd of a process with more rights cannot be read.
-TEST_P(ListenersSource, WhatCannotBeAttributedIsNotPublishedAndStays) {
+TEST_P(listeners_source_test, what_cannot_be_attributed_is_not_published_and_stays) {
   other_process before([] { listen_on("tcp 0.0.0.0:79"); });
   ASSERT_TRUE(sees({"tcp 0.0.0.0:79"}));
   without_ptrace rights;
@@ -282,7 +283,7 @@ TEST_P(ListenersSource, WhatCannotBeAttributedIsNotPublishedAndStays) {
   EXPECT_EQ(feed_.ever, (ports_set{"tcp 0.0.0.0:79", "tcp 0.0.0.0:81"}));
 }
 
-TEST_P(ListenersSource, WhatNoProcessHoldsIsTheKernels) {
+TEST_P(listeners_source_test, what_no_process_holds_is_the_kernels) {
   try {
     here_->where.ip({"link", "add", "vx0", "type", "vxlan", "id", "7", "dstport", "7777", "dev", "lo"});
     here_->where.ip({"link", "set", "vx0", "up"});
@@ -300,7 +301,7 @@ TEST_P(ListenersSource, WhatNoProcessHoldsIsTheKernels) {
 }
 
 // A resolver takes another port for each question.
-TEST_P(ListenersSource, MomentaryUdpSocketsAreNotPublished) {
+TEST_P(listeners_source_test, momentary_udp_sockets_are_not_published) {
   other_process resolver([] {
     if (::fork() != 0) return;
     for (int i = 0; i < 200; ++i) {
@@ -316,7 +317,7 @@ TEST_P(ListenersSource, MomentaryUdpSocketsAreNotPublished) {
 }
 
 // nerdctl's, which lives as long as the container exists; after a restart of the agent, too.
-TEST_P(ListenersSource, APortReserverIsNoServer) {
+TEST_P(listeners_source_test, a_port_reserver_is_no_server) {
   const auto note = [this](const char* name, pid_t pid) {
     std::filesystem::create_directories(directory_ / "nerdctl" / name);
     std::ofstream(directory_ / "nerdctl" / name / "port-reserver.pid") << pid;
@@ -343,7 +344,7 @@ TEST_P(ListenersSource, APortReserverIsNoServer) {
 }
 
 // The reserver has gone without its file, and its number is another process's now.
-TEST_P(ListenersSource, AReusedNumberIsAServer) {
+TEST_P(listeners_source_test, a_reused_number_is_a_server) {
   other_process server([] { listen_on("tcp 0.0.0.0:80"); });
   const auto file = directory_ / "nerdctl/default/web/port-reserver.pid";
   std::filesystem::create_directories(file.parent_path());
@@ -353,7 +354,7 @@ TEST_P(ListenersSource, AReusedNumberIsAServer) {
   EXPECT_TRUE(sees({"tcp 0.0.0.0:80"}));
 }
 
-TEST_P(ListenersSource, ListenAfterBindAndWithoutIt) {
+TEST_P(listeners_source_test, listen_after_bind_and_without_it) {
   auto* const random = static_cast<std::uint16_t*>(
       ::mmap(nullptr, sizeof(std::uint16_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   other_process server([&] {
@@ -369,7 +370,7 @@ TEST_P(ListenersSource, ListenAfterBindAndWithoutIt) {
   EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "tcp 0.0.0.0:" + std::to_string(*random)}));
 }
 
-TEST_P(ListenersSource, AListenerThatIsSharedGoesWithItsLastOwner) {
+TEST_P(listeners_source_test, a_listener_that_is_shared_goes_with_its_last_owner) {
   other_process parent([] {
     listen_on("tcp 0.0.0.0:80");
     if (::fork() == 0) ::prctl(PR_SET_NAME, "shares");  // goes on to wait for its end, as the parent does
@@ -382,7 +383,7 @@ TEST_P(ListenersSource, AListenerThatIsSharedGoesWithItsLastOwner) {
   EXPECT_TRUE(sees({"tcp 0.0.0.0:81"}));
 }
 
-TEST_P(ListenersSource, ReusePortGroupsAreOnePort) {
+TEST_P(listeners_source_test, reuse_port_groups_are_one_port) {
   other_process first([] { listen_on("tcp 0.0.0.0:80", false, true); });
   auto second = std::make_unique<other_process>([] { listen_on("tcp 0.0.0.0:80", false, true); });
   EXPECT_TRUE(sees({"tcp 0.0.0.0:80"}));
@@ -392,13 +393,13 @@ TEST_P(ListenersSource, ReusePortGroupsAreOnePort) {
   EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "tcp 0.0.0.0:81"}));
 }
 
-TEST_P(ListenersSource, OwnSocketsAreNotPublished) {
+TEST_P(listeners_source_test, own_sockets_are_not_published) {
   const base::unique_fd own(listen_on("tcp 0.0.0.0:80")), too(listen_on("udp 127.0.0.1:500"));
   other_process server([] { listen_on("tcp 0.0.0.0:81"); });
   EXPECT_TRUE(sees({"tcp 0.0.0.0:81"}));
 }
 
-TEST_P(ListenersSource, AListenerThatIsShutDownListensNoLonger) {
+TEST_P(listeners_source_test, a_listener_that_is_shut_down_listens_no_longer) {
   other_process server([] {
     listen_on("tcp 0.0.0.0:80");
     ::shutdown(listen_on("tcp 0.0.0.0:81"), SHUT_RDWR);
@@ -407,7 +408,7 @@ TEST_P(ListenersSource, AListenerThatIsShutDownListensNoLonger) {
 }
 
 // Which ports are clients' may be changed at any time; the source sees it when it looks next.
-TEST_P(ListenersSource, TheRangeOfClientsIsFollowed) {
+TEST_P(listeners_source_test, the_range_of_clients_is_followed) {
   const auto set_range = [](const char* text) {
     std::ofstream("/proc/sys/net/ipv4/ip_local_port_range") << text << std::flush;
   };
@@ -422,7 +423,7 @@ TEST_P(ListenersSource, TheRangeOfClientsIsFollowed) {
   EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "tcp 0.0.0.0:81"}));
 }
 
-TEST_P(ListenersSource, WhatCannotBeReadStays) {
+TEST_P(listeners_source_test, what_cannot_be_read_stays) {
   other_process server([] { listen_on("tcp 0.0.0.0:80"); });
   ASSERT_TRUE(sees({"tcp 0.0.0.0:80"}));
   const auto epoch = feed_.last->epoch;
@@ -440,7 +441,7 @@ TEST_P(ListenersSource, WhatCannotBeReadStays) {
 }
 
 // A thousand listeners a second, opened and closed, for two seconds.
-TEST_P(ListenersSource, AStormCostsATenthAndEndsRight) {
+TEST_P(listeners_source_test, a_storm_costs_a_tenth_and_ends_right) {
   const auto used = processor_time();
   const auto begin = async::clock::now();
   other_process storm([] {

@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class PortReservers : public testing::Test {
+class port_reservers_test : public testing::Test {
  protected:
   void note(const std::string& container, std::string_view text) {
     const auto directory = run_.path() / "nerdctl" / container;
@@ -22,13 +22,13 @@ class PortReservers : public testing::Test {
   support::temp_dir run_;
 };
 
-TEST_F(PortReservers, AreNoneWithoutNerdctl) {
+TEST_F(port_reservers_test, are_none_without_nerdctl) {
   const auto found = read_port_reservers(run_.path());
   ASSERT_TRUE(found) << found.error().message();
   EXPECT_TRUE(found->empty());
 }
 
-TEST_F(PortReservers, OfEveryNamespaceAndContainer) {
+TEST_F(port_reservers_test, of_every_namespace_and_container) {
   note("default/abc", "4711");
   note("default/def", "4712\n");
   note("k8s.io/abc", "4713");
@@ -44,7 +44,7 @@ TEST_F(PortReservers, OfEveryNamespaceAndContainer) {
 }
 
 // Each is an error, and not "no reserver": their sockets would be published.
-TEST_F(PortReservers, WhatCannotBeReadIsAnError) {
+TEST_F(port_reservers_test, what_cannot_be_read_is_an_error) {
   note("default/abc", std::string(33, '1'));
   EXPECT_FALSE(read_port_reservers(run_.path())) << "too long";
   fs::remove(run_.path() / "nerdctl/default/abc/port-reserver.pid");

@@ -49,7 +49,7 @@ class holder {
   std::uint32_t inode_ = 0;
 };
 
-TEST(ParseStat, ANameMayContainAnything) {
+TEST(parse_stat, a_name_may_contain_anything) {
   const std::string rest = " S 17 1 1 0 -1 0 0 0 0 0 1 2 3 4 20 0 1 0 98765 1 2 3\n";
   EXPECT_EQ(parse_stat("42 (dockerd)" + rest), (process_facts{"dockerd", 17, 98765}));
   EXPECT_EQ(parse_stat("42 (a) R 1 (b)" + rest), (process_facts{"a) R 1 (b", 17, 98765}));
@@ -58,7 +58,7 @@ TEST(ParseStat, ANameMayContainAnything) {
     EXPECT_FALSE(parse_stat(text)) << text;
 }
 
-TEST(ReadFacts, OfThisProcessAndOfNone) {
+TEST(read_facts, of_this_process_and_of_none) {
   const auto own = read_facts(::getpid());
   ASSERT_TRUE(own && *own);
   EXPECT_EQ((*own)->parent, ::getppid());
@@ -68,7 +68,7 @@ TEST(ReadFacts, OfThisProcessAndOfNone) {
   EXPECT_EQ(*none, std::nullopt);
 }
 
-TEST(ProcessTable, FindsAHolderAndForgetsIt) {
+TEST(process_table, finds_a_holder_and_forgets_it) {
   process_table table;
   ASSERT_TRUE(table.refresh());
   const auto own = make_socket();
@@ -83,7 +83,7 @@ TEST(ProcessTable, FindsAHolderAndForgetsIt) {
   EXPECT_TRUE(table.holders(other.inode()).empty());
 }
 
-TEST(ProcessTable, AProcessIsToldFromAnEarlierOneOfItsNumber) {
+TEST(process_table, a_process_is_told_from_an_earlier_one_of_its_number) {
   process_table table;
   const holder other;
   ASSERT_TRUE(table.refresh());
@@ -94,7 +94,7 @@ TEST(ProcessTable, AProcessIsToldFromAnEarlierOneOfItsNumber) {
 }
 
 // A range of ports: a process comes with each socket. Those that were there are not read again.
-TEST(ProcessTable, TheCostOfManyNewHoldersIsLinear) {
+TEST(process_table, the_cost_of_many_new_holders_is_linear) {
   process_table table;
   ASSERT_TRUE(table.refresh());
   table.search({1}, {}, keep_all);
@@ -112,7 +112,7 @@ TEST(ProcessTable, TheCostOfManyNewHoldersIsLinear) {
 }
 
 // One that listens late is found although it was read before.
-TEST(ProcessTable, AProcessThatIsKnownOpensASocket) {
+TEST(process_table, a_process_that_is_known_opens_a_socket) {
   process_table table;
   auto own = make_socket();
   ASSERT_TRUE(table.refresh());
@@ -122,7 +122,7 @@ TEST(ProcessTable, AProcessThatIsKnownOpensASocket) {
   EXPECT_THAT(table.holders(inode_of(own.get())), testing::Contains(::getpid()));
 }
 
-TEST(ProcessTable, SocketsThatHaveClosedMeanwhileAreNotSearchedEverywhere) {
+TEST(process_table, sockets_that_have_closed_meanwhile_are_not_searched_everywhere) {
   process_table table;
   ASSERT_TRUE(table.refresh());
   table.search({1}, {}, keep_all);

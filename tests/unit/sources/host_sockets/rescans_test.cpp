@@ -9,14 +9,14 @@ using namespace std::chrono_literals;
 
 const rescans::time_point start{std::chrono::hours(1)};
 
-TEST(Rescans, NoneWithoutAnEvent) {
+TEST(rescans, none_without_an_event) {
   rescans r;
   EXPECT_EQ(r.next(), std::nullopt);
   r.scan(start, false);
   EXPECT_EQ(r.next(), std::nullopt);
 }
 
-TEST(Rescans, FourBehindAnEventAtGrowingDistance) {
+TEST(rescans, four_behind_an_event_at_growing_distance) {
   rescans r;
   r.scan(start, true);
   for (const auto due : {2ms, 20ms, 200ms, 2'000ms}) {
@@ -28,7 +28,7 @@ TEST(Rescans, FourBehindAnEventAtGrowingDistance) {
   EXPECT_EQ(r.next(), std::nullopt);
 }
 
-TEST(Rescans, ALateScanStandsForThoseBeforeAndAnEventBeginsAgain) {
+TEST(rescans, a_late_scan_stands_for_those_before_and_an_event_begins_again) {
   rescans r;
   r.scan(start, true);
   r.scan(start + 30ms, false);

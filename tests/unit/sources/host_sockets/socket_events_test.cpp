@@ -30,7 +30,7 @@ struct place {
   support::inside in{where};
 };
 
-class SocketEvents : public testing::Test {
+class socket_events_test : public testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
@@ -46,7 +46,7 @@ class SocketEvents : public testing::Test {
   std::optional<socket_events> events_;
 };
 
-TEST_F(SocketEvents, TcpByListenAndByClose) {
+TEST_F(socket_events_test, tcp_by_listen_and_by_close) {
   for (const auto* at : {"0.0.0.0:80", "[::]:81", "127.0.0.1:0"}) {
     auto server = bind_to(at, SOCK_STREAM);
     EXPECT_FALSE(told()) << "bound, and not listening: " << at;
@@ -61,7 +61,7 @@ TEST_F(SocketEvents, TcpByListenAndByClose) {
   }
 }
 
-TEST_F(SocketEvents, TcpThatListenedBefore) {
+TEST_F(socket_events_test, tcp_that_listened_before) {
   events_.reset();
   auto server = bind_to("0.0.0.0:80", SOCK_STREAM);
   ::listen(server.get(), 1);
@@ -71,7 +71,7 @@ TEST_F(SocketEvents, TcpThatListenedBefore) {
   EXPECT_TRUE(told());
 }
 
-TEST_F(SocketEvents, ConnectionsAreNotTold) {
+TEST_F(socket_events_test, connections_are_not_told) {
   const auto server = bind_to("127.0.0.1:80", SOCK_STREAM);
   ::listen(server.get(), 1);
   EXPECT_TRUE(told());
@@ -85,7 +85,7 @@ TEST_F(SocketEvents, ConnectionsAreNotTold) {
   EXPECT_FALSE(told());
 }
 
-TEST_F(SocketEvents, UdpByBindOutsideOfTheClientsPorts) {
+TEST_F(socket_events_test, udp_by_bind_outside_of_the_clients_ports) {
   const auto server = bind_to("0.0.0.0:500", SOCK_DGRAM);
   EXPECT_TRUE(told());
   const auto other = bind_to("[::]:501", SOCK_DGRAM);
@@ -94,7 +94,7 @@ TEST_F(SocketEvents, UdpByBindOutsideOfTheClientsPorts) {
   EXPECT_FALSE(told());
 }
 
-TEST_F(SocketEvents, OtherNetworkNamespacesAreNotTold) {
+TEST_F(socket_events_test, other_network_namespaces_are_not_told) {
   const support::netns elsewhere("elsewhere");
   elsewhere.run([] {
     auto server = bind_to("0.0.0.0:80", SOCK_STREAM);
@@ -110,7 +110,7 @@ TEST_F(SocketEvents, OtherNetworkNamespacesAreNotTold) {
   EXPECT_TRUE(told());
 }
 
-TEST_F(SocketEvents, WithinANamespaceOfControlGroupsNotAllIsTold) {
+TEST_F(socket_events_test, within_a_namespace_of_control_groups_not_all_is_told) {
   std::optional<bool> all;
   std::thread([&] {
     if (::unshare(CLONE_NEWCGROUP) == 0) all = socket_events(loop_.executor(), {}).tells_all();

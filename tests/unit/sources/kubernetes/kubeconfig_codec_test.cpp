@@ -40,7 +40,7 @@ std::string error(const std::string& text) {
   return parsed ? "" : parsed.error().message();
 }
 
-TEST(KubeconfigCodec, AsK3sWritesIt) {
+TEST(kubeconfig_codec, as_k3s_writes_it) {
   const auto parsed = parse_kubeconfig(k3s);
   ASSERT_TRUE(parsed) << parsed.error().message();
   EXPECT_TRUE(parsed->tls);
@@ -53,7 +53,7 @@ TEST(KubeconfigCodec, AsK3sWritesIt) {
   EXPECT_FALSE(parsed->insecure);
 }
 
-TEST(KubeconfigCodec, Servers) {
+TEST(kubeconfig_codec, servers) {
   const auto server = [](const std::string& url) {
     return parse_kubeconfig(with("https://127.0.0.1:6443", url)).value();
   };
@@ -69,7 +69,7 @@ TEST(KubeconfigCodec, Servers) {
 }
 
 // A token would go over the wire in clear.
-TEST(KubeconfigCodec, AServerWithoutASchemeSpeaksTlsWhereCertificatesAreNamed) {
+TEST(kubeconfig_codec, a_server_without_a_scheme_speaks_tls_where_certificates_are_named) {
   const auto parsed = [](const std::string& cluster, const std::string& user) {
     return parse_kubeconfig(
                "contexts: [{name: c, context: {cluster: c, user: u}}]\ncurrent-context: c\nclusters: [{name: "
@@ -89,7 +89,7 @@ TEST(KubeconfigCodec, AServerWithoutASchemeSpeaksTlsWhereCertificatesAreNamed) {
   EXPECT_FALSE(parsed("server: 'http://127.0.0.1:6443', certificate-authority: ca.pem", "").tls) << "it says so";
 }
 
-TEST(KubeconfigCodec, ASchemeInCapitals) {
+TEST(kubeconfig_codec, a_scheme_in_capitals) {
   EXPECT_FALSE(parse_kubeconfig(with("https://127.0.0.1:6443", "HTTP://api.example"))->tls);
   const auto parsed = parse_kubeconfig(with("https://127.0.0.1:6443", "Https://api.example/a"));
   ASSERT_TRUE(parsed) << parsed.error().message();
@@ -98,7 +98,7 @@ TEST(KubeconfigCodec, ASchemeInCapitals) {
   EXPECT_EQ(parsed->path_prefix, "/a");
 }
 
-TEST(KubeconfigCodec, TruthInEachSpellingThatKubectlTakes) {
+TEST(kubeconfig_codec, truth_in_each_spelling_that_kubectl_takes) {
   const auto insecure = [](const std::string& word) {
     return parse_kubeconfig(with("certificate-authority-data: Y2E=", "insecure-skip-tls-verify: " + word))
         .value()
@@ -109,7 +109,7 @@ TEST(KubeconfigCodec, TruthInEachSpellingThatKubectlTakes) {
 }
 
 // kubectl takes it as nobody in particular.
-TEST(KubeconfigCodec, AUserEntryWithoutAUser) {
+TEST(kubeconfig_codec, a_user_entry_without_a_user) {
   const auto at = k3s.find("  user:\n    client-certificate-data");
   ASSERT_NE(at, std::string::npos);
   for (const char* user : {"", "  user:\n", "  user: {}\n", "  user: null\n"}) {
@@ -120,7 +120,7 @@ TEST(KubeconfigCodec, AUserEntryWithoutAUser) {
   }
 }
 
-TEST(KubeconfigCodec, MergedMaps) {
+TEST(kubeconfig_codec, merged_maps) {
   const auto parsed = parse_kubeconfig(
       "current-context: x\ncontexts: [{name: x, context: {cluster: c, user: u}}]\n"
       "base: &base {server: 'https://base', tls-server-name: kubernetes}\n"
@@ -142,7 +142,7 @@ TEST(KubeconfigCodec, MergedMaps) {
 }
 
 // Each level doubles the number of ways, and a map may merge itself.
-TEST(KubeconfigCodec, MergesWithoutAnEnd) {
+TEST(kubeconfig_codec, merges_without_an_end) {
   std::string text = "current-context: x\ncontexts: [{name: x, context: {cluster: c}}]\na0: &a0 {k: v}\n";
   for (int i = 1; i < 40; ++i)
     text += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " {<<: [*a" + std::to_string(i - 1) + ", *a" +
@@ -151,7 +151,7 @@ TEST(KubeconfigCodec, MergesWithoutAnEnd) {
   EXPECT_NE(error("current-context: x\ncontexts: &c [{name: x, context: &d {<<: *d}}]\n"), "");
 }
 
-TEST(KubeconfigCodec, TheCurrentContextCounts) {
+TEST(kubeconfig_codec, the_current_context_counts) {
   const auto text = with("clusters:\n", "clusters:\n- cluster: {server: 'https://other'}\n  name: other\n");
   EXPECT_EQ(parse_kubeconfig(text)->server.host, "127.0.0.1");
   EXPECT_EQ(parse_kubeconfig(with("    cluster: default", "    cluster: gone")).has_value(), false);
@@ -162,7 +162,7 @@ TEST(KubeconfigCodec, TheCurrentContextCounts) {
   EXPECT_EQ(error(with("    user: default\n", "")), "") << "nobody in particular";
 }
 
-TEST(KubeconfigCodec, OtherWaysToProveOneself) {
+TEST(kubeconfig_codec, other_ways_to_prove_oneself) {
   const auto certificates = std::string("    client-certificate-data: Y2VydA==\n    client-key-data: a2V5\n");
   EXPECT_EQ(parse_kubeconfig(with(certificates, "    token: secret\n"))->token, "secret");
   EXPECT_EQ(parse_kubeconfig(with(certificates, "    tokenFile: /run/token\n"))->token_file, "/run/token");
@@ -178,7 +178,7 @@ TEST(KubeconfigCodec, OtherWaysToProveOneself) {
   EXPECT_THAT(error(with(certificates, "    username: me\n    password: x\n")), HasSubstr("username: "));
 }
 
-TEST(KubeconfigCodec, Trust) {
+TEST(kubeconfig_codec, trust) {
   EXPECT_TRUE(parse_kubeconfig(with("certificate-authority-data: Y2E=", "insecure-skip-tls-verify: true"))->insecure);
   EXPECT_EQ(parse_kubeconfig(with("certificate-authority-data: Y2E=", "tls-server-name: kubernetes"))->tls_server_name,
             "kubernetes");
@@ -193,7 +193,7 @@ TEST(KubeconfigCodec, Trust) {
   EXPECT_THAT(error(with("Y2E=", "Y2E")), HasSubstr("certificate-authority-data: base64 that breaks off"));
 }
 
-TEST(KubeconfigCodec, WhateverTheBytesAreThereIsAnAnswer) {
+TEST(kubeconfig_codec, whatever_the_bytes_are_there_is_an_answer) {
   for (const char* text : {"", "null", "7", "[]", "{}", "\xff\xfe", "a: [", "- - -", "clusters: 7\ncurrent-context: x"})
     EXPECT_NE(error(text), "") << text;
   EXPECT_THAT(error("a: b\nc: [d\n"), HasSubstr("kubeconfig line "));
@@ -206,7 +206,7 @@ TEST(KubeconfigCodec, WhateverTheBytesAreThereIsAnAnswer) {
       "");
 }
 
-TEST(KubeconfigCodec, HalfWrittenItNeverNamesAnotherCluster) {
+TEST(kubeconfig_codec, half_written_it_never_names_another_cluster) {
   for (std::size_t length = 0; length < k3s.size(); ++length) {
     const auto parsed = parse_kubeconfig(k3s.substr(0, length));
     if (!parsed) continue;
@@ -217,7 +217,7 @@ TEST(KubeconfigCodec, HalfWrittenItNeverNamesAnotherCluster) {
   }
 }
 
-TEST(Base64, Decodes) {
+TEST(base64, decodes) {
   EXPECT_EQ(decode_base64(""), "");
   EXPECT_EQ(decode_base64("aGFsbG8="), "hallo");
   EXPECT_EQ(decode_base64("aGFs\n bG8="), "hallo");

@@ -15,7 +15,7 @@ namespace {
 
 using testing::HasSubstr;
 
-class Kubeconfig : public testing::Test {
+class kubeconfig_test : public testing::Test {
  protected:
   void write(const std::string& name, const std::string& text) const { std::ofstream(directory_ / name) << text; }
   base::result<cluster_access> load(const std::filesystem::path& file) {
@@ -34,7 +34,7 @@ class Kubeconfig : public testing::Test {
   support::event_loop loop_;
 };
 
-TEST_F(Kubeconfig, ReadsTheFilesThatItNamesBesideItself) {
+TEST_F(kubeconfig_test, reads_the_files_that_it_names_beside_itself) {
   write("ca.pem", "the ca");
   write("cert.pem", "the cert");
   write("key.pem", "the key");
@@ -50,14 +50,14 @@ TEST_F(Kubeconfig, ReadsTheFilesThatItNamesBesideItself) {
   EXPECT_EQ(access->server.port, 443);
 }
 
-TEST_F(Kubeconfig, AFileThatCannotBeReadIsAnErrorThatNamesItsKey) {
+TEST_F(kubeconfig_test, a_file_that_cannot_be_read_is_an_error_that_names_its_key) {
   const auto access = load("certificate-authority: gone.pem", "");
   ASSERT_FALSE(access);
   EXPECT_THAT(access.error().message(), HasSubstr("certificate-authority: "));
   EXPECT_NE(access.error().code, std::errc::no_such_file_or_directory) << "the kubeconfig itself is there";
 }
 
-TEST_F(Kubeconfig, WhatIsNoFileIsAnError) {
+TEST_F(kubeconfig_test, what_is_no_file_is_an_error) {
   EXPECT_EQ(load(directory_ / "gone").error().code, std::errc::no_such_file_or_directory);
   EXPECT_THAT(load(directory_.path()).error().message(), HasSubstr("no regular file"));
   ASSERT_EQ(mkfifo((directory_ / "fifo").c_str(), 0600), 0);
@@ -66,13 +66,13 @@ TEST_F(Kubeconfig, WhatIsNoFileIsAnError) {
   EXPECT_THAT(load(directory_ / "large").error().message(), HasSubstr("larger"));
 }
 
-TEST_F(Kubeconfig, ATokenThatCouldEndAHeaderIsRefused) {
+TEST_F(kubeconfig_test, a_token_that_could_end_a_header_is_refused) {
   write("token", "a\r\nHost: b");
   EXPECT_THAT(load("insecure-skip-tls-verify: true", "tokenFile: token").error().message(), HasSubstr("token"));
 }
 
 // The loop goes on meanwhile, and a cancelled reading does not wait.
-TEST_F(Kubeconfig, AFileThatHangsIsNotWaitedFor) {
+TEST_F(kubeconfig_test, a_file_that_hangs_is_not_waited_for) {
   support::hanging_directory dead;
   if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
   const auto text =

@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 using support::fake_kubernetes;
 using port_set = std::set<std::uint16_t>;
 
-class KubernetesSource : public testing::Test {
+class kubernetes_source_test : public testing::Test {
  protected:
   void TearDown() override {
     loop_.stop();

@@ -6,7 +6,7 @@
 namespace kubernetes {
 namespace {
 
-TEST_F(KubernetesSource, ListsAndFollows) {
+TEST_F(kubernetes_source_test, lists_and_follows) {
   publish_node_port("a", 30'001);
   start_both();
   EXPECT_TRUE(publishes({30'001}));
@@ -21,13 +21,13 @@ TEST_F(KubernetesSource, ListsAndFollows) {
   EXPECT_EQ(b.host_address, net::address::any_v4());
 }
 
-TEST_F(KubernetesSource, TheListenerAddressIsTheOneThatWasAskedFor) {
+TEST_F(kubernetes_source_test, the_listener_address_is_the_one_that_was_asked_for) {
   publish_node_port("a", 30'001);
   start_both({.listener = net::address::loopback_v4()});
   EXPECT_EQ(feed_.last->bindings[0].host_address, net::address::loopback_v4());
 }
 
-TEST_F(KubernetesSource, PortsAreAddedRemovedRenumberedAndChangeTheirProtocol) {
+TEST_F(kubernetes_source_test, ports_are_added_removed_renumbered_and_change_their_protocol) {
   api_->put({.name = "dns", .type = "LoadBalancer", .ports = {{53, 0, "UDP"}, {53, 0, "TCP"}}});
   start_both();
   ASSERT_TRUE(publishes({53}));
@@ -43,7 +43,7 @@ TEST_F(KubernetesSource, PortsAreAddedRemovedRenumberedAndChangeTheirProtocol) {
   EXPECT_TRUE(publishes({30'053}));
 }
 
-TEST_F(KubernetesSource, AListInPages) {
+TEST_F(kubernetes_source_test, a_list_in_pages) {
   port_set all;
   for (std::uint16_t i = 0; i < 95; ++i) {
     publish_node_port("s" + std::to_string(i), 30'000 + i);
@@ -55,7 +55,7 @@ TEST_F(KubernetesSource, AListInPages) {
   EXPECT_EQ(api_->connections(), 1U) << "kept alive between pages";
 }
 
-TEST_F(KubernetesSource, AContinueTokenThatExpiresMeansToBeginAgain) {
+TEST_F(kubernetes_source_test, a_continue_token_that_expires_means_to_begin_again) {
   for (std::uint16_t i = 0; i < 30; ++i) publish_node_port("s" + std::to_string(i), 30'000 + i);
   api_->start();
   write_config(api_->kubeconfig());
@@ -66,7 +66,7 @@ TEST_F(KubernetesSource, AContinueTokenThatExpiresMeansToBeginAgain) {
   EXPECT_EQ(api_->pages(), 5U) << "two of the first list, three of the second";
 }
 
-TEST_F(KubernetesSource, AWatchThatEndsInOrderGoesOnFromWhereItWas) {
+TEST_F(kubernetes_source_test, a_watch_that_ends_in_order_goes_on_from_where_it_was) {
   publish_node_port("a", 30'001);
   start_both();
   publish_node_port("b", 30'002);
@@ -80,7 +80,7 @@ TEST_F(KubernetesSource, AWatchThatEndsInOrderGoesOnFromWhereItWas) {
   EXPECT_FALSE(feed_.trouble);
 }
 
-TEST_F(KubernetesSource, BookmarksMoveTheVersion) {
+TEST_F(kubernetes_source_test, bookmarks_move_the_version) {
   start_both();
   api_->bookmark();
   api_->bookmark();
@@ -90,7 +90,7 @@ TEST_F(KubernetesSource, BookmarksMoveTheVersion) {
   EXPECT_THAT(api_->last_target(), testing::HasSubstr("resourceVersion=102"));
 }
 
-TEST_F(KubernetesSource, GoneMeansToListAnew) {
+TEST_F(kubernetes_source_test, gone_means_to_list_anew) {
   for (const int how : {410, 200}) {
     api_ = std::make_unique<fake_kubernetes>();
     feed_ = {};
@@ -108,7 +108,7 @@ TEST_F(KubernetesSource, GoneMeansToListAnew) {
   }
 }
 
-TEST_F(KubernetesSource, GoneInALoopIsNoBusyLoop) {
+TEST_F(kubernetes_source_test, gone_in_a_loop_is_no_busy_loop) {
   api_->gone_for_watches(410);
   api_->start();
   write_config(api_->kubeconfig());
@@ -121,7 +121,7 @@ TEST_F(KubernetesSource, GoneInALoopIsNoBusyLoop) {
   EXPECT_TRUE(publishes({30'001}));
 }
 
-TEST_F(KubernetesSource, WhatWasDeletedDuringAnOutageDoesNotStay) {
+TEST_F(kubernetes_source_test, what_was_deleted_during_an_outage_does_not_stay) {
   publish_node_port("a", 30'001);
   publish_node_port("b", 30'002);
   start_both();
@@ -135,7 +135,7 @@ TEST_F(KubernetesSource, WhatWasDeletedDuringAnOutageDoesNotStay) {
   EXPECT_EQ(feed_.last->epoch, 2U);
 }
 
-TEST_F(KubernetesSource, AnotherClusterBehindTheSameAddress) {
+TEST_F(kubernetes_source_test, another_cluster_behind_the_same_address) {
   publish_node_port("a", 30'001);
   start_both();
   api_->stop();
@@ -145,14 +145,14 @@ TEST_F(KubernetesSource, AnotherClusterBehindTheSameAddress) {
   EXPECT_TRUE(publishes({30'002}));
 }
 
-TEST_F(KubernetesSource, AnEventThatBreaksOff) {
+TEST_F(kubernetes_source_test, an_event_that_breaks_off) {
   start_both();
   api_->cut_next_event();
   publish_node_port("a", 30'001);
   EXPECT_TRUE(publishes({30'001}));
 }
 
-TEST_F(KubernetesSource, UnavailableForAMinute) {
+TEST_F(kubernetes_source_test, unavailable_for_a_minute) {
   api_->answer_with(503, "apiserver not ready");
   publish_node_port("a", 30'001);
   api_->start();
@@ -171,7 +171,7 @@ TEST_F(KubernetesSource, UnavailableForAMinute) {
   EXPECT_FALSE(feed_.trouble);
 }
 
-TEST_F(KubernetesSource, RefusedAtFirst) {
+TEST_F(kubernetes_source_test, refused_at_first) {
   publish_node_port("a", 30'001);
   api_->start();
   api_->stop();  // its port is known, and nobody listens
@@ -184,7 +184,7 @@ TEST_F(KubernetesSource, RefusedAtFirst) {
   EXPECT_TRUE(publishes({30'001}));
 }
 
-TEST_F(KubernetesSource, AcceptedAndSilent) {
+TEST_F(kubernetes_source_test, accepted_and_silent) {
   api_->hang(true);
   publish_node_port("a", 30'001);
   api_->start();
@@ -196,7 +196,7 @@ TEST_F(KubernetesSource, AcceptedAndSilent) {
   EXPECT_TRUE(publishes({30'001}));
 }
 
-TEST_F(KubernetesSource, AWatchWithoutTrafficIsNoticedAsDead) {
+TEST_F(kubernetes_source_test, a_watch_without_traffic_is_noticed_as_dead) {
   publish_node_port("a", 30'001);
   start_both();
   publish_node_port("b", 30'002);
@@ -210,7 +210,7 @@ TEST_F(KubernetesSource, AWatchWithoutTrafficIsNoticedAsDead) {
   EXPECT_TRUE(publishes({30'002}));
 }
 
-TEST_F(KubernetesSource, WatchesThatEndAtOnceAreNoBusyLoop) {
+TEST_F(kubernetes_source_test, watches_that_end_at_once_are_no_busy_loop) {
   publish_node_port("a", 30'001);
   start_both();
   for (int i = 0; i < 6; ++i) {
@@ -232,7 +232,7 @@ TEST_F(KubernetesSource, WatchesThatEndAtOnceAreNoBusyLoop) {
   EXPECT_EQ(api_->lists(), 1U);
 }
 
-TEST_F(KubernetesSource, AListThatNeverEnds) {
+TEST_F(kubernetes_source_test, a_list_that_never_ends) {
   api_->hang(true);
   api_->start();
   write_config(api_->kubeconfig());
@@ -244,7 +244,7 @@ TEST_F(KubernetesSource, AListThatNeverEnds) {
   EXPECT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); }));
 }
 
-TEST_F(KubernetesSource, AnswersThatAreNoListAreTroubleAndNotAnEmptyList) {
+TEST_F(kubernetes_source_test, answers_that_are_no_list_are_trouble_and_not_an_empty_list) {
   publish_node_port("a", 30'001);
   start_both();
   for (const char* body : {"<html>login</html>", "{}", "[]", R"({"kind":"ServiceList","metadata":{}})",
@@ -259,11 +259,11 @@ TEST_F(KubernetesSource, AnswersThatAreNoListAreTroubleAndNotAnEmptyList) {
   EXPECT_TRUE(loop_.run_until([this] { return !feed_.trouble; }));
 }
 
-TEST_F(KubernetesSource, StrangeEventsHarmNothing) {
+TEST_F(kubernetes_source_test, strange_events_harm_nothing) {
   start_both();
   api_->send_raw("\n\n");
   api_->send_raw(
-      R"({"type":"MODIFIED","object":{"metadata":{"name":"unheard","namespace":"of"},"spec":{"type":"NodePort","ports":[{"nodePort":30009,"port":1}]}}})"
+      R"({"type":"MODIFIED","object":{"metadata":{"name":"ignored_ports","namespace":"of"},"spec":{"type":"NodePort","ports":[{"nodePort":30009,"port":1}]}}})"
       "\n");
   api_->send_raw(R"({"type":"DELETED","object":{"metadata":{"name":"never","namespace":"listed"}}})"
                  "\n");
@@ -282,7 +282,7 @@ TEST_F(KubernetesSource, StrangeEventsHarmNothing) {
   EXPECT_THAT(feed_.last->refusals, testing::SizeIs(7)) << "a name of invalid UTF-8, and each port for itself";
 }
 
-TEST_F(KubernetesSource, GarbageInAWatchMeansToListAnew) {
+TEST_F(kubernetes_source_test, garbage_in_a_watch_means_to_list_anew) {
   publish_node_port("a", 30'001);
   start_both();
   api_->send_raw("}{ what?\n");
@@ -291,7 +291,7 @@ TEST_F(KubernetesSource, GarbageInAWatchMeansToListAnew) {
   EXPECT_TRUE(publishes({30'001, 30'002}));
 }
 
-TEST_F(KubernetesSource, AnObjectOf64MegabytesIsReadForItsPorts) {
+TEST_F(kubernetes_source_test, an_object_of64_megabytes_is_read_for_its_ports) {
   api_->put({.name = "huge", .ports = {{80, 30'001}}, .annotation = std::string(64 << 20, 'x')});
   publish_node_port("small", 30'002);
   start_both();
@@ -300,7 +300,7 @@ TEST_F(KubernetesSource, AnObjectOf64MegabytesIsReadForItsPorts) {
   EXPECT_TRUE(publishes({30'002, 30'003}));
 }
 
-TEST_F(KubernetesSource, FiveThousandChangesAtOnce) {
+TEST_F(kubernetes_source_test, five_thousand_changes_at_once) {
   start_both();
   const auto publishes_count = [this](std::size_t count) {
     const auto before = feed_.publications;
@@ -322,7 +322,7 @@ TEST_F(KubernetesSource, FiveThousandChangesAtOnce) {
   EXPECT_EQ(api_->lists(), 1U);
 }
 
-TEST_F(KubernetesSource, TheKubeconfigIsAwaited) {
+TEST_F(kubernetes_source_test, the_kubeconfig_is_awaited) {
   publish_node_port("a", 30'001);
   api_->start();
   start_source();
@@ -337,7 +337,7 @@ TEST_F(KubernetesSource, TheKubeconfigIsAwaited) {
   EXPECT_LT(async::clock::now() - before, 2s);
 }
 
-TEST_F(KubernetesSource, AKubeconfigThatMeansAnotherClusterIsFollowed) {
+TEST_F(kubernetes_source_test, a_kubeconfig_that_means_another_cluster_is_followed) {
   publish_node_port("a", 30'001);
   start_both();
   fake_kubernetes other;
@@ -349,7 +349,7 @@ TEST_F(KubernetesSource, AKubeconfigThatMeansAnotherClusterIsFollowed) {
   EXPECT_EQ(api_->connections(), 1U) << "a file that means the same is no reason to connect anew";
 }
 
-TEST_F(KubernetesSource, TlsWithClientCertificatesThatAreRotated) {
+TEST_F(kubernetes_source_test, tls_with_client_certificates_that_are_rotated) {
   const support::test_authority first, second;
   api_->use(first, true);
   publish_node_port("a", 30'001);
@@ -368,7 +368,7 @@ TEST_F(KubernetesSource, TlsWithClientCertificatesThatAreRotated) {
   EXPECT_TRUE(publishes({30'001, 30'002}));
 }
 
-TEST_F(KubernetesSource, ATokenInAFileThatIsRenewed) {
+TEST_F(kubernetes_source_test, a_token_in_a_file_that_is_renewed) {
   api_->require_token("old");
   publish_node_port("a", 30'001);
   api_->start();
@@ -387,7 +387,7 @@ TEST_F(KubernetesSource, ATokenInAFileThatIsRenewed) {
   EXPECT_TRUE(loop_.run_until([this] { return !feed_.trouble && api_->connections() == 2; }));
 }
 
-TEST_F(KubernetesSource, AServerThatIsNotTheRightOneIsRefused) {
+TEST_F(kubernetes_source_test, a_server_that_is_not_the_right_one_is_refused) {
   const support::test_authority own, foreign;
   api_->use(own, false);
   api_->start();
@@ -400,7 +400,7 @@ TEST_F(KubernetesSource, AServerThatIsNotTheRightOneIsRefused) {
   EXPECT_FALSE(feed_.last);
 }
 
-TEST_F(KubernetesSource, ATokenIsShown) {
+TEST_F(kubernetes_source_test, a_token_is_shown) {
   api_->require_token("secret");
   publish_node_port("a", 30'001);
   api_->start();

@@ -33,7 +33,7 @@ constexpr misbehaviour answers(const char* name) {
           [](fake_kubernetes& api) { api.answer_with(0); }};
 }
 
-class MisbehavingServer : public KubernetesSource, public testing::WithParamInterface<misbehaviour> {
+class misbehaving_server_test : public kubernetes_source_test, public testing::WithParamInterface<misbehaviour> {
  protected:
   void SetUp() override {
     publish_node_port("old", 30'001);
@@ -56,7 +56,7 @@ class MisbehavingServer : public KubernetesSource, public testing::WithParamInte
   }
 };
 INSTANTIATE_TEST_SUITE_P(
-    Server, MisbehavingServer,
+    server, misbehaving_server_test,
     testing::Values(
         suffers<fault::closes_at_once>("closes"), suffers<fault::cuts_lists>("breaks_lists_off"),
         suffers<fault::stalls_in_lists>("falls_silent_in_lists"), suffers<fault::cuts_watches>("breaks_watches_off"),
@@ -75,7 +75,7 @@ INSTANTIATE_TEST_SUITE_P(
         answers<404>("knows_no_services"), answers<301>("redirects"), answers<200>("says_no_list")),
     [](const auto& one) { return one.param.name; });
 
-TEST_P(MisbehavingServer, IsAskedAgainInTime) {
+TEST_P(misbehaving_server_test, is_asked_again_in_time) {
   fall_ill();
   loop_.run_until([this] { return feed_.trouble.has_value(); }, 300ms);  // some show at once, some are no trouble
   ASSERT_TRUE(feed_.last);
@@ -84,7 +84,7 @@ TEST_P(MisbehavingServer, IsAskedAgainInTime) {
   EXPECT_TRUE(is_right_soon()) << (feed_.trouble ? feed_.trouble->message() : "no trouble");
 }
 
-TEST_P(MisbehavingServer, IsFollowedToTheEndWhenItFallsIllAgainAndAgain) {
+TEST_P(misbehaving_server_test, is_followed_to_the_end_when_it_falls_ill_again_and_again) {
   for (int i = 0; i < 3; ++i) {
     GetParam().begin(*api_);
     api_->end_watches();
@@ -98,7 +98,7 @@ TEST_P(MisbehavingServer, IsFollowedToTheEndWhenItFallsIllAgainAndAgain) {
 }
 
 // Some proxies, and servers that end, close after each answer. That is no trouble, and no reason to list anew.
-TEST_F(KubernetesSource, AServerThatClosesAfterEachAnswerIsFollowed) {
+TEST_F(kubernetes_source_test, a_server_that_closes_after_each_answer_is_followed) {
   for (const auto how : {fault::closes_politely, fault::closes_abruptly}) {
     api_ = std::make_unique<fake_kubernetes>();
     feed_ = {};
@@ -123,7 +123,7 @@ TEST_F(KubernetesSource, AServerThatClosesAfterEachAnswerIsFollowed) {
 }
 
 // The control thread serves everything, a signal to stop too.
-TEST_F(KubernetesSource, ATokenOnAFileSystemThatHangsDelaysNothing) {
+TEST_F(kubernetes_source_test, a_token_on_a_file_system_that_hangs_delays_nothing) {
   support::hanging_directory dead;
   if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
   publish_node_port("a", 30'001);
@@ -140,7 +140,7 @@ TEST_F(KubernetesSource, ATokenOnAFileSystemThatHangsDelaysNothing) {
 }
 
 // While the cluster is followed, a token that cannot be read again is no reason to lose it.
-TEST_F(KubernetesSource, AKubeconfigWhoseFileSystemHangsLaterIsStillGood) {
+TEST_F(kubernetes_source_test, a_kubeconfig_whose_file_system_hangs_later_is_still_good) {
   support::hanging_directory dead;
   if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
   std::ofstream(directory_ / "token") << "t";
@@ -158,7 +158,7 @@ TEST_F(KubernetesSource, AKubeconfigWhoseFileSystemHangsLaterIsStillGood) {
   EXPECT_FALSE(feed_.trouble);
 }
 
-TEST_F(KubernetesSource, AKubeconfigOnAFileSystemThatHangsIsAwaited) {
+TEST_F(kubernetes_source_test, a_kubeconfig_on_a_file_system_that_hangs_is_awaited) {
   support::hanging_directory dead;
   if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
   publish_node_port("a", 30'001);

@@ -15,7 +15,7 @@ service_record node_ports(const std::string& name, std::int64_t first, int count
 }
 watch_event event(change what, service_record s) { return {what, std::move(s), "1", 0, ""}; }
 
-class ServiceSet : public testing::Test {
+class service_set_test : public testing::Test {
  protected:
   void list(const std::vector<service_record>& page) {
     set_.begin_list();
@@ -30,7 +30,7 @@ class ServiceSet : public testing::Test {
   service_set set_{net::address::any_v4()};
 };
 
-TEST_F(ServiceSet, WhatIsKnownStaysUntilTheNextListIsWhole) {
+TEST_F(service_set_test, what_is_known_stays_until_the_next_list_is_whole) {
   list({node_ports("a", 30'001)});
   set_.begin_list();
   set_.add({node_ports("b", 30'002)});
@@ -40,7 +40,7 @@ TEST_F(ServiceSet, WhatIsKnownStaysUntilTheNextListIsWhole) {
   EXPECT_THAT(published(), ElementsAre(30'002, 30'003));
 }
 
-TEST_F(ServiceSet, AListThatIsGivenUpLeavesNothingBehind) {
+TEST_F(service_set_test, a_list_that_is_given_up_leaves_nothing_behind) {
   list({node_ports("a", 30'001)});
   set_.begin_list();
   set_.add({node_ports("b", 30'002)});
@@ -48,7 +48,7 @@ TEST_F(ServiceSet, AListThatIsGivenUpLeavesNothingBehind) {
   EXPECT_THAT(published(), ElementsAre(30'001));
 }
 
-TEST_F(ServiceSet, OnlyAChangeIsOne) {
+TEST_F(service_set_test, only_a_change_is_one) {
   list({node_ports("a", 30'001)});
   EXPECT_TRUE(set_.take_changed());
   set_.apply(event(change::modified, node_ports("a", 30'001)));
@@ -62,7 +62,7 @@ TEST_F(ServiceSet, OnlyAChangeIsOne) {
   EXPECT_EQ(set_.size(), 0U);
 }
 
-TEST_F(ServiceSet, NamesThatAreNoneAreRefusedForThemselves) {
+TEST_F(service_set_test, names_that_are_none_are_refused_for_themselves) {
   std::vector<service_record> page{node_ports("good", 30'001)};
   for (const std::string& name : {std::string(), std::string("a/b"), std::string("\xff\xfe"), std::string(254, 'n'),
                                   std::string("a\nb"), std::string("a b")})
@@ -72,7 +72,7 @@ TEST_F(ServiceSet, NamesThatAreNoneAreRefusedForThemselves) {
   EXPECT_THAT(set_.snapshot().refusals, SizeIs(6));
 }
 
-TEST_F(ServiceSet, WithoutRoomAServiceIsRefusedAndTheOthersStay) {
+TEST_F(service_set_test, without_room_a_service_is_refused_and_the_others_stay) {
   std::vector<service_record> page;
   for (int i = 0; i < 33; ++i) page.push_back(node_ports("s" + std::to_string(100 + i), 1, 4'096));
   list(page);
@@ -86,7 +86,7 @@ TEST_F(ServiceSet, WithoutRoomAServiceIsRefusedAndTheOthersStay) {
   EXPECT_THAT(set_.snapshot().refusals, SizeIs(0));
 }
 
-TEST_F(ServiceSet, EachPortIsJudgedAlone) {
+TEST_F(service_set_test, each_port_is_judged_alone) {
   auto s = node_ports("a", 30'001);
   for (const std::int64_t number : {-1L, 65'536L, 99'999'999'999L}) s.ports.push_back({.port = 1, .node_port = number});
   s.ports.push_back({.protocol = "SCTP", .port = 1, .node_port = 30'002});

@@ -15,7 +15,7 @@ const std::string page =
           "selector":{"type":"not this either"},"type":"NodePort"},"status":{"loadBalancer":{"ingress":[{"ports":[{"port":1}]}]}}},
  {"spec":{"type":"ClusterIP"},"metadata":{"namespace":"shop","name":"db"}}]})";
 
-TEST(ListReader, ReadsWhatIsNeededAndNothingElse) {
+TEST(list_reader, reads_what_is_needed_and_nothing_else) {
   list_reader reader;
   const auto services = reader.feed(page);
   ASSERT_TRUE(services);
@@ -35,7 +35,7 @@ TEST(ListReader, ReadsWhatIsNeededAndNothingElse) {
   EXPECT_TRUE(services->at(1).ports.empty());
 }
 
-TEST(ListReader, ItDoesNotMatterWhereThePiecesAreCut) {
+TEST(list_reader, it_does_not_matter_where_the_pieces_are_cut) {
   for (std::size_t cut = 0; cut <= page.size(); ++cut) {
     list_reader reader;
     auto services = reader.feed(std::string_view(page).substr(0, cut));
@@ -51,7 +51,7 @@ TEST(ListReader, ItDoesNotMatterWhereThePiecesAreCut) {
   }
 }
 
-TEST(ListReader, WhatIsIncompleteOrNoListIsAnError) {
+TEST(list_reader, what_is_incomplete_or_no_list_is_an_error) {
   for (const std::size_t length : {std::size_t{0}, std::size_t{1}, page.size() - 1}) {
     list_reader reader;
     ASSERT_TRUE(reader.feed(std::string_view(page).substr(0, length)));
@@ -71,7 +71,7 @@ TEST(ListReader, WhatIsIncompleteOrNoListIsAnError) {
   EXPECT_FALSE(deep.feed(std::string(1000, '[')));
 }
 
-TEST(ListReader, AHugeObjectTakesNoMemory) {
+TEST(list_reader, a_huge_object_takes_no_memory) {
   list_reader reader;
   ASSERT_TRUE(reader.feed(R"({"kind":"ServiceList","items":[{"metadata":{"name":"huge","annotations":{"a":")"));
   const auto in_use = [] {
@@ -92,7 +92,7 @@ TEST(ListReader, AHugeObjectTakesNoMemory) {
   EXPECT_EQ(services->at(0).name, "huge");
 }
 
-TEST(WatchReader, OneDocumentAfterTheOther) {
+TEST(watch_reader, one_document_after_the_other) {
   const std::string stream =
       R"({"type":"ADDED","object":{"metadata":{"name":"a","namespace":"x","resourceVersion":"7"},"spec":{"type":"NodePort","ports":[{"nodePort":30001}]}}})"
       "\n"
@@ -119,7 +119,7 @@ TEST(WatchReader, OneDocumentAfterTheOther) {
   }
 }
 
-TEST(WatchReader, LongTextsAreCut) {
+TEST(watch_reader, long_texts_are_cut) {
   watch_reader reader;
   const auto events =
       reader.feed(R"({"type":"ADDED","object":{"metadata":{"name":")" + std::string(100'000, 'n') + R"("}}})");

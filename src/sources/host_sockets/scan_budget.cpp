@@ -1,4 +1,4 @@
-#include "sources/host_sockets/look_pace.hpp"
+#include "sources/host_sockets/scan_budget.hpp"
 
 #include <algorithm>
 
@@ -16,26 +16,26 @@ constexpr int free_looks = 4;  // an event and those that follow it: see rescans
 
 }  // namespace
 
-look_pace::duration look_pace::savings(time_point now, duration used) const {
+scan_budget::duration scan_budget::savings(time_point now, duration used) const {
   const duration earned = std::min<duration>(most_saved, saved_ + (now - last_) / share);
   return earned - (used - used_);
 }
 
-look_pace::duration look_pace::gap() const {
+scan_budget::duration scan_budget::gap() const {
   const int doublings = std::clamp(fruitless_ - free_looks, 0, 8);
   return std::min<duration>(least_gap * (1 << doublings), longest_gap);
 }
 
-void look_pace::look(time_point now, duration used) {
+void scan_budget::scan(time_point now, duration used) {
   if (now - last_ >= quiet) fruitless_ = 0;
   saved_ = std::max<duration>(savings(now, used), -most_saved);
   last_ = now;
   used_ = used;
 }
 
-void look_pace::note_result(bool changed) { fruitless_ = changed ? 0 : std::min(fruitless_ + 1, most_counted); }
+void scan_budget::note_result(bool changed) { fruitless_ = changed ? 0 : std::min(fruitless_ + 1, most_counted); }
 
-look_pace::time_point look_pace::next(time_point now, duration used) const {
+scan_budget::time_point scan_budget::next(time_point now, duration used) const {
   const auto overdrawn = std::max<duration>(0ms, -savings(now, used));
   return std::max(now, std::clamp<time_point>(now + overdrawn * share, last_ + gap(), last_ + longest_gap));
 }

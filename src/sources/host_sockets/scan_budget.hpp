@@ -1,4 +1,4 @@
-// look_pace: when the sockets may be looked at again, so that looking, and what follows from it, takes no more than a
+// scan_budget: when the sockets may be looked at again, so that looking, and what follows from it, takes no more than a
 // tenth of a processor in the long run, however much goes on. A quiet time saves up for a burst, so that what happens
 // after it is seen at once. Pure: both times are passed in.
 //
@@ -10,13 +10,13 @@
 
 namespace host_sockets {
 
-class look_pace {
+class scan_budget {
  public:
   using time_point = std::chrono::steady_clock::time_point;
   using duration = std::chrono::steady_clock::duration;
 
   // A look begins at `now`, with `used` of processor time used by the program until then.
-  void look(time_point now, duration used);
+  void scan(time_point now, duration used);
   // Whether that look changed what is published.
   void note_result(bool changed);
   // The earliest time for the next look.

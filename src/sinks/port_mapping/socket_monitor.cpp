@@ -1,4 +1,4 @@
-#include "sinks/port_mapping/socket_presence.hpp"
+#include "sinks/port_mapping/socket_monitor.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -21,10 +21,10 @@ std::optional<os::file_watch> watch_for(const async::executor& where, const std:
 
 }  // namespace
 
-socket_presence::socket_presence(const async::executor& where, socket_presence_options options)
+socket_monitor::socket_monitor(const async::executor& where, socket_monitor_options options)
     : options_(std::move(options)), watch_(watch_for(where, options_.path)) {}
 
-base::result<std::string> socket_presence::identity() const {
+base::result<std::string> socket_monitor::identity() const {
   const auto file = os::identify(options_.path);
   if (!file) return base::fail(std::errc::no_such_file_or_directory, options_.path.string());
   std::error_code ignored;
@@ -33,29 +33,29 @@ base::result<std::string> socket_presence::identity() const {
   return std::to_string(file->device) + ":" + std::to_string(file->inode) + ":" + std::to_string(file->changed_ns);
 }
 
-async::task<base::result<std::string>> socket_presence::look() {
+async::task<base::result<std::string>> socket_monitor::check() {
   seen_.clear();
   auto now = identity();
-  if (now && doubted_ == *now) {
+  if (now && suspected_ == *now) {
     if (auto alive = co_await probe(options_.path, options_.deadline); !alive) co_return std::unexpected(alive.error());
     now = identity();
   }
   if (!now) co_return now;
-  doubted_.clear();
+  suspected_.clear();
   seen_ = *now;
   co_return now;
 }
 
-void socket_presence::doubt() { doubted_ = identity().value_or(""); }
+void socket_monitor::suspect() { suspected_ = identity().value_or(""); }
 
-async::task<bool> socket_presence::stands(bool /*refused*/) { co_return true; }
+async::task<bool> socket_monitor::is_alive(bool /*refused*/) { co_return true; }
 
 // Whatever wakes it, it is the identity that tells; so a doubled or a lost event does no harm. A peer that went on
 // living but took no message gives no event when it takes them again.
-async::task<> socket_presence::changed() {
+async::task<> socket_monitor::changed() {
   while (true) {
     const std::chrono::milliseconds limit =
-        watch_ && doubted_.empty() ? options_.resync : std::min(options_.resync, poll);
+        watch_ && suspected_.empty() ? options_.resync : std::min(options_.resync, poll);
     if (watch_)
       static_cast<void>(co_await async::within(limit, watch_->changed()));
     else

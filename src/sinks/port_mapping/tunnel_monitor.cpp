@@ -1,4 +1,4 @@
-#include "sinks/port_mapping/tunnel_presence.hpp"
+#include "sinks/port_mapping/tunnel_monitor.hpp"
 
 #include <array>
 #include <boost/asio/buffer.hpp>
@@ -27,7 +27,7 @@ async::task<base::result<std::shared_ptr<stream>>> open_stream(net::endpoint pee
 
 }  // namespace
 
-tunnel_presence::tunnel_presence(const async::executor& where, tunnel_presence_options options)
+tunnel_monitor::tunnel_monitor(const async::executor& where, tunnel_monitor_options options)
     : where_(where), options_(std::move(options)), news_(where), tasks_(where) {
   auto watch = netlink::address_watch::open(where);
   if (watch) watch_.emplace(std::move(*watch));
@@ -37,14 +37,14 @@ tunnel_presence::tunnel_presence(const async::executor& where, tunnel_presence_o
     base::log::warn(component, "no news of addresses reason=\"{}\"", watch.error().message());
 }
 
-async::task<> tunnel_presence::follow_addresses() {
+async::task<> tunnel_monitor::follow_addresses() {
   while (true) {
     co_await watch_->changed();
     news_.notify_all();
   }
 }
 
-base::result<connect_addresses> tunnel_presence::read_addresses() const {
+base::result<connect_addresses> tunnel_monitor::read_addresses() const {
   const auto found = netlink::addresses_of(options_.interface);
   if (!found) return std::unexpected(found.error());
   connect_addresses made;
@@ -54,7 +54,7 @@ base::result<connect_addresses> tunnel_presence::read_addresses() const {
 }
 
 // The peer is not expected to say anything; what it says all the same is thrown away.
-async::task<> tunnel_presence::follow(stream_ptr standing) {
+async::task<> tunnel_monitor::follow(stream_ptr standing) {
   std::array<char, 256> ignored;
   boost::system::error_code ec;
   while (!ec) {
@@ -65,11 +65,11 @@ async::task<> tunnel_presence::follow(stream_ptr standing) {
   news_.notify_all();
 }
 
-async::task<> tunnel_presence::broken() {
+async::task<> tunnel_monitor::broken() {
   while (standing_) co_await news_.wait();
 }
 
-async::task<base::result<>> tunnel_presence::connect() {
+async::task<base::result<>> tunnel_monitor::connect() {
   const auto nowhere = base::fail(std::errc::connection_aborted,
                                   "connect " + net::to_string(options_.peer) + ": the tunnel leads nowhere");
   auto made = co_await async::within(options_.deadline, open_stream(options_.peer));
@@ -83,39 +83,39 @@ async::task<base::result<>> tunnel_presence::connect() {
   co_return base::result<>{};
 }
 
-async::task<base::result<std::string>> tunnel_presence::look() {
+async::task<base::result<std::string>> tunnel_monitor::check() {
   auto addresses = read_addresses();
   if (!addresses) co_return std::unexpected(addresses.error());
   if (!standing_)
     if (auto connected = co_await connect(); !connected) co_return std::unexpected(connected.error());
   if (addresses_ != *addresses) base::log::info(component, "the host is told to connect to{}", to_text(*addresses));
   addresses_ = std::move(*addresses);
-  looked_ = async::clock::now();
+  last_check_ = async::clock::now();
   co_return "connection " + std::to_string(connections_) + " to" + to_text(addresses_);
 }
 
-void tunnel_presence::doubt() {
+void tunnel_monitor::suspect() {
   boost::system::error_code ignored;
   if (standing_) standing_->close(ignored);
   standing_.reset();
 }
 
-bool tunnel_presence::has_addresses() const {
+bool tunnel_monitor::has_addresses() const {
   const auto addresses = read_addresses();
   return addresses && *addresses == addresses_;
 }
 
 // Another connection may stand already when the end of this one is heard of.
-async::task<> tunnel_presence::changed() {
+async::task<> tunnel_monitor::changed() {
   const auto watched = standing_;
   while (watched && standing_ == watched && has_addresses()) co_await news_.wait();
-  if (!standing_ && async::clock::now() < looked_ + options_.between_looks)
-    co_await async::sleep_for(looked_ + options_.between_looks - async::clock::now());
+  if (!standing_ && async::clock::now() < last_check_ + options_.between_checks)
+    co_await async::sleep_for(last_check_ + options_.between_checks - async::clock::now());
 }
 
 // A reset comes from somebody in the tunnel who could not pass the message on, or who did not read all of it. In the
 // first case the standing connection goes the same way, now or in a moment.
-async::task<bool> tunnel_presence::stands(bool refused) {
+async::task<bool> tunnel_monitor::is_alive(bool refused) {
   if (refused) static_cast<void>(co_await async::within(options_.breaks_within, broken()));
   co_return standing_ != nullptr;
 }

@@ -1,4 +1,4 @@
-// tunnel_presence: a peer behind a TCP port that somebody else forwards (vtunnel), and the addresses of the interface
+// tunnel_monitor: a peer behind a TCP port that somebody else forwards (vtunnel), and the addresses of the interface
 // at which that peer is to connect back.
 //
 // That the port accepts says little: the tunnel's far end, or the program behind it, may be down. So one connection is
@@ -17,27 +17,27 @@
 #include "kernel/netlink/address_watch.hpp"
 #include "net/endpoint.hpp"
 #include "sinks/port_mapping/message_sender.hpp"
-#include "sinks/port_mapping/presence.hpp"
+#include "sinks/port_mapping/peer_monitor.hpp"
 
 namespace port_mapping_peer {
 
-struct tunnel_presence_options {
+struct tunnel_monitor_options {
   net::endpoint peer;
-  std::string interface;                           // whose addresses are told
-  std::chrono::milliseconds deadline{5'000};       // for connecting
-  std::chrono::milliseconds breaks_within{100};    // a connection through a tunnel that leads nowhere
-  std::chrono::milliseconds between_looks{1'000};  // at a peer that drops the standing connection again and again
+  std::string interface;                            // whose addresses are told
+  std::chrono::milliseconds deadline{5'000};        // for connecting
+  std::chrono::milliseconds breaks_within{100};     // a connection through a tunnel that leads nowhere
+  std::chrono::milliseconds between_checks{1'000};  // at a peer that drops the standing connection again and again
 };
 
-class tunnel_presence final : public presence {
+class tunnel_monitor final : public peer_monitor {
  public:
-  tunnel_presence(const async::executor& where, tunnel_presence_options options);
+  tunnel_monitor(const async::executor& where, tunnel_monitor_options options);
 
   // Takes `breaks_within` where there is no standing connection.
-  async::task<base::result<std::string>> look() override;
+  async::task<base::result<std::string>> check() override;
   async::task<> changed() override;
-  void doubt() override;
-  async::task<bool> stands(bool refused) override;
+  void suspect() override;
+  async::task<bool> is_alive(bool refused) override;
   [[nodiscard]] bool announces_return() const override { return false; }
   [[nodiscard]] const connect_addresses& addresses() const override { return addresses_; }
 
@@ -51,12 +51,12 @@ class tunnel_presence final : public presence {
   [[nodiscard]] bool has_addresses() const;  // as it had at the last look
 
   async::executor where_;
-  tunnel_presence_options options_;
+  tunnel_monitor_options options_;
   std::optional<netlink::address_watch> watch_;
   connect_addresses addresses_;
   stream_ptr standing_;       // null: none, or it broke
   unsigned connections_ = 0;  // that have stood
-  async::clock::time_point looked_{};
+  async::clock::time_point last_check_{};
   async::condition news_;
   async::task_group tasks_;
 };
