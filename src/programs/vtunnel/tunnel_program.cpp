@@ -25,7 +25,7 @@ constexpr auto description =
     "        handshake-port: 9090\n"
     "        vsock-host-port: 8989\n"
     "        peer-address: 127.0.0.1\n"
-    "        peer-port: 3030\n"
+    "        peer-port: 3040\n"
     "        upstream-server-address: 127.0.0.1:4444\n\n"
     "upstream-server-address is IP:PORT or unix:/path. SIGTERM and SIGINT end the program with 0.";
 
