@@ -177,6 +177,16 @@ std::string_view to_string(network_mode mode) {
   return "non-admin";
 }
 
+const forward_map& part_of(const exposure_plan& plan, peer_role role) {
+  switch (role) {
+    case peer_role::host: return plan.host;
+    case peer_role::wsl: return plan.wsl;
+    case peer_role::listeners: return plan.listeners;
+    case peer_role::loopback: break;
+  }
+  return plan.loopback;
+}
+
 exposure_plan plan_exposure(const port_table& table, exposure_options options) {
   exposure_plan plan;
   const auto all = on_host(table, options.mode);

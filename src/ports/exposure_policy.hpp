@@ -52,6 +52,10 @@ struct exposure_plan {
   forward_map loopback;             // keys as they are inside the VM: what the tap address does not reach by itself
 };
 
+// Which part of the plan a peer holds.
+enum class peer_role : std::uint8_t { host, wsl, loopback, listeners };
+[[nodiscard]] const forward_map& part_of(const exposure_plan& plan, peer_role role);
+
 [[nodiscard]] exposure_plan plan_exposure(const port_table& table, exposure_options options);
 
 }  // namespace ports

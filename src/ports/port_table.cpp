@@ -21,7 +21,7 @@ void for_each_missing(const std::vector<binding>& of, const std::vector<binding>
 }  // namespace
 
 bool port_table::publish(source_id id, snapshot now) {
-  auto& slice = state(id);
+  auto& slice = sources_[id];
   normalise(now.bindings);
   const bool ports_changed = slice.last.bindings != now.bindings;
   const bool changed = ports_changed || !slice.reported || slice.trouble || slice.last != now;
@@ -32,7 +32,13 @@ bool port_table::publish(source_id id, snapshot now) {
   return changed;
 }
 
-void port_table::degraded(source_id id, base::error why) { state(id).trouble = std::move(why); }
+void port_table::degraded(source_id id, base::error why) { sources_[id].trouble = std::move(why); }
+
+const source_state& port_table::source(source_id id) const {
+  static const source_state silent;
+  const auto at = sources_.find(id);
+  return at == sources_.end() ? silent : at->second;
+}
 
 void port_table::replace(source_id id, const std::vector<binding>& before, const std::vector<binding>& after) {
   for_each_missing(before, after, [&](const binding& gone) {
@@ -45,18 +51,17 @@ void port_table::replace(source_id id, const std::vector<binding>& before, const
     claim made{id, added};
     claims.insert(std::ranges::upper_bound(claims, made), std::move(made));
   });
-  ++generation_;
 }
 
 source_set port_table::settled() const {
-  source_set set;
-  for (std::size_t i = 0; i < source_count; ++i) set[i] = sources_[i].reported || !sources_[i].enabled;
+  auto set = source_set{}.set();
+  for (const auto& [id, s] : sources_) set[static_cast<std::size_t>(id)] = s.reported || !s.enabled;
   return set;
 }
 
 std::uint64_t port_table::epoch() const {
   std::uint64_t sum = 0;
-  for (const auto& s : sources_) sum += s.last.epoch;
+  for (const auto& [id, s] : sources_) sum += s.last.epoch;
   return sum;
 }
 

@@ -5,7 +5,6 @@
 // A degraded source keeps its last slice.
 #pragma once
 
-#include <array>
 #include <bitset>
 #include <cstdint>
 #include <map>
@@ -38,29 +37,27 @@ class port_table {
   using claims_by_key = std::map<port_key, std::vector<claim>>;
 
   // Only enabled sources are waited for, see settled().
-  void enable(source_id id) { state(id).enabled = true; }
+  void enable(source_id id) { sources_[id].enabled = true; }
 
   // Replaces the slice of `id`. False if nothing changed by it, the epoch included.
   bool publish(source_id id, snapshot now);
   void degraded(source_id id, base::error why);
 
   [[nodiscard]] const claims_by_key& ports() const { return ports_; }
-  [[nodiscard]] const source_state& source(source_id id) const { return sources_[static_cast<std::size_t>(id)]; }
+  // A source that is neither enabled nor has reported has the state of a new one.
+  [[nodiscard]] const source_state& source(source_id id) const;
+  [[nodiscard]] const std::map<source_id, source_state>& sources() const { return sources_; }
 
   // The sources whose silence means "nothing": those that have published, and those that are not enabled.
   [[nodiscard]] source_set settled() const;
   // Grows with every fresh start of any source, see snapshot::epoch.
   [[nodiscard]] std::uint64_t epoch() const;
-  // Grows with every change of the ports.
-  [[nodiscard]] std::uint64_t generation() const { return generation_; }
 
  private:
-  source_state& state(source_id id) { return sources_[static_cast<std::size_t>(id)]; }
   void replace(source_id id, const std::vector<binding>& before, const std::vector<binding>& after);
 
-  std::array<source_state, source_count> sources_;
+  std::map<source_id, source_state> sources_;
   claims_by_key ports_;
-  std::uint64_t generation_ = 0;
 };
 
 }  // namespace ports

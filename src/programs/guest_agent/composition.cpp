@@ -10,7 +10,8 @@ std::vector<peer_kind> peers_of(const options& o, const settings& s) {
   return peers;
 }
 
-peer_role role_of(peer_kind kind) {
+ports::peer_role role_of(peer_kind kind) {
+  using ports::peer_role;
   switch (kind) {
     case peer_kind::host_switch:
     case peer_kind::privileged_service: return peer_role::host;

@@ -6,9 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "ports/snapshot.hpp"
+#include "ports/exposure_policy.hpp"
 #include "programs/guest_agent/options.hpp"
-#include "programs/guest_agent/status.hpp"
 #include "sources/host_sockets/engine_watch.hpp"
 
 namespace guest_agent {
@@ -16,7 +15,7 @@ namespace guest_agent {
 enum class peer_kind : std::uint8_t { host_switch, privileged_service, wsl_proxy, loopback, local_listeners };
 
 [[nodiscard]] std::vector<peer_kind> peers_of(const options& o, const settings& s);
-[[nodiscard]] peer_role role_of(peer_kind kind);  // which part of the plan it gets
+[[nodiscard]] ports::peer_role role_of(peer_kind kind);  // which part of the plan it gets
 
 // The Kubernetes API itself, for kubectl in the other WSL distributions; nothing where nobody tells those.
 [[nodiscard]] ports::snapshot static_ports(const options& o, const settings& s);

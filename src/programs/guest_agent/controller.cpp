@@ -10,6 +10,7 @@ namespace guest_agent {
 namespace {
 
 using base::log::level;
+using ports::peer_role;
 
 constexpr unsigned lines_of_a_source = 10;  // a minute
 
@@ -24,7 +25,7 @@ std::string owner_of(const ports::binding& b) { return base::printable(b.owner_n
 controller::controller(const async::executor& where, ports::exposure_options policy)
     : policy_(policy), started_(async::clock::now()), changed_(where) {}
 
-void controller::add_peer(peer_role role, std::unique_ptr<ports::reconciler> reconciler) {
+void controller::add_peer(ports::peer_role role, std::unique_ptr<ports::reconciler> reconciler) {
   peers_.push_back({role, std::move(reconciler)});
 }
 

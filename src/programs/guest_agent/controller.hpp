@@ -24,7 +24,7 @@ class controller : public ports::source_feed {
 
   // Before run(): which sources are waited for, and who gets which part of the plan.
   void enable(ports::source_id id) { table_.enable(id); }
-  void add_peer(peer_role role, std::unique_ptr<ports::reconciler> reconciler);
+  void add_peer(ports::peer_role role, std::unique_ptr<ports::reconciler> reconciler);
 
   void publish(ports::source_id id, ports::snapshot now) override;
   void degraded(ports::source_id id, base::error why) override;
@@ -43,7 +43,7 @@ class controller : public ports::source_feed {
 
  private:
   struct peer {
-    peer_role role;
+    ports::peer_role role;
     std::unique_ptr<ports::reconciler> reconciler;
   };
   void distribute();

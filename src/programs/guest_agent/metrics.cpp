@@ -22,9 +22,7 @@ std::map<std::string_view, std::size_t> count_states(const ports::reconcile_fsm&
 std::string describe_metrics(const status_view& view) {
   std::string text;
   append_metric(text, "guestagent_source_up", "1 while the source is connected.");
-  for (std::size_t i = 0; i < ports::source_count; ++i) {
-    const auto id = static_cast<ports::source_id>(i);
-    const auto& source = view.table->source(id);
+  for (const auto& [id, source] : view.table->sources()) {
     if (source.enabled)
       text += fmt::format("guestagent_source_up{{source=\"{}\"}} {}\n", to_string(id),
                           source.reported && !source.trouble && source.last.doubt.empty() ? 1 : 0);

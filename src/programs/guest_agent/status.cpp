@@ -11,6 +11,7 @@ namespace guest_agent {
 namespace {
 
 using ports::outcome_kind;
+using ports::peer_role;
 using ports::slot_state;
 
 std::int64_t milliseconds_until(ports::time_point when, ports::time_point now) {
@@ -165,16 +166,6 @@ std::set<ports::port_key> leftovers(const status_view& view) {
 
 }  // namespace
 
-const ports::forward_map& part_of(const ports::exposure_plan& plan, peer_role role) {
-  switch (role) {
-    case peer_role::host: return plan.host;
-    case peer_role::wsl: return plan.wsl;
-    case peer_role::listeners: return plan.listeners;
-    case peer_role::loopback: break;
-  }
-  return plan.loopback;
-}
-
 std::string to_utc(std::chrono::system_clock::time_point when) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(when)));
 }
@@ -203,10 +194,8 @@ json::object describe(const status_view& view) {
   o["started"] = since(view, view.started);
   o["now"] = to_utc(view.wall_now);
   json::array sources, peers, ports;
-  for (std::size_t i = 0; i < ports::source_count; ++i) {
-    const auto id = static_cast<ports::source_id>(i);
-    if (view.table->source(id).enabled) sources.push_back(describe_source(id, view.table->source(id)));
-  }
+  for (const auto& [id, source] : view.table->sources())
+    if (source.enabled) sources.push_back(describe_source(id, source));
   for (const auto& peer : view.peers) peers.push_back(describe_peer(view, peer));
   for (const auto& port : view.plan->ports) ports.push_back(describe_port(view, port));
   for (const auto& key : leftovers(view)) ports.push_back(describe_leftover(view, key));

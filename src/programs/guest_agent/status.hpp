@@ -15,13 +15,9 @@
 
 namespace guest_agent {
 
-// Which part of the plan a peer is given.
-enum class peer_role : std::uint8_t { host, wsl, loopback, listeners };
-[[nodiscard]] const ports::forward_map& part_of(const ports::exposure_plan& plan, peer_role role);
-
 struct peer_view {
   std::string_view name;
-  peer_role role = peer_role::host;
+  ports::peer_role role = ports::peer_role::host;
   const ports::reconcile_fsm* machine = nullptr;
 };
 

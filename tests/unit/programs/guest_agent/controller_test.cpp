@@ -23,13 +23,13 @@ class controller_test : public testing::Test {
   void start(ports::network_mode mode = ports::network_mode::network_tunnel) {
     controller_ = std::make_unique<controller>(loop_.executor(), ports::exposure_options{mode});
     controller_->enable(ports::source_id::docker);
-    add(peer_role::host, "host-switch", host_);
-    add(peer_role::wsl, "wsl-proxy", wsl_);
-    add(peer_role::loopback, "loopback", loopback_);
+    add(ports::peer_role::host, "host-switch", host_);
+    add(ports::peer_role::wsl, "wsl-proxy", wsl_);
+    add(ports::peer_role::loopback, "loopback", loopback_);
     loop_.spawn(controller_->run());
   }
   void TearDown() override { loop_.stop(); }
-  void add(peer_role role, const char* name, memory& into) {
+  void add(ports::peer_role role, const char* name, memory& into) {
     auto sink = std::make_unique<memory_sink>(loop_.executor(), name, into);
     controller_->add_peer(role, std::make_unique<ports::reconciler>(loop_.executor(), std::move(sink), std::nullopt));
   }

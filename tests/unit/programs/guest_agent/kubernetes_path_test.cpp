@@ -29,7 +29,7 @@ class kubernetes_path_test : public testing::Test {
     std::ofstream(directory_ / "k3s.yaml") << api_.kubeconfig();
     for (const auto id : {source_id::docker, source_id::kubernetes}) controller_.enable(id);
     controller_.add_peer(
-        peer_role::host,
+        ports::peer_role::host,
         std::make_unique<ports::reconciler>(
             loop_.executor(), std::make_unique<support::memory_sink>(loop_.executor(), "host", host_), std::nullopt));
     loop_.spawn(controller_.run());

@@ -23,14 +23,15 @@ class status_test : public testing::Test {
     for (const auto& op : host.take(100, now)) host.finished(op, {kind, reason}, now);
   }
   json::object shown() {
-    return describe({"1.2.3",
-                     ports::network_mode::network_tunnel,
-                     &table,
-                     &plan,
-                     {{"host-switch", peer_role::host, &host}, {"loopback", peer_role::loopback, &loopback}},
-                     now - seconds(60),
-                     now,
-                     std::chrono::system_clock::from_time_t(1'700'000'000)});
+    return describe(
+        {"1.2.3",
+         ports::network_mode::network_tunnel,
+         &table,
+         &plan,
+         {{"host-switch", ports::peer_role::host, &host}, {"loopback", ports::peer_role::loopback, &loopback}},
+         now - seconds(60),
+         now,
+         std::chrono::system_clock::from_time_t(1'700'000'000)});
   }
   const json::value& port(const json::object& shown_document, std::size_t i) {
     return shown_document.at("ports").at(i);
