@@ -25,13 +25,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const loopback::rule_options options;
   static const loopback::machine_state machine{{{"eth0", options.tap, loopback::network_of(options.tap, 24), 24}}};
   static const auto wishes = wanted();
-  if (const auto list = loopback::parse_rule_list({reinterpret_cast<const char*>(data), size}))
+  if (const auto list = netfilter::parse_rule_list({reinterpret_cast<const char*>(data), size}))
     if (list->rules.size() + list->chains.size() > size) std::abort();
-  const auto table = loopback::parse_nat_table({reinterpret_cast<const char*>(data), size});
+  const auto table = netfilter::parse_nat_table({reinterpret_cast<const char*>(data), size});
   if (!table) return 0;
   std::vector<std::string> lines;
-  for (const auto& r : table->rules) lines.push_back(loopback::append_line(r));
-  const auto again = loopback::parse_nat_table(loopback::restore_input(lines));
+  for (const auto& r : table->rules) lines.push_back(netfilter::append_line(r));
+  const auto again = netfilter::parse_nat_table(netfilter::restore_input(lines));
   if (!again || again->rules != table->rules) std::abort();
   const loopback::engine_rules rules(*table, options);
   for (const auto& [key, held] : loopback::find_held(rules, wishes, options))

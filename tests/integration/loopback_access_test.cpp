@@ -218,6 +218,6 @@ TEST_P(loopback_access, the_containers_way_out_is_as_before) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, loopback_access, testing::Values(nat_variant::nft, nat_variant::legacy),
-                         [](const auto& about) { return std::string(loopback::to_string(about.param)); });
+                         [](const auto& about) { return std::string(netfilter::to_string(about.param)); });
 
 }  // namespace

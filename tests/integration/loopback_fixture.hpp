@@ -18,8 +18,8 @@
 namespace support {
 
 using namespace std::chrono_literals;
-using loopback::nat_variant;
 using net::protocol;
+using netfilter::nat_variant;
 using ports::outcome_kind;
 using ports::verb;
 
@@ -36,7 +36,7 @@ class loopback_fixture : public testing::TestWithParam<nat_variant> {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
-    if (loopback::find_nat_programs().size() < 2) GTEST_SKIP() << "needs iptables-nft and iptables-legacy";
+    if (netfilter::find_nat_programs().size() < 2) GTEST_SKIP() << "needs iptables-nft and iptables-legacy";
     lab_.emplace(GetParam());
     start_sink();
   }

@@ -22,10 +22,10 @@ void add_container(const netns& rd, const netns& container, const std::string& p
 
 }  // namespace
 
-nat_engine::nat_engine(const netns& where, loopback::nat_variant variant) : where_(where), variant_(variant) {}
+nat_engine::nat_engine(const netns& where, netfilter::nat_variant variant) : where_(where), variant_(variant) {}
 
 std::string nat_engine::program(const std::string& suffix) const {
-  return fmt::format("iptables-{}{}", loopback::to_string(variant_), suffix);
+  return fmt::format("iptables-{}{}", netfilter::to_string(variant_), suffix);
 }
 
 void nat_engine::iptables(std::vector<std::string> arguments) const {
@@ -71,7 +71,7 @@ std::vector<std::string> nat_engine::rules(const std::string& chain) const {
   return lines;
 }
 
-loopback_lab::loopback_lab(loopback::nat_variant variant, bool with_tap) : engine(rd, variant) {
+loopback_lab::loopback_lab(netfilter::nat_variant variant, bool with_tap) : engine(rd, variant) {
   rd.run([] { std::ofstream("/proc/sys/net/ipv4/ip_forward") << "1"; });
   if (with_tap) connect_tap();
   connect({&rd, "veth0", "192.168.143.1/24"}, {&wsl, "eth0", "192.168.143.2/24"});

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/unique_fd.hpp"
-#include "sinks/loopback/nat_tool.hpp"
+#include "kernel/netfilter/nat_tool.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/netns.hpp"
 #include "tests/support/probe.hpp"
@@ -20,7 +20,7 @@ namespace support {
 // The nat rules that dockerd makes, made by hand.
 class nat_engine {
  public:
-  nat_engine(const netns& where, loopback::nat_variant variant);
+  nat_engine(const netns& where, netfilter::nat_variant variant);
 
   void start();  // the chain and the jumps to it
   void publish(const std::string& address, int port, const std::string& target, const std::string& protocol = "tcp");
@@ -34,12 +34,12 @@ class nat_engine {
  private:
   [[nodiscard]] std::string program(const std::string& suffix = "") const;
   const netns& where_;
-  loopback::nat_variant variant_;
+  netfilter::nat_variant variant_;
 };
 
 class loopback_lab {
  public:
-  explicit loopback_lab(loopback::nat_variant variant, bool with_tap = true);
+  explicit loopback_lab(netfilter::nat_variant variant, bool with_tap = true);
 
   void connect_tap();
   // A server in a container's place, or on loopback in the VM itself; `ports` as echo-server takes them.

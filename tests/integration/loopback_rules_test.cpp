@@ -386,6 +386,6 @@ TEST_P(loopback_rules, the_tap_may_come_later) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, loopback_rules, testing::Values(nat_variant::nft, nat_variant::legacy),
-                         [](const auto& about) { return std::string(loopback::to_string(about.param)); });
+                         [](const auto& about) { return std::string(netfilter::to_string(about.param)); });
 
 }  // namespace

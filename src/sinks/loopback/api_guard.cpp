@@ -4,8 +4,8 @@
 
 #include "async/timeout.hpp"
 #include "http/resolve.hpp"
+#include "kernel/netfilter/legacy_guard.hpp"
 #include "kernel/netfilter/nft_reader.hpp"
-#include "sinks/loopback/legacy_guard.hpp"
 #include "sinks/loopback/machine_state.hpp"
 
 namespace loopback {
@@ -19,14 +19,14 @@ constexpr unsigned usual_prefix = 24;
 }  // namespace
 
 api_guard::api_guard(const async::executor& where, std::optional<guarded_server> api, const rule_options& rules,
-                     const std::vector<nat_programs>& programs)
+                     const std::vector<netfilter::nat_programs>& programs)
     : api_(std::move(api)),
       rules_(rules),
       comment_(rules.tag + ":api"),
       trouble_(component, "cannot keep forwarded packets from host-switch's API"),
       turns_(where) {
   for (const auto& one : programs)
-    if (one.variant != nat_variant::nft) legacy_.emplace(one);
+    if (one.variant != netfilter::nat_variant::nft) legacy_.emplace(one);
   if (!api_) return;
   if (const auto address = net::address::parse(api_->host)) found_ = {*address, api_->port};
   auto watch = netlink::change_watch::open(where, {.addresses = false});
@@ -57,15 +57,15 @@ netfilter::endpoint_guard api_guard::guard_at(const net::endpoint& at) const {
   return netfilter::endpoint_guard({.table = rules_.tag, .comment = comment_, .refused = at});
 }
 
-async::task<base::result<>> api_guard::settle_legacy(std::vector<rule> rules) {
-  return settle_legacy_guard(*legacy_, {"filter", "FORWARD", comment_}, std::move(rules));
+async::task<base::result<>> api_guard::settle_legacy(std::vector<netfilter::rule_spec> rules) {
+  return netfilter::settle_legacy_guard(*legacy_, {"filter", "FORWARD", comment_}, std::move(rules));
 }
 
 async::task<base::result<>> api_guard::ensure_at(net::endpoint at) {
   auto up = guard_at(at).ensure();
   const bool without = !up && netfilter::is_without_nftables(up.error());
   if (!without || !legacy_ || at.ip.is_v6()) co_return up;
-  std::vector<rule> rules;
+  std::vector<netfilter::rule_spec> rules;
   rules.push_back({"FORWARD",
                    {"-d", at.ip.to_string() + "/32", "-p", "tcp", "-m", "tcp", "--dport", std::to_string(at.port), "-m",
                     "comment", "--comment", comment_, "-j", "REJECT", "--reject-with", "tcp-reset"}});

@@ -13,8 +13,8 @@
 #include "async/turns.hpp"
 #include "base/episode.hpp"
 #include "kernel/netfilter/endpoint_guard.hpp"
+#include "kernel/netfilter/nat_tool.hpp"
 #include "kernel/netlink/change_watch.hpp"
-#include "sinks/loopback/nat_tool.hpp"
 #include "sinks/loopback/rule_plan.hpp"
 
 namespace loopback {
@@ -28,7 +28,7 @@ class api_guard {
  public:
   // `api`: nothing, nothing is guarded. The tag of `rules` begins the comment and names the table.
   api_guard(const async::executor& where, std::optional<guarded_server> api, const rule_options& rules,
-            const std::vector<nat_programs>& programs);
+            const std::vector<netfilter::nat_programs>& programs);
 
   // Puts the rule up where it is not. A failure is logged when it begins and when it ends.
   async::task<> ensure();
@@ -41,7 +41,7 @@ class api_guard {
   async::task<bool> look_up();
   async::task<base::result<>> ensure_at(net::endpoint at);
   async::task<base::result<>> remove_once();
-  async::task<base::result<>> settle_legacy(std::vector<rule> rules);
+  async::task<base::result<>> settle_legacy(std::vector<netfilter::rule_spec> rules);
   [[nodiscard]] net::endpoint guess() const;
   [[nodiscard]] netfilter::endpoint_guard guard_at(const net::endpoint& at) const;
 
@@ -50,7 +50,7 @@ class api_guard {
   std::string comment_;
   std::optional<net::endpoint> found_;  // the address that the name has
   async::clock::time_point look_again_{};
-  std::optional<nat_tool> legacy_;
+  std::optional<netfilter::nat_tool> legacy_;
   std::optional<netlink::change_watch> watch_;
   base::log::episode trouble_;
   async::turns turns_;

@@ -5,7 +5,7 @@
 namespace loopback {
 namespace {
 
-dnat without_destination(dnat d) {
+netfilter::dnat without_destination(netfilter::dnat d) {
   d.destination.reset();
   return d;
 }
@@ -17,25 +17,21 @@ bool is_rules_chain(const engine_chain& engine, std::string_view chain) {
 
 }  // namespace
 
-rule canonical(rule r) {
-  std::ranges::sort(r.words);
-  return r;
-}
-
 bool concerns_us(std::string_view chain, std::string_view line, const rule_options& options) {
   if (chain == "PREROUTING" || chain == options.tag || line.find(options.tag) != std::string_view::npos) return true;
   return std::ranges::any_of(options.engines,
                              [chain](const auto& e) { return chain == e.jump || is_rules_chain(e, chain); });
 }
 
-engine_rules::engine_rules(const nat_table& table, const rule_options& options) : tag_(options.tag + ':') {
+engine_rules::engine_rules(const netfilter::nat_table& table, const rule_options& options) : tag_(options.tag + ':') {
   std::set<std::string_view> jumps;
   const std::set<std::string_view> chains(table.chains.begin(), table.chains.end());
   has_own_chain_ = chains.contains(options.tag);
   for (std::size_t i = 0; i < table.rules.size(); ++i) {
     const auto& r = table.rules[i];
-    if (r.chain != "PREROUTING" || !chains.contains(jump_of(r)) || jump_of(r) == options.tag) continue;
-    jumps.insert(jump_of(r));
+    if (r.chain != "PREROUTING" || !chains.contains(netfilter::jump_of(r)) || netfilter::jump_of(r) == options.tag)
+      continue;
+    jumps.insert(netfilter::jump_of(r));
     last_jump_ = i + 1;
   }
   for (const auto& engine : options.engines)
@@ -50,29 +46,29 @@ const engine_chain* engine_rules::engine_of(std::string_view chain) const {
   return found == engines_.end() ? nullptr : *found;
 }
 
-ports::source_id engine_rules::source_of(const dnat& of) const {
+ports::source_id engine_rules::source_of(const netfilter::dnat& of) const {
   const auto found = by_target_.find(without_destination(of));
   return found == by_target_.end() ? ports::source_id::docker : found->second.source;
 }
 
 // `-A CNI-HOSTPORT-DNAT -m comment --comment "dnat name: \"bridge\" id: \"default-web\"" … -j CNI-DN-…`; a long one
 // is cut by the plugin, and tells nothing.
-void engine_rules::learn_owner(const rule& r) {
+void engine_rules::learn_owner(const netfilter::rule_spec& r) {
   constexpr std::string_view mark = "id: \"";
-  const auto comment = comment_of(r);
+  const auto comment = netfilter::comment_of(r);
   const auto begin = comment.rfind(mark);
   if (begin == std::string_view::npos || !comment.ends_with('"')) return;
   const auto id = comment.substr(begin + mark.size());
-  const auto* engine = engine_of(jump_of(r));
+  const auto* engine = engine_of(netfilter::jump_of(r));
   if (engine != nullptr && r.chain == engine->jump && id.size() > 1)
-    owners_.emplace(jump_of(r), id.substr(0, id.size() - 1));
+    owners_.emplace(netfilter::jump_of(r), id.substr(0, id.size() - 1));
 }
 
-void engine_rules::add(const rule& r, std::size_t position, std::uint64_t handle) {
-  if (comment_of(r).starts_with(tag_)) return ours_.push_back({&r, position, handle});
+void engine_rules::add(const netfilter::rule_spec& r, std::size_t position, std::uint64_t handle) {
+  if (netfilter::comment_of(r).starts_with(tag_)) return ours_.push_back({&r, position, handle});
   const auto* engine = engine_of(r.chain);
   if (engine == nullptr) return;
-  const auto d = read_dnat(r);
+  const auto d = netfilter::read_dnat(r);
   if (!d || !d->destination) return;
   by_key_.emplace(ports::port_key{d->protocol, *d->destination, d->port}, &r);
   auto& known = by_target_[without_destination(*d)];
@@ -80,7 +76,7 @@ void engine_rules::add(const rule& r, std::size_t position, std::uint64_t handle
   known.source = engine->source;
 }
 
-const rule* engine_rules::find(const ports::port_key& key, std::string_view owner) const {
+const netfilter::rule_spec* engine_rules::find(const ports::port_key& key, std::string_view owner) const {
   std::string as_cni_has_it(owner);  // "<namespace>/<id>" is the source's way
   if (const auto slash = as_cni_has_it.find('/'); slash != std::string::npos) as_cni_has_it[slash] = '-';
   const auto [first, last] = by_key_.equal_range(key);
@@ -91,7 +87,7 @@ const rule* engine_rules::find(const ports::port_key& key, std::string_view owne
   return live == last ? nullptr : live->second;
 }
 
-std::vector<net::address> engine_rules::addresses(const dnat& of) const {
+std::vector<net::address> engine_rules::addresses(const netfilter::dnat& of) const {
   const auto found = by_target_.find(without_destination(of));
   if (found == by_target_.end()) return {};
   return {found->second.addresses.begin(), found->second.addresses.end()};

@@ -20,7 +20,7 @@ constexpr int most_attempts = 6;
 constexpr int looks_to_one_reading = 10;        // without any change
 constexpr std::chrono::milliseconds pause{20};  // times the attempt's number
 
-const nat_table no_table;
+const netfilter::nat_table no_table;
 
 }  // namespace
 
@@ -266,7 +266,7 @@ bool nat_rules::nft_or_machine_changed() const {
 }
 
 bool nat_rules::watches_legacy() const {
-  return std::ranges::any_of(tables_, [](const auto& table) { return table.variant() != nat_variant::nft; });
+  return std::ranges::any_of(tables_, [](const auto& table) { return table.variant() != netfilter::nat_variant::nft; });
 }
 
 async::task<> nat_rules::changed() {

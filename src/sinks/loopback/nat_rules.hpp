@@ -16,12 +16,12 @@
 #include "async/condition.hpp"
 #include "base/episode.hpp"
 #include "kernel/netfilter/legacy_watch.hpp"
+#include "kernel/netfilter/localnet_guard.hpp"
+#include "kernel/netfilter/route_localnet.hpp"
 #include "kernel/netlink/change_watch.hpp"
 #include "sinks/loopback/engine_rules.hpp"
-#include "sinks/loopback/localnet_guard.hpp"
 #include "sinks/loopback/rejected_rules.hpp"
 #include "sinks/loopback/relay_ports.hpp"
-#include "sinks/loopback/route_localnet.hpp"
 #include "sinks/loopback/rule_plan.hpp"
 #include "sinks/loopback/table_reader.hpp"
 
@@ -31,7 +31,7 @@ struct nat_rules_options {
   rule_options rules{};
   relay::relay_options relay{};
   std::filesystem::path state_directory = "/var/lib/rancher-desktop-guestagent";
-  std::vector<nat_programs> programs = find_nat_programs();
+  std::vector<netfilter::nat_programs> programs = netfilter::find_nat_programs();
   // Between looks at the chains in question when nothing announced a change. Every tenth reads the tables whatever it
   // is.
   std::chrono::milliseconds resync{30'000};
@@ -93,8 +93,8 @@ class nat_rules {
   netfilter::legacy_watch legacy_;
   std::vector<table_reader> tables_;  // one for each variant
   relay_ports relays_;
-  route_localnet localnet_;
-  localnet_guard localnet_guard_;  // up before the setting, gone behind it
+  netfilter::route_localnet localnet_;
+  netfilter::localnet_guard localnet_guard_;  // up before the setting, gone behind it
   async::blocking_calls blocking_{2};
   std::optional<std::size_t> home_;  // the variant that has our rules
   bool engine_at_home_ = false;

@@ -3,12 +3,12 @@
 #include <algorithm>
 
 #include "base/log.hpp"
-#include "sinks/loopback/nat_tool.hpp"
+#include "kernel/netfilter/nat_tool.hpp"
 
 namespace loopback {
 
 bool rejected_rules::note_failure(const rule_plan& plan, const base::error& why, time_point now) {
-  const auto number = line_complained_of(why.context);  // the first line is "*nat"
+  const auto number = netfilter::line_complained_of(why.context);  // the first line is "*nat"
   if (!number || *number < 2 || *number - 2 >= plan.changes.size()) return false;
   const auto& line = plan.changes[*number - 2];
   if (line != std::exchange(suspect_, line)) return false;

@@ -47,7 +47,7 @@ served_port choose_way(const engine_rules& rules, const ports::forward& wanted, 
 // What a rule for the port would say; two keys with the same answer are served by one rule.
 std::string where_to(const served_port& port, const rule_options& options) {
   if (port.engines != nullptr)
-    if (const auto d = read_dnat(*port.engines)) return d->target;
+    if (const auto d = netfilter::read_dnat(*port.engines)) return d->target;
   return net::to_string(target_of(port.wanted.key, options));
 }
 
@@ -62,11 +62,11 @@ class planner {
     const auto number = relays.find(key);
     if (port.by == way::relayed_in_place || (port.by == way::relayed && number == relays.end())) return;
     plan_.localnet = plan_.localnet || (port.by == way::direct && key.address.is_loopback());
-    auto made = port.by == way::copied   ? copied(*port.engines, options_.tag, comment)
+    auto made = port.by == way::copied   ? netfilter::copied(*port.engines, options_.tag, comment)
                 : port.by == way::direct ? port_rule(key, comment, key.address.to_string())
                                          : port_rule(key, comment, ':' + std::to_string(number->second));
     if (!taken_.emplace(key.protocol, key.port).second) return;  // two addresses of one container's port
-    published_.insert(canonical(made));
+    published_.insert(netfilter::canonical(made));
     ports_.emplace_back(std::move(made), key);
   }
 
@@ -86,18 +86,19 @@ class planner {
     return options_.tag + ':' + std::string(label);
   }
 
-  [[nodiscard]] rule port_rule(const ports::port_key& key, const std::string& comment, const std::string& to) const {
+  [[nodiscard]] netfilter::rule_spec port_rule(const ports::port_key& key, const std::string& comment,
+                                               const std::string& to) const {
     const std::string protocol(net::to_string(key.protocol));
-    rule made{options_.tag, {"-p", protocol, "-m", protocol, "--dport", std::to_string(key.port)}};
+    netfilter::rule_spec made{options_.tag, {"-p", protocol, "-m", protocol, "--dport", std::to_string(key.port)}};
     if (key.protocol == net::protocol::tcp)
-      made.words.insert(made.words.end(), new_connections.begin(), new_connections.end());
+      made.words.insert(made.words.end(), netfilter::new_connections.begin(), netfilter::new_connections.end());
     made.words.insert(made.words.end(), {"-m", "comment", "--comment", comment, "-j", "DNAT", "--to-destination", to});
     if (key.address.is_unspecified())  // at the tap address it answers by itself
       made.words.insert(made.words.begin(), {"-d", options_.veth.to_string() + "/32"});
     return made;
   }
 
-  [[nodiscard]] rule jump_from(const peer_interface& peer) const {
+  [[nodiscard]] netfilter::rule_spec jump_from(const peer_interface& peer) const {
     return {"PREROUTING",
             {"-s", peer.network.to_string() + '/' + std::to_string(peer.prefix_length), "-d",
              peer.address.to_string() + "/32", "-i", peer.device, "-m", "comment", "--comment", comment_for(peer_label),
@@ -108,25 +109,25 @@ class planner {
     plan_.changes.push_back(std::move(line));
     plan_.owners.push_back(key);
   }
-  void append(const rule& r, const ports::port_key& key) {
-    change(append_line(r), key);
+  void append(const netfilter::rule_spec& r, const ports::port_key& key) {
+    change(netfilter::append_line(r), key);
     plan_.grown.insert(r.chain);
   }
   void remove(const engine_rules::own_rule& own) {
     if (own.handle != 0)
       plan_.removals.push_back({own.what->chain, own.handle});
     else
-      change(delete_line(*own.what), {});
+      change(netfilter::delete_line(*own.what), {});
   }
 
   // A chain can go when nothing leads to it any more, so all of it is one transaction. Rules of ours in other chains
   // are of an earlier version.
   void remove_chain() {
     for (const auto& own : rules_.ours())
-      if (own.what->chain != options_.tag && jump_of(*own.what) != options_.tag)
+      if (own.what->chain != options_.tag && netfilter::jump_of(*own.what) != options_.tag)
         remove(own);
       else if (own.what->chain != options_.tag)
-        change(delete_line(*own.what), {});
+        change(netfilter::delete_line(*own.what), {});
     if (!rules_.has_own_chain()) return;
     change("-F " + options_.tag, {});
     change("-X " + options_.tag, {});
@@ -134,33 +135,33 @@ class planner {
 
   // Additions come first: what only moves is never away.
   void settle_chain() {
-    std::set<rule> kept;
+    std::set<netfilter::rule_spec> kept;
     std::vector<engine_rules::own_rule> stale;
     for (const auto& own : rules_.ours()) {
-      if (own.what->chain == "PREROUTING" && jump_of(*own.what) == options_.tag) continue;
-      auto form = canonical(*own.what);
+      if (own.what->chain == "PREROUTING" && netfilter::jump_of(*own.what) == options_.tag) continue;
+      auto form = netfilter::canonical(*own.what);
       if (!published_.contains(form) || !kept.insert(std::move(form)).second) stale.push_back(own);
     }
     for (const auto& own : stale)
       if (own.handle == 0) remove(own);
     for (const auto& [r, key] : ports_)
-      if (!kept.contains(canonical(r))) append(r, key);
+      if (!kept.contains(netfilter::canonical(r))) append(r, key);
     for (const auto& own : stale)
       if (own.handle != 0) remove(own);
   }
 
   // Each once, behind the last jump to another chain.
   void settle_jumps() {
-    std::map<rule, rule> missing;
+    std::map<netfilter::rule_spec, netfilter::rule_spec> missing;
     for (const auto& peer : machine_.peers) {
       auto jump = jump_from(peer);
-      auto form = canonical(jump);
+      auto form = netfilter::canonical(jump);
       missing.emplace(std::move(form), std::move(jump));
     }
     for (const auto& own : rules_.ours()) {
-      if (own.what->chain != "PREROUTING" || jump_of(*own.what) != options_.tag) continue;
+      if (own.what->chain != "PREROUTING" || netfilter::jump_of(*own.what) != options_.tag) continue;
       const bool behind = own.position > rules_.last_jump();
-      if (!behind || missing.erase(canonical(*own.what)) == 0) remove(own);
+      if (!behind || missing.erase(netfilter::canonical(*own.what)) == 0) remove(own);
     }
     for (const auto& [form, jump] : missing) append(jump, {});
   }
@@ -168,9 +169,9 @@ class planner {
   const engine_rules& rules_;
   const machine_state& machine_;
   const rule_options& options_;
-  std::vector<std::pair<rule, ports::port_key>> ports_;
+  std::vector<std::pair<netfilter::rule_spec, ports::port_key>> ports_;
   std::set<std::pair<net::protocol, std::uint16_t>> taken_;
-  std::set<rule> published_;  // canonical
+  std::set<netfilter::rule_spec> published_;  // canonical
   rule_plan plan_;
 };
 
@@ -184,7 +185,7 @@ std::vector<const ports::forward*> holders_first(const wanted_ports& wanted, con
 }
 
 // A rule of ours that leads to a listener: its key. Empty for other rules.
-std::optional<ports::port_key> direct_key(const dnat& d) {
+std::optional<ports::port_key> direct_key(const netfilter::dnat& d) {
   const auto to = net::address::parse(d.target);
   return to ? std::optional(ports::port_key{d.protocol, *to, d.port}) : std::nullopt;
 }
@@ -230,7 +231,7 @@ std::size_t count_published(const engine_rules& rules, const wanted_ports& wante
 wanted_ports find_held(const engine_rules& rules, const wanted_ports& wanted, const rule_options& options) {
   wanted_ports held;
   for (const auto& own : rules.ours()) {
-    const auto d = read_dnat(*own.what);
+    const auto d = netfilter::read_dnat(*own.what);
     const auto label = rules.label(*own.what);
     if (!d || own.what->chain != options.tag || d->destination || !is_plain_id(label)) continue;
     const auto addresses = rules.addresses(*d);

@@ -28,10 +28,10 @@
 #include <string>
 #include <vector>
 
+#include "kernel/netfilter/dnat_rule.hpp"
+#include "kernel/netfilter/iptables_save.hpp"
 #include "kernel/netfilter/nft_codec.hpp"
 #include "ports/sink.hpp"
-#include "sinks/loopback/dnat_rule.hpp"
-#include "sinks/loopback/iptables_save.hpp"
 #include "sinks/loopback/machine_state.hpp"
 
 namespace loopback {
@@ -69,7 +69,7 @@ enum class way : std::uint8_t {
 struct served_port {
   ports::forward wanted;
   way by = way::relayed;
-  const rule* engines = nullptr;  // of a copied one
+  const netfilter::rule_spec* engines = nullptr;  // of a copied one
 };
 
 // What is not to be had now.

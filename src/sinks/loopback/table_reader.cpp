@@ -18,7 +18,7 @@ constexpr std::string_view table_name = "nat";
 
 // Gives the rules their handles, and names the chains that were not read but are led to. False where the text shows
 // another number of rules than the kernel has.
-bool complete(nat_table& table, const netfilter::nft_nat_view& view) {
+bool complete(netfilter::nat_table& table, const netfilter::nft_nat_view& view) {
   std::map<std::string_view, const netfilter::nft_nat_view::chain*> by_name;
   std::map<std::string_view, std::size_t> counts, next;
   for (const auto& c : view.chains) by_name.emplace(c.name, &c);
@@ -36,21 +36,21 @@ bool complete(nat_table& table, const netfilter::nft_nat_view& view) {
   return true;
 }
 
-base::result<table_ptr> shared(base::result<nat_table> table) {
+base::result<table_ptr> shared(base::result<netfilter::nat_table> table) {
   if (!table) return std::unexpected(table.error());
-  return std::make_shared<const nat_table>(std::move(*table));
+  return std::make_shared<const netfilter::nat_table>(std::move(*table));
 }
 
 }  // namespace
 
-table_reader::table_reader(nat_programs programs, const rule_options& rules, netfilter::legacy_watch& legacy)
+table_reader::table_reader(netfilter::nat_programs programs, const rule_options& rules, netfilter::legacy_watch& legacy)
     : tool_(std::move(programs)), rules_(rules), legacy_(legacy) {}
 
 async::task<base::result<table_ptr>> table_reader::read() {
   switch (variant()) {
-    case nat_variant::nft: return read_nft();
-    case nat_variant::legacy: return read_legacy();
-    case nat_variant::plain: break;
+    case netfilter::nat_variant::nft: return read_nft();
+    case netfilter::nat_variant::legacy: return read_legacy();
+    case netfilter::nat_variant::plain: break;
   }
   return read_plain();
 }
@@ -67,9 +67,9 @@ async::task<base::result<table_ptr>> table_reader::read_plain() {
 }
 
 // What else is in the table, as kube-proxy's rules, is passed over.
-async::task<base::result<nat_table>> table_reader::read_text() {
+async::task<base::result<netfilter::nat_table>> table_reader::read_text() {
   const auto* const rules = &rules_;
-  rule_filter wanted = [rules](std::string_view chain, std::string_view line) {
+  netfilter::rule_filter wanted = [rules](std::string_view chain, std::string_view line) {
     return concerns_us(chain, line, *rules);
   };
   co_return co_await tool_.read(std::move(wanted));
@@ -116,17 +116,17 @@ async::task<base::result<table_ptr>> table_reader::read_nft() {
     const auto after = look();
     if (!after || after->fingerprint != view->fingerprint || !complete(*table, *view)) continue;
     own_chains_ = chains_with_ours(*table);
-    known_.emplace(view->fingerprint, std::make_shared<const nat_table>(std::move(*table)));
+    known_.emplace(view->fingerprint, std::make_shared<const netfilter::nat_table>(std::move(*table)));
     co_return known_->second;
   }
   co_return base::fail(std::errc::resource_unavailable_try_again, "the rules keep changing");
 }
 
 // A chain that goes meanwhile makes the program fail, and so may one that lists no chains in this way.
-async::task<base::result<nat_table>> table_reader::read_nft_chains(netfilter::nft_nat_view view) {
+async::task<base::result<netfilter::nat_table>> table_reader::read_nft_chains(netfilter::nft_nat_view view) {
   std::vector<std::string> names;
   for (auto& c : view.chains) names.push_back(std::move(c.name));
-  if (names.empty()) co_return nat_table{};
+  if (names.empty()) co_return netfilter::nat_table{};
   auto table = co_await tool_.read_chains(std::move(names));
   if (table || table.error().code) co_return table;
   co_return co_await read_text();
@@ -151,7 +151,7 @@ async::task<base::result<table_ptr>> table_reader::read_legacy() {
 }
 
 async::task<table_reader::fingerprint> table_reader::look_at_legacy() {
-  if (variant() == nat_variant::nft) co_return std::nullopt;
+  if (variant() == netfilter::nat_variant::nft) co_return std::nullopt;
   legacy_.begin_reading();
   const auto there = netfilter::has_legacy_nat(netfilter::family::ipv4);
   if (!there) co_return std::nullopt;
@@ -183,7 +183,7 @@ async::task<base::result<std::vector<pid_t>>> table_reader::change(rule_plan pla
 }
 
 base::result<> table_reader::remove_stale(const wanted_ports& wanted) const {
-  if (variant() != nat_variant::nft) return {};
+  if (variant() != netfilter::nat_variant::nft) return {};
   auto kernel = netfilter::nft_reader::open();
   if (!kernel) return std::unexpected(kernel.error());
   const auto found = kernel->dump({netfilter::family::ipv4, std::string(table_name), rules_.tag});
@@ -203,23 +203,23 @@ base::result<> table_reader::remove_stale(const wanted_ports& wanted) const {
 }
 
 bool table_reader::nft_changed() const {
-  if (variant() == nat_variant::legacy) return false;
+  if (variant() == netfilter::nat_variant::legacy) return false;
   const auto now = look();
   return !now || now->fingerprint != seen_nft_;
 }
 
 async::task<bool> table_reader::legacy_changed() {
-  if (variant() == nat_variant::nft) co_return false;
+  if (variant() == netfilter::nat_variant::nft) co_return false;
   const auto now = co_await look_at_legacy();
   const auto before = std::exchange(seen_legacy_, now);
   co_return !now || !before || *now != *before;
 }
 
-std::set<std::string> table_reader::chains_with_ours(const nat_table& table) const {
+std::set<std::string> table_reader::chains_with_ours(const netfilter::nat_table& table) const {
   std::set<std::string> chains;
   const auto tag = rules_.tag + ':';
   for (const auto& r : table.rules)
-    if (comment_of(r).starts_with(tag)) chains.insert(r.chain);
+    if (netfilter::comment_of(r).starts_with(tag)) chains.insert(r.chain);
   return chains;
 }
 

@@ -16,20 +16,20 @@
 
 #include "async/blocking_calls.hpp"
 #include "kernel/netfilter/legacy_watch.hpp"
+#include "kernel/netfilter/nat_tool.hpp"
 #include "kernel/netfilter/nft_reader.hpp"
-#include "sinks/loopback/nat_tool.hpp"
 #include "sinks/loopback/rule_plan.hpp"
 
 namespace loopback {
 
-using table_ptr = std::shared_ptr<const nat_table>;  // nullptr: the kernel does not have this variant
+using table_ptr = std::shared_ptr<const netfilter::nat_table>;  // nullptr: the kernel does not have this variant
 
 class table_reader {
  public:
   // The other two outlive it.
-  table_reader(nat_programs programs, const rule_options& rules, netfilter::legacy_watch& legacy);
+  table_reader(netfilter::nat_programs programs, const rule_options& rules, netfilter::legacy_watch& legacy);
 
-  [[nodiscard]] nat_variant variant() const { return tool_.variant(); }
+  [[nodiscard]] netfilter::nat_variant variant() const { return tool_.variant(); }
 
   // The kernel says whether it has this variant; an exit code or a missing line does not. Fails where the table cannot
   // be read as a whole now, also because it keeps changing.
@@ -53,13 +53,13 @@ class table_reader {
   async::task<fingerprint> look_at_legacy();
   async::task<base::result<table_ptr>> read_nft();
   async::task<base::result<>> read_whole();
-  async::task<base::result<nat_table>> read_nft_chains(netfilter::nft_nat_view view);
+  async::task<base::result<netfilter::nat_table>> read_nft_chains(netfilter::nft_nat_view view);
   async::task<base::result<table_ptr>> read_legacy();
   async::task<base::result<table_ptr>> read_plain();
-  async::task<base::result<nat_table>> read_text();
-  [[nodiscard]] std::set<std::string> chains_with_ours(const nat_table& table) const;
+  async::task<base::result<netfilter::nat_table>> read_text();
+  [[nodiscard]] std::set<std::string> chains_with_ours(const netfilter::nat_table& table) const;
 
-  nat_tool tool_;
+  netfilter::nat_tool tool_;
   const rule_options& rules_;
   netfilter::legacy_watch& legacy_;
   async::blocking_calls blocking_{2};  // a large legacy table takes tens of milliseconds, and so do many removals

@@ -72,7 +72,8 @@ class loopback_sink_test : public testing::Test {
   void start() { start({}); }
   void start(loopback_options options) {
     options.rules.state_directory = directory_ / "state";
-    options.rules.programs = {{nat_variant::nft, wrapped("iptables-nft-save"), wrapped("iptables-nft-restore"), 300ms}};
+    options.rules.programs = {
+        {netfilter::nat_variant::nft, wrapped("iptables-nft-save"), wrapped("iptables-nft-restore"), 300ms}};
     for (const auto& more : more_programs_) options.rules.programs.push_back(more);
     sink_.emplace(context_.get_executor(), std::move(options));
   }
@@ -124,7 +125,7 @@ class loopback_sink_test : public testing::Test {
 
   const ports::forward web_ = wanted_by("abc", key("127.0.0.1", 8081)),
                        other_ = wanted_by("abc", key("127.0.0.1", 8082)), local_ = listener(key("127.0.0.1", 9000));
-  std::vector<nat_programs> more_programs_;
+  std::vector<netfilter::nat_programs> more_programs_;
   support::temp_dir directory_;
   std::optional<support::netns> place_;
   std::optional<support::inside> here_;
@@ -227,6 +228,29 @@ TEST_F(loopback_sink_test, route_localnet_goes_when_the_last_rule_that_needs_it_
   EXPECT_EQ(route_localnet(), "0");
 }
 
+// With route_localnet and no guard, every loopback listener would be within the peer's reach.
+TEST_F(loopback_sink_test, route_localnet_stays_off_where_nothing_can_guard_it) {
+  if (::access("/usr/sbin/iptables-legacy-restore", X_OK) != 0) GTEST_SKIP() << "iptables-legacy is not installed";
+  const auto without_raw = directory_ / "restore-without-raw";
+  std::ofstream(without_raw) << "#!/bin/sh\ninput=$(cat)\ncase \"$input\" in *'*raw'*) exit 1;; esac\n"
+                                "printf '%s\\n' \"$input\" | exec /usr/sbin/iptables-legacy-restore \"$@\"\n";
+  std::filesystem::permissions(without_raw, std::filesystem::perms::owner_all);
+  support::run_or_throw({.argv = {"iptables-legacy", "-t", "nat", "-N", "DOCKER"}});
+  const auto body = [&] {
+    loopback_options options;
+    options.rules.state_directory = directory_ / "state";
+    options.rules.programs = {{netfilter::nat_variant::legacy, "/usr/sbin/iptables-legacy-save", without_raw.string()}};
+    sink_.emplace(context_.get_executor(), std::move(options));
+    ASSERT_TRUE(list());
+    const auto outcome = apply(verb::add, local_);
+    EXPECT_EQ(outcome.kind, outcome_kind::done) << outcome.reason;
+    EXPECT_THAT(rules("legacy"), testing::ElementsAre(HasSubstr("--to-destination :"))) << "relayed instead";
+    EXPECT_EQ(route_localnet(), "0");
+  };
+  if (!support::run_without({__NR_socket, 2, NETLINK_NETFILTER, EPROTONOSUPPORT}, body))
+    GTEST_SKIP() << "the kernel takes no filter";
+}
+
 // A kernel's refusal that lasts a moment excluded the port until the next start.
 TEST_F(loopback_sink_test, a_rejected_rule_is_relayed_in_place_for_a_while) {
   ASSERT_TRUE(list());
@@ -246,7 +270,8 @@ TEST_F(loopback_sink_test, rules_stay_in_their_table_while_it_is_unreadable) {
   std::ofstream(directory_ / "old") << "*nat\n:DOCKER -\n-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER\n"
                                     << docker_rule("127.0.0.1", 8081, "172.17.0.9:80") << "COMMIT\n";
   support::run_or_throw({.argv = {"iptables-legacy-restore"}, .stdin_file = directory_ / "old"});
-  more_programs_ = {{nat_variant::legacy, "/usr/sbin/iptables-legacy-save", "/usr/sbin/iptables-legacy-restore"}};
+  more_programs_ = {
+      {netfilter::nat_variant::legacy, "/usr/sbin/iptables-legacy-save", "/usr/sbin/iptables-legacy-restore"}};
   start();
   ASSERT_TRUE(list());
   EXPECT_EQ(apply(verb::add, web_).kind, outcome_kind::done);
@@ -266,7 +291,8 @@ TEST_F(loopback_sink_test, rules_stay_in_their_table_while_it_is_unreadable) {
 
 TEST_F(loopback_sink_test, a_table_that_cannot_be_read_at_the_end_keeps_no_other_from_being_cleaned) {
   if (::access("/usr/sbin/iptables-legacy-restore", X_OK) != 0) GTEST_SKIP() << "iptables-legacy is not installed";
-  more_programs_ = {{nat_variant::legacy, "/usr/sbin/iptables-legacy-save", "/usr/sbin/iptables-legacy-restore"}};
+  more_programs_ = {
+      {netfilter::nat_variant::legacy, "/usr/sbin/iptables-legacy-save", "/usr/sbin/iptables-legacy-restore"}};
   start();
   ASSERT_TRUE(list());
   std::ofstream(directory_ / "old") << "*nat\n:" << tag << " -\n"
@@ -288,7 +314,8 @@ TEST_F(loopback_sink_test, an_end_at_any_moment_leaves_no_rules) {
     for (int steps = 0; steps < 40; steps += 1 + steps / 8) {
       loopback_options options;
       options.api = guarded_server{"192.168.127.1", 80};
-      more_programs_ = {{nat_variant::legacy, "/usr/sbin/iptables-legacy-save", "/usr/sbin/iptables-legacy-restore"}};
+      more_programs_ = {
+          {netfilter::nat_variant::legacy, "/usr/sbin/iptables-legacy-save", "/usr/sbin/iptables-legacy-restore"}};
       start(std::move(options));
       std::vector<ports::operation> batch{{verb::add, web_}, {verb::add, local_}};
       auto listed = boost::asio::co_spawn(context_, sink_->list(), boost::asio::use_future);

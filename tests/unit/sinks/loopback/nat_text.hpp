@@ -11,8 +11,8 @@
 
 namespace loopback {
 
-inline nat_table table_of(const std::string& rules) {
-  auto table = parse_nat_table(
+inline netfilter::nat_table table_of(const std::string& rules) {
+  auto table = netfilter::parse_nat_table(
       "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:DOCKER - "
       "[0:0]\n" +
       rules + "COMMIT\n");
@@ -52,13 +52,13 @@ inline std::string our_rule(const std::string& container, int port, const std::s
 }
 inline const std::string own_chain = ":" + tag + " - [0:0]\n";
 
-inline rule parsed(std::string line) {
+inline netfilter::rule_spec parsed(std::string line) {
   line[1] = 'A';
-  return parse_nat_table("*nat\n" + line + "\nCOMMIT\n").value().rules.at(0);
+  return netfilter::parse_nat_table("*nat\n" + line + "\nCOMMIT\n").value().rules.at(0);
 }
 
 // What one line of iptables-restore makes of the table. Throws where it would refuse.
-inline void apply_line(nat_table& table, const std::string& line) {
+inline void apply_line(netfilter::nat_table& table, const std::string& line) {
   if (line.starts_with(':')) {
     const auto name = line.substr(1, line.find(' ') - 1);
     std::erase_if(table.rules, [&](const auto& r) { return r.chain == name; });
@@ -67,8 +67,8 @@ inline void apply_line(nat_table& table, const std::string& line) {
     std::erase_if(table.rules, [&](const auto& r) { return r.chain == line.substr(3); });
   } else if (line.starts_with("-X ")) {
     const auto name = line.substr(3);
-    const bool used =
-        std::ranges::any_of(table.rules, [&](const auto& r) { return r.chain == name || jump_of(r) == name; });
+    const bool used = std::ranges::any_of(
+        table.rules, [&](const auto& r) { return r.chain == name || netfilter::jump_of(r) == name; });
     if (used || std::erase(table.chains, name) != 1) throw std::runtime_error("cannot " + line);
   } else if (line.starts_with("-A ")) {
     table.rules.push_back(parsed(line));
@@ -81,15 +81,15 @@ inline void apply_line(nat_table& table, const std::string& line) {
 }
 
 // What the changes make of the table. Throws where iptables-restore would refuse.
-inline nat_table changed_by(nat_table table, const rule_plan& plan) {
+inline netfilter::nat_table changed_by(netfilter::nat_table table, const rule_plan& plan) {
   for (const auto& line : plan.changes) apply_line(table, line);
   return table;
 }
 
-inline std::vector<std::string> lines_of(const nat_table& table, std::string_view chain) {
+inline std::vector<std::string> lines_of(const netfilter::nat_table& table, std::string_view chain) {
   std::vector<std::string> lines;
   for (const auto& r : table.rules)
-    if (r.chain == chain) lines.push_back(append_line(r));
+    if (r.chain == chain) lines.push_back(netfilter::append_line(r));
   return lines;
 }
 

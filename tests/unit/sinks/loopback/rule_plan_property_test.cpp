@@ -13,10 +13,10 @@ const machine_state machine{{{"eth0", options.tap, network_of(options.tap, 24), 
 
 bool is_ours(const std::string& line) { return line.find("rancher-desktop-guestagent:") != std::string::npos; }
 
-std::vector<std::string> foreign_lines(const nat_table& table) {
+std::vector<std::string> foreign_lines(const netfilter::nat_table& table) {
   std::vector<std::string> lines;
   for (const auto& r : table.rules)
-    if (const auto line = append_line(r); !is_ours(line)) lines.push_back(line);
+    if (const auto line = netfilter::append_line(r); !is_ours(line)) lines.push_back(line);
   return lines;
 }
 
@@ -64,24 +64,25 @@ relay_numbers relays_of(const way_choice& ways) {
     if (port.by == way::relayed) numbers[port.wanted.key] = static_cast<std::uint16_t>(port.wanted.key.port + 10'000);
   return numbers;
 }
-rule_plan plan_for(const nat_table& table, const wanted_ports& wanted) {
+rule_plan plan_for(const netfilter::nat_table& table, const wanted_ports& wanted) {
   const engine_rules rules(table, options);
   const auto ways = choose_ways(rules, wanted, {}, {}, options);
   return plan_rules(rules, ways.served, relays_of(ways), machine, options);
 }
 
 // No two rules of ours take the same packets, and the jumps stand behind the engine's.
-void expect_sound(const nat_table& table) {
+void expect_sound(const netfilter::nat_table& table) {
   std::set<std::pair<net::protocol, std::uint16_t>> ours;
   bool jumped = false;
   for (const auto& r : table.rules) {
-    const auto d = read_dnat(r);
-    if (d && r.chain == options.tag) EXPECT_TRUE(ours.emplace(d->protocol, d->port).second) << append_line(r);
+    const auto d = netfilter::read_dnat(r);
+    if (d && r.chain == options.tag)
+      EXPECT_TRUE(ours.emplace(d->protocol, d->port).second) << netfilter::append_line(r);
     if (r.chain != "PREROUTING") continue;
-    if (jump_of(r) == options.tag)
+    if (netfilter::jump_of(r) == options.tag)
       jumped = true;
     else
-      EXPECT_FALSE(jumped) << append_line(r);
+      EXPECT_FALSE(jumped) << netfilter::append_line(r);
   }
 }
 

@@ -25,12 +25,12 @@ std::string line(std::string text) {
   text.pop_back();
   return text;
 }
-way_choice ways(const nat_table& table, const wanted_ports& wanted, const way_limits& limits = {},
+way_choice ways(const netfilter::nat_table& table, const wanted_ports& wanted, const way_limits& limits = {},
                 const rule_options& with = options) {
   return choose_ways(engine_rules(table, with), wanted, {}, limits, with);
 }
 // The relays listen on their key's port and 10,000.
-rule_plan plan(const nat_table& table, const wanted_ports& wanted, const way_limits& limits = {},
+rule_plan plan(const netfilter::nat_table& table, const wanted_ports& wanted, const way_limits& limits = {},
                const rule_options& with = options, const machine_state& on = machine) {
   const engine_rules rules(table, with);
   const auto chosen = choose_ways(rules, wanted, {}, limits, with);
@@ -40,11 +40,12 @@ rule_plan plan(const nat_table& table, const wanted_ports& wanted, const way_lim
       relays.emplace(port.wanted.key, static_cast<std::uint16_t>(port.wanted.key.port + 10'000));
   return plan_rules(rules, chosen.served, relays, on, with);
 }
-rule_plan removal(const nat_table& table) { return plan(table, {}); }
-wanted_ports held(const nat_table& table, const wanted_ports& wanted = {}, const rule_options& with = options) {
+rule_plan removal(const netfilter::nat_table& table) { return plan(table, {}); }
+wanted_ports held(const netfilter::nat_table& table, const wanted_ports& wanted = {},
+                  const rule_options& with = options) {
   return find_held(engine_rules(table, with), wanted, with);
 }
-std::vector<std::string> chain(const nat_table& table) { return lines_of(table, tag); }
+std::vector<std::string> chain(const netfilter::nat_table& table) { return lines_of(table, tag); }
 
 const auto udp = net::protocol::udp;
 
@@ -299,7 +300,7 @@ TEST(rule_plan, other_agents_rules_are_foreign) {
 }
 
 // As CNI's portmap plugin writes them, the chain's name behind "CNI-DN-" and the container's id as it knows it.
-nat_table cni_table(const std::vector<std::pair<std::string, std::string>>& chains) {
+netfilter::nat_table cni_table(const std::vector<std::pair<std::string, std::string>>& chains) {
   std::string heads = "*nat\n:PREROUTING ACCEPT\n:POSTROUTING ACCEPT\n:CNI-HOSTPORT-DNAT -\n",
               rules = "-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT\n";
   int address = 7;
@@ -312,14 +313,14 @@ nat_table cni_table(const std::vector<std::pair<std::string, std::string>>& chai
              " -d 127.0.0.1/32 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.4.0." +
              std::to_string(address++) + ":80\n";
   }
-  return parse_nat_table(heads + rules + "COMMIT\n").value();
+  return netfilter::parse_nat_table(heads + rules + "COMMIT\n").value();
 }
 rule_options with_cni() {
   rule_options cni;
   cni.engines.push_back({"CNI-HOSTPORT-DNAT", "CNI-DN-*", ports::source_id::containerd});
   return cni;
 }
-std::vector<std::string> cni_chain(const nat_table& table, const std::string& owner) {
+std::vector<std::string> cni_chain(const netfilter::nat_table& table, const std::string& owner) {
   auto wanted = all_of({wanted_by(owner, key("127.0.0.1", 8080))});
   wanted.begin()->second.source = ports::source_id::containerd;
   return chain(changed_by(table, plan(table, wanted, {}, with_cni())));

@@ -1,10 +1,10 @@
-#include "sinks/loopback/dnat_rule.hpp"
+#include "kernel/netfilter/dnat_rule.hpp"
 
 #include <algorithm>
 
 #include "base/text.hpp"
 
-namespace loopback {
+namespace netfilter {
 namespace {
 
 struct option_value {
@@ -13,13 +13,13 @@ struct option_value {
   std::string_view value;
 };
 
-std::optional<option_value> find_option(const rule& r, std::string_view name) {
+std::optional<option_value> find_option(const rule_spec& r, std::string_view name) {
   for (std::size_t i = 0; i + 1 < r.words.size(); ++i)
     if (r.words[i] == name) return option_value{i, i > 0 && r.words[i - 1] == "!", r.words[i + 1]};
   return std::nullopt;
 }
 
-std::string_view plain_value(const rule& r, std::string_view name) {
+std::string_view plain_value(const rule_spec& r, std::string_view name) {
   const auto found = find_option(r, name);
   return found && !found->negated ? found->value : std::string_view{};
 }
@@ -36,7 +36,7 @@ std::optional<std::uint16_t> port_of_target(std::string_view target, std::uint16
   return colon == std::string_view::npos ? std::optional(port_without) : base::parse_port(target.substr(colon + 1));
 }
 
-void erase_option(rule& r, std::string_view name) {
+void erase_option(rule_spec& r, std::string_view name) {
   const auto found = find_option(r, name);
   if (!found) return;
   const auto first = r.words.begin() + static_cast<std::ptrdiff_t>(found->at);
@@ -45,7 +45,7 @@ void erase_option(rule& r, std::string_view name) {
 
 }  // namespace
 
-std::optional<dnat> read_dnat(const rule& r) {
+std::optional<dnat> read_dnat(const rule_spec& r) {
   if (jump_of(r) != "DNAT") return std::nullopt;
   const auto protocol = net::parse_protocol(plain_value(r, "-p"));
   const auto port = base::parse_port(plain_value(r, "--dport"));
@@ -59,15 +59,15 @@ std::optional<dnat> read_dnat(const rule& r) {
   return d.destination ? std::optional(d) : std::nullopt;
 }
 
-std::string_view comment_of(const rule& r) { return plain_value(r, "--comment"); }
+std::string_view comment_of(const rule_spec& r) { return plain_value(r, "--comment"); }
 
-std::string_view jump_of(const rule& r) {
+std::string_view jump_of(const rule_spec& r) {
   const auto jump = plain_value(r, "-j");
   return jump.empty() ? plain_value(r, "-g") : jump;
 }
 
-rule copied(const rule& r, const std::string& chain, const std::string& comment) {
-  rule made = r;
+rule_spec copied(const rule_spec& r, const std::string& chain, const std::string& comment) {
+  rule_spec made = r;
   made.chain = chain;
   erase_option(made, "-d");
   if (find_option(made, "--comment")) {
@@ -84,4 +84,4 @@ rule copied(const rule& r, const std::string& chain, const std::string& comment)
   return made;
 }
 
-}  // namespace loopback
+}  // namespace netfilter

@@ -10,7 +10,7 @@
 
 #include "base/result.hpp"
 
-namespace loopback {
+namespace netfilter {
 
 class route_localnet {
  public:
@@ -40,4 +40,4 @@ class route_localnet {
   base::result<std::string> boot_;  // the id of this boot
 };
 
-}  // namespace loopback
+}  // namespace netfilter

@@ -1,18 +1,17 @@
-#include "sinks/loopback/localnet_guard.hpp"
+#include "kernel/netfilter/localnet_guard.hpp"
 
 #include "kernel/netfilter/endpoint_guard.hpp"
+#include "kernel/netfilter/legacy_guard.hpp"
 #include "kernel/netfilter/nft_reader.hpp"
-#include "sinks/loopback/legacy_guard.hpp"
 
-namespace loopback {
+namespace netfilter {
 namespace {
 
-netfilter::endpoint_guard guard_for(const std::string& tag, const std::string& comment,
-                                    const std::set<std::string>& devices) {
-  return netfilter::endpoint_guard({.table = tag + "-localnet",
-                                    .comment = comment,
-                                    .whose = netfilter::guarded::for_loopback,
-                                    .devices = {devices.begin(), devices.end()}});
+endpoint_guard guard_for(const std::string& tag, const std::string& comment, const std::set<std::string>& devices) {
+  return endpoint_guard({.table = tag + "-localnet",
+                         .comment = comment,
+                         .whose = guarded::for_loopback,
+                         .devices = {devices.begin(), devices.end()}});
 }
 
 }  // namespace
@@ -23,8 +22,8 @@ localnet_guard::localnet_guard(std::string tag, const std::vector<nat_programs>&
     if (one.variant != nat_variant::nft) legacy_.emplace(one);
 }
 
-std::vector<rule> localnet_guard::legacy_rules(const std::set<std::string>& devices) const {
-  std::vector<rule> made;
+std::vector<rule_spec> localnet_guard::legacy_rules(const std::set<std::string>& devices) const {
+  std::vector<rule_spec> made;
   for (const auto& device : devices)
     made.push_back(
         {"PREROUTING",
@@ -32,7 +31,7 @@ std::vector<rule> localnet_guard::legacy_rules(const std::set<std::string>& devi
   return made;
 }
 
-async::task<base::result<>> localnet_guard::settle_legacy(std::vector<rule> wanted) {
+async::task<base::result<>> localnet_guard::settle_legacy(std::vector<rule_spec> wanted) {
   return settle_legacy_guard(*legacy_, {"raw", "PREROUTING", comment_}, std::move(wanted));
 }
 
@@ -47,7 +46,7 @@ async::task<base::result<>> localnet_guard::ensure(std::set<std::string> devices
 async::task<base::result<>> localnet_guard::remove() {
   in_nftables_.clear();
   auto removed = guard_for(tag_, comment_, {}).remove();
-  if (!removed && netfilter::is_without_nftables(removed.error())) removed = {};
+  if (!removed && is_without_nftables(removed.error())) removed = {};
   base::result<> settled;
   if (legacy_) settled = co_await settle_legacy({});
   co_return removed ? settled : removed;
@@ -61,4 +60,4 @@ bool localnet_guard::holds() const {
   return in_nftables_.empty() || guard_for(tag_, comment_, in_nftables_).is_up().value_or(false);
 }
 
-}  // namespace loopback
+}  // namespace netfilter

@@ -1,6 +1,6 @@
 // Against the real kernel: a peer that addresses packets to 127.0.0.1 itself, while route_localnet is on. Once with
 // nftables, and once on a kernel that seems not to have it.
-#include "sinks/loopback/localnet_guard.hpp"
+#include "kernel/netfilter/localnet_guard.hpp"
 
 #include <gmock/gmock.h>
 #include <linux/netlink.h>
@@ -16,28 +16,24 @@
 #include <optional>
 
 #include "base/text.hpp"
-#include "sinks/loopback/loopback_sink.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/netns.hpp"
 #include "tests/support/probe.hpp"
 #include "tests/support/refused_call.hpp"
 #include "tests/support/run_task.hpp"
-#include "tests/support/temp_dir.hpp"
-#include "tests/unit/sinks/loopback/nat_text.hpp"
 
-namespace loopback {
+namespace netfilter {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
+const std::string tag = "rancher-desktop-guestagent";
 const net::endpoint secret{net::address::loopback_v4(), 9001};
 
-nat_programs legacy_programs(std::string restore = "/usr/sbin/iptables-legacy-restore") {
-  return {nat_variant::legacy, "/usr/sbin/iptables-legacy-save", std::move(restore)};
-}
+const nat_programs legacy_programs{nat_variant::legacy, "/usr/sbin/iptables-legacy-save",
+                                   "/usr/sbin/iptables-legacy-restore"};
 
 class localnet_guard_test : public testing::TestWithParam<bool> {
  protected:
@@ -100,7 +96,7 @@ class localnet_guard_test : public testing::TestWithParam<bool> {
   };
   std::optional<machines> lab_;
   boost::asio::io_context context_;
-  localnet_guard guard_{tag, {legacy_programs()}};
+  localnet_guard guard_{tag, {legacy_programs}};
 };
 
 TEST_P(localnet_guard_test, drops_what_the_peer_addresses_to_loopback) {
@@ -131,39 +127,5 @@ TEST_P(localnet_guard_test, is_put_up_again_ahead_of_other_rules) {
 INSTANTIATE_TEST_SUITE_P(, localnet_guard_test, testing::Bool(),
                          [](const auto& about) { return about.param ? "nftables" : "legacy"; });
 
-class without_nftables_test : public localnet_guard_test {
- protected:
-  // The real program, but for rules of the table raw.
-  std::string restore_without_raw() const {
-    const auto file = directory_ / "restore";
-    std::ofstream(file) << "#!/bin/sh\ninput=$(cat)\ncase \"$input\" in *'*raw'*) exit 1;; esac\n"
-                           "printf '%s\\n' \"$input\" | exec /usr/sbin/iptables-legacy-restore \"$@\"\n";
-    std::filesystem::permissions(file, std::filesystem::perms::owner_all);
-    return file.string();
-  }
-  support::temp_dir directory_;
-};
-
-TEST_P(without_nftables_test, route_localnet_stays_off_where_nothing_can_guard_it) {
-  machines::localnet(lab_->vm, "tap0", '0');
-  support::run_or_throw({.argv = {"iptables-legacy", "-t", "nat", "-N", "DOCKER"}, .net_namespace = lab_->vm.path()});
-  in_vm([&] {
-    boost::asio::io_context context;
-    loopback_options options;
-    options.rules.state_directory = directory_ / "state";
-    options.rules.programs = {legacy_programs(restore_without_raw())};
-    loopback_sink sink(context.get_executor(), std::move(options));
-    ASSERT_TRUE(support::run_task(context, sink.list()));
-    std::vector<ports::operation> batch{{ports::verb::add, listener(key("127.0.0.1", 9001))}};
-    const auto outcomes = support::run_task(context, sink.apply(std::move(batch)));
-    EXPECT_EQ(outcomes.at(0).kind, ports::outcome_kind::done) << outcomes.at(0).reason;
-    std::string value;
-    std::ifstream("/proc/sys/net/ipv4/conf/tap0/route_localnet") >> value;
-    EXPECT_EQ(value, "0");
-  });
-  EXPECT_FALSE(is_reached());
-}
-INSTANTIATE_TEST_SUITE_P(, without_nftables_test, testing::Values(false));
-
 }  // namespace
-}  // namespace loopback
+}  // namespace netfilter

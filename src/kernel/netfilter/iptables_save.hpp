@@ -11,19 +11,23 @@
 
 #include "base/result.hpp"
 
-namespace loopback {
+namespace netfilter {
 
-struct rule {
+struct rule_spec {
   std::string chain;
   std::vector<std::string> words;  // what stands behind "-A CHAIN", unquoted
 
-  auto operator<=>(const rule&) const = default;
+  auto operator<=>(const rule_spec&) const = default;
 };
+
+// The rule with its words sorted, to compare rules by: iptables prints some options in another order than they were
+// written.
+[[nodiscard]] rule_spec canonical(rule_spec r);
 
 struct nat_table {
   std::vector<std::string> chains;  // built-in ones too, in the order of the text
-  std::vector<rule> rules;          // of one chain in its order
-  // The kernel's numbers for the rules (netfilter::rule_place), in the same order; empty or 0 where they are not known.
+  std::vector<rule_spec> rules;     // of one chain in its order
+  // The kernel's numbers for the rules (rule_place), in the same order; empty or 0 where they are not known.
   std::vector<std::uint64_t> handles;
 
   [[nodiscard]] bool has_chain(std::string_view name) const;
@@ -41,11 +45,11 @@ using rule_filter = std::function<bool(std::string_view chain, std::string_view 
 [[nodiscard]] base::result<nat_table> parse_rule_list(std::string_view text);
 
 // Lines as iptables-restore reads them: "-A DOCKER -p tcp …".
-[[nodiscard]] std::string append_line(const rule& r);
-[[nodiscard]] std::string delete_line(const rule& r);
+[[nodiscard]] std::string append_line(const rule_spec& r);
+[[nodiscard]] std::string delete_line(const rule_spec& r);
 [[nodiscard]] std::string list_line(std::string_view chain);  // iptables-restore prints the chain as -S does
 
 // The input of `iptables-restore --noflush` that makes all these changes or none.
 [[nodiscard]] std::string restore_input(const std::vector<std::string>& lines, std::string_view table = "nat");
 
-}  // namespace loopback
+}  // namespace netfilter

@@ -1,11 +1,11 @@
-#include "sinks/loopback/dnat_rule.hpp"
+#include "kernel/netfilter/dnat_rule.hpp"
 
-#include "tests/unit/sinks/loopback/nat_text.hpp"
+#include <gtest/gtest.h>
 
-namespace loopback {
+namespace netfilter {
 namespace {
 
-rule one(const std::string& line) { return table_of(line + "\n").rules.at(0); }
+rule_spec one(const std::string& line) { return parse_nat_table("*nat\n" + line + "\nCOMMIT\n").value().rules.at(0); }
 
 TEST(dnat_rule, reads_dockers_rule) {
   const auto d = read_dnat(
@@ -42,4 +42,4 @@ TEST(dnat_rule, a_copy_loses_its_destination_and_takes_new_connections_only) {
 }
 
 }  // namespace
-}  // namespace loopback
+}  // namespace netfilter

@@ -1,24 +1,23 @@
-#include "sinks/loopback/legacy_guard.hpp"
+#include "kernel/netfilter/legacy_guard.hpp"
 
 #include <algorithm>
 #include <ranges>
 
+#include "kernel/netfilter/dnat_rule.hpp"
 #include "kernel/netfilter/legacy_table.hpp"
-#include "sinks/loopback/dnat_rule.hpp"
-#include "sinks/loopback/engine_rules.hpp"
 
-namespace loopback {
+namespace netfilter {
 namespace {
 
-bool is_at_head(const std::vector<rule>& all, const std::vector<rule>& wanted) {
+bool is_at_head(const std::vector<rule_spec>& all, const std::vector<rule_spec>& wanted) {
   if (all.size() < wanted.size()) return false;
   return std::ranges::equal(wanted, all | std::views::take(wanted.size()), {}, canonical, canonical);
 }
 
 }  // namespace
 
-async::task<base::result<>> settle_legacy_guard(nat_tool tool, legacy_place place, std::vector<rule> wanted) {
-  const auto there = netfilter::has_legacy_table(netfilter::family::ipv4, place.table);
+async::task<base::result<>> settle_legacy_guard(nat_tool tool, legacy_place place, std::vector<rule_spec> wanted) {
+  const auto there = has_legacy_table(family::ipv4, place.table);
   if (wanted.empty() && there && !*there) co_return base::result<>{};
   const auto table = co_await tool.read_chains({place.chain}, place.table);
   if (!table) co_return std::unexpected(table.error());
@@ -32,4 +31,4 @@ async::task<base::result<>> settle_legacy_guard(nat_tool tool, legacy_place plac
   co_return base::result<>{};
 }
 
-}  // namespace loopback
+}  // namespace netfilter

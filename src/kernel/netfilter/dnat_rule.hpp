@@ -7,11 +7,11 @@
 #include <string>
 #include <string_view>
 
+#include "kernel/netfilter/iptables_save.hpp"
 #include "net/address.hpp"
 #include "net/protocol.hpp"
-#include "sinks/loopback/iptables_save.hpp"
 
-namespace loopback {
+namespace netfilter {
 
 // "Packets of this protocol for this port, and for this address if there is one, go to the target."
 struct dnat {
@@ -25,16 +25,16 @@ struct dnat {
 };
 
 // nullopt for a rule that is none, or that matches more or less than one protocol, one port and one (or any) address.
-[[nodiscard]] std::optional<dnat> read_dnat(const rule& r);
+[[nodiscard]] std::optional<dnat> read_dnat(const rule_spec& r);
 
-[[nodiscard]] std::string_view comment_of(const rule& r);  // empty: none
-[[nodiscard]] std::string_view jump_of(const rule& r);     // the target, "DNAT", "DOCKER"; empty: none
+[[nodiscard]] std::string_view comment_of(const rule_spec& r);  // empty: none
+[[nodiscard]] std::string_view jump_of(const rule_spec& r);     // the target, "DNAT", "DOCKER"; empty: none
 
 // The same rule for any destination address, in another chain, with this comment instead of what it had. Of TCP it
 // matches new connections only: a packet of a connection that is older than connection tracking begins no flow.
-[[nodiscard]] rule copied(const rule& r, const std::string& chain, const std::string& comment);
+[[nodiscard]] rule_spec copied(const rule_spec& r, const std::string& chain, const std::string& comment);
 
 // What `iptables --syn` is in the listing.
 inline constexpr std::array<std::string_view, 3> new_connections{"--tcp-flags", "FIN,SYN,RST,ACK", "SYN"};
 
-}  // namespace loopback
+}  // namespace netfilter

@@ -1,14 +1,14 @@
 // legacy_guard: rules of ours that refuse packets, at the head of a chain of iptables-legacy. For kernels without
-// nftables, where netfilter::endpoint_guard cannot have a table of its own.
+// nftables, where endpoint_guard cannot have a table of its own.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "async/task.hpp"
-#include "sinks/loopback/nat_tool.hpp"
+#include "kernel/netfilter/nat_tool.hpp"
 
-namespace loopback {
+namespace netfilter {
 
 struct legacy_place {
   std::string table;    // "filter"
@@ -18,6 +18,6 @@ struct legacy_place {
 
 // Makes the wanted rules the first of the chain, and takes out all others of ours. An engine puts its own rules at the
 // head, too: ours go back in front of them. With `wanted` empty none is left.
-async::task<base::result<>> settle_legacy_guard(nat_tool tool, legacy_place place, std::vector<rule> wanted);
+async::task<base::result<>> settle_legacy_guard(nat_tool tool, legacy_place place, std::vector<rule_spec> wanted);
 
-}  // namespace loopback
+}  // namespace netfilter

@@ -1,4 +1,4 @@
-#include "sinks/loopback/nat_tool.hpp"
+#include "kernel/netfilter/nat_tool.hpp"
 
 #include <gmock/gmock.h>
 
@@ -8,7 +8,7 @@
 #include "tests/support/run_task.hpp"
 #include "tests/support/temp_dir.hpp"
 
-namespace loopback {
+namespace netfilter {
 namespace {
 
 using testing::HasSubstr;
@@ -86,4 +86,4 @@ TEST(line_complained_of, reads_all_forms) {
 }
 
 }  // namespace
-}  // namespace loopback
+}  // namespace netfilter

@@ -1,11 +1,11 @@
-#include "sinks/loopback/iptables_save.hpp"
+#include "kernel/netfilter/iptables_save.hpp"
 
 #include <algorithm>
 #include <optional>
 
 #include "base/text.hpp"
 
-namespace loopback {
+namespace netfilter {
 namespace {
 
 constexpr std::size_t most_rules = 200'000;
@@ -48,13 +48,13 @@ class word_reader {
   bool broken_ = false;
 };
 
-base::result<rule> parse_rule(std::string_view line) {
+base::result<rule_spec> parse_rule(std::string_view line) {
   word_reader words(line);
   auto first = words.next();
   if (first && first->starts_with('[')) first = words.next();  // counters
   auto chain = words.next();
   if (first != "-A" || !chain) return base::fail("iptables-save: no rule: " + base::printable(line));
-  rule r{std::move(*chain), {}};
+  rule_spec r{std::move(*chain), {}};
   while (auto word = words.next()) {
     if (r.words.size() == most_words) return base::fail("iptables-save: a rule of too many words");
     r.words.push_back(std::move(*word));
@@ -112,7 +112,7 @@ std::string quoted(const std::string& word) {
   return text + '"';
 }
 
-std::string line(std::string_view command, const rule& r) {
+std::string line(std::string_view command, const rule_spec& r) {
   std::string text(command);
   text += ' ';
   text += quoted(r.chain);
@@ -121,6 +121,11 @@ std::string line(std::string_view command, const rule& r) {
 }
 
 }  // namespace
+
+rule_spec canonical(rule_spec r) {
+  std::ranges::sort(r.words);
+  return r;
+}
 
 bool nat_table::has_chain(std::string_view name) const { return std::ranges::find(chains, name) != chains.end(); }
 
@@ -153,8 +158,8 @@ base::result<nat_table> parse_rule_list(std::string_view text) {
   return table;
 }
 
-std::string append_line(const rule& r) { return line("-A", r); }
-std::string delete_line(const rule& r) { return line("-D", r); }
+std::string append_line(const rule_spec& r) { return line("-A", r); }
+std::string delete_line(const rule_spec& r) { return line("-D", r); }
 std::string list_line(std::string_view chain) { return line("-S", {std::string(chain), {}}); }
 
 std::string restore_input(const std::vector<std::string>& lines, std::string_view table) {
@@ -163,4 +168,4 @@ std::string restore_input(const std::vector<std::string>& lines, std::string_vie
   return text + "COMMIT\n";
 }
 
-}  // namespace loopback
+}  // namespace netfilter

@@ -12,10 +12,10 @@
 
 #include "async/task.hpp"
 #include "base/result.hpp"
+#include "kernel/netfilter/iptables_save.hpp"
 #include "os/process.hpp"
-#include "sinks/loopback/iptables_save.hpp"
 
-namespace loopback {
+namespace netfilter {
 
 enum class nat_variant : std::uint8_t { nft, legacy, plain };  // plain: whatever "iptables" is
 [[nodiscard]] std::string_view to_string(nat_variant variant);
@@ -56,4 +56,4 @@ class nat_tool {
 // The line of its input of which iptables-restore complains, counted from 1; nullopt if it names none.
 [[nodiscard]] std::optional<std::size_t> line_complained_of(std::string_view message);
 
-}  // namespace loopback
+}  // namespace netfilter

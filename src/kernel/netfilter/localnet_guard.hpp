@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "async/task.hpp"
-#include "sinks/loopback/nat_tool.hpp"
+#include "kernel/netfilter/nat_tool.hpp"
 
-namespace loopback {
+namespace netfilter {
 
 class localnet_guard {
  public:
@@ -30,12 +30,12 @@ class localnet_guard {
   void heal() const;
 
  private:
-  [[nodiscard]] std::vector<rule> legacy_rules(const std::set<std::string>& devices) const;
-  async::task<base::result<>> settle_legacy(std::vector<rule> wanted);
+  [[nodiscard]] std::vector<rule_spec> legacy_rules(const std::set<std::string>& devices) const;
+  async::task<base::result<>> settle_legacy(std::vector<rule_spec> wanted);
 
   std::string tag_, comment_;
   std::optional<nat_tool> legacy_;
   std::set<std::string> in_nftables_;  // the devices of the last ensure() that went there
 };
 
-}  // namespace loopback
+}  // namespace netfilter

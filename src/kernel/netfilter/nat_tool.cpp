@@ -1,4 +1,4 @@
-#include "sinks/loopback/nat_tool.hpp"
+#include "kernel/netfilter/nat_tool.hpp"
 
 #include <unistd.h>
 
@@ -7,7 +7,7 @@
 
 #include "base/text.hpp"
 
-namespace loopback {
+namespace netfilter {
 namespace {
 
 constexpr std::size_t table_limit = 64 << 20;
@@ -95,4 +95,4 @@ std::optional<std::size_t> line_complained_of(std::string_view message) {
   return base::parse_number<std::size_t>(message.substr(number, end == std::string_view::npos ? end : end - number));
 }
 
-}  // namespace loopback
+}  // namespace netfilter

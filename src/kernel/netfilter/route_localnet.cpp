@@ -1,4 +1,4 @@
-#include "sinks/loopback/route_localnet.hpp"
+#include "kernel/netfilter/route_localnet.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
 
-namespace loopback {
+namespace netfilter {
 namespace {
 
 base::result<std::string> read_text(const std::filesystem::path& file) {
@@ -107,4 +107,4 @@ base::result<> route_localnet::restore_unless(const std::set<std::string>& stays
 
 base::result<> route_localnet::restore() { return restore_unless({}); }
 
-}  // namespace loopback
+}  // namespace netfilter

@@ -1,4 +1,4 @@
-#include "sinks/loopback/route_localnet.hpp"
+#include "kernel/netfilter/route_localnet.hpp"
 
 #include <gmock/gmock.h>
 
@@ -6,7 +6,7 @@
 
 #include "tests/support/temp_dir.hpp"
 
-namespace loopback {
+namespace netfilter {
 namespace {
 
 class route_localnet_test : public testing::Test {
@@ -129,4 +129,4 @@ TEST_F(route_localnet_test, a_broken_state_file_leads_nowhere) {
 }
 
 }  // namespace
-}  // namespace loopback
+}  // namespace netfilter
