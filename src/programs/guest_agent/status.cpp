@@ -22,33 +22,33 @@ std::string since(const status_view& view, ports::time_point when) {
   return to_utc(view.wall_now - std::chrono::duration_cast<std::chrono::system_clock::duration>(view.now - when));
 }
 
-json::object describe_source(ports::source_id id, const ports::source_state& source) {
-  json::object o;
-  o["name"] = to_string(id);
+status_document::source describe_source(ports::source_id id, const ports::source_state& source) {
   const auto& doubt = source.last.doubt;
-  o["state"] = source.trouble || !doubt.empty() ? "degraded" : source.reported ? "ok" : "waiting";
-  if (source.trouble || !doubt.empty()) o["reason"] = source.trouble ? source.trouble->message() : doubt;
-  o["bindings"] = source.last.bindings.size();
-  json::array refusals;
-  for (const auto& r : source.last.refusals) refusals.push_back({{"owner", r.owner}, {"what", r.what}, {"why", r.why}});
-  o["refusals"] = std::move(refusals);
-  return o;
+  const bool degraded = source.trouble || !doubt.empty();
+  status_document::source shown{.name{to_string(id)},
+                                .state = degraded          ? "degraded"
+                                         : source.reported ? "ok"
+                                                           : "waiting",
+                                .bindings = source.last.bindings.size()};
+  if (degraded) shown.reason = source.trouble ? source.trouble->message() : doubt;
+  for (const auto& r : source.last.refusals) shown.refusals.push_back({r.owner, r.what, r.why});
+  return shown;
 }
 
-json::object describe_peer(const status_view& view, const peer_view& peer) {
+status_document::peer describe_peer(const status_view& view, const peer_view& peer) {
   const auto& machine = *peer.machine;
-  const bool down = machine.peer_failures() > 0;
-  json::object o;
-  o["name"] = peer.name;
-  o["state"] = down ? "down" : to_string(machine.status());
-  if (down) {
-    o["reason"] = machine.peer_trouble()->message();
-    o["retry_in_ms"] = milliseconds_until(machine.peer_retry_at(), view.now);
-  }
-  o["applied"] = std::ranges::count_if(machine.slots(), [](const auto& item) {
+  const auto applied = std::ranges::count_if(machine.slots(), [](const auto& item) {
     return item.second.state == slot_state::ours || item.second.state == slot_state::foreign;
   });
-  return o;
+  status_document::peer shown{.name{peer.name}, .applied = static_cast<std::uint64_t>(applied)};
+  if (machine.peer_failures() == 0) {
+    shown.state = to_string(machine.status());
+    return shown;
+  }
+  shown.state = "down";
+  shown.reason = machine.peer_trouble()->message();
+  shown.retry_in_ms = milliseconds_until(machine.peer_retry_at(), view.now);
+  return shown;
 }
 
 std::string_view trouble_state(outcome_kind kind) {
@@ -63,7 +63,7 @@ std::string_view trouble_state(outcome_kind kind) {
   return "retrying";
 }
 
-// Nothing: the peer is not meant to have the port.
+// Nothing: the plan does not have the port at this peer.
 std::optional<ports::port_key> key_at(peer_role role, const ports::exposure_plan& plan,
                                       const ports::planned_port& port) {
   if (role == peer_role::loopback) return port.bound;
@@ -75,26 +75,21 @@ const ports::reconcile_fsm::slot* slot_of(const ports::reconcile_fsm& machine, c
   return at == machine.slots().end() ? nullptr : &at->second;
 }
 
-json::object describe_port_at(const status_view& view, const peer_view& peer, const ports::port_key& key) {
-  const auto told = describe_slot(*peer.machine, key, view.now);
+status_document::peer_port describe_port_at(const status_view& view, const peer_view& peer,
+                                            const ports::port_key& key) {
+  auto [state, reason] = describe_slot(*peer.machine, key, view.now);
+  status_document::peer_port shown{.name{peer.name}, .state{state}, .reason = std::move(reason)};
   const auto* slot = slot_of(*peer.machine, key);
-  json::object o;
-  o["name"] = peer.name;
-  o["state"] = told.state;
-  if (!told.reason.empty()) o["reason"] = told.reason;
-  if (slot == nullptr) return o;
-  if (told.state == "applied" || told.state == "foreign") o["since"] = since(view, slot->since);
-  const bool timed = slot->trouble || told.state == "leftover";
-  if (timed && slot->not_before > view.now) o["retry_in_ms"] = milliseconds_until(slot->not_before, view.now);
-  return o;
+  if (slot == nullptr) return shown;
+  if (state == "applied" || state == "foreign") shown.since = since(view, slot->since);
+  const bool timed = slot->trouble || state == "leftover";
+  if (timed && slot->not_before > view.now) shown.retry_in_ms = milliseconds_until(slot->not_before, view.now);
+  return shown;
 }
 
-json::object describe_claim(const ports::claim& c) {
-  return {{"source", to_string(c.source)},
-          {"owner", c.what.owner},
-          {"name", c.what.owner_name},
-          {"address", c.what.host_address.to_string()},
-          {"container_port", c.what.container_port}};
+status_document::claim describe_claim(const ports::claim& c) {
+  return {std::string(to_string(c.source)), c.what.owner, c.what.owner_name, c.what.host_address.to_string(),
+          c.what.container_port};
 }
 
 std::string_view to_text(ports::verdict decision) {
@@ -108,52 +103,45 @@ std::string_view to_text(ports::verdict decision) {
   return "unsupported";
 }
 
-json::object describe_port(const status_view& view, const ports::planned_port& port) {
-  const auto& winner = port.claims.front();
-  json::object o{{"protocol", to_string(port.key.protocol)},
-                 {"address", port.key.address.to_string()},
-                 {"port", port.key.port},
-                 {"container_port", winner.what.container_port},
-                 {"source", to_string(winner.source)},
-                 {"owner", winner.what.owner},
-                 {"name", winner.what.owner_name},
-                 {"decision", to_text(port.decision)}};
-  if (!port.reason.empty()) o["reason"] = port.reason;
-  json::array claims;
-  for (const auto& c : port.claims) claims.push_back(describe_claim(c));
-  o["claims"] = std::move(claims);
-  json::array peers;
-  if (port.decision == ports::verdict::exposed)
-    for (const auto& peer : view.peers)
-      if (const auto key = key_at(peer.role, *view.plan, port)) peers.push_back(describe_port_at(view, peer, *key));
-  o["peers"] = std::move(peers);
-  return o;
+status_document::port describe_key(const ports::port_key& key) {
+  return {.protocol{to_string(key.protocol)}, .address = key.address.to_string(), .number = key.port};
 }
 
-// What may be open at a peer by us although nobody wants it there.
+status_document::port describe_port(const status_view& view, const ports::planned_port& port) {
+  const auto& winner = port.claims.front();
+  auto shown = describe_key(port.key);
+  shown.container_port = winner.what.container_port;
+  shown.source = to_string(winner.source);
+  shown.owner = winner.what.owner;
+  shown.name = winner.what.owner_name;
+  shown.decision = to_text(port.decision);
+  shown.reason = port.reason;
+  for (const auto& c : port.claims) shown.claims.push_back(describe_claim(c));
+  if (port.decision != ports::verdict::exposed) return shown;
+  for (const auto& peer : view.peers)
+    if (const auto key = key_at(peer.role, *view.plan, port)) shown.peers.push_back(describe_port_at(view, peer, *key));
+  return shown;
+}
+
+// Exposed by us, or perhaps so, and no longer wanted.
 bool is_leftover(const ports::reconcile_fsm::slot& s) {
   return !s.wanted && (s.state == slot_state::ours || s.state == slot_state::maybe);
 }
 
-// What no peer knows of the port is left out.
-json::object describe_leftover(const status_view& view, const ports::port_key& key) {
-  json::object o{{"protocol", to_string(key.protocol)},
-                 {"address", key.address.to_string()},
-                 {"port", key.port},
-                 {"decision", "leftover"},
-                 {"reason", "no longer published, and may still be open"},
-                 {"claims", json::array()}};
-  json::array peers;
+// Fields that no peer knows stay empty.
+status_document::port describe_leftover(const status_view& view, const ports::port_key& key) {
+  auto shown = describe_key(key);
+  shown.decision = status_document::leftover_decision;
+  shown.reason = "no longer published, and may still be open";
   for (const auto& peer : view.peers) {
     const auto* slot = slot_of(*peer.machine, key);
     if (slot == nullptr || !is_leftover(*slot)) continue;
-    o["source"] = to_string(slot->applied->source);
-    if (slot->applied->container_port != 0) o["container_port"] = slot->applied->container_port;
-    if (!slot->applied->owner.empty()) o["owner"] = slot->applied->owner;
-    peers.push_back(describe_port_at(view, peer, key));
+    shown.source = to_string(slot->applied->source);
+    if (slot->applied->container_port != 0) shown.container_port = slot->applied->container_port;
+    if (!slot->applied->owner.empty()) shown.owner = slot->applied->owner;
+    shown.peers.push_back(describe_port_at(view, peer, key));
   }
-  o["peers"] = std::move(peers);
-  return o;
+  return shown;
 }
 
 std::set<ports::port_key> leftovers(const status_view& view) {
@@ -187,22 +175,17 @@ peer_port describe_slot(const ports::reconcile_fsm& machine, const ports::port_k
   return {"pending", machine.waits_for(key, now)};
 }
 
-json::object describe(const status_view& view) {
-  json::object o;
-  o["version"] = view.version;
-  o["mode"] = to_string(view.mode);
-  o["started"] = since(view, view.started);
-  o["now"] = to_utc(view.wall_now);
-  json::array sources, peers, ports;
+status_document::document describe(const status_view& view) {
+  status_document::document d{.version{view.version},
+                              .mode{to_string(view.mode)},
+                              .started = since(view, view.started),
+                              .now = to_utc(view.wall_now)};
   for (const auto& [id, source] : view.table->sources())
-    if (source.enabled) sources.push_back(describe_source(id, source));
-  for (const auto& peer : view.peers) peers.push_back(describe_peer(view, peer));
-  for (const auto& port : view.plan->ports) ports.push_back(describe_port(view, port));
-  for (const auto& key : leftovers(view)) ports.push_back(describe_leftover(view, key));
-  o["sources"] = std::move(sources);
-  o["peers"] = std::move(peers);
-  o["ports"] = std::move(ports);
-  return o;
+    if (source.enabled) d.sources.push_back(describe_source(id, source));
+  for (const auto& peer : view.peers) d.peers.push_back(describe_peer(view, peer));
+  for (const auto& port : view.plan->ports) d.ports.push_back(describe_port(view, port));
+  for (const auto& key : leftovers(view)) d.ports.push_back(describe_leftover(view, key));
+  return d;
 }
 
 }  // namespace guest_agent

@@ -1,6 +1,6 @@
-// status: what guestagentctl and /v1/status show, as one JSON document: every source, every peer, and every port with
-// where it is applied, since when, and why not where not, as well as what is open that nobody wants any more. Pure: the
-// caller passes both clocks' time in.
+// status: describes the agent as a status document: every source, every peer, and every port with its state at each
+// peer, since when, and the reason if it is not applied. Ports that are open and no longer published are listed too.
+// Pure: the caller passes the time of both clocks.
 #pragma once
 
 #include <chrono>
@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
-#include "json/json.hpp"
 #include "ports/exposure_policy.hpp"
 #include "ports/port_table.hpp"
 #include "ports/reconcile_fsm.hpp"
+#include "protocols/status_document/document.hpp"
 
 namespace guest_agent {
 
@@ -32,7 +32,7 @@ struct status_view {
   std::chrono::system_clock::time_point wall_now;  // the same moment for people
 };
 
-[[nodiscard]] json::object describe(const status_view& view);
+[[nodiscard]] status_document::document describe(const status_view& view);
 
 // One port at one peer: "applied", "foreign", "pending", "conflict", "refused", "retrying" or "down"; of one that is
 // not wanted any more also "removing", or "leftover" where it has to wait before it is removed.

@@ -3,13 +3,14 @@
 #include <unistd.h>
 
 #include "async/timeout.hpp"
+#include "protocols/status_document/document_codec.hpp"
 
 namespace guest_agent {
 namespace {
 
 using namespace std::chrono_literals;
 
-std::string document(controller& middle) { return json::serialize(describe(middle.view())) + "\n"; }
+std::string document(controller& middle) { return status_document::encode(describe(middle.view())) + "\n"; }
 
 http::answer plain(unsigned status, std::string type, std::string body) {
   return {{status, {{"Content-Type", std::move(type)}}, std::move(body)}, {}};

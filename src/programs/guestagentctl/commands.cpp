@@ -8,9 +8,11 @@
 #include "async/task_group.hpp"
 #include "base/text.hpp"
 #include "http/connection.hpp"
+#include "json/json.hpp"
 #include "os/signals.hpp"
 #include "program/command_line.hpp"
 #include "programs/guestagentctl/listing.hpp"
+#include "protocols/status_document/document_codec.hpp"
 
 namespace guestagentctl {
 namespace {
@@ -48,16 +50,21 @@ base::result<> print(const std::string& text) {
   return written ? base::result<>{} : base::fail_errno("standard output");
 }
 
-base::result<> show(const request& r, std::string_view text) {
-  const auto document = json::parse(text, {.bytes = 256 << 20});
+// The agent's own JSON, so that members unknown here are printed, too.
+base::result<> show_json(bool ports, std::string_view text) {
+  const auto document = json::parse(text, {.bytes = status_document::max_document_bytes});
   if (!document) return base::fail("the agent's answer: " + document.error().message());
+  const auto* list = ports ? json::find(*document, "ports") : nullptr;
+  return print(json::serialize(list == nullptr ? *document : *list) + "\n");
+}
+
+base::result<> show(const request& r, std::string_view text) {
   const bool ports = r.command == "ports";
-  if (r.json) {
-    const auto* list = ports ? json::find(*document, "ports") : nullptr;
-    return print(json::serialize(list == nullptr ? *document : *list) + "\n");
-  }
+  if (r.json) return show_json(ports, text);
+  const auto shown = status_document::decode(text);
+  if (!shown) return base::fail("the agent's answer: " + shown.error().message());
   const std::string_view clear = r.watch && ::isatty(STDOUT_FILENO) != 0 ? "\x1b[H\x1b[2J" : "";
-  return print(std::string(clear) + (ports ? list_ports(*document) : list_status(*document)) + (r.watch ? "\n" : ""));
+  return print(std::string(clear) + (ports ? list_ports(*shown) : list_status(*shown)) + (r.watch ? "\n" : ""));
 }
 
 base::result<> check_status(const http::response& answer) {
@@ -81,7 +88,7 @@ async::task<base::result<>> follow(const request& r, http::connection& agent) {
       if (auto shown = show(r, line.substr(0, end)); !shown) co_return shown;
       line.erase(0, end + 1);
     }
-    if (line.size() > (256U << 20)) co_return base::fail("the agent's answer has no end");
+    if (line.size() > status_document::max_document_bytes) co_return base::fail("the agent's answer has no end");
   }
 }
 
@@ -90,7 +97,7 @@ async::task<base::result<>> ask(const request& r) {
   if (!agent) co_return base::fail(agent.error().message() + " (is the agent running, and are you root?)");
   if (r.watch) co_return co_await follow(r, *agent);
   http::request status{.target = "/v1/status"};
-  const http::exchange_limits limits{.deadline = 5s, .body_bytes = 256 << 20};
+  const http::exchange_limits limits{.deadline = 5s, .body_bytes = status_document::max_document_bytes};
   const auto answer = co_await agent->exchange(std::move(status), limits);
   if (!answer) co_return std::unexpected(answer.error());
   if (auto good = check_status(*answer); !good) co_return good;

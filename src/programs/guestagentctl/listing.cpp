@@ -2,43 +2,26 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "programs/guestagentctl/text_table.hpp"
 
 namespace guestagentctl {
 namespace {
 
-const json::array& array_of(const json::value& v, std::string_view name) {
-  static const json::array none;
-  const auto* found = json::find_array(v, name);
-  return found == nullptr ? none : *found;
+// 64 hex digits are a container's id, of which people use the first twelve.
+std::string owner_of(const status_document::port& port) {
+  if (!port.name.empty()) return port.name;
+  return port.owner.size() == 64 ? port.owner.substr(0, 12) : port.owner;
 }
 
-std::string text_of(const json::value& v, std::string_view name) {
-  return std::string(json::find_string(v, name).value_or(""));
+std::string host_of(const status_document::port& port) {
+  const bool v6 = port.address.find(':') != std::string::npos;
+  return fmt::format("{}{}{}:{}", v6 ? "[" : "", port.address, v6 ? "]" : "", port.number);
 }
 
-std::string number_of(const json::value& v, std::string_view name) {
-  const auto number = json::find_integer(v, name);
-  return number ? std::to_string(*number) : "-";
-}
-
-// 64 hex digits are a container's id, which people know by its first twelve.
-std::string owner_of(const json::value& port) {
-  auto name = text_of(port, "name");
-  if (!name.empty()) return name;
-  auto id = text_of(port, "owner");
-  return id.size() == 64 ? id.substr(0, 12) : id;
-}
-
-std::string host_of(const json::value& port) {
-  const auto address = text_of(port, "address");
-  const bool v6 = address.find(':') != std::string::npos;
-  return (v6 ? "[" + address + "]" : address) + ":" + number_of(port, "port");
-}
-
-std::string retry_of(const json::value& v) {
-  const auto milliseconds = json::find_integer(v, "retry_in_ms");
+std::string retry_of(std::optional<std::int64_t> milliseconds) {
   return milliseconds ? fmt::format(", retrying in {:.1f} s", static_cast<double>(*milliseconds) / 1000.0)
                       : std::string();
 }
@@ -48,19 +31,19 @@ void append_note(std::string& notes, const std::string& note) {
   notes += note;
 }
 
-std::vector<std::string> port_row(const json::value& port, const std::vector<std::string>& peer_names) {
-  std::vector<std::string> row{text_of(port, "protocol"), host_of(port), number_of(port, "container_port"),
-                               text_of(port, "source"), owner_of(port)};
-  const auto decision = text_of(port, "decision");
-  std::string since, notes = text_of(port, "reason");
-  for (const auto& name : peer_names) {
-    std::string state = decision == "exposed" || decision == "leftover" ? "-" : decision;
-    for (const auto& peer : array_of(port, "peers")) {
-      if (text_of(peer, "name") != name) continue;
-      state = text_of(peer, "state");
-      since = std::max(since, text_of(peer, "since"));
-      const auto reason = text_of(peer, "reason");
-      if (!reason.empty()) append_note(notes, fmt::format("{}: {}{}", name, reason, retry_of(peer)));
+std::vector<std::string> port_row(const status_document::port& port, const std::vector<status_document::peer>& peers) {
+  const bool open = port.decision == "exposed" || port.decision == status_document::leftover_decision;
+  std::vector<std::string> row{port.protocol, host_of(port),
+                               port.container_port ? std::to_string(*port.container_port) : "-", port.source,
+                               owner_of(port)};
+  std::string since, notes = port.reason;
+  for (const auto& peer : peers) {
+    std::string state = open ? "-" : port.decision;
+    for (const auto& at : port.peers) {
+      if (at.name != peer.name) continue;
+      state = at.state;
+      since = std::max(since, at.since);
+      if (!at.reason.empty()) append_note(notes, fmt::format("{}: {}{}", at.name, at.reason, retry_of(at.retry_in_ms)));
     }
     row.push_back(state);
   }
@@ -77,37 +60,29 @@ std::string upper(std::string text) {
 
 }  // namespace
 
-std::string list_ports(const json::value& document) {
-  std::vector<std::string> header{"PROTOCOL", "HOST", "CONTAINER", "SOURCE", "OWNER"}, peer_names;
-  for (const auto& peer : array_of(document, "peers")) {
-    peer_names.push_back(text_of(peer, "name"));
-    header.push_back(upper(peer_names.back()));
-  }
+std::string list_ports(const status_document::document& shown) {
+  std::vector<std::string> header{"PROTOCOL", "HOST", "CONTAINER", "SOURCE", "OWNER"};
+  for (const auto& peer : shown.peers) header.push_back(upper(peer.name));
   header.insert(header.end(), {"SINCE", "NOTE"});
   text_table table(header);
-  for (const auto& port : array_of(document, "ports")) table.add(port_row(port, peer_names));
+  for (const auto& port : shown.ports) table.add(port_row(port, shown.peers));
   return table.render();
 }
 
-std::string list_status(const json::value& document) {
-  std::string text =
-      fmt::format("agent {} in {} mode, up since {}\n\n", base::printable(text_of(document, "version")),
-                  base::printable(text_of(document, "mode")), base::printable(text_of(document, "started")));
+std::string list_status(const status_document::document& shown) {
   text_table sources({"SOURCE", "STATE", "BINDINGS", "NOTE"});
   text_table refusals({"SOURCE", "OWNER", "REFUSED", "WHY"});
   bool refused = false;
-  for (const auto& source : array_of(document, "sources")) {
-    sources.add(
-        {text_of(source, "name"), text_of(source, "state"), number_of(source, "bindings"), text_of(source, "reason")});
-    for (const auto& r : array_of(source, "refusals")) {
-      refused = true;
-      refusals.add({text_of(source, "name"), text_of(r, "owner"), text_of(r, "what"), text_of(r, "why")});
-    }
+  for (const auto& source : shown.sources) {
+    sources.add({source.name, source.state, std::to_string(source.bindings), source.reason});
+    for (const auto& r : source.refusals) refusals.add({source.name, r.owner, r.what, r.why});
+    refused = refused || !source.refusals.empty();
   }
   text_table peers({"PEER", "STATE", "APPLIED", "NOTE"});
-  for (const auto& peer : array_of(document, "peers"))
-    peers.add({text_of(peer, "name"), text_of(peer, "state"), number_of(peer, "applied"),
-               text_of(peer, "reason") + retry_of(peer)});
+  for (const auto& peer : shown.peers)
+    peers.add({peer.name, peer.state, std::to_string(peer.applied), peer.reason + retry_of(peer.retry_in_ms)});
+  auto text = fmt::format("agent {} in {} mode, up since {}\n\n", base::printable(shown.version),
+                          base::printable(shown.mode), base::printable(shown.started));
   text += sources.render() + "\n" + peers.render();
   if (refused) text += "\n" + refusals.render();
   return text;

@@ -1,16 +1,16 @@
-// What guestagentctl prints: the agent's status document (agent/status.hpp) as tables for people. Pure.
+// What guestagentctl prints: the agent's status document as tables for people. Pure.
 #pragma once
 
 #include <string>
 
-#include "json/json.hpp"
+#include "protocols/status_document/document.hpp"
 
 namespace guestagentctl {
 
-// One line a port: what the host binds, whose it is, its state at each peer, and why it is not where it should be.
-[[nodiscard]] std::string list_ports(const json::value& document);
+// One line a port: the address on the host, the owner, the state at each peer, and the reason if it is not applied.
+[[nodiscard]] std::string list_ports(const status_document::document& shown);
 
 // The agent itself, its sources with what they refused, and its peers.
-[[nodiscard]] std::string list_status(const json::value& document);
+[[nodiscard]] std::string list_status(const status_document::document& shown);
 
 }  // namespace guestagentctl

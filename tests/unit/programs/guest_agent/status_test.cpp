@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "protocols/status_document/document_codec.hpp"
+
 namespace guest_agent {
 namespace {
 
@@ -22,7 +24,7 @@ class status_test : public testing::Test {
     static_cast<void>(host.listed(ports::peer_state{}, now));
     for (const auto& op : host.take(100, now)) host.finished(op, {kind, reason}, now);
   }
-  json::object shown() {
+  status_document::document shown() {
     return describe(
         {"1.2.3",
          ports::network_mode::network_tunnel,
@@ -32,9 +34,6 @@ class status_test : public testing::Test {
          now - seconds(60),
          now,
          std::chrono::system_clock::from_time_t(1'700'000'000)});
-  }
-  const json::value& port(const json::object& shown_document, std::size_t i) {
-    return shown_document.at("ports").at(i);
   }
 
   ports::time_point now{seconds(5000)};
@@ -49,12 +48,12 @@ TEST_F(status_test, names_the_agent_its_sources_and_peers) {
   publish({web});
   apply(outcome_kind::done);
   const auto d = shown();
-  EXPECT_EQ(d.at("version"), "1.2.3");
-  EXPECT_EQ(d.at("started"), "2023-11-14T22:12:20Z");
-  ASSERT_EQ(d.at("sources").as_array().size(), 1U) << "only what is enabled";
-  EXPECT_EQ(d.at("sources").at(0).at("state"), "ok");
-  EXPECT_EQ(d.at("sources").at(0).at("refusals").at(0).at("what"), "9/sctp");
-  EXPECT_EQ(d.at("peers").at(0).at("applied"), 1);
+  EXPECT_EQ(d.version, "1.2.3");
+  EXPECT_EQ(d.started, "2023-11-14T22:12:20Z");
+  ASSERT_EQ(d.sources.size(), 1U) << "only what is enabled";
+  EXPECT_EQ(d.sources.at(0).state, "ok");
+  EXPECT_EQ(d.sources.at(0).refusals.at(0).what, "9/sctp");
+  EXPECT_EQ(d.peers.at(0).applied, 1);
 }
 
 TEST_F(status_test, an_applied_port_has_its_owner_and_time) {
@@ -62,22 +61,22 @@ TEST_F(status_test, an_applied_port_has_its_owner_and_time) {
   apply(outcome_kind::done);
   now += seconds(5);
   const auto d = shown();
-  EXPECT_EQ(port(d, 0).at("name"), "web");
-  EXPECT_EQ(port(d, 0).at("container_port"), 80);
-  ASSERT_EQ(port(d, 0).at("peers").as_array().size(), 1U) << "a wildcard needs no loopback rule";
-  EXPECT_EQ(port(d, 0).at("peers").at(0).at("state"), "applied");
-  EXPECT_EQ(port(d, 0).at("peers").at(0).at("since"), "2023-11-14T22:13:15Z");
+  EXPECT_EQ(d.ports.at(0).name, "web");
+  EXPECT_EQ(d.ports.at(0).container_port, 80);
+  ASSERT_EQ(d.ports.at(0).peers.size(), 1U) << "a wildcard needs no loopback rule";
+  EXPECT_EQ(d.ports.at(0).peers.at(0).state, "applied");
+  EXPECT_EQ(d.ports.at(0).peers.at(0).since, "2023-11-14T22:13:15Z");
 }
 
 TEST_F(status_test, a_conflict_has_the_peers_reason_and_the_next_try) {
   publish({db});
   apply(outcome_kind::conflict, "bind: address already in use");
   const auto d = shown();
-  const auto& at_host = port(d, 0).at("peers").at(0);
-  EXPECT_EQ(at_host.at("state"), "conflict");
-  EXPECT_EQ(at_host.at("reason"), "bind: address already in use");
-  EXPECT_GT(at_host.at("retry_in_ms").as_int64(), 0);
-  EXPECT_EQ(port(d, 0).at("peers").at(1).at("state"), "pending") << "the loopback rule has another peer";
+  const auto at_host = d.ports.at(0).peers.at(0);
+  EXPECT_EQ(at_host.state, "conflict");
+  EXPECT_EQ(at_host.reason, "bind: address already in use");
+  EXPECT_GT(at_host.retry_in_ms.value_or(0), 0);
+  EXPECT_EQ(d.ports.at(0).peers.at(1).state, "pending") << "the loopback rule has another peer";
 }
 
 TEST_F(status_test, a_peer_that_is_down_is_named_at_every_port) {
@@ -85,47 +84,47 @@ TEST_F(status_test, a_peer_that_is_down_is_named_at_every_port) {
   ASSERT_TRUE(host.should_list(now));
   static_cast<void>(host.listed(base::fail(std::errc::connection_refused, "host-switch"), now));
   const auto d = shown();
-  EXPECT_EQ(d.at("peers").at(0).at("state"), "down");
-  EXPECT_EQ(port(d, 0).at("peers").at(0).at("state"), "down");
+  EXPECT_EQ(d.peers.at(0).state, "down");
+  EXPECT_EQ(d.ports.at(0).peers.at(0).state, "down");
 }
 
 TEST_F(status_test, what_is_open_and_not_wanted_any_more_is_shown) {
   publish({web});
   apply(outcome_kind::done);
   publish({});
-  EXPECT_EQ(port(shown(), 0).at("peers").at(0).at("state"), "removing");
+  EXPECT_EQ(shown().ports.at(0).peers.at(0).state, "removing");
   const auto ops = host.take(1, now);
   ASSERT_EQ(ops.size(), 1U);
   host.finished(ops[0], {outcome_kind::refused, "not today"}, now);
   const auto d = shown();
-  ASSERT_EQ(d.at("ports").as_array().size(), 1U);
-  EXPECT_EQ(port(d, 0).at("decision"), "leftover");
-  EXPECT_EQ(port(d, 0).at("port"), 8080);
-  EXPECT_EQ(port(d, 0).at("source"), "docker");
-  ASSERT_EQ(port(d, 0).at("peers").as_array().size(), 1U);
-  EXPECT_EQ(port(d, 0).at("peers").at(0).at("name"), "host-switch");
-  EXPECT_EQ(port(d, 0).at("peers").at(0).at("state"), "refused");
-  EXPECT_EQ(port(d, 0).at("peers").at(0).at("reason"), "not today");
-  EXPECT_GT(port(d, 0).at("peers").at(0).at("retry_in_ms").as_int64(), 0);
+  ASSERT_EQ(d.ports.size(), 1U);
+  EXPECT_EQ(d.ports.at(0).decision, "leftover");
+  EXPECT_EQ(d.ports.at(0).number, 8080);
+  EXPECT_EQ(d.ports.at(0).source, "docker");
+  ASSERT_EQ(d.ports.at(0).peers.size(), 1U);
+  EXPECT_EQ(d.ports.at(0).peers.at(0).name, "host-switch");
+  EXPECT_EQ(d.ports.at(0).peers.at(0).state, "refused");
+  EXPECT_EQ(d.ports.at(0).peers.at(0).reason, "not today");
+  EXPECT_GT(d.ports.at(0).peers.at(0).retry_in_ms.value_or(0), 0);
 }
 
 TEST_F(status_test, what_an_earlier_run_left_is_shown_while_its_source_is_silent) {
   const ports::forward left{{net::protocol::tcp, net::address::any_v4(), 9001}, 80, ports::source_id::docker, "id9"};
   host.remember({left}, true, now);
   const auto d = shown();
-  ASSERT_EQ(d.at("ports").as_array().size(), 1U);
-  EXPECT_EQ(port(d, 0).at("decision"), "leftover");
-  EXPECT_EQ(port(d, 0).at("container_port"), 80);
-  EXPECT_EQ(port(d, 0).at("owner"), "id9");
-  EXPECT_EQ(port(d, 0).at("peers").at(0).at("state"), "leftover");
-  EXPECT_THAT(std::string(port(d, 0).at("peers").at(0).at("reason").as_string()), testing::HasSubstr("earlier run"));
+  ASSERT_EQ(d.ports.size(), 1U);
+  EXPECT_EQ(d.ports.at(0).decision, "leftover");
+  EXPECT_EQ(d.ports.at(0).container_port, 80);
+  EXPECT_EQ(d.ports.at(0).owner, "id9");
+  EXPECT_EQ(d.ports.at(0).peers.at(0).state, "leftover");
+  EXPECT_THAT(d.ports.at(0).peers.at(0).reason, testing::HasSubstr("earlier run"));
 }
 
 TEST_F(status_test, a_wait_is_named) {
   publish({web});
   const auto before = shown();
-  EXPECT_EQ(port(before, 0).at("peers").at(0).at("state"), "pending");
-  EXPECT_EQ(port(before, 0).at("peers").at(0).at("reason"), "the peer has not been asked yet what it holds");
+  EXPECT_EQ(before.ports.at(0).peers.at(0).state, "pending");
+  EXPECT_EQ(before.ports.at(0).peers.at(0).reason, "the peer has not been asked yet what it holds");
 }
 
 TEST_F(status_test, what_is_not_exposed_says_why) {
@@ -133,16 +132,57 @@ TEST_F(status_test, what_is_not_exposed_says_why) {
   sctp.protocol = net::protocol::sctp;
   publish({sctp});
   const auto d = shown();
-  EXPECT_EQ(port(d, 0).at("decision"), "unsupported");
-  EXPECT_EQ(port(d, 0).at("reason"), "SCTP is not forwarded");
+  EXPECT_EQ(d.ports.at(0).decision, "unsupported");
+  EXPECT_EQ(d.ports.at(0).reason, "SCTP is not forwarded");
 }
 
 TEST_F(status_test, a_degraded_source_keeps_its_ports_and_says_why) {
   publish({web});
   table.degraded(ports::source_id::docker, {{}, "gone"});
   const auto d = shown();
-  EXPECT_EQ(d.at("sources").at(0).at("state"), "degraded");
-  EXPECT_EQ(d.at("ports").as_array().size(), 1U);
+  EXPECT_EQ(d.sources.at(0).state, "degraded");
+  EXPECT_EQ(d.ports.size(), 1U);
+}
+
+// The document's readers depend on its members and their order.
+TEST_F(status_test, the_whole_document_byte_for_byte) {
+  auto sctp = web;
+  sctp.protocol = net::protocol::sctp;
+  auto again = web;
+  again.owner = "id3";
+  again.owner_name = "web \"2\"";
+  const ports::binding old{net::protocol::udp, net::address::any_v4(), 53, 5353, "id4", "dns"};
+  publish({web, old});
+  apply(outcome_kind::done);
+  publish({web, again, db, sctp});
+  now += seconds(5);
+  for (const auto& op : host.take(100, now)) host.finished(op, {outcome_kind::conflict, "bind: in use"}, now);
+  ASSERT_TRUE(loopback.should_list(now));
+  static_cast<void>(loopback.listed(base::fail(std::errc::permission_denied, "nat table"), now));
+  table.degraded(ports::source_id::docker, {{}, "gone"});
+  table.enable(ports::source_id::iptables);
+  EXPECT_EQ(status_document::encode(shown()),
+            R"({"version":"1.2.3","mode":"network-tunnel","started":"2023-11-14T22:12:20Z",)"
+            R"("now":"2023-11-14T22:13:20Z","sources":[{"name":"docker","state":"degraded","reason":"gone",)"
+            R"("bindings":4,"refusals":[{"owner":"c9","what":"9/sctp","why":"no"}]},{"name":"iptables",)"
+            R"("state":"waiting","bindings":0,"refusals":[]}],"peers":[{"name":"host-switch","state":"synced",)"
+            R"("applied":2},{"name":"loopback","state":"down","reason":"nat table: Permission denied",)"
+            R"("retry_in_ms":49,"applied":0}],"ports":[{"protocol":"tcp","address":"0.0.0.0","port":8080,)"
+            R"("container_port":80,"source":"docker","owner":"id1","name":"web","decision":"exposed",)"
+            R"("claims":[{"source":"docker","owner":"id1","name":"web","address":"0.0.0.0","container_port":80},)"
+            R"({"source":"docker","owner":"id3","name":"web \"2\"","address":"0.0.0.0","container_port":80}],)"
+            R"("peers":[{"name":"host-switch","state":"applied","since":"2023-11-14T22:13:15Z"}]},)"
+            R"({"protocol":"tcp","address":"127.0.0.1","port":5432,"container_port":5432,"source":"docker",)"
+            R"("owner":"id2","name":"db","decision":"exposed","claims":[{"source":"docker","owner":"id2",)"
+            R"("name":"db","address":"127.0.0.1","container_port":5432}],"peers":[{"name":"host-switch",)"
+            R"("state":"conflict","reason":"bind: in use","retry_in_ms":99},{"name":"loopback","state":"down",)"
+            R"("reason":"nat table: Permission denied"}]},{"protocol":"sctp","address":"0.0.0.0","port":8080,)"
+            R"("container_port":80,"source":"docker","owner":"id1","name":"web","decision":"unsupported",)"
+            R"("reason":"SCTP is not forwarded","claims":[{"source":"docker","owner":"id1","name":"web",)"
+            R"("address":"0.0.0.0","container_port":80}],"peers":[]},{"protocol":"udp","address":"0.0.0.0",)"
+            R"("port":53,"decision":"leftover","reason":"no longer published, and may still be open","claims":[],)"
+            R"("source":"docker","peers":[{"name":"host-switch","state":"conflict","reason":"bind: in use",)"
+            R"("retry_in_ms":99}]}]})");
 }
 
 }  // namespace

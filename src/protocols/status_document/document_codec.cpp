@@ -1,0 +1,169 @@
+#include "protocols/status_document/document_codec.hpp"
+
+#include <utility>
+
+#include "json/json.hpp"
+
+namespace status_document {
+namespace {
+
+template <class T>
+json::array encode_all(const std::vector<T>& items, json::object (*encode_item)(const T&)) {
+  json::array list;
+  list.reserve(items.size());
+  for (const auto& item : items) list.push_back(encode_item(item));
+  return list;
+}
+
+void add_text(json::object& o, std::string_view name, const std::string& text) {
+  if (!text.empty()) o[name] = text;
+}
+
+template <class T>
+void add_number(json::object& o, std::string_view name, const std::optional<T>& number) {
+  if (number) o[name] = *number;
+}
+
+json::object encode_refusal(const refusal& r) { return {{"owner", r.owner}, {"what", r.what}, {"why", r.why}}; }
+
+json::object encode_source(const source& s) {
+  json::object o{{"name", s.name}, {"state", s.state}};
+  add_text(o, "reason", s.reason);
+  o["bindings"] = s.bindings;
+  o["refusals"] = encode_all(s.refusals, encode_refusal);
+  return o;
+}
+
+json::object encode_peer(const peer& p) {
+  json::object o{{"name", p.name}, {"state", p.state}};
+  add_text(o, "reason", p.reason);
+  add_number(o, "retry_in_ms", p.retry_in_ms);
+  o["applied"] = p.applied;
+  return o;
+}
+
+json::object encode_claim(const claim& c) {
+  return {{"source", c.source},
+          {"owner", c.owner},
+          {"name", c.name},
+          {"address", c.address},
+          {"container_port", c.container_port}};
+}
+
+json::object encode_peer_port(const peer_port& p) {
+  json::object o{{"name", p.name}, {"state", p.state}};
+  add_text(o, "reason", p.reason);
+  add_text(o, "since", p.since);
+  add_number(o, "retry_in_ms", p.retry_in_ms);
+  return o;
+}
+
+// A leftover names only what the peers know of it.
+void add_owner(json::object& o, const port& p) {
+  o["source"] = p.source;
+  add_number(o, "container_port", p.container_port);
+  add_text(o, "owner", p.owner);
+  add_text(o, "name", p.name);
+}
+
+json::object encode_port(const port& p) {
+  const bool leftover = p.decision == leftover_decision;
+  json::object o{{"protocol", p.protocol}, {"address", p.address}, {"port", p.number}};
+  if (!leftover) {
+    add_number(o, "container_port", p.container_port);
+    o["source"] = p.source;
+    o["owner"] = p.owner;
+    o["name"] = p.name;
+  }
+  o["decision"] = p.decision;
+  add_text(o, "reason", p.reason);
+  o["claims"] = encode_all(p.claims, encode_claim);
+  if (leftover) add_owner(o, p);
+  o["peers"] = encode_all(p.peers, encode_peer_port);
+  return o;
+}
+
+std::string text_of(const json::value& v, std::string_view name) {
+  return std::string(json::find_string(v, name).value_or(""));
+}
+
+// Nothing where there is no number, or one that T cannot hold.
+template <class T>
+std::optional<T> number_of(const json::value& v, std::string_view name) {
+  const auto number = json::find_integer(v, name);
+  return number && std::in_range<T>(*number) ? std::optional(static_cast<T>(*number)) : std::nullopt;
+}
+
+// The members of a list that are objects.
+template <class T>
+std::vector<T> decode_all(const json::value& v, std::string_view name, T (*decode_item)(const json::value&)) {
+  std::vector<T> items;
+  const auto* list = json::find_array(v, name);
+  if (list == nullptr) return items;
+  for (const auto& item : *list)
+    if (item.is_object()) items.push_back(decode_item(item));
+  return items;
+}
+
+refusal decode_refusal(const json::value& v) { return {text_of(v, "owner"), text_of(v, "what"), text_of(v, "why")}; }
+
+source decode_source(const json::value& v) {
+  return {text_of(v, "name"), text_of(v, "state"), text_of(v, "reason"),
+          number_of<std::uint64_t>(v, "bindings").value_or(0), decode_all(v, "refusals", decode_refusal)};
+}
+
+peer decode_peer(const json::value& v) {
+  return {text_of(v, "name"), text_of(v, "state"), text_of(v, "reason"), number_of<std::int64_t>(v, "retry_in_ms"),
+          number_of<std::uint64_t>(v, "applied").value_or(0)};
+}
+
+claim decode_claim(const json::value& v) {
+  return {text_of(v, "source"), text_of(v, "owner"), text_of(v, "name"), text_of(v, "address"),
+          number_of<std::uint16_t>(v, "container_port").value_or(0)};
+}
+
+peer_port decode_peer_port(const json::value& v) {
+  return {text_of(v, "name"), text_of(v, "state"), text_of(v, "reason"), text_of(v, "since"),
+          number_of<std::int64_t>(v, "retry_in_ms")};
+}
+
+port decode_port(const json::value& v) {
+  return {text_of(v, "protocol"),
+          text_of(v, "address"),
+          number_of<std::uint16_t>(v, "port").value_or(0),
+          number_of<std::uint16_t>(v, "container_port"),
+          text_of(v, "source"),
+          text_of(v, "owner"),
+          text_of(v, "name"),
+          text_of(v, "decision"),
+          text_of(v, "reason"),
+          decode_all(v, "claims", decode_claim),
+          decode_all(v, "peers", decode_peer_port)};
+}
+
+}  // namespace
+
+std::string encode(const document& d) {
+  return json::serialize(json::object{{"version", d.version},
+                                      {"mode", d.mode},
+                                      {"started", d.started},
+                                      {"now", d.now},
+                                      {"sources", encode_all(d.sources, encode_source)},
+                                      {"peers", encode_all(d.peers, encode_peer)},
+                                      {"ports", encode_all(d.ports, encode_port)}});
+}
+
+base::result<document> decode(std::string_view text) {
+  const auto v = json::parse(text, {.bytes = max_document_bytes});
+  if (!v) return std::unexpected(v.error());
+  if (!v->is_object()) return base::fail("expected a JSON object");
+  return document{text_of(*v, "version"),
+                  text_of(*v, "mode"),
+                  text_of(*v, "started"),
+                  text_of(*v, "now"),
+                  decode_all(*v, "sources", decode_source),
+                  decode_all(*v, "peers", decode_peer),
+                  decode_all(*v, "ports", decode_port)};
+}
+
+}  // namespace status_document
