@@ -3,8 +3,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "json/stream_splitter.hpp"
 #include "sources/docker/docker_codec.hpp"
-#include "sources/docker/object_splitter.hpp"
 #include "sources/docker/swarm_codec.hpp"
 
 namespace {
@@ -27,16 +27,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto service = docker::parse_service(bytes)) check(*service);
   if (const auto inspected = docker::parse_inspect(bytes); inspected && *inspected) check(**inspected);
   static_cast<void>(docker::choose_version(bytes));
-  docker::object_splitter splitter(4096);
-  for (std::size_t at = 0; at < bytes.size(); at += 7) {
-    splitter.feed(bytes.substr(at, 7));
-    auto object = splitter.next();
-    for (; object && *object; object = splitter.next()) {
-      const auto e = docker::parse_event(**object);
-      const bool named = e && e->what != docker::action::other && e->what != docker::action::networks_changed;
-      if (named && !docker::is_id(e->id)) std::abort();
-    }
-    if (!object) break;
+  json::stream_splitter splitter({.bytes = 4096});
+  static_cast<void>(splitter.feed(bytes));
+  while (const auto object = splitter.next()) {
+    const auto e = docker::parse_event(*object);
+    const bool named = e && e->what != docker::action::other && e->what != docker::action::networks_changed;
+    if (named && !docker::is_id(e->id)) std::abort();
   }
   return 0;
 }

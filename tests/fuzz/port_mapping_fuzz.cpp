@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "protocols/port_mapping/document_splitter.hpp"
+#include "json/stream_splitter.hpp"
 #include "protocols/port_mapping/message_codec.hpp"
 
 namespace {
@@ -24,7 +24,7 @@ void check(const std::string& document) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  port_mapping::document_splitter splitter(64 << 10);
+  json::stream_splitter splitter({.bytes = 64 << 10});
   const std::size_t piece = size == 0 ? 1 : 1 + data[0];
   for (std::size_t at = 0; at < size; at += piece)
     if (!splitter.feed(bytes.substr(at, piece))) break;

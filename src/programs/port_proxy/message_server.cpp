@@ -17,7 +17,7 @@
 #include "base/episode.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
-#include "protocols/port_mapping/document_splitter.hpp"
+#include "json/stream_splitter.hpp"
 #include "protocols/port_mapping/message_codec.hpp"
 
 namespace port_proxy {
@@ -27,6 +27,9 @@ namespace log = base::log;
 using descriptor = boost::asio::posix::stream_descriptor;
 
 constexpr std::string_view component = "messages";
+// The codec bounds the depth: a message that is too deep is ignored, and its connection stays open.
+constexpr json::limits message_limits{.bytes = port_mapping::max_message_bytes,
+                                      .depth = port_mapping::max_message_bytes};
 constexpr std::size_t read_at_once =
     2 * port_mapping::max_message_bytes;                // of one connection, before the next has its turn
 constexpr std::size_t oldest_kept = 8;                  // of a caller, for which newcomers get no room
@@ -38,7 +41,7 @@ struct connection {
   descriptor stream;
   std::uint64_t number;
   caller who;
-  port_mapping::document_splitter documents{port_mapping::max_message_bytes};
+  json::stream_splitter documents{message_limits};
   async::clock::time_point heard = async::clock::now();
   bool open = true;
 

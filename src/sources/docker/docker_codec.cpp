@@ -5,7 +5,6 @@
 #include <set>
 
 #include "base/text.hpp"
-#include "json/json.hpp"
 
 namespace docker {
 namespace {
@@ -193,7 +192,7 @@ std::string_view events_filter() {
 }
 
 base::result<event> parse_event(std::string_view object) {
-  const auto document = json::parse(object, {.bytes = 1 << 20, .depth = 32});
+  const auto document = json::parse(object, event_limits);
   if (!document) return std::unexpected(document.error());
   const auto* actor = json::find(*document, "Actor");
   if (actor == nullptr) return event{};

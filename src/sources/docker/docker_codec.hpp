@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "json/json.hpp"
 #include "sources/engine/container.hpp"
 
 namespace docker {
@@ -34,6 +35,7 @@ struct event {
 // What to subscribe to, as the parameter `filters` of GET /events. Docker and podman name some events differently.
 [[nodiscard]] std::string_view events_filter();
 // One object of GET /events.
+inline constexpr json::limits event_limits{.bytes = 1 << 20, .depth = 32};
 [[nodiscard]] base::result<event> parse_event(std::string_view object);
 
 // The version to speak with an engine that offers `offered` ("1.41", from the header Api-Version): that one, or ours

@@ -2,7 +2,6 @@
 
 #include "async/timeout.hpp"
 #include "base/text.hpp"
-#include "sources/docker/docker_codec.hpp"
 #include "sources/docker/swarm_codec.hpp"
 
 namespace docker {
@@ -53,7 +52,7 @@ docker_source::docker_source(const async::executor& where, docker_options option
 
 async::task<base::result<>> docker_source::connect() {
   if (auto agreed = co_await negotiate(); !agreed) co_return agreed;
-  splitter_ = object_splitter();
+  splitter_ = json::stream_splitter(event_limits);
   auto stream = co_await http::connection::open(options_.engine, options_.deadline, options_.tls);
   if (!stream) co_return std::unexpected(stream.error());
   events_ = std::move(*stream);
@@ -120,13 +119,10 @@ async::task<base::error> docker_source::read_stream() {
     const auto piece = co_await events_->read_some();
     if (!piece) co_return piece.error();
     if (piece->empty()) co_return base::error{{}, "the engine has ended its events"};
-    splitter_.feed(*piece);
-    while (true) {
-      const auto object = splitter_.next();
-      if (!object) co_return object.error();
-      if (!*object) break;
-      if (auto read = handle(**object); !read) co_return read.error();
-    }
+    const auto fed = splitter_.feed(*piece);
+    while (const auto object = splitter_.next())
+      if (auto read = handle(*object); !read) co_return read.error();
+    if (!fed) co_return fed.error();
     flush();
   }
 }

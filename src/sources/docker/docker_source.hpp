@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "http/connection.hpp"
-#include "sources/docker/object_splitter.hpp"
+#include "json/stream_splitter.hpp"
+#include "sources/docker/docker_codec.hpp"
 #include "sources/engine/engine_source.hpp"
 
 namespace docker {
@@ -52,7 +53,7 @@ class docker_source : public engine::engine_source {
   docker_options options_;
   std::string prefix_;      // "/v1.41"
   bool is_podman_ = false;  // its list has only the first port of a range
-  object_splitter splitter_;
+  json::stream_splitter splitter_{event_limits};
   std::optional<http::connection> events_;
   std::set<std::string> services_;  // those of the last list that was answered
   base::log::episode unknown_services_{"docker", "cannot list the services of the swarm"};
