@@ -1,5 +1,4 @@
-#include <algorithm>
-
+#include "base/plain_name.hpp"
 #include "base/text.hpp"
 #include "http/connection.hpp"
 #include "net/address.hpp"
@@ -10,7 +9,7 @@ namespace {
 // Goes into the Host header as it is: nothing may be in it that could end a line or start another field.
 bool is_host_name(std::string_view text) {
   constexpr std::size_t longest = 253;  // DNS
-  return !text.empty() && text.size() <= longest && std::ranges::all_of(text, base::is_name_character);
+  return base::is_plain_name(text, longest);
 }
 
 bool is_v6(std::string_view text) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernel/netfilter/portmap_comment.hpp"
+
 namespace loopback {
 namespace {
 
@@ -51,17 +53,13 @@ ports::source_id engine_rules::source_of(const netfilter::dnat& of) const {
   return found == by_target_.end() ? ports::source_id::docker : found->second.source;
 }
 
-// `-A CNI-HOSTPORT-DNAT -m comment --comment "dnat name: \"bridge\" id: \"default-web\"" … -j CNI-DN-…`; a long one
-// is cut by the plugin, and tells nothing.
+// `-A CNI-HOSTPORT-DNAT -m comment --comment "dnat name: \"bridge\" id: \"default-web\"" … -j CNI-DN-…`
 void engine_rules::learn_owner(const netfilter::rule_spec& r) {
-  constexpr std::string_view mark = "id: \"";
-  const auto comment = netfilter::comment_of(r);
-  const auto begin = comment.rfind(mark);
-  if (begin == std::string_view::npos || !comment.ends_with('"')) return;
-  const auto id = comment.substr(begin + mark.size());
-  const auto* engine = engine_of(netfilter::jump_of(r));
-  if (engine != nullptr && r.chain == engine->jump && id.size() > 1)
-    owners_.emplace(netfilter::jump_of(r), id.substr(0, id.size() - 1));
+  const auto comment = netfilter::read_portmap_comment(netfilter::comment_of(r));
+  if (!comment || !comment->complete || comment->id.empty()) return;
+  const auto chain = netfilter::jump_of(r);
+  const auto* engine = engine_of(chain);
+  if (engine != nullptr && r.chain == engine->jump) owners_.emplace(chain, comment->id);
 }
 
 void engine_rules::add(const netfilter::rule_spec& r, std::size_t position, std::uint64_t handle) {

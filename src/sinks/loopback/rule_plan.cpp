@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/plain_name.hpp"
 #include "base/text.hpp"
 #include "sinks/loopback/engine_rules.hpp"
 
@@ -12,8 +13,6 @@ constexpr std::size_t longest_id = 200;
 constexpr std::string_view listener_label = "listener";  // of a port without an owner
 constexpr std::string_view unnamed_label = "unnamed";    // of an owner that does not fit into a comment
 constexpr std::string_view peer_label = "peer";          // of the jumps
-
-bool is_id_character(char c) { return base::is_name_character(c) || c == '/'; }
 
 bool is_peer_address(const net::address& ip, const rule_options& options) {
   return options.interface.empty() && (ip == options.tap || ip == options.veth);
@@ -192,9 +191,7 @@ std::optional<ports::port_key> direct_key(const netfilter::dnat& d) {
 
 }  // namespace
 
-bool is_plain_id(std::string_view text) {
-  return !text.empty() && text.size() <= longest_id && std::ranges::all_of(text, is_id_character);
-}
+bool is_plain_id(std::string_view text) { return base::is_plain_name(text, longest_id, "/"); }
 
 std::string_view label_of(std::string_view owner) {
   if (owner.empty()) return listener_label;

@@ -2,11 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <map>
 #include <set>
 
+#include "base/plain_name.hpp"
 #include "base/text.hpp"
+#include "kernel/netfilter/portmap_comment.hpp"
 
 namespace cni_portmap {
 namespace {
@@ -21,25 +22,16 @@ bool is_ours(const nat_rule& r) {
   return r.comment.starts_with(netfilter::own_tag) && r.comment.substr(netfilter::own_tag.size()).starts_with(':');
 }
 
-bool is_plain(std::string_view id) {
-  constexpr std::string_view others = "_.-/";
-  return !id.empty() && id.size() <= longest_id && std::ranges::all_of(id, [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || others.contains(c);
-  });
-}
+bool is_plain(std::string_view id) { return base::is_plain_name(id, longest_id, "/"); }
 
 // The runtime of Kubernetes calls a pod by 64 hexadecimal digits; nerdctl puts the container's namespace in front.
 bool is_pod(std::string_view name) {
   return name.size() == 64 && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-// dnat name: "bridge" id: "default-web"
 std::string container_of(std::string_view comment) {
-  constexpr std::string_view mark = "id: \"";
-  const auto at = comment.find(mark);
-  if (at == std::string_view::npos) return {};
-  const auto id = comment.substr(at + mark.size());
-  return base::printable(id.substr(0, id.find('"')));
+  const auto read = netfilter::read_portmap_comment(comment);
+  return read ? base::printable(read->id) : std::string();
 }
 
 std::string describe(const nat_rule& r) {

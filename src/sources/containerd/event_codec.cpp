@@ -1,8 +1,11 @@
 #include "sources/containerd/event_codec.hpp"
 
 #include <events.pb.h>
-#include <algorithm>
 
+#include <algorithm>
+#include <iterator>
+
+#include "base/plain_name.hpp"
 #include "base/text.hpp"
 
 namespace containerd {
@@ -12,58 +15,55 @@ namespace api = services::events::v1;
 
 constexpr std::size_t longest_identifier = 76;
 
-template <class Message>
-std::optional<Message> parse(std::string_view payload) {
-  Message m;
-  if (!m.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) return std::nullopt;
-  return m;
-}
-
 struct subject {
   happening what = happening::started;
   std::string container_id;
 };
 
 // Nothing for another process in the container.
-std::optional<subject> of_container(const auto& message, happening what) {
-  if (!message.id().empty() && message.id() != message.container_id()) return std::nullopt;
-  return subject{what, message.container_id()};
+template <class Message>
+std::optional<subject> subject_of(const Message& message, happening what) {
+  if constexpr (requires { message.container_id(); }) {
+    if constexpr (requires { message.id(); })
+      if (!message.id().empty() && message.id() != message.container_id()) return std::nullopt;
+    return subject{what, message.container_id()};
+  } else {
+    return subject{what, message.id()};
+  }
 }
 
+using subject_result = base::result<std::optional<subject>>;
+
+template <class Message>
+subject_result parse_as(std::string_view payload, happening what) {
+  Message message;
+  if (!message.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) return base::fail("damaged event");
+  return subject_of(message, what);
+}
+
+struct topic {
+  std::string_view name;
+  happening what;
+  subject_result (*parse)(std::string_view payload, happening what);
+};
+constexpr topic topics[] = {{"/tasks/start", happening::started, parse_as<api::TaskStart>},
+                            {"/tasks/exit", happening::ended, parse_as<api::TaskExit>},
+                            {"/tasks/delete", happening::removed, parse_as<api::TaskDelete>},
+                            {"/containers/update", happening::updated, parse_as<api::ContainerUpdate>},
+                            {"/containers/delete", happening::removed, parse_as<api::ContainerDelete>}};
+
 // Nothing: of no interest.
-base::result<std::optional<subject>> parse_subject(std::string_view topic, std::string_view payload) {
-  const auto damaged = base::fail("damaged event " + base::printable(topic));
-  if (topic == "/tasks/start") {
-    const auto start = parse<api::TaskStart>(payload);
-    if (!start) return damaged;
-    return subject{happening::started, start->container_id()};
-  }
-  if (topic == "/containers/update") {
-    const auto update = parse<api::ContainerUpdate>(payload);
-    if (!update) return damaged;
-    return subject{happening::updated, update->id()};
-  }
-  if (topic == "/containers/delete") {
-    const auto removal = parse<api::ContainerDelete>(payload);
-    if (!removal) return damaged;
-    return subject{happening::removed, removal->id()};
-  }
-  if (topic == "/tasks/delete") {
-    const auto removal = parse<api::TaskDelete>(payload);
-    if (!removal) return damaged;
-    return of_container(*removal, happening::removed);
-  }
-  if (topic != "/tasks/exit") return std::nullopt;
-  const auto exit = parse<api::TaskExit>(payload);
-  if (!exit) return damaged;
-  return of_container(*exit, happening::ended);
+subject_result parse_subject(std::string_view name, std::string_view payload) {
+  const auto* const known = std::ranges::find(topics, name, &topic::name);
+  if (known == std::end(topics)) return std::nullopt;
+  auto parsed = known->parse(payload, known->what);
+  if (!parsed) return base::fail(parsed.error().message() + " " + base::printable(name));
+  return parsed;
 }
 
 }  // namespace
 
-bool is_identifier(std::string_view text) {
-  return !text.empty() && text.size() <= longest_identifier && std::ranges::all_of(text, base::is_name_character);
-}
+bool is_identifier(std::string_view text) { return base::is_plain_name(text, longest_identifier); }
 
 base::result<std::optional<engine_event>> parse_event(std::string_view name_space, std::string_view topic,
                                                       std::string_view payload) {

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <set>
 
+#include "base/plain_name.hpp"
 #include "base/text.hpp"
 
 namespace docker {
@@ -151,10 +152,7 @@ std::optional<std::string_view> subject_of(const json::value& actor) {
 
 }  // namespace
 
-bool is_id(std::string_view text) {
-  return !text.empty() && text.size() <= 128 && text.find("..") == std::string_view::npos &&
-         std::ranges::all_of(text, base::is_name_character);
-}
+bool is_id(std::string_view text) { return base::is_plain_name(text, 128) && !text.contains(".."); }
 
 base::result<engine::container_list> parse_list(std::string_view body) {
   const auto document = json::parse(body, body_limits);

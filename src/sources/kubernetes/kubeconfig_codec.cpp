@@ -3,12 +3,11 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <cstdint>
 #include <initializer_list>
-#include <optional>
 #include <vector>
 
 #include "base/text.hpp"
+#include "sources/kubernetes/base64.hpp"
 
 namespace kubernetes {
 namespace {
@@ -159,32 +158,7 @@ cluster_reference read(const YAML::Node& root) {
   return made;
 }
 
-std::optional<unsigned> sextet(char c) {
-  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const auto at = alphabet.find(c);
-  return at == std::string_view::npos ? std::nullopt : std::optional(static_cast<unsigned>(at));
-}
-
 }  // namespace
-
-base::result<std::string> decode_base64(std::string_view text) {
-  std::string made;
-  std::uint32_t bits = 0;
-  std::size_t count = 0, padding = 0;
-  for (const char c : text) {
-    if (c == ' ' || c == '\n' || c == '\r' || c == '\t') continue;
-    const auto value = c == '=' ? std::optional(0U) : sextet(c);
-    if (!value || (padding > 0 && c != '=')) return base::fail("no base64");
-    padding += c == '=' ? 1 : 0;
-    bits = bits << 6 | *value;
-    if (++count % 4 != 0) continue;
-    for (const int shift : {16, 8, 0}) made += static_cast<char>(bits >> shift & 0xff);
-    bits = 0;
-  }
-  if (count % 4 != 0 || padding > 2) return base::fail("base64 that breaks off");
-  made.resize(made.size() - padding);
-  return made;
-}
 
 base::result<cluster_reference> parse_kubeconfig(std::string_view text) try {
   if (text.size() > longest_text) return base::fail("kubeconfig: larger than 1 MiB");

@@ -30,7 +30,4 @@ struct cluster_reference {
 // and the line where the YAML is at fault.
 [[nodiscard]] base::result<cluster_reference> parse_kubeconfig(std::string_view text);
 
-// Standard base64 with padding, as kubeconfigs hold certificates; white space in it is passed over.
-[[nodiscard]] base::result<std::string> decode_base64(std::string_view text);
-
 }  // namespace kubernetes

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/plain_name.hpp"
 #include "base/text.hpp"
 
 namespace kubernetes {
@@ -12,9 +13,7 @@ constexpr std::size_t max_refusals_of_one = 16;
 constexpr std::size_t max_services = ports::max_bindings;
 
 // Somewhat more than Kubernetes allows; what is none of these is no name of an object.
-bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= 253 && std::ranges::all_of(text, base::is_name_character);
-}
+bool is_name(std::string_view text) { return base::is_plain_name(text, 253); }
 
 std::string full_name(const service_record& s) { return base::printable(s.name_space + '/' + s.name, 320); }
 

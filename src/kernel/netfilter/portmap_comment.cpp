@@ -1,0 +1,14 @@
+#include "kernel/netfilter/portmap_comment.hpp"
+
+namespace netfilter {
+
+std::optional<portmap_comment> read_portmap_comment(std::string_view comment) {
+  constexpr std::string_view mark = "id: \"";
+  const auto at = comment.find(mark);
+  if (at == std::string_view::npos) return std::nullopt;
+  const auto id = comment.substr(at + mark.size());
+  const auto quote = id.find('"');
+  return portmap_comment{id.substr(0, quote), quote != std::string_view::npos};
+}
+
+}  // namespace netfilter
