@@ -12,7 +12,7 @@
 namespace async {
 namespace {
 
-std::atomic<unsigned> threads{0};  // that have not ended
+std::atomic<unsigned> threads{0};  // running
 
 base::result<> start_thread(std::function<void()> body) try {
   ++threads;
@@ -68,13 +68,13 @@ class blocking_calls::calls {
 
 namespace {
 
-// What the thread and the task that waits for it share. Neither may outlive its world: the thread wakes the task, and
-// uses its executor, only while the task waits.
+// State shared by the thread and the task that waits for it. Either may end first: the thread wakes the task, and uses
+// its executor, only while the task waits.
 class shared_call {
  public:
   shared_call(executor where, condition& waiter) : where_(std::move(where)), waiter_(&waiter) {}
 
-  // On the thread. True: the task has left. The posted part finds no waiter where the task leaves meanwhile.
+  // On the thread. True: the task has left. The posted part finds no waiter if the task leaves meanwhile.
   template <class Before>
   static void end(const std::shared_ptr<shared_call>& self, Before before) {
     const std::lock_guard lock(self->mutex_);
@@ -86,7 +86,7 @@ class shared_call {
     const std::lock_guard lock(mutex_);
     return ended_;
   }
-  // `before` is called where the thread still runs.
+  // Calls `before` if the thread still runs.
   template <class Before>
   void leave(Before before) {
     const std::lock_guard lock(mutex_);

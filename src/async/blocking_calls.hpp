@@ -1,10 +1,10 @@
-// blocking_calls: runs what may block (a file system that hangs, a system call that takes long) on threads of its own,
-// and waits for it with a deadline. A call that still blocks at the deadline is left behind: its thread goes on, and
-// ends when it can. So there is a limit for calls at one time. Each call has a fresh thread, in the caller's
-// namespaces.
+// blocking_calls: runs calls that may block (a file system that hangs, a slow system call) on threads of its own, and
+// waits for them with a deadline. A call that still blocks at the deadline is left behind: its thread continues, and
+// ends when the call returns. So the number of concurrent calls is bounded. Each call has a fresh thread, in the
+// caller's namespaces.
 //
 // Calls may have a key, such as the path that they read. While a call with that key is left behind, another one fails
-// at once: a file that hangs costs one thread, however often it is asked for.
+// at once: a file that hangs costs one thread, however often it is read.
 #pragma once
 
 #include <functional>
@@ -20,13 +20,13 @@ namespace async {
 
 class blocking_calls {
  public:
-  // `most`: calls under way at one time, including those that were left behind.
+  // `most`: concurrent calls, including those that were left behind.
   explicit blocking_calls(unsigned most);
 
-  // The result of `work`, a base::result. `work` owns all that it uses, and must not throw. Fails with timed_out at the
-  // deadline or, with a key, while an earlier call with that key is left behind; and with
-  // resource_unavailable_try_again while too many calls are under way. Cancelled: throws operation_aborted, without
-  // waiting for `work`.
+  // The result of `work`, a base::result. `work` owns everything it uses, and must not throw. Fails with timed_out at
+  // the deadline, or while an earlier call with the same key is left behind. Fails with
+  // resource_unavailable_try_again while too many calls run. Cancelled: throws operation_aborted, without waiting for
+  // `work`.
   template <class Work>
   task<std::invoke_result_t<Work>> run(Work work, clock::duration limit, std::string key = {}) {
     auto value = std::make_shared<std::optional<std::invoke_result_t<Work>>>();
@@ -47,11 +47,11 @@ class blocking_calls {
   std::shared_ptr<calls> calls_;
 };
 
-// Whether a call that was left behind, of any blocking_calls, still blocks. Its thread may use what the end of the
-// program would destroy: such a program ends by _Exit.
+// Whether a call that was left behind, of any blocking_calls, still blocks. Its thread may use objects that a normal
+// exit would destroy: such a program ends by _Exit.
 [[nodiscard]] bool any_call_blocks();
 
-// The same for a program that has no event loop yet: waits on this thread, for `limit` at most.
+// The same for a program that has no event loop yet: waits on this thread, at most for `limit`.
 base::result<> wait_for(std::function<void()> work, std::chrono::milliseconds limit);
 template <class Work>
 std::invoke_result_t<Work> call_within(std::chrono::milliseconds limit, Work work) {

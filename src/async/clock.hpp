@@ -1,6 +1,6 @@
-// clock: the time by which everything in the control thread waits. It is the monotonic one; a test may let time pass
-// without waiting for it. Its points in time are those of std::chrono::steady_clock, so that what takes time as an
-// argument need not know of it.
+// clock: the clock for all waits in the control thread. It is monotonic, and a test can let time pass without waiting.
+// Its time points are those of std::chrono::steady_clock, so code that takes the time as an argument does not depend on
+// it.
 #pragma once
 
 #include <atomic>
@@ -19,8 +19,8 @@ class clock {
 
   static time_point now() { return std::chrono::steady_clock::now() + duration(passed_.load()); }
 
-  // For tests: this much later for everybody at once. Timers that are due by it go off when the loop looks at its
-  // timers next (support::event_loop::pass_time makes it look).
+  // For tests: moves the clock forward for all tasks. Timers that are then due fire when the loop checks its timers
+  // next (support::event_loop::pass_time makes it check).
   static void advance(duration amount) { passed_ += amount.count(); }
 
  private:

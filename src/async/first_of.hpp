@@ -1,5 +1,5 @@
-// first_of: runs two tasks until one of them ends, cancels the other, and waits for it to wind up. When the caller is
-// cancelled both are. Exceptions of the tasks are broken invariants, as in a task_group.
+// first_of: runs two tasks until one of them ends, cancels the other, and waits for its end. A cancellation of the
+// caller cancels both. Exceptions of the tasks are broken invariants, as in a task_group.
 #pragma once
 
 #include "async/task.hpp"

@@ -1,5 +1,5 @@
-// latest_value<T>: hands the newest value from one task to another. Values that nobody took in time are replaced, so it
-// never grows and a slow reader never sees an old state.
+// latest_value<T>: hands the newest value from one task to another. Values that were not taken in time are replaced, so
+// it never grows and a slow reader never sees an old state.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,5 @@
-// The coroutine vocabulary of the whole program: everything above this directory writes async::task and async::nothrow,
-// and only src/async and src/http know more of Asio than that. One io_context, one thread: nothing here is thread-safe.
+// The coroutine vocabulary of the whole program. Most code needs only async::task and async::nothrow of it; code that
+// opens sockets or streams uses Asio directly. One io_context, one thread: nothing here is thread-safe.
 //
 // A coroutine's frame keeps its parameters and nothing else: give it its state by value, or by a reference that
 // outlives it. A lambda's captures live in the lambda, not in the frame: a coroutine is a named function.
@@ -23,7 +23,7 @@ using task = asio::awaitable<T>;
 
 using executor = asio::any_io_executor;
 
-// Completion token for operations whose failure is an answer: auto [ec, n] = co_await socket.async_read_some(b,
+// Completion token for operations that return their failure: auto [ec, n] = co_await socket.async_read_some(b,
 // async::nothrow).
 inline constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
 
@@ -32,7 +32,7 @@ inline constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
 // cancellation.
 task<> check_cancelled();
 
-// Lets everything run first that can be run now; for loops that take long. Cancelled: throws operation_aborted.
+// Lets all other ready tasks run first; for long loops. Cancelled: throws operation_aborted.
 task<> yield();
 
 // Waits. Cancelled: throws operation_aborted.

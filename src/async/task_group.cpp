@@ -40,9 +40,9 @@ void check_ending(const std::string& name, const std::exception_ptr& thrown) try
   std::abort();
 }
 
-// Runs the work of a task, or drops it if it was cancelled before. What co_spawn itself awaits before and behind it
-// must not meet a cancellation: its exception would leave io_context::run(), and the end of the task would never be
-// told.
+// Runs the work of a task, or drops it if it was cancelled before. The awaits that co_spawn adds before and after it
+// must not be cancelled: their exception would leave io_context::run(), and the end of the task would never be
+// reported.
 task<> lead(child& c, task<> work) {
   c.begun = true;
   std::exception_ptr thrown;
@@ -62,7 +62,7 @@ struct task_group::state {
   executor where;
   condition ended;
   std::list<child> children;
-  std::set<timer*> stops;  // of the stop() calls under way
+  std::set<timer*> stops;  // of the running stop() calls
   std::uint64_t started = 0;
 
   void note_end() {
@@ -80,8 +80,8 @@ task_group::~task_group() {
   for (auto at = state_->children.rbegin(); at != state_->children.rend();) (at++)->cancel();
 }
 
-// What co_spawn calls at the end of a task. A type of its own and no lambda under bind_cancellation_slot: with that one
-// co_spawn posts a cancellation from outside the loop, by a pointer that the end of the task leaves dangling.
+// The handler that co_spawn calls at the end of a task. It is not a lambda under bind_cancellation_slot: with that,
+// co_spawn posts a cancellation from outside the loop, by a pointer that dangles once the task has ended.
 struct task_group::ending {
   using cancellation_slot_type = asio::cancellation_slot;
   std::shared_ptr<state> group;
@@ -109,7 +109,7 @@ task<> task_group::join() {
   while (!s->children.empty()) co_await s->ended.wait();
 }
 
-// The group belongs to the caller's frame, and its tasks use what the caller owns: a cancellation only wakes this wait.
+// The group is in the caller's frame, and its tasks use objects of the caller: a cancellation only wakes this wait.
 task<bool> task_group::stop(clock::time_point deadline) {
   const auto s = state_;
   timer alarm(s->where, deadline);

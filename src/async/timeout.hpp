@@ -1,5 +1,5 @@
-// Deadlines for tasks: `until` and `within` run a task, cancel it at the deadline, wait for it to wind up, and answer
-// std::errc::timed_out. Nothing in this program waits without one of them, or without a condition that shutdown fires.
+// Deadlines for tasks: `until` and `within` run a task, cancel it at the deadline, wait for its end, and return
+// std::errc::timed_out. A wait needs one of them, or a condition that shutdown fires.
 #pragma once
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -42,7 +42,7 @@ task<base::result<T>> until(clock::time_point when, task<base::result<T>> work) 
     run->timer.cancel();
   };
   asio::co_spawn(where, std::move(work), asio::bind_cancellation_slot(run->stop.slot(), std::move(finish)));
-  // From here to the end of `work` a cancellation of the caller only wakes it: it is looked at when the work has ended.
+  // From here to the end of `work` a cancellation of the caller only wakes it; it is checked when the work has ended.
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
   const auto caller = co_await asio::this_coro::cancellation_state;

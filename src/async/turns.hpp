@@ -1,4 +1,4 @@
-// turns: one task at a time through a section that suspends. The others wait until it is their turn.
+// turns: lets one task at a time through a section that suspends. The others wait for their turn.
 #pragma once
 
 #include <utility>
@@ -9,7 +9,7 @@ namespace async {
 
 class turns {
  public:
-  // Held by the task whose turn it is; it ends with this object. The turns outlive it.
+  // Held by the task whose turn it is. The turn ends with this object, which must not outlive the turns.
   class turn {
    public:
     explicit turn(turns& of) : of_(&of) { of.taken_ = true; }

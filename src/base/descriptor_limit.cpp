@@ -7,7 +7,7 @@ namespace base {
 
 result<> raise_descriptor_limit() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return {};  // then it is not known to be too low
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return {};  // unknown, so not known to be too low
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_max >= least_descriptors) return {};

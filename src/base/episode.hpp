@@ -1,9 +1,9 @@
-// Log lines for what happens again and again.
+// Log lines for conditions and events that repeat.
 //
 // episode: a condition that lasts, e.g. "cannot watch the rules". Logged once when it begins and once when it ends. One
-// that begins again within ten seconds of its end is counted, and the count stands in the next line.
-// throttle: an event that a client can provoke. The first one, or the first `burst` of them, is logged; those that
-// follow within the period are counted, and the count stands in the next line.
+// that begins again within ten seconds of its end is counted; the next line has the count.
+// throttle: an event that a client can provoke. The first one, or the first `burst` of them, is logged. Later ones
+// within the period are counted; the next line has the count.
 //
 // Both are plain values of one thread; time is an argument so that tests need no clock.
 #pragma once
@@ -35,9 +35,9 @@ class episode {
  private:
   std::string component_, about_, reason_;
   std::optional<steady_time> began_;
-  std::optional<steady_time> ended_;  // the last one that was logged
-  bool silent_ = false;               // the one that is on: it began again soon
-  std::uint64_t again_ = 0;           // such that no line shows yet
+  std::optional<steady_time> ended_;  // the last logged episode
+  bool silent_ = false;               // the current one is only counted: it began soon after the last
+  std::uint64_t again_ = 0;           // counted, and in no line yet
   steady_time logged_{};
 };
 
@@ -52,12 +52,12 @@ class throttle {
  private:
   std::chrono::milliseconds period_;
   unsigned burst_;
-  std::optional<steady_time> began_;  // the period
-  unsigned logged_ = 0;               // in it
+  std::optional<steady_time> began_;  // start of the period
+  unsigned logged_ = 0;               // lines in the period
   std::uint64_t suppressed_ = 0;
 };
 
-// Writes the line if `limit` admits it, with " suppressed=N" behind it where events were counted instead of logged.
+// Writes the line if `limit` admits it, followed by " suppressed=N" if events were counted instead of logged.
 template <class... Args>
 void throttled(throttle& limit, level at, std::string_view component, fmt::format_string<Args...> format,
                Args&&... args) {

@@ -16,7 +16,7 @@ result<std::string> read_file(const std::string& path, read_limits limits, int d
   if (!file) return fail_errno(path);
   struct stat is{};
   if (::fstat(file.get(), &is) != 0) return fail_errno(path);
-  if (!S_ISREG(is.st_mode)) return fail(path + " is no regular file");
+  if (!S_ISREG(is.st_mode)) return fail(path + " is not a regular file");
   const auto too_large = [&] { return fail(path + " is larger than " + std::to_string(limits.bytes) + " bytes"); };
   if (static_cast<std::size_t>(is.st_size) > limits.bytes) return too_large();
   std::string text(limits.bytes + 1, '\0');

@@ -1,4 +1,4 @@
-// read_file: a whole small file, of which it is not certain that it is one: somebody else named it.
+// read_file: reads a small file whose path came from outside: it may be large, or not a regular file.
 #pragma once
 
 #include <cstddef>
@@ -13,9 +13,9 @@ struct read_limits {
   bool follow_links = true;  // of the last component of the path
 };
 
-// Fails for what is no regular file (a fifo, a device, a directory) and for what is larger. Does not wait for a fifo or
-// a device; a file system behind a network or a user's program may well make it wait. `directory`: where a relative
-// path begins, as in openat(2).
+// Fails for a fifo, a device or a directory, and for a larger file. Does not wait for a fifo or a device, but a file
+// system behind a network or a user's program may block it. `directory`: where a relative path begins, as in
+// openat(2).
 [[nodiscard]] result<std::string> read_file(const std::string& path, read_limits limits = {}, int directory = -100);
 
 }  // namespace base

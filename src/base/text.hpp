@@ -1,4 +1,4 @@
-// Small pure helpers on text that came from outside: total, allocation-free where they can be.
+// Small pure functions on text that came from outside: total, and without allocation where possible.
 #pragma once
 
 #include <charconv>
@@ -26,7 +26,7 @@ template <std::integral T>
   return port && *port != 0 ? port : std::nullopt;
 }
 
-// Of which hosts, containers and objects make their names: ASCII letters, digits, '-', '.', '_'.
+// The characters in names of hosts, containers and objects: ASCII letters, digits, '-', '.', '_'.
 [[nodiscard]] constexpr bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
 }
@@ -35,7 +35,7 @@ template <std::integral T>
 [[nodiscard]] std::vector<std::string_view> split(std::string_view text, char separator);  // "" gives one empty part
 [[nodiscard]] std::string to_lower(std::string_view text);                                 // ASCII letters
 
-// For log lines: bytes that are not printable ASCII as \xNN, and cut with "…" behind `limit` characters.
+// For log lines: bytes that are not printable ASCII as \xNN, and cut with "…" after `limit` characters.
 [[nodiscard]] std::string printable(std::string_view text, std::size_t limit = 200);
 
 }  // namespace base

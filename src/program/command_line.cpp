@@ -41,8 +41,9 @@ base::result<program::parse_outcome> command_line::read(const std::vector<std::s
 std::optional<int> command_line::parse(int argc, const char* const* argv) {
   const auto parsed = read(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
   if (!parsed) {
-    fmt::print(stderr, "{}\n{}", parsed.error().message(), flags_.usage());
-    return exit_usage;
+    const auto reason = parsed.error().message();
+    fmt::print(stderr, "{}\n{}\n", reason, flags_.usage());
+    return report_failure(what_.name, reason, exit_usage);
   }
   if (*parsed == program::parse_outcome::help) {
     fmt::print(stderr, "{}", flags_.usage());

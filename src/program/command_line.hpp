@@ -1,6 +1,9 @@
-// command_line: what every program here understands alike: flags by Go's rules, -version, -h, and, where the program
-// has commands, one of them before, between or behind the flags. And how they end:
-//   0  it did its work, or was asked for help or to stop      1  it failed      2  its command line was wrong
+// command_line: the part of the command line that all programs share: flags by Go's rules, -version, -h, and, if the
+// program has commands, one of them before, between or after the flags. The exit codes are shared, too:
+//   0  finished, printed help, or was stopped      1  failed      2  wrong command line
+//
+// A wrong command line prints the reason first, as Go does, then the usage, and the reason again as the last line: the
+// usage may be longer than the screen.
 #pragma once
 
 #include <optional>
@@ -16,11 +19,11 @@ inline constexpr int exit_ok = 0;
 inline constexpr int exit_failure = 1;
 inline constexpr int exit_usage = 2;
 
-// What a program says of itself.
+// What a program declares about itself.
 struct about {
-  std::string name;                     // as it is called; also the component of its own lines in the log
-  std::string description;              // its manual page above the flags; "\n\n" between paragraphs
-  std::vector<std::string> commands{};  // one of which has to be given; empty: there are none
+  std::string name;                     // also the component of its log lines
+  std::string description;              // the help text above the flags; "\n\n" between paragraphs
+  std::vector<std::string> commands{};  // one of them is required; empty: there are none
 };
 
 class command_line {
@@ -29,14 +32,14 @@ class command_line {
   command_line(const command_line&) = delete;
   command_line& operator=(const command_line&) = delete;
 
-  // To be declared before parse(). -version and -h are there already.
+  // Declare flags before parse(). -version and -h are declared already.
   [[nodiscard]] program::flag_set& flags() { return flags_; }
 
-  // Answers the exit code with which to end at once (help, version, a wrong command line; each has been printed), or
-  // nothing: go on.
+  // Returns the exit code if the program should end at once: help, version or a wrong command line, which it has
+  // printed. Otherwise returns nothing.
   [[nodiscard]] std::optional<int> parse(int argc, const char* const* argv);
 
-  [[nodiscard]] const std::string& command() const { return command_; }  // empty where there are none
+  [[nodiscard]] const std::string& command() const { return command_; }  // empty if there are none
   [[nodiscard]] bool is_set(std::string_view flag) const { return flags_.is_set(flag); }
 
  private:
@@ -48,7 +51,7 @@ class command_line {
   std::string command_;
 };
 
-// "<program>: message" on stderr; answers the exit code.
+// Prints "<program>: message" on stderr and returns the exit code.
 int report_failure(std::string_view program, std::string_view message, int exit_code = exit_failure);
 
 }  // namespace program

@@ -18,29 +18,28 @@ namespace {
 namespace log = base::log;
 using namespace std::chrono_literals;
 
-// A supervisor grants five seconds from the signal to the end. What these leave over is for what cannot be waited for
-// with a deadline.
+// A supervisor allows five seconds from the signal to the end. The rest of that time is for steps without a deadline.
 constexpr auto shutdown_limit = 4300ms;
 constexpr auto stop_limit = 4700ms;
 constexpr auto exit_limit = 4800ms;
 
 std::string with_space(const std::string& text) { return text.empty() ? text : " " + text; }
 
-// Where the program is built to find leaks: what nothing points to any more is one, also if nothing is destroyed.
+// In builds with a leak checker: memory that nothing points to is a leak, even if nothing is destroyed.
 void check_leaks() {
 #if __has_feature(address_sanitizer)
   __lsan_do_leak_check();
 #endif
 }
 
-// The search for leaks would wait for a thread that blocks in the kernel.
+// The leak checker would wait for a thread that blocks in the kernel.
 [[noreturn]] void end_at_once(int code) {
   if (!async::any_call_blocks()) check_leaks();
   std::fflush(nullptr);
   std::_Exit(code);
 }
 
-// What main returns destroys globals, which a call that was left behind may still use.
+// A return from main destroys globals, which an abandoned call may still use.
 int end_with(int code) {
   if (async::any_call_blocks()) end_at_once(code);
   return code;
@@ -71,8 +70,8 @@ int run(int argc, const char* const* argv, const std::function<std::unique_ptr<d
   command_line line(what);
   bool debug = false;
   auto log_file = made->log_file();
-  line.flags().add("debug", debug, "Write debug lines to the log too.");
-  line.flags().add("logfile", log_file, "The `file` to which the log is appended; empty: stderr.");
+  line.flags().add("debug", debug, "Also write debug lines to the log.");
+  line.flags().add("logfile", log_file, "The log `file`, which is appended to; empty: stderr.");
   made->declare(line.flags());
   if (const auto ended = line.parse(argc, argv)) return *ended;
   if (auto sound = made->check(line); !sound) return report_failure(what.name, sound.error().message(), exit_usage);

@@ -1,14 +1,14 @@
-// daemon: a program that runs until it is told to stop, and the frame around it, run(). What these programs have alike
-// is in the frame and nowhere else, so that none can do it otherwise:
+// daemon: a program that runs until a signal stops it, and the frame around it, run(). The frame holds what these
+// programs share, so that they behave alike:
 //
-//   signals   kept from the first line of main on; SIGTERM or SIGINT stops it with 0, within five seconds whatever
-//             hangs; a second one ends it at once
+//   signals   caught from the first line of main on. SIGTERM or SIGINT stops the program with 0 within five seconds,
+//             even if something hangs. A second one ends it at once.
 //   flags     its own, and -debug, -logfile, -version, -h
-//   codes     0, 1 or 2, see command_line.hpp; why it does not start is one line on stderr
-//   log       "ready version=…" with what it serves, "stopping signal=…" with what it still had
+//   codes     0, 1 or 2, see command_line.hpp. A failed start prints its reason as one line on stderr.
+//   log       "ready version=…" with what it serves, "stopping signal=…" with what it still holds
 //
-// A daemon is made for one run, in this order, on the control thread: declare, check, open, start, and, once a signal
-// has come, shut_down. It goes before the io_context does.
+// run() owns the daemon. It calls, on the control thread and in this order: declare, check, open, start, and after a
+// signal shut_down. The daemon is destroyed before the io_context.
 #pragma once
 
 #include <functional>
@@ -27,30 +27,30 @@ class daemon {
   virtual ~daemon() = default;
 
   [[nodiscard]] virtual about what() const = 0;
-  // The file of its log where -logfile is not given; empty: stderr.
+  // The default of -logfile; empty: stderr.
   [[nodiscard]] virtual std::string log_file() const { return {}; }
 
-  // Its flags, which fill members of it.
+  // Declares its flags, which fill its members.
   virtual void declare(program::flag_set& flags) = 0;
-  // The command line is right flag by flag. Is it right as a whole? An error ends the program with 2.
+  // Each flag is valid by itself; checks them as a whole. An error ends the program with 2.
   virtual base::result<> check(const command_line&) { return {}; }
-  // Opens what it cannot be without: its socket, its configuration. An error ends the program with 1.
+  // Opens what it requires: its socket, its configuration. An error ends the program with 1.
   virtual base::result<> open(const async::executor& where) = 0;
-  // Starts its work. Answers what the log says of it: "socket=/run/x.sock".
+  // Starts its tasks. Returns key=value pairs for the log: "socket=/run/x.sock".
   virtual std::string start(async::task_group& tasks) = 0;
-  // Asked to stop. What has to be done while the tasks still run, by the deadline; then they are cancelled.
+  // Runs after a signal, by the deadline, while the tasks still run. Then they are cancelled.
   virtual async::task<> shut_down(async::clock::time_point deadline);
-  // For the log, when it is asked to stop: "listeners=3".
+  // Key=value pairs for the log when it stops: "listeners=3".
   [[nodiscard]] virtual std::string summary() const { return {}; }
-  // What it consists of may be busy still when all is done, a library's threads for instance: the program then ends
-  // without destroying anything.
+  // True if some of its parts may still be busy at the end, such as a library's threads. The program then exits without
+  // destroying anything.
   [[nodiscard]] virtual bool ends_at_once() const { return false; }
 };
 
 // From the command line to the exit code; after os::catch_stop_signals().
 int run(int argc, const char* const* argv, const std::function<std::unique_ptr<daemon>()>& make);
 
-// What main consists of.
+// The body of main.
 template <class Daemon>
 int run(int argc, const char* const* argv) {
   os::catch_stop_signals();

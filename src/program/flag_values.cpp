@@ -53,7 +53,7 @@ base::result<std::string> absolute_path(std::string_view text) {
 }
 
 base::result<std::string> socket_path(std::string_view text) {
-  if (!net::is_unix_path(text)) return base::fail("not an absolute path of a socket's length");
+  if (!net::is_unix_path(text)) return base::fail("not an absolute path that fits a socket address");
   return std::string(text);
 }
 

@@ -30,7 +30,7 @@ std::function<bool(std::string_view)> number_setter(T& value) {
   };
 }
 
-// A text that is indented already has lines of its own.
+// An indented text is already broken into lines.
 std::string wrap(std::string_view text, std::size_t indent) {
   if (text.starts_with(' ')) return std::string(text) + "\n";
   std::string wrapped;
@@ -48,7 +48,7 @@ std::string wrap(std::string_view text, std::size_t indent) {
   return wrapped + "\n";
 }
 
-// Takes the first word in back-quotes out of the help text, as Go's UnquoteUsage does.
+// Extracts the first word in back-quotes from the help text, as Go's UnquoteUsage does.
 std::pair<std::string, std::string> unquote(std::string help, std::string fallback) {
   const auto open = help.find('`');
   const auto close = open == std::string::npos ? open : help.find('`', open + 1);
@@ -135,7 +135,7 @@ base::result<> flag_set::assign(const flag& f, std::string_view value) {
   return {};
 }
 
-// `word` is one flag without its dashes; `at` is moved past a value that is a word of its own.
+// `word` is one flag without its dashes. `at` moves past the value if that is a separate word.
 base::result<> flag_set::parse_one(const std::vector<std::string>& arguments, std::size_t& at, std::string_view word) {
   const auto equals = word.find('=');
   const auto name = word.substr(0, equals);

@@ -1,9 +1,9 @@
-// go_flags: command lines by the rules of Go's package flag, which the scripts that start these programs rely on: one
-// dash or two, "-name=value" or "-name value", booleans without a value or with one after "=", the last one wins, and
-// the first word that is no flag, or "--", ends them.
+// go_flags: command lines by the rules of Go's package flag, which scripts that start these programs rely on. One dash
+// or two; "-name=value" or "-name value"; booleans without a value, or with one after "=". The last occurrence wins.
+// The first word that is not a flag, or "--", ends the flags.
 //
-// A flag_set refers to the variables that it fills; they hold the defaults before parse() and must outlive it. Nothing
-// here prints or exits: see program/command_line.hpp for that.
+// A flag_set refers to the variables that it fills. They hold the defaults before parse() and must outlive it. Nothing
+// here prints or exits: see program/command_line.hpp.
 #pragma once
 
 #include <cstdint>
@@ -23,19 +23,18 @@ enum class parse_outcome { ok, help };
 
 class flag_set {
  public:
-  // `description` is the text between the synopsis and the flags; it is wrapped, but for indented
-  // paragraphs; what separates them is "\n\n".
+  // `description` is the text between the synopsis and the flags. Its paragraphs are separated by "\n\n" and wrapped,
+  // except indented ones.
   flag_set(std::string program, std::string synopsis, std::string description);
 
-  // `value` holds the default. `help` is shown wrapped; a word in `back-quotes` names the value, as in Go's usage
-  // texts.
+  // `value` holds the default. `help` is wrapped. A word in `back-quotes` names the value, as in Go's usage texts.
   void add(std::string name, bool& value, std::string help);
   void add(std::string name, std::string& value, std::string help);
   void add(std::string name, std::uint16_t& value, std::string help);              // decimal, 0 to 65535
   void add(std::string name, std::int64_t& value, std::string help);               // decimal
   void add(std::string name, std::vector<std::string>& values, std::string help);  // may be repeated
-  // Any other type: `read` makes a value of the text, as a result<T>, or says why it is none. The usage shows the
-  // default as to_string() has it, or `shown_default`. A vector collects, like the one above.
+  // Any other type: `read` converts the text to a result<T>. The usage shows the default by to_string(), or
+  // `shown_default`. A vector collects values, like the one above.
   template <class T, class Read>
   void add(std::string name, T& value, Read read, std::string help) {
     auto shown = text_of(value);
@@ -66,12 +65,12 @@ class flag_set {
         "", std::move(help));
   }
 
-  // `arguments` without the program's name. The error is what Go prints, without the usage.
+  // `arguments` without the program's name. The error is Go's message, without the usage.
   [[nodiscard]] base::result<parse_outcome> parse(const std::vector<std::string>& arguments);
 
-  // The words behind the flags.
+  // The words after the flags.
   [[nodiscard]] const std::vector<std::string>& rest() const { return rest_; }
-  // Was the flag on the command line?
+  // Whether the command line had the flag.
   [[nodiscard]] bool is_set(std::string_view name) const { return set_.contains(std::string(name)); }
 
   [[nodiscard]] const std::string& program() const { return program_; }

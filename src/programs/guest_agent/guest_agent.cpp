@@ -16,18 +16,18 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto sources_limit = 400ms;
-constexpr auto close_limit = 400ms;  // of the time in which the peers are told
+constexpr auto close_limit = 400ms;  // of the shutdown time, for closing the peers
 
 constexpr auto description =
-    "Watches the container engine inside the VM and has every port that is published there forwarded: to the host by "
-    "host-switch, to the other WSL distributions by wsl-proxy. Runs as root in the engine's network namespace; the "
-    "engine and both peers may start later, restart and go. What is exposed, and why something is not: guestagentctl "
-    "ports.\n\n"
-    "There are three modes. -adminInstall, the network tunnel: host-switch binds on the host what was asked for. "
-    "-privilegedService: a privileged service on the host does, which is told through vtunnel and connects to the "
-    "addresses of -vm-interface; there is no host-switch and no wsl-proxy then, and -adminInstall beside it changes "
-    "nothing. With neither it is non-admin mode: host-switch binds every port to 127.0.0.1, and ports below 1024 are "
-    "not exposed.";
+    "Watches the container engine inside the VM and exposes every published port: on the host through host-switch, "
+    "and to the other WSL distributions through wsl-proxy. Runs as root in the engine's network namespace. The engine "
+    "and both peers may start later, restart and stop. guestagentctl ports shows what is exposed, and why a port is "
+    "not.\n\n"
+    "There are three modes. With -adminInstall, the network tunnel, host-switch binds the published address on the "
+    "host. With -privilegedService, a privileged service on the host does. The agent reaches it through vtunnel, and "
+    "it connects to the addresses of -vm-interface. This mode has no host-switch and no wsl-proxy, and ignores "
+    "-adminInstall. With neither flag, in non-admin mode, host-switch binds every port to 127.0.0.1, and ports below "
+    "1024 are not exposed.";
 
 std::string describe_host(const configuration& c) {
   if (c.validated.policy.mode == ports::network_mode::privileged_service)

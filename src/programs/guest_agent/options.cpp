@@ -19,7 +19,7 @@ base::result<net::address> service_listener(const options& o) {
                   base::printable(text)));
 }
 
-// Where the vtunnel peer listens; not looked at in the other modes, which do without one.
+// Where the vtunnel peer listens. Ignored in the other modes, which do not use it.
 base::result<net::endpoint> check_vtunnel(const options& o) {
   if (!o.privileged_service) return net::endpoint{};
   if (o.vtunnel_address.empty()) return base::fail("-privilegedService needs -vtunnelAddr");
@@ -30,7 +30,7 @@ base::result<net::endpoint> check_vtunnel(const options& o) {
   const auto& name = o.vm_interface;
   if (name.empty() || name.size() > longest_interface_name || name.find_first_of("/ \t\n") != std::string::npos)
     return base::fail(
-        fmt::format("invalid value \"{}\" for flag -vm-interface: no interface's name", base::printable(name)));
+        fmt::format("invalid value \"{}\" for flag -vm-interface: not an interface name", base::printable(name)));
   return *peer;
 }
 
@@ -48,55 +48,53 @@ void declare(program::flag_set& flags, options& o) {
   flags.add("containerdSock", o.containerd_socket, program::socket_path, "The `path` of containerd's socket.");
   flags.add("kubernetes", o.kubernetes,
             "Watch the Kubernetes API: forward the ports of Services of type NodePort and LoadBalancer.");
-  flags.add("kubeconfig", o.kubeconfig, program::absolute_path,
-            "The `file` that says how to reach the Kubernetes API.");
+  flags.add("kubeconfig", o.kubeconfig, program::absolute_path, "The kubeconfig `file` of the Kubernetes API.");
   flags.add("k8sServiceListenerAddr", o.k8s_service_listener_address,
-            "The `address` to which Kubernetes Services, and ports of pods, are bound on the host: 0.0.0.0 or "
-            "127.0.0.1.");
-  flags.add(
-      "k8sAPIPort", o.k8s_api_port, program::port,
-      "The `port` of the Kubernetes API itself, which the other WSL distributions get to see while -kubernetes is on.");
+            "The `address` on the host for Kubernetes Services and ports of pods: 0.0.0.0 or 127.0.0.1.");
+  flags.add("k8sAPIPort", o.k8s_api_port, program::port,
+            "The `port` of the Kubernetes API itself. With -kubernetes it is opened for the other WSL distributions.");
   flags.add("iptables", o.iptables,
-            "Find forwarded ports in the DNAT rules of CNI's plugin portmap, whoever had them made.");
+            "Find forwarded ports in the DNAT rules of CNI's portmap plugin, whichever program uses it.");
   flags.add("localListeners", o.local_listeners,
-            "Listen inside the VM on each TCP port that is published by rules alone, for WSL's own localhost relay to "
-            "see it. Only in non-admin mode.");
+            "Listen inside the VM on each TCP port that is published by rules alone, so that WSL's own localhost relay "
+            "sees it. Only in non-admin mode.");
   flags.add(
       "listeners", o.listeners,
-      "Forward what listens in this network namespace, too: the servers of containers that use the host's network. "
-      "Without -docker and -containerd, and with -privilegedService, only if it is asked for by name.");
+      "Also forward the ports of servers in this network namespace, such as containers that use the host's network. "
+      "Without -docker and -containerd, and with -privilegedService, this is off unless the flag is given.");
   flags.add(
       "ignore-listeners", o.ignored_listeners, host_sockets::ignore_list::parse, "default",
-      "A `list` of ports whose listeners are not forwarded: ports and ranges, separated by commas, each with tcp: or "
-      "udp: in front or meant for both, as in default,tcp:9100,7000-7999. The word default stands for " +
+      "A `list` of ports whose listeners are not forwarded: ports and ranges, separated by commas, for one protocol "
+      "with tcp: or udp: in front, otherwise for both, as in default,tcp:9100,7000-7999. The word default stands for " +
           std::string(host_sockets::ignore_list::defaults) +
-          "; an empty list ignores nothing. The port of -vtunnelAddr is ignored in any case where it is used.");
-  flags.add("adminInstall", o.admin_install,
-            "Network tunnel mode: bind on the host what was asked for. Without it every port is "
-            "bound to 127.0.0.1.");
+          "; an empty list ignores nothing. With -privilegedService the port of -vtunnelAddr is always ignored.");
+  flags.add(
+      "adminInstall", o.admin_install,
+      "Network tunnel mode: bind the published address on the host. Without it every port is bound to 127.0.0.1.");
   flags.add("restrictPrivilegedPorts", o.restrict_privileged_ports,
-            "In non-admin mode, do not expose ports below 1024. False where the host lets everybody bind them.");
-  flags.add("privilegedService", o.privileged_service,
-            "Privileged-service mode: forward ports by the privileged service on the host, through vtunnel.");
+            "In non-admin mode, do not expose ports below 1024. Use false if every user of the host may bind them.");
+  flags.add(
+      "privilegedService", o.privileged_service,
+      "Privileged-service mode: the privileged service on the host opens the ports. It is reached through vtunnel.");
   flags.add("vtunnelAddr", o.vtunnel_address, "The `address` (IP:PORT) of the vtunnel peer.");
-  flags.add("vm-interface", o.vm_interface,
-            "In privileged-service mode, the `name` of the interface by which the host reaches this VM; the privileged "
-            "service is told its addresses.");
+  flags.add(
+      "vm-interface", o.vm_interface,
+      "In privileged-service mode, the `name` of the interface by which the host reaches this VM. The agent sends "
+      "its addresses to the privileged service.");
   flags.add("tap-interface-ip", o.tap, program::ipv4_address,
-            "The `address` of the interface by which the host reaches this VM; host-switch is "
-            "told to forward to it.");
+            "The `address` of the interface by which the host reaches this VM. host-switch forwards to it.");
   flags.add("veth-interface-ip", o.veth, program::ipv4_address,
             "The `address` of this network namespace at which wsl-proxy reaches it.");
   flags.add("host-switch-url", o.host_switch, http::parse_server_address, "The `URL` of host-switch's API.");
   flags.add("wsl-proxy-socket", o.wsl_proxy_socket, program::socket_path, "The `path` of wsl-proxy's socket.");
-  flags.add("docker-socket", o.docker_socket,
-            "The `path` of the Docker engine's socket. Empty: what DOCKER_HOST says, for tcp:// with "
-            "DOCKER_CERT_PATH and DOCKER_TLS_VERIFY, or /var/run/docker.sock.");
+  flags.add(
+      "docker-socket", o.docker_socket,
+      "The `path` of the Docker engine's socket. Empty: the engine that DOCKER_HOST names, or /var/run/docker.sock. "
+      "A DOCKER_HOST of tcp:// also uses DOCKER_CERT_PATH and DOCKER_TLS_VERIFY.");
   flags.add("status-socket", o.status_socket, program::own_socket_path,
-            "The `path` of the socket at which guestagentctl asks this agent.");
+            "The `path` of the status socket, which guestagentctl reads.");
   flags.add("state-dir", o.state_directory, program::absolute_path,
-            "The `directory` in which the agent remembers, through crashes and reboots, what it has "
-            "exposed.");
+            "The `directory` in which the agent records what it has exposed, for the time after a crash or reboot.");
 }
 
 base::result<settings> validate(const options& o, bool asked_for_listeners) {

@@ -1,5 +1,5 @@
-// options: the agent's command line. Names, defaults and messages are those of the agent that the scripts already
-// start; the flags behind them are for tests and for VMs that are laid out otherwise.
+// options: the agent's command line. Names, defaults and messages are those of the agent that existing scripts start.
+// The flags after the blank line are for tests, and for VMs with another layout.
 #pragma once
 
 #include <cstdint>
@@ -45,7 +45,7 @@ struct options {
 // Binds every flag to its field; `o` must outlive the set.
 void declare(program::flag_set& flags, options& o);
 
-// What several options mean together, once they have been found sound.
+// What several options mean together, after validate().
 struct settings {
   ports::exposure_options policy;
   net::endpoint vtunnel;          // in privileged-service mode
@@ -53,7 +53,7 @@ struct settings {
   bool listeners = false;
 };
 
-// Errors name the flag. `asked_for_listeners`: -listeners stands on the command line.
+// Errors name the flag. `asked_for_listeners`: the command line has -listeners.
 [[nodiscard]] base::result<settings> validate(const options& o, bool asked_for_listeners);
 
 }  // namespace guest_agent

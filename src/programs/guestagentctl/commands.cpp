@@ -22,13 +22,13 @@ using namespace std::chrono_literals;
 constexpr auto program_name = "guestagentctl";
 
 constexpr auto description =
-    "Asks the guest agent what it does.\n\n"
-    "ports: every port that a container engine publishes, one line each: the address on the host, the container's "
-    "port, whose it is, its state at each peer (applied; foreign: the peer had it before; pending; conflict: somebody "
-    "else has it; retrying; refused; down: the peer cannot be reached; restricted, unsupported, shadowed or covered: "
-    "by policy), "
-    "since when, and why not. A port that nobody publishes any more is listed as long as it may be open: removing; "
-    "leftover, where its removal has to wait; retrying, refused and down as above.\n\n"
+    "Shows what the guest agent is doing.\n\n"
+    "ports: each port that a container engine publishes, one per line: the address on the host, the container's port, "
+    "its owner, its state at each peer, since when, and why not. The states are applied; foreign: another program "
+    "opened it before; pending; conflict: its port is in use; retrying; refused: the peer rejected it; down: the peer "
+    "cannot be reached; restricted, unsupported, shadowed and covered: by policy. A port that is no longer published "
+    "is listed while it may be open: removing; leftover: its removal must wait; retrying, refused and down as "
+    "above.\n\n"
     "status: the agent, its sources with what they refused, and its peers.";
 
 struct request {
@@ -41,10 +41,10 @@ struct request {
 void add_flags(program::flag_set& flags, request& r) {
   flags.add("socket", r.socket, "The `path` of the agent's status socket.");
   flags.add("json", r.json, "Print JSON instead of tables.");
-  flags.add("watch", r.watch, "Go on: print again after every change, until interrupted.");
+  flags.add("watch", r.watch, "Keep running and reprint after every change, until interrupted.");
 }
 
-// Fails when nobody reads any more: SIGPIPE is ignored, and --watch would go on for ever.
+// Fails when the reader has gone: SIGPIPE is ignored, and --watch would continue for ever.
 base::result<> print(const std::string& text) {
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
   return written ? base::result<>{} : base::fail_errno("standard output");
@@ -88,7 +88,7 @@ async::task<base::result<>> follow(const request& r, http::connection& agent) {
       if (auto shown = show(r, line.substr(0, end)); !shown) co_return shown;
       line.erase(0, end + 1);
     }
-    if (line.size() > status_document::max_document_bytes) co_return base::fail("the agent's answer has no end");
+    if (line.size() > status_document::max_document_bytes) co_return base::fail("the agent's answer is too long");
   }
 }
 

@@ -15,12 +15,11 @@ namespace host_switch {
 namespace {
 
 constexpr auto description =
-    "Listens on this host for the ports that the guest agent of a VM exposes, and relays TCP and UDP to the VM. The "
-    "agent asks over HTTP at the gateway's address, which answers the VM's network alone: POST "
-    "/services/forwarder/expose and /services/forwarder/unexpose, GET /services/forwarder/all, as gvisor-tap-vsock has "
-    "them.\n\n"
-    "The kernel must route to the VM, over a veth or a tap interface. A port on 0.0.0.0 is listened to for IPv6 as "
-    "well.";
+    "Listens on this host on the ports that the guest agent of a VM exposes, and relays TCP and UDP to the VM. The "
+    "agent uses an HTTP API at the gateway's address, which serves the VM's network only: POST "
+    "/services/forwarder/expose and /services/forwarder/unexpose, GET /services/forwarder/all, as in "
+    "gvisor-tap-vsock.\n\n"
+    "The kernel must route to the VM, over a veth or a tap interface. 0.0.0.0 also listens on IPv6.";
 
 // The API's connections are part of the reserve that the relays leave.
 http::server_limits api_limits() {
@@ -50,16 +49,16 @@ async::task<http::answer> handle(forwarder* served, http::incoming in) {
 program::about host_switch::what() const { return {.name = "host-switch", .description = description}; }
 
 void host_switch::declare(program::flag_set& flags) {
-  flags.add(
-      "subnet", vm_network_, subnet::parse, "192.168.127.0/24",
-      "The virtual network as a `CIDR`. Its first address is the gateway's, where the API listens on port 80. The "
-      "API's clients, and the addresses to which they may have ports relayed, are in it.");
+  flags.add("subnet", vm_network_, subnet::parse, "192.168.127.0/24",
+            "The virtual network as a `CIDR`. Its first address is the gateway's, where the API listens on port 80. "
+            "Clients of "
+            "the API, and the addresses they may relay to, are in it.");
   flags.add("port-forward", static_forwards_, parse_static_forward,
-            "A forward that is there from the start, as `Host:Port=Guest:Port`, for instance "
+            "A forward that exists from the start, as `Host:Port=Guest:Port`, for instance "
             "127.0.0.1:2222=192.168.127.2:22. May be given several times.");
   flags.add("api-address", api_, program::endpoint, "", "The `address` (IP:PORT) at which the API listens instead.");
   flags.add("api-host", api_hosts_, parse_host_name,
-            "A further `name` by which clients may address the API, besides its address and names under .internal. May "
+            "A further `name` that clients may use for the API, besides its address and names under .internal. May "
             "be given several times.");
 }
 

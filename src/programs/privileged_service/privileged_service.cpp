@@ -6,29 +6,28 @@
 namespace privileged_service {
 namespace {
 
-// An agent keeps one silent connection to learn that it still reaches us; nobody else has a reason to be silent for
+// An agent keeps one silent connection to check that it still reaches us. Other clients have no reason to be silent for
 // long.
 constexpr std::chrono::hours silent_limit{24};
 
 constexpr auto program_name = "privileged-service";
 
 constexpr auto description =
-    "Makes the ports that are published inside virtual machines reachable on this host, where their users may not open "
+    "Makes ports that are published inside virtual machines reachable on this host, where the VMs' users may not open "
     "ports themselves.\n\n"
-    "The guest agent of a VM tells it what is published (rancher-desktop-guestagent -privilegedService), by "
-    "PortMapping messages that vtunnel carries here: one JSON document for each connection, no answer. For each "
-    "binding it listens on the binding's address and port, TCP or UDP, and relays to the same port of the VM: to the "
-    "first address of the same family that the message names in connectAddrs. 0.0.0.0 takes IPv6 too. A port that is "
-    "busy is tried again until it is free.\n\n"
-    "Several VMs may use it, each by a vtunnel host of its own. A removal removes what came by the same vtunnel host "
-    "for "
-    "the same address, and nothing else. A port that two VMs ask for is the first one's until it gives it up. The "
-    "address of a VM is on a network of this host other than that of the default route, and never this host's "
+    "The guest agent of a VM (rancher-desktop-guestagent -privilegedService) sends PortMapping messages, which vtunnel "
+    "carries here: one JSON document for each connection, without an answer. For each binding it listens on the "
+    "binding's address and port, TCP or UDP, and relays to the same port of the VM: to the first address of the same "
+    "family in the message's connectAddrs. 0.0.0.0 also listens on IPv6. A busy port is tried again until it is "
+    "free.\n\n"
+    "Several VMs may use it, each through a vtunnel host of its own. A removal withdraws only what the same vtunnel "
+    "host requested for the same address. A port that two VMs request belongs to the first one until it withdraws it. "
+    "The address of a VM is on a network of this host other than that of the default route, and never this host's "
     "own.\n\n"
     "SIGTERM and SIGINT close all listeners, remove the socket file and end the program with 0. A second instance on "
-    "the same socket file does not start; the socket file of an instance that died is replaced. Whoever may connect "
-    "can open any port of this host: the socket is its owner's alone, and -listen, for tunnels that know TCP only, "
-    "takes loopback addresses only, and connections of root and of its own user alone.";
+    "the same socket file does not start. The socket file of an instance that died is replaced. A process that can "
+    "connect can open any port of this host. So the socket belongs to its owner only. -listen, for tunnels that "
+    "support only TCP, accepts loopback addresses only, and connections of root and of its own user only.";
 
 }  // namespace
 
@@ -39,13 +38,13 @@ program::about privileged_service::what() const { return {.name = program_name, 
 void privileged_service::declare(program::flag_set& flags) {
   proxy_daemon::declare(flags);
   flags.add("listen", tcp_, program::loopback_endpoint, "",
-            "The `address` (IP:PORT, on loopback) that takes the messages instead of the socket.");
+            "The `address` (IP:PORT, on loopback) that receives the messages instead of the socket.");
   flags.add("vmNetworks", vms_, vm_network::parse, "",
-            "The networks of the VMs, a `list` like 172.16.0.0/12,fd00::/8. Empty: every network of this host but that "
-            "of the default route.");
+            "The networks of the VMs, a `list` like 172.16.0.0/12,fd00::/8. Empty: every network of this host except "
+            "that of the default route.");
   flags.add("loopbackTargets", loopback_targets_,
-            "Relay to loopback addresses too, where a message says that its VM is reached there. Every port of this "
-            "host that listens on loopback only can then be opened to the outside by whoever sends messages.");
+            "Also relay to loopback addresses, if a message says that its VM is reached there. A process that sends "
+            "messages can then open every port of this host that listens on loopback only.");
 }
 
 base::result<> privileged_service::open(const async::executor& where) {

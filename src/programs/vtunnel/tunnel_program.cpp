@@ -10,16 +10,16 @@
 namespace vtunnel {
 namespace {
 
-constexpr std::chrono::milliseconds patience{2'000};  // for the configuration
+constexpr std::chrono::milliseconds patience{2'000};  // for reading the configuration
 
 constexpr auto description =
     "Carries TCP connections from a virtual machine to its host over virtual sockets (AF_VSOCK). vtunnel peer runs in "
-    "the VM, vtunnel host outside, both with the same configuration.\n\n"
-    "For each tunnel the peer listens on peer-address:peer-port; each connection there becomes one virtual socket to "
-    "vsock-host-port of the host, and there one to upstream-server-address. Ends of streams and resets are passed on "
-    "both ways. The host end begins with a tunnel when the peer, asked at handshake-port once a second, has answered "
-    "with the seed phrase of vtunnel. In place of either port stands unix:/path where a VMM offers virtual sockets as "
-    "UNIX sockets.\n\n"
+    "the VM, vtunnel host on the host, both with the same configuration.\n\n"
+    "For each tunnel the peer listens on peer-address:peer-port. Each connection there becomes one virtual socket to "
+    "vsock-host-port of the host, and there one connection to upstream-server-address. Ends of streams and resets are "
+    "passed on both ways. The host end connects to handshake-port once a second. It opens the tunnel when the peer has "
+    "answered with the seed phrase of vtunnel. unix:/path may replace either port, where a VMM offers virtual sockets "
+    "as UNIX sockets.\n\n"
     "    tunnel:\n"
     "      - name: tcpTunnel\n"
     "        handshake-port: 9090\n"
@@ -45,7 +45,7 @@ base::result<std::vector<tunnel>> read_config(const std::string& path) {
   return parsed;
 }
 
-// A VMM's UNIX socket tells no port.
+// A VMM's UNIX socket has no client port to check.
 base::result<> find_no_unix_socket(const std::vector<tunnel>& tunnels) {
   for (const auto& t : tunnels)
     if (std::holds_alternative<std::string>(t.data))
@@ -64,11 +64,11 @@ program::about tunnel_program::what() const {
 void tunnel_program::declare(program::flag_set& flags) {
   flags.add("config-path", config_, "The configuration `file`.");
   flags.add("host-cid", host_cid_, context_id,
-            "For vtunnel peer: the context `id` at which the host end is. 2 is the host, 1 this machine itself.");
+            "For vtunnel peer: the context `id` of the host end. 2 is the host, 1 this machine itself.");
   flags.add("guest-cid", guest_cid_, context_id,
-            "For vtunnel host: the context `id` of the VM, in which the peer is. 1 is this machine itself.");
+            "For vtunnel host: the context `id` of the peer's VM. 1 is this machine itself.");
   flags.add("require-privileged-port", root_only_,
-            "For vtunnel host: take connections from ports of AF_VSOCK below 1024 alone, which only root of the VM may "
+            "For vtunnel host: accept connections only from AF_VSOCK ports below 1024, which only root in the VM may "
             "use. At most 512 at a time.");
 }
 

@@ -5,10 +5,11 @@
 namespace program {
 namespace {
 
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-// What parse() answers and prints for a program with the flag -n.
+// What parse() returns and prints for a program with the flag -n.
 struct ending {
   std::optional<int> code;
   std::string out, err, command;
@@ -54,6 +55,8 @@ TEST(command_line, what_is_wrong_is_its_reason_and_usage_on_stderr) {
     EXPECT_EQ(e.code, exit_usage);
     EXPECT_EQ(e.out, "");
     EXPECT_THAT(e.err, StartsWith(std::string(reason) + "\nUsage: prog [flags]\n"));
+    EXPECT_THAT(e.err, EndsWith("\n\nprog: " + std::string(reason) + "\n"))
+        << "the usage may scroll the first line away";
   }
 }
 

@@ -84,9 +84,9 @@ TEST(ports_codec, hostile_texts_are_refused_as_a_whole) {
 
 TEST(ports_codec, a_file_that_cannot_be_read_is_a_refusal) {
   const container_record record{"abc", {{"nerdctl/state-dir", "/x"}}};
-  const auto c = describe_container("default", record, base::fail("network-config.json is no regular file"));
+  const auto c = describe_container("default", record, base::fail("network-config.json is not a regular file"));
   ASSERT_THAT(c.refusals, SizeIs(1));
-  EXPECT_THAT(c.refusals[0].why, HasSubstr("no regular file"));
+  EXPECT_THAT(c.refusals[0].why, HasSubstr("not a regular file"));
 }
 
 TEST(ports_codec, names_tell_the_namespace_unless_it_is_the_default) {

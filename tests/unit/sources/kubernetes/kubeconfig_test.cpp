@@ -59,9 +59,9 @@ TEST_F(kubeconfig_test, a_file_that_cannot_be_read_is_an_error_that_names_its_ke
 
 TEST_F(kubeconfig_test, what_is_no_file_is_an_error) {
   EXPECT_EQ(load(directory_ / "gone").error().code, std::errc::no_such_file_or_directory);
-  EXPECT_THAT(load(directory_.path()).error().message(), HasSubstr("no regular file"));
+  EXPECT_THAT(load(directory_.path()).error().message(), HasSubstr("not a regular file"));
   ASSERT_EQ(mkfifo((directory_ / "fifo").c_str(), 0600), 0);
-  EXPECT_THAT(load(directory_ / "fifo").error().message(), HasSubstr("no regular file"));
+  EXPECT_THAT(load(directory_ / "fifo").error().message(), HasSubstr("not a regular file"));
   write("large", std::string((1 << 20) + 1, ' '));
   EXPECT_THAT(load(directory_ / "large").error().message(), HasSubstr("larger"));
 }
