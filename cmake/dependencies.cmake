@@ -7,9 +7,9 @@ find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
-# Every shared library costs each program memory: its tables, its relocations, its constructors (docs/adr/0006). The programs
-# that are shipped have all but glibc in themselves. Debian has no static fmt and spdlog, and their headers alone compile
-# more slowly: builds for tests take the shared ones.
+# Every shared library costs each program memory: its tables, its relocations, its constructors (docs/adr/0006). The
+# shipped programs link everything but glibc statically. Debian has no static fmt and spdlog, and header-only builds compile
+# more slowly: builds for tests use the shared ones.
 if(GUESTAGENT_HARDENING)
   set(GUESTAGENT_FMT fmt::fmt-header-only)
   set(GUESTAGENT_SPDLOG spdlog::spdlog_header_only)

@@ -2,7 +2,7 @@
 # Pure libraries have none: their files compile quickly, and Asio stays out of them.
 set(GUESTAGENT_PRECOMPILED ON CACHE BOOL "Precompile the large headers of libraries")
 
-# Two compilations of one header are equal then, and ccache keeps what is compiled with it.
+# Two compilations of one header are then equal, so ccache can reuse files compiled with it.
 add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>")
 
 set(guestagent_std_headers
@@ -13,7 +13,7 @@ set(guestagent_asio_headers
   <boost/asio/co_spawn.hpp> <boost/asio/io_context.hpp> <boost/asio/posix/stream_descriptor.hpp> <boost/asio/this_coro.hpp>
   <boost/asio/use_awaitable.hpp>)
 
-# guestagent_precompile(<name> HEADERS … USES …): a target whose precompiled header others take.
+# guestagent_precompile(<name> HEADERS … USES …): a target whose precompiled header others use.
 function(guestagent_precompile name)
   cmake_parse_arguments(ARG "" "" "HEADERS;USES" ${ARGN})
   file(WRITE "${CMAKE_BINARY_DIR}/${name}.cpp" "// Only carries a precompiled header.\n")
@@ -34,8 +34,8 @@ if(GUESTAGENT_PRECOMPILED)
   endif()
 endif()
 
-# guestagent_uses_asio(<result> <target>…): whether one of the targets brings Asio. Directories are added in the order of the
-# layers: what a target uses is known already.
+# guestagent_uses_asio(<result> <target>…): whether one of the targets uses Asio. Directories are added in the order of the
+# layers, so a target's dependencies are already defined.
 function(guestagent_uses_asio result)
   set(${result} OFF PARENT_SCOPE)
   foreach(used ${ARGN})

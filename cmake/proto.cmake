@@ -1,11 +1,11 @@
-# gRPC and the small runtime of protobuf, from Debian's packages. Found by pkg-config: the CMake package of gRPC asks for one
-# of protobuf that Debian does not have.
+# gRPC and the small runtime of protobuf, from Debian's packages. Found by pkg-config: gRPC's CMake package
+# needs a CMake package of protobuf, which Debian does not have.
 find_program(PROTOC protoc REQUIRED)
 find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(GRPC REQUIRED grpc++_unsecure protobuf-lite)
 
-# Linked statically: of a shared gRPC and its fifty libraries each program would have the pages, with containerd or not.
+# Linked statically: a shared gRPC and its fifty libraries would cost every program memory, with containerd or not.
 set(GUESTAGENT_GRPC_LIBRARIES)
 foreach(name ${GRPC_STATIC_LIBRARIES} address_sorting upb cares re2 z)
   if(name MATCHES "^(atomic|rt|pthread|m|dl)$")
@@ -35,7 +35,7 @@ function(guestagent_proto name)
       DEPENDS "${file}" VERBATIM)
     list(APPEND sources ${made})
   endforeach()
-  add_custom_target(guestagent_${name}_sources DEPENDS ${sources})  # what clang-tidy needs before anything is compiled
+  add_custom_target(guestagent_${name}_sources DEPENDS ${sources})  # clang-tidy needs these before any compilation
   add_library(guestagent_${name} STATIC ${sources})
   add_library(guestagent::${name} ALIAS guestagent_${name})
   target_include_directories(guestagent_${name} SYSTEM PUBLIC "${directory}" "${GRPC_INCLUDE_DIR}")

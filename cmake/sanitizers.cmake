@@ -1,11 +1,11 @@
-# GUESTAGENT_SANITIZERS: what -fsanitize= gets, for instance "address" or "address,undefined". Set by the presets.
+# GUESTAGENT_SANITIZERS: the value of -fsanitize=, for instance "address" or "address,undefined". Set by the presets.
 set(GUESTAGENT_SANITIZERS "" CACHE STRING "Sanitizers to build with, as -fsanitize takes them")
 set(GUESTAGENT_FUZZ OFF CACHE BOOL "Build the libFuzzer targets (needs clang)")
 if(GUESTAGENT_SANITIZERS)
   add_compile_options(-fsanitize=${GUESTAGENT_SANITIZERS} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${GUESTAGENT_SANITIZERS})
   if(GUESTAGENT_SANITIZERS MATCHES "undefined")
-    # It looks at memory through a pipe, and reports everything where a test has used up the descriptors.
+    # LeakSanitizer reads memory through a pipe, and reports everything if a test has used up the descriptors.
     add_compile_options(-fno-sanitize=vptr)
   endif()
 endif()

@@ -21,7 +21,7 @@ function(guestagent_test name)
 endfunction()
 
 # guestagent_fuzz(<name> USES …): the libFuzzer target tests/fuzz/<name>_fuzz.cpp. In the fuzz preset it is a fuzzer; in
-# every other one it is a unit test that replays the corpus tests/fuzz/corpus/<name>: what was found once stays found.
+# every other one it is a unit test that replays the corpus tests/fuzz/corpus/<name>, so old findings stay covered.
 function(guestagent_fuzz name)
   cmake_parse_arguments(ARG "" "" "USES" ${ARGN})
   add_executable(${name}_fuzz ${name}_fuzz.cpp)

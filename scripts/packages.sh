@@ -1,4 +1,4 @@
-# Sourced by ./dev: what has to be installed for what, as Debian 12 names it, and how it is installed.
+# Sourced by ./dev: the Debian 12 packages that each command needs, and how to install them.
 
 readonly build_packages=(
   clang-19 lld-19 llvm-19 libclang-rt-19-dev libstdc++-12-dev make cmake ninja-build ccache pkgconf libboost1.81-dev libspdlog-dev libfmt-dev libssl-dev libgtest-dev libgmock-dev
@@ -18,7 +18,7 @@ fail() {
   exit 1
 }
 
-# as_root COMMAND…: runs it as root, and says so when that takes asking.
+# as_root COMMAND…: runs it as root, through sudo or su if needed.
 as_root() {
   if ((EUID == 0)); then
     "$@"
@@ -38,7 +38,7 @@ missing_packages() {
   done
 }
 
-# show_progress COUNT: of what apt-get says about COUNT packages, one line that is written over on a terminal.
+# show_progress COUNT: shows apt-get's progress over COUNT packages as one line, rewritten in place on a terminal.
 show_progress() {
   local count=$1 words step fetched=0 unpacked=0 configured=0
   while IFS=' ' read -r -a words; do
@@ -53,8 +53,8 @@ show_progress() {
   [[ ! -t 1 ]] || printf '\r\033[K'
 }
 
-# The part that runs as root. Packages that bring a daemon (docker.io, nginx …) must not start it here: the hook that
-# Debian provides for that is put in place for as long as the installation lasts, unless the machine has its own.
+# The part that runs as root. Packages with a daemon (docker.io, nginx …) must not start it here. Debian's hook for that
+# is in place during the installation, unless the machine has its own.
 install_as_root() {
   local hook=/usr/sbin/policy-rc.d
   if [[ ! -e $hook ]]; then
@@ -66,17 +66,17 @@ install_as_root() {
   local install=(apt-get install --yes --quiet=1 --no-install-recommends -o Dpkg::Use-Pty=0
     -o DPkg::Lock::Timeout=300) count
   apt-get update --quiet=2
-  # What was interrupted the last time is ended first; apt-get only says that somebody should.
+  # First finish an interrupted installation; apt-get itself only prints an error.
   ! compgen -G '/var/lib/dpkg/updates/[0-9]*' >/dev/null || dpkg --configure --pending >/dev/null
   count=$("${install[@]}" --simulate "$@" | grep --count '^Inst ') || true
   "${install[@]}" "$@" </dev/null | show_progress "$count"
   say "installed $count packages in $SECONDS s"
 }
 
-# need PACKAGE…: installs those that are missing. Quick when none is.
+# need PACKAGE…: installs missing packages.
 need() {
   local missing
-  command -v dpkg-query >/dev/null || fail "needs Debian 12 (dpkg-query is not there)"
+  command -v dpkg-query >/dev/null || fail "needs Debian 12 (dpkg-query is missing)"
   mapfile -t missing < <(missing_packages "$@")
   ((${#missing[@]} == 0)) && return
   say "installing with apt-get, as root: ${missing[*]}"

@@ -1,8 +1,8 @@
-# Sourced by ./dev: builds and runs the tests in the presets dev and asan, and adds up what came out.
+# Sourced by ./dev: builds and runs the tests in the presets dev and asan, and adds up the results.
 
 passed=0 failed=0 skipped=0
 
-# count FILE: adds the numbers of a JUnit report; a report that is not there is a failure.
+# count FILE: adds the numbers of a JUnit report; a missing report is a failure.
 count() {
   local head tests failures skips
   head=$(grep --max-count=1 --after-context=8 '<testsuite ' "$1" 2>/dev/null | tr '\n' ' ') || head=
@@ -23,7 +23,7 @@ count() {
 run_label() {
   local preset=$1 label=$2 jobs=$3 report programs=$PWD/build/$1/bin
   shift 3
-  # What is shipped is optimized by a compiler that makes mistakes of its own: that is what the dev preset's tests run.
+  # The dev preset tests the shipped, optimized programs.
   [[ $preset == dev ]] && programs=$PWD/build/bin
   report=$PWD/build/$preset/report-$label.xml
   as_root rm -f "$report"
@@ -56,7 +56,7 @@ run_tests() {
       continue
     fi
     run_label "$preset" unit 4 "${arguments[@]}"
-    # What differs between the variants of iptables is rules, not memory: under AddressSanitizer one of them is enough.
+    # The variants of iptables differ in rules, not in memory use: under AddressSanitizer one of them is enough.
     local variants=()
     [[ $preset == asan ]] && variants=(--exclude-regex '/legacy')
     run_label "$preset" integration 2 "${variants[@]}" "${arguments[@]}"

@@ -1,6 +1,6 @@
-// listeners_bench: how soon a server that just listens is forwarded, and what it costs to know: with what this kernel
-// tells, without (the agent has no right to put programs into it), and beside a poll of /proc/net each three seconds as
-// the agent's predecessors did it. In a network namespace of its own.
+// listeners_bench: how soon a server that just listens is forwarded, and what that costs: with events of this kernel,
+// without them (the agent may not load BPF programs), and with a poll of /proc/net every three seconds, which the
+// agent's predecessors did. In a network namespace of its own.
 //
 // Takes five minutes, and four times IDLE_SECONDS.
 //
@@ -72,7 +72,7 @@ class listeners_bench {
   }
 
   void run(int seconds) {
-    fmt::print("{:46} {:>12} {:>12} {:>18}\n", "", "told", "not told", "poll each 3 s");
+    fmt::print("{:46} {:>12} {:>12} {:>18}\n", "", "events", "polling", "poll each 3 s");
     start_agent({});
     const auto tcp = measure(true, 200, 30ms), udp = measure(false, 200, 30ms);
     const auto cost = storm(net::address::any_v4()), loopback_cost = storm(net::address::loopback_v4());
@@ -90,8 +90,8 @@ class listeners_bench {
     row("1,000 listeners a second: CPU", cost, poll_cost, "%");
     row("the same on 127.0.0.1, children included", loopback_cost, poll_loopback_cost, "%");
     const auto without = idle(seconds), poller = idle_poller(seconds);
-    fmt::print("\n{:46} {:>9} {:>10} {:>10} {:>14}\n", fmt::format("idle, for {} s, a minute", seconds), "told",
-               "not told", "without", "poll each 3 s");
+    fmt::print("\n{:46} {:>9} {:>10} {:>10} {:>14}\n", fmt::format("idle, for {} s, a minute", seconds), "events",
+               "polling", "without", "poll each 3 s");
     fmt::print("{:46} {:>9.1f} {:>10.1f} {:>10.1f} {:>14.1f}\n", "CPU, ms", quiet.cpu_ms, poll_quiet.cpu_ms,
                without.cpu_ms, poller.cpu_ms);
     fmt::print("{:46} {:>9} {:>10} {:>10} {:>14}\n", "wake-ups", quiet.switches, poll_quiet.switches, without.switches,
@@ -99,16 +99,16 @@ class listeners_bench {
   }
 
  private:
-  static void row(std::string_view what, double told, double untold, std::string_view unit, double polled = 0) {
-    fmt::print("{:46} {:>9.2f} {:<2} {:>9.2f} {:<2}", what, told, unit, untold, unit);
-    if (polled > 0) fmt::print(" {:>8.0f} {} ({:.0f} x)", polled, unit, polled / told);
+  static void row(std::string_view what, double notified, double own_poll, std::string_view unit, double polled = 0) {
+    fmt::print("{:46} {:>9.2f} {:<2} {:>9.2f} {:<2}", what, notified, unit, own_poll, unit);
+    if (polled > 0) fmt::print(" {:>8.0f} {} ({:.0f} x)", polled, unit, polled / notified);
     fmt::print("\n");
   }
-  static void print(std::string_view what, const std::vector<double>& told, const std::vector<double>& untold,
+  static void print(std::string_view what, const std::vector<double>& notified, const std::vector<double>& own_poll,
                     const std::vector<double>& polled) {
     for (const int share : {50, 99})
-      row(fmt::format("{}, p{}", what, share), at_share(told, share / 100.0), at_share(untold, share / 100.0), "ms",
-          at_share(polled, share / 100.0));
+      row(fmt::format("{}, p{}", what, share), at_share(notified, share / 100.0), at_share(own_poll, share / 100.0),
+          "ms", at_share(polled, share / 100.0));
   }
 
   void wait(std::chrono::milliseconds time) {
@@ -153,8 +153,8 @@ class listeners_bench {
     return found;
   }
 
-  // What the predecessors' way tells, and how late: the table is read each three seconds, so many times, while servers
-  // come and go that live for little longer.
+  // How late the predecessors' poll notices: the table is read every three seconds, so many times, while servers with a
+  // slightly longer life come and go.
   times measure_poll(int reads, std::chrono::milliseconds pause) {
     struct server {
       base::unique_fd fd;

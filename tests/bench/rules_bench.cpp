@@ -249,7 +249,7 @@ class bench {
     return times;
   }
 
-  // The predecessors' way, and how late it tells: rules come at all moments between two of its looks.
+  // How late the predecessors' poll notices: rules come at any moment between two listings.
   [[nodiscard]] std::string poll(const std::string& to) const {
     return fmt::format("while :; do iptables-{} -t nat -S >{}.new 2>/dev/null; mv {}.new {}; sleep 3; done", variant_,
                        to, to, to);

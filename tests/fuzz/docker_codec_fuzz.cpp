@@ -1,4 +1,4 @@
-// What the Docker engine answers and tells. Whatever it is: ports are ports, ids are ids, and lists are bounded.
+// Answers and events of the Docker engine. For any bytes: ports are ports, ids are ids, and lists are bounded.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

@@ -1,4 +1,4 @@
-// Both ends of the forwarder API: what a VM asks of host-switch, and what a host-switch answers the agent.
+// Both ends of the forwarder API: a VM's requests to host-switch, and host-switch's answers to the agent.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -11,7 +11,7 @@
 
 namespace {
 
-// Whatever Host says, only the API's own names pass.
+// For any Host, only the API's own names pass.
 void check_head(std::string_view host) {
   static const host_switch::access_policy policy(host_switch::subnet::parse("192.168.127.0/24").value(),
                                                  {net::address::v4(192, 168, 127, 1), 80}, {},

@@ -1,4 +1,4 @@
-// A journal after a crash, or after somebody edited it. What is live in it is written anew and read again: the same.
+// A journal after a crash, or after an edit. Its live entries are rewritten and read again: the same.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

@@ -1,4 +1,4 @@
-// kubeconfigs: whatever the bytes are, there is an answer, and one that names a server and no half of an identity.
+// kubeconfigs: any bytes give a result. A valid one names a server and a complete identity.
 #include <cstdint>
 #include <cstdlib>
 

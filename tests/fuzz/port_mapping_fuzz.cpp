@@ -1,5 +1,5 @@
-// What wsl-proxy reads from its socket: bytes in pieces, cut into documents, decoded. What was accepted is encoded and
-// read again: it must come out the same.
+// Input of wsl-proxy's socket: bytes in pieces, cut into documents, decoded. Accepted messages are encoded and read
+// again: they must be the same.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

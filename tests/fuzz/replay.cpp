@@ -1,5 +1,5 @@
-// replay: gives every file of a directory to a fuzz target, one after the other; what stands in for libFuzzer in builds
-// without it. Fails where there is nothing to replay.
+// replay: gives every file of a directory to a fuzz target, one after the other. Replaces libFuzzer in builds without
+// it. Fails if the directory is empty.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

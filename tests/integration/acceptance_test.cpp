@@ -1,5 +1,5 @@
 // Rules of the acceptance list (docs/testing.md) that concern several programs at once: who can use their sockets, what
-// they leave alone, and what they do when they run short.
+// they do not touch, and what they do without free descriptors.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
@@ -17,7 +17,7 @@ namespace {
 
 using support::nobody;
 
-// A connection to a UNIX socket; none, and errno, where the user may not.
+// A connection to a UNIX socket; none, and errno, if the user may not.
 base::unique_fd connect_as(uid_t user, const support::netns& where, const std::string& path) {
   int error = 0;
   auto connected = where.run(
@@ -37,7 +37,7 @@ base::unique_fd connect_as(uid_t user, const support::netns& where, const std::s
 
 class acceptance : public end_to_end {};
 
-// The directory is open to all, so it is the sockets' own mode that keeps others out.
+// The directory is open to all users, so only the sockets' own mode refuses them.
 TEST_F(acceptance, another_user_can_use_no_socket) {
   lab_->start_privileged_service();
   const auto directory = lab_->directory();
@@ -55,7 +55,7 @@ TEST_F(acceptance, another_user_can_use_no_socket) {
   EXPECT_NE(asked.exit_code, 0) << asked.text;
 }
 
-// A server sees no connection and no datagram before somebody wants something of it.
+// A server gets no connection and no datagram before a client sends a request.
 TEST_F(acceptance, no_users_port_is_dialed) {
   const auto tcp = support::open_socket(lab_->rd(), protocol::tcp, *net::parse_endpoint("0.0.0.0:9100"), true);
   const auto tcp_on_loopback =

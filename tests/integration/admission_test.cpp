@@ -1,4 +1,4 @@
-// Whose connections vtunnel's peer and privileged-service take by TCP on loopback: root's, and no other user's, also of
+// vtunnel's peer and privileged-service accept TCP connections on loopback from root, and from no other user, also from
 // clients that close at once.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -38,7 +38,7 @@ class admission : public testing::Test {
     ASSERT_TRUE(eventually(patience, [this] { return log().contains(": ready version="); })) << log();
   }
   [[nodiscard]] std::string log() const { return support::read_text(log_); }
-  // Connects, writes, and closes at once, as the agents in the field do. False where it is refused.
+  // Connects, writes, and closes at once, as existing agents do. False if it is refused.
   [[nodiscard]] bool send_and_close(uid_t user, std::string_view text) const {
     const auto client = support::open_socket({*machine_, user}, net::protocol::tcp, entrance, false);
     return client && ::send(client.get(), text.data(), text.size(), MSG_NOSIGNAL) > 0;
@@ -54,7 +54,7 @@ class admission : public testing::Test {
   support::child_process program_;
 };
 
-// The peer alone; a UNIX socket of the test's stands for the host's end.
+// The peer alone; a UNIX socket of the test stands for the host's end.
 class vtunnel_admission : public admission {
  protected:
   void SetUp() override {
@@ -76,7 +76,7 @@ class vtunnel_admission : public admission {
     if (!with_rule) rights.capabilities &= ~(std::uint64_t{1} << CAP_NET_ADMIN);
     start({GUESTAGENT_VTUNNEL, "peer", "--config-path", directory_ / "vtunnel.yaml"}, rights);
   }
-  // What has come through so far, a letter for each message.
+  // The messages that have arrived so far, a letter for each.
   const std::string& arrived() {
     while (true) {
       base::unique_fd one(::accept4(host_.get(), nullptr, nullptr, SOCK_CLOEXEC));
@@ -134,7 +134,7 @@ TEST_F(vtunnel_admission, the_rule_is_put_up_again_and_a_crashed_one_s_is_taken_
   EXPECT_TRUE(eventually(patience, [this] { return send_and_close(0, "r") && arrived().contains('r'); }));
 }
 
-// What a client writes shows as a port that is listened on.
+// A client's message takes effect as a listening port.
 TEST_F(admission, of_privileged_service_is_root_s) {
   start({GUESTAGENT_PRIVILEGED_SERVICE, "-listen=" + net::to_string(entrance), "-loopbackTargets"}, std::nullopt);
   const auto message = [](int port) {

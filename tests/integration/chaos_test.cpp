@@ -1,5 +1,5 @@
-// Everything at once, at random: containers come and go while the programs and the engine are killed. Whatever the
-// order was, it ends as it should. GUESTAGENT_CHAOS_SEED repeats a run that failed, or tries another.
+// Everything at once, at random: containers come and go while the programs and the engine are killed. The final
+// state is correct for any order. GUESTAGENT_CHAOS_SEED repeats a run that failed, or tries another.
 #include <fmt/format.h>
 #include <stdlib.h>
 

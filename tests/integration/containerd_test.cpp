@@ -1,5 +1,5 @@
-// containers of the real containerd, with nerdctl's labels and the rules of the real CNI plugins: each way to publish a
-// port, each way to go, in several namespaces.
+// Containers of the real containerd, with nerdctl's labels and the rules of the real CNI plugins: each way to publish a
+// port, each way to end, in several namespaces.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -41,7 +41,7 @@ class containerd : public with_each_iptables {
 };
 INSTANTIATE_WITH_EACH_IPTABLES(containerd);
 
-// What does not depend on the rules: once is enough.
+// Tests that do not depend on the rules: once is enough.
 class containerd_life : public containerd {};
 INSTANTIATE_TEST_SUITE_P(iptables, containerd_life, testing::Values(support::iptables_variant::nft),
                          [](const auto&) { return "nft"; });
@@ -126,7 +126,7 @@ TEST_P(containerd_life, the_same_name_in_two_namespaces_is_two_containers) {
 TEST_P(containerd_life, a_process_beside_the_first_one_ends) {
   run_web();
   engine().execute(web, {"/echo-server"});                 // without ports to listen on it ends at once
-  engine().run({.name = "after", .ports = {{8090, 80}}});  // its start is told after that end
+  engine().run({.name = "after", .ports = {{8090, 80}}});  // the event of its start comes after that end
   expect_published({"tcp 0.0.0.0:8080", "tcp 127.0.0.1:8081", "tcp 0.0.0.0:8090"});
   expect_answers("tcp 127.0.0.1:8080", "web");
 }
@@ -145,7 +145,7 @@ TEST_P(containerd_life, is_paused) {
   run_web();
   engine().ctr("default", {"tasks", "pause", "web"});
   ASSERT_EQ(lab_->agent().stop(), 0);
-  lab_->start_agent();  // learns of it by the list
+  lab_->start_agent();  // finds it in the list
   expect_published(webs);
   engine().ctr("default", {"tasks", "resume", "web"});
   expect_web();
@@ -192,7 +192,7 @@ TEST_P(containerd_life, is_restarted_and_killed) {
   expect_web();
   engine().kill9();
   EXPECT_TRUE(eventually(soon, [this] { return lab_->control({"status"}).text.contains("degraded"); }));
-  expect_published(webs);  // nobody knows better
+  expect_published(webs);  // no newer information exists
   engine().start();
   expect_web();
   engine().kill9();
@@ -214,7 +214,7 @@ TEST_P(containerd, changes_while_the_agent_is_away) {
   remove_and_expect_nothing_left({web, other});
 }
 
-// Its task has ended and nobody called the plugin: its chain stands before the next container's.
+// Its task has ended without a call of the plugin: its chain stands before the next container's.
 TEST_P(containerd, a_chain_that_was_left_behind) {
   const container_spec old{.name = "old", .ports = {{8081, 80, "tcp", "127.0.0.1"}}};
   engine().run(old);
@@ -244,13 +244,13 @@ TEST_P(containerd, beside_docker) {
   expect_published({"tcp 0.0.0.0:8080", "tcp 127.0.0.1:8081", "tcp 0.0.0.0:8090", "tcp 127.0.0.1:8091"});
   expect_answers("tcp 127.0.0.1:8081", "web");
   expect_answers("tcp 127.0.0.1:8091", "whale");
-  engine().kill9();  // one engine's absence is its own affair
+  engine().kill9();  // one engine's absence does not affect the other
   lab_->docker().docker({"rm", "-f", "whale"});
   expect_published(webs);
   expect_answers("tcp 127.0.0.1:8081", "web");
 }
 
-// nerdctl's hook holds the host port for a moment, so that nobody takes it before CNI has made its rules.
+// nerdctl's hook holds the host port for a moment, so that no other program takes it before CNI has made its rules.
 TEST_P(containerd_life, the_host_port_is_reserved_for_a_moment) {
   engine().create(web);
   {
@@ -311,7 +311,7 @@ TEST_F(containerd_nftables, ports_on_loopback_are_relayed) {
   EXPECT_FALSE(relayed(8081));
 }
 
-// Where other rules are in a table of iptables.
+// With other rules in a table of iptables.
 TEST_P(containerd_life, nftables_beside_iptables) {
   auto spec = web;
   spec.name = "other";

@@ -44,7 +44,7 @@ std::string compare(std::string_view what, const std::set<T>& wanted, const std:
   return text;
 }
 
-// How many rules the engine needs is its own affair; of ours there is one at most, and for a wildcard as many as given.
+// The engine may have any number of rules. Of ours there is one at most, and for a wildcard as many as given.
 std::string check_rules(const listening_socket& port, const std::vector<std::string>& rules, int most_for_a_wildcard) {
   const auto protocol = fmt::format("-p {} ", net::to_string(port.protocol)),
              number = fmt::format("--dport {} ", port.at.port);
@@ -55,7 +55,7 @@ std::string check_rules(const listening_socket& port, const std::vector<std::str
   return count <= most ? "" : fmt::format("{} rules of ours for {}\n", count, to_text(port));
 }
 
-// Without the chains, of which iptables-nft leaves empty ones behind.
+// Without the chains: iptables-nft leaves empty ones behind.
 std::vector<std::string> rules_alone(const support::netns& in) {
   auto rules = support::iptables_rules(in);
   std::erase_if(rules, [](const auto& line) { return !line.starts_with("-A "); });

@@ -1,5 +1,5 @@
-// end_to_end: a lab with all programs running and two forwards on host-switch that are not the agent's; what each test
-// of the whole path begins with, and the questions that it asks.
+// end_to_end: a lab with all programs running and two forwards on host-switch that are not the agent's. Fixture of the
+// tests of the whole path, with their common checks.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -21,13 +21,13 @@ using namespace std::chrono_literals;
 using net::protocol;
 using support::eventually;
 
-// How long after the last event the world may be wrong.
+// How long after the last event the ports may be wrong.
 inline constexpr std::chrono::milliseconds soon = 2s;
 
-// What a published port is called here: "tcp 0.0.0.0:8080", as the host binds it.
+// The notation of a published port here: "tcp 0.0.0.0:8080", as the host binds it.
 using published_set = std::set<std::string>;
 
-// Two forwards that are there from the start: one of host-switch's own, one that somebody else asked for.
+// Two forwards that exist from the start: one of host-switch's own, one of another client.
 inline const support::host_forward static_forward{"tcp", "127.0.0.1:2222", "192.168.127.2:22"};
 inline const support::host_forward foreign_forward{"tcp", "127.0.0.1:2323", "192.168.127.2:23"};
 
@@ -37,23 +37,23 @@ class end_to_end : public testing::Test {
   void SetUp() override;     // the engine, host-switch, wsl-proxy, agent, in this order, all up
   void TearDown() override;  // every program ends with 0; after a failure: their logs
 
-  // The engine under test, where it is not Docker.
+  // The engine under test, if it is not Docker.
   virtual void start_engine();
-  // For the agent, beside the lab's.
+  // Flags for the agent, in addition to the lab's.
   [[nodiscard]] virtual std::vector<std::string> agent_flags() const { return {}; }
-  // What an engine leaves behind with its first container, and keeps.
+  // Rules that an engine makes with its first container, and keeps.
   virtual void leave_first_traces() {}
 
-  void start_host_switch();  // with the static forward, which all that is expected below includes
+  void start_host_switch();  // with the static forward, which the checks below include
   void add_foreign_forward(const support::host_forward& forward = foreign_forward);
 
   // Within `limit` host-switch holds these, the static and the foreign forwards and nothing else, wsl-proxy listens on
-  // these and on nothing else, and each DNAT rule is there as often as it should be.
+  // these and on nothing else, and each DNAT rule exists as often as it should.
   void expect_published(const published_set& ports, std::chrono::milliseconds limit = soon);
-  // The same and back to the rules that stood there before the first container.
+  // The same, and the rules are those from before the first container.
   void expect_nothing_left();
 
-  // Asked at 127.0.0.1 in the namespace, the container of that name answers within `soon`.
+  // The container of that name answers at 127.0.0.1 in the namespace within `soon`.
   void expect_answer(const support::netns& from, const std::string& port, std::string_view container);
   void expect_answers(const std::string& port, std::string_view container);  // on the host, and in wsl
   void expect_refused(const std::string& port);                              // on both, TCP only
@@ -61,8 +61,8 @@ class end_to_end : public testing::Test {
   [[nodiscard]] std::string ports_shown() const { return lab_->control({"ports"}).text; }
 
   std::unique_ptr<support::lab> lab_;
-  published_set in_wsl_only_;               // what wsl-proxy has to hold beside that
-  std::set<support::host_forward> others_;  // what host-switch has to hold that is not ours
+  published_set in_wsl_only_;               // held only by wsl-proxy
+  std::set<support::host_forward> others_;  // held by host-switch, and not ours
   int most_rules_for_a_wildcard_ = 0;       // of ours; a Service and IPv6 alone have one
   support::docker_options options_;
 
@@ -71,7 +71,7 @@ class end_to_end : public testing::Test {
   std::vector<std::string> rules_before_;
 };
 
-// For what depends on the rules: once with each of the two iptables.
+// For tests that depend on the rules: once with each variant of iptables.
 class with_each_iptables : public end_to_end, public testing::WithParamInterface<support::iptables_variant> {
  protected:
   with_each_iptables() : end_to_end({.iptables = GetParam()}) {}

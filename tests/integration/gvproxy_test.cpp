@@ -19,7 +19,7 @@ struct exchange {
   const char* name;
   std::string bytes;
   int gvproxy;  // 0: it panics, and closes the connection
-  int ours;     // stricter where it differs
+  int ours;     // stricter if it differs
 };
 
 const std::string host_line = "Host: 192.168.127.1\r\n";
@@ -72,7 +72,7 @@ const std::vector<exchange> table{
     {"unknown Expect", call("all", "", host_line + "Expect: 200-ok\r\n"), 417, 417},
     {"TE gzip", get("/services/forwarder/all", host_line + "Transfer-Encoding: gzip\r\n"), 501, 501},
     {"no HTTP", "rubbish\r\n\r\n", 400, 400},
-    // Where ours is stricter.
+    // Here ours is stricter.
     {"Origin", get("/services/forwarder/all", host_line + "Origin: http://a.example\r\n"), 200, 403},
     {"Sec-Fetch", get("/services/forwarder/all", host_line + "Sec-Fetch-Site: cross-site\r\n"), 200, 403},
     {"a foreign Host", get("/services/forwarder/all", "Host: a.example\r\n"), 200, 403},
@@ -96,7 +96,7 @@ class beside_gvproxy : public host_switch_lab {
       EXPECT_EQ(support::http_status(*vm_, at, one.bytes).value_or(0), one.*status) << one.name << "\n"
                                                                                     << one.bytes.substr(0, 300);
   }
-  // What both accepted is open, at both, and is listed by both in the same words.
+  // A port that both accepted is open at both, and both list it alike.
   void expect_effect(const net::endpoint& at) {
     const auto answer = support::ask(*vm_, protocol::tcp, at, get("/services/forwarder/all")).value_or("");
     for (const auto* held : {R"({"local":"0.0.0.0:9003","remote":"192.168.127.2:80","protocol":"tcp"})",

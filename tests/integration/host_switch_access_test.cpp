@@ -1,5 +1,5 @@
-// Who reaches host-switch, and who does not: the LAN, other users of the host, containers, web pages; and what one
-// client can use up.
+// Which clients reach host-switch, and which do not: the LAN, other users of the host, containers, web pages. And what
+// one client can exhaust.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sys/socket.h>
@@ -43,7 +43,7 @@ TEST_F(host_switch_access, the_vm_is_served) {
   EXPECT_THAT(log(), HasSubstr("listening api=192.168.127.1:80 interface=rd"));
   EXPECT_EQ(all(*vm_, api, "192.168.127.1"), 200) << "-host-switch-url=http://192.168.127.1";
   EXPECT_EQ(all(*vm_, api, "192.168.127.1:80"), 200);
-  EXPECT_EQ(all({*vm_, nobody}), 200) << "the VM is one client: its users are not told apart";
+  EXPECT_EQ(all({*vm_, nobody}), 200) << "the VM is one client: its users are not distinguished";
   EXPECT_EQ(expose(*vm_, "0.0.0.0:8080", ":80"), 200);
   EXPECT_EQ(held(), "[{\"local\":\"0.0.0.0:8080\",\"remote\":\"192.168.127.2:80\",\"protocol\":\"tcp\"}]\n");
 }
@@ -58,12 +58,12 @@ TEST_F(host_switch_access, the_lan_is_refused_with_an_address_of_the_vms_network
   const support::neighbour lan(*host_, "lan", 1);
   lan.where().ip({"address", "add", "192.168.127.77/32", "dev", "eth0"});
   lan.where().ip({"route", "replace", "default", "via", "10.99.1.1", "src", "192.168.127.77"});
-  host_->ip({"route", "add", "192.168.127.77/32", "via", "10.99.1.2"});  // the answers would find their way
+  host_->ip({"route", "add", "192.168.127.77/32", "via", "10.99.1.2"});  // answers could be routed back
   start_and_wait();
   expect_refused(lan, {"192.168.127.1"});
 }
 
-// The same without the binding to a device: where the address is the loopback interface's, there is none.
+// The same without the binding to a device: there is none if the loopback interface has the address.
 TEST_F(host_switch_access, the_lan_and_the_hosts_users_are_refused_by_their_address_alone) {
   const support::neighbour lan(*host_, "lan", 1);
   host_->ip({"address", "add", "192.168.127.9/32", "dev", "lo"});

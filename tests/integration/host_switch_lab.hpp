@@ -1,4 +1,4 @@
-// host_switch_lab: host-switch alone, as the package's unit runs it, with all who may try to reach it.
+// host_switch_lab: host-switch alone, as the package's unit runs it, with all machines that may try to reach it.
 //
 //   lan 10.99.1.2 ── 10.99.1.1  host  192.168.127.1 ──veth── 192.168.127.2  vm  10.99.2.1 ── 10.99.2.2 container
 //                               host-switch
@@ -39,7 +39,7 @@ class host_switch_lab : public testing::Test {
   static int expose(const support::place& from, std::string_view local, std::string_view remote,
                     const std::vector<std::string>& headers = {"Host: gateway.rancher-desktop.internal"},
                     const net::endpoint& at = api);
-  // The body of `all`, as the VM gets it.
+  // The body of `all` for the VM.
   [[nodiscard]] std::string held() const;
 
   std::optional<support::lab_directory> directory_;

@@ -1,5 +1,5 @@
-// ports that are known by their DNAT rules: those of the real CNI plugins with both iptables, with nobody else to tell
-// of them and beside containerd; those of the plugin's nftables backend, as it writes them.
+// Ports that are found in their DNAT rules: those of the real CNI plugins with both iptables, without an engine and
+// beside containerd; and those of the plugin's nftables backend, in its format.
 #include <fmt/format.h>
 
 #include "tests/integration/end_to_end.hpp"
@@ -88,7 +88,7 @@ TEST_P(dnat_rules, change_while_the_agent_is_away) {
   remove_and_expect_nothing_left(other);
 }
 
-// One port, though two sources claim it. That of a container that does not run is closed, though its rules stay.
+// One port with claims of two sources. The port of a stopped container is closed, though its rules stay.
 class dnat_rules_beside_containerd : public dnat_rules {
  protected:
   std::vector<std::string> agent_flags() const override { return {"-iptables=true"}; }
@@ -102,13 +102,13 @@ TEST_P(dnat_rules_beside_containerd, are_one_port) {
   expect_published({});
   engine().start_task(web);
   expect_answering(webs, "web");
-  engine().kill9();  // containerd's claims stay, though nobody can ask about them
+  engine().kill9();  // containerd's claims stay, though it cannot be asked
   expect_published(webs);
   engine().start();
   remove_and_expect_nothing_left(web);
 }
 
-// For WSL's own localhost relay, which forwards what it sees listening.
+// For WSL's own localhost relay, which forwards the listening sockets that it sees.
 class dnat_rules_with_local_listeners : public dnat_rules {
  protected:
   std::vector<std::string> agent_flags() const override {

@@ -1,6 +1,6 @@
-// Services of an API server in the VM's namespace, beside the real Docker engine: what the host and the other WSL
-// distributions get to see. What answers at a Service's port is a plain listener where kube-proxy's rules would be.
-// All of it with the fake, and with a real kube-apiserver where KUBE_APISERVER and ETCD name one.
+// Services of an API server in the VM's namespace, beside the real Docker engine: the ports on the host and in the
+// other WSL distributions. A plain listener answers at a Service's port, in place of kube-proxy's rules. All of it with
+// the fake, and with a real kube-apiserver if KUBE_APISERVER and ETCD name one.
 #include <fmt/format.h>
 #include <signal.h>
 
@@ -14,7 +14,7 @@ namespace {
 
 enum class api_server : std::uint8_t { fake, real };
 
-// How long a source may be away from an API that is back: it asks every two seconds at the latest.
+// How late a source may notice that the API is back: it asks at least every two seconds.
 constexpr std::chrono::milliseconds after_an_outage = soon + 3s;
 
 class kubernetes : public end_to_end, public testing::WithParamInterface<api_server> {
@@ -52,7 +52,7 @@ class kubernetes : public end_to_end, public testing::WithParamInterface<api_ser
   void put(const service& s) { real_ ? real_->put(s) : fake_->put(s); }
   void remove(const std::string& name) { real_ ? real_->remove(name) : fake_->remove(name); }
   [[nodiscard]] std::string config() const { return lab_->directory() / "k3s.yaml"; }
-  // Without the listeners: those that stand in kube-proxy's place, and the API server itself, are not to be seen.
+  // Without the listeners: those in kube-proxy's place, and the API server itself, must not be published.
   void start_agent(const std::vector<std::string>& more = {}) {
     std::vector<std::string> flags{"-kubernetes=true", "-listeners=false", "-kubeconfig=" + config(),
                                    "-k8sAPIPort=6443"};
@@ -64,7 +64,7 @@ class kubernetes : public end_to_end, public testing::WithParamInterface<api_ser
     in_wsl_only_ = {"tcp 127.0.0.1:6443"};
     expect_published(ports, limit);
   }
-  // Starts the API again; a real one cannot be told while it is away, so the agent is: it is stopped meanwhile.
+  // Starts the API again. A real one accepts no changes while it is down, so the agent is stopped meanwhile instead.
   void remove_while_away(const std::string& name) {
     if (real_) lab_->agent().signal(SIGSTOP);
     if (fake_) fake_->remove(name);

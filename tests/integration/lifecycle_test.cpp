@@ -1,4 +1,4 @@
-// The ways in which a container ends and comes back.
+// The ways in which a container ends and restarts.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Servers that no engine publishes: containers of the host's network, and whatever else listens in the VM.
+// Servers that no engine publishes: containers of the host's network, and other servers in the VM.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -20,7 +20,7 @@ using support::open_socket;
 
 net::endpoint at(const std::string& text) { return *net::parse_endpoint(text); }
 
-// How many lines of a program's log contain it.
+// The number of lines of a program's log that contain it.
 std::size_t lines_with(const std::filesystem::path& log, std::string_view text) {
   const auto all = support::read_text(log);
   std::size_t count = 0;
@@ -28,7 +28,7 @@ std::size_t lines_with(const std::filesystem::path& log, std::string_view text) 
   return count;
 }
 
-// Processor time that a program and what it has run have used.
+// Processor time of a program and its children.
 std::chrono::milliseconds used_by(pid_t pid) {
   const auto text = support::read_text(fmt::format("/proc/{}/stat", pid));
   std::istringstream fields(text.substr(text.rfind(')') + 2));
@@ -38,7 +38,7 @@ std::chrono::milliseconds used_by(pid_t pid) {
   return std::chrono::milliseconds(ticks * 1000 / ::sysconf(_SC_CLK_TCK));
 }
 
-// Neither the host nor the other distributions saw the port go and come.
+// The port stayed open on the host and in the other distributions.
 void expect_opened_once(const support::lab& lab, const char* local) {
   EXPECT_EQ(lines_with(lab.directory() / "host-switch.log", fmt::format(" exposed protocol=tcp local={} ", local)), 1U);
   EXPECT_EQ(lines_with(lab.directory() / "wsl-proxy.file.log", fmt::format(" listening on tcp {} ", local)), 1U);
@@ -78,7 +78,7 @@ TEST_P(listeners, of_a_container_of_the_hosts_network) {
   expect_vm_listens_nowhere();
 }
 
-// docker-proxy listens long before its container is there. Who connected then would wait for it.
+// docker-proxy listens long before its container is reachable. A client would wait for it.
 TEST_P(listeners, a_container_and_its_proxy_are_one_port) {
   lab_->docker().run("web", {"-p", "8080:80", "-p", "127.0.0.1:8081:80"});
   expect_published({"tcp 0.0.0.0:8080", "tcp 127.0.0.1:8081"});
@@ -90,7 +90,7 @@ TEST_P(listeners, a_container_and_its_proxy_are_one_port) {
   for (const auto* local : {"0.0.0.0:8080", "127.0.0.1:8081"}) expect_opened_once(*lab_, local);
 }
 
-// Docker tells of it, its proxy listens, and a rule leads to it: one port, and as long as Docker or the rule does.
+// Docker publishes it, its proxy listens, and a rule leads to it: one port, as long as Docker or the rule has it.
 class listeners_beside_rules : public listeners {
  protected:
   std::vector<std::string> agent_flags() const override { return {"-iptables=true"}; }
@@ -153,7 +153,7 @@ class reservations : public with_each_iptables {
     return {"-containerd=false", "-iptables=true", "-listeners=true"};
   }
   void leave_first_traces() override { EXPECT_GT(reserve_and_publish(9999), 0s); }
-  // How long the port was nobody's.
+  // How long the port was unclaimed.
   std::chrono::nanoseconds reserve_and_publish(unsigned port) {
     const auto name = fmt::format("tcp 0.0.0.0:{}", port);
     const support::container_spec web{.name = fmt::format("web{}", port), .ports = {{port, 80}}};
@@ -177,7 +177,7 @@ class reservations : public with_each_iptables {
 };
 INSTANTIATE_WITH_EACH_IPTABLES(reservations);
 
-// Where the plugin takes its time, on a busy machine, nothing is known; then again.
+// A slow plugin on a busy machine: the port is unknown for a while, then known again.
 TEST_P(reservations, do_not_flap) {
   for (unsigned port = 8080; port < 8085; ++port) {
     const auto time = reserve_and_publish(port);
@@ -235,7 +235,7 @@ TEST_F(other_servers, that_are_shared_by_processes) {
   expect_published({"tcp 0.0.0.0:9001"});
 }
 
-// Bound sockets are no servers yet, and one that was never bound is one as soon as it listens.
+// A bound socket is not a server yet. A socket that was never bound is one as soon as it listens.
 TEST_F(other_servers, that_listen_long_after_bind) {
   const auto make = [this](const char* bind_to) {
     return lab_->rd().run([bind_to] {
@@ -247,7 +247,7 @@ TEST_F(other_servers, that_listen_long_after_bind) {
     });
   };
   const auto listen_at = [](const base::unique_fd& fd, support::clock::time_point when) {
-    std::this_thread::sleep_until(when);  // NOLINT: what this server does, not what the test waits for
+    std::this_thread::sleep_until(when);  // NOLINT: the server's pace, not a wait of the test
     EXPECT_EQ(::listen(fd.get(), 16), 0);
     net::socket_address here;
     ::getsockname(fd.get(), here.get(), &here.size);
@@ -298,7 +298,7 @@ TEST_F(other_servers, that_come_and_go_by_the_thousand) {
       const base::unique_fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
       const auto here = net::to_sockaddr({net::address::any_v4(), static_cast<std::uint16_t>(20'000 + i % 10'000)});
       if (::bind(fd.get(), here.get(), here.size) == 0) ::listen(fd.get(), 1);
-      std::this_thread::sleep_for(900us);  // NOLINT: what these programs do, not what the test waits for
+      std::this_thread::sleep_for(900us);  // NOLINT: the programs' pace, not a wait of the test
     }
   });
   const auto time = support::clock::now() - begin;

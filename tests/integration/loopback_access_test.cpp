@@ -1,4 +1,5 @@
-// Who reaches what by the loopback sink's rules and relays, with the real iptables, of both variants, and real packets.
+// Which clients reach which ports by the loopback sink's rules and relays, with both real variants of iptables, and
+// real packets.
 #include <gmock/gmock.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -68,7 +69,7 @@ TEST_P(loopback_access, a_services_port_that_answers_at_the_primary_address_alon
   EXPECT_EQ(from_wsl(30080), std::nullopt);
 }
 
-// An established connection that connection tracking meets in its middle looks new to it.
+// An established connection looks new to connection tracking that starts in its middle.
 TEST_P(loopback_access, a_connection_that_is_older_than_connection_tracking_goes_on) {
   lab_->serve(lab_->rd, "local", {"tcp:192.168.127.2/9000"});
   const auto client = open_socket(lab_->host, protocol::tcp, {tap, 9000}, false);
@@ -111,7 +112,7 @@ TEST_P(loopback_access, containers_and_the_lan_get_no_access_that_they_did_not_h
     }
 }
 
-// The peer's own route for 127.0.0.0/8 leads to the VM, which takes such packets while route_localnet is on.
+// The peer's own route for 127.0.0.0/8 leads to the VM, which accepts such packets while route_localnet is on.
 void route_loopback_to_the_vm(const netns& peer, const std::string& device, const std::string& via) {
   peer.run([&] { std::ofstream("/proc/sys/net/ipv4/conf/" + device + "/route_localnet") << "1"; });
   peer.ip({"address", "del", "127.0.0.1/8", "dev", "lo"});
@@ -167,7 +168,7 @@ TEST_P(loopback_access, a_client_behind_the_host_gets_no_access) {
   EXPECT_EQ(from_host(9000), "local\n");
 }
 
-// Containers are masqueraded as the VM, so host-switch cannot tell them from the agent.
+// Containers are masqueraded as the VM, so host-switch cannot distinguish them from the agent.
 TEST_P(loopback_access, forwarded_packets_are_kept_from_the_api) {
   const auto gateway = net::address::v4(192, 168, 127, 1);
   const auto api = open_socket(lab_->host, protocol::tcp, {gateway, 80}, true);
@@ -193,7 +194,7 @@ TEST_P(loopback_access, forwarded_packets_are_kept_from_the_api) {
   EXPECT_FALSE(refused(lab_->one, {gateway, 80}));
 }
 
-// The catch-all pair took these ports. Of two chains with one priority the kernel asks the latest first.
+// The catch-all pair took these ports. Of two chains with one priority the kernel runs the latest first.
 TEST_P(loopback_access, ports_that_another_chain_publishes_are_left_alone_whichever_came_first) {
   for (const bool nftables_first : {true, false}) {
     SetUp();

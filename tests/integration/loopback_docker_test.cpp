@@ -46,7 +46,7 @@ class loopback_docker : public testing::TestWithParam<iptables_variant> {
     std::vector<ports::operation> batch{{what, {key, container_port, ports::source_id::docker, owner}}};
     return run_task(context_, sink_->apply(batch)).at(0);
   }
-  bool told() { return run_task(context_, async::within(3s, sink_->changed())).has_value(); }
+  bool notified() { return run_task(context_, async::within(3s, sink_->changed())).has_value(); }
   std::optional<std::string> from_host(std::uint16_t port, protocol p = protocol::tcp) {
     return ask(vm_->host, p, {net::address::v4(192, 168, 127, 2), port}, "x");
   }
@@ -105,9 +105,9 @@ TEST_P(loopback_docker, a_container_of_two_networks) {
   vm_->engine.docker({"network", "connect", "second", "web"});
   EXPECT_EQ(apply(verb::add, "127.0.0.1", 8080, "web").kind, outcome_kind::done);
   EXPECT_EQ(from_host(8080), "web\n");
-  vm_->engine.docker({"network", "disconnect", "bridge", "web"});  // dockerd publishes by the other network now
+  vm_->engine.docker({"network", "disconnect", "bridge", "web"});  // dockerd now publishes through the other network
   EXPECT_TRUE(eventually(3s, [&] {
-    static_cast<void>(told());
+    static_cast<void>(notified());
     return list().size() == 1 && from_host(8080) == "web\n" && from_wsl(8080) == "web\n";
   }));
 }
@@ -121,7 +121,7 @@ TEST_P(loopback_docker, dockerd_killed_and_started_again) {
   EXPECT_EQ(from_host(8080), "web\n");
   vm_->engine.start();
   EXPECT_TRUE(eventually(5s, [&] {
-    static_cast<void>(told());
+    static_cast<void>(notified());
     return list().size() == 1 && from_host(8080) == "web\n" && from_wsl(8080) == "web\n";
   }));
   EXPECT_EQ(apply(verb::remove, "127.0.0.1", 8080, "web").kind, outcome_kind::done);

@@ -1,5 +1,4 @@
-// What the tests of the loopback sink have in common: the lab, a sink inside its VM, and words for what is done with
-// it.
+// The fixture of the loopback sink's tests: the lab, a sink inside its VM, and helpers for both.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -64,7 +63,7 @@ class loopback_fixture : public testing::TestWithParam<nat_variant> {
                              const std::string& owner = "abc") {
     return {what, {k, container_port, ports::source_id::docker, owner}};
   }
-  // A program of the VM's own listens there.
+  // A server of the VM itself listens there.
   static ports::operation listener(verb what, const ports::port_key& k) {
     return {what, {k, 0, ports::source_id::listeners, ""}};
   }
@@ -81,7 +80,7 @@ class loopback_fixture : public testing::TestWithParam<nat_variant> {
   }
   void remove(const ports::port_key& k) { EXPECT_EQ(apply({op(verb::remove, k)}).at(0).kind, outcome_kind::done); }
   // Whether changed() returns within two seconds.
-  bool told() { return run_task(context_, async::within(2s, sink_->changed())).has_value(); }
+  bool notified() { return run_task(context_, async::within(2s, sink_->changed())).has_value(); }
   void close() {
     run_task(context_, [](loopback::loopback_sink& s) -> async::task<int> {
       co_await s.close();

@@ -1,5 +1,5 @@
-// What the tests of the loopback rules stand on: a VM's namespace with a tap and a veth, containers behind a bridge,
-// and an engine that writes the rules that dockerd 20.10 writes. The test's own thread is inside the VM's namespace.
+// loopback_lab: the environment of the loopback rules' tests: a VM's namespace with a tap and a veth, containers behind
+// a bridge, and an engine that writes the rules of dockerd 20.10. The test's own thread is inside the VM's namespace.
 //
 //   host 192.168.127.1 ── tap0 192.168.127.2  rd  192.168.143.1 veth0 ── 192.168.143.2 wsl
 //                                docker0 172.17.0.1 ── 172.17.0.2 one, 172.17.0.3 two
@@ -17,7 +17,7 @@
 
 namespace support {
 
-// The nat rules that dockerd makes, made by hand.
+// dockerd's nat rules, written by hand.
 class nat_engine {
  public:
   nat_engine(const netns& where, netfilter::nat_variant variant);
@@ -42,7 +42,7 @@ class loopback_lab {
   explicit loopback_lab(netfilter::nat_variant variant, bool with_tap = true);
 
   void connect_tap();
-  // A server in a container's place, or on loopback in the VM itself; `ports` as echo-server takes them.
+  // A server in a container's place, or on loopback in the VM itself; `ports` in the format of echo-server.
   void serve(const netns& where, const std::string& name, const std::vector<std::string>& ports);
 
   netns rd{"rd"}, host{"host"}, wsl{"wsl"}, one{"one"}, two{"two"};

@@ -162,7 +162,7 @@ TEST_P(loopback_rules, an_engine_that_comes_later_takes_over_from_the_relay) {
   add(key("127.0.0.1", 8080));
   lab_->engine.start();
   lab_->engine.publish("127.0.0.1", 8080, "172.17.0.2:80");
-  EXPECT_TRUE(told() || GetParam() == nat_variant::legacy);
+  EXPECT_TRUE(notified() || GetParam() == nat_variant::legacy);
   EXPECT_THAT(list(), SizeIs(1));
   EXPECT_THAT(listening_sockets(lab_->rd), IsEmpty());
   EXPECT_EQ(from_host(8080), "web\n");
@@ -175,14 +175,14 @@ TEST_P(loopback_rules, a_jump_that_is_appended_later_comes_before_ours) {
   add_listener(key("127.0.0.1", 9000));
   lab_->engine.iptables({"-D", "PREROUTING", "-m", "addrtype", "--dst-type", "LOCAL", "-j", "DOCKER"});
   lab_->engine.iptables({"-A", "PREROUTING", "-m", "addrtype", "--dst-type", "LOCAL", "-j", "DOCKER"});
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   list();
   EXPECT_THAT(lab_->engine.rules("PREROUTING"), ElementsAre(HasSubstr("-j DOCKER"), HasSubstr(tag), HasSubstr(tag)));
-  if (GetParam() == nat_variant::legacy) {  // nothing tells whose change it was: one look more
-    EXPECT_TRUE(told());
+  if (GetParam() == nat_variant::legacy) {  // the change has no author: one more reading
+    EXPECT_TRUE(notified());
     list();
   }
-  EXPECT_FALSE(told());  // our own change is none
+  EXPECT_FALSE(notified());  // our own change does not count
 }
 
 TEST_P(loopback_rules, a_leftover_rule_makes_no_port_dead) {
@@ -191,7 +191,7 @@ TEST_P(loopback_rules, a_leftover_rule_makes_no_port_dead) {
   lab_->engine.publish("127.0.0.1", 8080, "172.17.0.2:80");
   list();
   add(key("127.0.0.1", 8080));
-  start_sink();  // the first one was killed; meanwhile the container went and another one came
+  start_sink();  // the first one was killed; meanwhile another container replaced the first
   lab_->engine.unpublish("127.0.0.1", 8080, "172.17.0.2:80");
   lab_->engine.publish("127.0.0.1", 8080, "172.17.0.3:80");
   EXPECT_THAT(list(), IsEmpty());
@@ -208,7 +208,7 @@ TEST_P(loopback_rules, a_container_that_came_back_with_another_address_is_found)
   add(key("127.0.0.1", 8080));
   lab_->engine.unpublish("127.0.0.1", 8080, "172.17.0.2:80");
   lab_->engine.publish("127.0.0.1", 8080, "172.17.0.3:80");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   EXPECT_THAT(list(), SizeIs(1));
   EXPECT_EQ(from_host(8080), "again\n");
   EXPECT_THAT(ours(chain), SizeIs(1));
@@ -244,10 +244,10 @@ TEST_P(loopback_rules, a_flushed_chain_is_healed) {
   list();
   add(key("127.0.0.1", 8080));
   lab_->engine.iptables({"-F", "DOCKER"});
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   EXPECT_THAT(list(), SizeIs(1));  // relayed to the listener, if there is one
   lab_->engine.publish("127.0.0.1", 8080, "172.17.0.2:80");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   EXPECT_THAT(list(), SizeIs(1));
   EXPECT_EQ(from_host(8080), "web\n");
 }
@@ -260,7 +260,7 @@ TEST_P(loopback_rules, an_engines_rule_for_the_tap_address_wins) {
   list();
   add(key("127.0.0.1", 8080));
   lab_->engine.publish("192.168.127.2", 8080, "172.17.0.3:80");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   list();
   EXPECT_EQ(from_host(8080), "two\n");
   EXPECT_EQ(from_wsl(8080), "one\n");
@@ -312,7 +312,7 @@ TEST_P(loopback_rules, a_thousand_ports_at_once) {
   timed("add_one", [&] { add(key("127.0.0.1", 20'500)); });
 }
 
-// An engine that works through a large range changes the table all the time.
+// An engine that adds a large range changes the table all the time.
 TEST_P(loopback_rules, three_containers_come_and_go_while_a_thousand_ports_are_published) {
   lab_->serve(lab_->one, "web", {"tcp:80"});
   lab_->engine.start();
@@ -378,7 +378,7 @@ TEST_P(loopback_rules, the_tap_may_come_later) {
   EXPECT_FALSE(refused(lab_->wsl, {veth, 9000}));
   EXPECT_THAT(ours(), SizeIs(3)) << "two ports, and the veth's jump";
   lab_->connect_tap();
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   list();
   EXPECT_THAT(ours(), SizeIs(4));
   EXPECT_EQ(from_host(8080), "web\n");

@@ -1,4 +1,4 @@
-// Other ways to run the same: without administrator rights on the host, and beside an engine that writes no rules.
+// Other modes: without administrator rights on the host, and beside an engine that writes no rules.
 #include "tests/integration/end_to_end.hpp"
 
 namespace integration {

@@ -1,4 +1,4 @@
-// Peers that will not: busy ports, a host-switch that hangs, forwards that belong to somebody else.
+// Failing peers: busy ports, a host-switch that hangs, foreign forwards.
 #include <gmock/gmock.h>
 
 #include <csignal>
@@ -107,7 +107,7 @@ TEST_F(peer, what_is_where_is_shown) {
   ASSERT_TRUE(document) << document.error().message();
 }
 
-// Whatever iptables waits for: the programs are those that come first in PATH.
+// iptables that never ends: the first programs in PATH hang.
 TEST(hanging_iptables, does_not_keep_the_agent_from_ending) {
   if (const auto missing = support::lab::missing(); !missing.empty()) GTEST_SKIP() << missing;
   const support::lab_directory directory;
@@ -139,7 +139,7 @@ TEST(hanging_iptables, does_not_keep_the_agent_from_ending) {
   EXPECT_TRUE(eventually(10s, [hanging] { return ::kill(hanging, 0) != 0; })) << "the program is left behind";
 }
 
-// A kubeconfig on a file system that never answers: its reading is left behind, and the program ends without it.
+// A kubeconfig on a file system that never answers: the read is left behind, and the program ends without it.
 TEST(hanging_kubeconfig, does_not_keep_the_agent_from_ending) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   const support::hanging_directory dead;

@@ -35,7 +35,7 @@ class podman : public testing::Test {
   [[nodiscard]] bool publishes(const std::set<std::uint16_t>& ports, std::chrono::milliseconds limit = 5s) {
     return loop_.run_until([&] { return feed_.host_ports() == ports; }, limit);
   }
-  // What was published cannot be different after a list, either.
+  // After a list the published ports are the same.
   void expect_the_list_agrees(const std::set<std::uint16_t>& ports) {
     loop_.pass_time(5min);
     loop_.run_until([] { return false; }, 500ms);

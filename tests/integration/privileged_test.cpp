@@ -20,7 +20,7 @@ using net::protocol;
 using support::eventually;
 using support::listening_socket;
 
-// After a death a part is looked for once a second, and the machine may be busy.
+// After a crash, a restarted part is noticed within a second; the machine may be busy.
 constexpr std::chrono::milliseconds patience = 20s;
 
 listening_socket port(std::string_view text) {
@@ -58,7 +58,7 @@ class privileged_mode : public testing::Test {
     EXPECT_TRUE(right) << support::listening_sockets(lab_->host()).size() << " listeners instead of " << wanted.size();
     EXPECT_TRUE(lab_->wsl_listeners().empty());
   }
-  // Over TCP the probe ends its side with the request, and the answer comes behind that.
+  // Over TCP the probe ends its side with the request, and the answer comes afterwards.
   void expect_answer(std::string_view at, const std::string& container) {
     const auto [protocol, to] = port(at);
     const auto wanted = protocol == protocol::udp ? container + " hello" : container + "\n";
@@ -143,8 +143,8 @@ TEST_F(privileged_mode, another_address_of_the_vm) {
   expect_published({});
 }
 
-// Without rules: the engine takes a minute for as many. It takes some seconds even so, for a program of its own for
-// each port; from its word on it is a matter of a few messages.
+// Without rules, because the engine needs a minute for so many. It still needs some seconds, with one proxy process for
+// each port; after that, a few messages suffice.
 class privileged_range : public privileged_mode {
  protected:
   privileged_range() : privileged_mode({.writes_rules = false}) {}

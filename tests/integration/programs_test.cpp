@@ -1,5 +1,5 @@
-// What every program here does alike: flags, usage, version, exit codes, signals, log lines; and the flags that scripts
-// out there give it, with their defaults.
+// Common behaviour of all programs: flags, usage, version, exit codes, signals, log lines; and the flags that existing
+// scripts use, with their defaults.
 #include <gmock/gmock.h>
 
 #include <fstream>
@@ -17,12 +17,13 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::ContainsRegex;
+using testing::EndsWith;
 using testing::StartsWith;
 
 struct program {
   const char* name;
-  std::vector<std::string> serve;              // starts it for good, with files in DIR; empty: it does not stay
-  std::map<std::string, std::string> flags{};  // with their defaults; "" for false and for nothing
+  std::vector<std::string> serve;              // starts it as a daemon, with files in DIR; empty: it is not one
+  std::map<std::string, std::string> flags{};  // with their defaults; "" for false and for none
 };
 void PrintTo(const program& p, std::ostream* to) { *to << p.name; }
 
@@ -110,13 +111,15 @@ TEST_P(every_program, refuses_a_wrong_command_line) {
   const auto unknown = run({"-nosuchflag"});
   EXPECT_EQ(unknown.exit_code, 2);
   EXPECT_THAT(unknown.text, StartsWith("flag provided but not defined: -nosuchflag\nUsage: "));
+  const auto last = std::string("\n") + GetParam().name + ": flag provided but not defined: -nosuchflag\n";
+  EXPECT_THAT(unknown.text, EndsWith(last)) << "the usage may scroll the first line away";
   const auto word = run({"nosuchword"});
   EXPECT_EQ(word.exit_code, 2);
   EXPECT_THAT(word.text, ContainsRegex("^(unexpected argument|unknown command): nosuchword\nUsage: "));
 }
 
 TEST_P(every_program, ends_with_0_when_asked_to) {
-  if (GetParam().serve.empty()) return;  // it does not stay
+  if (GetParam().serve.empty()) return;  // not a daemon
   const std::regex line(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z (DEBUG|INFO|WARN|ERROR) [a-z-]+: .+)");
   for (const int number : {SIGTERM, SIGINT}) {
     std::vector<std::string> argv{path()};
@@ -142,7 +145,7 @@ INSTANTIATE_TEST_SUITE_P(all, every_program, testing::ValuesIn(programs), [](con
   return name;
 });
 
-// The stream behind it has to live for as long as somebody watches, and no longer than the agent.
+// The stream behind it must live as long as a client watches, and no longer than the agent.
 TEST(guestagentctl, watches_until_the_agent_stops) {
   if (const auto missing = support::lab::missing(); !missing.empty()) GTEST_SKIP() << missing;
   const support::lab_directory directory;

@@ -1,4 +1,4 @@
-// Each way to publish a port: what the host and the other WSL distributions get to see of it, and that it works there.
+// Each way to publish a port: its address on the host and in the other WSL distributions, and that it works there.
 #include <fmt/format.h>
 #include <sys/socket.h>
 
@@ -47,7 +47,7 @@ TEST_P(publish, on_ipv6_loopback) {
   remove_and_expect_nothing_left({"web"});
 }
 
-// docker-proxy listens on [::] for IPv6 alone; what comes from the host is IPv4.
+// docker-proxy listens on [::] for IPv6 alone; packets from the host are IPv4.
 TEST_P(publish, on_every_ipv6_address_alone) {
   lab_->docker().run("web", {"-p", "[::]:8090:80"});
   expect_answers("tcp 127.0.0.1:8090", "web");
@@ -137,7 +137,8 @@ TEST_P(publish, from_two_networks) {
   expect_answers("tcp 127.0.0.1:8080", "web");
   expect_answers("tcp 127.0.0.1:8081", "web");
   expect_answers("tcp 127.0.0.1:8082", "other");
-  lab_->docker().docker({"network", "disconnect", "front", "web"});  // the engine publishes by the other network now
+  lab_->docker().docker(
+      {"network", "disconnect", "front", "web"});  // the engine now publishes through the other network
   expect_answers("tcp 127.0.0.1:8080", "web");
   expect_answers("tcp 127.0.0.1:8081", "web");
   for (const auto* name : {"web", "other"}) lab_->docker().docker({"rm", "-f", name});

@@ -1,5 +1,5 @@
-// A range of a thousand ports in one go. With iptables-legacy only: the engine itself takes a minute and a half to take
-// as many rules away again by iptables-nft.
+// A range of a thousand ports at once. With iptables-legacy only: the engine itself needs a minute and a half to remove
+// so many rules with iptables-nft.
 #include <fmt/format.h>
 
 #include "tests/integration/end_to_end.hpp"
@@ -23,8 +23,8 @@ TEST_F(range, of_a_thousand_ports) {
   expect_nothing_left();
 }
 
-// Each round publishes three loopback ports by rules of ours and takes them back, while the engine works through the
-// range: the table changes under every settling.
+// Each round publishes three loopback ports by rules of ours and withdraws them, while the engine adds the range: the
+// table changes during every change of ours.
 TEST_F(range, three_containers_on_loopback_come_and_go_while_a_thousand_ports_are_published) {
   const auto& docker = lab_->docker();
   const std::vector<std::string> names{"one", "two", "three"};

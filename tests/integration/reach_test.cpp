@@ -1,6 +1,6 @@
-// Who can reach the sockets of the agent, wsl-proxy, privileged-service and vtunnel: root, and for each attempt that
-// root succeeds with, another user of the VM or the host, a container behind masquerade and a machine on the host's
-// LAN. Every program has its unit's rights.
+// Access to the sockets of the agent, wsl-proxy, privileged-service and vtunnel. Each attempt succeeds for root, and
+// fails for another user of the VM or the host, a container behind masquerade, and a machine on the host's LAN. Every
+// program has its unit's rights.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -94,7 +94,7 @@ class reach : public testing::Test {
   [[nodiscard]] bool host_listens(std::uint16_t port) const {
     return support::listening_sockets(*host_).contains({protocol::tcp, {net::address::loopback_v4(), port}});
   }
-  // The attempt of another than root, and root's own behind it, which comes through.
+  // The attempt of another user, and then root's own, which succeeds.
   void expect_only_root(const place& other, const net::endpoint& to) {
     send(other, to, mapping(18'001));
     ASSERT_TRUE(eventually(patience, [&] {

@@ -1,4 +1,4 @@
-// The harness itself, without our programs: that what the other tests lean on does what it says and leaves nothing.
+// The harness itself, without our programs: it works as documented and leaves nothing behind.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -72,7 +72,7 @@ TEST_F(harness, a_child_ends_as_it_is_told) {
   EXPECT_EQ(stubborn.stop(150ms), std::nullopt);
   EXPECT_FALSE(stubborn.running());
   EXPECT_EQ(child_process({.argv = {"sleep", "60"}}).stop(), 128 + 15);
-  EXPECT_EQ(run_command({.argv = {"sh", "-c", "echo told; exit 3"}}).exit_code, 3);
+  EXPECT_EQ(run_command({.argv = {"sh", "-c", "echo done; exit 3"}}).exit_code, 3);
   EXPECT_EQ(run_command({.argv = {"no-such-program"}}).exit_code, 127);
   EXPECT_EQ(run_or_throw({.argv = {"sh", "-c", "echo $A"}, .environment = {"A=b"}}), "b\n");
 }
@@ -91,7 +91,7 @@ TEST_F(harness, a_user_without_rights_has_none) {
       "Uid:\t65534\t65534\t65534\t65534\nGid:\t65534\t65534\t65534\t65534\nGroups:\t \nCapEff:\t0000000000000000\n");
 }
 
-// Linux' weak host model: an address of one interface answers on all of them, also where nothing is forwarded.
+// Linux' weak host model: an address of one interface answers on all of them, even without forwarding.
 TEST_F(harness, a_neighbour_reaches_every_address_of_its_router) {
   const netns router("router"), vm("vm");
   connect({&router, "rd", "192.168.127.1/24"}, {&vm, "eth0", "192.168.127.2/24"});

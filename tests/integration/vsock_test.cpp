@@ -1,7 +1,7 @@
-// vtunnel and the privileged service over virtual sockets (AF_VSOCK) as they are: inside a virtual machine in QEMU,
-// which Debian's kernel boots from an initramfs with the programs, with both ends in it (context id 1) and the rights
-// of their units. The machine that runs the tests needs neither KVM nor a kernel with virtual sockets. What happens
-// inside is guest/init.
+// vtunnel and the privileged service over real virtual sockets (AF_VSOCK): inside a virtual machine in QEMU, with
+// Debian's kernel and an initramfs of the programs, with both ends in it (context id 1) and the rights
+// of their units. The machine that runs the tests needs neither KVM nor a kernel with virtual sockets. guest/init
+// runs inside.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -58,7 +58,7 @@ class guest {
                                 "vmw_vsock/vsock_loopback.ko", "ipv4/inet_diag.ko", "ipv4/tcp_diag.ko"})
       fs::copy_file(modules / name, root_ / "modules" / name.filename());
   }
-  // The program `as_<unit>` starts what its arguments say with the rights of that systemd unit.
+  // The program `as_<unit>` executes its arguments with the rights of that systemd unit.
   void add_unit(const std::string& unit) const {
     const auto rights = support::rights_of_unit(unit);
     std::string set = "-all";
@@ -69,7 +69,7 @@ class guest {
                                        rights.no_new_privileges ? "--no-new-privs" : "");
     fs::permissions(file, fs::perms::owner_all);
   }
-  // What the machine says on its console until it is off.
+  // The machine's console output until it is off.
   [[nodiscard]] std::string run(const fs::path& kernel) const {
     const auto image = directory_.path() / "initramfs";
     run_or_throw({.argv = {"sh", "-c", "cd \"$1\" && find . | busybox cpio -o -H newc >\"$2\"", "-", root_, image}});

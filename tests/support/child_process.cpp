@@ -51,7 +51,7 @@ std::vector<std::string> whole_environment(const std::vector<std::string>& more)
   return all;
 }
 
-// All that the child needs is prepared before the fork: behind it only system calls are safe.
+// Everything the child needs is prepared before the fork: after it only system calls are safe.
 struct prepared {
   std::vector<std::string> argv_text, environment_text;
   std::vector<char*> argv, environment;

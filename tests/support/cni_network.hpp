@@ -17,24 +17,24 @@ struct published_port {
   std::string host_ip{};  // empty: every address
 };
 
-// As CNI's portmap plugin takes them, and in nerdctl's spelling, as its labels have them.
+// In the format of CNI's portmap plugin, and of nerdctl's labels.
 [[nodiscard]] std::string to_cni_json(const std::vector<published_port>& ports);
 [[nodiscard]] std::string to_nerdctl_json(const std::vector<published_port>& ports);
 
-// By what the portmap plugin publishes. Debian's knows iptables only: what a later one writes by nftables is written
-// here as it does, and one container at a time has its ports so. Plugins that CNI_PLUGINS names write it themselves.
+// The backend of the portmap plugin. Debian's supports iptables only. The rules of a later one with nftables are
+// written here, for one container at a time. Plugins that CNI_PLUGINS names write them themselves.
 enum class portmap_backend : std::uint8_t { iptables, nftables };
 
 class cni_network {
  public:
-  // `place`: the namespaces and the PATH with which the plugins run. `number`, up to 250, tells networks apart.
+  // `place`: the namespaces and the PATH with which the plugins run. `number`, up to 250, identifies the network.
   // `dual_stack`: with IPv6 beside IPv4.
   cni_network(child_options place, std::filesystem::path directory, unsigned number, bool dual_stack = false);
 
   [[nodiscard]] std::string name() const { return number_ == 0 ? "bridge" : "bridge-" + std::to_string(number_); }
 
-  // `container`: "<namespace>-<id>", as nerdctl calls it here. `netns`: the path of the container's network namespace.
-  // Throws std::runtime_error with the plugin's words.
+  // `container`: "<namespace>-<id>", nerdctl's name for it. `netns`: the path of the container's network namespace.
+  // Throws std::runtime_error with the plugin's output.
   void attach(const std::string& container, const std::string& netns, const std::vector<published_port>& ports,
               portmap_backend backend) const;
   void detach(const std::string& container, const std::string& netns, const std::vector<published_port>& ports,

@@ -91,7 +91,7 @@ std::vector<std::string> containerd_engine::label_flags(const container_spec& sp
   return flags;
 }
 
-// What runc is told: the least with which the echo-server runs.
+// The configuration for runc: the minimum for the echo-server.
 std::string containerd_engine::runtime_config(const container_spec& spec) const {
   constexpr const char* capabilities = R"(["CAP_NET_BIND_SERVICE","CAP_KILL"])";
   return fmt::format(

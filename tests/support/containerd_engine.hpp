@@ -15,7 +15,7 @@
 
 namespace support {
 
-// Where nerdctl notes the ports: 1.x on a label, 2.x in a file.
+// Where nerdctl records the ports: 1.x on a label, 2.x in a file.
 enum class port_note { label, state_directory };
 
 struct container_spec {
@@ -27,7 +27,7 @@ struct container_spec {
   portmap_backend backend = portmap_backend::iptables;
   unsigned networks = 1;
   bool dual_stack = false;                      // the networks have IPv6 addresses too
-  std::map<std::string, std::string> labels{};  // further ones, or others
+  std::map<std::string, std::string> labels{};  // additional ones, or replacements
 };
 
 class containerd_engine {
@@ -40,17 +40,17 @@ class containerd_engine {
   void start();   // returns when the API answers; throws after 30 s
   void launch();  // only starts the program
   void stop();    // SIGTERM: the containers live on
-  void kill9();   // and here too
+  void kill9();   // and here as well
 
   [[nodiscard]] std::filesystem::path socket() const { return directory_ / "containerd.sock"; }
   [[nodiscard]] std::string log() const { return read_text(directory_ / "containerd.log"); }
 
-  // `ctr -n <name_space> <arguments>`: its output; throws with it where ctr fails.
+  // `ctr -n <name_space> <arguments>`: its output; throws with it if ctr fails.
   std::string ctr(const std::string& name_space, std::vector<std::string> arguments) const;
 
   // As `nerdctl run -d`: makes the network and the rules, then the container, then starts it.
   void run(const container_spec& spec);
-  // The parts of it.
+  // Its single steps.
   void create(const container_spec& spec);
   void attach(const container_spec& spec);
   void start_task(const container_spec& spec) const;

@@ -5,7 +5,7 @@
 
 namespace support {
 
-// Removes the top group of that name with all below it, wherever it exists; nothing may run in it any more.
+// Removes the top group of that name with its subgroups, in every hierarchy; no process may run in it any more.
 void remove_control_groups(std::string_view name);
 
 // The same for those whose maker, a test that was killed, no longer runs.

@@ -32,7 +32,7 @@ void make_tool_directory(const fs::path& directory, iptables_variant variant) {
 
 namespace {
 
-// Not what a table has without a rule: an engine may leave an empty one behind.
+// Skips tables without a rule: an engine may leave an empty one behind.
 bool says_something(std::string_view line) {
   return line.starts_with('-') || (line.starts_with(':') && !line.contains(" ACCEPT "));
 }

@@ -1,5 +1,5 @@
-// echo_upstream: what is published in the namespace, for one port: answers each TCP connection and each datagram with
-// its own address and what it got.
+// echo_upstream: stands for a published server in the namespace, for one port. Answers each TCP connection and each
+// datagram with its own address and the received bytes.
 #pragma once
 
 #include <poll.h>
@@ -62,7 +62,7 @@ class echo_upstream {
   std::jthread thread_;
 };
 
-// What comes back for `request`; empty if nothing does within a second.
+// The answer to `request`; empty without one within a second.
 inline std::string ask(net::protocol protocol, const net::endpoint& to, const std::string& request) {
   const auto where = net::to_sockaddr(to);
   const bool tcp = protocol == net::protocol::tcp;

@@ -1,5 +1,5 @@
 // event_loop: an io_context for one test, with the tasks that run on it. Runs until a condition holds or ten seconds
-// are over; tasks are cancelled and awaited at the end.
+// have passed. Tasks are cancelled and awaited at the end.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -23,7 +23,7 @@ class event_loop {
   [[nodiscard]] async::executor executor() { return context_.get_executor(); }
   void spawn(async::task<> work) { tasks_.spawn("test task", std::move(work)); }
 
-  // Cancels everything that runs and lets it wind up.
+  // Cancels all running tasks and waits for them.
   void stop() {
     bool done = false;
     auto end = [](async::task_group& tasks, bool& flag) -> async::task<> {
@@ -43,18 +43,18 @@ class event_loop {
     return holds();
   }
 
-  // Runs what can be run at once.
+  // Runs everything that is ready.
   void settle() {
     context_.restart();
     while (context_.run_one_for(std::chrono::milliseconds(1)) > 0) {
     }
   }
 
-  // Lets time pass without waiting for it: whatever was due meanwhile goes off, once each.
+  // Lets time pass without waiting: timers that are then due fire, once each.
   void pass_time(async::clock::duration amount) {
     async::clock::advance(amount);
     bool looked = false;
-    // Due before all others, so that the loop looks at its timers anew.
+    // Due before all others, so that the loop checks its timers again.
     auto look = [](bool& done) -> async::task<> {
       co_await async::sleep_until(async::clock::time_point{});
       done = true;

@@ -1,4 +1,4 @@
-// eventually: waits for a condition by asking again and again until a deadline; what a test does instead of sleeping.
+// eventually: checks a condition repeatedly until a deadline. Tests use it instead of sleeping.
 #pragma once
 
 #include <chrono>
@@ -8,7 +8,7 @@ namespace support {
 
 using clock = std::chrono::steady_clock;
 
-// True as soon as `holds()` is, false if it is not by the deadline. It is asked at least once.
+// True as soon as `holds()` is, false at the deadline. Checks at least once.
 template <class Condition>
 bool eventually(std::chrono::milliseconds limit, Condition&& holds) {
   const auto deadline = clock::now() + limit;

@@ -27,7 +27,7 @@ struct stored_container {
   bool has_task = false;
 };
 
-// What all services share.
+// The state that all services share.
 struct world {
   std::mutex mutex;
   std::condition_variable changed;
@@ -36,7 +36,7 @@ struct world {
   bool silent = false, hanging = false, stopping = false;
   unsigned subscribers = 0, lists = 0, questions = 0;
 
-  // Holds a call while the engine hangs. Answers the lock under which it goes on.
+  // Holds a call while the engine hangs. Returns the lock that it continues under.
   std::unique_lock<std::mutex> enter(const grpc::ServerContext& context) {
     std::unique_lock lock(mutex);
     while (hanging && !stopping && !context.IsCancelled()) changed.wait_for(lock, std::chrono::milliseconds(20));
@@ -103,7 +103,7 @@ struct containers_service final : containers_api::Containers::Service {
     fill(*response->mutable_container(), found->first, found->second);
     return grpc::Status::OK;
   }
-  // Of the filter's language only the presence of a label is understood.
+  // Of the filter language, it supports only the presence of a label.
   grpc::Status List(grpc::ServerContext* context, const containers_api::ListContainersRequest* request,
                     containers_api::ListContainersResponse* response) override {
     const auto lock = w_.enter(*context);
@@ -158,7 +158,7 @@ struct fake_containerd::state {
   std::unique_ptr<grpc::Server> server{};
 
   template <class Message>
-  void tell(const std::string& name_space, const std::string& topic, const Message& payload) {
+  void emit(const std::string& name_space, const std::string& topic, const Message& payload) {
     if (all.silent) return;
     auto& envelope = all.log.emplace_back();
     envelope.set_namespace_(name_space);
@@ -202,7 +202,7 @@ void fake_containerd::run(const std::string& name_space, const std::string& id, 
   state_->all.namespaces[name_space][id] = {labels, tasks_api::RUNNING, true};
   events_api::TaskStart start;
   start.set_container_id(id);
-  state_->tell(name_space, "/tasks/start", start);
+  state_->emit(name_space, "/tasks/start", start);
 }
 
 void fake_containerd::run(const std::string& id, std::uint16_t host_port) {
@@ -217,7 +217,7 @@ void fake_containerd::end(const std::string& name_space, const std::string& id) 
   events_api::TaskExit exit;
   exit.set_container_id(id);
   exit.set_id(id);
-  state_->tell(name_space, "/tasks/exit", exit);
+  state_->emit(name_space, "/tasks/exit", exit);
 }
 
 void fake_containerd::update(const std::string& name_space, const std::string& id, const label_map& labels) {
@@ -225,7 +225,7 @@ void fake_containerd::update(const std::string& name_space, const std::string& i
   state_->all.namespaces[name_space][id].labels = labels;
   events_api::ContainerUpdate update;
   update.set_id(id);
-  state_->tell(name_space, "/containers/update", update);
+  state_->emit(name_space, "/containers/update", update);
 }
 
 void fake_containerd::pause(const std::string& name_space, const std::string& id) {
@@ -248,7 +248,7 @@ void fake_containerd::end_other_process(const std::string& name_space, const std
   events_api::TaskExit exit;
   exit.set_container_id(id);
   exit.set_id("another");
-  state_->tell(name_space, "/tasks/exit", exit);
+  state_->emit(name_space, "/tasks/exit", exit);
 }
 
 void fake_containerd::emit(const std::string& name_space, const std::string& topic, const std::string& payload) {

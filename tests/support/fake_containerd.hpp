@@ -1,6 +1,5 @@
-// fake_containerd: containerd for tests, as far as its gRPC API is concerned: events, namespaces, containers and tasks
-// on a real UNIX socket, with the misbehaviour that tests ask for. Has threads of its own; every member may be called
-// at any time.
+// fake_containerd: containerd's gRPC API for tests: events, namespaces, containers and tasks on a real UNIX socket,
+// with the misbehaviour that a test configures. Has threads of its own; every member may be called at any time.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +19,11 @@ class fake_containerd {
   fake_containerd& operator=(const fake_containerd&) = delete;
   ~fake_containerd();
 
-  // The socket appears, or goes with every connection.
+  // The socket appears, or disappears with every connection.
   void start();
   void stop();
 
-  // A container that runs, with its event; and one that publishes `host_port` for its port 80.
+  // A running container, with its event; and one that publishes `host_port` for its port 80.
   void run(const std::string& name_space, const std::string& id, const label_map& labels);
   void run(const std::string& id, std::uint16_t host_port);
   // Its task ends, with the event; the container stays.
@@ -32,12 +31,12 @@ class fake_containerd {
   // New labels, with the event.
   void update(const std::string& name_space, const std::string& id, const label_map& labels);
   void pause(const std::string& name_space, const std::string& id);
-  // containerd cannot tell the state of its task.
+  // containerd cannot determine the state of its task.
   void hang_shim(const std::string& name_space, const std::string& id, bool hangs);
-  // Without an event, as if nobody had ever heard of it.
+  // Removes it without an event, as if it had never existed.
   void forget(const std::string& name_space, const std::string& id);
 
-  // Events about nothing: the end of another process in the container, a topic with these bytes.
+  // Events without effect: the end of another process in the container, a topic with these bytes.
   void end_other_process(const std::string& name_space, const std::string& id);
   void emit(const std::string& name_space, const std::string& topic, const std::string& payload);
 

@@ -1,5 +1,5 @@
-// fake_docker: a Docker engine for tests, as far as its API is concerned: ping, events, list and inspect over a real
-// UNIX socket, with the misbehaviour that tests ask for. Runs on the test's loop.
+// fake_docker: a Docker engine's API for tests: ping, events, list and inspect over a real UNIX socket, with the
+// misbehaviour that a test configures. Runs on the test's loop.
 #pragma once
 
 #include <filesystem>
@@ -18,8 +18,8 @@ class fake_docker {
  public:
   struct container {
     std::string name;
-    std::string ports_json = "{}";  // NetworkSettings.Ports, as an inspect has it
-    std::string list_json = "[]";   // Ports, as a list has it
+    std::string ports_json = "{}";  // NetworkSettings.Ports of an inspect
+    std::string list_json = "[]";   // Ports of a list
     bool running = true;
     bool paused = false;  // runs, but is not "running" to the filter of a list
   };
@@ -27,7 +27,7 @@ class fake_docker {
   fake_docker(async::executor where, std::filesystem::path socket)
       : where_(std::move(where)), socket_(std::move(socket)), changed_(where_) {}
 
-  // The socket appears, or goes with every connection.
+  // The socket appears, or disappears with every connection.
   void start();
   void stop();
 
@@ -42,19 +42,19 @@ class fake_docker {
   std::map<std::string, container> containers;
   std::string api_version = "1.41";
   std::string separator = "\n";                            // between events
-  std::map<std::string, http::response> instead{};         // answers about a container, whatever it is
+  std::map<std::string, http::response> instead{};         // answers about a container
   std::string label;                                       // of every event
-  std::set<std::string> hung{};                            // containers about which a question is never answered
-  std::string swarm = R"({"LocalNodeState":"inactive"})";  // what /info says of it
+  std::set<std::string> hung{};                            // containers whose inspects are never answered
+  std::string swarm = R"({"LocalNodeState":"inactive"})";  // the swarm in /info
   std::map<std::string, std::string> services{};           // of the swarm: id, JSON
   http::response refused_events{};                         // the answer to /events if its status is not 200
   bool holds_header = false;                               // /events sends its header with the first event
-  bool is_podman = false;                                  // says so, and lists no ports
+  bool is_podman = false;                                  // identifies itself as podman, and lists no ports
   bool hangs = false;                                      // accepts and never answers
   bool silent = false;                                     // loses events
-  bool list_is_stale = false;                              // the list still shows what has ended
+  bool list_is_stale = false;                              // the list still shows ended containers
   unsigned pings = 0, lists = 0, inspects = 0, subscribers = 0;
-  std::vector<std::string> targets;  // what was asked for
+  std::vector<std::string> targets;  // the requested targets
 
  private:
   static async::task<http::answer> handle(fake_docker* self, http::incoming in);

@@ -1,6 +1,6 @@
-// fake_kubernetes: a Kubernetes API server for tests, as far as Services are concerned: list in pages, watch, resource
-// versions, bookmarks, 410, TLS with client certificates and tokens, on a real socket, with the misbehaviour that tests
-// ask for. Has threads of its own; every member may be called at any time.
+// fake_kubernetes: a Kubernetes API server for tests of Services: list in pages, watch, resource versions, bookmarks,
+// 410, TLS with client certificates and tokens, on a real socket, with the misbehaviour that a test
+// configures. Has threads of its own; every member may be called at any time.
 #pragma once
 
 #include <cstdint>
@@ -27,15 +27,15 @@ class fake_kubernetes {
     std::string annotation{};  // as large as a test likes
   };
 
-  // What ails it, beside what the members below ask for.
+  // Its misbehaviour, in addition to that of the members below.
   enum class fault : std::uint8_t {
     none,
     closes_at_once,   // reads a request, and closes
     cuts_lists,       // half of a page, then the connection breaks
     stalls_in_lists,  // half of a page, then nothing
-    cuts_watches,     // those that there are, and each new one
-    closes_politely,  // after each answer, which says so: Connection: close
-    closes_abruptly,  // after each answer, without a word before
+    cuts_watches,     // existing ones, and each new one
+    closes_politely,  // after each answer, with Connection: close
+    closes_abruptly,  // after each answer, without that header
   };
 
   // Without an authority it speaks plain HTTP.
@@ -44,26 +44,26 @@ class fake_kubernetes {
   fake_kubernetes& operator=(const fake_kubernetes&) = delete;
   ~fake_kubernetes();
 
-  // Listens, on the same port each time; or refuses, and every connection breaks.
+  // Listens, on the same port each time; or rejects, and every connection breaks.
   void start();
   void stop();
-  // From the next start() on: another certificate, and whether clients have to show one by the same authority.
+  // From the next start() on: another certificate, and whether clients must present one of the same authority.
   void use(const test_authority& authority, bool client_certificates);
   void require_token(std::string token);  // empty: none
 
   void put(const service& s);  // ADDED, or MODIFIED
   void remove(const std::string& name, const std::string& name_space = "default");
   void bookmark();
-  void lose_history();  // another cluster: all Services gone, versions begin anew
+  void lose_history();  // another cluster: all Services gone, versions restart
 
-  void answer_with(int status, std::string body = "");  // to everything; 0: as it should be
-  void hang(bool never_answers);                        // takes requests and never answers
-  void freeze_watches(bool silent);                     // watches say nothing and do not end
+  void answer_with(int status, std::string body = "");  // to everything; 0: the correct answer
+  void hang(bool never_answers);                        // accepts requests and never answers
+  void freeze_watches(bool silent);                     // watches send nothing and do not end
   void gone_for_watches(int status);  // every watch is answered with 410, or (200) with an ERROR event of 410
   void expire_next_continue_token();
-  void send_raw(std::string bytes);  // into every watch, as they are
-  void cut_next_event();             // in the middle of its line the connection breaks
-  void end_watches();                // in good order
+  void send_raw(std::string bytes);  // into every watch, unchanged
+  void cut_next_event();             // the connection breaks in the middle of its line
+  void end_watches();                // cleanly
   void suffer(fault what);
 
   [[nodiscard]] unsigned lists() const;        // first pages, ever
@@ -74,7 +74,7 @@ class fake_kubernetes {
   [[nodiscard]] std::string last_target() const;
 
   [[nodiscard]] std::string url() const;
-  // As k3s writes one.
+  // In the format of k3s.
   [[nodiscard]] std::string kubeconfig(const certificate* client = nullptr, const std::string& token = "") const;
 
  private:
@@ -83,7 +83,7 @@ class fake_kubernetes {
 };
 
 [[nodiscard]] std::string to_base64(const std::string& bytes);
-// As k3s writes one, without a CA for a URL that is not encrypted.
+// In the format of k3s, without a CA for an unencrypted URL.
 [[nodiscard]] std::string make_kubeconfig(const std::string& url, const std::string& ca_pem,
                                           const certificate* client = nullptr, const std::string& token = "");
 

@@ -1,7 +1,7 @@
 // fake_tunnel: vtunnel's TCP end with the privileged service at its other end, on a real socket, in a thread of its
 // own. Keeps silent connections open, records the PortMapping message of every other one and closes it. It can lead
-// nowhere: then it accepts and resets, as a tunnel does whose far end is missing. And it can get stuck: then it accepts
-// and hands nothing on, for some time.
+// nowhere: then it accepts and resets, like a tunnel without its far end. It can get stuck: then it accepts
+// and passes nothing on for some time.
 #pragma once
 
 #include <poll.h>
@@ -24,17 +24,17 @@ class fake_tunnel {
       : listener_(listen_on_loopback()), thread_([this](const std::stop_token& stopped) { serve(stopped); }) {}
 
   [[nodiscard]] net::endpoint at() const { return {net::address::loopback_v4(), listener_.port}; }
-  // From now on it leads nowhere, or somewhere again; all connections break.
+  // From now on it leads nowhere, or to the service again; all connections break.
   void lead_nowhere(bool nowhere) {
     nowhere_ = nowhere;
     break_all_ = true;
     while (break_all_) std::this_thread::yield();
   }
-  // Connections that are made from now on are read only so much later.
+  // New connections are read only after this delay.
   void read_after(std::chrono::milliseconds delay) { delay_ = delay; }
   // A receiver that reads each message and keeps its connection open.
   void never_close() { never_closes_ = true; }
-  // As when the privileged service was started again.
+  // As after a restart of the privileged service.
   void break_all() { lead_nowhere(nowhere_); }
 
   [[nodiscard]] std::vector<port_mapping::message> received() const {

@@ -1,5 +1,5 @@
 // fake_wsl_proxy: a PortMapping receiver on a real UNIX socket, in a thread of its own. Records the messages in the
-// order in which it read them, one connection after the other, and listens nowhere else.
+// order of reading, one connection after the other, and listens nowhere else.
 #pragma once
 
 #include <chrono>
@@ -22,13 +22,13 @@ class fake_wsl_proxy {
   using held_port = std::pair<net::protocol, net::endpoint>;
   using messages = std::vector<port_mapping::message>;
 
-  // Not there yet: start() brings it up.
+  // Not started yet: see start().
   explicit fake_wsl_proxy(std::filesystem::path socket) : path_(std::move(socket)) {}
   ~fake_wsl_proxy() { stop(); }
 
-  // A new socket at the path, whatever lay there. What was recorded stays recorded; held() begins anew.
+  // A new socket at the path, replacing any file. Recorded messages stay; held() starts empty.
   void start();
-  void start_hanging();                             // listens, accepts nobody
+  void start_hanging();                             // listens, but does not accept
   void wake();                                      // a hanging one begins to serve
   void start_slow(std::chrono::milliseconds each);  // waits that long before it reads a connection
   void stop();                                      // gone, its socket removed
@@ -37,7 +37,7 @@ class fake_wsl_proxy {
   [[nodiscard]] messages received() const;
   // What a wsl-proxy would listen on after the messages since the last start.
   [[nodiscard]] std::set<held_port> held() const;
-  [[nodiscard]] std::size_t bad_connections() const;  // with nothing, or with something that is no message
+  [[nodiscard]] std::size_t bad_connections() const;  // without a message, or with an invalid one
 
   // True as soon as the predicate, called with the lock held, is; false at the deadline.
   bool wait_for_messages(const std::function<bool(const messages&)>& enough,

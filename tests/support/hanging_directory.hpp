@@ -1,6 +1,6 @@
-// hanging_directory: a directory on a file system that never answers, as a dead server's: whoever looks into it blocks,
-// until release(), and gets an error from then on. Mounted in a mount namespace that the test program gets for it, so
-// that it goes with the program.
+// hanging_directory: a directory on a file system that never answers, like that of a dead server. Access to it blocks
+// until release(), and fails afterwards. It is mounted in a mount namespace of the test program, and goes with the
+// program.
 #pragma once
 
 #include <fcntl.h>

@@ -6,7 +6,7 @@
 // In privileged-service mode the two vtunnel ends and the privileged service take host-switch's place, with UNIX
 // sockets in the lab's directory for the virtual ones.
 //
-// A person on the host, or in another WSL distribution, opens localhost:P: that is a probe in `host()` or `wsl()`.
+// A user on the host, or in another WSL distribution, opens localhost:P: that is a probe in `host()` or `wsl()`.
 #pragma once
 
 #include <chrono>
@@ -24,12 +24,12 @@
 
 namespace support {
 
-// Where the programs are: of this build, or what GUESTAGENT_PROGRAM_DIR says.
+// The directory of the programs: this build's, or GUESTAGENT_PROGRAM_DIR.
 [[nodiscard]] std::filesystem::path program_directory();
 // The systemd unit that starts that program with these flags.
 [[nodiscard]] std::string unit_of(const std::string& program, const std::vector<std::string>& flags);
 
-// A directory under the system's temporary one; with the leftovers of killed runs removed first.
+// A directory under the system's temporary one. Removes the leftovers of killed runs first.
 class lab_directory {
  public:
   lab_directory();
@@ -52,7 +52,7 @@ inline const net::endpoint vtunnel_peer_at{net::address::loopback_v4(), 3040};
 
 class lab {
  public:
-  // Why there can be no lab here (not root, no dockerd, a program not built …); empty if there can.
+  // Why a lab is not possible here (not root, no dockerd, a program not built …); empty if it is.
   [[nodiscard]] static std::string missing();
 
   explicit lab(docker_options options = {});
@@ -61,7 +61,7 @@ class lab {
   [[nodiscard]] const netns& wsl() const { return wsl_; }
   [[nodiscard]] const netns& rd() const { return rd_; }
   docker_engine& docker() { return engine_; }
-  containerd_engine& containerd();  // made at the first call; from then on the agent is started for it, without Docker
+  containerd_engine& containerd();  // made at the first call; the agent then starts for it, without Docker
 
   // Each starts one program with the product's flags and the rights of its systemd unit, and does not wait for it.
   // Starting it again ends the old one first.
@@ -78,16 +78,16 @@ class lab {
   child_process& vtunnel_host() { return vtunnel_host_; }
   child_process& privileged_service() { return privileged_service_; }
 
-  // What host-switch says it holds; nullopt without an answer.
+  // The forwards that host-switch lists; nullopt without an answer.
   [[nodiscard]] std::optional<std::set<host_forward>> host_forwards() const;
-  // A call of the forwarder API from the agent's side, as another client of it would make: the status, 0 without an
+  // A call of the forwarder API from the agent's side, by another client: the status, 0 without an
   // answer.
   int call_host_switch(const std::string& path, const std::string& json_body) const;
   // The programs' listeners in the two namespaces; host-switch's own API is left out.
   [[nodiscard]] std::set<listening_socket> host_listeners() const;
   [[nodiscard]] std::set<listening_socket> wsl_listeners() const;
 
-  // The test's echo-server in the VM's namespace, as a listener that no engine knows of.
+  // The test's echo-server in the VM's namespace, as a listener that no engine publishes.
   [[nodiscard]] child_process start_echo_server(const std::string& name, std::vector<std::string> ports) const;
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_.path(); }
 

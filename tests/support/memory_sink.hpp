@@ -1,4 +1,4 @@
-// memory_sink: a peer that holds in memory what it is given, and remembers what it was asked to do.
+// memory_sink: a peer that holds forwards in memory, and records the operations it receives.
 #pragma once
 
 #include <set>
@@ -13,8 +13,8 @@ namespace support {
 struct sink_memory {
   std::set<std::string> held;                   // "tcp 0.0.0.0:8080"
   std::vector<std::string> calls;               // "+tcp 0.0.0.0:8080", "-tcp 0.0.0.0:8080"
-  bool hangs = false;                           // operations have no end
-  std::vector<std::string>* journal = nullptr;  // what was held first, over several peers: "host +tcp 0.0.0.0:8080"
+  bool hangs = false;                           // operations never end
+  std::vector<std::string>* journal = nullptr;  // the order of additions over several peers: "host +tcp 0.0.0.0:8080"
   bool closed = false;
 };
 

@@ -1,5 +1,5 @@
-// neighbour: another machine, on a network of its own behind a namespace, with a default route through it. What a test
-// tries from there is what a machine on the host's LAN can do, or, behind masquerade, a container of the VM.
+// neighbour: another machine, on a network of its own behind a namespace, with a default route through it. It stands
+// for a machine on the host's LAN or, behind masquerade, for a container of the VM.
 //
 //   router  10.99.<number>.1/24 ──veth── eth0 10.99.<number>.2/24  neighbour
 #pragma once
@@ -13,7 +13,7 @@ namespace support {
 
 class neighbour {
  public:
-  // `number` keeps the networks of one router apart.
+  // `number` distinguishes the networks of one router.
   neighbour(const netns& router, std::string_view purpose, std::uint8_t number);
 
   [[nodiscard]] const netns& where() const { return where_; }

@@ -31,7 +31,7 @@ void enter(const std::string& path) {
   if (!fd || ::setns(fd.get(), CLONE_NEWNET) != 0) throw std::runtime_error("cannot enter " + path);
 }
 
-// The calling thread alone: the system calls know nothing of processes, glibc's functions change all threads.
+// The calling thread alone: the system calls act on one thread, glibc's functions change all threads.
 void become(uid_t user) {
   if (::syscall(SYS_setgroups, 0, nullptr) != 0 || ::syscall(SYS_setresgid, user, user, user) != 0 ||
       ::syscall(SYS_setresuid, user, user, user) != 0)

@@ -1,5 +1,5 @@
-// netns: a network namespace of a test's own, with lo up, visible to `ip netns` while it lives. Removed with all that
-// is in it by the destructor; what a killed run left is removed when the next one makes its first.
+// netns: a network namespace of a test's own, with lo up, visible to `ip netns` while it lives. The destructor
+// removes it with everything in it. The leftovers of a killed run go when the next run makes its first one.
 #pragma once
 
 #include <sys/types.h>
@@ -19,7 +19,7 @@ namespace support {
 
 class netns {
  public:
-  // Needs root; throws std::runtime_error where the kernel says no.
+  // Needs root; throws std::runtime_error if the kernel refuses.
   explicit netns(std::string_view purpose);
   netns(const netns&) = delete;
   netns& operator=(const netns&) = delete;
@@ -28,10 +28,10 @@ class netns {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] std::string path() const { return "/run/netns/" + name_; }
 
-  // `ip -n <name> <arguments>`; throws with ip's words if it fails.
+  // `ip -n <name> <arguments>`; throws with ip's output if it fails.
   void ip(std::vector<std::string> arguments) const;
 
-  // Calls `work` in a thread inside the namespace and hands on what it returns or throws. Sockets that it opens stay in
+  // Calls `work` in a thread inside the namespace and passes on its result or exception. Sockets that it opens stay in
   // the namespace, wherever they are used later; /proc/thread-self/net is the namespace's.
   //
   // As a `user` other than root, the thread has no capabilities and no groups.
@@ -52,10 +52,10 @@ class netns {
   std::string name_;
 };
 
-// A user without any rights.
+// An unprivileged user.
 inline constexpr uid_t nobody = 65534;
 
-// From where a test tries something, and as which user: a namespace alone means root there.
+// Where a test acts, and as which user: a namespace alone means root there.
 class place {
  public:
   place(const netns& where, uid_t user = 0) : where_(&where), user_(user) {}  // NOLINT(google-explicit-constructor)

@@ -41,7 +41,7 @@ podman_engine::~podman_engine() {
   remove_control_groups(control_group_);
 }
 
-// CNI's plugins keep addresses in a place that cannot be changed: it is the sandbox's own.
+// CNI's plugins keep addresses in a fixed place: it is the sandbox's own.
 std::vector<std::string> podman_engine::service() const {
   const auto at = [this](const char* name) { return (directory_ / name).string(); };
   return {"sh",

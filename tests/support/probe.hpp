@@ -1,6 +1,6 @@
-// probe: what a person would try by hand from inside a namespace: connect to a port, send a line, see what comes back.
-// Each call has a deadline of its own and answers nullopt where no answer came. As root, or as another user:
-// ask({lab.host(), nobody}, …).
+// probe: manual checks from inside a namespace: connect to a port, send a line, read the answer. Each call has a
+// deadline of its own, and returns nullopt without an answer. As root, or as another user: ask({lab.host(), nobody},
+// …).
 #pragma once
 
 #include <chrono>
@@ -26,19 +26,19 @@ inline constexpr std::chrono::milliseconds probe_limit{1000};
 [[nodiscard]] std::optional<std::string> http_get(const place& from, const net::endpoint& to, std::string_view path,
                                                   std::chrono::milliseconds limit = probe_limit);
 
-// The status of the answer to these bytes, whatever they are; nullopt where the connection was refused, reset or closed
+// The status of the answer to these bytes; nullopt if the connection was refused, reset or closed
 // without one.
 [[nodiscard]] std::optional<int> http_status(const place& from, const net::endpoint& to, std::string_view request,
                                              std::chrono::milliseconds limit = probe_limit);
 
-// True if nobody listens there: connecting by TCP is refused at once.
+// True if the port is closed: a TCP connection is refused at once.
 [[nodiscard]] bool refused(const place& from, const net::endpoint& to);
 
-// A connected, or with `listen` a listening, socket inside the namespace; empty where it fails.
+// A connected, or with `listen` a listening, socket inside the namespace; empty if that fails.
 [[nodiscard]] base::unique_fd open_socket(const place& in, net::protocol protocol, const net::endpoint& at,
                                           bool listen);
 
-// What one datagram, or one read, brings; nullopt if nothing came in time.
+// The bytes of one datagram, or of one read; nullopt if nothing arrived in time.
 [[nodiscard]] std::optional<std::string> receive_once(int fd, std::chrono::milliseconds limit = probe_limit);
 
 struct listening_socket {

@@ -1,4 +1,4 @@
-// raw_request: HTTP requests as bytes, with what a well-behaved client would not send: no Host or two, a browser's
+// raw_request: HTTP requests as bytes, which a well-behaved client does not send: no Host or two, a browser's
 // headers, a broken body.
 #pragma once
 
@@ -11,7 +11,7 @@ struct raw_request {
   std::string method = "GET";
   std::string target = "/";
   std::vector<std::string> headers{};  // whole lines without their end; Host is one of them
-  std::string body{};                  // with a Content-Length where it is not empty
+  std::string body{};                  // with a Content-Length if it is not empty
 };
 [[nodiscard]] inline std::string to_bytes(const raw_request& r) {
   auto text = r.method + " " + r.target + " HTTP/1.1\r\nConnection: close\r\n";
@@ -20,7 +20,7 @@ struct raw_request {
   return text + "\r\n" + r.body;
 }
 
-// What a browser adds to a request that a page of another site makes. A simple POST needs no preflight.
+// The headers that a browser adds to a request of another site's page. A simple POST needs no preflight.
 [[nodiscard]] inline std::vector<std::string> cross_site_headers(const std::string& host) {
   return {"Host: " + host,           "Origin: http://pages.example", "Sec-Fetch-Site: cross-site",
           "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: empty",        "Content-Type: text/plain"};

@@ -1,5 +1,5 @@
-// raw_server: a server of a test's own that answers every connection with bytes of the test's choice, in a thread. It
-// need not speak HTTP, and need not answer at all.
+// raw_server: a server that answers every connection with bytes that the test chooses, in a thread. They need not be
+// HTTP, and it need not answer at all.
 #pragma once
 
 #include <poll.h>
@@ -20,7 +20,7 @@ class raw_server {
     std::string answer;
     bool hangs = false;  // keeps the connection open afterwards, and is silent
     bool reads = true;   // the head of a request first
-    int pause_at = -1;   // after so many bytes: half the answer, then silence
+    int pause_at = -1;   // stops after so many bytes
   };
 
   explicit raw_server(behaviour how)

@@ -15,16 +15,16 @@ namespace support {
 
 class real_kubernetes {
  public:
-  // Why there can be none here; empty if there can.
+  // Why it is not possible here; empty if it is.
   [[nodiscard]] static std::string missing();
 
   // `directory` holds all of its files; the caller removes it afterwards.
   real_kubernetes(const netns& where, std::filesystem::path directory, const test_authority& authority);
 
   void start();  // returns when the API server is ready; throws with its log after a minute
-  void stop();   // of the API server: etcd goes on and keeps what there is
+  void stop();   // stops the API server: etcd continues and keeps the objects
 
-  // kubectl apply and kubectl delete; throw with its words. Annotations are left out.
+  // kubectl apply and kubectl delete; throw with its output. Annotations are left out.
   void put(const fake_kubernetes::service& s) const;
   void remove(const std::string& name, const std::string& name_space = "default") const;
 

@@ -1,4 +1,4 @@
-// recording_feed: keeps the last that a source has said.
+// recording_feed: keeps the last snapshot or error of a source.
 #pragma once
 
 #include <cstdint>

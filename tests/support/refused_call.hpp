@@ -1,5 +1,5 @@
-// refused_call: runs a function on a thread to which the kernel refuses one system call, as a kernel or a sandbox does
-// that grants less than this one.
+// refused_call: runs a function on a thread to which the kernel refuses one system call, like an older kernel or a
+// stricter sandbox.
 #pragma once
 
 #include <linux/filter.h>
@@ -15,12 +15,12 @@ namespace support {
 
 struct refused_call {
   unsigned number;        // of the system call
-  unsigned argument;      // it is refused where this argument,
+  unsigned argument;      // refused if this argument,
   std::uint32_t value;    // as 32 bits, has this value
-  unsigned error_number;  // what it answers then
+  unsigned error_number;  // the error that it then returns
 };
 
-// False: the kernel takes no filter, and `body` has not run.
+// False: the kernel rejects the filter, and `body` has not run.
 inline bool run_without(const refused_call& call, const std::function<void()>& body) {
   bool filtered = false;
   std::thread([&] {

@@ -1,4 +1,4 @@
-// run_task: runs one coroutine to its end from a test that is none. Fails the program, loudly, after 20 s.
+// run_task: runs one coroutine to its end from a test that is not one. Fails the program with a message after 20 s.
 #pragma once
 
 #include <boost/asio/co_spawn.hpp>

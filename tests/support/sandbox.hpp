@@ -1,5 +1,5 @@
-// sandbox: a pid and a mount namespace in which a container engine may leave what it likes: when the sandbox goes,
-// every process in it is killed by the kernel and every mount is gone, also when the test itself was killed. /run and
+// sandbox: a pid and a mount namespace for a container engine. When the sandbox goes, the kernel kills every process in
+// it and removes every mount, also if the test itself was killed. /run and
 // /opt are empty in it, writes to /etc do not last; /run/xtables.lock is the machine's, so that iptables outside waits
 // for iptables inside. Needs root.
 #pragma once
@@ -12,12 +12,12 @@ namespace support {
 
 class sandbox {
  public:
-  sandbox();  // throws std::runtime_error where the kernel says no
+  sandbox();  // throws std::runtime_error if the kernel refuses
   sandbox(const sandbox&) = delete;
   sandbox& operator=(const sandbox&) = delete;
   ~sandbox() { end(); }
 
-  // Kills all that runs in it, and returns when it is dead.
+  // Kills every process in it, and returns when they are gone.
   void end();
 
   // For child_options.

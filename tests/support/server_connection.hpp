@@ -1,5 +1,5 @@
 // server_connection: the server's end of one connection, with TLS or without, for a fake with a thread for each.
-// Blocking, by plain system calls and OpenSSL: independent of the code that is tested against it.
+// Blocking, by plain system calls and OpenSSL: independent of the code under test.
 #pragma once
 
 #include <map>
@@ -16,10 +16,10 @@ struct ssl_st;
 
 namespace support {
 
-// What a server shows and asks for; shared by its connections.
+// The certificates and requirements of a server; shared by its connections.
 class server_tls {
  public:
-  // `client_ca_pem` not empty: clients may show a certificate by it; with `required` they have to.
+  // `client_ca_pem` not empty: clients may present a certificate of it; with `required` they must.
   server_tls(const certificate& own, const std::string& client_ca_pem, bool required);
   server_tls(const server_tls&) = delete;
   server_tls& operator=(const server_tls&) = delete;
@@ -45,15 +45,15 @@ class server_connection {
   bool start_tls(const server_tls& tls);  // false: the handshake failed
   // Lines for the header of each answer, "Connection: close\r\n".
   void set_header_lines(std::string lines) { header_lines_ = std::move(lines); }
-  // The next request, which has no body; nothing when the client is gone, or talks nonsense.
+  // The next request, which has no body; nothing if the client is gone or sent garbage.
   std::optional<server_request> read_request();
   bool write(std::string_view bytes);  // false: the client is gone
   bool write_answer(int status, std::string_view body, std::string_view type = "application/json");
   bool write_half_of_answer(std::string_view body);
   bool write_stream_head();                  // of an answer in chunks
   bool write_chunk(std::string_view bytes);  // an empty one ends the answer
-  [[nodiscard]] bool gone() const;           // the client has closed; looks without waiting
-  void cut();                                // on any thread: ends whatever the connection's own thread waits for
+  [[nodiscard]] bool gone() const;           // the client has closed; does not wait
+  void cut();                                // on any thread: ends the wait of the connection's own thread
 
  private:
   base::unique_fd fd_;

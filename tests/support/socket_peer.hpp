@@ -25,7 +25,7 @@ inline void set_deadline(int fd, int seconds = 10) {
   ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
-// True as soon as `holds` does, tried every few milliseconds for ten seconds.
+// True as soon as `holds` does, checked every few milliseconds for ten seconds.
 inline bool eventually(const std::function<bool()>& holds) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   while (!holds()) {

@@ -1,4 +1,4 @@
-// stop_programs: the end of a lab's programs, as systemd ends them.
+// stop_programs: stops a lab's programs as systemd does.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace support {
 
-// Sends SIGTERM to each program that runs, the agent first, and waits. Empty: all ended with 0. Otherwise a line for
-// each that did not, as one in which LeakSanitizer finds a leak.
+// Sends SIGTERM to each running program, the agent first, and waits. Empty: all ended with 0. Otherwise a line for each
+// that did not, such as one with a leak.
 [[nodiscard]] std::string stop_programs(lab& l);
 
 }  // namespace support

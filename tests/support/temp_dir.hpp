@@ -1,4 +1,4 @@
-// temp_dir: a directory of one test's own, removed with all that is in it.
+// temp_dir: a directory for one test, removed with its content.
 #pragma once
 
 #include <stdlib.h>

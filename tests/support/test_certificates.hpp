@@ -1,4 +1,4 @@
-// test_certificates: certificates that a test needs, made in memory as PEM.
+// test_certificates: certificates for tests, made in memory as PEM.
 #pragma once
 
 #include <memory>

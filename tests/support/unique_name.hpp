@@ -1,5 +1,5 @@
-// unique_name: names for what a test makes outside its own process (namespaces, directories, control groups). The name
-// carries the pid of its maker, so that what a killed run left behind can be told from what a running one uses.
+// unique_name: names for objects that a test makes outside its process (namespaces, directories, control groups). The
+// name has the pid of its maker, which distinguishes leftovers of a killed run from objects in use.
 #pragma once
 
 #include <string>

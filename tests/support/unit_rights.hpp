@@ -1,6 +1,6 @@
-// unit_rights: what a systemd unit of packaging/systemd leaves a program that root starts: the capabilities of its
-// CapabilityBoundingSet, and NoNewPrivileges. Tests start programs with just these, so that a right that the unit lacks
-// is noticed here and not on a user's machine.
+// unit_rights: the rights of a program that root starts through a unit of packaging/systemd: the capabilities of its
+// CapabilityBoundingSet, and NoNewPrivileges. Tests start programs with only these, so that a missing right shows here
+// and not on a user's machine.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +18,9 @@ struct unit_rights {
   [[nodiscard]] bool apply() const;
 };
 
-// Throws std::runtime_error where the text names no bounding set, or a capability that does not exist.
+// Throws std::runtime_error if the text has no bounding set, or names a capability that does not exist.
 [[nodiscard]] unit_rights parse_unit_rights(std::string_view unit_file);
-// Of packaging/systemd/<unit>.service; throws where there is none.
+// Of packaging/systemd/<unit>.service; throws if there is none.
 [[nodiscard]] unit_rights rights_of_unit(const std::string& unit);
 
 }  // namespace support

@@ -161,7 +161,7 @@ request_times requests(std::uint16_t first, unsigned connections, duration lengt
   return {static_cast<double>(times.size()) / took, share(0.5), share(0.99)};
 }
 
-// Datagrams get lost: a client that has heard nothing for a while begins a new window.
+// Datagrams get lost: a client without an answer for a while begins a new window.
 double datagram_rate(std::uint16_t first, unsigned clients, unsigned window, std::size_t bytes, duration length) {
   std::vector<base::unique_fd> open(clients);
   datagrams batch(false);

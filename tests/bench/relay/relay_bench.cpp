@@ -2,9 +2,9 @@
 // and a process namespace of its own. Every figure is the median of several runs, which take turns between the relays,
 // so that what else the machine does falls on all of them alike.
 //
-// Client, relay and target share one processor, and so does a direct connection: the figures tell what a relay costs.
+// Client, relay and target share one processor, and so does a direct connection: the figures show what a relay costs.
 // With more of them (--processors) a relay that is quicker than the one thread of the client only waits for it, and
-// a latency tells where the scheduler happened to put whom. Each relay has as many threads as there are processors.
+// a latency shows how the scheduler placed the threads. Each relay has as many threads as there are processors.
 //
 //   relay_bench [--runs N] [--milliseconds N] [--processors N] [--only PART_OF_A_ROW] [--relays ours,nginx]
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
 // The relays that the bench compares, each as a process of its own in front of a target_server: ours and three of
-// Debian's, all told to use as many threads as the machine has.
+// Debian's, all configured to use as many threads as the machine has.
 #pragma once
 
 #include <cstdint>

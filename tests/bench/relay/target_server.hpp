@@ -1,7 +1,10 @@
-// target_server: what the relays of the bench lead to. One thread, three ports from `first` on:
-//   first      TCP: swallows what comes; at the end of file it answers with the number of bytes, as 8 bytes of the
-//   machine first + 1  TCP: answers each request_bytes with answer_bytes, and closes then if the request begins with
-//   'c' first + 2  UDP: sends every datagram back
+// target_server: the target of the bench's relays. One thread, three ports from `first` on.
+//
+// first: TCP. Discards its input. At the end of file it answers with the number of bytes, as 8 bytes of the machine.
+//
+// first + 1: TCP. Answers each request_bytes with answer_bytes, and then closes if the request begins with 'c'.
+//
+// first + 2: UDP. Sends every datagram back.
 #pragma once
 
 #include <cstddef>
