@@ -22,7 +22,7 @@ namespace {
 constexpr int most_lookups = 16;
 std::atomic<int> lookups_under_way{0};
 
-// Shared by the caller and the thread; whoever is last destroys it.
+// Shared by the caller and the thread; the last one destroys it.
 struct lookup {
   std::string host;
   std::uint16_t port = 0;

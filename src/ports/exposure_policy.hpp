@@ -14,7 +14,7 @@ namespace ports {
 
 enum class network_mode : std::uint8_t {
   network_tunnel,      // -adminInstall: the host binds what was asked for
-  privileged_service,  // the same, by another program on the host, and no other WSL distribution is told
+  privileged_service,  // the same, by another program on the host, and not in the other WSL distributions
   non_admin,           // everything on 127.0.0.1, ports below 1024 restricted
 };
 [[nodiscard]] std::string_view to_string(network_mode mode);
@@ -48,7 +48,7 @@ struct exposure_plan {
   std::vector<planned_port> ports;  // by key; shadowed ones follow the one that is served
   forward_map host;                 // for host-switch: key and source only; for the privileged service what wsl has
   forward_map wsl;                  // for wsl-proxy: with the container port
-  forward_map listeners;            // TCP ports that rules alone publish: nobody listens on them inside the VM
+  forward_map listeners;            // TCP ports that rules alone publish: no process listens on them inside the VM
   forward_map loopback;             // keys as they are inside the VM: what the tap address does not reach by itself
 };
 

@@ -1,5 +1,5 @@
 // reconciler: the shell of one reconcile_fsm. Carries what the machine asks for to its sink and the answers back, and
-// keeps the journal one step ahead. One per sink; a dead or hung peer delays nobody else's.
+// keeps the journal one step ahead. One per sink; a dead or hung peer does not delay the others.
 #pragma once
 
 #include <memory>

@@ -35,7 +35,7 @@ bpf_insn instruction(int code, reg to, reg from, int offset, std::int32_t value)
   return made;
 }
 
-// A program being written: r6 holds what it was called with. It has one way out, at its end.
+// A program under construction: r6 holds its argument. It has one exit, at its end.
 class draft {
  public:
   draft() { copy(r6, r1); }
@@ -47,15 +47,15 @@ class draft {
     leaps_.push_back(code_.size());
     add(BPF_JMP32 | condition | BPF_K, what, r0, 0, value);
   }
-  // Skips as many of the instructions that follow.
+  // Skips that number of instructions.
   void skip_if(int condition, reg what, std::int32_t value, int skipped) {
     add(BPF_JMP32 | condition | BPF_K, what, r0, skipped, value);
   }
   [[nodiscard]] std::size_t size() const { return code_.size(); }
-  // For skip_if() at `at`, whose target was not known yet: here it is.
+  // Sets the target of the skip_if() at `at` to this place.
   void land(std::size_t at) { code_[at].off = static_cast<std::int16_t>(code_.size() - at - 1); }
 
-  // Goes on for sockets of that namespace alone.
+  // Continues only for sockets of that namespace.
   void stay_in(netns_cookie own) {
     if (own == every_namespace) return;
     copy(r1, r6);
@@ -65,14 +65,14 @@ class draft {
     add(BPF_JMP | BPF_JNE | BPF_X, r0, r1);
   }
 
-  // Asks the kernel for more calls about the socket in question, beside those in r2.
+  // Requests more calls for the socket, in addition to those in r2.
   void ask_for(std::int32_t flag) {
     add(BPF_ALU64 | BPF_OR | BPF_K, r2, r0, 0, flag);
     copy(r1, r6);
     call(BPF_FUNC_sock_ops_cb_flags_set);
   }
 
-  // Writes one record, and ends with `verdict` here and wherever the program leaves early.
+  // Writes one record, and ends with `verdict`, here and at every early exit.
   std::span<const bpf_insn> notify_and_return(int ring, std::int32_t verdict) {
     add(BPF_ST | BPF_MEM | BPF_DW, r10, r0, -8, 1);
     add_wide(r1, static_cast<reg>(BPF_PSEUDO_MAP_FD), static_cast<std::uint32_t>(ring), 0);
@@ -98,7 +98,7 @@ class draft {
   void copy(reg to, reg from) { add(BPF_ALU64 | BPF_MOV | BPF_X, to, from); }
 
   std::vector<bpf_insn> code_;
-  std::vector<std::size_t> leaps_;  // the instructions that leave early
+  std::vector<std::size_t> leaps_;  // the early exits
 };
 
 template <class Fill>
@@ -125,14 +125,14 @@ bool is_group_directory(const base::unique_fd& fd) {
   return fd && ::fstatfs(fd.get(), &about) == 0 && about.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-// The root of the control groups, mounted for this process's eyes alone: wherever the machine has it, or has it not.
+// The root of the control groups, mounted for this process only, whether or not the machine has it mounted.
 base::unique_fd mount_root_group() {
   const base::unique_fd context(static_cast<int>(::syscall(SYS_fsopen, "cgroup2", FSOPEN_CLOEXEC)));
   if (!context || ::syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) return {};
   return base::unique_fd(static_cast<int>(::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC, 0)));
 }
 
-// Without the right to mount: where machines have it.
+// Without the right to mount: the usual place.
 base::unique_fd open_root_group() {
   if (auto mounted = mount_root_group()) return mounted;
   for (const auto* path : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"})
@@ -172,8 +172,8 @@ bool sees_all_groups() {
   return ::stat("/proc/thread-self/ns/cgroup", &about) != 0 || about.st_ino == first_group_namespace;
 }
 
-// The kernel calls it at many moments of a connection; the answer 1, and a reply that is left at 0, change none of
-// them. What asks for changes of state, so that shutdown() is told of too, is inherited by the listener's connections.
+// The kernel calls it at many moments of a connection; the result 1, and a reply left at 0, change none of them. The
+// request for changes of state, which reports shutdown() too, is inherited by the listener's connections.
 base::result<attachment> notify_tcp_listens(int ring, netns_cookie own) {
   draft d;
   d.load(r2, offsetof(bpf_sock_ops, op));

@@ -1,6 +1,6 @@
-// program: the few small programs that this agent puts into the kernel, to be told at once of what nothing else tells:
-// that a socket began to listen, that a listener closed, that a UDP socket was bound. They look, write one record into
-// a ring and change nothing. A program runs as long as its attachment is open, and never outlives the process.
+// program: the small BPF programs of this agent. They report at once what nothing else in the kernel reports: a socket
+// began to listen, a listener closed, a UDP socket was bound. They read, write one record into a ring, and change
+// nothing. A program runs while its attachment is open, and never outlives the process.
 #pragma once
 
 #include <cstdint>
@@ -10,32 +10,32 @@
 
 namespace bpf {
 
-// Owner of a program where it is attached.
+// Owner of a program and of its attachment.
 struct attachment {
   base::unique_fd program, link;
 };
 
-// By what programs know a network namespace.
+// The identity of a network namespace for the programs.
 using netns_cookie = std::uint64_t;
 inline constexpr netns_cookie every_namespace = 0;
 
-// That of the calling thread's. Linux 5.14 and later.
+// That of the calling thread. Linux 5.14 and later.
 [[nodiscard]] base::result<netns_cookie> own_namespace();
 
 // Each writes into the ring with the descriptor `ring`, see ring.hpp, for sockets of that network namespace, which
-// takes Linux 5.15. The error is the kernel's: permission_denied, function_not_supported where it was built without, or
-// invalid_argument where it is too old.
+// needs Linux 5.15. The error is the kernel's: permission_denied, function_not_supported if it was built without, or
+// invalid_argument if it is too old.
 
-// TCP sockets that begin to listen, and those of them that no longer do though they are open.
+// TCP sockets that begin to listen, and those that stop listening while they stay open.
 [[nodiscard]] base::result<attachment> notify_tcp_listens(int ring, netns_cookie own);
-// TCP listeners that are about to be closed, whenever they began.
+// TCP listeners that are about to be closed, including older ones.
 [[nodiscard]] base::result<attachment> notify_tcp_closes(int ring, netns_cookie own);
-// UDP sockets that somebody binds to a port outside [first, last], of IPv4 or, with `v6`, of IPv6, a moment before a
-// list shows them.
+// UDP sockets that are bound to a port outside [first, last], of IPv4 or, with `v6`, of IPv6, a moment before a list
+// shows them.
 [[nodiscard]] base::result<attachment> notify_udp_binds(int ring, netns_cookie own, bool v6, std::uint16_t first,
                                                         std::uint16_t last);
 
-// False: the calling thread is in a namespace of control groups, and the programs see what is in there alone.
+// False: the calling thread is in a namespace of control groups, and the programs see only sockets in there.
 [[nodiscard]] bool sees_all_groups();
 
 }  // namespace bpf

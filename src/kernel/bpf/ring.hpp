@@ -1,6 +1,6 @@
-// ring: a small buffer into which programs in the kernel write records. Its descriptor is readable while there are
-// records that were not taken. The kernel wakes nobody for a record behind one that was not taken yet, so who is slow
-// to look is not woken the more often. When it is full further records are dropped: one is enough to know.
+// ring: a small buffer into which BPF programs write records. Its descriptor is readable while it holds records. The
+// kernel does not wake the reader for a record behind an unread one, so a slow reader is not woken more often. When it
+// is full, further records are dropped: one is enough.
 #pragma once
 
 #include "base/result.hpp"
@@ -16,15 +16,15 @@ class ring {
   ~ring();
 
   [[nodiscard]] int fd() const { return map_.get(); }
-  // Takes all records that are there, unread. True if there were any.
+  // Removes all records without reading them. True if there were any.
   bool take_all();
 
  private:
   explicit ring(base::unique_fd map) : map_(std::move(map)) {}
 
   base::unique_fd map_;
-  void* consumer_ = nullptr;  // pages shared with the kernel: how far was read …
-  void* producer_ = nullptr;  // … and how far was written
+  void* consumer_ = nullptr;  // pages shared with the kernel: the read position …
+  void* producer_ = nullptr;  // … and the write position
 };
 
 }  // namespace bpf

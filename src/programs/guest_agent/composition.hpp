@@ -1,5 +1,5 @@
-// composition: which peers the agent has by its command line, and which part of the plan each gets. Pure; wiring.cpp
-// makes it so.
+// composition: which peers the agent has for its command line, and which part of the plan each gets. Pure; wiring.cpp
+// creates them.
 #pragma once
 
 #include <cstdint>
@@ -17,15 +17,16 @@ enum class peer_kind : std::uint8_t { host_switch, privileged_service, wsl_proxy
 [[nodiscard]] std::vector<peer_kind> peers_of(const options& o, const settings& s);
 [[nodiscard]] ports::peer_role role_of(peer_kind kind);  // which part of the plan it gets
 
-// The Kubernetes API itself, for kubectl in the other WSL distributions; nothing where nobody tells those.
+// The Kubernetes API itself, for kubectl in the other WSL distributions. Empty without -kubernetes or without
+// wsl-proxy.
 [[nodiscard]] ports::snapshot static_ports(const options& o, const settings& s);
 
-// What the listeners source leaves out: -ignore-listeners, and in any case the port of the vtunnel peer. That one
-// belongs to another process, and on the host it would let every user there speak to the privileged service.
+// The ports that the listeners source leaves out: -ignore-listeners, and always the port of the vtunnel peer. That one
+// belongs to another process. On the host it would let every user there send to the privileged service.
 [[nodiscard]] host_sockets::ignore_list ignored_listeners(const options& o, const settings& s);
 
-// The engines whose sockets it leaves out, because a source of their own publishes their ports. `docker`: where the
-// Docker engine is.
+// The engines whose sockets it leaves out, because a source of their own publishes their ports. `docker`: the address
+// of the Docker engine.
 [[nodiscard]] std::vector<host_sockets::watched_engine> watched_engines(const options& o,
                                                                         const http::server_address& docker);
 

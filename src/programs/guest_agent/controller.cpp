@@ -66,7 +66,7 @@ const ports::reconcile_fsm* controller::loopback() const {
   return at == peers_.end() ? nullptr : &at->reconciler->machine();
 }
 
-// The loopback sink first: what waits for it is held back at the others.
+// The loopback sink first: the other peers wait for its rules.
 void controller::distribute() {
   plan_ = plan_exposure(table_, policy_);
   for (const auto& p : peers_)
@@ -85,17 +85,17 @@ void controller::release() {
     if (p.role != peer_role::loopback) send_part(p);
 }
 
-// Says once of each port that it is not exposed, or not at the address that was asked for.
+// Logs once for each port that it is not exposed, or not at the published address.
 void controller::log_verdicts() {
   std::set<ports::port_key> now;
   for (const auto& port : plan_.ports) {
     const auto& asked = port.claims.front().what;
     const bool narrowed = !asked.host_address.is_loopback() && !asked.host_address.is_unspecified();
-    const bool told = port.decision != ports::verdict::exposed && port.decision != ports::verdict::covered;
-    if (!narrowed && !told) continue;
+    const bool withheld = port.decision != ports::verdict::exposed && port.decision != ports::verdict::covered;
+    if (!narrowed && !withheld) continue;
     now.insert(port.key);
     if (warned_.contains(port.key)) continue;
-    if (told)
+    if (withheld)
       base::log::throttled(verdict_lines_, level::warn, "policy", "{} of {} is not exposed: {}", to_string(port.key),
                            owner_of(asked), port.reason);
     else

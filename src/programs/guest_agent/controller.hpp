@@ -1,4 +1,4 @@
-// controller: the middle of the agent. Takes what the sources publish, merges it in the port table, plans it, and gives
+// controller: the middle of the agent. Merges the snapshots of the sources in the port table, makes the plan, and gives
 // every peer's reconciler its part. Owns the table, the plan and the reconcilers; lives on the control thread.
 #pragma once
 
@@ -22,7 +22,7 @@ class controller : public ports::source_feed {
  public:
   controller(const async::executor& where, ports::exposure_options policy);
 
-  // Before run(): which sources are waited for, and who gets which part of the plan.
+  // Before run(): which sources the reconcilers wait for, and which part of the plan each peer gets.
   void enable(ports::source_id id) { table_.enable(id); }
   void add_peer(ports::peer_role role, std::unique_ptr<ports::reconciler> reconciler);
 
@@ -31,14 +31,14 @@ class controller : public ports::source_feed {
 
   // Runs the reconcilers until cancelled.
   async::task<> run();
-  // Takes everything back from every peer at the same time, within the deadline. run() must still be running.
+  // Withdraws everything from all peers concurrently, within the deadline. run() must still be running.
   async::task<> drain(async::clock::time_point deadline);
 
   // For the status; valid until the controller is called again.
   [[nodiscard]] status_view view() const;
-  // Fires at every change that the status shows.
+  // Notified at every change of the status.
   [[nodiscard]] async::condition& changed() { return changed_; }
-  // Grows with each: whoever was busy when changed() fired sees by it that there is something new.
+  // Grows with each change: a reader that was busy at a notification sees by it that it missed one.
   [[nodiscard]] std::uint64_t changes() const { return changes_; }
 
  private:
@@ -48,7 +48,7 @@ class controller : public ports::source_feed {
   };
   void distribute();
   void send_part(const peer& to);
-  [[nodiscard]] const ports::reconcile_fsm* loopback() const;  // null: there is no such peer
+  [[nodiscard]] const ports::reconcile_fsm* loopback() const;  // null if there is no such peer
   void release();
   void log_verdicts();
   void announce();
@@ -59,8 +59,8 @@ class controller : public ports::source_feed {
   ports::exposure_plan plan_;
   ports::serving_gate gate_;
   std::vector<peer> peers_;
-  std::set<ports::port_key> warned_;  // ports that are not exposed as asked, said once each; at most what the plan has
-  // Who starts containers, or an engine that comes and goes, can provoke these lines.
+  std::set<ports::port_key> warned_;  // ports whose restriction was logged; at most those of the plan
+  // A user who starts containers, or an engine that restarts, can provoke these lines.
   base::log::throttle verdict_lines_{std::chrono::minutes(1), 20};
   std::map<ports::source_id, base::log::throttle> trouble_lines_, connected_lines_;
   ports::time_point started_;

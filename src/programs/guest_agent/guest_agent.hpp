@@ -21,7 +21,7 @@ class guest_agent final : public program::daemon {
   base::result<> check(const program::command_line& given) override;
   base::result<> open(const async::executor& where) override;
   std::string start(async::task_group& tasks) override;
-  // The sources stop first; then everything is taken back from every peer.
+  // The sources stop first; then everything is withdrawn from every peer.
   async::task<> shut_down(async::clock::time_point deadline) override;
   [[nodiscard]] bool ends_at_once() const override { return true; }  // gRPC, look-ups of names
 

@@ -123,7 +123,7 @@ status_document::port describe_port(const status_view& view, const ports::planne
   return shown;
 }
 
-// Exposed by us, or perhaps so, and no longer wanted.
+// Exposed by us, certainly or possibly, and no longer wanted.
 bool is_leftover(const ports::reconcile_fsm::slot& s) {
   return !s.wanted && (s.state == slot_state::ours || s.state == slot_state::maybe);
 }

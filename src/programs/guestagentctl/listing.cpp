@@ -10,7 +10,7 @@
 namespace guestagentctl {
 namespace {
 
-// 64 hex digits are a container's id, of which people use the first twelve.
+// 64 hex digits are a container's id; its first twelve identify it.
 std::string owner_of(const status_document::port& port) {
   if (!port.name.empty()) return port.name;
   return port.owner.size() == 64 ? port.owner.substr(0, 12) : port.owner;

@@ -1,4 +1,4 @@
-// What guestagentctl prints: the agent's status document as tables for people. Pure.
+// The output of guestagentctl: the agent's status document as tables. Pure.
 #pragma once
 
 #include <string>

@@ -27,7 +27,7 @@ std::optional<exclusion> classify_owner(owner o) {
 
 }  // namespace
 
-// A socket that takes packets from one interface alone was meant for that network, and for no other.
+// A socket bound to one interface is meant for that network only.
 std::optional<exclusion> classify(const observation& o, const rules& by) {
   const auto& s = o.socket;
   if (by.ignored.contains(s.protocol, s.at.port)) return exclusion::ignored;

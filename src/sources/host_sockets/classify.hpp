@@ -11,16 +11,16 @@
 
 namespace host_sockets {
 
-// Which process holds a socket, as far as it matters here. Of several holders the one further down decides.
+// The kind of process that holds a socket. Of several holders the one further down this list decides.
 enum class owner : std::uint8_t {
   unresolved,  // not looked up, or the socket closed meanwhile
   other,       // a server of the VM or of a container
-  starting,    // may turn out to be an engine's: it has the name, and no process serves the engine's socket yet
+  starting,    // possibly an engine: it has the name, and no process serves the engine's socket yet
   agent,       // this process
-  engine,      // the server of a watched engine's socket, or a child of it: docker-proxy
-  reserver,    // holds the port for an engine, and answers no connection
+  engine,      // the server of a watched engine's socket, or its child: docker-proxy
+  reserver,    // holds the port for an engine, and accepts no connection
   kernel,      // no process holds it: VXLAN, Geneve, WireGuard, NFS
-  unknown,     // /proc did not say
+  unknown,     // /proc could not be read
 };
 
 using owner_map = std::unordered_map<std::uint32_t, owner>;  // by inode
@@ -41,7 +41,7 @@ enum class exclusion : std::uint8_t {
 
 struct observation {
   netlink::diag_socket socket;
-  bool young = false;  // a UDP socket that has not lived long enough to be a server
+  bool young = false;  // a UDP socket that is too young for a server
   owner held_by = owner::unresolved;
 };
 
@@ -50,8 +50,8 @@ struct rules {
   netlink::port_range ephemeral;  // ports that the kernel gives to clients
 };
 
-// Nothing: the socket is published. Rules about the port and the address come first, so that only a socket that passes
-// them needs an owner.
+// Returns nothing if the socket is published. Rules about the port and the address come first, so that only a socket
+// that passes them needs an owner.
 [[nodiscard]] std::optional<exclusion> classify(const observation& o, const rules& by);
 [[nodiscard]] bool needs_owner(const observation& o, const rules& by);
 

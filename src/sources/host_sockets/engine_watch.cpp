@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::chrono::seconds longest_start{30};  // of an engine, until it serves its socket
 
-// Listens in the engine's place, and hands the socket over when the first client comes.
+// Listens in the engine's place, and passes the socket on when the first client comes.
 bool is_activator(const process_facts& process) { return process.name == "systemd"; }
 
 }  // namespace
@@ -30,7 +30,7 @@ base::result<std::optional<pid_t>> engine_watch::find_on_tcp(const process_table
   return std::nullopt;
 }
 
-// In a container the engine itself may be process 1, which is an init system elsewhere.
+// In a container the engine itself may be process 1; elsewhere that is an init system.
 bool engine_watch::may_serve(pid_t pid, const process_facts& process) const {
   return !is_activator(process) && (pid != 1 || has_name(process));
 }

@@ -1,9 +1,9 @@
-// engine_watch: which processes are a watched engine's: the server of the engine's socket, and its children
-// (docker-proxy). Judged by descent and not by name: a second dockerd of the VM is a program like any other, and so is
-// a container that calls itself dockerd. Grandchildren are not the engine's: containers are among them.
+// engine_watch: identifies the processes of a watched engine: the server of the engine's socket, and its children
+// (docker-proxy). Descent decides, not the name: a second dockerd of the VM is a program like any other, and so is a
+// container that is named dockerd. Grandchildren do not count: containers are among them.
 //
-// A program with an engine's name that has just started may be about to serve the socket. Until it does, or for half a
-// minute, may_become() says so.
+// A program with an engine's name that has just started may be about to serve the socket. may_become() is true for it
+// until it serves, or for half a minute.
 #pragma once
 
 #include <filesystem>
@@ -27,15 +27,14 @@ class engine_watch {
  public:
   explicit engine_watch(watched_engine what) : what_(std::move(what)) {}
 
-  // Finds the server anew if the known one has gone. True if it is another one than before. `sockets`: where an API on
-  // TCP is looked for.
+  // Finds the server again if the known one has gone. True if it has changed. `sockets`: searched for an API on TCP.
   bool identify(process_table& processes, const std::vector<netlink::diag_socket>& sockets);
 
   [[nodiscard]] bool owns(pid_t pid, const process_facts& process) const;
   [[nodiscard]] bool may_become(const process_facts& process) const;
   [[nodiscard]] bool has_name(const process_facts& process) const;
   [[nodiscard]] std::optional<pid_t> server_pid() const { return server_ ? std::optional(server_->pid) : std::nullopt; }
-  // Why it is not known which process serves the engine's socket.
+  // Why the server of the engine's socket is unknown.
   [[nodiscard]] const std::optional<base::error>& trouble() const { return trouble_; }
 
  private:

@@ -1,7 +1,7 @@
-// ignore_list: listeners that are the node's own business and are not published. Pure.
+// ignore_list: ports of the node's own servers, which are not published. Pure.
 //
 // Written as entries separated by commas, each a port or a range of ports with or without a protocol in front:
-// "tcp:10248-10259,udp:5353,53"; without one it is meant for both. "default" stands for the entries below, so that
+// "tcp:10248-10259,udp:5353,53"; without one it applies to both. "default" stands for the entries below, so that
 // "default,tcp:9100" adds one. Empty: nothing is ignored.
 #pragma once
 
@@ -17,13 +17,13 @@ namespace host_sockets {
 
 class ignore_list {
  public:
-  // kubelet and what k3s runs beside it, the API server, DNS stubs, DHCP clients, mDNS, LLMNR, chrony; VXLAN (flannel's
-  // port and the standard's) and Geneve, by which packets with a forged source would reach pods.
+  // kubelet and the other parts of k3s, the API server, DNS stubs, DHCP clients, mDNS, LLMNR, chrony; VXLAN (flannel's
+  // port and the standard's) and Geneve, through which packets with a forged source could reach pods.
   static constexpr std::string_view defaults =
       "tcp:10248-10259,tcp:6443-6444,53,udp:68,udp:5353,5355,udp:323,udp:8472,udp:4789,udp:6081";
 
   ignore_list() = default;  // ignores nothing
-  // The error names the entry. Takes up to 1,000 of them.
+  // The error names the entry. Accepts up to 1,000 of them.
   [[nodiscard]] static base::result<ignore_list> parse(std::string_view text);
 
   void add(net::protocol protocol, std::uint16_t port) { entries_.push_back({protocol, port, port}); }

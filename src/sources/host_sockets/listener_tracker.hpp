@@ -1,17 +1,17 @@
-// listener_tracker: which of the sockets that listen are published ports, and for how long. Pure: the time is passed
-// in.
+// listener_tracker: decides which listening sockets are published, and for how long. Pure: the time is an
+// argument.
 //
-// TCP. A listener is published at first sight. One that closes within the hold time of its first sight keeps its claim
-// for as long again: engines and their hooks reserve a port with a socket of a moment, and the port's own claim (a
-// container's, a DNAT rule's) comes right behind it; the host must not see the port go and come. No process serves such
-// a claim, so nothing is done for it inside the VM. A listener that lived longer, or was there from the start, goes
-// with its last socket.
+// TCP. A listener is published when it is first seen. If it closes within the hold time, its claim stays for as long
+// again. Engines and their hooks reserve a port with a short-lived socket; the port's own claim (of a container or a
+// DNAT rule) follows, and the port must stay open on the host in between. No process serves such a claim, so it has no
+// effect inside the VM. A claim of an older listener, or of one that existed at the start, ends with its last
+// socket.
 //
-// UDP has no listen(): a client that asks one question looks like a server. A socket is published when it has been open
-// for the age that servers reach. A younger one keeps a claim that stands, and makes none. At the start the age of a
-// socket is not known; is_settled() says when it is.
+// UDP has no listen(): a client that sends one query looks like a server. A socket is published when it has been open
+// for udp_age. A younger one keeps an existing claim, but makes none. At the start the age of a socket is unknown;
+// is_settled() says when it is known.
 //
-// A wildcard that takes IPv6 alone needs a relay on the VM's IPv4 addresses. It is asked for only after the hold time:
+// A wildcard for IPv6 alone needs a relay on the VM's IPv4 addresses. The relay is requested only after the hold time:
 // servers that open the IPv4 socket second must find the port free.
 #pragma once
 
@@ -37,8 +37,8 @@ using time_point = std::chrono::steady_clock::time_point;
 struct tracker_options {
   ignore_list ignored{};
   std::chrono::milliseconds hold{1'000};
-  std::chrono::milliseconds udp_age{1'000};  // from which on a UDP socket is a server's
-  std::chrono::milliseconds remark{1'000};   // between snapshots that differ in the reasons alone
+  std::chrono::milliseconds udp_age{1'000};  // minimum age of a UDP server
+  std::chrono::milliseconds remark{1'000};   // between snapshots that differ only in the reasons
   std::size_t most = 16'384;                 // claims
 };
 
@@ -46,18 +46,18 @@ class listener_tracker {
  public:
   explicit listener_tracker(tracker_options options) : options_(std::move(options)) {}
 
-  // All sockets that listen now. Answers those whose owner decides: look them up, then call update().
+  // All listening sockets. Returns those whose owner matters: look them up, then call update().
   std::vector<netlink::diag_socket> note(std::vector<netlink::diag_socket> sockets, netlink::port_range ephemeral,
                                          time_point now);
-  // The owners, by inode, of what note() answered. True if the snapshot is another one than before.
+  // The owners, by inode, of the sockets that note() returned. True if the snapshot has changed.
   bool update(const owner_map& owners);
-  // Whether the last update changed what is published, and not the reasons for what is left out alone.
+  // Whether the last update changed a published port, and not only a reason.
   [[nodiscard]] bool bindings_changed() const { return bindings_changed_; }
-  // What to publish, without an epoch.
+  // The snapshot, without an epoch.
   [[nodiscard]] const ports::snapshot& snapshot() const { return snapshot_; }
-  // False at the start, while UDP sockets may turn out to be servers: there is no snapshot to publish yet.
+  // False at the start, while the age of UDP sockets is unknown: there is no snapshot to publish yet.
   [[nodiscard]] bool is_settled() const { return settled_; }
-  // When the snapshot changes though no socket does: note() and update() are to be called then. max() for never.
+  // When the snapshot changes though no socket does: call note() and update() then. max() for never.
   [[nodiscard]] time_point next_change() const { return next_change_; }
 
  private:
@@ -68,9 +68,9 @@ class listener_tracker {
     auto operator<=>(const key&) const = default;
   };
   struct claim {
-    time_point opened;                   // first seen in this life of it
-    std::optional<time_point> closed{};  // missed first, while it is kept though it has gone
-    std::uint64_t seen_in = 0;           // the update that saw it last
+    time_point opened;                   // first seen
+    std::optional<time_point> closed{};  // first missed, while the claim is held
+    std::uint64_t seen_in = 0;           // the last update that saw it
   };
   struct excluded {
     std::size_t count = 0;

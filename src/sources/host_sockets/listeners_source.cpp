@@ -13,7 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 using async::clock;
 
-constexpr auto retry = 1s;  // after a look that failed
+constexpr auto retry = 1s;  // after a failed scan
 
 }  // namespace
 
@@ -32,7 +32,7 @@ async::task<> listeners_source::run(ports::source_feed& feed) {
   }
 }
 
-// The programs in the kernel have the range written into them.
+// The BPF programs contain the range as a constant.
 base::result<> listeners_source::follow_ephemeral_ports() {
   const auto range = ephemeral_ports();
   if (!range) return std::unexpected(range.error());
@@ -45,7 +45,7 @@ base::result<> listeners_source::follow_ephemeral_ports() {
 clock::time_point listeners_source::next_scan() const {
   if (!well_) return last_scan_ + retry;
   auto next = std::min({last_scan_ + options_.resync, tracker_.next_change(), owners_.next_question()});
-  if (!events_->tells_all())
+  if (!events_->is_complete())
     next = std::min(
         next, last_scan_ + (last_scan_ - changed_ < options_.busy_time ? options_.poll_busy : options_.poll_quiet));
   return std::min(next, rescans_.next().value_or(next));

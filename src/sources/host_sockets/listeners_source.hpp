@@ -1,11 +1,11 @@
-// listeners_source: what listens in this network namespace, of whatever process. Containers of the host's network have
-// no published ports; their servers just listen. Events say when to scan; a scan is one list from the kernel.
+// listeners_source: publishes the listening sockets of this network namespace. Containers of the host's network have no
+// published ports; their servers just listen. Events say when to scan; a scan is one list from the kernel.
 //
-// The namespace is that of the thread that calls run(), which must not change it. What cannot be read leaves the last
-// snapshot as it is. Where the owner of a socket is unknown, the socket is not published and the snapshot says why.
+// The namespace is that of the thread that calls run(), which must not change it. If a scan fails, the last snapshot
+// stays. If the owner of a socket is unknown, the socket is not published and the snapshot names the reason.
 //
-// What an engine itself listens on is left out where the engine's own source tells of its ports: docker-proxy listens
-// half a second before its container is there, and a client that connected then would wait for nothing.
+// An engine's own listeners are left out, because the engine's own source publishes its ports: docker-proxy listens
+// half a second before its container is reachable, and a client would connect to nothing.
 #pragma once
 
 #include <chrono>
@@ -27,10 +27,10 @@ struct listeners_options {
   tracker_options tracker{};
   owner_options owners{};
   socket_events::event_mode events = socket_events::event_mode::kernel;
-  std::chrono::milliseconds resync{30'000};     // between looks that nothing asked for
-  std::chrono::milliseconds poll_busy{250};     // where the kernel does not tell of all: soon after a change …
+  std::chrono::milliseconds resync{30'000};     // between scans without an event
+  std::chrono::milliseconds poll_busy{250};     // while events are incomplete: soon after a change …
   std::chrono::milliseconds poll_quiet{900};    // … and in quiet times
-  std::chrono::milliseconds busy_time{10'000};  // how long after the last change it is still soon
+  std::chrono::milliseconds busy_time{10'000};  // how long after the last change is "soon"
 };
 
 class listeners_source final : public ports::source {
@@ -58,10 +58,10 @@ class listeners_source final : public ports::source {
   std::optional<socket_events> events_;
   std::optional<netlink::port_range> ephemeral_;
   std::vector<net::protocol> unsupported_;
-  std::optional<base::error> doubt_;  // as it was published
+  std::optional<base::error> doubt_;  // as published
   base::log::episode unclear_{"listeners", "the process of some sockets is unknown, they are not published"};
   std::uint64_t epoch_ = 0;
-  bool well_ = false;  // the last look succeeded
+  bool well_ = false;  // the last scan succeeded
   async::clock::time_point last_scan_{}, changed_{};
 };
 

@@ -24,7 +24,7 @@ bool is_absent(const base::error& e) {
   return e.code == std::errc::no_such_file_or_directory || e.code == std::errc::not_a_directory;
 }
 
-// Calls `visit` with each entry but the hidden ones, until it fails. A directory that is not there has none.
+// Calls `visit` with each entry but the hidden ones, until it fails. A missing directory has none.
 base::result<> for_each_entry(const std::string& directory, const std::function<base::result<>(std::string)>& visit) {
   base::unique_fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)) return {};
@@ -45,7 +45,7 @@ std::chrono::system_clock::time_point to_time(const timespec& t) {
   return std::chrono::system_clock::time_point(std::chrono::seconds(t.tv_sec));
 }
 
-// A file that is not there, or holds no pid yet, notes no process.
+// A missing file, or one without a pid yet, names no process.
 base::result<> add_note(const std::string& container, std::map<pid_t, reserver_note>& to) {
   const auto path = container + "/" + file_name;
   const auto text = base::read_file(path, {.bytes = longest_note, .follow_links = false});

@@ -18,7 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto youth = 2s;  // in which a process that has no listener yet is expected to get one
+constexpr auto youth = 2s;  // in which a process without a listener may still get one
 constexpr std::size_t most_lately = 8;
 
 using directory_ptr = std::unique_ptr<DIR, int (*)(DIR*)>;
@@ -58,9 +58,9 @@ base::result<std::vector<std::uint32_t>> read_sockets(pid_t pid) {
 
 }  // namespace
 
-// "42 (a name) S 1 …": the name may contain anything, spaces and parentheses too.
+// "42 (a name) S 1 …": the name may contain any characters, spaces and parentheses too.
 std::optional<process_facts> parse_stat(std::string_view text) {
-  constexpr std::size_t parent_field = 1, start_field = 19;  // behind the name
+  constexpr std::size_t parent_field = 1, start_field = 19;  // after the name
   const auto open = text.find('('), close = text.rfind(')');
   if (open == std::string_view::npos || close == std::string_view::npos || close < open) return std::nullopt;
   const auto fields = base::split(base::trim(text.substr(close + 1)), ' ');
@@ -81,7 +81,7 @@ base::result<std::optional<process_facts>> read_facts(pid_t pid) {
   if (length < 0 && has_gone(errno)) return std::nullopt;
   if (length < 0) return base::fail_errno(path);
   auto facts = parse_stat({text.data(), static_cast<std::size_t>(length)});
-  if (!facts) return base::fail(path + " is not understood");
+  if (!facts) return base::fail(path + " is invalid");
   return facts;
 }
 
@@ -93,8 +93,8 @@ std::chrono::milliseconds age_of(std::uint64_t start) {
   return std::max(0ms, since_boot - std::chrono::milliseconds(start * 1'000 / ticks));
 }
 
-// The directory's inode stays as long as the process does and the kernel remembers it; where it is another one, the
-// start time decides.
+// The directory's inode stays while the process lives and the kernel remembers it. If the inode differs, the start time
+// decides.
 void process_table::note_process(pid_t pid, std::uint64_t entry) {
   const auto at = processes_.find(pid);
   if (at != processes_.end() && at->second.entry == entry) {
@@ -164,7 +164,7 @@ void process_table::read_first(const std::vector<pid_t>& first) {
       read(pid, at->second);
 }
 
-// Most programs have all of their listeners or none: those without one are likelier to be the holder.
+// Most programs have all of their listeners or none: processes without a known one are likelier to be the holder.
 void process_table::read_rest() {
   std::vector<pid_t> rest;
   for (const auto& [pid, p] : processes_)

@@ -2,7 +2,7 @@
 
 namespace host_sockets {
 
-// A scan that comes late stands for all that were due until then.
+// A late scan replaces all scans that were due before it.
 void rescans::scan(time_point now, bool event) {
   if (event) {
     reported_ = now;

@@ -14,9 +14,9 @@ class rescans {
   static constexpr std::array delays{std::chrono::milliseconds(2), std::chrono::milliseconds(20),
                                      std::chrono::milliseconds(200), std::chrono::milliseconds(2'000)};
 
-  // A scan begins; `event`: something was reported since the last one.
+  // A scan begins; `event`: an event was reported since the last one.
   void scan(time_point now, bool event);
-  // Nothing: no more scans for what was reported.
+  // Nothing: no more scans for that event.
   [[nodiscard]] std::optional<time_point> next() const;
 
  private:

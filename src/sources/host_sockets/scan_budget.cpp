@@ -7,12 +7,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int share = 10;  // one part in so many
+constexpr int share = 10;  // one part of so many
 constexpr auto most_saved = 100ms;
 constexpr auto least_gap = 2ms, longest_gap = 500ms;
 constexpr auto quiet = 2 * longest_gap;  // after which a burst is over
 constexpr int most_counted = 64;
-constexpr int free_looks = 4;  // an event and those that follow it: see rescans
+constexpr int free_scans = 4;  // an event's scan and its rescans
 
 }  // namespace
 
@@ -22,7 +22,7 @@ scan_budget::duration scan_budget::savings(time_point now, duration used) const 
 }
 
 scan_budget::duration scan_budget::gap() const {
-  const int doublings = std::clamp(fruitless_ - free_looks, 0, 8);
+  const int doublings = std::clamp(fruitless_ - free_scans, 0, 8);
   return std::min<duration>(least_gap * (1 << doublings), longest_gap);
 }
 

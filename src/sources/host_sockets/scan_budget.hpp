@@ -1,9 +1,9 @@
-// scan_budget: when the sockets may be looked at again, so that looking, and what follows from it, takes no more than a
-// tenth of a processor in the long run, however much goes on. A quiet time saves up for a burst, so that what happens
-// after it is seen at once. Pure: both times are passed in.
+// scan_budget: limits scans, and the work that follows from them, to a tenth of a processor in the long run, for any
+// number of events. Quiet times save budget for a burst, so that the first events after them are seen at once. Pure:
+// both times are arguments.
 //
-// While looks change nothing the gap between them doubles up to half a second: an engine that opens a thousand sockets
-// of its own costs two looks a second, not fifty. A look that changes something, or a second without any, ends that.
+// While scans change nothing, the gap between them doubles up to half a second: an engine that opens a thousand sockets
+// of its own costs two scans a second, not fifty. A scan with a change, or a second without a scan, ends the gap.
 #pragma once
 
 #include <chrono>
@@ -15,11 +15,11 @@ class scan_budget {
   using time_point = std::chrono::steady_clock::time_point;
   using duration = std::chrono::steady_clock::duration;
 
-  // A look begins at `now`, with `used` of processor time used by the program until then.
+  // A scan begins at `now`, when the program has used `used` of processor time.
   void scan(time_point now, duration used);
-  // Whether that look changed what is published.
+  // Whether that scan changed the published ports.
   void note_result(bool changed);
-  // The earliest time for the next look.
+  // The earliest time for the next scan.
   [[nodiscard]] time_point next(time_point now, duration used) const;
 
  private:
@@ -28,8 +28,8 @@ class scan_budget {
 
   time_point last_{};
   duration used_{};
-  duration saved_{};   // at the last look; negative: overdrawn
-  int fruitless_ = 0;  // looks in a row
+  duration saved_{};   // at the last scan; negative: overdrawn
+  int fruitless_ = 0;  // scans in a row
 };
 
 }  // namespace host_sockets

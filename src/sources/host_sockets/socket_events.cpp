@@ -30,7 +30,7 @@ async::task<> wait_readable(async::asio::posix::stream_descriptor& fd) {
 socket_events::socket_events(const async::executor& where, netlink::port_range ignored_ports, event_mode how)
     : any_(where, make_epoll()) {
   if (how == event_mode::nothing) {
-    tells_all_ = false;
+    is_complete_ = false;
     return;
   }
   probe_ring(ignored_ports);
@@ -38,11 +38,11 @@ socket_events::socket_events(const async::executor& where, netlink::port_range i
 }
 
 void socket_events::report_unavailable(std::string_view what, const base::error& why) {
-  base::log::info(component, "the kernel does not tell of {}, looking every second reason=\"{}\"", what, why.message());
-  tells_all_ = false;
+  base::log::info(component, "the kernel does not report {}, scanning every second reason=\"{}\"", what, why.message());
+  is_complete_ = false;
 }
 
-// Takes a program that `load` makes for a namespace: ours or, where the kernel is too old for that, every one.
+// Attaches a program that `load` makes for our namespace or, if the kernel is too old for that, for all namespaces.
 template <class Load>
 bool socket_events::attach(Load load, const char* what) {
   auto made = load(own_);
@@ -65,7 +65,7 @@ void socket_events::fall_back_to_all_namespaces(const base::error& why) {
 
 void socket_events::probe_ring(netlink::port_range ignored_ports) {
   auto made = bpf::ring::create();
-  if (!made) return report_unavailable("sockets that are opened", made.error());
+  if (!made) return report_unavailable("opened sockets", made.error());
   ring_.emplace(std::move(*made));
   watch(ring_->fd(), EPOLL_CTL_ADD);
   const auto own = bpf::own_namespace();
@@ -73,29 +73,29 @@ void socket_events::probe_ring(netlink::port_range ignored_ports) {
   if (!own) fall_back_to_all_namespaces(own.error());
   const int fd = ring_->fd();
   const bool listens = attach([fd](auto where) { return bpf::notify_tcp_listens(fd, where); }, "TCP listeners");
-  tells_closes_ =
-      listens && attach([fd](auto where) { return bpf::notify_tcp_closes(fd, where); }, "TCP listeners that close");
+  reports_closes_ =
+      listens && attach([fd](auto where) { return bpf::notify_tcp_closes(fd, where); }, "closed TCP listeners");
   for (const bool v6 : {false, true})
     attach([=](auto where) { return bpf::notify_udp_binds(fd, where, v6, ignored_ports.first, ignored_ports.last); },
-           v6 ? "UDP sockets that are bound (IPv6)" : "UDP sockets that are bound");
+           v6 ? "bound UDP sockets (IPv6)" : "bound UDP sockets");
   if (!programs_.empty() && !bpf::sees_all_groups())
     report_unavailable("all sockets", {{}, "in a namespace of control groups"});
 }
 
-// Of TCP the group would tell of every connection.
+// The group would report every closed TCP connection, so it is used only if the programs cannot report closes.
 void socket_events::probe_closings(netlink::port_range ignored_ports) {
-  if (!tells_closes_) subscribe(net::protocol::tcp, {});
+  if (!reports_closes_) subscribe(net::protocol::tcp, {});
   subscribe(net::protocol::udp, ignored_ports);
 }
 
 void socket_events::subscribe(net::protocol protocol, netlink::port_range ignored_ports) {
   auto fd = netlink::watch_closed(protocol, ignored_ports);
-  if (!fd) return report_unavailable(fmt::format("{} sockets that close", net::to_string(protocol)), fd.error());
+  if (!fd) return report_unavailable(fmt::format("closed {} sockets", net::to_string(protocol)), fd.error());
   watch(fd->get(), EPOLL_CTL_ADD);
   closings_.push_back(std::move(*fd));
 }
 
-// One report each: a thousand sockets that close before they are looked at wake nobody a thousand times.
+// One report each: a thousand sockets that close before the next scan wake the agent once.
 void socket_events::watch(int fd, int operation) {
   epoll_event event{};
   event.events = EPOLLIN | EPOLLONESHOT;
@@ -109,13 +109,13 @@ async::task<> socket_events::wait_until(async::clock::time_point deadline) {
 }
 
 bool socket_events::forget() {
-  const bool told = ring_ && ring_->take_all();
+  const bool notified = ring_ && ring_->take_all();
   if (ring_) watch(ring_->fd(), EPOLL_CTL_MOD);
   for (const auto& fd : closings_) {
     netlink::forget_closed(fd.get());
     watch(fd.get(), EPOLL_CTL_MOD);
   }
-  return told;
+  return notified;
 }
 
 }  // namespace host_sockets

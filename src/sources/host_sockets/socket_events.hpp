@@ -1,7 +1,7 @@
-// socket_events: tells when the listening sockets of this network namespace may have changed, by whatever the kernel
-// grants: programs of ours at listen(), bind() and close(), and netlink's groups for closed sockets. What it does not
-// grant is said once in the log, and tells_all() is false: then somebody has to look from time to time. Events only say
-// "may": look at all again.
+// socket_events: reports when the listening sockets of this network namespace may have changed. Events come from BPF
+// programs of ours at listen(), bind() and close(), and from netlink's groups for closed sockets. If the kernel denies
+// some of them, the log says so once and is_complete() is false: then the source must also poll. An event only means
+// "may have changed": scan all sockets again.
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -20,15 +20,15 @@ class socket_events {
  public:
   enum class event_mode { kernel, nothing };  // nothing: as if the kernel denied everything
 
-  // UDP sockets on ports in `unheard` are not told of.
+  // UDP sockets on `ignored_ports` are not reported.
   socket_events(const async::executor& where, netlink::port_range ignored_ports, event_mode how = event_mode::kernel);
 
-  [[nodiscard]] bool tells_all() const { return tells_all_; }
+  [[nodiscard]] bool is_complete() const { return is_complete_; }
 
-  // Returns as soon as anything happened since the last forget(), or at the deadline.
+  // Returns as soon as an event has happened since the last forget(), or at the deadline.
   async::task<> wait_until(async::clock::time_point deadline);
-  // From now on only what happens from now on counts. To be called before looking. True if a socket was told of that
-  // may not be on the list yet: look again a moment later.
+  // Forgets past events. Call it before a scan. True if a reported socket may not be on the list yet: scan again a
+  // moment later.
   bool forget();
 
  private:
@@ -44,10 +44,10 @@ class socket_events {
   std::optional<bpf::ring> ring_;
   std::vector<bpf::attachment> programs_;
   std::vector<base::unique_fd> closings_;
-  async::asio::posix::stream_descriptor any_;  // an epoll of them all, each reported once until it is armed again
+  async::asio::posix::stream_descriptor any_;  // an epoll of all, each reported once until it is armed again
   bpf::netns_cookie own_ = bpf::every_namespace;
-  bool tells_closes_ = false;
-  bool tells_all_ = true;
+  bool reports_closes_ = false;
+  bool is_complete_ = true;
 };
 
 }  // namespace host_sockets

@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Between questions about a socket whose owner is in doubt: soon at first, since a process may be about to take it.
+// Between lookups of a socket with an uncertain owner: soon at first, because a process may be about to take it.
 constexpr std::array<std::chrono::milliseconds, 4> pauses{20ms, 200ms, 2'000ms, 30'000ms};
 constexpr std::array reserver_programs{"nerdctl"};  // hold a port while they start a container, and serve none
 constexpr auto note_delay = 2s;  // nerdctl starts the process that reserves ports, then writes its file
@@ -47,7 +47,7 @@ void socket_owners::note_trouble(const base::error& why) {
   if (!new_trouble_) new_trouble_ = why;
 }
 
-// A new server makes a second look at everything necessary: its sockets, and its children's, may have been seen before.
+// A new server requires a second lookup of all sockets: its own, and its children's, may have been seen before.
 bool socket_owners::identify_engines(const std::vector<netlink::diag_socket>& sockets) {
   bool changed = false;
   for (auto& e : engines_) changed = e.identify(processes_, sockets) || changed;
@@ -60,7 +60,7 @@ const base::result<socket_owners::reserver_map>& socket_owners::reservers() {
   return *reservers_;
 }
 
-// The file is newer than the process that it names, unless the number has gone to another process since.
+// The file is newer than the process that it names, unless another process has got the number since.
 owner socket_owners::classify_reserver(pid_t pid, const process_facts& process) {
   if (std::ranges::find(reserver_programs, process.name) != reserver_programs.end()) return owner::reserver;
   const auto& noted = reservers();
@@ -91,7 +91,7 @@ owner socket_owners::classify_process(pid_t pid, const process_facts& process) {
   return classify_reserver(pid, process);
 }
 
-// Of several holders the one decides that says most: a server that shares its socket with an engine is the engine's.
+// Of several holders the most specific decides: a server that shares its socket with an engine is the engine's.
 owner socket_owners::classify(std::uint32_t inode) {
   const auto& holders = processes_.holders(inode);
   if (holders.empty() && closed_.contains(inode)) return owner::unresolved;
@@ -139,7 +139,7 @@ void socket_owners::settle(std::uint32_t inode, owner found, time_point now) {
   ++d.attempts;
 }
 
-// An engine on TCP is identified by a socket that has to be looked up first.
+// An engine on TCP is identified by a socket that must be looked up first.
 void socket_owners::ask(const std::vector<netlink::diag_socket>& sockets, time_point now, const list_again& list) {
   identify_engines(sockets);
   auto inodes = due(sockets, now);

@@ -1,5 +1,5 @@
-// socket_owners: which process holds a listening socket, as far as it decides whether the socket is published. Asks
-// /proc once for each socket; what could not be found out is asked again later. Not knowing is an answer of its own:
+// socket_owners: finds the kind of process that holds a listening socket, which decides whether it is published. Reads
+// /proc once for each socket, and again later for uncertain ones. An owner that cannot be determined is
 // owner::unknown, with the reason in `trouble`.
 #pragma once
 
@@ -26,7 +26,7 @@ struct owner_options {
 class socket_owners {
  public:
   using time_point = std::chrono::steady_clock::time_point;
-  // The sockets that are listed now.
+  // The sockets of the current list.
   using list_again = std::function<base::result<inode_set>()>;
 
   explicit socket_owners(owner_options options);
@@ -36,7 +36,7 @@ class socket_owners {
                                       const list_again& list);
   // Why some of them are unknown.
   [[nodiscard]] const std::optional<base::error>& trouble() const { return trouble_; }
-  // When one of them is to be asked about again; max() for never.
+  // When the next uncertain one is looked up again; max() for never.
   [[nodiscard]] time_point next_question() const;
   [[nodiscard]] const process_table& processes() const { return processes_; }
 
@@ -63,9 +63,9 @@ class socket_owners {
   process_table processes_;
   std::vector<engine_watch> engines_;
   owner_map known_;
-  std::unordered_map<std::uint32_t, doubt> doubts_;      // of known_: not for good
-  std::optional<base::result<reserver_map>> reservers_;  // as read for the present question
-  inode_set closed_;                                     // noticed while looking for their owners
+  std::unordered_map<std::uint32_t, doubt> doubts_;      // of known_: uncertain ones
+  std::optional<base::result<reserver_map>> reservers_;  // as read for the current lookup
+  inode_set closed_;                                     // found closed during the lookup
   std::optional<base::error> trouble_, new_trouble_;
 };
 

@@ -172,7 +172,8 @@ TEST(listener_set, shards_follow_the_processors_that_may_be_used) {
   EXPECT_EQ(shards_for_processors(), std::min(4U, static_cast<unsigned>(CPU_COUNT(&before))));
 }
 
-// Connects, is answered, and closes, until told to stop; datagrams come too, so that there are events of both kinds.
+// Connects, gets an answer, and closes, until it is stopped. Sends datagrams too, so that there are events of both
+// kinds.
 void knock(const std::atomic<bool>& stop, net::endpoint at) {
   while (!stop) {
     try {

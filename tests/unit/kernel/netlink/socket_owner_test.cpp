@@ -16,7 +16,7 @@
 namespace netlink {
 namespace {
 
-constexpr uid_t somebody = 65534;
+constexpr uid_t unprivileged = 65534;
 
 class socket_owner : public testing::Test {
  protected:
@@ -49,7 +49,7 @@ TEST_F(socket_owner, is_the_user_who_made_the_client_s_socket) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   for (const auto& ip : {net::address::loopback_v4(), net::address::loopback_v6()}) {
     listener_ = support::bound_socket(SOCK_STREAM, {ip, 0});
-    for (const uid_t user : {uid_t{0}, somebody}) {
+    for (const uid_t user : {uid_t{0}, unprivileged}) {
       const auto accepted = connect_as(user, then::hold);
       const auto owner = owner_of_client(accepted.get());
       ASSERT_TRUE(owner) << owner.error().message();
@@ -63,7 +63,7 @@ TEST_F(socket_owner, is_the_user_who_made_the_client_s_socket) {
 // The kernel shows what no process holds any more as root's.
 TEST_F(socket_owner, of_a_socket_that_was_closed_is_unknown) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
-  const auto accepted = connect_as(somebody, then::close);
+  const auto accepted = connect_as(unprivileged, then::close);
   char byte = 0;
   ASSERT_EQ(::recv(accepted.get(), &byte, 1, 0), 0);
   EXPECT_FALSE(is_from_own_user(accepted.get()));
@@ -72,10 +72,10 @@ TEST_F(socket_owner, of_a_socket_that_was_closed_is_unknown) {
 
 TEST_F(socket_owner, of_a_half_closed_socket_is_known) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
-  const auto accepted = connect_as(somebody, then::shut);
+  const auto accepted = connect_as(unprivileged, then::shut);
   char byte = 0;
   ASSERT_EQ(::recv(accepted.get(), &byte, 1, 0), 0);
-  EXPECT_EQ(owner_of_client(accepted.get()), somebody);
+  EXPECT_EQ(owner_of_client(accepted.get()), unprivileged);
 }
 
 // The kernel names the listener where there is no such connection.

@@ -199,7 +199,7 @@ TEST_F(tunnel_sink_test, former_addresses_are_forgotten_when_all_is_taken_back) 
   EXPECT_THAT(address_book(book_).former(), SizeIs(1)) << "more may be to come";
   ASSERT_TRUE(support::eventually(10s, [this] { return list().has_value() && address_book(book_).former().empty(); }));
   apply({op(verb::add, 2)});
-  EXPECT_THAT(tunnel_.received(), SizeIs(3)) << "the former address is told nothing of the second port";
+  EXPECT_THAT(tunnel_.received(), SizeIs(3)) << "the former address gets no message about the second port";
 }
 
 TEST(address_book, remembers_the_last_few_through_a_restart) {
