@@ -28,7 +28,7 @@ struct lookup {
   std::uint16_t port = 0;
   base::result<std::vector<net::endpoint>> found;
   std::atomic<bool> done{false};  // `found` is the thread's until then
-  base::unique_fd finished;       // closed by the thread when it is done, for the caller to see
+  base::unique_fd finished;       // the thread closes it when done, which wakes the caller
 };
 
 base::result<std::vector<net::endpoint>> look_up(const std::string& host, std::uint16_t port) {

@@ -1,5 +1,5 @@
 // address: an IPv4 or IPv6 address, one value type for both; no scope id. An IPv4-mapped IPv6 address (::ffff:a.b.c.d)
-// is kept as the IPv4 address that it means.
+// is stored as that IPv4 address.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@ class address {
   static constexpr address v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) {
     return address(false, {a, b, c, d});
   }
-  // Network byte order, as the kernel's structures have them.
+  // In network byte order, as in the kernel's structures.
   static address v4(const void* four_bytes);
   static address v6(const void* sixteen_bytes);
   static constexpr address any_v4() { return {}; }

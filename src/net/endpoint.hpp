@@ -1,4 +1,4 @@
-// endpoint: an address and a port, and its two other forms: "ip:port" text as Go's net package writes it, and the
+// endpoint: an address and a port, and its two other forms: "ip:port" text in the format of Go's net package, and the
 // kernel's sockaddr.
 #pragma once
 
@@ -25,7 +25,7 @@ struct endpoint {
 [[nodiscard]] std::optional<endpoint> parse_endpoint(std::string_view text);
 [[nodiscard]] std::string to_string(const endpoint& e);
 
-// The kernel's form and back; from_sockaddr answers nullopt for families other than AF_INET and AF_INET6.
+// The kernel's form and back; from_sockaddr returns nullopt for families other than AF_INET and AF_INET6.
 struct socket_address {
   sockaddr_storage storage{};
   socklen_t size = sizeof(sockaddr_storage);

@@ -1,4 +1,4 @@
-// protocol: the transport of a port. SCTP is known by name only, so that the status can say it is not forwarded.
+// protocol: the transport of a port. SCTP exists only so that the status can show it as unsupported.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ enum class protocol : std::uint8_t { tcp, udp, sctp };
   return "sctp";
 }
 
-// Exactly "tcp", "udp" or "sctp": lower the case first where the peer may write either.
+// Exactly "tcp", "udp" or "sctp": convert to lower case first if the peer may write either.
 [[nodiscard]] constexpr std::optional<protocol> parse_protocol(std::string_view text) {
   for (const auto p : {protocol::tcp, protocol::udp, protocol::sctp})
     if (text == to_string(p)) return p;

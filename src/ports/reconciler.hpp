@@ -1,5 +1,5 @@
-// reconciler: the shell of one reconcile_fsm. Carries what the machine asks for to its sink and the answers back, and
-// keeps the journal one step ahead. One per sink; a dead or hung peer does not delay the others.
+// reconciler: the shell of one reconcile_fsm. Passes the machine's operations to its sink and the answers back, and
+// writes the journal before each call. One per sink; a dead or hung peer does not delay the others.
 #pragma once
 
 #include <memory>
@@ -25,13 +25,13 @@ class reconciler {
   // Runs until cancelled.
   async::task<> run();
 
-  // Takes everything of ours back from the peer and lets the sink close. Returns when that is done, when the peer turns
-  // out to be down, or at the deadline. run() must still be running; cancel it afterwards.
+  // Withdraws everything of ours from the peer and closes the sink. Returns when that is done, when the peer is down,
+  // or at the deadline. run() must still be running; cancel it afterwards.
   async::task<> drain(async::clock::time_point deadline);
 
   [[nodiscard]] const sink& peer() const { return *peer_; }
   [[nodiscard]] const reconcile_fsm& machine() const { return machine_; }
-  // Fires at every change of the machine.
+  // Notified at every change of the machine.
   [[nodiscard]] async::condition& changed() { return changed_; }
 
  private:

@@ -1,6 +1,6 @@
-// serving_gate: what is opened on a host is served inside the VM first. A port that needs the loopback sink is held
-// back at the other peers until that sink has answered, good or bad, or until its patience ends. A host's port that is
-// open already stays open, and a port that needs no loopback rule is not touched. Pure: time is an argument.
+// serving_gate: a port is served inside the VM before it is opened on a host. A port that needs the loopback sink is
+// held back at the other peers until that sink has answered, good or bad, or until a time limit. A host's port that is
+// already open stays open, and a port that needs no loopback rule is not delayed. Pure: time is an argument.
 #pragma once
 
 #include <chrono>
@@ -15,15 +15,15 @@ class serving_gate {
  public:
   explicit serving_gate(std::chrono::milliseconds patience = std::chrono::milliseconds(100)) : patience_(patience) {}
 
-  // Sets `not_before` of the plan's forwards. True if one that was held back at the last call is not any more.
+  // Sets `not_before` of the plan's forwards. True if a port that was held back at the last call is released.
   bool hold_back(exposure_plan& plan, const reconcile_fsm& loopback, time_point now);
 
-  // Something is held back: an answer of the loopback sink is worth another call.
+  // True if a port is held back: call again after an answer of the loopback sink.
   [[nodiscard]] bool waits() const { return !waiting_.empty(); }
 
  private:
   std::chrono::milliseconds patience_;
-  std::map<port_key, time_point> waiting_;  // key inside the VM: when the patience ends; at most what the plan has
+  std::map<port_key, time_point> waiting_;  // key inside the VM: the time limit; at most the ports of the plan
 };
 
 }  // namespace ports

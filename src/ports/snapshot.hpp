@@ -1,5 +1,5 @@
-// snapshot: all that one source knows, at one moment. Sources publish whole snapshots and never commands, so a lost or
-// doubled message cannot leave anything behind.
+// snapshot: everything that one source knows at one moment. Sources publish whole snapshots, not commands, so a lost or
+// duplicate message leaves nothing behind.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace ports {
 
-// Something a source saw and does not publish, with the reason: shown in the status, dropped in silence never.
+// A port or object that a source found and does not publish, with the reason. The status shows it.
 struct refusal {
   std::string owner;
   std::string what;  // "8080/sctp", "nerdctl/ports"
@@ -26,11 +26,11 @@ inline constexpr std::size_t max_bindings = 131'072;
 struct snapshot {
   std::vector<binding> bindings;  // at most max_bindings: sources cap it
   std::vector<refusal> refusals;  // at most a few hundred: sources cap it
-  // Counts the source's fresh starts: one more whenever it lists anew after it was connected again. Peers are then
-  // verified against what they really hold, since an engine that restarts may have flushed rules.
+  // Counts the source's fresh starts: one more for each list after a reconnection. Peers are then listed again, because
+  // an engine that restarts may have flushed rules.
   std::uint64_t epoch = 0;
-  // Why some ports may be missing although the source is read, for the status, which calls the source degraded; empty:
-  // none are.
+  // Why some ports may be missing although the source can be read. The status then shows the source as degraded. Empty:
+  // none are missing.
   std::string doubt{};
 
   bool operator==(const snapshot&) const = default;

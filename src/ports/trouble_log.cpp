@@ -9,7 +9,7 @@
 namespace ports {
 namespace {
 
-constexpr std::chrono::minutes well_enough{10};  // after which a peer has the first patience again
+constexpr std::chrono::minutes well_enough{10};  // after which a peer starts with the first limit again
 
 // `exists` is a question to the peer's list, which turns it into a conflict or into none.
 std::optional<std::string> trouble_of(const reconcile_fsm::slot* slot) {

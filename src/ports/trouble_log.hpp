@@ -1,12 +1,12 @@
-// trouble_log: what the log says about one peer: each trouble when it begins and when it ends, however often it is
-// found again.
+// trouble_log: the log lines about one peer. Each trouble is logged when it begins and when it ends, however often it
+// recurs.
 //
-//   the peer        is logged as out of reach once that has lasted a second; if it happens again and again, only what
-//                   lasts longer and longer is
-//   a port          conflict or refused: when it begins, when the reason changes (once a minute at most), when it ends;
-//   for
-//                   100 ports a minute, the others are counted
-//   lost answers    one line, then a count: a broken connection concerns many ports at once
+// The peer: logged as unreachable after a second. If that recurs, only ever longer outages are logged.
+//
+// A port: conflict or refused. Logged when it begins, when the reason changes (at most once a minute), and when it
+// ends. For 100 ports a minute; the others are counted.
+//
+// Lost answers: one line, then a count, because a broken connection affects many ports at once.
 //
 // Owned by the reconciler; time is an argument.
 #pragma once
@@ -24,7 +24,7 @@ class trouble_log {
  public:
   explicit trouble_log(std::string peer);
 
-  // The peer was asked at `asked` and has answered, or failed, at `now`.
+  // The peer was called at `asked` and has answered, or failed, at `now`.
   void listed(const base::result<>& answer, time_point asked, time_point now);
   // Operations whose answers were lost, or that were not sent.
   void lost(std::size_t operations, const std::string& reason, time_point now);
@@ -37,7 +37,7 @@ class trouble_log {
   static constexpr std::chrono::seconds least_patience{1}, most_patience{60};
   static constexpr unsigned ports_a_minute = 100;
 
-  // Nothing where too many ports got into trouble within a minute: containers that come and go can provoke it.
+  // Nothing if too many ports got into trouble within a minute: containers that come and go can provoke that.
   std::optional<base::log::episode> begin_port(const port_key& key, time_point now);
 
   std::string peer_;

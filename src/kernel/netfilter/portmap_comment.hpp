@@ -1,4 +1,4 @@
-// portmap_comment: whom a rule of CNI's plugin portmap is for, by its comment. Pure.
+// portmap_comment: the container that a rule of CNI's portmap plugin belongs to, by its comment. Pure.
 //
 //   dnat name: "bridge" id: "default-web"
 //

@@ -1,5 +1,5 @@
-// wsl_proxy: the program wsl-proxy. It listens where the messages say and relays to the same port of one address, the
-// isolated namespace's end of the veth pair.
+// wsl_proxy: the program wsl-proxy. It listens on the ports of the messages and relays to the same port of one
+// address, the isolated namespace's end of the veth pair.
 #pragma once
 
 #include "net/address.hpp"

@@ -1,4 +1,4 @@
-// Standard base64 with padding, as kubeconfigs hold certificates. Pure.
+// Standard base64 with padding, the format of certificates in kubeconfigs. Pure.
 #pragma once
 
 #include <string>
