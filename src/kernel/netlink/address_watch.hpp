@@ -1,5 +1,5 @@
-// address_watch: the addresses of one network interface, and word of when they may have changed. The interface need not
-// be there yet. In the network namespace in which it was opened; used from one thread.
+// address_watch: the addresses of one network interface, with notification of changes. The interface need not exist
+// yet. Works in the network namespace in which it was opened; used from one thread.
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -20,20 +20,20 @@ struct interface_address {
   auto operator<=>(const interface_address&) const = default;
 };
 
-// Of both families, in the kernel's order: the primary IPv4 address first. Empty where the interface has none, or is
-// not there.
+// Of both families, in the kernel's order: the primary IPv4 address first. Empty if the interface has none, or does
+// not exist.
 [[nodiscard]] base::result<std::vector<interface_address>> addresses_of(const std::string& interface);
 
-// The index of the interface that has this address now; 0: none has. One that was made anew has another index.
+// The index of the interface that has this address now; 0: none has. A recreated one has another index.
 [[nodiscard]] unsigned interface_of(const net::address& ip);
 
 class address_watch {
  public:
-  // Fails where the kernel lets nobody listen.
+  // Fails if the kernel denies the subscription.
   static base::result<address_watch> open(const async::executor& where);
 
-  // Returns some 100 ms after any interface's addresses changed that was not told of yet; what comes in between is told
-  // of together. Cancelled: throws operation_aborted.
+  // Returns some 100 ms after the first unreported change of any interface's addresses, and reports all changes until
+  // then together. Cancelled: throws operation_aborted.
   async::task<> changed();
 
  private:

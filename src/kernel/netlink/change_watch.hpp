@@ -1,6 +1,6 @@
-// change_watch: tells when the packet filter's rules (nftables, which iptables-nft writes too) or the machine's IPv4
-// addresses have changed in the network namespace in which it was opened. Costs nothing while they do not.
-// iptables-legacy announces nothing: its tables have to be looked at.
+// change_watch: reports changes of the packet filter's rules (nftables, which iptables-nft writes too) and of the
+// machine's IPv4 addresses, in the network namespace in which it was opened. Costs nothing while nothing changes.
+// iptables-legacy announces nothing: its tables must be read.
 #pragma once
 
 #include <sys/types.h>
@@ -16,21 +16,21 @@
 namespace netlink {
 
 struct watch_options {
-  bool addresses = true;                     // false: of the rules alone
-  std::chrono::milliseconds gathering{100};  // from the first change to the telling
+  bool addresses = true;                     // false: rules only
+  std::chrono::milliseconds gathering{100};  // from the first change to the report
 };
 
 class change_watch {
  public:
-  // Fails where the kernel lets us listen to nothing of it; see sees_rules().
+  // Fails if the kernel denies both subscriptions; see sees_rules().
   static base::result<change_watch> open(const async::executor& where, watch_options options = {});
 
   [[nodiscard]] bool sees_rules() const { return static_cast<bool>(rules_); }
 
-  // Changes of the rules that this process makes, made within the last few, are not told of.
+  // The last few changes of the rules by this process are not reported.
   void ignore(pid_t process);
 
-  // Returns `gathering` after a change that was not told of yet; what comes in between is told of together.
+  // Returns `gathering` after the first unreported change, and reports all changes until then together.
   // Cancelled: throws operation_aborted.
   async::task<> changed();
 

@@ -1,5 +1,5 @@
-// conntrack: makes the kernel forget UDP flows. It decides once for each flow where its datagrams go, and keeps to that
-// as long as they come: a client that sent before a port's rules were there would never reach it.
+// conntrack: makes the kernel forget UDP flows. The kernel decides once for each flow where its datagrams go, and keeps
+// that while they come: a client that sent before a port's rules existed would never reach it.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 namespace netlink {
 
 // Forgets the flows to these endpoints, in the calling thread's network namespace; the next datagram of each makes a
-// new one. Answers how many there were. Blocks for as long as the kernel takes to list its flows, half a second at
+// new one. Returns their number. Blocks while the kernel lists its flows, half a second at
 // most.
 base::result<std::size_t> forget_udp_flows(const std::set<net::endpoint>& destinations);
 

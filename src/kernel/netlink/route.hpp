@@ -1,4 +1,4 @@
-// route: how this machine reaches an address, asked of the kernel in the calling thread's network namespace.
+// route: the kernel's route to an address, in the calling thread's network namespace.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ struct route {
   bool operator==(const route&) const = default;
 };
 
-// An error where there is no route. Does not block: the kernel answers within send(2).
+// An error if there is no route. Does not block: the kernel answers within send(2).
 [[nodiscard]] base::result<route> route_to(const net::address& ip);
 
 // Pure: the answer to the request.

@@ -46,8 +46,8 @@ base::result<> dump(int fd, net::protocol protocol, int family, clock::time_poin
   }
 }
 
-// What stays is the message about a socket that had no peer, as no listener has. Its port is 0 where the kernel tells
-// only what the socket still has.
+// The filter passes messages about sockets without a peer, such as listeners. Their port is 0 if the kernel reports
+// only the socket's remaining state.
 bool keep_listeners(int fd, port_range ignored_ports) {
   constexpr std::uint32_t id = NLMSG_HDRLEN + offsetof(inet_diag_msg, id);
   std::array<sock_filter, 7> code{{

@@ -1,4 +1,4 @@
-// sock_diag: which sockets listen, and when one of them has closed, asked of the kernel in the calling thread's network
+// sock_diag: lists the listening sockets, and reports when one of them has closed. Uses the calling thread's network
 // namespace.
 #pragma once
 
@@ -12,11 +12,11 @@
 namespace netlink {
 
 struct listening {
-  std::vector<diag_socket> sockets;        // in no order; of each SO_REUSEPORT group all
-  std::vector<net::protocol> unsupported;  // of which this kernel cannot tell: its diagnosis module is missing
+  std::vector<diag_socket> sockets;        // in no order; all of each SO_REUSEPORT group
+  std::vector<net::protocol> unsupported;  // not listed: the kernel lacks the diagnosis module
 };
 
-// Fails as a whole: half a list must not be taken for one. Blocks for as long as the kernel takes to write the list:
+// Fails as a whole: half a list must not pass for a list. Blocks while the kernel writes the list:
 // some 0.1 ms, and 1 ms more for each 1,000 sockets; half a second at most. More than 100,000 sockets are an error.
 [[nodiscard]] base::result<listening> list_listeners();
 
@@ -25,8 +25,8 @@ struct port_range {
   bool operator==(const port_range&) const = default;
 };
 
-// A netlink socket that becomes readable when a socket of that protocol has closed that may have listened: the kernel
-// itself passes over connected ones, and over ports in `unheard`. Says no more than that; read it empty with
+// A netlink socket that becomes readable when a socket of that protocol has closed that may have listened. The kernel
+// itself skips connected sockets and the ignored ports. It reports nothing else; empty it with
 // forget_closed().
 [[nodiscard]] base::result<base::unique_fd> watch_closed(net::protocol protocol, port_range ignored_ports = {});
 void forget_closed(int watch);

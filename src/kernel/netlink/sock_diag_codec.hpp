@@ -1,5 +1,5 @@
-// sock_diag_codec: the messages of NETLINK_SOCK_DIAG by which the kernel lists the sockets that wait for whoever comes:
-// TCP in LISTEN, and UDP that is bound and not connected. The kernel leaves all others out itself, so ten thousand
+// sock_diag_codec: the messages of NETLINK_SOCK_DIAG by which the kernel lists server sockets: TCP in LISTEN, and UDP
+// that is bound and not connected. The kernel leaves out all others, so ten thousand
 // connections cost nothing. Pure.
 #pragma once
 
@@ -16,9 +16,9 @@ namespace netlink {
 struct diag_socket {
   net::protocol protocol = net::protocol::tcp;
   net::endpoint at;
-  bool ipv6_only = false;    // of an IPv6 socket: no IPv4 comes by it
-  std::uint32_t device = 0;  // the interface to which it is bound; 0: to none
-  std::uint32_t inode = 0;   // as /proc/<pid>/fd shows it
+  bool ipv6_only = false;    // of an IPv6 socket: it receives no IPv4
+  std::uint32_t device = 0;  // the interface it is bound to; 0: none
+  std::uint32_t inode = 0;   // as in /proc/<pid>/fd
 
   auto operator<=>(const diag_socket&) const = default;
 };
@@ -28,12 +28,12 @@ struct diag_socket {
 
 struct listener_dump {
   std::vector<diag_socket> sockets;
-  bool done = false;     // nothing more comes
-  int error_number = 0;  // the kernel refused; then it is done, too
+  bool done = false;     // no more messages
+  int error_number = 0;  // the kernel refused; then `done` is set, too
 };
 
 // One datagram of the answer to a request for `protocol`, which the kernel does not repeat. Sockets in other states,
-// connected ones, and what is cut or malformed are passed over.
+// connected ones, and truncated or malformed messages are skipped.
 [[nodiscard]] listener_dump parse_listener_dump(std::span<const std::byte> datagram, net::protocol protocol);
 
 }  // namespace netlink

@@ -1,5 +1,5 @@
-// socket_owner: which user of this machine is at the other end of a TCP connection. TCP on a loopback address is open
-// to every user; the kernel knows who made the client's socket, and is asked for exactly that one.
+// socket_owner: the user at the other end of a local TCP connection. TCP on a loopback address is open to every user of
+// the machine; the kernel knows the user of the client's socket.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +15,12 @@ namespace netlink {
 enum class client_kind : std::uint8_t {
   own,      // root's, or of this process's user
   foreign,  // of another user
-  closed,   // of this machine, and no process holds it any more
+  closed,   // of this machine, and no longer held by a process
   unknown,  // cannot be looked up, or of another machine
 };
 [[nodiscard]] client_kind kind_of_client(int accepted);
 
-// Whether that user is root or this process's own. False where it is not known.
+// Whether that user is root or this process's own. False if it is unknown.
 [[nodiscard]] bool is_from_own_user(int accepted);
 
 }  // namespace netlink
