@@ -12,9 +12,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   netfilter::rules_dump found;
   netfilter::parse_rules({reinterpret_cast<const std::byte*>(data + 1), size - 1}, which, found);
   if (found.handles.size() != found.rules.size()) std::abort();
-  netfilter::removal_answer removal;
-  netfilter::parse_removal_answer({reinterpret_cast<const std::byte*>(data + 1), size - 1}, 1, removal);
-  if (removal.error != 0 && !removal.done) std::abort();
   cni_portmap::portmap_ports ports;
   ports.add_nftables(found.rules, which);
   std::vector<netfilter::nat_chain> chains{{std::string(cni_portmap::dispatch_chain), found.rules}};

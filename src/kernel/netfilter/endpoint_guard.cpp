@@ -1,36 +1,19 @@
 #include "kernel/netfilter/endpoint_guard.hpp"
 
 #include <linux/netlink.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 
 #include "kernel/netfilter/nft_reader.hpp"
+#include "kernel/netlink/socket.hpp"
 
 namespace netfilter {
 namespace {
 
-constexpr const char* what = "nftables, the guard's table";
-constexpr timeval patience{.tv_sec = 0, .tv_usec = 500'000};
-
-base::result<> transact(const std::vector<std::byte>& request) {
-  const base::unique_fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
-  if (!fd) return base::fail_errno("netfilter socket");
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  if (::send(fd.get(), request.data(), request.size(), 0) < 0) return base::fail_errno(what);
-  removal_answer answer;  // any transaction is acknowledged in the same way
-  std::array<std::byte, 8'192> buffer;
-  while (!answer.done) {
-    const auto got = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return base::fail_errno(what);
-    parse_removal_answer(std::span(buffer).first(static_cast<std::size_t>(got)), guard_acknowledged, answer);
-  }
-  if (answer.error != 0) return base::fail(std::error_code(answer.error, std::system_category()), what);
-  return {};
+base::result<> transact(std::vector<std::byte> request) {
+  auto kernel = netlink::socket::open(NETLINK_NETFILTER);
+  if (!kernel) return std::unexpected(kernel.error());
+  return kernel->transact({.request = std::move(request), .name = "guard table in nftables"}, guard_acknowledged);
 }
 
 }  // namespace

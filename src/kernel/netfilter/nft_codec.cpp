@@ -199,9 +199,6 @@ void parse_rule(bytes_view body, family which, rules_dump& into) {
   into.fingerprint = all.value();
 }
 
-// Of an error, and of the message at the end, which may carry one: the errno.
-int error_of(bytes_view body) { return -std::min(0, read<std::int32_t>(body).value_or(0)); }
-
 }  // namespace
 
 std::vector<std::byte> rules_request(const chain_address& of) {
@@ -215,13 +212,8 @@ std::vector<std::byte> rules_request(const chain_address& of) {
 
 void parse_rules(std::span<const std::byte> datagram, family which, rules_dump& into) {
   netlink::for_each_message(datagram, [&](const nlmsghdr& header, bytes_view body) {
-    into.interrupted = into.interrupted || (header.nlmsg_flags & NLM_F_DUMP_INTR) != 0;
-    if (header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR) {
-      into.done = true;
-      into.error = error_of(body);
-    } else if (header.nlmsg_type == message_type(NFT_MSG_NEWRULE) && body.size() >= sizeof(nfgenmsg)) {
+    if (header.nlmsg_type == message_type(NFT_MSG_NEWRULE) && body.size() >= sizeof(nfgenmsg))
       parse_rule(body.subspan(sizeof(nfgenmsg)), which, into);
-    }
   });
 }
 
@@ -242,14 +234,6 @@ std::vector<std::byte> removal_request(std::string_view table, std::span<const r
   }
   end_message(made, begin_message(made, NFNL_MSG_BATCH_END, 0, sequence + 1, whole));
   return made;
-}
-
-void parse_removal_answer(std::span<const std::byte> datagram, std::size_t count, removal_answer& into) {
-  netlink::for_each_message(datagram, [&](const nlmsghdr& header, bytes_view body) {
-    if (header.nlmsg_type != NLMSG_ERROR || into.error != 0) return;
-    into.error = error_of(body);
-    into.done = into.done || into.error != 0 || header.nlmsg_seq == count;
-  });
 }
 
 }  // namespace netfilter

@@ -1,6 +1,6 @@
-// nft_codec: the messages of nfnetlink's subsystem nftables by which the rules of one chain are asked for or single
-// ones taken out, and the answers. Understands what iptables-nft, nft and the CNI plugins write for DNAT: comparisons
-// of header fields, compat matches and targets of x_tables, and nat expressions. Pure.
+// nft_codec: messages of nfnetlink's subsystem nftables. One request lists the rules of a chain, another removes single
+// rules; the rules in an answer are decoded. Understands what iptables-nft, nft and the CNI plugins write for DNAT:
+// comparisons of header fields, compat matches and targets of x_tables, and nat expressions. Pure.
 #pragma once
 
 #include <cstddef>
@@ -27,11 +27,8 @@ struct rules_dump {
   std::vector<nat_rule> rules;
   std::vector<std::uint64_t> handles;  // of each rule, see rule_place
   std::uint64_t fingerprint = 0;       // differs when any rule differs; counters do not count
-  bool done = false;                   // nothing more comes
-  bool interrupted = false;            // the rules changed meanwhile: some may be missing
-  int error = 0;                       // an errno: the kernel refused
 };
-// Adds one datagram of the answer. Other messages, and what is cut or malformed, are passed over.
+// Adds the rules in one datagram of the answer. Skips other messages, and those that are cut or malformed.
 void parse_rules(std::span<const std::byte> datagram, family which, rules_dump& into);
 
 // Where a rule is. The handle is the kernel's number for it: no other rule of the table gets it, whatever happens to
@@ -43,15 +40,8 @@ struct rule_place {
   auto operator<=>(const rule_place&) const = default;
 };
 
-// One transaction that takes all of these rules out of a table (IPv4), or none where one of them is not there. The
-// kernel acknowledges the last rule's message.
+// One transaction that removes all of these rules from a table (IPv4), or none if one of them does not exist. The
+// kernel acknowledges the last rule's message, which has the number of rules as its sequence number.
 [[nodiscard]] std::vector<std::byte> removal_request(std::string_view table, std::span<const rule_place> rules);
-
-struct removal_answer {
-  bool done = false;
-  int error = 0;  // an errno: nothing was taken out; ENOENT where a rule is not there
-};
-// Adds one datagram of the answer to the removal of `count` rules. Other messages, and what is cut, are passed over.
-void parse_removal_answer(std::span<const std::byte> datagram, std::size_t count, removal_answer& into);
 
 }  // namespace netfilter

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "base/unique_fd.hpp"
 #include "kernel/netfilter/nft_codec.hpp"
+#include "kernel/netlink/socket.hpp"
 
 namespace netfilter {
 
@@ -30,10 +30,9 @@ class nft_reader {
   base::result<rules_dump> dump(const chain_address& of);
 
  private:
-  explicit nft_reader(base::unique_fd fd) : fd_(std::move(fd)) {}
-  base::result<rules_dump> read_once(const chain_address& of);
+  explicit nft_reader(netlink::socket kernel) : kernel_(std::move(kernel)) {}
 
-  base::unique_fd fd_;
+  netlink::socket kernel_;
 };
 
 // What a look at chains of table nat (IPv4) shows, as far as it helps to see whether they have changed, and to find

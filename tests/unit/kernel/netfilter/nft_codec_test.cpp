@@ -6,7 +6,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 
-#include <cstring>
+#include <algorithm>
 #include <set>
 
 #include "kernel/netlink/attributes.hpp"
@@ -29,8 +29,6 @@ rules_dump parse(std::span<const std::byte> datagram, family which = family::ipv
 }
 std::vector<std::string> rules_of(const std::string& name, family which = family::ipv4) {
   const auto found = parse(captured("nft_rules/" + name), which);
-  EXPECT_TRUE(found.done) << name;
-  EXPECT_EQ(found.error, 0) << name;
   return to_text(found.rules);
 }
 
@@ -105,45 +103,14 @@ TEST(nft_codec, a_removal_is_one_transaction) {
   EXPECT_THAT(handles, ElementsAre(258, 7));
 }
 
-TEST(nft_codec, a_removal_is_done_with_the_last_rules_answer_or_the_first_error) {
-  struct {
-    nlmsghdr head{sizeof(nlmsghdr) + 4, NLMSG_ERROR, 0, 2, 0};
-    std::int32_t error = 0;
-  } message;
-  const auto bytes = std::as_bytes(std::span(&message, 1));
-  removal_answer answer;
-  parse_removal_answer(bytes, 3, answer);
-  EXPECT_FALSE(answer.done);
-  parse_removal_answer(bytes.first(10), 2, answer);
-  EXPECT_FALSE(answer.done);
-  parse_removal_answer(bytes, 2, answer);
-  EXPECT_TRUE(answer.done);
-  EXPECT_EQ(answer.error, 0);
-  message.error = -ENOENT;
-  parse_removal_answer(bytes, 3, answer);
-  EXPECT_EQ(answer.error, ENOENT);
-}
-
-TEST(nft_codec, refusals_and_interruptions_are_told) {
-  struct {
-    nlmsghdr head{sizeof(nlmsghdr) + 4, NLMSG_ERROR, NLM_F_DUMP_INTR, 0, 0};
-    std::int32_t error = -EPERM;
-  } message;
-  const auto bytes = std::as_bytes(std::span(&message, 1));
-  EXPECT_EQ(parse(bytes).error, EPERM);
-  EXPECT_TRUE(parse(bytes).done);
-  EXPECT_TRUE(parse(bytes).interrupted);
-  message.head.nlmsg_type = NLMSG_DONE;
-  message.error = 0;
-  EXPECT_EQ(parse(bytes).error, 0);
-}
-
 TEST(nft_codec, cut_answers_harm_nothing) {
   const auto whole = captured("nft_rules/container4");
+  const auto all = to_text(parse(whole).rules);
+  ASSERT_THAT(all, testing::Not(IsEmpty()));
   for (std::size_t size = 0; size < whole.size(); size += 7) {
-    const auto found = parse(std::span(whole).first(size));
-    EXPECT_LE(found.rules.size(), 20);
-    EXPECT_FALSE(found.done);
+    const auto found = to_text(parse(std::span(whole).first(size)).rules);
+    ASSERT_LE(found.size(), all.size());
+    EXPECT_TRUE(std::ranges::equal(found, std::span(all).first(found.size()))) << size;
   }
 }
 
