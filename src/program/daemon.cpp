@@ -66,24 +66,24 @@ async::task<> daemon::shut_down(async::clock::time_point) { co_return; }
 int run(int argc, const char* const* argv, const std::function<std::unique_ptr<daemon>()>& make) {
   boost::asio::io_context context(1);
   const auto made = make();
-  const auto what = made->what();
-  command_line line(what);
+  const auto info = made->info();
+  command_line line(info);
   bool debug = false;
   auto log_file = made->log_file();
   line.flags().add("debug", debug, "Also write debug lines to the log.");
   line.flags().add("logfile", log_file, "The log `file`, which is appended to; empty: stderr.");
   made->declare(line.flags());
   if (const auto ended = line.parse(argc, argv)) return *ended;
-  if (auto sound = made->check(line); !sound) return report_failure(what.name, sound.error().message(), exit_usage);
+  if (auto valid = made->check(line); !valid) return report_failure(info.name, valid.error().message(), exit_usage);
   if (!log_file.empty() && !log::set_file(log_file))
-    return report_failure(what.name, "cannot open the log file " + log_file);
+    return report_failure(info.name, "cannot open the log file " + log_file);
   if (debug) log::set_level(log::level::debug);
   if (const auto enough = base::raise_descriptor_limit(); !enough)
-    return report_failure(what.name, enough.error().message());
+    return report_failure(info.name, enough.error().message());
   if (auto opened = made->open(context.get_executor()); !opened)
-    return end_with(report_failure(what.name, opened.error().message()));
+    return end_with(report_failure(info.name, opened.error().message()));
   async::task_group main(context.get_executor());
-  main.spawn(what.name, serve(made.get(), what.name));
+  main.spawn(info.name, serve(made.get(), info.name));
   while (main.size() > 0) context.run_one();
   if (made->ends_at_once()) end_at_once(exit_ok);
   return end_with(exit_ok);

@@ -26,7 +26,7 @@ class daemon {
  public:
   virtual ~daemon() = default;
 
-  [[nodiscard]] virtual about what() const = 0;
+  [[nodiscard]] virtual about info() const = 0;
   // The default of -logfile; empty: stderr.
   [[nodiscard]] virtual std::string log_file() const { return {}; }
 

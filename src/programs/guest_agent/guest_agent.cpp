@@ -50,7 +50,7 @@ base::result<std::optional<os::lock_file>> claim_state(const std::filesystem::pa
 
 }  // namespace
 
-program::about guest_agent::what() const { return {.name = "rancher-desktop-guestagent", .description = description}; }
+program::about guest_agent::info() const { return {.name = "rancher-desktop-guestagent", .description = description}; }
 
 void guest_agent::declare(program::flag_set& flags) { ::guest_agent::declare(flags, plan_.flags); }
 

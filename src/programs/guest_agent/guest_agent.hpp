@@ -16,7 +16,7 @@ namespace guest_agent {
 
 class guest_agent final : public program::daemon {
  public:
-  [[nodiscard]] program::about what() const override;
+  [[nodiscard]] program::about info() const override;
   void declare(program::flag_set& flags) override;
   base::result<> check(const program::command_line& given) override;
   base::result<> open(const async::executor& where) override;

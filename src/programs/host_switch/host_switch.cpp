@@ -46,7 +46,7 @@ async::task<http::answer> handle(forwarder* served, http::incoming in) {
 
 }  // namespace
 
-program::about host_switch::what() const { return {.name = "host-switch", .description = description}; }
+program::about host_switch::info() const { return {.name = "host-switch", .description = description}; }
 
 void host_switch::declare(program::flag_set& flags) {
   flags.add("subnet", vm_network_, subnet::parse, "192.168.127.0/24",

@@ -17,7 +17,7 @@ namespace host_switch {
 
 class host_switch final : public program::daemon {
  public:
-  [[nodiscard]] program::about what() const override;
+  [[nodiscard]] program::about info() const override;
   void declare(program::flag_set& flags) override;
   base::result<> open(const async::executor& where) override;
   std::string start(async::task_group& tasks) override;

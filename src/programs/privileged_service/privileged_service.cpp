@@ -33,7 +33,7 @@ constexpr auto description =
 
 privileged_service::privileged_service() : proxy_daemon("/run/privileged-service.sock", {.idle_limit = silent_limit}) {}
 
-program::about privileged_service::what() const { return {.name = program_name, .description = description}; }
+program::about privileged_service::info() const { return {.name = program_name, .description = description}; }
 
 void privileged_service::declare(program::flag_set& flags) {
   proxy_daemon::declare(flags);

@@ -16,7 +16,7 @@ class privileged_service final : public port_proxy::proxy_daemon {
  public:
   privileged_service();
 
-  [[nodiscard]] program::about what() const override;
+  [[nodiscard]] program::about info() const override;
   void declare(program::flag_set& flags) override;
   base::result<> open(const async::executor& where) override;
 

@@ -57,7 +57,7 @@ base::result<> find_no_unix_socket(const std::vector<tunnel>& tunnels) {
 
 tunnel_program::tunnel_program() : host_cid_(VMADDR_CID_HOST) {}
 
-program::about tunnel_program::what() const {
+program::about tunnel_program::info() const {
   return {.name = "vtunnel", .description = description, .commands = {"peer", "host"}};
 }
 

@@ -14,7 +14,7 @@ class tunnel_program final : public program::daemon {
  public:
   tunnel_program();
 
-  [[nodiscard]] program::about what() const override;
+  [[nodiscard]] program::about info() const override;
   void declare(program::flag_set& flags) override;
   base::result<> check(const program::command_line& given) override;
   base::result<> open(const async::executor& where) override;

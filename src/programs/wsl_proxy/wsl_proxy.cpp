@@ -16,7 +16,7 @@ constexpr auto description =
 
 }  // namespace
 
-program::about wsl_proxy::what() const { return {.name = "wsl-proxy", .description = description}; }
+program::about wsl_proxy::info() const { return {.name = "wsl-proxy", .description = description}; }
 
 void wsl_proxy::declare(program::flag_set& flags) {
   proxy_daemon::declare(flags);

@@ -11,7 +11,7 @@ class wsl_proxy final : public port_proxy::proxy_daemon {
  public:
   wsl_proxy() : proxy_daemon("/run/wsl-proxy.sock", {}) {}
 
-  [[nodiscard]] program::about what() const override;
+  [[nodiscard]] program::about info() const override;
   [[nodiscard]] std::string log_file() const override { return "/var/log/wsl-proxy.log"; }
   void declare(program::flag_set& flags) override;
 

@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 class idle : public daemon {
  public:
-  [[nodiscard]] about what() const override { return {.name = "idle", .description = "Does nothing."}; }
+  [[nodiscard]] about info() const override { return {.name = "idle", .description = "Does nothing."}; }
   void declare(program::flag_set& flags) override { flags.add("wrong", wrong_, "What is wrong: check or open."); }
   base::result<> check(const command_line&) override { return wrong_ == "check" ? base::fail("cannot be") : good(); }
   base::result<> open(const async::executor&) override { return wrong_ == "open" ? base::fail("cannot open") : good(); }
