@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -19,7 +18,8 @@
 #include "http/any_stream.hpp"
 #include "http/resolve.hpp"
 #include "http/tls_state.hpp"
-#include "net/endpoint.hpp"
+#include "net/stream_address.hpp"
+#include "os/connect.hpp"
 
 namespace http {
 namespace {
@@ -52,38 +52,23 @@ void tune(socket_type& socket) {
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, 20'000);
 }
 
-// A connection to a free port of this machine may take that port as its source and meet itself.
-bool is_own_end(int fd, const net::socket_address& peer) {
-  net::socket_address own;
-  if (::getsockname(fd, own.get(), &own.size) != 0) return false;
-  const auto here = net::from_sockaddr(own);
-  return here && here == net::from_sockaddr(peer);
-}
-
-async::task<base::result<>> connect_to(socket_type& socket, asio::generic::stream_protocol::endpoint to) {
+base::result<> adopt(socket_type& socket, int family, base::unique_fd fd) {
   boost::system::error_code ec;
-  socket.open(to.protocol(), ec);
-  if (ec) co_return failure(ec, "");
-  const auto [failed] = co_await socket.async_connect(to, async::nothrow);
-  co_await async::check_cancelled();
-  net::socket_address peer;
-  const bool there = !failed && ::getpeername(socket.native_handle(), peer.get(), &peer.size) == 0;
-  const bool itself = there && is_own_end(socket.native_handle(), peer);
-  if (there && !itself) co_return base::result<>{};
-  socket.close(ec);
-  if (itself) co_return base::fail(std::errc::connection_refused, "");
-  // Asio takes EAGAIN of a UNIX socket, the server's full queue, for a connection under way, and then for success.
-  if (!failed) co_return base::fail(std::errc::resource_unavailable_try_again, "");
-  co_return failure(failed, "");
+  socket.assign({family, family == AF_UNIX ? 0 : IPPROTO_TCP}, fd.get(), ec);
+  if (ec) return failure(ec, "");
+  static_cast<void>(fd.release());
+  return {};
 }
 
-asio::generic::stream_protocol::endpoint to_asio(const net::endpoint& at) {
-  const auto address = net::to_sockaddr(at);
-  return {address.get(), address.size, IPPROTO_TCP};
+async::task<base::result<>> connect_socket(socket_type& socket, net::stream_address to,
+                                           async::clock::time_point deadline) {
+  const int family = net::to_sockaddr(to).storage.ss_family;
+  auto connected = co_await os::connect_to(std::move(to), deadline);
+  if (!connected) co_return base::fail(connected.error().code, "");  // the URL is in front of it
+  co_return adopt(socket, family, std::move(*connected));
 }
 
-// Each address gets its share of the time that is left: one that never answers does not keep the others from being
-// tried.
+// Each address gets an equal share of the time that is left, so that a silent one leaves time for the others.
 async::task<base::result<>> connect_tcp(socket_type& socket, const server_address& address,
                                         async::clock::time_point deadline) {
   const auto found = co_await resolve(address.host, address.port);
@@ -91,10 +76,8 @@ async::task<base::result<>> connect_tcp(socket_type& socket, const server_addres
   base::result<> last;
   auto left = static_cast<int>(found->size());
   for (const auto& at : *found) {
-    const auto share = (deadline - async::clock::now()) / left--;
-    last = co_await async::within(share, connect_to(socket, to_asio(at)));
-    boost::system::error_code ignored;
-    if (!last) socket.close(ignored);
+    const auto now = async::clock::now();
+    last = co_await connect_socket(socket, at, now + (deadline - now) / left--);
     if (!last) continue;
     tune(socket);
     break;
@@ -105,7 +88,7 @@ async::task<base::result<>> connect_tcp(socket_type& socket, const server_addres
 async::task<base::result<>> connect_any(socket_type& socket, const server_address& address,
                                         async::clock::time_point deadline) {
   if (address.path.empty()) co_return co_await connect_tcp(socket, address, deadline);
-  co_return co_await connect_to(socket, asio::local::stream_protocol::endpoint(address.path));
+  co_return co_await connect_socket(socket, net::unix_path{address.path}, deadline);
 }
 
 // Has OpenSSL check the certificate's name itself: then its verdict says so where it is the name that is wrong.
@@ -189,7 +172,7 @@ struct connection::state {
     auto text = to_string(address);
     return tls && address.path.empty() ? text.insert(std::string_view("http").size(), "s") : text;
   }
-  async::task<base::result<>> connect(async::clock::time_point deadline);
+  async::task<base::result<>> open_socket(async::clock::time_point deadline);
   async::task<base::result<>> send(request r);
   async::task<base::result<response>> exchange(request r, std::size_t body_bytes);
   async::task<base::result<response>> open_stream(request r);
@@ -253,7 +236,7 @@ connection::connection(connection&&) noexcept = default;
 connection& connection::operator=(connection&&) noexcept = default;
 connection::~connection() = default;
 
-async::task<base::result<>> connection::state::connect(async::clock::time_point deadline) {
+async::task<base::result<>> connection::state::open_socket(async::clock::time_point deadline) {
   auto connected = co_await connect_any(socket, address, deadline);
   if (!connected || !tls) co_return connected;
   co_return co_await shake_hands(stream_, *tls, address.host);
@@ -264,7 +247,7 @@ async::task<base::result<connection>> connection::open(server_address address, s
   auto s = std::make_unique<state>(co_await async::asio::this_coro::executor);
   s->address = std::move(address);
   s->tls = std::move(tls);
-  auto connected = co_await async::within(deadline, s->connect(async::clock::now() + deadline));
+  auto connected = co_await async::within(deadline, s->open_socket(async::clock::now() + deadline));
   if (!connected) co_return s->broken(std::move(connected.error()));
   co_return connection(std::move(s));
 }

@@ -1,7 +1,7 @@
 #include "base/plain_name.hpp"
 #include "base/text.hpp"
 #include "http/connection.hpp"
-#include "net/address.hpp"
+#include "net/stream_address.hpp"
 
 namespace http {
 namespace {
@@ -47,7 +47,7 @@ base::result<server_address> parse_server_address(std::string_view url) {
   if (scheme == "unix") {
     if (!rest.starts_with('/'))
       return base::fail("address \"" + base::printable(url) + "\": the path must be absolute");
-    if (rest.size() > 107)
+    if (rest.size() > net::longest_unix_path)
       return base::fail("address \"" + base::printable(url) + "\": the path is longer than 107 bytes");
     return server_address{.path = std::string(rest)};
   }

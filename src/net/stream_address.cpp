@@ -30,7 +30,7 @@ struct to_kernel {
   socket_address operator()(const unix_path& u) const {
     sockaddr_un made{};
     made.sun_family = AF_UNIX;
-    u.path.copy(made.sun_path, sizeof made.sun_path - 1);
+    u.path.copy(made.sun_path, longest_unix_path);
     return make(made);
   }
   socket_address operator()(const vsock_address& v) const {
@@ -44,9 +44,15 @@ struct to_kernel {
 
 }  // namespace
 
+static_assert(longest_unix_path + 1 == sizeof sockaddr_un{}.sun_path);
+
 bool is_unix_path(std::string_view text) {
-  return text.starts_with('/') && text.size() < sizeof sockaddr_un{}.sun_path &&
-         text.find('\0') == std::string_view::npos;
+  return text.starts_with('/') && text.size() <= longest_unix_path && text.find('\0') == std::string_view::npos;
+}
+
+bool fits(const stream_address& a) {
+  const auto* socket = std::get_if<unix_path>(&a);
+  return socket == nullptr || socket->path.size() <= longest_unix_path;
 }
 
 std::string to_string(const stream_address& a) { return std::visit(to_text{}, a); }

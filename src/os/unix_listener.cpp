@@ -3,13 +3,13 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <thread>
 
+#include "net/stream_address.hpp"
+#include "os/connect.hpp"
 #include "os/lock_file.hpp"
 
 namespace os {
@@ -21,26 +21,16 @@ constexpr std::chrono::milliseconds room_pause{20};
 // A killed instance's socket lives on for a moment in a program that it was just about to start.
 constexpr int room_tries = 15;
 
-base::result<sockaddr_un> address_of(const std::filesystem::path& path) {
-  sockaddr_un made{};
-  made.sun_family = AF_UNIX;
-  const auto& text = path.native();
-  if (text.size() >= sizeof made.sun_path) return base::fail(std::errc::filename_too_long, "listen on " + text);
-  std::memcpy(made.sun_path, text.c_str(), text.size() + 1);
-  return made;
-}
-
-// Succeeds where nothing is at the path, or a dead instance's socket.
-base::result<> check_room(const std::filesystem::path& path, const sockaddr_un& at) {
+// Succeeds if nothing is at the path, or the socket of a dead instance.
+base::result<> check_room(const std::filesystem::path& path) {
   const std::string name = "listen on " + path.string();
   struct stat about{};
   if (::lstat(path.c_str(), &about) != 0) return errno == ENOENT ? base::result<>{} : base::fail_errno(name);
   if (!S_ISSOCK(about.st_mode)) return base::fail(std::errc::file_exists, name + ": not a socket");
-  const base::unique_fd knock(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!knock) return base::fail_errno(name);
-  const bool answered = ::connect(knock.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0;
-  if (answered || errno == EAGAIN) return base::fail(std::errc::address_in_use, name + ": another instance is running");
-  if (errno != ECONNREFUSED) return base::fail_errno(name);
+  const auto answered = connect_now({path.native()});
+  if (answered || answered.error().code == std::errc::resource_unavailable_try_again)
+    return base::fail(std::errc::address_in_use, name + ": another instance is running");
+  if (answered.error().code != std::errc::connection_refused) return base::fail(answered.error().code, name);
   return {};
 }
 
@@ -49,20 +39,19 @@ base::result<> check_room(const std::filesystem::path& path, const sockaddr_un& 
 // Bound beside the path and moved there once it listens: whoever sees it there is not refused.
 base::result<unix_listener> unix_listener::claim_once(const std::filesystem::path& path) {
   const std::filesystem::path beside = path.native() + ".new";
-  static_assert(longest_path + sizeof ".new" == sizeof sockaddr_un{}.sun_path);
+  static_assert(longest_path + sizeof ".new" == net::longest_unix_path + 1);
   if (path.native().size() > longest_path)
     return base::fail(std::errc::filename_too_long, "listen on " + path.string());
-  const auto at = address_of(path), new_at = address_of(beside);
+  const auto at_first = net::to_sockaddr(net::unix_path{beside.native()});
   const auto lock = lock_file::claim(path.native() + ".lock", lock_file::at_end::remove, lock_limit);
   if (!lock) return std::unexpected(lock.error());
-  if (auto room = check_room(path, *at); !room) return std::unexpected(room.error());
+  if (auto room = check_room(path); !room) return std::unexpected(room.error());
   const std::string name = "listen on " + path.string();
   ::unlink(beside.c_str());  // of one that was killed right here
   unix_listener made(base::unique_fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)), beside);
   // bind() gives the file the socket's mode: it is never open to others, not even for a moment.
   if (!made.fd_ || ::fchmod(made.fd(), 0600) != 0) return base::fail_errno(name);
-  if (::bind(made.fd(), reinterpret_cast<const sockaddr*>(&*new_at), sizeof *new_at) != 0)
-    return base::fail_errno(name);
+  if (::bind(made.fd(), at_first.get(), at_first.size) != 0) return base::fail_errno(name);
   struct stat about{};
   if (::lstat(beside.c_str(), &about) != 0) return base::fail_errno(name);
   made.device_ = about.st_dev;

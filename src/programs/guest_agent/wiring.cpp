@@ -42,7 +42,7 @@ std::unique_ptr<ports::reconciler> make_privileged_service(const async::executor
 
 std::unique_ptr<ports::reconciler> make_wsl_proxy(const async::executor& where, const configuration& c) {
   port_mapping_peer::port_mapping_options o;
-  o.peer = std::filesystem::path(c.flags.wsl_proxy_socket);
+  o.peer = net::unix_path{c.flags.wsl_proxy_socket};
   auto sink = std::make_unique<port_mapping_peer::port_mapping_sink>(where, std::move(o));
   return std::make_unique<ports::reconciler>(where, std::move(sink), open_journal(c, "wsl-proxy"));
 }

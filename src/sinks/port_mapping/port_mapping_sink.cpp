@@ -17,8 +17,8 @@ constexpr std::chrono::milliseconds unix_patience{250};  // wsl-proxy takes conn
 constexpr std::size_t bindings_per_message = 4'096;      // half a megabyte at most
 
 std::unique_ptr<peer_monitor> monitor_of(const async::executor& where, const port_mapping_options& o) {
-  if (const auto* path = std::get_if<std::filesystem::path>(&o.peer)) {
-    socket_monitor_options socket{.path = *path, .deadline = o.deadline, .resync = o.resync};
+  if (const auto* path = std::get_if<net::unix_path>(&o.peer)) {
+    socket_monitor_options socket{.path = path->path, .deadline = o.deadline, .resync = o.resync};
     return std::make_unique<socket_monitor>(where, std::move(socket));
   }
   tunnel_monitor_options tunnel{
@@ -31,8 +31,8 @@ port_mapping::binding binding_of(const ports::forward& f) {
   return {f.key.protocol, container_port, {f.key.address, f.key.port}};
 }
 
-ports::outcome unanswered(const peer_address& peer, std::errc why) {
-  return {outcome_kind::unknown, base::error{std::make_error_code(why), "send to " + to_string(peer)}.message()};
+ports::outcome unanswered(const net::stream_address& peer, std::errc why) {
+  return {outcome_kind::unknown, base::error{std::make_error_code(why), "send to " + net::to_string(peer)}.message()};
 }
 
 }  // namespace

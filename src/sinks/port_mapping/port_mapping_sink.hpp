@@ -28,7 +28,7 @@ namespace port_mapping_peer {
 
 struct port_mapping_options {
   std::string name = "wsl-proxy";
-  peer_address peer = std::filesystem::path("/run/wsl-proxy.sock");
+  net::stream_address peer = net::unix_path{"/run/wsl-proxy.sock"};  // or a TCP endpoint: a tunnel
   std::string interface{};                    // of a TCP peer: whose addresses it is told to connect to
   std::filesystem::path address_file{};       // of a TCP peer: remembers these, see address_book; empty: nothing does
   std::chrono::milliseconds deadline{5'000};  // for each message; then again for a tunnel's receiver to read it

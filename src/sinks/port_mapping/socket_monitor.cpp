@@ -37,7 +37,8 @@ async::task<base::result<std::string>> socket_monitor::check() {
   seen_.clear();
   auto now = identity();
   if (now && suspected_ == *now) {
-    if (auto alive = co_await probe(options_.path, options_.deadline); !alive) co_return std::unexpected(alive.error());
+    if (auto alive = co_await probe(net::unix_path{options_.path}, options_.deadline); !alive)
+      co_return std::unexpected(alive.error());
     now = identity();
   }
   if (!now) co_return now;

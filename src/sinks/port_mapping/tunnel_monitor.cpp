@@ -18,13 +18,6 @@ std::string to_text(const connect_addresses& addresses) {
   return text;
 }
 
-// What async::within() carries has a default value.
-async::task<base::result<std::shared_ptr<stream>>> open_stream(net::endpoint peer) {
-  auto made = co_await connect_to(peer);
-  if (!made) co_return std::unexpected(made.error());
-  co_return std::make_shared<stream>(std::move(*made));
-}
-
 }  // namespace
 
 tunnel_monitor::tunnel_monitor(const async::executor& where, tunnel_monitor_options options)
@@ -69,10 +62,10 @@ async::task<> tunnel_monitor::broken() {
   while (standing_) co_await news_.wait();
 }
 
-async::task<base::result<>> tunnel_monitor::connect() {
+async::task<base::result<>> tunnel_monitor::open_standing() {
   const auto nowhere = base::fail(std::errc::connection_aborted,
                                   "connect " + net::to_string(options_.peer) + ": the tunnel leads nowhere");
-  auto made = co_await async::within(options_.deadline, open_stream(options_.peer));
+  auto made = co_await open_stream(options_.peer, async::clock::now() + options_.deadline);
   if (!made && made.error().code == std::errc::connection_reset) co_return nowhere;  // as soon as it was accepted
   if (!made) co_return std::unexpected(made.error());
   standing_ = std::move(*made);
@@ -87,7 +80,7 @@ async::task<base::result<std::string>> tunnel_monitor::check() {
   auto addresses = read_addresses();
   if (!addresses) co_return std::unexpected(addresses.error());
   if (!standing_)
-    if (auto connected = co_await connect(); !connected) co_return std::unexpected(connected.error());
+    if (auto connected = co_await open_standing(); !connected) co_return std::unexpected(connected.error());
   if (addresses_ != *addresses) base::log::info(component, "the host is told to connect to{}", to_text(*addresses));
   addresses_ = std::move(*addresses);
   last_check_ = async::clock::now();

@@ -42,8 +42,7 @@ class tunnel_monitor final : public peer_monitor {
   [[nodiscard]] const connect_addresses& addresses() const override { return addresses_; }
 
  private:
-  using stream_ptr = std::shared_ptr<stream>;
-  async::task<base::result<>> connect();
+  async::task<base::result<>> open_standing();
   async::task<> follow_addresses();
   async::task<> follow(stream_ptr standing);
   async::task<> broken();

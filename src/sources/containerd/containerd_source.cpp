@@ -38,7 +38,7 @@ containerd_source::containerd_source(const async::executor& where, containerd_op
     : engine_source(where, ports::source_id::containerd, watch(options)), where_(where), options_(std::move(options)) {}
 
 // The first answer shows that containerd serves; what is asked afterwards stands behind the subscription.
-async::task<base::result<>> containerd_source::connect() {
+async::task<base::result<>> containerd_source::open_connection() {
   disconnect();
   auto look = [path = options_.socket] { return look_at(path); };
   if (auto there = co_await looks_.run(std::move(look), options_.deadline, options_.socket.string()); !there)

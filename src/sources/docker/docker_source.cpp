@@ -50,7 +50,7 @@ docker_source::docker_source(const async::executor& where, docker_options option
       options_(std::move(options)),
       kept_(options_.following.questions) {}
 
-async::task<base::result<>> docker_source::connect() {
+async::task<base::result<>> docker_source::open_connection() {
   if (auto agreed = co_await negotiate(); !agreed) co_return agreed;
   splitter_ = json::stream_splitter(event_limits);
   auto stream = co_await http::connection::open(options_.engine, options_.deadline, options_.tls);

@@ -33,7 +33,7 @@ class docker_source : public engine::engine_source {
   docker_source(const async::executor& where, docker_options options);
 
  private:
-  async::task<base::result<>> connect() override;
+  async::task<base::result<>> open_connection() override;
   async::task<base::error> read_events() override;
   async::task<base::result<engine::container_list>> list() override;
   async::task<base::result<std::optional<engine::container>>> ask(const std::string& id, unsigned slot) override;

@@ -80,7 +80,7 @@ async::task<base::result<>> engine_source::follow_engine(ports::source_feed& fee
   containers_.reset();
   failure_.reset();
   subscribed_ = list_wanted_ = false;
-  if (auto connected = co_await connect(); !connected) co_return connected;
+  if (auto connected = co_await open_connection(); !connected) co_return connected;
   const disconnection at_the_end(*this);
   ++epoch_;
   async::task_group tasks(co_await async::asio::this_coro::executor);

@@ -41,7 +41,7 @@ class engine_source : public ports::source {
 
  protected:
   // A new connection: whatever an earlier one left is given up.
-  virtual async::task<base::result<>> connect() = 0;
+  virtual async::task<base::result<>> open_connection() = 0;
   // Subscribes, calls subscribed() when the engine has acknowledged that, and reports every event by ask_about() and
   // ended() until the connection ends; answers why it did.
   virtual async::task<base::error> read_events() = 0;

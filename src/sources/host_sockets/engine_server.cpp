@@ -1,23 +1,23 @@
 #include "sources/host_sockets/engine_server.hpp"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <string>
+#include <system_error>
 
 #include "base/text.hpp"
-#include "base/unique_fd.hpp"
+#include "os/connect.hpp"
 
 namespace host_sockets {
 namespace {
 
 constexpr std::size_t most_lines = 100'000;
 
-bool is_absent(int number) { return number == ENOENT || number == ECONNREFUSED || number == ENOTDIR; }
+bool is_absent(const std::error_code& why) {
+  return why == std::errc::no_such_file_or_directory || why == std::errc::connection_refused ||
+         why == std::errc::not_a_directory;
+}
 
 // "0000000000000000: 00000002 00000000 00010000 0001 01 25847 /run/docker.sock": the inode, if that is the path.
 std::optional<std::uint32_t> inode_of_line(std::string_view line, std::string_view path) {
@@ -33,20 +33,13 @@ std::optional<std::uint32_t> inode_of_line(std::string_view line, std::string_vi
 }  // namespace
 
 base::result<std::optional<server_claim>> find_server(const std::filesystem::path& socket) {
-  sockaddr_un to{};
-  to.sun_family = AF_UNIX;
   const auto& path = socket.native();
-  if (path.size() >= sizeof to.sun_path) return base::fail(std::errc::filename_too_long, "the engine's socket");
-  std::ranges::copy(path, to.sun_path);
-  const base::unique_fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return base::fail_errno("connect " + path);
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
-    if (is_absent(errno)) return std::nullopt;
-    return base::fail_errno("connect " + path);
-  }
+  const auto fd = os::connect_now({path});
+  if (!fd && is_absent(fd.error().code)) return std::nullopt;
+  if (!fd) return std::unexpected(fd.error());
   ucred peer{};
   socklen_t size = sizeof peer;
-  if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+  if (::getsockopt(fd->get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
     return base::fail_errno("SO_PEERCRED of " + path);
   return server_claim{peer.pid};
 }

@@ -21,7 +21,7 @@ base::result<std::shared_ptr<const http::tls_context>> make_tls(const cluster_ac
 
 }  // namespace
 
-async::task<base::result<>> api_client::connect(cluster_access access) {
+async::task<base::result<>> api_client::open_connection(cluster_access access) {
   close();
   access_ = std::move(access);
   tls_.reset();

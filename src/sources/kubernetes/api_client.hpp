@@ -1,6 +1,6 @@
 // api_client: GET requests to the API server of one cluster, one at a time. They share a connection as long as the
 // server keeps it open; where it does not (`Connection: close`, a proxy's idle limit), the next request opens another.
-// Owned by kubernetes_source. After an error the caller starts over with connect(). Control thread only.
+// Owned by kubernetes_source. After an error the caller starts over with open_connection(). Control thread only.
 #pragma once
 
 #include <chrono>
@@ -20,7 +20,7 @@ class api_client {
   explicit api_client(std::chrono::milliseconds deadline) : deadline_(deadline) {}
 
   // Closes the connection that there is, and opens one to this cluster.
-  async::task<base::result<>> connect(cluster_access access);
+  async::task<base::result<>> open_connection(cluster_access access);
   void close() { connection_.reset(); }
   [[nodiscard]] const cluster_access& access() const { return access_; }
 

@@ -77,7 +77,7 @@ async::task<> kubernetes_source::run(ports::source_feed& feed) {
 async::task<base::error> kubernetes_source::follow_cluster(ports::source_feed& feed, cluster_access access) {
   listed_ = published_ = false;
   failure_.reset();
-  if (auto connected = co_await api_.connect(std::move(access)); !connected) co_return connected.error();
+  if (auto connected = co_await api_.open_connection(std::move(access)); !connected) co_return connected.error();
   ++epoch_;
   async::task_group tasks(co_await async::asio::this_coro::executor);
   tasks.spawn("kubernetes watch", list_and_watch());

@@ -26,7 +26,7 @@ class static_mapping_test : public testing::Test {
     controller_.publish(source_id::fixed, static_ports(o, {}));
     controller_.publish(source_id::docker,
                         {{{net::protocol::tcp, net::address::any_v4(), 8080, 80, "c1", "web"}}, {}, 1});
-    port_mapping_peer::port_mapping_options peer{.peer = directory_ / "proxy.sock"};
+    port_mapping_peer::port_mapping_options peer{.peer = net::unix_path{directory_ / "proxy.sock"}};
     auto sink = std::make_unique<port_mapping_peer::port_mapping_sink>(loop_.executor(), std::move(peer));
     controller_.add_peer(ports::peer_role::wsl,
                          std::make_unique<ports::reconciler>(loop_.executor(), std::move(sink), std::nullopt));

@@ -58,7 +58,7 @@ class ProxyProgram : public testing::Test {
     return started;
   }
   void send(const port_mapping::message& m) {
-    ASSERT_TRUE(loop_.run(port_mapping_peer::send(socket_, port_mapping::encode(m), {.patience = 5s})));
+    ASSERT_TRUE(loop_.run(port_mapping_peer::send(net::unix_path{socket_}, port_mapping::encode(m), {.patience = 5s})));
   }
   // About TCP and UDP at host_:8080.
   void tell(bool remove, const net::address& vm) {
@@ -154,7 +154,7 @@ class wsl_proxy_test : public ProxyProgram {
 TEST_F(wsl_proxy_test, is_told_again_by_the_agent_after_it_was_killed) {
   const echo_upstream vm({vm_, 8080});
   auto sink = std::make_unique<port_mapping_peer::port_mapping_sink>(
-      loop_.executor(), port_mapping_peer::port_mapping_options{.peer = socket_});
+      loop_.executor(), port_mapping_peer::port_mapping_options{.peer = net::unix_path{socket_}});
   ports::reconciler agent(loop_.executor(), std::move(sink), std::nullopt);
   ports::forward_map wanted;
   for (const auto p : {protocol::tcp, protocol::udp})

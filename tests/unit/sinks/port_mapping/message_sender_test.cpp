@@ -26,7 +26,7 @@ port_mapping::message mapping(std::uint16_t first, std::uint16_t count) {
 class message_sender_test : public testing::Test {
  protected:
   std::expected<ending, send_failure> deliver(const port_mapping::message& m, std::chrono::milliseconds deadline = 5s) {
-    return support::run_task(context_, send(socket_, port_mapping::encode(m), {.deadline = deadline}));
+    return support::run_task(context_, send(net::unix_path{socket_}, port_mapping::encode(m), {.deadline = deadline}));
   }
 
   support::temp_dir directory_;
@@ -64,7 +64,7 @@ TEST_F(message_sender_test, says_why_not) {
   proxy_.crash();
   EXPECT_EQ(deliver(mapping(1, 1)).error().code, std::errc::connection_refused);
   EXPECT_TRUE(deliver(mapping(1, 1)).error().nothing_sent);
-  const std::filesystem::path too_long(std::string(200, 'x'));
+  const net::unix_path too_long{std::string(200, 'x')};
   const auto refused = support::run_task(context_, send(too_long, "x", {}));
   EXPECT_EQ(refused.error().code, std::errc::filename_too_long);
 }
@@ -92,9 +92,9 @@ TEST_F(message_sender_test, waits_for_room_in_the_backlog) {
 }
 
 TEST_F(message_sender_test, probes) {
-  EXPECT_FALSE(support::run_task(context_, probe(socket_, 1s)));
+  EXPECT_FALSE(support::run_task(context_, probe(net::unix_path{socket_}, 1s)));
   proxy_.start();
-  EXPECT_TRUE(support::run_task(context_, probe(socket_, 1s)));
+  EXPECT_TRUE(support::run_task(context_, probe(net::unix_path{socket_}, 1s)));
 }
 
 TEST_F(message_sender_test, speaks_tcp_too) {

@@ -26,14 +26,14 @@ std::vector<ports::operation> many(verb what, std::uint16_t count) {
   for (std::uint16_t port = 1; port <= count; ++port) made.push_back(op(what, port));
   return made;
 }
-port_mapping_options toward(peer_address peer) {
+port_mapping_options toward(net::stream_address peer) {
   return {.peer = std::move(peer), .interface = "lo", .deadline = 300ms, .patience = 50ms};
 }
 net::endpoint at(std::uint16_t port) { return {net::address::loopback_v4(), port}; }
 
 class port_mapping_failures_test : public testing::Test {
  protected:
-  std::vector<ports::outcome> apply_to(peer_address peer, std::vector<ports::operation> batch) {
+  std::vector<ports::outcome> apply_to(net::stream_address peer, std::vector<ports::operation> batch) {
     port_mapping_sink sink(loop_.executor(), toward(std::move(peer)));
     return loop_.run(sink.apply(std::move(batch)));
   }
@@ -43,7 +43,7 @@ class port_mapping_failures_test : public testing::Test {
 
 TEST_F(port_mapping_failures_test, where_nobody_listens_nothing_is_sent) {
   const std::filesystem::path nowhere = directory_ / std::string(60, 'n');
-  for (const auto& peer : {peer_address(nowhere), peer_address(at(1))}) {
+  for (const auto& peer : {net::stream_address(net::unix_path{nowhere}), net::stream_address(at(1))}) {
     const auto outcomes = apply_to(peer, {op(verb::remove, 1), op(verb::add, 2)});
     for (const auto& o : outcomes) {
       EXPECT_EQ(o.kind, outcome_kind::unsent);
@@ -62,7 +62,7 @@ TEST_F(port_mapping_failures_test, a_receiver_that_talks_and_does_not_listen_lea
 TEST_F(port_mapping_failures_test, a_hung_proxy_costs_one_deadline_for_a_whole_batch) {
   support::fake_wsl_proxy proxy(directory_ / "proxy.sock");
   proxy.start_hanging();
-  port_mapping_sink sink(loop_.executor(), toward(directory_ / "proxy.sock"));
+  port_mapping_sink sink(loop_.executor(), toward(net::unix_path{directory_ / "proxy.sock"}));
   while (loop_.run(sink.apply({op(verb::add, 1)})).front().kind == outcome_kind::done) {
   }  // until its backlog is full
   const auto before = async::clock::now();
@@ -83,7 +83,7 @@ async::task<> use(port_mapping_sink& sink, bool& finished) {
   static_cast<void>(co_await sink.list());
   finished = true;
 }
-void cancel_at_every_turn(const peer_address& peer) {
+void cancel_at_every_turn(const net::stream_address& peer) {
   bool finished = false;
   for (unsigned turns = 0; !finished; ++turns) {
     ASSERT_LT(turns, 2'000U);
@@ -111,7 +111,7 @@ void cancel_at_every_turn(const peer_address& peer) {
 TEST_F(port_mapping_failures_test, cancelled_at_any_turn_toward_a_socket_nothing_is_left_behind) {
   support::fake_wsl_proxy proxy(directory_ / "proxy.sock");
   proxy.start();
-  cancel_at_every_turn(directory_ / "proxy.sock");
+  cancel_at_every_turn(net::unix_path{directory_ / "proxy.sock"});
 }
 
 TEST_F(port_mapping_failures_test, cancelled_at_any_turn_toward_a_tunnel_nothing_is_left_behind) {

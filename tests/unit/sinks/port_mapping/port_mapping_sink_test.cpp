@@ -42,7 +42,7 @@ class port_mapping_sink_test : public testing::Test {
   std::filesystem::path socket_ = directory_ / "run" / "proxy.sock";
   support::fake_wsl_proxy proxy_{socket_};
   boost::asio::io_context context_;
-  port_mapping_sink sink_{context_.get_executor(), {.peer = socket_, .deadline = 200ms}};
+  port_mapping_sink sink_{context_.get_executor(), {.peer = net::unix_path{socket_}, .deadline = 200ms}};
 
   void SetUp() override { std::filesystem::create_directory(directory_ / "run"); }
 };
