@@ -1,7 +1,7 @@
-// server: HTTP/1.1 on a listening socket (TCP or UNIX) that its owner has bound. One task a connection; keep-alive with
-// an idle timeout, bounded heads, bodies, buffers and answers, and a deadline on every read and write. Too many
-// connections: slot_table says which is closed. What RFC 9112 forbids is refused before the handler sees it
-// (request_head.hpp). Control thread only.
+// server: HTTP/1.1 on the connections that an acceptor gives. One task a connection; keep-alive with an idle timeout;
+// bounded heads, bodies, buffers and answers; a deadline on every read and write. With too many connections, slot_table
+// chooses the one to close. Requests that RFC 9112 forbids are refused before the handler sees them (request_head.hpp).
+// Control thread only.
 #pragma once
 
 #include <chrono>
@@ -14,6 +14,7 @@
 #include "base/unique_fd.hpp"
 #include "http/message.hpp"
 #include "net/address.hpp"
+#include "os/acceptor.hpp"
 
 namespace http {
 
@@ -44,8 +45,11 @@ using handler = std::function<async::task<answer>(incoming)>;
 // Whether a client at this address is served at all. If not, its connection is closed unread, and never holds a slot.
 using admission = std::function<bool(const net::address& client)>;
 
-// Accepts and serves until cancelled. `listener` is a listening stream socket. Out of file descriptors: pauses,
-// resumes, and says so once. With `admits`, a client without an IP address is refused.
+// Serves the connections that `from` accepts, until cancelled. With `admits`, a client without an IP address is
+// refused.
+async::task<> serve(std::unique_ptr<os::acceptor> from, handler handle, server_limits limits = {},
+                    admission admits = {});
+// The same for a listening, non-blocking socket.
 async::task<> serve(base::unique_fd listener, handler handle, server_limits limits = {}, admission admits = {});
 
 }  // namespace http

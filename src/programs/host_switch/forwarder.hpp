@@ -13,16 +13,16 @@
 #include "base/episode.hpp"
 #include "http/message.hpp"
 #include "programs/host_switch/access_policy.hpp"
-#include "programs/host_switch/kernel_network.hpp"
+#include "programs/host_switch/network.hpp"
 #include "programs/host_switch/request_codec.hpp"
 
 namespace host_switch {
 
 class forwarder {
  public:
-  // Holds at most `most` forwards besides static ones. `network` and `policy` must outlive it.
-  forwarder(kernel_network& network, const access_policy& policy, std::size_t most)
-      : network_(network), policy_(policy), most_(most) {}
+  // Holds at most `most` forwards besides static ones. `way` and `policy` must outlive it.
+  forwarder(network& way, const access_policy& policy, std::size_t most)
+      : network_(way), policy_(policy), most_(most) {}
 
   // One request of the API; `caller` is the client's address.
   [[nodiscard]] http::response answer(const http::request& request, std::string_view caller);
@@ -46,7 +46,7 @@ class forwarder {
   [[nodiscard]] http::response answer_expose(const http::request& request, std::string_view caller);
   [[nodiscard]] http::response answer_unexpose(const http::request& request);
 
-  kernel_network& network_;
+  network& network_;
   const access_policy& policy_;
   std::size_t most_;
   std::size_t static_forwards_ = 0;

@@ -32,11 +32,11 @@ std::size_t most_forwards() {
   return std::min(most, relay::descriptor_budget::of_process().capacity(relay::descriptor_use::listener));
 }
 
-// Whether the API can be served here at all; serve_api() opens the socket that is kept.
+// Whether the API can be served at all; serve_api() opens the socket that stays.
 base::result<> try_to_listen(kernel_network& network) {
   const auto device = find_device(network.api().ip);
   if (!device) return std::unexpected(device.error());
-  if (const auto listener = network.listen_for_api(*device); !listener) return std::unexpected(listener.error());
+  if (const auto listener = network.open_api_socket(*device); !listener) return std::unexpected(listener.error());
   return {};
 }
 

@@ -3,10 +3,17 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
+
+#include "async/timeout.hpp"
 
 namespace host_switch {
 namespace {
+
+constexpr async::clock::duration between_tries = std::chrono::milliseconds(500);
+constexpr async::clock::duration between_checks = std::chrono::seconds(10);
+constexpr async::clock::duration unannounced_pause = std::chrono::seconds(1);  // if the kernel announces no addresses
 
 base::result<> bind_to_device(int fd, const std::string& name) {
   if (::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name.c_str(), static_cast<socklen_t>(name.size())) == 0) return {};
@@ -17,12 +24,44 @@ base::result<> bind_to_device(int fd, const std::string& name) {
 
 kernel_network::kernel_network(net::endpoint api) : api_(api), relays_({.shards = relay::shards_for_processors()}) {}
 
+base::result<std::unique_ptr<os::acceptor>> kernel_network::listen_for_api(const async::executor& where) {
+  watch_addresses(where);  // before the look: no change falls between
+  const auto device = find_device(api_.ip);
+  auto listening = device ? open_api_socket(*device) : std::unexpected(device.error());
+  if (!listening) return std::unexpected(listening.error());
+  device_ = *device;
+  base::log::info("api", "listening api={} interface={}", net::to_string(api_), device_ ? device_->name : "any");
+  return std::make_unique<os::socket_acceptor>(where, std::move(*listening), "api");
+}
+
+void kernel_network::watch_addresses(const async::executor& where) {
+  if (watch_) return;
+  auto opened = netlink::address_watch::open(where);
+  if (opened) watch_ = std::make_unique<netlink::address_watch>(std::move(*opened));
+}
+
+async::task<> kernel_network::address_change(async::clock::duration limit) {
+  if (!watch_) co_return co_await async::sleep_for(std::min(limit, unannounced_pause));
+  static_cast<void>(co_await async::within(limit, watch_->changed()));
+}
+
+// An unreadable list of interfaces says nothing.
+async::task<> kernel_network::api_moves() {
+  while (true) {
+    const auto now = find_device(api_.ip);
+    if (now && *now != device_) co_return;
+    co_await address_change(between_checks);
+  }
+}
+
+async::task<> kernel_network::api_may_return() { co_await address_change(between_tries); }
+
 // Before Linux 5.7 only a program with CAP_NET_RAW may bind a socket to an interface.
 //
 // SO_REUSEPORT is set behind bind(): the API's own bind() fails where a second host-switch, or another program, has the
 // port, and a wildcard of this program can still share it later. It is set before bind() only where such a wildcard is
 // there already.
-base::result<base::unique_fd> kernel_network::listen_for_api(const std::optional<api_device>& device) {
+base::result<base::unique_fd> kernel_network::open_api_socket(const std::optional<api_device>& device) {
   base::unique_fd fd(::socket(api_.ip.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const auto set = [&fd](int level, int name) {
     const int one = 1;

@@ -1,42 +1,49 @@
-// kernel_network: host-switch's way to the VM where the kernel routes to it, over a veth or a tap. Everything that
-// touches the VM's side is here: the API's socket at the gateway address, and the relays that dial into the VM. A
-// network that is carried in user space takes the place of this class.
+// kernel_network: the network whose packets the kernel routes to the VM, over a veth or a tap. It listens for the API
+// at the gateway's address, on the interface that carries it, and relays with sockets of the host.
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "base/episode.hpp"
-#include "base/result.hpp"
 #include "base/unique_fd.hpp"
-#include "net/endpoint.hpp"
-#include "net/protocol.hpp"
+#include "kernel/netlink/address_watch.hpp"
 #include "programs/host_switch/api_device.hpp"
+#include "programs/host_switch/network.hpp"
 #include "relay/listener_set.hpp"
 
 namespace host_switch {
 
-class kernel_network {
+class kernel_network final : public network {
  public:
   // `api` is where listen_for_api() will listen.
   explicit kernel_network(net::endpoint api);
 
-  [[nodiscard]] const net::endpoint& api() const { return api_; }
-  // The listening socket of the API, which takes what arrives at `device` alone. Without one the address need not be
-  // there yet: the VM's network may come up later. Where the right to bind to an interface is missing, the socket takes
-  // what arrives at any of them, and a warning says so once: access_policy still looks at each client's address. Error:
-  // also address_in_use where another host-switch serves it.
-  [[nodiscard]] base::result<base::unique_fd> listen_for_api(const std::optional<api_device>& device);
+  [[nodiscard]] const net::endpoint& api() const override { return api_; }
+  // Fails while the interfaces cannot be read: it would take what arrives at any of them.
+  [[nodiscard]] base::result<std::unique_ptr<os::acceptor>> listen_for_api(const async::executor& where) override;
+  async::task<> api_moves() override;
+  async::task<> api_may_return() override;
 
-  // Listens on the host and relays into the VM. A wildcard is for both families. On the API's own port, a wildcard
-  // shares the port with the API's socket, which keeps its address. Errors are listener_set::add's.
-  base::result<> forward(net::protocol protocol, const net::endpoint& host, const net::endpoint& vm);
-  // The listening socket is closed when it returns.
-  void stop(net::protocol protocol, const net::endpoint& host);
+  // On the API's own port, a wildcard shares the port with the API's socket, which keeps its address. Errors are
+  // listener_set::add's.
+  base::result<> forward(net::protocol protocol, const net::endpoint& host, const net::endpoint& vm) override;
+  void stop(net::protocol protocol, const net::endpoint& host) override;
+
+  // The API's listening socket, which takes what arrives at `device` alone. Without a device the address need not exist
+  // yet: the VM's network may come up later. Without the right to bind to an interface, the socket takes what arrives
+  // at any of them, and a warning says so once; access_policy still checks each client's address. Fails with
+  // address_in_use if another host-switch serves the API.
+  [[nodiscard]] base::result<base::unique_fd> open_api_socket(const std::optional<api_device>& device);
 
  private:
+  void watch_addresses(const async::executor& where);
+  async::task<> address_change(async::clock::duration limit);
   [[nodiscard]] bool holds_a_wildcard(net::protocol protocol, std::uint16_t port) const;
 
   net::endpoint api_;
+  std::optional<api_device> device_;  // at the last listen_for_api()
+  std::unique_ptr<netlink::address_watch> watch_;
   relay::listener_set relays_;
   base::log::episode unbound_{"api", "not bound to the VM's interface, each client's address is checked alone"};
 };

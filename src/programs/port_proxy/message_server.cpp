@@ -1,6 +1,5 @@
 #include "programs/port_proxy/message_server.hpp"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -18,6 +17,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "json/stream_splitter.hpp"
+#include "os/acceptor.hpp"
 #include "protocols/port_mapping/message_codec.hpp"
 
 namespace port_proxy {
@@ -31,9 +31,8 @@ constexpr std::string_view component = "messages";
 constexpr json::limits message_limits{.bytes = port_mapping::max_message_bytes,
                                       .depth = port_mapping::max_message_bytes};
 constexpr std::size_t read_at_once =
-    2 * port_mapping::max_message_bytes;                // of one connection, before the next has its turn
-constexpr std::size_t oldest_kept = 8;                  // of a caller, for which newcomers get no room
-constexpr std::chrono::milliseconds accept_pause{100};  // after a failure, such as no descriptors left
+    2 * port_mapping::max_message_bytes;  // of one connection, before the next has its turn
+constexpr std::size_t oldest_kept = 8;    // of a caller, for which newcomers get no room
 
 struct connection {
   connection(const async::executor& where, int fd, std::uint64_t serial, caller from)
@@ -61,15 +60,18 @@ async::task<> wait_readable(descriptor& stream) {
 
 struct message_server::state {
   state(async::executor w, base::unique_fd l, handler h, message_server_options o)
-      : where(std::move(w)), listener(std::move(l)), take(std::move(h)), options(o), tasks(where) {}
+      : where(std::move(w)),
+        from(where, std::move(l), std::string(component)),
+        take(std::move(h)),
+        options(std::move(o)),
+        tasks(where) {}
 
   async::executor where;
-  base::unique_fd listener;
+  os::socket_acceptor from;
   handler take;
   message_server_options options;
   std::list<connection_ptr> connections;  // in the order of their arrival
   std::uint64_t accepted = 0;
-  log::episode cannot_accept{std::string(component), "cannot accept connections"};
   log::throttle ignored, refused, displaced, silent;
   async::task_group tasks;
 
@@ -78,8 +80,6 @@ struct message_server::state {
   void hand_over(const std::string& document, const connection& c);
   void feed(connection& c, std::string_view bytes);
   void drain(connection& c);
-  bool sweep();
-  bool accept_all();
   void take_in(base::unique_fd client);
   [[nodiscard]] bool make_room(const caller& newcomer);
   void drain_all();
@@ -167,34 +167,12 @@ void message_server::state::take_in(base::unique_fd client) {
   tasks.spawn("connection " + std::to_string(c->number), watch(c));
 }
 
-// False where the kernel refuses connections.
-bool message_server::state::accept_all() {
-  for (std::size_t i = 0; i < options.max_connections; ++i) {
-    base::unique_fd client(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (client) {
-      cannot_accept.note({});
-      take_in(std::move(client));
-      continue;
-    }
-    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return true;
-    cannot_accept.note(base::fail_errno("accept"));
-    return false;
-  }
-  return true;
-}
-
-bool message_server::state::sweep() {
-  const bool well = accept_all();
-  drain_all();
-  return well;
-}
-
 async::task<> message_server::state::watch(connection_ptr c) {
   while (c->open) {
     const auto readable = co_await async::until(c->heard + options.idle_limit, wait_readable(c->stream));
     if (!c->open) co_return;
     if (readable) {
-      sweep();
+      drain_all();
     } else if (async::clock::now() >= c->heard + options.idle_limit) {
       log::throttled(silent, log::level::warn, component, "closed a silent connection connection={}", c->number);
       c->close();
@@ -204,10 +182,10 @@ async::task<> message_server::state::watch(connection_ptr c) {
 }
 
 async::task<> message_server::state::accept_loop() {
-  descriptor stream(where, ::fcntl(listener.get(), F_DUPFD_CLOEXEC, 0));
   while (true) {
-    co_await wait_readable(stream);
-    if (!sweep()) co_await async::sleep_for(accept_pause);
+    auto client = co_await from.accept();
+    take_in(std::move(client.fd));
+    drain_all();
   }
 }
 

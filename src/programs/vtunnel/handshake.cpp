@@ -4,46 +4,27 @@
 
 #include <array>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <cerrno>
+#include <utility>
 
 #include "async/timeout.hpp"
 #include "base/log.hpp"
+#include "os/acceptor.hpp"
+#include "os/connect.hpp"
 
 namespace vtunnel {
 namespace {
 
-using stream = boost::asio::generic::stream_protocol::socket;
 using descriptor = boost::asio::posix::stream_descriptor;
 
-constexpr std::chrono::milliseconds accept_pause{100};  // after a failure, such as no descriptors left
-
-async::task<base::result<stream>> connect_to(net::stream_address peer) {
-  const auto at = net::to_sockaddr(peer);
-  const int family = at.storage.ss_family;
-  const auto name = "connect " + net::to_string(peer);
-  base::unique_fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) co_return base::fail_errno(name);
-  stream socket(co_await async::asio::this_coro::executor, stream::protocol_type(family, 0), fd.release());
-  if (::connect(socket.native_handle(), at.get(), at.size) == 0) co_return std::move(socket);
-  if (errno != EINPROGRESS) co_return base::fail_errno(name);
-  co_await socket.async_wait(stream::wait_write, async::nothrow);
-  co_await async::check_cancelled();
-  int error_number = 0;
-  socklen_t size = sizeof error_number;
-  ::getsockopt(socket.native_handle(), SOL_SOCKET, SO_ERROR, &error_number, &size);
-  if (error_number != 0) co_return base::fail(std::error_code(error_number, std::system_category()), name);
-  co_return std::move(socket);
-}
-
-async::task<base::result<>> read_phrase(net::stream_address peer) {
-  auto socket = co_await connect_to(peer);
-  if (!socket) co_return std::unexpected(socket.error());
+async::task<base::result<>> read_phrase(net::stream_address peer, async::clock::time_point deadline) {
+  auto connected = co_await os::connect_to(peer, deadline);
+  if (!connected) co_return std::unexpected(connected.error());
+  descriptor stream(co_await async::asio::this_coro::executor, connected->release());
   phrase_reader reader;
   std::array<char, 256> bytes;
   while (true) {
-    const auto [ec, got] = co_await socket->async_read_some(boost::asio::buffer(bytes), async::nothrow);
+    const auto [ec, got] = co_await stream.async_read_some(boost::asio::buffer(bytes), async::nothrow);
     co_await async::check_cancelled();
     if (ec) co_return base::fail(std::error_code(ec), "handshake with " + net::to_string(peer));
     const auto now = reader.feed({bytes.data(), got});
@@ -69,22 +50,17 @@ phrase_reader::state phrase_reader::feed(std::string_view bytes) {
 }
 
 async::task<> answer_handshakes(base::unique_fd listening) {
-  descriptor stream(co_await async::asio::this_coro::executor, listening.release());
+  os::socket_acceptor from(co_await async::asio::this_coro::executor, std::move(listening), "vtunnel");
   while (true) {
-    co_await stream.async_wait(descriptor::wait_read, async::nothrow);
-    co_await async::check_cancelled();
-    const base::unique_fd client(::accept4(stream.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (client) {
-      send_phrase(client.get());
-      base::log::debug("vtunnel", "handshake answered");
-    } else if (errno != EAGAIN && errno != ECONNABORTED) {
-      co_await async::sleep_for(accept_pause);
-    }
+    const auto client = co_await from.accept();
+    send_phrase(client.fd.get());
+    base::log::debug("vtunnel", "handshake answered");
   }
 }
 
 async::task<base::result<>> shake_hands(net::stream_address peer, std::chrono::milliseconds limit) {
-  auto done = co_await async::within(limit, read_phrase(peer));
+  const auto deadline = async::clock::now() + limit;
+  auto done = co_await async::until(deadline, read_phrase(peer, deadline));
   if (!done && done.error().code == std::errc::timed_out)
     co_return base::fail(std::errc::timed_out, "handshake with " + net::to_string(peer));
   co_return done;

@@ -10,6 +10,7 @@
 #include "async/timeout.hpp"
 #include "kernel/netlink/change_watch.hpp"
 #include "kernel/netlink/socket_owner.hpp"
+#include "os/acceptor.hpp"
 #include "relay/sockets.hpp"
 
 namespace vtunnel {
@@ -67,9 +68,9 @@ bool sender_guard::ensure() {
 void sender_guard::stand_before(int listening) {
   if (!ensure()) return;
   while (true) {
-    const base::unique_fd early(::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC));
+    const auto early = os::accept_pending(listening);
     if (!early) break;
-    relay::reset_on_close(early.get());
+    relay::reset_on_close(early->get());
   }
   trusted_from_ = steady();
 }

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "async/timeout.hpp"
+#include "os/acceptor.hpp"
 #include "relay/sockets.hpp"
 
 namespace visible_listeners {
@@ -16,7 +17,6 @@ namespace {
 using ports::outcome;
 using ports::outcome_kind;
 
-constexpr std::chrono::milliseconds out_of_descriptors_pause{100};
 constexpr int at_once = 64;  // connections of one socket before the next one's turn
 
 int make_epoll() {
@@ -25,13 +25,15 @@ int make_epoll() {
   return fd;
 }
 
-// False where a connection waits that cannot be taken now.
-bool close_connections_of(int listener) {
+// Fails if a connection waits that cannot be taken now.
+base::result<> close_connections_of(int listener) {
   for (int i = 0; i < at_once; ++i) {
-    const base::unique_fd connection(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
-    if (!connection) return !relay::out_of_resources(errno);
+    const auto connection = os::accept_pending(listener);
+    if (connection) continue;
+    if (connection.error().code == std::errc::operation_would_block) break;
+    return std::unexpected(connection.error());
   }
-  return true;
+  return {};
 }
 
 }  // namespace
@@ -83,10 +85,11 @@ async::task<> local_listeners_sink::close_connections() {
     co_await async::check_cancelled();
     std::array<epoll_event, 64> events;
     const int count = ::epoll_wait(ready_.native_handle(), events.data(), events.size(), 0);
-    bool taken = true;
-    for (int i = 0; i < count; ++i)
-      taken = close_connections_of(events.at(static_cast<std::size_t>(i)).data.fd) && taken;
-    if (!taken) co_await async::sleep_for(out_of_descriptors_pause);
+    base::result<> taken;
+    for (int i = 0; i < count && taken; ++i)
+      taken = close_connections_of(events.at(static_cast<std::size_t>(i)).data.fd);
+    trouble_.note(taken);
+    if (!taken) co_await async::sleep_for(os::accept_pause);
   }
 }
 

@@ -12,6 +12,7 @@
 
 #include "async/condition.hpp"
 #include "async/task_group.hpp"
+#include "base/episode.hpp"
 #include "base/unique_fd.hpp"
 #include "ports/sink.hpp"
 
@@ -40,6 +41,7 @@ class local_listeners_sink final : public ports::sink {
   std::map<ports::port_key, base::unique_fd> open_;
   async::condition never_;
   bool closed_ = false;
+  base::log::episode trouble_{"local-listeners", "accept failed, retrying"};
   async::task_group tasks_;
 };
 

@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
@@ -71,6 +73,36 @@ TEST_F(server_test, answers_several_requests_over_one_connection) {
     EXPECT_EQ(r->header("X-Peer"), "127.0.0.1");
     EXPECT_TRUE(c.usable());
   }
+}
+
+// Connections that never were a listening socket's, as those of a network in user space.
+class prepared_acceptor final : public os::acceptor {
+ public:
+  explicit prepared_acceptor(os::accepted first) : first_(std::move(first)) {}
+  async::task<os::accepted> accept() override {
+    if (first_.fd) co_return std::move(first_);
+    co_await async::sleep_for(1h);
+    co_return os::accepted{};
+  }
+
+ private:
+  os::accepted first_;
+};
+
+TEST_F(server_test, serves_what_any_acceptor_gives) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
+  const base::unique_fd client(ends[0]);
+  os::accepted first{base::unique_fd(ends[1]), net::endpoint{net::address::v4(192, 168, 127, 2), 4'000}};
+  loop_.spawn(serve(std::make_unique<prepared_acceptor>(std::move(first)), echo));
+  const std::string request = "GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  ASSERT_EQ(::send(client.get(), request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
+  std::string got(4'096, 0);
+  EXPECT_TRUE(loop_.run_until([&] {
+    const auto count = ::recv(client.get(), got.data(), got.size(), MSG_DONTWAIT);
+    return count > 0 && std::string_view(got).contains("GET /x");
+  })) << got;
+  EXPECT_THAT(got, HasSubstr("X-Peer: 192.168.127.2"));
 }
 
 TEST_F(server_test, streams_piece_by_piece) {

@@ -42,7 +42,7 @@ TEST(api_server, listens_unbound_and_warns_once_where_it_may_not_bind_to_an_inte
   testing::internal::CaptureStderr();
   const bool ran = support::run_without({SYS_setsockopt, 2, SO_BINDTODEVICE, EPERM}, [&] {
     for (int i = 0; i < 2; ++i) {
-      const auto listener = network.listen_for_api(api_device{"lo", 1});
+      const auto listener = network.open_api_socket(api_device{"lo", 1});
       ASSERT_TRUE(listener) << listener.error().message();
       EXPECT_TRUE(connects(network.api()));
     }

@@ -195,14 +195,14 @@ TEST_F(forwarder_test, the_api_comes_back_beside_a_wildcard_of_this_program) {
   const net::endpoint api{loopback, support::free_port()};
   kernel_network network(api);
   ASSERT_TRUE(network.forward(net::protocol::tcp, {net::address::any_v4(), api.port}, {loopback, 9}));
-  const auto api_socket = network.listen_for_api({});
+  const auto api_socket = network.open_api_socket({});
   EXPECT_TRUE(api_socket) << api_socket.error().message();
 }
 
 TEST_F(forwarder_test, the_apis_port_can_be_forwarded_from_the_wildcard) {
   const net::endpoint api{loopback, support::free_port()};
   kernel_network network(api);
-  const auto api_socket = network.listen_for_api({});
+  const auto api_socket = network.open_api_socket({});
   ASSERT_TRUE(api_socket) << api_socket.error().message();
   const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
   const auto made =
@@ -218,9 +218,9 @@ TEST_F(forwarder_test, the_apis_port_can_be_forwarded_from_the_wildcard) {
 TEST_F(forwarder_test, the_apis_port_is_shared_with_one_wildcard_of_this_program_alone) {
   const net::endpoint api{loopback, support::free_port()};
   kernel_network network(api), second(api);
-  const auto api_socket = network.listen_for_api({});
+  const auto api_socket = network.open_api_socket({});
   ASSERT_TRUE(api_socket) << api_socket.error().message();
-  EXPECT_EQ(second.listen_for_api({}).error().code, std::errc::address_in_use) << "two instances would take turns";
+  EXPECT_EQ(second.open_api_socket({}).error().code, std::errc::address_in_use) << "two instances would take turns";
   const auto listen = [&](const net::address& ip) {
     return network.forward(net::protocol::tcp, {ip, api.port}, {loopback, 9});
   };
@@ -234,7 +234,7 @@ TEST_F(forwarder_test, the_apis_port_is_shared_with_one_wildcard_of_this_program
 TEST_F(forwarder_test, a_busy_port_is_busy_though_it_is_the_apis) {
   const net::endpoint api{net::address::v4(127, 0, 0, 3), support::free_port()};
   kernel_network network(api);
-  const auto api_socket = network.listen_for_api({});
+  const auto api_socket = network.open_api_socket({});
   ASSERT_TRUE(api_socket) << api_socket.error().message();
   const auto holder = support::bound_socket(SOCK_STREAM, {net::address::v4(127, 0, 0, 4), api.port});
   const auto wildcard = network.forward(net::protocol::tcp, {net::address::any_v4(), api.port}, {loopback, 9});
@@ -245,7 +245,7 @@ TEST_F(forwarder_test, the_api_comes_back_where_it_was) {
   const net::endpoint api{loopback, support::free_port()};
   for (int i = 0; i < 2; ++i) {
     kernel_network network(api);
-    const auto api_socket = network.listen_for_api({});
+    const auto api_socket = network.open_api_socket({});
     ASSERT_TRUE(api_socket) << api_socket.error().message();
     ASSERT_TRUE(network.forward(net::protocol::tcp, {net::address::any_v4(), api.port}, {loopback, 9}));
     const auto client = support::connected_socket(SOCK_STREAM, api);
