@@ -40,7 +40,7 @@ class listener_set::shard {
   }
 
   [[nodiscard]] tcp_relay* tcp() { return &*tcp_; }
-  base::result<> add(const key& id, const listener_spec& spec, base::unique_fd fd) {
+  base::result<> add(const net::listen_key& id, const listener_spec& spec, base::unique_fd fd) {
     base::result<> done;
     loop_.call([&] {
       auto made = spec.protocol == net::protocol::tcp
@@ -64,7 +64,7 @@ class listener_set::shard {
     });
     return done;
   }
-  void remove(const key& id) {
+  void remove(const net::listen_key& id) {
     loop_.call([&] { listeners_.erase(id); });
   }
   void remove_all() {
@@ -78,7 +78,7 @@ class listener_set::shard {
   os::event_loop loop_;
   std::optional<tcp_relay> tcp_;
   std::optional<udp_relay> udp_;
-  std::map<key, std::unique_ptr<os::event_handler>> listeners_;
+  std::map<net::listen_key, std::unique_ptr<os::event_handler>> listeners_;
   std::vector<std::unique_ptr<os::event_handler>> adopted_;
 };
 
@@ -109,7 +109,7 @@ base::result<> listener_set::start() try {
 base::result<bool> listener_set::loops(const listener_spec& spec) const {
   const auto taken = [this, &spec](const net::address& ip) {
     const net::endpoint at{ip, spec.target.port};
-    return at == spec.listen || listeners_.contains({spec.protocol, at});
+    return at == spec.listen || contains(spec.protocol, at);
   };
   auto to = spec.target.ip;
   if (to.is_unspecified()) to = to.is_v6() ? net::address::loopback_v6() : net::address::loopback_v4();
@@ -119,7 +119,7 @@ base::result<bool> listener_set::loops(const listener_spec& spec) const {
 }
 
 base::result<> listener_set::add(const listener_spec& spec) {
-  const key id{spec.protocol, spec.listen};
+  const net::listen_key id{spec.protocol, spec.listen.ip, spec.listen.port};
   if (listeners_.contains(id)) return base::fail(std::errc::file_exists, "");
   const auto circle = loops(spec);
   if (!circle) return std::unexpected(circle.error());
@@ -145,7 +145,7 @@ base::result<> listener_set::adopt(base::unique_fd listening, const stream_targe
 }
 
 bool listener_set::remove(net::protocol protocol, const net::endpoint& listen) {
-  const auto at = listeners_.find({protocol, listen});
+  const auto at = listeners_.find({protocol, listen.ip, listen.port});
   if (at == listeners_.end()) return false;
   at->second.home->remove(at->first);
   listeners_.erase(at);
@@ -153,7 +153,7 @@ bool listener_set::remove(net::protocol protocol, const net::endpoint& listen) {
 }
 
 bool listener_set::contains(net::protocol protocol, const net::endpoint& listen) const {
-  return listeners_.contains({protocol, listen});
+  return listeners_.contains({protocol, listen.ip, listen.port});
 }
 
 }  // namespace relay

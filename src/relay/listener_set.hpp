@@ -9,10 +9,10 @@
 #include <cstddef>
 #include <map>
 #include <memory>
-#include <tuple>
 #include <vector>
 
 #include "base/result.hpp"
+#include "net/listen_key.hpp"
 #include "relay/counters.hpp"
 #include "relay/descriptor_budget.hpp"
 #include "relay/shortage.hpp"
@@ -57,7 +57,6 @@ class listener_set {
 
  private:
   class shard;
-  using key = std::tuple<net::protocol, net::endpoint>;
   base::result<> start();
   [[nodiscard]] base::result<bool> loops(const listener_spec& spec) const;
 
@@ -68,7 +67,7 @@ class listener_set {
     shard* home = nullptr;
     descriptor_lease lease;
   };
-  std::map<key, placed> listeners_;
+  std::map<net::listen_key, placed> listeners_;
   std::vector<descriptor_lease> adopted_;
   std::vector<std::unique_ptr<shard>> shards_;
   std::size_t turn_ = 0;

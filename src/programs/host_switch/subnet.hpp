@@ -1,4 +1,4 @@
-// subnet: the virtual network between the VM and the host, as -subnet has it.
+// subnet: the virtual network between the VM and the host, as given by -subnet.
 #pragma once
 
 #include <string>
@@ -6,6 +6,7 @@
 
 #include "base/result.hpp"
 #include "net/address.hpp"
+#include "net/cidr.hpp"
 
 namespace host_switch {
 
@@ -15,19 +16,17 @@ class subnet {
   static base::result<subnet> parse(std::string_view text);
 
   // Its first address, which is the host's.
-  [[nodiscard]] net::address gateway() const;
-  // 192.168.127.254, which the VM's network has for the host's 127.0.0.1. A subnet of less than 256 addresses has none.
+  [[nodiscard]] net::address gateway() const { return *network_.at(1); }
+  // 192.168.127.254, by which the VM reaches the host's 127.0.0.1. A subnet of less than 256 addresses has none.
   [[nodiscard]] bool is_host_alias(const net::address& ip) const;
-  // An address that a machine of the subnet can have: not its first and last one, which name the subnet and all of it.
+  // Whether a machine of the subnet can have the address: not its first one, and not its broadcast address.
   [[nodiscard]] bool contains(const net::address& ip) const;
-  [[nodiscard]] std::string to_string() const;
+  [[nodiscard]] std::string to_string() const { return network_.to_string(); }
 
  private:
-  subnet(std::uint32_t network, unsigned bits) : network_(network), bits_(bits) {}
-  [[nodiscard]] std::uint32_t host_mask() const { return 0xffff'ffffU >> bits_; }
+  explicit subnet(const net::cidr& network) : network_(network) {}
 
-  std::uint32_t network_;  // in the machine's byte order
-  unsigned bits_;
+  net::cidr network_;
 };
 
 }  // namespace host_switch

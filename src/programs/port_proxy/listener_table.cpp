@@ -1,7 +1,6 @@
 #include "programs/port_proxy/listener_table.hpp"
 
 #include <cstdint>
-#include <string>
 
 namespace port_proxy {
 namespace {
@@ -10,34 +9,30 @@ constexpr std::size_t tries_in_a_millisecond = 2;  // at most, of all that wait
 
 }  // namespace
 
-listener_key key_of(const port_mapping::binding& b) {
-  return {b.protocol, b.host.port, b.host.ip.is_unspecified() ? net::address::any_v4() : b.host.ip};
+net::listen_key key_of(const port_mapping::binding& b) {
+  return {b.protocol, b.host.ip.is_unspecified() ? net::address::any_v4() : b.host.ip, b.host.port};
 }
 
-std::string to_string(const listener_key& key) {
-  return std::string(net::to_string(key.protocol)) + " " + net::to_string(net::endpoint{key.ip, key.port});
-}
-
-void listener_table::schedule(const listener_key& key, entry& e, time_point when) {
+void listener_table::schedule(const net::listen_key& key, entry& e, time_point when) {
   schedule_.erase({e.due, key});
   e.due = when;
   schedule_.insert({when, key});
 }
 
-listener_table::added listener_table::add(const listener_key& key, time_point now) {
+listener_table::added listener_table::add(const net::listen_key& key, time_point now) {
   if (entries_.contains(key)) return added::known;
   if (entries_.size() >= limit_) return added::full;
   schedule(key, entries_[key], now);
   return added::now;
 }
 
-std::optional<bool> listener_table::remove(const listener_key& key, time_point now) {
+std::optional<bool> listener_table::remove(const net::listen_key& key, time_point now) {
   const auto at = entries_.find(key);
   if (at == entries_.end()) return std::nullopt;
   const bool was_open = at->second.open;
   schedule_.erase({at->second.due, key});
   entries_.erase(at);
-  const listener_key first{key.protocol, key.port, {}};
+  const net::listen_key first{key.protocol, {}, key.port};
   for (auto other = entries_.lower_bound(first); other != entries_.end(); ++other) {
     if (other->first.protocol != key.protocol || other->first.port != key.port) break;
     if (!other->second.open) schedule(other->first, other->second, now);
@@ -45,8 +40,8 @@ std::optional<bool> listener_table::remove(const listener_key& key, time_point n
   return was_open;
 }
 
-std::vector<listener_key> listener_table::due(time_point now, std::size_t limit) const {
-  std::vector<listener_key> keys;
+std::vector<net::listen_key> listener_table::due(time_point now, std::size_t limit) const {
+  std::vector<net::listen_key> keys;
   for (const auto& [when, key] : schedule_) {
     if (when > now || keys.size() == limit) break;
     keys.push_back(key);
@@ -56,13 +51,13 @@ std::vector<listener_key> listener_table::due(time_point now, std::size_t limit)
 
 time_point listener_table::next_due() const { return schedule_.empty() ? time_point::max() : schedule_.begin()->first; }
 
-void listener_table::opened(const listener_key& key) {
+void listener_table::opened(const net::listen_key& key) {
   auto& e = entries_.at(key);
   schedule_.erase({e.due, key});
   e = entry{.open = true, .due = {}, .failures = 0, .why = {}};
 }
 
-bool listener_table::failed(const listener_key& key, std::error_code why, time_point now) {
+bool listener_table::failed(const net::listen_key& key, std::error_code why, time_point now) {
   auto& e = entries_.at(key);
   const bool news = e.failures == 0 || e.why != why;
   e.why = why;

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <chrono>
-#include <compare>
 #include <cstddef>
 #include <map>
 #include <optional>
@@ -17,24 +16,15 @@
 #include <vector>
 
 #include "base/backoff.hpp"
-#include "net/endpoint.hpp"
-#include "net/protocol.hpp"
+#include "net/listen_key.hpp"
 #include "protocols/port_mapping/message.hpp"
 
 namespace port_proxy {
 
 using time_point = std::chrono::steady_clock::time_point;
 
-// Ordered so that the listeners of one port stand together, whatever their addresses.
-struct listener_key {
-  net::protocol protocol = net::protocol::tcp;
-  std::uint16_t port = 0;
-  net::address ip;
-
-  auto operator<=>(const listener_key&) const = default;
-};
-[[nodiscard]] listener_key key_of(const port_mapping::binding& b);
-[[nodiscard]] std::string to_string(const listener_key& key);  // "tcp 127.0.0.1:80"
+// The key of the listener that a binding asks for.
+[[nodiscard]] net::listen_key key_of(const port_mapping::binding& b);
 
 class listener_table {
  public:
@@ -43,18 +33,18 @@ class listener_table {
   listener_table(base::backoff retry, std::size_t limit) : retry_(retry), limit_(limit) {}
 
   // A new one is due at once. Not taken where `limit` listeners are wanted already.
-  added add(const listener_key& key, time_point now);
+  added add(const net::listen_key& key, time_point now);
   // Whether it was open; nullopt: nobody had asked for it. Listeners that wait for the same port become due at once,
   // since this one may have been what was in their way.
-  std::optional<bool> remove(const listener_key& key, time_point now);
+  std::optional<bool> remove(const net::listen_key& key, time_point now);
 
   // The waiting listeners that are due, at most `limit`; report each to opened() or failed().
-  [[nodiscard]] std::vector<listener_key> due(time_point now, std::size_t limit) const;
+  [[nodiscard]] std::vector<net::listen_key> due(time_point now, std::size_t limit) const;
   [[nodiscard]] time_point next_due() const;  // max(): nothing waits
 
-  void opened(const listener_key& key);
+  void opened(const net::listen_key& key);
   // True where this is news: the first failure, or one for another reason than the last.
-  bool failed(const listener_key& key, std::error_code why, time_point now);
+  bool failed(const net::listen_key& key, std::error_code why, time_point now);
 
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   [[nodiscard]] std::size_t waiting() const { return schedule_.size(); }
@@ -66,12 +56,12 @@ class listener_table {
     unsigned failures = 0;
     std::error_code why;
   };
-  void schedule(const listener_key& key, entry& e, time_point when);
+  void schedule(const net::listen_key& key, entry& e, time_point when);
 
   base::backoff retry_;
   std::size_t limit_;
-  std::map<listener_key, entry> entries_;
-  std::set<std::pair<time_point, listener_key>> schedule_;  // the waiting ones
+  std::map<net::listen_key, entry> entries_;
+  std::set<std::pair<time_point, net::listen_key>> schedule_;  // the waiting ones
 };
 
 }  // namespace port_proxy

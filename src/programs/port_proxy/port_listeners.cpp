@@ -14,14 +14,12 @@ constexpr std::string_view component = "ports";
 constexpr std::size_t opened_in_one_go = 1'024;
 constexpr std::chrono::milliseconds between_retries{10};
 
-net::endpoint endpoint_of(const listener_key& key) { return {key.ip, key.port}; }
-
 }  // namespace
 
 port_listeners::port_listeners(const async::executor& where, port_listeners_options options)
     : options_(options), table_(options.retry, options.max_listeners), listeners_(options.relay), changed_(where) {}
 
-void port_listeners::add(const listener_key& key, const net::endpoint& target) {
+void port_listeners::add(const net::listen_key& key, const net::endpoint& target) {
   const auto known = targets_.find(key);
   if (known != targets_.end() && known->second == target) return;
   if (known != targets_.end()) remove(key);
@@ -33,11 +31,11 @@ void port_listeners::add(const listener_key& key, const net::endpoint& target) {
   }
 }
 
-void port_listeners::remove(const listener_key& key) {
+void port_listeners::remove(const net::listen_key& key) {
   const auto was_open = table_.remove(key, async::clock::now());
   if (!was_open) return;
   targets_.erase(key);
-  if (*was_open) listeners_.remove(key.protocol, endpoint_of(key));
+  if (*was_open) listeners_.remove(key.protocol, key.endpoint());
   log::throttled(removed_, log::level::info, component, "removed {}", to_string(key));
 }
 
@@ -52,13 +50,13 @@ void port_listeners::open_due(time_point now) {
   for (const auto& key : table_.due(now, opened_in_one_go)) open(key);
 }
 
-void port_listeners::open(const listener_key& key) {
+void port_listeners::open(const net::listen_key& key) {
   relay::listener_spec spec;
   spec.protocol = key.protocol;
-  spec.listen = endpoint_of(key);
+  spec.listen = key.endpoint();
   spec.target = targets_.at(key);
   spec.udp_buffer_bytes = options_.udp_buffer_bytes;
-  spec.dual_stack = key.ip.is_unspecified();  // as a Go listener on a wildcard is
+  spec.dual_stack = key.address.is_unspecified();  // as a Go listener on a wildcard is
   if (const auto opened = listeners_.add(spec); opened) {
     table_.opened(key);
     log::throttled(opened_, log::level::info, component, "listening on {} upstream={}", to_string(key),

@@ -25,9 +25,9 @@ class port_listeners {
   port_listeners(const async::executor& where, port_listeners_options options);
 
   // Listens there, soon after settle(), and relays to `target`; connections that another target has got live on.
-  void add(const listener_key& key, const net::endpoint& target);
+  void add(const net::listen_key& key, const net::endpoint& target);
   // Closed when it returns.
-  void remove(const listener_key& key);
+  void remove(const net::listen_key& key);
   // Opens what was added since. Done with when it returns: what could not be opened will be tried again.
   void settle();
 
@@ -38,11 +38,11 @@ class port_listeners {
 
  private:
   void open_due(time_point now);
-  void open(const listener_key& key);
+  void open(const net::listen_key& key);
 
   port_listeners_options options_;
   listener_table table_;
-  std::map<listener_key, net::endpoint> targets_;  // of the keys in the table
+  std::map<net::listen_key, net::endpoint> targets_;  // of the keys in the table
   base::log::throttle opened_{std::chrono::minutes(1), 64}, removed_{std::chrono::minutes(1), 64},
       failed_{std::chrono::minutes(1), 64}, full_;
   relay::listener_set listeners_;

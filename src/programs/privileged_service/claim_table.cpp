@@ -12,13 +12,11 @@ constexpr std::size_t most_notes = 8;
 constexpr std::size_t most_claimants = 16;  // of one sender on one port
 constexpr std::size_t most_senders = 16;    // on one port
 
-using port_proxy::listener_key;
-
 void note(outcome& into, std::string text) {
   if (into.notes.size() < most_notes) into.notes.push_back(std::move(text));
 }
 
-net::endpoint target_of(const listener_key& key, const net::address& vm) { return {vm, key.port}; }
+net::endpoint target_of(const net::listen_key& key, const net::address& vm) { return {vm, key.port}; }
 
 // The address of the binding's family. A wildcard takes both, and the listener is one: IPv4 where there is the choice.
 std::optional<net::address> vm_of(const port_mapping::message& m, const port_mapping::binding& b) {
@@ -41,7 +39,7 @@ void claim_table::forget(claimants& all, claimants::iterator one) {
 }
 
 // What changed for the port, whose first claim was of `before`.
-void claim_table::settle(const listener_key& key, const std::optional<net::address>& before, outcome& into) {
+void claim_table::settle(const net::listen_key& key, const std::optional<net::address>& before, outcome& into) {
   const auto at = claims_.find(key);
   const bool any = at != claims_.end() && !at->second.empty();
   if (at != claims_.end() && !any) claims_.erase(at);
@@ -53,7 +51,7 @@ void claim_table::settle(const listener_key& key, const std::optional<net::addre
 }
 
 // A VM has another address each time it is started, and may take nothing back.
-bool claim_table::make_room(claimants& all, const listener_key& key, const claim& wanted, outcome& into) {
+bool claim_table::make_room(claimants& all, const net::listen_key& key, const claim& wanted, outcome& into) {
   const auto of_same = [&](const claim& c) { return c.sender == wanted.sender; };
   if (std::ranges::count_if(all, of_same) >= static_cast<std::ptrdiff_t>(most_claimants)) {
     const auto oldest = std::find_if(all.rbegin(), all.rend(), of_same);
@@ -70,7 +68,7 @@ bool claim_table::make_room(claimants& all, const listener_key& key, const claim
 }
 
 // In front of the claims that its sender may change, behind those of others.
-void claim_table::add(const listener_key& key, const claim& wanted, outcome& into) {
+void claim_table::add(const net::listen_key& key, const claim& wanted, outcome& into) {
   auto& all = claims_[key];
   const std::optional<net::address> before = all.empty() ? std::nullopt : std::optional(all.front().vm);
   const auto known =
@@ -89,7 +87,7 @@ void claim_table::add(const listener_key& key, const claim& wanted, outcome& int
   settle(key, before, into);
 }
 
-void claim_table::remove(const listener_key& key, const std::optional<net::address>& vm,
+void claim_table::remove(const net::listen_key& key, const std::optional<net::address>& vm,
                          const port_proxy::caller& sender, outcome& into) {
   const auto at = claims_.find(key);
   if (at == claims_.end()) return;

@@ -38,7 +38,7 @@ struct claim_options {
 
 // What is to be done after a message.
 struct change {
-  port_proxy::listener_key key;
+  net::listen_key key;
   std::optional<net::endpoint> target;  // relay to there from now on; nothing: listen no longer
 
   bool operator==(const change&) const = default;
@@ -63,16 +63,16 @@ class claim_table {
     port_proxy::caller sender;
   };
   using claimants = std::vector<claim>;  // the first has it; never empty
-  void add(const port_proxy::listener_key& key, const claim& wanted, outcome& into);
-  void remove(const port_proxy::listener_key& key, const std::optional<net::address>& vm,
-              const port_proxy::caller& sender, outcome& into);
+  void add(const net::listen_key& key, const claim& wanted, outcome& into);
+  void remove(const net::listen_key& key, const std::optional<net::address>& vm, const port_proxy::caller& sender,
+              outcome& into);
   [[nodiscard]] bool may_change(const claim& existing, const port_proxy::caller& sender) const;
-  [[nodiscard]] bool make_room(claimants& all, const port_proxy::listener_key& key, const claim& wanted, outcome& into);
+  [[nodiscard]] bool make_room(claimants& all, const net::listen_key& key, const claim& wanted, outcome& into);
   void forget(claimants& all, claimants::iterator one);
-  void settle(const port_proxy::listener_key& key, const std::optional<net::address>& before, outcome& into);
+  void settle(const net::listen_key& key, const std::optional<net::address>& before, outcome& into);
 
   claim_options options_;
-  std::map<port_proxy::listener_key, claimants> claims_;
+  std::map<net::listen_key, claimants> claims_;
   std::map<port_proxy::caller, std::size_t> of_sender_;  // none is 0
   std::size_t size_ = 0;
 };

@@ -3,21 +3,15 @@
 // would give access.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
 #include "net/address.hpp"
+#include "net/cidr.hpp"
 
 namespace privileged_service {
-
-struct network {
-  net::address ip;
-  unsigned prefix_length = 0;
-  [[nodiscard]] bool contains(const net::address& other) const;
-};
 
 class vm_network {
  public:
@@ -30,7 +24,7 @@ class vm_network {
   [[nodiscard]] std::string refuse(const net::address& ip) const;
 
  private:
-  std::vector<network> list_;
+  std::vector<net::cidr> list_;
 };
 
 }  // namespace privileged_service

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include "net/cidr.hpp"
 #include "net/endpoint.hpp"
 #include "sinks/loopback/rule_plan.hpp"
 
@@ -45,12 +46,7 @@ bool machine_state::has(const net::address& peer_address) const {
 }
 
 net::address network_of(const net::address& ip, unsigned prefix_length) {
-  std::uint8_t bytes[4];
-  for (unsigned i = 0; i < 4; ++i) {
-    const unsigned kept = std::min(8U, prefix_length - std::min(prefix_length, 8 * i));
-    bytes[i] = static_cast<std::uint8_t>(ip.data()[i] & (0xff00U >> kept));
-  }
-  return net::address::v4(bytes);
+  return net::cidr(ip, prefix_length).network();
 }
 
 net::address first_address(const net::address& network) {

@@ -13,7 +13,7 @@ using added = listener_table::added;
 const auto busy = std::make_error_code(std::errc::address_in_use);
 const auto denied = std::make_error_code(std::errc::permission_denied);
 
-listener_key tcp(net::address ip, std::uint16_t port) { return {net::protocol::tcp, port, ip}; }
+net::listen_key tcp(net::address ip, std::uint16_t port) { return {net::protocol::tcp, ip, port}; }
 const auto loop = tcp(net::address::loopback_v4(), 80);
 const auto wild = tcp(net::address::any_v4(), 80);
 
@@ -23,7 +23,7 @@ class listener_table_test : public testing::Test {
   listener_table table_{{100ms, 1000ms, 0}, 4};
 };
 
-TEST(listener_key, the_wildcards_are_one) {
+TEST(listener_table_key, the_wildcards_are_one) {
   const port_mapping::binding v4{net::protocol::udp, 1, {net::address::any_v4(), 53}},
       v6{net::protocol::udp, 2, {net::address::any_v6(), 53}};
   EXPECT_EQ(key_of(v4), key_of(v6));
@@ -41,7 +41,7 @@ TEST_F(listener_table_test, a_new_one_is_due_once) {
 }
 
 TEST_F(listener_table_test, removes_exactly_the_key) {
-  const listener_key udp{net::protocol::udp, 80, net::address::any_v4()};
+  const net::listen_key udp{net::protocol::udp, net::address::any_v4(), 80};
   for (const auto& key : {loop, wild, udp}) {
     EXPECT_EQ(table_.add(key, now_), added::now);
     table_.opened(key);
