@@ -4,6 +4,9 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "protocols/forwarder_api/answer_codec.hpp"
+#include "protocols/forwarder_api/forward_address.hpp"
+#include "protocols/forwarder_api/request_codec.hpp"
 
 namespace host_switch {
 namespace {
@@ -23,7 +26,7 @@ std::string go_words(const std::error_code& code) {
   return words;
 }
 
-base::error listen_failure(const forward_request& wanted, const base::error& why) {
+base::error listen_failure(const forwarder_api::forward& wanted, const base::error& why) {
   const bool twice = why.code == std::errc::file_exists;  // another text for the same address
   const auto code = twice ? std::make_error_code(std::errc::address_in_use) : why.code;
   if (!code) return {{}, fmt::format("listen {} {}: {}", wanted.protocol, base::printable(wanted.local), why.context)};
@@ -32,25 +35,23 @@ base::error listen_failure(const forward_request& wanted, const base::error& why
 
 }  // namespace
 
-base::result<> forwarder::open(net::protocol protocol, const forward_request& wanted, const net::endpoint& listen,
-                               const net::endpoint& remote) {
+base::result<> forwarder::open(net::protocol protocol, const forwarder_api::forward& wanted,
+                               const net::endpoint& listen, const net::endpoint& remote) {
   if (auto made = network_.forward(protocol, listen, remote); !made) return made;
   forwards_[{wanted.local, wanted.protocol}] = {listen, wanted.remote};
   base::log::debug("forwarder", "exposed protocol={} local={} remote={}", wanted.protocol, wanted.local, wanted.remote);
   return {};
 }
 
-base::result<> forwarder::expose(const forward_request& wanted) {
-  if (forwards_.contains({wanted.local, wanted.protocol}))
-    return base::fail(fmt::format("proxy already running for {} on {}", base::printable(wanted.protocol),
-                                  base::printable(wanted.local)));
+base::result<> forwarder::expose(const forwarder_api::forward& wanted) {
+  if (forwards_.contains({wanted.local, wanted.protocol})) return base::fail(forwarder_api::already_exposed(wanted));
   const auto protocol = parse_forwardable(wanted.protocol);
   if (!protocol) return base::fail("unknown protocol " + base::printable(wanted.protocol));
-  const auto remote = parse_remote(wanted.remote);
+  const auto remote = forwarder_api::parse_remote(wanted.remote);
   if (!remote) return std::unexpected(remote.error());
   if (const auto allowed = policy_.check_remote(*remote); !allowed)
     return base::fail("invalid remote addr: " + allowed.error().message());
-  const auto listen = parse_local(wanted.local);
+  const auto listen = forwarder_api::parse_local(wanted.local);
   if (!listen) return base::fail(fmt::format("listen {}: {}", wanted.protocol, listen.error().message()));
   if (forwards_.size() - static_forwards_ >= most_) return base::fail(fmt::format("too many forwards: {}", most_));
   const auto made = open(*protocol, wanted, *listen, *remote);
@@ -58,9 +59,9 @@ base::result<> forwarder::expose(const forward_request& wanted) {
   return {};
 }
 
-base::result<> forwarder::expose_static(const forward_request& wanted) {
+base::result<> forwarder::expose_static(const forwarder_api::forward& wanted) {
   if (forwards_.contains({wanted.local, wanted.protocol})) return base::fail(std::errc::file_exists, "");
-  const auto listen = parse_local(wanted.local), remote = parse_remote(wanted.remote);
+  const auto listen = forwarder_api::parse_local(wanted.local), remote = forwarder_api::parse_remote(wanted.remote);
   if (!listen || !remote) return std::unexpected((listen ? remote : listen).error());
   auto made = open(net::protocol::tcp, wanted, *listen, *remote);
   if (!made) {
@@ -72,9 +73,9 @@ base::result<> forwarder::expose_static(const forward_request& wanted) {
   return {};
 }
 
-base::result<> forwarder::unexpose(const forward_request& which) {
+base::result<> forwarder::unexpose(const forwarder_api::forward& which) {
   const auto at = forwards_.find({which.local, which.protocol});
-  if (at == forwards_.end()) return base::fail("proxy not found");
+  if (at == forwards_.end()) return base::fail(std::string(forwarder_api::not_exposed));
   network_.stop(*parse_forwardable(which.protocol), at->second.listen);
   if (at->second.is_static) --static_forwards_;
   forwards_.erase(at);
@@ -82,18 +83,18 @@ base::result<> forwarder::unexpose(const forward_request& which) {
   return {};
 }
 
-std::vector<forward_request> forwarder::all() const {
-  std::vector<forward_request> list;
+std::vector<forwarder_api::forward> forwarder::all() const {
+  std::vector<forwarder_api::forward> list;
   list.reserve(forwards_.size());
   for (const auto& [key, forward] : forwards_) list.push_back({key.first, forward.remote, key.second});
   return list;
 }
 
 http::response forwarder::answer_expose(const http::request& request, std::string_view caller) {
-  auto wanted = parse_expose(request.body);
+  auto wanted = forwarder_api::parse_expose(request.body);
   if (!wanted) return http::text_response(400, wanted.error().message());
   if (wanted->protocol != "unix" && wanted->protocol != "npipe") {  // their remote is a URL, which is none of ours
-    auto remote = complete_remote(wanted->remote, caller);
+    auto remote = forwarder_api::complete_remote(wanted->remote, caller);
     if (!remote) return http::text_response(400, remote.error().message());
     wanted->remote = std::move(*remote);
   }
@@ -105,7 +106,7 @@ http::response forwarder::answer_expose(const http::request& request, std::strin
 }
 
 http::response forwarder::answer_unexpose(const http::request& request) {
-  const auto which = parse_unexpose(request.body);
+  const auto which = forwarder_api::parse_unexpose(request.body);
   if (!which) return http::text_response(400, which.error().message());
   const auto done = unexpose(*which);
   return done ? ok() : http::text_response(500, done.error().message());
@@ -123,9 +124,9 @@ http::response forwarder::answer(const http::request& request, std::string_view 
   if (auto refusal = refuse(request, caller)) return std::move(*refusal);
   if (!request.target.starts_with('/')) return http::text_response(400, "400 Bad Request: not a path");
   const auto path = request.target.substr(0, request.target.find('?'));
-  if (path == "/services/forwarder/all") return {200, {{"Content-Type", "application/json"}}, encode_all(all())};
-  const bool expose_call = path == "/services/forwarder/expose";
-  if (!expose_call && path != "/services/forwarder/unexpose") return http::text_response(404, "404 page not found");
+  if (path == forwarder_api::all_path) return forwarder_api::encode_all(all());
+  const bool expose_call = path == forwarder_api::expose_path;
+  if (!expose_call && path != forwarder_api::unexpose_path) return http::text_response(404, "404 page not found");
   if (request.method != "POST") return http::text_response(400, "post only");
   return expose_call ? answer_expose(request, caller) : answer_unexpose(request);
 }

@@ -14,7 +14,7 @@
 #include "http/message.hpp"
 #include "programs/host_switch/access_policy.hpp"
 #include "programs/host_switch/network.hpp"
-#include "programs/host_switch/request_codec.hpp"
+#include "protocols/forwarder_api/forward.hpp"
 
 namespace host_switch {
 
@@ -28,11 +28,11 @@ class forwarder {
   [[nodiscard]] http::response answer(const http::request& request, std::string_view caller);
 
   // What the calls do. The error's message is the API's answer.
-  base::result<> expose(const forward_request& wanted);
-  base::result<> unexpose(const forward_request& which);
+  base::result<> expose(const forwarder_api::forward& wanted);
+  base::result<> unexpose(const forwarder_api::forward& which);
   // A forward of the host's own: to any address, beside the limit. The error has the kernel's code.
-  base::result<> expose_static(const forward_request& wanted);
-  [[nodiscard]] std::vector<forward_request> all() const;  // sorted by local, then protocol
+  base::result<> expose_static(const forwarder_api::forward& wanted);
+  [[nodiscard]] std::vector<forwarder_api::forward> all() const;  // sorted by local, then protocol
 
  private:
   struct entry {
@@ -40,7 +40,7 @@ class forwarder {
     std::string remote;
     bool is_static = false;
   };
-  base::result<> open(net::protocol protocol, const forward_request& wanted, const net::endpoint& listen,
+  base::result<> open(net::protocol protocol, const forwarder_api::forward& wanted, const net::endpoint& listen,
                       const net::endpoint& remote);
   [[nodiscard]] std::optional<http::response> refuse(const http::request& request, std::string_view caller);
   [[nodiscard]] http::response answer_expose(const http::request& request, std::string_view caller);

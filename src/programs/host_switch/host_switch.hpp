@@ -10,8 +10,8 @@
 #include "programs/host_switch/access_policy.hpp"
 #include "programs/host_switch/forwarder.hpp"
 #include "programs/host_switch/kernel_network.hpp"
-#include "programs/host_switch/request_codec.hpp"
 #include "programs/host_switch/subnet.hpp"
+#include "protocols/forwarder_api/forward.hpp"
 
 namespace host_switch {
 
@@ -28,9 +28,9 @@ class host_switch final : public program::daemon {
   base::result<> open_static_forwards();
 
   subnet vm_network_ = subnet::parse("192.168.127.0/24").value();
-  std::vector<forward_request> static_forwards_;
-  std::vector<forward_request> busy_forwards_;  // of these, those that could not be opened at the start
-  std::optional<net::endpoint> api_;            // elsewhere than on the gateway's port 80
+  std::vector<forwarder_api::forward> static_forwards_;
+  std::vector<forwarder_api::forward> busy_forwards_;  // of these, those that could not be opened at the start
+  std::optional<net::endpoint> api_;                   // elsewhere than on the gateway's port 80
   std::vector<std::string> api_hosts_;
   std::optional<kernel_network> network_;
   std::optional<access_policy> policy_;

@@ -5,7 +5,8 @@
 #include "async/first_of.hpp"
 #include "async/timeout.hpp"
 #include "base/log.hpp"
-#include "sinks/host_switch/forwarder_codec.hpp"
+#include "protocols/forwarder_api/forward.hpp"
+#include "sinks/host_switch/forward_calls.hpp"
 
 namespace host_switch_peer {
 namespace {
@@ -48,7 +49,7 @@ void host_switch_sink::give_back(connection_ptr connection) {
 }
 
 async::task<base::result<http::response>> host_switch_sink::ask_all(connection_ptr connection) {
-  http::request all{.target = "/services/forwarder/all"};
+  http::request all{.target = std::string(forwarder_api::all_path)};
   const http::exchange_limits limits{.deadline = options_.deadline, .body_bytes = 64 << 20};
   co_return co_await connection->exchange(std::move(all), limits);
 }

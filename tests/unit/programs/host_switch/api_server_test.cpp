@@ -4,6 +4,7 @@
 
 #include <sys/syscall.h>
 
+#include "programs/host_switch/kernel_network.hpp"
 #include "programs/host_switch/static_forward.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/refused_call.hpp"

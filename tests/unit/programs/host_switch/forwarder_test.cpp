@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "programs/host_switch/kernel_network.hpp"
 #include "tests/support/socket_peer.hpp"
 
 namespace host_switch {

@@ -1,4 +1,4 @@
-#include "sinks/host_switch/forwarder_codec.hpp"
+#include "sinks/host_switch/forward_calls.hpp"
 
 #include <gmock/gmock.h>
 
@@ -14,7 +14,7 @@ ports::operation op(verb what, net::protocol protocol = net::protocol::tcp) {
   return {what, {{protocol, net::address::any_v4(), 8080}, 0, ports::source_id::docker, {}}};
 }
 
-TEST(forwarder_codec, encodes_calls) {
+TEST(forward_calls, encodes_calls) {
   const auto add = encode(op(verb::add), tap);
   EXPECT_EQ(add.method, "POST");
   EXPECT_EQ(add.target, "/services/forwarder/expose");
@@ -24,7 +24,7 @@ TEST(forwarder_codec, encodes_calls) {
   EXPECT_EQ(remove.body, R"({"local":"0.0.0.0:8080","protocol":"udp"})");
 }
 
-TEST(forwarder_codec, classifies_answers) {
+TEST(forward_calls, classifies_answers) {
   const auto kind = [](verb what, unsigned status, const char* body) {
     return classify(what, {status, {}, body}).kind;
   };
@@ -50,7 +50,7 @@ TEST(forwarder_codec, classifies_answers) {
   EXPECT_LT(classify(verb::add, {500, {}, "listen " + std::string(50'000, 'x')}).reason.size(), 300U);
 }
 
-TEST(forwarder_codec, lists_only_what_is_written_the_way_we_write_it) {
+TEST(forward_calls, lists_only_what_is_written_the_way_we_write_it) {
   const auto state = parse_all(R"([
     {"local":"0.0.0.0:80","remote":"192.168.127.2:80","protocol":"tcp"},
     {"local":"127.0.0.1:2222","remote":"192.168.127.2:22","protocol":"tcp"},
@@ -63,7 +63,7 @@ TEST(forwarder_codec, lists_only_what_is_written_the_way_we_write_it) {
   EXPECT_FALSE(state->held[1].exact);
 }
 
-TEST(forwarder_codec, what_is_no_list_is_an_error_and_not_an_empty_list) {
+TEST(forward_calls, what_is_no_list_is_an_error_and_not_an_empty_list) {
   EXPECT_FALSE(parse_all("{}", tap));
   EXPECT_FALSE(parse_all("", tap));
   EXPECT_FALSE(parse_all("[", tap));

@@ -10,6 +10,7 @@
 #include "async/timeout.hpp"
 #include "http/server.hpp"
 #include "programs/host_switch/forwarder.hpp"
+#include "programs/host_switch/kernel_network.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/loopback_socket.hpp"
 #include "tests/support/socket_peer.hpp"
