@@ -16,10 +16,8 @@
 
 #include "async/timeout.hpp"
 #include "http/any_stream.hpp"
-#include "http/resolve.hpp"
-#include "http/tls_state.hpp"
-#include "net/stream_address.hpp"
-#include "os/connect.hpp"
+#include "http/dial.hpp"
+#include "http/tls_handshake.hpp"
 
 namespace http {
 namespace {
@@ -38,90 +36,6 @@ std::unexpected<base::error> failure(const boost::system::error_code& ec, std::s
 
 void set_option(socket_type& socket, int name, int value) {
   ::setsockopt(socket.native_handle(), IPPROTO_TCP, name, &value, sizeof value);
-}
-
-// A peer that vanished without a word is noticed within half a minute, also while nothing is sent.
-void tune(socket_type& socket) {
-  const int fd = socket.native_handle();
-  const auto set = [fd](int level, int name, int value) { ::setsockopt(fd, level, name, &value, sizeof value); };
-  set(IPPROTO_TCP, TCP_NODELAY, 1);
-  set(SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(IPPROTO_TCP, TCP_KEEPIDLE, 10);
-  set(IPPROTO_TCP, TCP_KEEPINTVL, 5);
-  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
-  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 20'000);
-}
-
-base::result<> adopt(socket_type& socket, int family, base::unique_fd fd) {
-  boost::system::error_code ec;
-  socket.assign({family, family == AF_UNIX ? 0 : IPPROTO_TCP}, fd.get(), ec);
-  if (ec) return failure(ec, "");
-  static_cast<void>(fd.release());
-  return {};
-}
-
-async::task<base::result<>> connect_socket(socket_type& socket, net::stream_address to,
-                                           async::clock::time_point deadline) {
-  const int family = net::to_sockaddr(to).storage.ss_family;
-  auto connected = co_await os::connect_to(std::move(to), deadline);
-  if (!connected) co_return base::fail(connected.error().code, "");  // the URL is in front of it
-  co_return adopt(socket, family, std::move(*connected));
-}
-
-// Each address gets an equal share of the time that is left, so that a silent one leaves time for the others.
-async::task<base::result<>> connect_tcp(socket_type& socket, const server_address& address,
-                                        async::clock::time_point deadline) {
-  const auto found = co_await resolve(address.host, address.port);
-  if (!found) co_return std::unexpected(found.error());
-  base::result<> last;
-  auto left = static_cast<int>(found->size());
-  for (const auto& at : *found) {
-    const auto now = async::clock::now();
-    last = co_await connect_socket(socket, at, now + (deadline - now) / left--);
-    if (!last) continue;
-    tune(socket);
-    break;
-  }
-  co_return last;
-}
-
-async::task<base::result<>> connect_any(socket_type& socket, const server_address& address,
-                                        async::clock::time_point deadline) {
-  if (address.path.empty()) co_return co_await connect_tcp(socket, address, deadline);
-  co_return co_await connect_socket(socket, net::unix_path{address.path}, deadline);
-}
-
-// Has OpenSSL check the certificate's name itself: then its verdict says so where it is the name that is wrong.
-bool expect_name(::SSL* tls, const std::string& name, bool is_address) {
-  auto* wanted = ::SSL_get0_param(tls);
-  ::X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  return (is_address ? ::X509_VERIFY_PARAM_set1_ip_asc(wanted, name.c_str())
-                     : ::X509_VERIFY_PARAM_set1_host(wanted, name.c_str(), name.size())) == 1;
-}
-
-std::string verdict(long verified, const std::string& name) {
-  const bool other = verified == X509_V_ERR_HOSTNAME_MISMATCH || verified == X509_V_ERR_IP_ADDRESS_MISMATCH;
-  return std::string("TLS: ") + ::X509_verify_cert_error_string(verified) + (other ? ": not for " + name : "");
-}
-
-// The name by which the certificate is checked, which SNI does not allow to be an address.
-async::task<base::result<>> shake_hands(any_stream& stream, const tls_context& with, const std::string& host) {
-  auto& settings = with.inner();
-  auto& tls = stream.start_tls(settings.context);
-  const auto& name = settings.server_name.empty() ? host : settings.server_name;
-  const bool is_address = net::address::parse(name).has_value();
-  if (!is_address)
-    ::SSL_ctrl(tls.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
-               const_cast<char*>(name.c_str()));
-  boost::system::error_code ec;
-  tls.set_verify_mode(settings.insecure ? asio::ssl::verify_none : asio::ssl::verify_peer, ec);
-  if (!expect_name(tls.native_handle(), name, is_address)) co_return base::fail("TLS: no name of a server: " + name);
-  const auto [failed] = co_await tls.async_handshake(asio::ssl::stream_base::client, async::nothrow);
-  co_await async::check_cancelled();
-  if (!failed) co_return base::result<>{};
-  const auto verified = ::SSL_get_verify_result(tls.native_handle());
-  if (!settings.insecure && verified != X509_V_OK) co_return base::fail(verdict(verified, name));
-  co_return failure(failed, "TLS");
 }
 
 std::string host_header(const server_address& address, bool encrypted) {
@@ -237,7 +151,7 @@ connection& connection::operator=(connection&&) noexcept = default;
 connection::~connection() = default;
 
 async::task<base::result<>> connection::state::open_socket(async::clock::time_point deadline) {
-  auto connected = co_await connect_any(socket, address, deadline);
+  auto connected = co_await dial(socket, address, deadline);
   if (!connected || !tls) co_return connected;
   co_return co_await shake_hands(stream_, *tls, address.host);
 }

@@ -11,20 +11,10 @@
 #include "async/task.hpp"
 #include "base/result.hpp"
 #include "http/message.hpp"
+#include "http/server_address.hpp"
 #include "http/tls.hpp"
 
 namespace http {
-
-// Where a server is. `path` set: a UNIX socket; otherwise `host` (name or numeric address) and `port`.
-struct server_address {
-  std::string path{};
-  std::string host{};
-  std::uint16_t port = 80;
-  bool operator==(const server_address&) const = default;
-};
-// "http://host[:port]", "tcp://host:port", "unix:///path"; an error names what is wrong with the text.
-[[nodiscard]] base::result<server_address> parse_server_address(std::string_view url);
-[[nodiscard]] std::string to_string(const server_address& address);
 
 struct exchange_limits {
   std::chrono::milliseconds deadline{5'000};  // for the whole exchange; of a stream: until its header is there

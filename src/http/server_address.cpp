@@ -1,6 +1,7 @@
+#include "http/server_address.hpp"
+
 #include "base/plain_name.hpp"
 #include "base/text.hpp"
-#include "http/connection.hpp"
 #include "net/stream_address.hpp"
 
 namespace http {

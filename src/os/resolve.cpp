@@ -1,4 +1,4 @@
-#include "http/resolve.hpp"
+#include "os/resolve.hpp"
 
 #include <fcntl.h>
 #include <netdb.h>
@@ -16,7 +16,7 @@
 
 #include "base/unique_fd.hpp"
 
-namespace http {
+namespace os {
 namespace {
 
 constexpr int most_lookups = 16;
@@ -88,4 +88,4 @@ async::task<base::result<std::vector<net::endpoint>>> resolve(std::string host, 
   co_return std::move(work->found);
 }
 
-}  // namespace http
+}  // namespace os

@@ -11,11 +11,11 @@
 #include "base/result.hpp"
 #include "net/endpoint.hpp"
 
-namespace http {
+namespace os {
 
 // At least one endpoint, in the order in which they are to be tried. A numeric address is answered at once. Errors:
 // what getaddrinfo says; resource_unavailable_try_again while too many look-ups that nobody waits for are still under
 // way. Cancelled: throws operation_aborted at once.
 async::task<base::result<std::vector<net::endpoint>>> resolve(std::string host, std::uint16_t port);
 
-}  // namespace http
+}  // namespace os

@@ -1,24 +1,25 @@
+#include "programs/port_proxy/caller.hpp"
+
 #include <fmt/format.h>
 #include <sys/socket.h>
 
 #include "base/read_file.hpp"
 #include "base/text.hpp"
-#include "programs/port_proxy/message_server.hpp"
 
 namespace port_proxy {
 namespace {
 
-// Behind the program's name, which may hold spaces and parentheses, the first field is the third.
+// The program's name may hold spaces and parentheses; the field after it is the third.
 base::result<std::uint64_t> start_of(pid_t pid) {
   constexpr std::size_t start_field = 22 - 3;
   const auto text = base::read_file(fmt::format("/proc/{}/stat", pid));
   if (!text) return std::unexpected(text.error());
   const auto name_end = text->rfind(')');
-  if (name_end == std::string::npos) return base::fail("not a process's state");
+  if (name_end == std::string::npos) return base::fail("not the stat file of a process");
   const auto fields = base::split(base::trim(std::string_view(*text).substr(name_end + 1)), ' ');
   const auto number =
       fields.size() > start_field ? base::parse_number<std::uint64_t>(fields[start_field]) : std::nullopt;
-  if (!number) return base::fail("not a process's state");
+  if (!number) return base::fail("not the stat file of a process");
   return *number;
 }
 
@@ -28,7 +29,7 @@ bool is_gone(const base::error& e) {
 
 }  // namespace
 
-// A state that cannot be read, for want of descriptors for instance, tells nothing: the process may run.
+// An unreadable file, for example without a free descriptor, says nothing: the process may run.
 bool is_alive(const caller& who) {
   if (who.pid == 0) return true;
   const auto now = start_of(who.pid);

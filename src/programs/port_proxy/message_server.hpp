@@ -10,31 +10,17 @@
 // (docs/adr/0009). Everything that a client can provoke is logged with a count, not line by line.
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
-#include <compare>
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
 
 #include "async/task.hpp"
 #include "base/unique_fd.hpp"
+#include "programs/port_proxy/caller.hpp"
 #include "protocols/port_mapping/message.hpp"
 
 namespace port_proxy {
-
-// The process at the other end of a UNIX socket. A process of another start has another number in `started`, also where
-// the kernel has given it the same pid. Of a TCP connection both are 0: all that could connect are one caller.
-struct caller {
-  pid_t pid = 0;
-  std::uint64_t started = 0;  // field 22 of /proc/PID/stat; 0: it could not be read
-  auto operator<=>(const caller&) const = default;
-};
-[[nodiscard]] caller caller_at(int fd);
-// Whether that process still runs, also where that cannot be found out; a caller by TCP always does.
-[[nodiscard]] bool is_alive(const caller& who);
 
 struct message_server_options {
   std::chrono::milliseconds idle_limit{5'000};  // a connection on which nothing came for so long is closed

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "async/timeout.hpp"
-#include "http/resolve.hpp"
 #include "kernel/netfilter/legacy_guard.hpp"
 #include "kernel/netfilter/nft_reader.hpp"
+#include "os/resolve.hpp"
 #include "sinks/loopback/machine_state.hpp"
 
 namespace loopback {
@@ -46,7 +46,7 @@ net::endpoint api_guard::guess() const {
 // True if the name has another address than before. A name that is not found keeps the one it had.
 async::task<bool> api_guard::look_up() {
   if (!api_ || async::clock::now() < look_again_) co_return false;
-  const auto resolved = co_await async::within(patience, http::resolve(api_->host, api_->port));
+  const auto resolved = co_await async::within(patience, os::resolve(api_->host, api_->port));
   look_again_ = async::clock::now() + resync;
   if (!resolved || found_ == resolved->front()) co_return false;
   found_ = resolved->front();
