@@ -1,4 +1,4 @@
-// any_stream: a connected socket, with TLS upon it or without, as one kind of stream to Beast.
+// any_stream: a connected socket, with or without TLS, as one type of stream for Beast.
 #pragma once
 
 #include <boost/asio/generic/stream_protocol.hpp>

@@ -44,7 +44,7 @@ std::string host_header(const server_address& address, bool encrypted) {
   return address.port == (encrypted ? 443 : 80) ? url.substr(0, url.rfind(':')) : url;
 }
 
-// The header of the final answer: interim ones (100 Continue, 103 Early Hints …) are passed over.
+// Reads the header of the final answer; skips interim ones (100 Continue, 103 Early Hints …).
 template <class Parser>
 async::task<boost::system::error_code> read_head(any_stream& socket, boost::beast::flat_buffer& buffer,
                                                  std::optional<Parser>& parser,
@@ -76,7 +76,7 @@ struct connection::state {
   any_stream stream_;
   socket_type& socket = stream_.socket();
   boost::beast::flat_buffer buffer{1 << 20};
-  bool idle = true;  // no exchange under way, none was left halfway, and nothing came that nobody asked for
+  bool idle = true;  // no exchange under way or left halfway, and no unexpected bytes received
   std::optional<stream_parser> stream;
   std::unique_ptr<std::array<char, 32768>> chunk_storage;
 
@@ -124,7 +124,7 @@ async::task<base::result<response>> connection::state::exchange(request r, std::
   const bool head = r.method == "HEAD";
   if (auto sent = co_await send(std::move(r)); !sent) co_return std::unexpected(sent.error());
   std::optional<beast::response_parser<beast::string_body>> parser;
-  const boost::optional<std::uint64_t> limit(!head, body_bytes);  // what HEAD names is not sent
+  const boost::optional<std::uint64_t> limit(!head, body_bytes);  // an answer to HEAD has no body
   if (const auto ec = co_await read_head(stream_, buffer, parser, limit)) co_return broken(ec, "read an answer");
   if (!head && !parser->is_done()) {
     const auto [ec, got] = co_await beast::async_read(stream_, buffer, *parser, async::nothrow);
@@ -201,7 +201,7 @@ async::task<base::result<std::string>> connection::read_some() {
   co_return std::string();
 }
 
-// On an idle connection nothing comes in but its end; with TLS, tickets for later sessions may.
+// An idle connection receives only its end; with TLS it may receive session tickets as well.
 bool connection::usable() const {
   if (!state_->idle || !state_->socket.is_open()) return false;
   char byte = 0;
@@ -224,8 +224,8 @@ async::task<base::result<>> connection::closed() {
   co_return base::result<>{};
 }
 
-// With a user time-out the kernel gives up at the first probe that finds it over: half an interval after the one that
-// had no answer. It counts for bytes that are not acknowledged, too.
+// TCP_USER_TIMEOUT overrides TCP_KEEPCNT: the kernel gives up at the first probe after it has passed, half an interval
+// after the unanswered one. It also limits how long bytes may stay unacknowledged.
 void connection::probe_every(std::chrono::seconds interval) {
   const int seconds = static_cast<int>(interval.count());
   set_option(state_->socket, TCP_KEEPIDLE, seconds);

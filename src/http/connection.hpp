@@ -1,6 +1,6 @@
-// connection: one HTTP/1.1 connection to a peer, over TCP, with TLS or without, or over a UNIX socket, kept alive
-// between requests. No proxy variables, no redirects, no retries: what to do about a failure is the caller's to know.
-// Control thread only; one exchange at a time.
+// connection: one HTTP/1.1 connection to a server, over TCP, with or without TLS, or over a UNIX socket. It stays open
+// between requests. It follows no proxy variables and no redirects, and does not retry: the caller decides about
+// failures. Control thread only; one exchange at a time.
 #pragma once
 
 #include <chrono>
@@ -17,37 +17,36 @@
 namespace http {
 
 struct exchange_limits {
-  std::chrono::milliseconds deadline{5'000};  // for the whole exchange; of a stream: until its header is there
+  std::chrono::milliseconds deadline{5'000};  // for the whole exchange; for a stream: until its header has arrived
   std::size_t body_bytes = 32 << 20;
 };
 
 class connection {
  public:
-  // `tls`: the connection is encrypted by it, and the server's certificate checked; the deadline includes the
-  // handshake.
+  // With `tls` the connection is encrypted and the server's certificate checked; the deadline includes the handshake.
   static async::task<base::result<connection>> open(server_address address, std::chrono::milliseconds deadline,
                                                     std::shared_ptr<const tls_context> tls = nullptr);
   connection(connection&&) noexcept;
   connection& operator=(connection&&) noexcept;
   ~connection();
 
-  // Sends one request and reads its whole answer. After an error the connection is not usable() any more; whether the
-  // server acted on the request is unknown, except for errc::not_connected, where nothing was sent.
+  // Sends one request and reads its whole answer. After an error the connection is no longer usable(), and the server
+  // may have acted on the request, except after errc::not_connected: then nothing was sent.
   async::task<base::result<response>> exchange(request r, exchange_limits limits);
 
-  // Sends a request whose answer has no end. `body` of the result is empty: read it piece by piece with read_some(),
-  // which waits without a deadline (wrap it in async::within) and answers an empty string at the end of the stream.
-  // After that the connection may be usable() for more.
+  // Sends a request whose answer is a stream. The result's body is empty: read it piece by piece with read_some(),
+  // which waits without a deadline (wrap it in async::within) and returns an empty string at the end of the stream.
+  // After that the connection may be usable() again.
   async::task<base::result<response>> open_stream(request r, exchange_limits limits);
   async::task<base::result<std::string>> read_some();
 
-  // Open, and the server has agreed to keep it so and has not closed it since; it may do so at any moment.
+  // Whether the server keeps the connection open for another request. It may close it at any moment.
   [[nodiscard]] bool usable() const;
-  // Waits until the idle connection was closed by the server; the error: it broke. Cancelled: throws operation_aborted.
+  // Returns when the server closes the idle connection; the error: it broke. Cancelled: throws operation_aborted.
   async::task<base::result<>> closed();
 
-  // Has the kernel ask a silent peer every `interval`, whole seconds, whether it is still there: one that has died
-  // without closing is noticed within two of them. Does nothing on a UNIX socket.
+  // Makes the kernel probe a silent peer every `interval`, in whole seconds. A peer that died without closing is
+  // noticed within two intervals. No effect on a UNIX socket.
   void probe_every(std::chrono::seconds interval);
 
  private:

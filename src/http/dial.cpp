@@ -15,7 +15,7 @@ namespace {
 
 using socket_type = any_stream::socket_type;
 
-// A peer that vanished without a word is noticed within half a minute, also while nothing is sent.
+// Keep-alive notices a peer that vanished within half a minute, also while nothing is sent.
 void tune(socket_type& socket) {
   const int fd = socket.native_handle();
   const auto set = [fd](int level, int name, int value) { ::setsockopt(fd, level, name, &value, sizeof value); };

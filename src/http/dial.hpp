@@ -1,4 +1,4 @@
-// dial: connects a socket to an HTTP server: a UNIX socket, or the first address of a host that answers.
+// dial: connects to an HTTP server: to its UNIX socket, or to the first address of its host that answers.
 #pragma once
 
 #include "async/task.hpp"
@@ -8,8 +8,8 @@
 
 namespace http {
 
-// `socket` is open after a success alone; both arguments outlive the task. A TCP peer that vanishes without a word is
-// noticed within half a minute. Errors have the code of the last address that was tried.
+// `socket` is open only after success. The arguments outlive the task. The error has the code of the last address that
+// was tried.
 async::task<base::result<>> dial(any_stream::socket_type& socket, const server_address& address,
                                  async::clock::time_point deadline);
 

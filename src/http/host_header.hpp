@@ -1,4 +1,4 @@
-// The Host header, read as untrusted text.
+// host_header: the Host header, read as untrusted text.
 #pragma once
 
 #include <optional>
@@ -6,7 +6,7 @@
 
 namespace http {
 
-// The value without port and brackets: a name or an address; nullopt where it is neither in form.
+// The value without port and brackets; nullopt if it is neither a name nor an address.
 [[nodiscard]] std::optional<std::string_view> host_of(std::string_view host_header);
 
 }  // namespace http

@@ -1,4 +1,4 @@
-// HTTP messages as the rest of the program sees them: no library type leaves src/http.
+// message: HTTP requests and responses for the rest of the program: no library type leaves src/http.
 #pragma once
 
 #include <cstdint>
@@ -26,11 +26,11 @@ struct response {
   header_map headers{};
   std::string body{};
 
-  // The header's value; empty where there is none.
+  // The header's value; empty if it is absent.
   [[nodiscard]] std::string_view header(std::string_view name) const;
 };
 
-// A plain text answer with a newline at its end, as Go's http.Error writes one.
+// A plain text answer that ends with a newline, like those of Go's http.Error.
 [[nodiscard]] response text_response(unsigned status, std::string text);
 
 // Percent-encodes everything but RFC 3986's unreserved characters, for one component of a path or a query.

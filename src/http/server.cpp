@@ -16,7 +16,7 @@ using socket_type = session::socket_type;
 
 void tune(int fd) {
   const int one = 1;
-  const int buffer = 256 << 10;  // what the kernel holds of an answer that is not read
+  const int buffer = 256 << 10;  // of an unread answer, in the kernel
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
 }

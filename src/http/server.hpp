@@ -22,8 +22,8 @@ struct server_limits {
   std::size_t connections = 256;
   std::size_t header_bytes = 16 << 10;
   std::size_t body_bytes = 1 << 20;
-  std::size_t unsent_bytes = 16 << 20;      // of all answers under way together, unless a single one is larger
-  std::chrono::milliseconds idle{10'000};   // between requests, and for the whole of one to arrive
+  std::size_t unsent_bytes = 16 << 20;      // of all answers under way, unless a single one is larger
+  std::chrono::milliseconds idle{10'000};   // between requests, and for a whole request to arrive
   std::chrono::milliseconds write{10'000};  // for the client to take an answer, or a piece of a stream
 };
 
@@ -35,14 +35,14 @@ struct incoming {
 // Writes one piece of a streamed answer; false when the client is gone.
 using stream_writer = std::function<async::task<bool>(std::string piece)>;
 
-// What a handler answers: a response, and for a stream also the function that writes its body piece by piece.
+// The result of a handler: a response, and for a stream the function that writes its body piece by piece.
 struct answer {
   response head;
   std::function<async::task<>(stream_writer)> stream{};
 };
 using handler = std::function<async::task<answer>(incoming)>;
 
-// Whether a client at this address is served at all. If not, its connection is closed unread, and never holds a slot.
+// Whether to serve a client at this address. Otherwise its connection is closed unread, and never holds a slot.
 using admission = std::function<bool(const net::address& client)>;
 
 // Serves the connections that `from` accepts, until cancelled. With `admits`, a client without an IP address is

@@ -7,7 +7,7 @@
 namespace http {
 namespace {
 
-// Goes into the Host header as it is: nothing may be in it that could end a line or start another field.
+// It goes into the Host header as it is: no character may end a line or begin another field.
 bool is_host_name(std::string_view text) {
   constexpr std::size_t longest = 253;  // DNS
   return base::is_plain_name(text, longest);

@@ -33,7 +33,7 @@ request to_request(parser_type& parser) {
   return r;
 }
 
-// What could not be parsed is answered, where it was HTTP at all, before the connection is closed.
+// The answer to a request that cannot be parsed; nothing if the bytes were not HTTP.
 std::optional<response> complaint(const boost::system::error_code& ec) {
   if (ec == beast::error::body_limit) return text_response(413, "request body too large");
   if (ec == beast::error::header_limit) return text_response(431, "request header too large");
@@ -85,7 +85,7 @@ async::task<> write_stream(session& s, answer a) {
   static_cast<void>(co_await async::within(s.server->limits.write, write_bytes(s, "0\r\n\r\n")));
 }
 
-// Either the library's error, or what has to be answered before the body is read.
+// The library's error, or the answer to send without reading the body.
 struct arrival {
   boost::system::error_code failed;
   std::optional<response> refusal;
@@ -105,7 +105,7 @@ async::task<base::result<arrival>> read_request(session& s, parser_type& parser)
   co_return arrival{no_body, {}};
 }
 
-// Bytes that nobody reads would turn the close into a reset, and that takes the answer from the client.
+// Unread bytes would turn the close into a reset, and the client would lose the answer.
 async::task<> drain(session& s) {
   constexpr std::size_t most = 256 << 10;
   std::array<char, 16 << 10> ignored{};
@@ -124,7 +124,7 @@ async::task<> refuse(session& s, response r) {
   if (written) static_cast<void>(co_await async::within(500ms, drain(s)));
 }
 
-// Whether the connection stays open behind the answer.
+// Whether the connection stays open after the answer.
 bool keeps_open(session& s, const parser_type& parser) {
   if (!parser.get().keep_alive()) return false;
   const auto standing = s.server->slots.stand(s.id, async::clock::now());
@@ -132,7 +132,7 @@ bool keeps_open(session& s, const parser_type& parser) {
   return standing.granted;
 }
 
-// One request and its answer; false when the connection is to be closed.
+// One request and its answer; false: close the connection.
 async::task<bool> serve_one(session& s) {
   const auto& limits = s.server->limits;
   const auto deadline = async::clock::now() + limits.idle;

@@ -1,4 +1,4 @@
-// session: one connection of the server, and what all connections of one server share. Internal to src/http.
+// session: one connection of the server, and the state that all connections of one server share. Internal to src/http.
 #pragma once
 
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -17,15 +17,15 @@ namespace http {
 
 struct session;
 
-inline constexpr std::size_t beside_the_head = 16 << 10;  // what may lie in a session's buffer behind a head
+inline constexpr std::size_t beside_the_head = 16 << 10;  // room in a session's buffer after a head
 
 struct server_state {
   server_state(const async::executor& where, handler h, server_limits l)
       : handle(std::move(h)), limits(l), slots(l.connections), slot_freed(where) {}
   // Closes the connection at once; its task ends by itself.
   void close(slot_table::id id);
-  // Makes room for `size` more bytes of answers under way: closes slow readers, of the caller with the most bytes the
-  // one that began first.
+  // Makes room for `size` more bytes of answers under way by closing slow readers: each time the oldest one of the
+  // caller with the most bytes.
   void reserve_answer(std::size_t size, const session* asker);
 
   handler handle;
@@ -48,14 +48,14 @@ struct session {
 
   // Releases the slot and the descriptor.
   void close();
-  // What is written from now on counts as under way until the next call.
+  // Counts this many bytes as under way until the next call.
   void set_unsent(std::size_t bytes);
 
   socket_type socket;
   std::shared_ptr<server_state> server;
   slot_table::id id;
   std::string peer;
-  // Whatever has to lie in one piece fits: a head, a chunk's head, a trailer. More is an error, not memory.
+  // Holds a head, a chunk's head or a trailer in one piece. A longer one is an error.
   boost::beast::flat_buffer buffer{server->limits.header_bytes + beside_the_head};
   std::size_t unsent = 0;
   std::uint64_t writing_since = 0;  // order among all sessions

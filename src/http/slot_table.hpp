@@ -1,18 +1,18 @@
-// slot_table: which connections a server keeps when there are more than it has slots for. Pure; time is an argument.
+// slot_table: which connections a server keeps when it has too few slots. Pure; time is an argument.
 //
-//   waiting    has not sent a whole request yet             the first that go
-//   leaving    is being answered, and closed then           the same
-//   streaming  gets an answer without an end                stays
-//   standing   was answered and is kept open for more       gives way to one that has sent a request
+//   waiting    has not sent a whole request yet             closed first
+//   leaving    is being answered, and closed afterwards     closed first
+//   streaming  receives an answer without an end            stays
+//   standing   was answered and stays open                  gives way to one that has sent a request
 //
-// No connection goes before it has had its turn: the time in which it can send its request, and take the answer. It
-// begins when the connection is accepted and again with each request.
+// No connection is closed before its turn has ended: the time in which it can send its request and take the answer. A
+// turn begins when the connection is accepted, and with each request.
 //
-// A newcomer that finds all slots taken gets that of a connection that waits or leaves: the caller with the most of
-// them loses its oldest. A quarter of the slots is a reserve that never stands, so there is always a place for
-// newcomers while answers end. Once the other three quarters stand, one that has sent a request takes the place of the
-// one that has been idle for the longest: of another caller that has at least two more of them, or of its own caller.
-// So an active client cannot keep another one at the same address from standing.
+// A newcomer that finds all slots taken gets the slot of a waiting or leaving connection: the caller with the most of
+// them loses its oldest. A quarter of the slots never stands, so newcomers find room as answers end. Once the other
+// three quarters stand, a connection that has sent a request takes the place of the longest idle one: that of another
+// caller with at least two more of them, or of its own caller. So an active client cannot keep another one at the same
+// address from standing.
 #pragma once
 
 #include <chrono>
@@ -32,8 +32,8 @@ class slot_table {
 
   explicit slot_table(std::size_t slots) : slots_(slots), most_standing_(slots - slots / 4) {}
 
-  // Whether a newcomer would get a slot, and which connection has to be closed and left for that. Refused: ask again
-  // when a connection has left, or at `again`.
+  // Whether a newcomer gets a slot, and which connection to close for it. Refused: ask again when a connection has
+  // left, or at `again`.
   struct admission {
     bool granted = false;
     std::optional<id> victim{};
@@ -43,9 +43,9 @@ class slot_table {
   void enter(id connection, std::string caller, time_point now);
   void leave(id connection);
 
-  // A whole request has arrived. Granted: the connection is kept open behind the answer.
+  // A whole request has arrived. Granted: the connection stays open after the answer.
   admission stand(id connection, time_point now);
-  // The answer has been taken: one that stands is idle now, and its turn is over.
+  // The answer has been taken: a standing connection is idle now, and its turn has ended.
   void answered(id connection);
   void stream(id connection);
 
@@ -59,7 +59,7 @@ class slot_table {
     std::uint64_t last_use = 0;  // grows with every request
     time_point turn_ends{};
   };
-  // The caller with the most connections in one of the two states, and which of them comes first.
+  // The connections of one caller in one state, and the first of them to go.
   struct group {
     std::size_t count = 0;
     id first = 0;

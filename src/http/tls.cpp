@@ -14,14 +14,14 @@ base::result<> check(const boost::system::error_code& ec, const char* what) {
   return base::fail(std::string(what) + ": " + ec.message());
 }
 
-// OpenSSL would ask for the password on the terminal, and the whole program would wait for somebody to type it.
+// OpenSSL would ask for the password on the terminal, and the whole program would wait.
 base::result<> readable(const std::string& pem, const char* what) {
   if (pem.find("ENCRYPTED") == std::string::npos) return {};
   return base::fail(std::string(what) + ": is encrypted with a password, which is not supported");
 }
 
-// What is named is trusted as it stands, as Go's programs have it: an authority that another one has certified, or the
-// server's own certificate, needs no root above it.
+// The named certificates are trusted as they are, as in Go: an intermediate authority or the server's own certificate
+// needs no root above it.
 base::result<> trust(asio::ssl::context& context, const std::string& ca_pem) {
   ::X509_VERIFY_PARAM_set_flags(::SSL_CTX_get0_param(context.native_handle()), X509_V_FLAG_PARTIAL_CHAIN);
   if (auto plain = readable(ca_pem, "certificate authority"); !plain) return plain;
@@ -32,7 +32,7 @@ base::result<> trust(asio::ssl::context& context, const std::string& ca_pem) {
     context.add_certificate_authority(asio::buffer(ca_pem), ec);
   if (auto sound = check(ec, "certificate authority"); !sound || ca_pem.empty()) return sound;
   const auto* found = ::X509_STORE_get0_objects(::SSL_CTX_get_cert_store(context.native_handle()));
-  if (::sk_X509_OBJECT_num(found) == 0) return base::fail("certificate authority: there is no certificate in it");
+  if (::sk_X509_OBJECT_num(found) == 0) return base::fail("certificate authority: contains no certificate");
   return {};
 }
 

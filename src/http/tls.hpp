@@ -1,5 +1,4 @@
-// tls_context: with what a TLS connection proves who it is, and checks who the server is: certificates, keys, trust.
-// Made once, shared by connections. TLS 1.2 at least.
+// tls_context: the certificates, keys and trust of TLS connections. Made once, shared by connections. TLS 1.2 or later.
 #pragma once
 
 #include <memory>
@@ -10,16 +9,16 @@
 namespace http {
 
 struct tls_settings {
-  std::string ca_pem{};           // whom to trust; empty: the system's authorities
-  bool insecure = false;          // trust anybody
-  std::string client_cert_pem{};  // and the chain behind it; empty: none is shown
+  std::string ca_pem{};           // trusted authorities; empty: those of the system
+  bool insecure = false;          // trust any server
+  std::string client_cert_pem{};  // with its chain; empty: no client certificate
   std::string client_key_pem{};
-  std::string server_name{};  // the name or address that the server's certificate has to have; empty: the one dialled
+  std::string server_name{};  // that the certificate must be for; empty: the host that is dialled
 };
 
 class tls_context {
  public:
-  // Fails where a text is no PEM, or where key and certificate do not belong together; the error says which.
+  // Fails if a text is not PEM, or if key and certificate do not match; the error says which.
   static base::result<std::shared_ptr<const tls_context>> make(const tls_settings& settings);
   ~tls_context();
 

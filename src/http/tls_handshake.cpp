@@ -8,7 +8,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-// Has OpenSSL check the certificate's name itself: then its verdict says so where it is the name that is wrong.
+// OpenSSL checks the name, so its verdict says whether the name is wrong.
 bool expect_name(::SSL* tls, const std::string& name, bool is_address) {
   auto* wanted = ::SSL_get0_param(tls);
   ::X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
@@ -34,7 +34,7 @@ async::task<base::result<>> shake_hands(any_stream& stream, const tls_context& w
                const_cast<char*>(name.c_str()));
   boost::system::error_code ec;
   tls.set_verify_mode(settings.insecure ? asio::ssl::verify_none : asio::ssl::verify_peer, ec);
-  if (!expect_name(tls.native_handle(), name, is_address)) co_return base::fail("TLS: no name of a server: " + name);
+  if (!expect_name(tls.native_handle(), name, is_address)) co_return base::fail("TLS: not a server name: " + name);
   const auto [failed] = co_await tls.async_handshake(asio::ssl::stream_base::client, async::nothrow);
   co_await async::check_cancelled();
   if (!failed) co_return base::result<>{};

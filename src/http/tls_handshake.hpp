@@ -10,7 +10,7 @@
 
 namespace http {
 
-// The certificate has to be for `host`, unless `with` names another server. Sets no deadline. The arguments outlive the
+// The certificate must be for `host`, unless `with` names another server. Has no deadline. The arguments outlive the
 // task. The error says what is wrong with the certificate.
 async::task<base::result<>> shake_hands(any_stream& stream, const tls_context& with, const std::string& host);
 

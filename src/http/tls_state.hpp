@@ -1,4 +1,4 @@
-// What a tls_context holds; included by what moves bytes through it, nowhere else.
+// tls_state: the content of a tls_context. Internal to src/http.
 #pragma once
 
 #include <boost/asio/ssl/context.hpp>

@@ -13,7 +13,7 @@ namespace os {
 namespace {
 
 constexpr std::size_t batch = 128;
-constexpr std::size_t stack_bytes = 256 << 10;  // of which little is used; sanitizers need their share
+constexpr std::size_t stack_bytes = 256 << 10;  // mostly for sanitizers
 
 void check(int error_number, const char* what) {
   if (error_number != 0) throw std::system_error(error_number, std::system_category(), what);
@@ -36,7 +36,7 @@ event_loop::event_loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_(::event
   pthread_attr_t small;
   ::pthread_attr_init(&small);
   ::pthread_attr_setstacksize(&small, stack_bytes);
-  sigset_t all, before;  // signals are the control thread's
+  sigset_t all, before;  // the control thread takes the signals
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   const auto start = [](void* self) -> void* { return static_cast<event_loop*>(self)->run(), nullptr; };
@@ -67,7 +67,7 @@ void event_loop::call(const std::function<void()>& command) {
     run_posted();
     command();
     retired_.clear();
-    if (tickers_.size() != tickers_before) wake();  // it sleeps longer than it should now
+    if (tickers_.size() != tickers_before) wake();  // it may sleep too long now
   }
   --callers_;
   callers_.notify_all();
@@ -92,7 +92,7 @@ void event_loop::run_posted() {
   for (const auto& command : commands) command();
 }
 
-// A mutex is not fair: under load the loop would take its turn again and again.
+// A mutex is not fair: under load the loop would win every time.
 void event_loop::let_callers_go_first() {
   for (auto waiting = callers_.load(); waiting != 0; waiting = callers_.load()) callers_.wait(waiting);
 }
@@ -115,7 +115,7 @@ void event_loop::every(std::chrono::milliseconds period, std::function<bool()> t
   tickers_.push_back({period, due, std::move(tick)});
 }
 
-// Answers how long epoll may sleep, in milliseconds; -1 for ever.
+// How long epoll may sleep, in milliseconds; -1: for ever.
 int event_loop::run_tickers() {
   if (tickers_.empty()) return -1;
   if (next_due_ <= now_) call_due();
@@ -131,7 +131,7 @@ void event_loop::call_due() {
       continue;
     }
     tickers_[i].due = now_ + tickers_[i].period;
-    const auto tick = tickers_[i].tick;  // it may add another one
+    const auto tick = tickers_[i].tick;  // a copy: it may add a ticker
     if (tick())
       ++i;
     else
@@ -152,8 +152,7 @@ void event_loop::dispatch(std::span<const epoll_event> events) {
   }
 }
 
-// Events that were taken before a call came in between may name what it has destroyed. They are let go: epoll reports
-// those that still hold once more.
+// A call between epoll_wait and dispatch may have destroyed handlers, so the batch is dropped; see Lifetime.
 void event_loop::run() {
   pthread_setname_np(pthread_self(), "relay");
   std::array<epoll_event, batch> events;

@@ -1,10 +1,22 @@
-// event_loop: one data-plane thread. Level-triggered epoll over handlers, and a tick that runs only while somebody
-// asked for it, so an idle loop sleeps for ever. What belongs to the loop is used in turns: by its thread while it
-// dispatches events, and by other threads in call(), which waits for no thread to wake up: adding and removing
+// event_loop: one data-plane thread. Level-triggered epoll over handlers, and ticks that run only while one is asked
+// for, so an idle loop sleeps for ever. The loop is used in turns: by its own thread while it dispatches a batch of
+// events, and by other threads in call(). A call does not wait for the loop's thread to wake up, so adding and removing
 // thousands of listeners does not cost two context switches each.
 //
-// Handlers are owned by whoever made them. A handler that ends while events are being dispatched is given to retire():
-// it is destroyed after the batch, since later events of the batch may name it.
+// Lifetime. The kernel holds a plain pointer to each watched handler; handlers are owned by their makers. No event
+// reaches a handler that is gone, for these reasons:
+//
+//   gone when                            why no event reaches it
+//   before epoll_wait                    the owner calls unwatch() before close(), so the kernel no longer reports it.
+//                                        close() is not enough: a child between fork and exec holds the descriptor too
+//   during a batch, by a handler or a    the owner gives it to retire(), which destroys it after the batch. Later
+//   posted command                       events of the batch may name it: it ignores events after its end
+//   between epoll_wait and the batch,    the loop drops the whole batch when a call came in between. epoll is
+//   in a call() of another thread        level-triggered: events that still hold are reported again
+//   in a tick                            ticks run when no batch is held
+//   with the loop                        the destructor joins the thread first
+//
+// What a posted command or a tick refers to lives as long as the loop, or is shared, or stop_ticking() comes first.
 #pragma once
 
 #include <pthread.h>
@@ -28,7 +40,7 @@ using clock = std::chrono::steady_clock;
 class event_handler {
  public:
   virtual ~event_handler() = default;
-  // `which` is what was given to watch(): a handler may have two descriptors.
+  // `which` is the argument of watch(): a handler may have two descriptors.
   virtual void on_event(unsigned which, std::uint32_t events) = 0;
 };
 
@@ -41,23 +53,22 @@ class event_loop {
 
   // From any thread but the loop's: runs `command` here and now, between two batches of events.
   void call(const std::function<void()>& command);
-  // From any thread, another loop's too: the loop's own runs `command` soon, or a call() that comes first does.
+  // From any thread: the loop's own thread runs `command` soon, or an earlier call() does.
   void post(std::function<void()> command);
 
-  // By handlers, ticks and in call(). `which` is 0 or 1. False: the descriptor could not be registered.
+  // The rest is for handlers, ticks and commands. `which` is 0 or 1. False: the descriptor could not be registered.
   [[nodiscard]] bool watch(int fd, event_handler& handler, unsigned which, std::uint32_t events);
   void change(int fd, event_handler& handler, unsigned which, std::uint32_t events);
-  // Before every close() of a watched descriptor: a child process between fork and exec has it too, and would keep it
-  // reporting to a handler that is gone.
+  // Before every close() of a watched descriptor.
   void unwatch(int fd);
   void retire(std::unique_ptr<event_handler> handler) { retired_.push_back(std::move(handler)); }
 
-  // The time at which the current batch of events was taken from the kernel, or the call began.
+  // When the current batch of events was taken from the kernel, or the call began.
   [[nodiscard]] clock::time_point now() const { return now_; }
-  // Calls `tick` about every `period` from now on, until it answers false. Several may run.
+  // Calls `tick` about every `period` until it returns false. Several may run.
   void every(std::chrono::milliseconds period, std::function<bool()> tick);
   [[nodiscard]] std::size_t tickers() const { return tickers_.size(); }
-  // No tick is called again: for the call() in which what they work on ends.
+  // Ends all ticks, in the call() that ends what they work on.
   void stop_ticking() { tickers_.clear(); }
 
  private:
@@ -79,8 +90,8 @@ class event_loop {
   clock::time_point now_ = clock::now();
   std::vector<std::unique_ptr<event_handler>> retired_;
   std::vector<ticker> tickers_;
-  clock::time_point next_due_{};  // not after any ticker's: most wake-ups need not look at them
-  std::mutex turn_;               // held by whoever uses anything of the loop but epoll_, wake_, callers_ and posted_
+  clock::time_point next_due_{};  // no ticker is due earlier: most wake-ups need not check them
+  std::mutex turn_;               // guards all members but epoll_, wake_, callers_ and posted_
   std::atomic<int> callers_{0};   // in call()
   std::uint64_t calls_ = 0;
   bool stopping_ = false;

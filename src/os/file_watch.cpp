@@ -15,15 +15,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto poll = 1s;             // of what cannot be watched
-constexpr auto patience = 500ms;      // with the file systems on the way
-constexpr unsigned most_hanging = 4;  // ways that are followed at one time
+constexpr auto poll = 1s;             // of a path that cannot be watched
+constexpr auto patience = 500ms;      // for the file systems on the way
+constexpr unsigned most_hanging = 4;  // walks at one time
 constexpr int most_links = 40;        // as the kernel follows
 
 constexpr std::uint32_t directory_events = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_CLOSE_WRITE |
                                            IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
-// A part of the way that does not exist yet is none that cannot be watched: its directory is.
+// A component that does not exist yet is no failure: its directory is watched.
 bool is_missing(int error_number) { return error_number == ENOENT || error_number == ENOTDIR; }
 
 }  // namespace
@@ -34,8 +34,8 @@ std::optional<file_identity> identify(const std::filesystem::path& path) {
   return file_identity{about.st_dev, about.st_ino, about.st_ctim.tv_sec * 1'000'000'000 + about.st_ctim.tv_nsec};
 }
 
-// One look at the way, on a thread of its own: it may hang wherever it touches a file system. `directory_` holds no
-// links, so that ".." is its parent. Each is watched before the name in it is looked at.
+// One walk along the path, on a thread of its own: it may hang in any file system. `directory_` contains no links, so
+// ".." is its parent. Each directory is watched before the name in it is read.
 class file_watch::walk {
  public:
   walk(base::result<base::unique_fd> kernel, std::filesystem::path path)
@@ -81,7 +81,7 @@ class file_watch::walk {
     return all;
   }
 
-  std::shared_ptr<base::result<base::unique_fd>> kernel_;  // an error: there is none to watch with
+  std::shared_ptr<base::result<base::unique_fd>> kernel_;  // an error: inotify is not available
   std::filesystem::path path_;
   std::filesystem::path directory_ = "/";
 };
@@ -90,7 +90,7 @@ file_watch::file_watch(const async::executor& where, std::filesystem::path path)
     : where_(where),
       path_(std::move(path)),
       calls_(most_hanging),
-      unwatched_("file-watch", "cannot watch, looking once a second path=" + path_.string()) {
+      unwatched_("file-watch", "cannot watch, polling path=" + path_.string()) {
   settle(async::call_within(patience, prepare()));
 }
 
@@ -111,8 +111,8 @@ file_watch::walk file_watch::prepare() {
   return {kernel_->duplicate(), path_};
 }
 
-// Adding a watch that exists answers its descriptor again, so arming is idempotent and picks up new directories. What
-// no longer lies on the way is let go.
+// Adding an existing watch returns its descriptor again, so arming is idempotent and picks up new directories. Watches
+// that no longer lie on the way are removed.
 void file_watch::settle(base::result<way> found) {
   stale_ = false;
   if (!found) {
@@ -126,12 +126,12 @@ void file_watch::settle(base::result<way> found) {
   seen_ = found->seen;
 }
 
-// A way that hangs is not followed again before there are news of it: it may be another one then.
+// A walk that hangs is not repeated before the next event, which may have changed the way.
 async::task<> file_watch::arm() {
   settle(co_await calls_.run(prepare(), patience, path_.string() + " " + std::to_string(news_)));
 }
 
-// Is it about the path?
+// Whether the event is about the path.
 bool file_watch::concerns(const inotify::event& e) const {
   const auto expected = expected_.find(e.watch);
   if (expected == expected_.end()) return false;

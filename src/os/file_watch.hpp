@@ -1,13 +1,13 @@
-// file_watch: returns when a path may have come, gone, been replaced or been written. Says "may": look again when it
-// fires.
+// file_watch: returns when the file at a path may have been created, removed, replaced or written. It says "may": check
+// the file then.
 //
-// Theory of operation. The path is followed component by component as the kernel would: every directory on the way that
-// exists is watched (inotify) for the name that leads on, and a symbolic link, also one at the end, continues with what
-// it names. So the path may lie in directories that do not exist yet, and a link may be replaced anywhere. What cannot
-// be watched, because the user's or the system's watches are used up, is looked at once a second; the log says so once.
+// Theory of operation. The path is followed component by component, as the kernel does. Every existing directory on the
+// way is watched (inotify) for the next name, and a symbolic link continues with its target. So the path may lie in
+// directories that do not exist yet, and any link on the way may be replaced. If inotify watches are used up, the path
+// is polled once a second; the log says so once.
 //
-// The way may lead into a file system that hangs, so it is followed beside the control thread. Where that has no end
-// within half a second, what was known stays, and it is tried once a second; the log says so once.
+// The way may lead into a file system that hangs, so it is followed on another thread. If that takes more than half a
+// second, the last result stays, and the walk is tried once a second; the log says so once.
 #pragma once
 
 #include <compare>
@@ -26,7 +26,7 @@
 
 namespace os {
 
-// What tells one file at a path from the next one there: a socket that was bound anew has another identity.
+// Identifies the file at a path: a socket that was bound again has another identity.
 struct file_identity {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
@@ -37,18 +37,18 @@ struct file_identity {
 
 class file_watch {
  public:
-  // `path` is made absolute. Fails for an empty path. Waits half a second at most, for a file system that hangs.
+  // `path` is made absolute. Fails for an empty path. Blocks for half a second at most, on a file system that hangs.
   static base::result<file_watch> open(const async::executor& where, const std::filesystem::path& path);
 
   // Returns at the first event since the last call. Cancelled: throws operation_aborted.
   async::task<> changed();
 
-  // What was at the path when it was looked at last; a later change has yet to be told by changed().
+  // What was at the path at the last check; changed() reports later changes.
   [[nodiscard]] const std::optional<file_identity>& seen() const { return seen_; }
 
  private:
   using names = std::set<std::string>;
-  // Where the path leads.
+  // The directories on the way, and the file at its end.
   struct way {
     std::map<int, names> expected;  // watch descriptor → the names in that directory that lead to the path
     std::optional<file_identity> seen;
@@ -66,8 +66,8 @@ class file_watch {
   std::filesystem::path path_;
   std::optional<inotify> kernel_;
   async::blocking_calls calls_;
-  std::uint64_t news_ = 0;  // how often the way may have become another one
-  bool stale_ = false;      // news have been taken, and not yet told
+  std::uint64_t news_ = 0;  // how often the way may have changed
+  bool stale_ = false;      // an event was read but not reported yet
   std::map<int, names> expected_;
   std::optional<file_identity> seen_;
   base::log::episode unwatched_;

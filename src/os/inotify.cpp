@@ -31,7 +31,7 @@ base::result<base::unique_fd> inotify::duplicate() {
 
 void inotify::forget(int watch) { ::inotify_rm_watch(stream_.native_handle(), watch); }
 
-// All that there is, whatever of it matters.
+// Reads all pending events.
 bool inotify::read_events(const filter& matters) {
   bool any = false;
   alignas(inotify_event) std::array<char, 4096> buffer;

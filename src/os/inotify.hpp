@@ -1,5 +1,5 @@
-// inotify: the kernel's news of files and directories. What is watched, and which news matter, is up to those who own
-// one: file_watch, lock_watch.
+// inotify: the kernel's events of files and directories. Its owner (file_watch, lock_watch) chooses what to watch and
+// which events matter.
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -19,20 +19,20 @@ class inotify {
   struct event {
     int watch;
     std::uint32_t mask;     // of IN_*
-    std::string_view name;  // of the entry, where a directory is watched; may be empty
+    std::string_view name;  // of the entry in a watched directory; may be empty
   };
   using filter = std::function<bool(const event&)>;
 
   static base::result<inotify> open(const async::executor& where);
 
-  // Answers the watch's number, the same again for the same file or directory; -1: errno says why not.
+  // Returns the watch's number, which is the same for the same file or directory; -1 with errno on failure.
   int watch(const std::filesystem::path& path, std::uint32_t events);
   void forget(int watch);
-  // For watch() beside the control thread: the same watches under a further descriptor.
+  // The same watches under another descriptor, for watch() on another thread.
   [[nodiscard]] base::result<base::unique_fd> duplicate();
   static int watch(const base::unique_fd& on, const std::filesystem::path& path, std::uint32_t events);
 
-  // Returns when something has happened that `matters`, or when the kernel has lost news. Cancelled: throws
+  // Returns at an event that `matters`, or when the kernel has lost events. Cancelled: throws
   // operation_aborted.
   async::task<> news(filter matters);
 

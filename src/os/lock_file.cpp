@@ -19,16 +19,16 @@ std::unexpected<base::error> foreign(const std::filesystem::path& path, const ch
   return base::fail(std::errc::permission_denied, "lock " + path.string() + ": " + why);
 }
 
-// On a disk that is read-only an existing file will do.
+// On a read-only disk an existing file is enough.
 base::unique_fd open_or_create(const std::filesystem::path& path) {
   base::unique_fd fd(::open(path.c_str(), O_RDWR | O_CREAT | flags, 0600));
   if (fd || errno != EROFS) return fd;
   fd.reset(::open(path.c_str(), O_RDONLY | flags));
-  if (!fd && errno == ENOENT) errno = EROFS;  // which is why it is not there
+  if (!fd && errno == ENOENT) errno = EROFS;  // the reason why it is missing
   return fd;
 }
 
-// An existing file is taken where it is ours alone.
+// Accepts an existing file if it is ours alone.
 base::result<base::unique_fd> open_own(const std::filesystem::path& path) {
   auto fd = open_or_create(path);
   if (!fd && errno == ELOOP) return foreign(path, "a symbolic link");
@@ -42,7 +42,7 @@ base::result<base::unique_fd> open_own(const std::filesystem::path& path) {
   return fd;
 }
 
-// The one who held it may have removed the file in between: the lock would be on a file that nobody finds.
+// The former holder may have removed the file in between: the lock would be on a file without a name.
 bool is_at(const base::unique_fd& fd, const std::filesystem::path& path) {
   struct stat held{}, found{};
   return ::fstat(fd.get(), &held) == 0 && ::lstat(path.c_str(), &found) == 0 && held.st_ino == found.st_ino &&

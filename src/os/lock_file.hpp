@@ -1,6 +1,6 @@
-// lock_file: says that one program at a time does something. A file of our own, 0600, held by flock(2): nobody but the
-// owner can open it, so nobody else can hold it. A directory that others can open is never locked: any user of the
-// machine may flock /run, and would keep the program from starting.
+// lock_file: lets one program at a time do something. A file of our own, mode 0600, held by flock(2): only its owner
+// can open it, so only its owner can hold it. Never lock a directory that others can open: any user may flock /run, and
+// would keep the program from starting.
 #pragma once
 
 #include <chrono>
@@ -16,9 +16,9 @@ class lock_file {
  public:
   enum class at_end : std::uint8_t { keep, remove };
 
-  // Creates the file where it is missing and locks it, within `limit`: a program that a killed instance was about to
-  // start holds its lock until it has been executed. Blocks meanwhile. Errors: operation_would_block where another
-  // process holds it; permission_denied where what is there is not a plain file of this user's alone, or is a link.
+  // Creates the file if it is missing, and locks it. Blocks up to `limit`: a program that a killed instance was about
+  // to start holds its lock until it has been executed. Errors: operation_would_block if another process holds the
+  // lock; permission_denied if the file is a link, or not a plain file of this user alone.
   static base::result<lock_file> claim(std::filesystem::path path, at_end then, std::chrono::milliseconds limit);
 
   lock_file(lock_file&&) noexcept = default;

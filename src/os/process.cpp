@@ -37,7 +37,7 @@ base::result<pipe_ends> make_pipe() {
 
 constexpr int death_limit_ms = 100;
 
-// A killed program that the kernel does not let go (it waits for a disk, or for netfilter) is reaped beside the loop.
+// A killed program may still wait in the kernel, for a disk or for netfilter: another thread reaps it.
 void reap(pid_t pid, int pidfd) {
   pollfd death{.fd = pidfd, .events = POLLIN, .revents = 0};
   ::poll(&death, 1, death_limit_ms);
@@ -48,7 +48,7 @@ void reap(pid_t pid, int pidfd) {
   }
 }
 
-// A started child. Kills and reaps it when it goes, unless it was reaped already.
+// A started child. Its destructor kills and reaps it, unless it was reaped already.
 struct child {
   pid_t pid = -1;
   async::asio::posix::stream_descriptor in, out, err, exited;
@@ -107,8 +107,8 @@ async::task<> feed(child& c, std::string input) {
   c.in.close();
 }
 
-// Reads to the end of file. When there is more than the limit it ends one byte over it, and the other streams with it:
-// the program, and what it started, would otherwise wait for somebody to read the rest.
+// Reads to the end of file. Beyond the limit it stops one byte later, and so do the other streams: otherwise the
+// program and its children would wait for a reader.
 async::task<> collect(child& c, async::asio::posix::stream_descriptor& from, std::string& into, std::size_t limit) {
   co_await async::asio::async_read(from, async::asio::dynamic_buffer(into, limit + 1), async::nothrow);
   if (into.size() <= limit) co_return;

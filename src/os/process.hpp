@@ -1,4 +1,5 @@
-// Runs a program by its argument vector: no shell, nothing inherited but stdin, stdout and stderr, and a deadline.
+// process: runs a program by its argument vector, without a shell and with a deadline. It inherits stdin, stdout and
+// stderr alone.
 #pragma once
 
 #include <sys/types.h>
@@ -18,15 +19,15 @@ struct process_request {
 };
 
 struct process_output {
-  pid_t pid = -1;     // what it was, to recognise what others say of it
-  int exit_code = 0;  // 128 + the signal's number where a signal ended it
+  pid_t pid = -1;     // to recognise the process in other sources
+  int exit_code = 0;  // 128 + the signal's number if a signal ended it
   std::string out;
   std::string err;
 };
 
-// Fails where the program cannot be started (ENOENT …), prints more than the limit, or does not end before the deadline
-// (then it is killed). Ignore SIGPIPE first, as catch_stop_signals() does: the program may not read its input. An exit
-// code other than 0 is not a failure here.
+// Fails if the program cannot be started (ENOENT …), prints more than the limit, or does not end before the deadline;
+// it is killed then. An exit code other than 0 is not a failure here. Ignore SIGPIPE first, as catch_stop_signals()
+// does: the program may not read its input.
 async::task<base::result<process_output>> run_process(process_request request, async::clock::duration limit);
 
 }  // namespace os

@@ -22,13 +22,13 @@ namespace {
 constexpr int most_lookups = 16;
 std::atomic<int> lookups_under_way{0};
 
-// Shared by the caller and the thread; the last one destroys it.
+// Shared by the caller and the thread.
 struct lookup {
   std::string host;
   std::uint16_t port = 0;
   base::result<std::vector<net::endpoint>> found;
-  std::atomic<bool> done{false};  // `found` is the thread's until then
-  base::unique_fd finished;       // the thread closes it when done, which wakes the caller
+  std::atomic<bool> done{false};  // the thread owns `found` until then
+  base::unique_fd finished;       // the thread closes it when it is done, which wakes the caller
 };
 
 base::result<std::vector<net::endpoint>> look_up(const std::string& host, std::uint16_t port) {

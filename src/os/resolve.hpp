@@ -1,6 +1,6 @@
-// resolve: from a host's name to addresses, with a deadline that is kept. getaddrinfo(3) blocks for as long as the name
-// servers are silent, nothing can interrupt it, and Asio's resolver has the whole program wait for it, at its end too.
-// Here every name is looked up on a thread of its own, which is left behind when the caller does not wait any longer.
+// resolve: the addresses of a host name, within the caller's deadline. getaddrinfo(3) blocks while name servers are
+// silent and cannot be interrupted; Asio's resolver makes the whole program wait for it, even at exit. Here each
+// look-up has a thread of its own, which is abandoned when the caller stops waiting.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,9 @@
 
 namespace os {
 
-// At least one endpoint, in the order in which they are to be tried. A numeric address is answered at once. Errors:
-// what getaddrinfo says; resource_unavailable_try_again while too many look-ups that nobody waits for are still under
-// way. Cancelled: throws operation_aborted at once.
+// At least one endpoint, in the order in which to try them. A numeric address needs no look-up. Errors: those of
+// getaddrinfo; resource_unavailable_try_again while too many abandoned look-ups still run. Cancelled: throws
+// operation_aborted at once.
 async::task<base::result<std::vector<net::endpoint>>> resolve(std::string host, std::uint16_t port);
 
 }  // namespace os

@@ -21,12 +21,12 @@ namespace {
 
 constexpr std::int64_t one_request_ns = 200'000'000;
 
-// What the handler and stop_signal() share.
+// Shared by the handler and stop_signal().
 std::atomic<int> first_number{0};
 std::atomic<std::int64_t> first_at_ns{0};
-int arrived = -1;  // an eventfd, readable from the first signal on
+int arrived = -1;  // an eventfd, readable after the first signal
 
-static_assert(std::atomic<std::int64_t>::is_always_lock_free);  // or a handler must not touch it
+static_assert(std::atomic<std::int64_t>::is_always_lock_free);  // a signal handler may only use it if it is
 
 std::int64_t now_ns() {
   timespec now{};
@@ -76,7 +76,7 @@ async::task<int> stop_signal() {
 void exit_after(async::clock::duration limit, int code) {
   std::thread([limit, code] {
     std::this_thread::sleep_for(limit);
-    base::log::error("stop", "something hangs, ending without it");
+    base::log::error("stop", "shutdown deadline exceeded, exiting");
     std::_Exit(code);
   }).detach();
 }

@@ -18,7 +18,7 @@ namespace {
 constexpr int backlog = 1024;
 constexpr std::chrono::seconds lock_limit{1};
 constexpr std::chrono::milliseconds room_pause{20};
-// A killed instance's socket lives on for a moment in a program that it was just about to start.
+// The socket of a killed instance lives on for a moment in a program that it was about to start.
 constexpr int room_tries = 15;
 
 // Succeeds if nothing is at the path, or the socket of a dead instance.
@@ -36,7 +36,7 @@ base::result<> check_room(const std::filesystem::path& path) {
 
 }  // namespace
 
-// Bound beside the path and moved there once it listens: whoever sees it there is not refused.
+// Bound under another name and renamed once it listens: a client that finds the file is not refused.
 base::result<unix_listener> unix_listener::claim_once(const std::filesystem::path& path) {
   const std::filesystem::path beside = path.native() + ".new";
   static_assert(longest_path + sizeof ".new" == net::longest_unix_path + 1);
@@ -47,9 +47,9 @@ base::result<unix_listener> unix_listener::claim_once(const std::filesystem::pat
   if (!lock) return std::unexpected(lock.error());
   if (auto room = check_room(path); !room) return std::unexpected(room.error());
   const std::string name = "listen on " + path.string();
-  ::unlink(beside.c_str());  // of one that was killed right here
+  ::unlink(beside.c_str());  // left by an instance that was killed here
   unix_listener made(base::unique_fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)), beside);
-  // bind() gives the file the socket's mode: it is never open to others, not even for a moment.
+  // bind() gives the file the socket's mode: it is never open to others.
   if (!made.fd_ || ::fchmod(made.fd(), 0600) != 0) return base::fail_errno(name);
   if (::bind(made.fd(), at_first.get(), at_first.size) != 0) return base::fail_errno(name);
   struct stat about{};

@@ -1,6 +1,6 @@
-// unix_listener: a listening UNIX stream socket at a path that only one program may hold. Mode 0600. The socket file of
-// an instance that died is replaced, that of one that lives is not. Removes its file when it goes, if the file is still
-// its own. No Asio: the owner waits on fd() as it likes.
+// unix_listener: a listening UNIX stream socket at a path that only one program may hold. Mode 0600. It replaces the
+// socket file of a dead instance, never that of a live one. Its destructor removes the file, if the file is still its
+// own. It does not wait: the owner waits on fd().
 #pragma once
 
 #include <sys/types.h>
@@ -14,13 +14,12 @@ namespace os {
 
 class unix_listener {
  public:
-  // In bytes. What a socket's address holds, less what stands behind the name while the socket is made.
+  // In bytes: the longest path of a socket's address, less the suffix of its first name.
   static constexpr std::size_t longest_path = 103;
 
-  // Fails with address_in_use where somebody accepts at `path`, and where something else than a socket lies there. Two
-  // programs that start at the same moment are told apart by "<path>.lock", a file of our own that is there while one
-  // of them looks. Blocks for a moment where somebody accepts, who may be dying: 0.3 s, and a second at most for the
-  // lock.
+  // Fails with address_in_use if a program accepts at `path`, and with file_exists if the file there is not a socket.
+  // Of two programs that start at the same moment, "<path>.lock" lets one check at a time. Blocks for up to 0.3 s if a
+  // program accepts, as it may be dying, and up to a second for the lock.
   static base::result<unix_listener> claim(const std::filesystem::path& path);
 
   unix_listener(unix_listener&&) noexcept = default;

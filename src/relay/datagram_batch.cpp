@@ -66,7 +66,7 @@ local_address datagram_batch::destination(unsigned i) const {
     if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
       in_pktinfo info{};
       std::memcpy(&info, CMSG_DATA(c), sizeof info);
-      info.ipi_spec_dst = info.ipi_addr;  // where it came in is where the reply leaves
+      info.ipi_spec_dst = info.ipi_addr;  // a reply leaves from where the datagram arrived
       info.ipi_ifindex = 0;
       return make_control(IPPROTO_IP, IP_PKTINFO, info);
     }
@@ -103,9 +103,9 @@ int datagram_batch::send(int fd, unsigned first, unsigned last, const net::socke
   return send_prepared(fd, first, last);
 }
 
-// A datagram that is refused (too large for the path, an ICMP answer to an earlier one) is left out; the others go.
-// What may not leave from the address that the client wrote to, as that was a broadcast or is no longer ours, leaves
-// from another.
+// Skips a datagram that the kernel refuses, because it is too large for the path or an ICMP error is pending; sends the
+// others. A reply that may not leave from the address that the client wrote to leaves from another one: that address
+// was a broadcast, or is no longer ours.
 int datagram_batch::send_prepared(int fd, unsigned first, unsigned last) {
   int sent = 0;
   while (first < last) {
@@ -115,7 +115,7 @@ int datagram_batch::send_prepared(int fd, unsigned first, unsigned last) {
       first += static_cast<unsigned>(took);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
       return sent;
-    } else if (errno == ECONNREFUSED) {  // the pending error of an earlier datagram: this one was not tried yet
+    } else if (errno == ECONNREFUSED) {  // the pending error of an earlier datagram: this one was not tried
       continue;
     } else if (std::exchange(headers_[first].msg_hdr.msg_control, nullptr) != nullptr) {
       headers_[first].msg_hdr.msg_controllen = 0;

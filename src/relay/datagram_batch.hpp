@@ -1,5 +1,5 @@
-// datagram_batch: room for a handful of datagrams of any size, to receive and send with one system call each way. The
-// memory is reserved at once and taken up only as far as datagrams have reached.
+// datagram_batch: room for up to 32 datagrams of any size, received and sent with one system call each way. Its memory
+// is reserved at once; the kernel provides pages only as far as datagrams have reached.
 #pragma once
 
 #include <sys/socket.h>
@@ -27,13 +27,14 @@ class datagram_batch {
   datagram_batch& operator=(const datagram_batch&) = delete;
   ~datagram_batch();
 
-  // Receives what is there, at most `capacity`. Answers how many, or -1 and errno.
+  // Receives the waiting datagrams, at most `capacity`. Returns their number, or -1 with errno.
   int receive(int fd, bool with_addresses);
-  // Sends the received datagrams [first, last) to a connected socket, or to `to` from `from`. Answers how many it took.
+  // Sends the received datagrams [first, last) to a connected socket, or to `to` from `from`. Returns how many were
+  // sent.
   int send(int fd, unsigned first, unsigned last);
   int send(int fd, unsigned first, unsigned last, const net::socket_address& to, const local_address& from);
 
-  // Of a received datagram; with_addresses only.
+  // The addresses of a received datagram; only after receive() with addresses.
   [[nodiscard]] const net::socket_address& source(unsigned i) const { return sources_[i]; }
   [[nodiscard]] local_address destination(unsigned i) const;
 

@@ -1,14 +1,13 @@
-// descriptor_budget: shares out the descriptors of the process (RLIMIT_NOFILE), so that no kind of use takes all of
-// them. An eighth, at most 2,048, is the reserve: it belongs to control (the API's connections, accept, files) and is
-// never handed out. Each kind of use has a guaranteed part of the rest and may go beyond it while the guarantees of the
-// others stay untouched:
+// descriptor_budget: shares out the descriptors of the process (RLIMIT_NOFILE), so that no use takes all of them. An
+// eighth, at most 2,048, is reserved for control (the API's connections, accept, files). Each use has a guaranteed part
+// of the rest, and may exceed it while the guarantees of the others stay untouched:
 //
 //   listener     1/4   a listening or bound socket; refused beyond it
 //   connection   1/4   two sockets; refused beyond it, see port_share for how ports and clients share it
 //   flow         1/8   a UDP client; the oldest flow of the largest client makes room, see flow_table
-//   pipe         1/16  of bulk data on its way; without one the relay copies
+//   pipe         1/16  for bulk data on its way; without a pipe the relay copies
 //
-// A cap of its own for each kind would leave most descriptors unused: a program has either many listeners or many
+// A fixed cap for each use would leave most descriptors unused: a program has either many listeners or many
 // connections. Any thread may call.
 #pragma once
 
@@ -24,7 +23,7 @@ class descriptor_budget;
 
 enum class descriptor_use : std::uint8_t { listener, connection, flow, pipe };
 
-// Descriptors that were granted; gives them back when it goes. Empty: none were granted.
+// Granted descriptors; returns them when it is destroyed. Empty: none were granted.
 class descriptor_lease {
  public:
   descriptor_lease() = default;
@@ -53,13 +52,13 @@ class descriptor_lease {
 class descriptor_budget {
  public:
   explicit descriptor_budget(std::size_t limit);
-  // The process's own, from the limit that holds at the first call.
+  // The budget of this process, from its limit at the first call.
   static descriptor_budget& of_process();
 
   [[nodiscard]] descriptor_lease take(descriptor_use use, std::size_t count = 1);
-  // How many more this use could take now.
+  // How many more descriptors this use could take now.
   [[nodiscard]] std::size_t available(descriptor_use use) const;
-  // How many this use could take if no other used any.
+  // How many it could take if no other use held any.
   [[nodiscard]] std::size_t capacity(descriptor_use use) const;
   [[nodiscard]] std::size_t guaranteed(descriptor_use use) const;
   [[nodiscard]] std::size_t reserve() const { return reserve_; }

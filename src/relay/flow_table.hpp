@@ -1,10 +1,8 @@
-// flow_table: the UDP flows of one thread, by listener and client, in the order of their use. Pure: time and flows are
-// arguments.
+// flow_table: the UDP flows of one thread, by listener and client, in order of use. Pure: time and flows are arguments.
 //
-// When room is needed a flow gives way, and it is chosen so that one client cannot displace the others: the client that
-// has the most flows on one listener loses the one that it has not used for longest; a newcomer that has as many as the
-// largest loses one of its own. While each client has one flow, the one that is idle for longest goes. A client is an
-// IPv4 address, or the /64 of an IPv6 address.
+// When a flow must make room, the choice keeps one client from displacing the others. The client with the most flows on
+// one listener loses its longest idle one. A newcomer with as many as the largest loses one of its own. While each
+// client has one flow, the longest idle of all goes. A client is an IPv4 address, or the /64 of an IPv6 address.
 #pragma once
 
 #include <chrono>
@@ -41,7 +39,7 @@ class flow_table {
     const auto at = entries_.find(id);
     return at == entries_.end() ? nullptr : &at->second;
   }
-  // There is none of that key.
+  // The key must be new.
   entry& add(const key& id, std::unique_ptr<Flow> flow, time_point now) {
     auto& made = entries_[id];
     auto& share = shares_[share_of(id)];
@@ -70,9 +68,9 @@ class flow_table {
     return flow;
   }
 
-  // Null: there is none.
+  // Null: the table is empty.
   [[nodiscard]] entry* idle_for_longest() const { return all_.empty() ? nullptr : all_.front(); }
-  // Which one makes room for a flow of that key. Null: there is none.
+  // The flow that makes room for one of that key. Null: the table is empty.
   [[nodiscard]] entry* to_make_room_for(const key& newcomer) const {
     if (sizes_.empty()) return nullptr;
     const auto& [most, largest] = *sizes_.rbegin();
@@ -80,7 +78,7 @@ class flow_table {
     if (own != shares_.end() && own->second.size() == most) return own->second.front();
     return most == 1 ? all_.front() : shares_.at(largest).front();
   }
-  // Any of that listener's. Null: there is none.
+  // Any flow of that listener. Null: it has none.
   [[nodiscard]] entry* of_listener(const void* listener) {
     const auto at = entries_.lower_bound({listener, {}});
     return at == entries_.end() || at->first.listener != listener ? nullptr : &at->second;
@@ -91,7 +89,7 @@ class flow_table {
   static share_key share_of(const key& id) { return {id.listener, client_of(id.client.ip)}; }
 
   std::map<key, entry> entries_;
-  std::list<entry*> all_;                          // the one idle for longest first
+  std::list<entry*> all_;                          // the longest idle one first
   std::map<share_key, std::list<entry*>> shares_;  // none is empty; in the same order
   std::set<std::pair<std::size_t, share_key>> sizes_;
 };

@@ -84,7 +84,7 @@ class listener_set::shard {
 
 listener_set::listener_set(relay_options options) : options_(options) {}
 
-// A thread deals connections out to the others: none may go before all have stopped.
+// Each thread dispatches connections to the others: none may go before all have stopped.
 listener_set::~listener_set() {
   for (const auto& s : shards_) s->remove_all();
 }
@@ -104,8 +104,8 @@ base::result<> listener_set::start() try {
   return base::fail(e.code(), "");
 }
 
-// Would a connection to the target arrive at this listener, or at another one of the set? A wildcard takes whatever is
-// sent to this machine, so the kernel is asked whose the target is where there is one of that port.
+// Whether a connection to the target would arrive at this listener or another one of the set. A wildcard listener takes
+// everything that is sent to this machine, so with one on the target's port the kernel decides whose address it is.
 base::result<bool> listener_set::loops(const listener_spec& spec) const {
   const auto taken = [this, &spec](const net::address& ip) {
     const net::endpoint at{ip, spec.target.port};

@@ -1,7 +1,8 @@
-// listener_set: the data plane that host-switch, wsl-proxy and the agent's loopback fallback share. A set of TCP and
-// UDP listeners, each relaying to one target. Owns the threads that do it, which are started with the first listener.
+// listener_set: the data plane that host-switch, wsl-proxy, privileged-service, vtunnel and the agent's loopback relays
+// share. A set of TCP and UDP listeners, each relaying to one target. Owns the threads; they start with the first
+// listener.
 //
-// Listeners are keyed by protocol, address and port: taking 127.0.0.1:80 out leaves 0.0.0.0:80 alone. All functions are
+// Listeners are keyed by protocol, address and port: removing 127.0.0.1:80 leaves 0.0.0.0:80 alone. All functions are
 // called from one thread, the owner's.
 #pragma once
 
@@ -22,7 +23,7 @@
 
 namespace relay {
 
-// One for each processor that this process may run on, four at most: for programs that relay as their main work.
+// One for each processor that this process may use, at most four: for programs whose main work is relaying.
 [[nodiscard]] unsigned shards_for_processors();
 
 struct relay_options {
@@ -37,18 +38,16 @@ class listener_set {
   explicit listener_set(relay_options options = {});
   listener_set(const listener_set&) = delete;
   listener_set& operator=(const listener_set&) = delete;
-  ~listener_set();  // closes the listeners and whatever they relay
+  ~listener_set();  // closes the listeners and all connections
 
-  // Listens and relays from now on. Errors: without a code where a connection to the target would come back to this
-  // listener or another one of this set; file_exists for a key that is there already; otherwise the kernel's, such as
-  // address_in_use, permission_denied or too_many_files_open, which is also said where listeners have their share of
-  // the descriptors. The context of an error with a code is empty: the caller
-  // knows what it asked for.
+  // Listens and relays. Errors: no code if a connection to the target would come back to a listener of this set;
+  // file_exists if the key exists; otherwise the kernel's code, such as address_in_use or permission_denied.
+  // too_many_files_open also says that listeners have used up their share of the descriptors. An error with a code has
+  // no context: the caller adds its own.
   base::result<> add(const listener_spec& spec);
-  // The same for a stream socket of any kind that listens already, toward a target of any kind, as long as the set
-  // lives.
+  // Relays from a listening stream socket of any kind to a target of any kind, for as long as the set lives.
   base::result<> adopt(base::unique_fd listening, const stream_target& target, admission admit = {});
-  // When it returns the listening socket is closed. TCP connections live on, UDP flows go. False: there was none.
+  // The listening socket is closed when it returns. TCP connections live on, UDP flows end. False: no such key.
   bool remove(net::protocol protocol, const net::endpoint& listen);
 
   [[nodiscard]] bool contains(net::protocol protocol, const net::endpoint& listen) const;

@@ -28,7 +28,7 @@ struct route_answer {
   std::array<std::byte, 1024> rest;
 };
 
-// A route that refuses what is sent, or none at all: the address is not this machine's.
+// No route, or one that rejects packets: the address is not this machine's.
 bool says_no_way(int error_number) {
   return error_number == ENETUNREACH || error_number == EHOSTUNREACH || error_number == EACCES ||
          error_number == EINVAL;
@@ -60,7 +60,7 @@ base::result<bool> is_own(const net::address& ip) {
   std::memcpy(ask.ip.data(), ip.data(), size);
   const base::unique_fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   if (!fd || ::send(fd.get(), &ask, ask.header.nlmsg_len, 0) < 0) return base::fail_errno("ask for a route");
-  route_answer answer{};  // is there when send() returns
+  route_answer answer{};  // complete when send() returns
   const auto got = ::recv(fd.get(), &answer, sizeof answer, MSG_DONTWAIT);
   if (got < 0) return base::fail_errno("read a route");
   return is_local_route(answer, got);

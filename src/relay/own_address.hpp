@@ -1,4 +1,4 @@
-// Which addresses are this machine's own.
+// own_address: whether an address belongs to this machine.
 #pragma once
 
 #include "base/result.hpp"
@@ -6,9 +6,9 @@
 
 namespace relay {
 
-// What is sent to `ip` stays on this machine: by an interface's address, or by a route of type `local`, as 127.0.0.0/8
-// has one. The kernel's routing is asked, in the calling thread's network namespace; an error where it gives no answer.
-// That an address can be bound says less: with net.ipv4.ip_nonlocal_bind every one can.
+// Whether packets to `ip` stay on this machine: an interface has the address, or a route of type `local` covers it,
+// such as that of 127.0.0.0/8. Asks the kernel's routing in the calling thread's network namespace; an error if it does
+// not answer. Binding to the address would prove less: with net.ipv4.ip_nonlocal_bind every address can be bound.
 [[nodiscard]] base::result<bool> is_own(const net::address& ip);
 
 }  // namespace relay

@@ -9,7 +9,7 @@
 namespace relay {
 namespace {
 
-constexpr int wanted_pipe_bytes = 512 << 10;  // refused by the kernel over its per-user limit: then it stays at 64 KiB
+constexpr int wanted_pipe_bytes = 512 << 10;  // beyond the per-user limit the kernel refuses, and it stays at 64 KiB
 
 }  // namespace
 

@@ -1,5 +1,5 @@
 // pipe_pool: empty pipes to splice through. A direction of a connection borrows one only while bytes are in it, so the
-// number of pipes follows the backlog and not the number of connections. One thread's; at most `spare` are kept.
+// number of pipes follows the backlog and not the number of connections. Owned by one thread; keeps at most `spare`.
 #pragma once
 
 #include <cstddef>
@@ -21,9 +21,9 @@ class pipe_pool {
  public:
   explicit pipe_pool(descriptor_budget& budget, std::size_t spare = 32) : budget_(budget), spare_(spare) {}
 
-  // Nothing when the process is out of descriptors, or pipes have their share of them.
+  // Nothing if the process is out of descriptors, or pipes have used up their share.
   [[nodiscard]] std::optional<pipe_pair> borrow();
-  // Only an empty pipe may come back: what is in one would reach the next connection.
+  // The pipe must be empty: bytes in it would reach the next connection.
   void give_back(pipe_pair pipe) {
     if (kept_.size() < spare_) kept_.push_back(std::move(pipe));
   }

@@ -1,15 +1,15 @@
-// port_share: how the connections of a process are shared by ports and clients. One object a listener; its connections
-// keep it alive.
+// port_share: how ports and clients share the connections of a process. One object a listener; its connections keep it
+// alive.
 //
-// Half of what connections are guaranteed is kept for ports with fewer than eight of them: the fewer a port has, the
-// more of it the port may use, and the last eighth is for ports without any. From the rest a new connection is admitted
+// Half of the guarantee for connections is kept for ports with fewer than eight of them: the fewer a port has, the more
+// of it the port may use, and the last eighth is for ports without any. From the rest a new connection is admitted
 // while
 //
 //   the port holds fewer connections than could still be opened, and
 //   its client holds fewer of them than the port could still take.
 //
-// So one port takes at most half of the rest, one client on one port a third, and a port that is not flooded is served
-// though others are. Any thread may call.
+// So one port takes at most half of the rest, and one client on one port a third. A port that is not flooded is served
+// while others are. Any thread may call.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,7 @@ namespace relay {
 
 class port_share;
 
-// The right to one connection; ends with it. Empty: refused.
+// The right to one connection; held for as long as it lives. Empty: refused.
 class connection_ticket {
  public:
   connection_ticket() = default;
@@ -50,7 +50,7 @@ class port_share : public std::enable_shared_from_this<port_share> {
  public:
   explicit port_share(descriptor_budget& budget) : budget_(budget) {}
 
-  // `client`: 0.0.0.0 where the kind of socket has no addresses.
+  // `client`: 0.0.0.0 if the kind of socket has no addresses.
   [[nodiscard]] connection_ticket admit(const net::address& client);
 
  private:
@@ -64,7 +64,7 @@ class port_share : public std::enable_shared_from_this<port_share> {
   std::map<net::address, std::size_t> clients_;
 };
 
-// What counts as one client: an IPv4 address, or the /64 of an IPv6 address, of which one machine has all.
+// What counts as one client: an IPv4 address, or the /64 of an IPv6 address, as one machine can use all of it.
 [[nodiscard]] net::address client_of(const net::address& ip);
 
 }  // namespace relay

@@ -11,7 +11,7 @@ namespace relay {
 
 void bind_privileged_port(int fd) {
   constexpr unsigned first = 512, count = 512;
-  static std::atomic<unsigned> turn = 0;  // a port that was just closed rests
+  static std::atomic<unsigned> turn = 0;  // a port that was just closed is not reused at once
   sockaddr_vm own{};
   own.svm_family = AF_VSOCK;
   own.svm_cid = VMADDR_CID_ANY;

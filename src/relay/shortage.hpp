@@ -1,5 +1,5 @@
-// shortage: when descriptors or memory ran out last, for all threads of a listener_set together, so that an episode is
-// one line in the log however many listeners meet it and however often.
+// shortage: when descriptors or memory ran out last, for all threads of a listener_set. An episode is one line in the
+// log, however many listeners it affects and however often.
 #pragma once
 
 #include <atomic>
@@ -12,9 +12,9 @@ namespace relay {
 class shortage {
  public:
   using clock = std::chrono::steady_clock;
-  static constexpr std::chrono::seconds quiet{10};  // without a shortage: then an episode has ended
+  static constexpr std::chrono::seconds quiet{10};  // an episode has ended after so long without a shortage
 
-  // Notes one. True if it is the first of an episode. From any thread.
+  // Notes a shortage. True if it is the first of an episode. From any thread.
   [[nodiscard]] bool begins(os::clock::time_point now) {
     const auto before = last_.exchange(now.time_since_epoch().count(), std::memory_order_relaxed);
     return before == never || now - os::clock::time_point(os::clock::duration(before)) > quiet;

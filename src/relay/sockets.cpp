@@ -18,7 +18,7 @@ namespace {
 
 constexpr int backlog = 4096;
 constexpr int flow_buffer_bytes = 1 << 20;
-constexpr int idle_seconds = 120;  // then a silent peer is asked whether it is still there
+constexpr int idle_seconds = 120;  // before the kernel probes a silent peer
 constexpr int probe_seconds = 30;
 
 void set(int fd, int level, int name, int value) {
@@ -29,22 +29,22 @@ int kind_of(net::protocol protocol) {
   return (protocol == net::protocol::udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
 }
 
-// The relay adds no delay of its own; a peer that is gone without a word, as a VM that was switched off, is noticed.
+// No delay by Nagle's algorithm; keep-alive notices a peer that vanished, such as a VM that was switched off.
 void prepare_tcp(int fd) {
   set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  set(fd, SOL_SOCKET, SO_OOBINLINE, 1);  // else urgent bytes are left out
+  set(fd, SOL_SOCKET, SO_OOBINLINE, 1);  // otherwise urgent bytes get lost
   set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
   set(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_seconds);
   set(fd, IPPROTO_TCP, TCP_KEEPINTVL, probe_seconds);
 }
 
-// The FORCE forms go beyond the system's limits and need CAP_NET_ADMIN; without it the others go as far as they may.
+// The FORCE options exceed the system's limits and need CAP_NET_ADMIN; the others respect the limits.
 void set_buffers(int fd, int bytes) {
   if (::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0) set(fd, SOL_SOCKET, SO_RCVBUF, bytes);
   if (::setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) != 0) set(fd, SOL_SOCKET, SO_SNDBUF, bytes);
 }
 
-// UDP replies must leave from the address that the client wrote to, so the kernel is asked to tell it.
+// UDP replies must leave from the address that the client wrote to, so the kernel reports it.
 void prepare_udp(int fd, bool v6, int buffer_bytes) {
   set_buffers(fd, buffer_bytes);
   if (v6)
@@ -53,14 +53,14 @@ void prepare_udp(int fd, bool v6, int buffer_bytes) {
     set(fd, IPPROTO_IP, IP_PKTINFO, 1);
 }
 
-// A target on this machine has answered when connect() comes back, though that says that it is in progress.
+// connect() to a target on this machine says EINPROGRESS though the target has answered already.
 bool has_peer(int fd) {
   net::socket_address peer;
   return ::getpeername(fd, peer.get(), &peer.size) == 0;
 }
 
-// The filter sees a segment or datagram from its own header on; the IP header is found by SKF_NET_OFF. What a TCP
-// socket accepts inherits it.
+// The filter sees a segment or datagram from its own header on; SKF_NET_OFF finds the IP header. Accepted TCP sockets
+// inherit it.
 base::result<> accept_only_from(int fd, const client_filter& clients) {
   const auto mask = clients.prefix_length == 0 ? 0U : ~0U << (32 - std::min(clients.prefix_length, 32U));
   std::uint32_t network = 0;
@@ -78,7 +78,7 @@ base::result<> accept_only_from(int fd, const client_filter& clients) {
   return {};
 }
 
-// Before bind(): what came in between would be anybody's.
+// Before bind(): packets that arrive in between could be from anywhere.
 base::result<> restrict_clients(int fd, const client_filter& clients) {
   const auto& device = clients.device;
   if (!device.empty() &&
@@ -159,7 +159,7 @@ bool is_self_connected(int fd) {
 }
 
 void reset_on_close(int fd) {
-  set(fd, IPPROTO_TCP, TCP_NODELAY, 1);  // sends off what still waits for an end to go with
+  set(fd, IPPROTO_TCP, TCP_NODELAY, 1);  // sends what still waits to be merged with the end
   const linger now{1, 0};
   static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now));
 }

@@ -1,4 +1,4 @@
-// The relays' sockets: all non-blocking and close-on-exec.
+// sockets: opens, dials and inspects the relays' sockets, all of them non-blocking and close-on-exec.
 #pragma once
 
 #include <string>
@@ -10,11 +10,11 @@
 
 namespace relay {
 
-// Whose packets a listener takes; everybody's by default. The kernel drops the others', without an answer.
+// Whose packets a listener takes; all by default. The kernel drops the others without an answer.
 struct client_filter {
-  std::string device{};        // SO_BINDTODEVICE: only what comes in there
+  std::string device{};        // SO_BINDTODEVICE: only packets that arrive there
   net::address network{};      // only from this (IPv4) network …
-  unsigned prefix_length = 0;  // … of so many bits; 0: from everywhere
+  unsigned prefix_length = 0;  // … with so many bits; 0: from everywhere
 };
 
 struct listener_spec {
@@ -22,37 +22,37 @@ struct listener_spec {
   net::endpoint listen;
   net::endpoint target;     // dialled for every connection and every UDP client
   bool dual_stack = false;  // with a wildcard `listen`: one socket for both families
-  bool reuse_port = false;  // SO_REUSEPORT: only where two listeners of one program overlap on purpose
+  bool reuse_port = false;  // SO_REUSEPORT: only if two listeners of one program overlap on purpose
   client_filter clients{};
   int udp_buffer_bytes = 4 << 20;  // of the listening socket, each way; the kernel may grant less
 };
 
-// Bound, and for TCP listening; what is accepted from it has its options. The error's code is the kernel's:
+// Bound, and for TCP listening. Accepted sockets inherit its options. The error's code is the kernel's:
 // address_in_use, permission_denied …
 [[nodiscard]] base::result<base::unique_fd> open_listener(const listener_spec& spec);
 
 struct dialled {
   base::unique_fd fd;
-  bool connected = false;  // to a target nearby, more often than not; else it is under way
+  bool connected = false;  // mostly with a target on this machine; otherwise under way
 };
 [[nodiscard]] base::result<dialled> dial(const net::socket_address& target);  // TCP, UNIX or vsock
 // A UDP socket that talks to `target` alone.
 [[nodiscard]] base::result<base::unique_fd> open_flow(const net::endpoint& target);
 
-// The socket's pending error, 0 for none; asking clears it.
+// The socket's pending error, 0 for none; reading clears it.
 [[nodiscard]] int pending_error(int fd);
 // Over IPv4 or IPv6.
 [[nodiscard]] bool is_inet(int fd);
-// A connection to its own port: connecting to a free port of this machine takes that very port as the source now and
-// then, and meets itself. For everybody else it means that nothing listens there.
+// Whether the socket is connected to itself: the kernel may choose a free port as the source port of a connection to
+// that very port. It means that nothing listens there.
 [[nodiscard]] bool is_self_connected(int fd);
-// Makes the coming close() send a reset instead of an orderly end, where the kind of socket knows one.
+// Makes the coming close() send a reset instead of an orderly end, if the kind of socket has resets.
 void reset_on_close(int fd);
-// Of a UNIX or virtual socket that has nothing more to read: its peer has closed it as a whole, and reads nothing more.
+// Of a UNIX or virtual socket with nothing left to read: whether its peer has closed it, and reads nothing more.
 [[nodiscard]] bool is_abandoned(int fd);
-// The context id of whoever a virtual socket is connected to; 0 where it is none.
+// The context id of a virtual socket's peer; 0 for other sockets.
 [[nodiscard]] std::uint32_t peer_cid(int fd);
-// errno says that this process or the kernel is out of something for now, rather than that the call was wrong.
+// Whether errno says that this process or the kernel is short of resources for now.
 [[nodiscard]] bool out_of_resources(int error_number);
 
 }  // namespace relay

@@ -28,7 +28,7 @@ void tcp_connection::await_target() {
 }
 
 void tcp_connection::on_event(unsigned which, std::uint32_t events) {
-  if (state_ == state::over) return;  // a later event of the batch in which it ended
+  if (state_ == state::over) return;  // a later event of the same batch
   if (state_ == state::connecting) return connected();
   if ((events & EPOLLERR) != 0) return failed(which);
   if ((events & EPOLLHUP) != 0) sides_[which].hung_up = true;
@@ -51,7 +51,7 @@ void tcp_connection::connected() {
   start();
 }
 
-// A reset does not overtake what was sent before it: as far as the other side has room, it still gets that.
+// Bytes that arrived before the reset still go to the other side, as far as it has room.
 void tcp_connection::failed(unsigned which) {
   pump(which, true);
   if (state_ != state::over) reset();
@@ -64,18 +64,18 @@ void tcp_connection::pump(unsigned from, bool source_ends) {
   const int destination = sides_[1 - from].fd.get();
   out.pump(sides_[from].fd.get(), destination, owner_.pipes_, source_ends);
   if (out.now() == broken || was_reset(from)) return reset();
-  // With the second direction the sockets are closed anyway.
+  // After the second direction the sockets are closed anyway.
   if (out.now() == finished && !ended(1 - from)) ::shutdown(destination, SHUT_WR);
 }
 
-// A tunnel that ends with a direction still open toward it.
+// A tunnel was closed while a direction toward it is open.
 bool tcp_connection::was_reset(unsigned from) const {
   const auto& s = sides_[from];
   const bool at_end = s.out.now() == tcp_direction::state::draining || s.out.now() == tcp_direction::state::finished;
   return s.tunnel && at_end && !ended(1 - from) && is_abandoned(s.fd.get());
 }
 
-// Tells epoll what is waited for next, or ends the connection.
+// Sets the events to wait for, or ends the connection.
 void tcp_connection::settle() {
   if (ended(0) && ended(1)) return finish();
   for (unsigned i = 0; i < 2; ++i) {
@@ -86,8 +86,8 @@ void tcp_connection::settle() {
   }
 }
 
-// A socket to which nothing more is written, or can be, may report EPOLLHUP, which cannot be masked, without end: while
-// nothing is to be read from it either, epoll forgets it.
+// A socket to which nothing more is written may report EPOLLHUP for ever, which cannot be masked. While it is not read
+// either, epoll forgets it.
 bool tcp_connection::arm(unsigned i, std::uint32_t events) {
   auto& s = sides_[i];
   const bool can_tell = !ended(1 - i) && !s.hung_up;

@@ -1,9 +1,9 @@
 // tcp_connection: two sockets and the two directions between them. Owned by its tcp_relay, used in the loop's turns
-// only.
+// only. How each kind of socket reports its end is in stream_target.hpp.
 //
 //   connecting   the target was dialled   waits for its answer or the timeout; the client is not read yet
-//   relaying     both are there           every event pumps; ends when both directions finished, or one broke
-//   over         the sockets are closed   nothing: it waits to be destroyed behind the batch of events
+//   relaying     both are connected       every event pumps; ends when both directions finished, or one broke
+//   over         the sockets are closed   ignores events; destroyed after the batch
 #pragma once
 
 #include <array>
@@ -25,14 +25,13 @@ class tcp_connection : public os::event_handler {
   tcp_connection(tcp_relay& owner, base::unique_fd client, base::unique_fd target, tunnel_side tunnel,
                  connection_ticket ticket);
 
-  // Exactly one of the two is called, once: the target is there already, or it is awaited.
+  // Call one of the two, once: the target is connected, or it is awaited.
   void start();
   void await_target();
 
   void on_event(unsigned which, std::uint32_t events) override;
-  // Ends it; both sides see a reset.
+  // Ends the connection; both sides see a reset.
   void reset();
-  // Since when it has been there.
   [[nodiscard]] os::clock::time_point since() const { return since_; }
 
  private:
@@ -40,12 +39,12 @@ class tcp_connection : public os::event_handler {
   enum class state : std::uint8_t { connecting, relaying, over };
   struct side {
     base::unique_fd fd;
-    tcp_direction out;         // from this socket to the other one
+    tcp_direction out;         // from this socket to the other
     std::uint32_t events = 0;  // what epoll waits for
     bool watched = false;
     bool tunnel = false;
     bool inet = false;
-    bool hung_up = false;  // a UNIX socket whose peer has closed it as a whole
+    bool hung_up = false;  // EPOLLHUP: the peer of a UNIX socket has closed it
   };
 
   void connected();
@@ -62,7 +61,7 @@ class tcp_connection : public os::event_handler {
   connection_ticket ticket_;
   std::array<side, 2> sides_;  // 0 the client, 1 the target
   state state_ = state::connecting;
-  std::list<std::unique_ptr<tcp_connection>>::iterator place_{};  // the owner's note of where it keeps this one
+  std::list<std::unique_ptr<tcp_connection>>::iterator place_{};  // in the owner's list
 };
 
 }  // namespace relay

@@ -26,7 +26,7 @@ bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == 
 
 }  // namespace
 
-// What reading from the source answered: an end, an error, or that there is nothing now.
+// The result of a read from the source: bytes, an end, an error, or nothing for now.
 void tcp_direction::note_read(ssize_t answer) {
   if (answer == 0) state_ = state::draining;
   if (answer < 0 && !would_block()) state_ = state::broken;
@@ -34,7 +34,7 @@ void tcp_direction::note_read(ssize_t answer) {
 
 std::size_t tcp_direction::splice_in(int source) {
   const auto got = ::splice(source, nullptr, pipe_->write.get(), nullptr, most_at_once, flags);
-  urgent_ = got == 0 && has_bytes(source);  // in front of a mark with the end behind it splice says 0, too
+  urgent_ = got == 0 && has_bytes(source);  // before a mark with the end behind it splice returns 0 as well
   if (urgent_) return 0;
   note_read(got);
   if (got <= 0) return 0;
@@ -42,8 +42,7 @@ std::size_t tcp_direction::splice_in(int source) {
   return static_cast<std::size_t>(got);
 }
 
-// Where the source's end is near it is looked for first: the end that follows travels with the last bytes then, in one
-// segment.
+// If the source ends, its end is read before the last bytes are sent: both then travel in one segment.
 std::size_t tcp_direction::copy(int source, int destination, bool source_ends) {
   std::array<char, little> buffer;
   std::size_t got = 0;
@@ -66,7 +65,7 @@ void tcp_direction::pass_on(int destination, std::span<const char> bytes, int mo
   unsent_flags_ = left.empty() ? 0 : more & MSG_OOB;
 }
 
-// Reading stops at the mark by itself.
+// recv() stops at the mark by itself.
 std::size_t tcp_direction::copy_to_mark(int source, int destination) {
   std::array<char, little> buffer;
   const bool at_mark = ::sockatmark(source) == 1;
@@ -79,7 +78,7 @@ std::size_t tcp_direction::copy_to_mark(int source, int destination) {
   return bytes.size();
 }
 
-// Answers how much it took from the source.
+// Returns the number of bytes read from the source.
 std::size_t tcp_direction::move_some(int source, int destination, pipe_pool& pipes, bool source_ends) {
   if (urgent_) return copy_to_mark(source, destination);
   if (bulk_ && !pipe_) pipe_ = pipes.borrow();
@@ -98,7 +97,7 @@ void tcp_direction::send_unsent(int destination) {
   if (sent < 0 && !would_block()) state_ = state::broken;
 }
 
-// True if nothing is left to be sent. The pipe, clean then, goes back.
+// True if nothing is left to send. The empty pipe returns to the pool.
 bool tcp_direction::drain(int destination, pipe_pool& pipes) {
   if (!unsent_.empty()) send_unsent(destination);
   while (in_pipe_ > 0) {

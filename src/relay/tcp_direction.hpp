@@ -1,11 +1,11 @@
-// tcp_direction: one half of a relayed connection, from one socket to the other. Bulk goes by splice(2) and never
-// enters user space; a message that fits a small buffer is copied through it, which costs less than a pipe does
-// (docs/adr/0003). Its states and what is legal in them:
+// tcp_direction: one half of a relayed connection, from one socket to the other. Bulk data goes by splice(2) and never
+// enters user space. A message that fits a small buffer is copied, which costs less than a pipe does (docs/adr/0003).
+// Its states and what is legal in them:
 //
-//   open      bytes may come           pump() reads and writes
-//   draining  the source has ended     pump() writes what is in the pipe
-//   finished  all was passed on        nothing: the destination's sending side is to be shut
-//   broken    an error on either side  nothing: the connection is reset
+//   open      bytes may come            pump() reads and writes
+//   draining  the source has ended      pump() writes the backlog
+//   finished  all bytes were passed on  shut the destination for writing
+//   broken    an error on either side   reset the connection
 #pragma once
 
 #include <sys/types.h>
@@ -24,17 +24,17 @@ class tcp_direction {
  public:
   enum class state : std::uint8_t { open, draining, finished, broken };
 
-  // Moves what can be moved without blocking, at most about a megabyte, so that others get their turn; epoll tells when
-  // there is more. Who knows that the source is at its end says so, and it is met at once. Out of file descriptors, so
-  // without a pipe, it goes on copying.
+  // Moves what it can without blocking, at most about a megabyte, so that others get their turn; epoll reports the
+  // rest. Pass `source_ends` if EOF is already known; it is then handled in this call. Without a pipe, for want of
+  // descriptors, it copies.
   void pump(int source, int destination, pipe_pool& pipes, bool source_ends);
-  // Of a TCP source: urgent data is on its way or there. Bytes are copied up to its mark, and the byte at the mark gets
-  // one at the destination, where that is TCP; elsewhere, and where a later mark replaces it, it travels in line.
+  // A TCP source has urgent data, or will have. Bytes are copied up to the mark, and the byte at the mark is sent as
+  // urgent if the destination is TCP. Otherwise, and if a later mark replaces it, it travels in line.
   void urgent_ahead() { urgent_ = true; }
 
   [[nodiscard]] state now() const { return state_; }
-  // Which events it waits for: bytes at the source, or room at the destination. Never both: while the destination is
-  // slow the source is left alone, and its sender slows down.
+  // The events it waits for: bytes at the source, or room at the destination. Never both: while the destination is slow
+  // the source is not read, and its sender slows down.
   [[nodiscard]] bool wants_read() const { return state_ == state::open && !backlog(); }
   [[nodiscard]] bool wants_write() const { return backlog() && (state_ == state::open || state_ == state::draining); }
 
@@ -51,10 +51,10 @@ class tcp_direction {
 
   std::optional<pipe_pair> pipe_;
   std::size_t in_pipe_ = 0;
-  std::vector<char> unsent_;  // of what was copied; less than a buffer, and only while the destination is slow
+  std::vector<char> unsent_;  // copied bytes, less than a buffer, while the destination is slow
   int unsent_flags_ = 0;
   bool urgent_ = false;
-  bool bulk_ = false;  // the last time, there was more than the buffer holds
+  bool bulk_ = false;  // the last read filled the buffer
   state state_ = state::open;
 };
 

@@ -19,7 +19,7 @@ namespace {
 constexpr int accepted_at_once = 16;
 constexpr std::chrono::milliseconds pause_for{50};
 
-// All listeners of the process have one: thousands of ports are one client's to knock at.
+// One for all listeners of the process: one client can provoke it at thousands of ports.
 std::mutex refusals_mutex;
 base::log::throttle refusals;
 

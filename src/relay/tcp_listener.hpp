@@ -1,6 +1,6 @@
-// tcp_listener: one listening socket, whose connections it deals out to the threads. A connection beyond the port's
-// share of the descriptors, or of a client that may not connect, is reset. Out of descriptors all the same, it leaves
-// the socket's queue alone for a moment. In the loop's turns only.
+// tcp_listener: one listening socket, whose connections it dispatches to the threads. It resets a connection beyond the
+// port's share of the descriptors, or from a client that may not connect. Out of descriptors, it pauses for a moment.
+// In the loop's turns only.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,7 @@ class tcp_listener : public os::event_handler {
   tcp_listener(tcp_relay& owner, base::unique_fd fd, const stream_target& target, admission admit);
   ~tcp_listener() override;
 
-  // Takes connections from now on. False: errno says why not.
+  // Begins to accept. False: see errno.
   [[nodiscard]] bool watch();
 
   void on_event(unsigned which, std::uint32_t events) override;

@@ -33,7 +33,7 @@ base::result<std::unique_ptr<os::event_handler>> tcp_relay::listen(base::unique_
   return made;
 }
 
-// One descriptor is kept back, so that who was accepted with the last one can still be dialled on.
+// Keeps one descriptor back, so that a client accepted with the last one can still be connected to its target.
 bool tcp_relay::reserve() {
   if (!spare_) spare_.reset(::eventfd(0, EFD_CLOEXEC));
   return static_cast<bool>(spare_);
@@ -85,7 +85,7 @@ void tcp_relay::open(arrival from) {
     connection.await_target();
 }
 
-// A UNIX socket whose queue is full says so, instead of letting us wait for room.
+// The full queue of a UNIX socket gives no event when it has room again.
 void tcp_relay::open_later(arrival from) {
   const auto waiting = std::make_shared<arrival>(std::move(from));
   loop_.every(full_queue_pause, [this, waiting] {
@@ -110,7 +110,7 @@ void tcp_relay::ended(tcp_connection& connection, bool was_connecting) {
   count_.connections.fetch_sub(1, std::memory_order_relaxed);
 }
 
-// True while anything is still connecting.
+// True while a connection is still connecting.
 bool tcp_relay::expire_connecting() {
   while (!connecting_.empty() && loop_.now() - connecting_.front()->since() >= connect_timeout_)
     unreachable(*connecting_.front());

@@ -1,7 +1,6 @@
-// tcp_relay: the TCP half of one data-plane thread. Owns its listeners' connections: each is dialled on to the target
-// and relayed both ways until both directions have ended; a reset of either side becomes a reset of the other. A
-// listener may go before its connections: they live on. Connections are dealt out: each goes to the thread that has the
-// fewest. In the loop's turns only.
+// tcp_relay: the TCP half of one data-plane thread. Owns connections: it dials the target for each and relays both ways
+// until both directions have ended. A reset of either side becomes a reset of the other. Connections outlive their
+// listener. Each new one goes to the thread that has the fewest. In the loop's turns only.
 #pragma once
 
 #include <atomic>
@@ -31,9 +30,9 @@ class tcp_relay {
   tcp_relay& operator=(const tcp_relay&) = delete;
   ~tcp_relay();  // closes every connection
 
-  // All that share the work, this one among them; said before the first listen(). They live as long as any listener.
+  // All relays that share the connections, including this one; before the first listen(). They outlive every listener.
   void set_workers(std::vector<tcp_relay*> workers) { workers_ = std::move(workers); }
-  // A listener over a socket that listens already; the caller owns it.
+  // A handler for a listening socket; the caller owns it.
   [[nodiscard]] base::result<std::unique_ptr<os::event_handler>> listen(base::unique_fd fd, const stream_target& target,
                                                                         admission admit = {});
 
@@ -42,7 +41,7 @@ class tcp_relay {
   friend class tcp_listener;
   using connections = std::list<std::unique_ptr<tcp_connection>>;
   [[nodiscard]] bool reserve();
-  // A client that was accepted, on its way to a connection.
+  // An accepted client that is not a connection yet.
   struct arrival {
     base::unique_fd client;
     stream_target target;
@@ -66,9 +65,9 @@ class tcp_relay {
   pipe_pool pipes_;
   base::unique_fd spare_;
   std::vector<tcp_relay*> workers_;
-  std::atomic<std::size_t> load_{0};  // connections, those included that are on their way here from another thread
+  std::atomic<std::size_t> load_{0};  // connections, and arrivals from other threads
   connections relaying_;
-  connections connecting_;  // the one that was dialled first is the first
+  connections connecting_;  // in the order of dialling
 };
 
 }  // namespace relay

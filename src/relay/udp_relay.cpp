@@ -11,7 +11,7 @@
 namespace relay {
 namespace {
 
-constexpr int rounds = 8;  // batches before others get their turn
+constexpr int rounds = 8;  // batches before other handlers have their turn
 
 }  // namespace
 
@@ -27,10 +27,10 @@ class udp_flow : public os::event_handler {
 
   udp_listener& owner_;
   net::socket_address client_address_;
-  local_address local_;  // what the client wrote to last
+  local_address local_;  // the address that the client wrote to last
   descriptor_lease lease_;
   base::unique_fd fd_;
-  udp_relay::flows::entry* place_ = nullptr;  // null: retired, though an event of the same batch may still come
+  udp_relay::flows::entry* place_ = nullptr;  // null: retired; an event of the same batch may still come
 };
 
 class udp_listener : public os::event_handler {
@@ -42,10 +42,10 @@ class udp_listener : public os::event_handler {
     owner_.end_flows_of(this);
   }
 
-  // False: errno says why not. From any thread.
+  // False: see errno. From any thread.
   [[nodiscard]] bool watch() { return loop_.watch(fd_.get(), *this, 0, EPOLLIN); }
 
-  // Datagrams of clients. Neighbours of one client are sent on together.
+  // Datagrams of clients. Adjacent ones of one client are sent together.
   void on_event(unsigned /*which*/, std::uint32_t /*events*/) override {
     auto& batch = owner_.batch();
     for (int round = 0; round < rounds; ++round) {
@@ -67,7 +67,7 @@ class udp_listener : public os::event_handler {
     auto& batch = owner_.batch();
     for (int round = 0; round < rounds; ++round) {
       const int got = batch.receive(flow.fd_.get(), false);
-      if (got <= 0) return;  // also an ICMP error, which receiving has cleared
+      if (got <= 0) return;  // or an ICMP error, which receiving clears
       owner_.flows_.touch(*flow.place_, loop_.now());
       drop(got - batch.send(fd_.get(), 0, static_cast<unsigned>(got), flow.client_address_, flow.local_));
       if (got < static_cast<int>(datagram_batch::capacity)) return;
@@ -142,8 +142,8 @@ bool udp_relay::end_one_for(const flows::key& newcomer) {
   return true;
 }
 
-// A thread holds no more flows than could still be opened, so that something is left for the other threads, which
-// cannot end flows of this one.
+// A thread holds no more flows than could still be opened: other threads need some too, and cannot end flows of this
+// one.
 descriptor_lease udp_relay::make_room(const flows::key& newcomer) {
   while (flows_.size() >= std::min(limits_.flows, budget_.available(descriptor_use::flow)))
     if (!end_one_for(newcomer)) break;

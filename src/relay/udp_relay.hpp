@@ -1,7 +1,6 @@
-// udp_relay: the UDP half of one data-plane thread. Every client of a listener is a flow with a socket of its own
-// toward the target, so replies find the client that asked; they leave from the very address that it wrote to. Flows
-// end after `idle` without a datagram either way, with their listener, or when there are too many: flow_table says
-// which one then. In the loop's turns only.
+// udp_relay: the UDP half of one data-plane thread. Every client of a listener is a flow with its own socket toward the
+// target, so each reply finds its client, and leaves from the address that the client wrote to. A flow ends after
+// `idle` without a datagram, with its listener, or when flow_table chooses it to make room. In the loop's turns only.
 #pragma once
 
 #include <chrono>
@@ -20,7 +19,7 @@ namespace relay {
 
 struct udp_limits {
   std::chrono::milliseconds idle{90'000};
-  std::size_t flows = 16'384;  // of one thread; fewer where the process has few descriptors
+  std::size_t flows = 16'384;  // of one thread; fewer if the process has few descriptors
 };
 
 class datagram_batch;
@@ -34,7 +33,7 @@ class udp_relay {
   udp_relay& operator=(const udp_relay&) = delete;
   ~udp_relay();
 
-  // A listener over a bound socket; the caller owns it; its flows end with it.
+  // A handler for a bound socket; the caller owns it, and its flows end with it.
   [[nodiscard]] base::result<std::unique_ptr<os::event_handler>> listen(base::unique_fd fd,
                                                                         const net::endpoint& target);
 
@@ -55,7 +54,7 @@ class udp_relay {
   descriptor_budget& budget_;
   udp_limits limits_;
   flows flows_;
-  bool ticking_ = false;                   // expire() is called from time to time
+  bool ticking_ = false;                   // expire() runs
   std::unique_ptr<datagram_batch> batch_;  // made with the first datagram
 };
 

@@ -5,7 +5,7 @@
 namespace port_mapping {
 namespace {
 
-// fe80::/10: of no use without the name of an interface.
+// fe80::/10: unusable without the name of an interface.
 bool is_link_local(const net::address& a) { return a.is_v6() && a.data()[0] == 0xfe && (a.data()[1] & 0xc0) == 0x80; }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// message: one PortMapping, the unit in which the agent tells wsl-proxy and the privileged service what to hold. It is
-// a command, not a state: a receiver keeps what earlier messages added until a message removes it.
+// message: one PortMapping, by which the agent adds bindings to wsl-proxy and privileged-service, or removes them. It
+// is a command, not a state: a receiver keeps a binding until a message removes it.
 #pragma once
 
 #include <compare>
@@ -21,7 +21,7 @@ struct binding {
   auto operator<=>(const binding&) const = default;
 };
 
-// An address of the VM at which a receiver outside of it reaches the ports.
+// An address of the VM at which a receiver outside reaches its ports.
 struct connect_address {
   net::address ip;
   unsigned prefix_length = 0;  // bits: up to 32 for IPv4, 128 for IPv6
@@ -37,8 +37,8 @@ struct message {
   bool operator==(const message&) const = default;
 };
 
-// Where a receiver connects for a binding whose host address is of this family: the first address of the same family,
-// without its prefix length, that can be connected to.
+// Where a receiver connects for a binding whose host address is of this family: the first usable address of the same
+// family.
 [[nodiscard]] std::optional<net::address> target_of(const std::vector<connect_address>& addresses, bool v4);
 
 }  // namespace port_mapping

@@ -96,7 +96,7 @@ std::optional<std::uint16_t> parse_host_port(const json::value& entry) {
 }
 
 void decode_binding(decoded& into, std::string_view key, port_and_protocol at, const json::value& entry) {
-  if (!entry.is_object()) return refuse(into, key, "a binding that is no object");
+  if (!entry.is_object()) return refuse(into, key, "a binding is not an object");
   const auto ip = parse_host_ip(entry);
   if (!ip) return refuse(into, key, "HostIp is not an address");
   const auto port = parse_host_port(entry);

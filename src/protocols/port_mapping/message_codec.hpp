@@ -1,5 +1,5 @@
-// The PortMapping message as it goes over the wire: the JSON that Go's encoding/json makes of the product's struct with
-// its nat.PortMap, and a newline. Pure.
+// message_codec: the PortMapping message on the wire: the JSON that Go's encoding/json makes of a struct with a
+// nat.PortMap, and a newline. Pure.
 #pragma once
 
 #include <cstddef>
@@ -14,11 +14,11 @@ namespace port_mapping {
 
 // One document with its newline, the keys in Go's order:
 // {"remove":false,"ports":{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"8080"}]},"connectAddrs":null}
-// Takes less than `encoded_binding_limit` bytes for each binding, and as much for each connect address.
+// Each binding takes less than `encoded_binding_limit` bytes, and so does each connect address.
 [[nodiscard]] std::string encode(const message& m);
 inline constexpr std::size_t encoded_binding_limit = 128;
 
-// What bounds a message that comes in: more than that is refused as a whole.
+// Bounds of a received message: a larger one is refused as a whole.
 inline constexpr std::size_t max_message_bytes = 8 << 20;
 inline constexpr std::size_t max_message_bindings = 4 * 65'536;
 
@@ -29,9 +29,8 @@ struct decoded {
 };
 
 // Reads one document. Lists may be null or absent, the protocol may be in either case or absent (tcp), an empty HostIp
-// is the IPv4 wildcard, unknown fields are ignored. A binding that makes no sense is refused alone. Fails where the
-// document is no JSON object, where a field that says what the message means has another type, or where a bound is
-// passed.
+// is the IPv4 wildcard, unknown fields are ignored. An invalid binding is refused alone. Fails if the document is not a
+// JSON object, if a field has the wrong type, or if a bound is exceeded.
 [[nodiscard]] base::result<decoded> decode(std::string_view document);
 
 }  // namespace port_mapping

@@ -41,7 +41,7 @@ class local_listeners_sink final : public ports::sink {
   std::map<ports::port_key, base::unique_fd> open_;
   async::condition never_;
   bool closed_ = false;
-  base::log::episode trouble_{"local-listeners", "accept failed, retrying"};
+  base::log::episode trouble_{"local-listeners", "accept failed"};
   async::task_group tasks_;
 };
 

@@ -185,7 +185,7 @@ TEST_F(file_watch_test, a_link_into_a_file_system_that_hangs_is_looked_at_beside
   dead.release();
   loop_.stop();
   const std::string log = testing::internal::GetCapturedStderr();
-  const std::string warning = "cannot watch, looking once a second";
+  const std::string warning = "cannot watch, polling";
   EXPECT_NE(log.find(warning), std::string::npos);
   EXPECT_NE(log.find("ended after"), std::string::npos) << log;
 }
@@ -238,7 +238,7 @@ TEST_P(file_watch_limits, what_cannot_be_watched_is_polled_and_reported_once) {
   if (!possible()) GTEST_SKIP() << "needs user namespaces";
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(std::_Exit(look_with_few(GetParam(), "0")), testing::ExitedWithCode(0),
-              "cannot watch, looking once a second path=[^\n]*\n[^\n]*ended after[^\n]*\n$");
+              "cannot watch, polling path=[^\n]*\n[^\n]*ended after[^\n]*\n$");
 }
 
 TEST(file_identity, differs_for_the_next_file_at_a_path) {

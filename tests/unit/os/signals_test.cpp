@@ -60,7 +60,7 @@ TEST(signals_death, the_end_does_not_wait_for_what_hangs) {
         exit_after(20ms, 7);
         while (true) ::pause();
       },
-      testing::ExitedWithCode(7), "something hangs");
+      testing::ExitedWithCode(7), "shutdown deadline exceeded");
 }
 
 }  // namespace
