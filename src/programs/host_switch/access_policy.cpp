@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view private_domain = ".internal";  // ICANN: never delegated, so no web site has a name in it
 
-// A browser sends some of these with each request that a page makes, and no page can leave them out.
+// A browser adds some of these headers to each request of a page, and a page cannot remove them.
 bool is_browsers(const http::header_map& headers) {
   return std::ranges::any_of(headers, [](const auto& field) {
     const auto name = base::to_lower(field.first);

@@ -1,13 +1,13 @@
-// access_policy: who may use the forwarder API, and for what. Three questions, each answered by itself:
+// access_policy: who may use the forwarder API, and for what. Three independent checks:
 //
-//   the client's address   in -subnet, and not one of this host's: on Linux an address of one interface answers on all
-//                          of them, so users of the host and machines of its other networks reach the API's socket too
-//   the request's head     no browser's: neither Origin nor Sec-Fetch-*, and a Host that no other site can have
-//   the remote             in -subnet, and not one of this host's: a forward to the host itself would publish what
-//                          listens on its loopback addresses, or the API. The subnet's host alias, 192.168.127.254, is
-//                          the host's 127.0.0.1 as the VM sees it
+//   the client's address   in -subnet, and not an address of this host. On Linux an address of one interface answers on
+//                          all of them, so users of the host and machines of its other networks reach the API as well
+//   the request's head     not from a browser: neither Origin nor Sec-Fetch-*, and a Host that no web site can have
+//   the remote             in -subnet, and not an address of this host: such a forward would publish servers on the
+//                          host's loopback addresses, or the API. The host alias of the subnet, 192.168.127.254, is
+//                          the host's 127.0.0.1 for the VM
 //
-// Where the kernel does not say whether an address is the host's, the answer is no.
+// If the kernel cannot say whether an address is the host's, access is denied.
 #pragma once
 
 #include <functional>
@@ -26,13 +26,13 @@ class access_policy {
  public:
   using own_address = std::function<base::result<bool>(const net::address&)>;
 
-  // `more_hosts`: further names that Host may have, without port. `is_own` asks the kernel.
+  // `more_hosts`: further names allowed in Host, without port. `is_own` asks the kernel.
   access_policy(subnet vm_network, net::endpoint api, std::vector<std::string> more_hosts, own_address is_own);
 
-  // Errors say why not.
+  // The error says why access is denied.
   [[nodiscard]] base::result<> check_client(const net::address& client) const;
   [[nodiscard]] base::result<> check_remote(const net::endpoint& remote) const;
-  // The answer to a request that is not served.
+  // The answer to a request that is denied.
   [[nodiscard]] std::optional<http::response> check_head(const http::request& request) const;
 
  private:
@@ -45,7 +45,7 @@ class access_policy {
   own_address is_own_;
 };
 
-// A name or an address that Host may have, from -api-host. In lower case.
+// The value of -api-host: a name or an address allowed in Host. In lower case.
 [[nodiscard]] base::result<std::string> parse_host_name(std::string_view text);
 
 }  // namespace host_switch

@@ -31,7 +31,7 @@ base::result<std::optional<api_device>> find_device(const net::address& api) {
   for (const auto* entry = first; entry != nullptr; entry = entry->ifa_next) {
     if (!carries(*entry, api) || (entry->ifa_flags & IFF_LOOPBACK) != 0) continue;
     const std::string label = entry->ifa_name;
-    const auto name = label.substr(0, label.find(':'));  // an alias is reported by its label, "eth0:1"
+    const auto name = label.substr(0, label.find(':'));  // getifaddrs reports the label of an alias, "eth0:1"
     return std::optional(api_device{name, ::if_nametoindex(name.c_str())});
   }
   return std::optional<api_device>();

@@ -1,5 +1,5 @@
-// api_device: the network interface that carries the API's address, toward the VM. The API's socket is bound to it, so
-// that nothing that arrives at another interface, or comes from the host itself, reaches it.
+// api_device: the network interface that has the API's address, toward the VM. The API's socket is bound to it, so that
+// packets that arrive at another interface, or come from the host itself, do not reach it.
 #pragma once
 
 #include <compare>
@@ -13,7 +13,7 @@ namespace host_switch {
 
 struct api_device {
   std::string name;
-  unsigned index = 0;  // tells an interface from the next one of its name
+  unsigned index = 0;  // another interface of the same name has another index
 
   auto operator<=>(const api_device&) const = default;
 };

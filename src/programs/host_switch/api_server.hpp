@@ -9,10 +9,10 @@
 
 namespace host_switch {
 
-// A failure that can pass by itself: the port is busy, the address or a descriptor is missing.
+// Whether a failure may pass by itself: the port is busy, or the address or a descriptor is missing.
 [[nodiscard]] bool may_pass(const std::error_code& why);
 
-// Runs until cancelled. `way` and what the functions refer to outlive it.
+// Runs until cancelled. `way` outlives it, and so does all that the functions refer to.
 async::task<> serve_api(network* way, http::handler handle, http::server_limits limits, http::admission admits);
 
 }  // namespace host_switch

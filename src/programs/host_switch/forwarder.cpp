@@ -13,13 +13,13 @@ namespace {
 
 http::response ok() { return {200, {}, {}}; }
 
-// tcp and udp alone: a VM must never get a listener on a UNIX socket or a named pipe of the host.
+// Only tcp and udp: a VM must never get a listener on a UNIX socket or a named pipe of the host.
 std::optional<net::protocol> parse_forwardable(std::string_view text) {
   const auto parsed = net::parse_protocol(text);
   return parsed == net::protocol::sctp ? std::nullopt : parsed;
 }
 
-// The kernel's words as Go writes them: "address already in use".
+// The kernel's message as Go writes it: "address already in use".
 std::string go_words(const std::error_code& code) {
   auto words = code.message();
   if (!words.empty()) words[0] = base::to_lower(words.substr(0, 1))[0];
@@ -27,7 +27,7 @@ std::string go_words(const std::error_code& code) {
 }
 
 base::error listen_failure(const forwarder_api::forward& wanted, const base::error& why) {
-  const bool twice = why.code == std::errc::file_exists;  // another text for the same address
+  const bool twice = why.code == std::errc::file_exists;  // the address is in use under another spelling
   const auto code = twice ? std::make_error_code(std::errc::address_in_use) : why.code;
   if (!code) return {{}, fmt::format("listen {} {}: {}", wanted.protocol, base::printable(wanted.local), why.context)};
   return {{}, fmt::format("listen {} {}: bind: {}", wanted.protocol, base::printable(wanted.local), go_words(code))};
@@ -93,7 +93,7 @@ std::vector<forwarder_api::forward> forwarder::all() const {
 http::response forwarder::answer_expose(const http::request& request, std::string_view caller) {
   auto wanted = forwarder_api::parse_expose(request.body);
   if (!wanted) return http::text_response(400, wanted.error().message());
-  if (wanted->protocol != "unix" && wanted->protocol != "npipe") {  // their remote is a URL, which is none of ours
+  if (wanted->protocol != "unix" && wanted->protocol != "npipe") {  // the remote of these is a URL
     auto remote = forwarder_api::complete_remote(wanted->remote, caller);
     if (!remote) return http::text_response(400, remote.error().message());
     wanted->remote = std::move(*remote);

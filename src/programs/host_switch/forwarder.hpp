@@ -1,7 +1,7 @@
-// forwarder: the forwards that host-switch holds, and the three calls of the forwarder API upon them. The identity of a
-// forward is its protocol and its local address compared as text: ":80" and "0.0.0.0:80" are two, of which only one can
-// listen. Answers are those of gvisor-tap-vsock, word for word: agents depend on them. What is refused that
-// gvisor-tap-vsock allows is in docs/forwarder-api.md.
+// forwarder: the forwards that host-switch holds, and the three calls of the forwarder API. A forward is identified by
+// its protocol and its local address as text: ":80" and "0.0.0.0:80" are two forwards, of which only one can listen.
+// The answers are those of gvisor-tap-vsock, word for word: agents depend on them. docs/forwarder-api.md lists what
+// gvisor-tap-vsock allows and host-switch refuses.
 #pragma once
 
 #include <cstddef>
@@ -20,17 +20,17 @@ namespace host_switch {
 
 class forwarder {
  public:
-  // Holds at most `most` forwards besides static ones. `way` and `policy` must outlive it.
+  // Holds at most `most` forwards in addition to static ones. `way` and `policy` must outlive it.
   forwarder(network& way, const access_policy& policy, std::size_t most)
       : network_(way), policy_(policy), most_(most) {}
 
   // One request of the API; `caller` is the client's address.
   [[nodiscard]] http::response answer(const http::request& request, std::string_view caller);
 
-  // What the calls do. The error's message is the API's answer.
+  // The calls. The error's message is the API's answer.
   base::result<> expose(const forwarder_api::forward& wanted);
   base::result<> unexpose(const forwarder_api::forward& which);
-  // A forward of the host's own: to any address, beside the limit. The error has the kernel's code.
+  // A forward from the command line: to any address, and not limited. The error has the kernel's code.
   base::result<> expose_static(const forwarder_api::forward& wanted);
   [[nodiscard]] std::vector<forwarder_api::forward> all() const;  // sorted by local, then protocol
 

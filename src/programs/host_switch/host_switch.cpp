@@ -21,7 +21,7 @@ constexpr auto description =
     "gvisor-tap-vsock.\n\n"
     "The kernel must route to the VM, over a veth or a tap interface. 0.0.0.0 also listens on IPv6.";
 
-// The API's connections are part of the reserve that the relays leave.
+// The API's connections use the reserve that the relays leave.
 http::server_limits api_limits() {
   const auto reserve = relay::descriptor_budget::of_process().reserve();
   return {.connections = std::clamp<std::size_t>(reserve / 2, 16, 256), .body_bytes = 64 << 10};
@@ -56,7 +56,7 @@ void host_switch::declare(program::flag_set& flags) {
   flags.add("port-forward", static_forwards_, parse_static_forward,
             "A forward that exists from the start, as `Host:Port=Guest:Port`, for instance "
             "127.0.0.1:2222=192.168.127.2:22. May be given several times.");
-  flags.add("api-address", api_, program::endpoint, "", "The `address` (IP:PORT) at which the API listens instead.");
+  flags.add("api-address", api_, program::endpoint, "", "The `address` (IP:PORT) where the API listens instead.");
   flags.add("api-host", api_hosts_, parse_host_name,
             "A further `name` that clients may use for the API, besides its address and names under .internal. May "
             "be given several times.");

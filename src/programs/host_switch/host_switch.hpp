@@ -1,4 +1,4 @@
-// host_switch: the program host-switch, Linux edition. It holds on the host the ports that a VM's guest agent exposes.
+// host_switch: the program host-switch for Linux. It holds the ports on the host that a VM's guest agent exposes.
 #pragma once
 
 #include <optional>
@@ -29,8 +29,8 @@ class host_switch final : public program::daemon {
 
   subnet vm_network_ = subnet::parse("192.168.127.0/24").value();
   std::vector<forwarder_api::forward> static_forwards_;
-  std::vector<forwarder_api::forward> busy_forwards_;  // of these, those that could not be opened at the start
-  std::optional<net::endpoint> api_;                   // elsewhere than on the gateway's port 80
+  std::vector<forwarder_api::forward> busy_forwards_;  // those that could not be opened at the start
+  std::optional<net::endpoint> api_;                   // if not port 80 of the gateway
   std::vector<std::string> api_hosts_;
   std::optional<kernel_network> network_;
   std::optional<access_policy> policy_;

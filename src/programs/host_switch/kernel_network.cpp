@@ -25,7 +25,7 @@ base::result<> bind_to_device(int fd, const std::string& name) {
 kernel_network::kernel_network(net::endpoint api) : api_(api), relays_({.shards = relay::shards_for_processors()}) {}
 
 base::result<std::unique_ptr<os::acceptor>> kernel_network::listen_for_api(const async::executor& where) {
-  watch_addresses(where);  // before the look: no change falls between
+  watch_addresses(where);  // before find_device(), so that no change is missed
   const auto device = find_device(api_.ip);
   auto listening = device ? open_api_socket(*device) : std::unexpected(device.error());
   if (!listening) return std::unexpected(listening.error());
@@ -45,7 +45,7 @@ async::task<> kernel_network::address_change(async::clock::duration limit) {
   static_cast<void>(co_await async::within(limit, watch_->changed()));
 }
 
-// An unreadable list of interfaces says nothing.
+// While the interfaces cannot be read, the API stays where it is.
 async::task<> kernel_network::api_moves() {
   while (true) {
     const auto now = find_device(api_.ip);
@@ -58,9 +58,8 @@ async::task<> kernel_network::api_may_return() { co_await address_change(between
 
 // Before Linux 5.7 only a program with CAP_NET_RAW may bind a socket to an interface.
 //
-// SO_REUSEPORT is set behind bind(): the API's own bind() fails where a second host-switch, or another program, has the
-// port, and a wildcard of this program can still share it later. It is set before bind() only where such a wildcard is
-// there already.
+// SO_REUSEPORT is set after bind(): then bind() fails if a second host-switch, or another program, has the port, and a
+// wildcard of this program can still share it later. It is set before bind() only if such a wildcard exists already.
 base::result<base::unique_fd> kernel_network::open_api_socket(const std::optional<api_device>& device) {
   base::unique_fd fd(::socket(api_.ip.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const auto set = [&fd](int level, int name) {
@@ -91,7 +90,7 @@ base::result<> kernel_network::forward(net::protocol protocol, const net::endpoi
   const bool wildcard = host.ip.is_unspecified();
   const bool shares_the_api_port = wildcard && protocol == net::protocol::tcp && host.port == api_.port;
   if (shares_the_api_port && holds_a_wildcard(protocol, host.port))
-    return base::fail(std::errc::address_in_use, "");  // the kernel would share it once more
+    return base::fail(std::errc::address_in_use, "");  // the kernel would let a second wildcard share it
   return relays_.add(
       {.protocol = protocol, .listen = host, .target = vm, .dual_stack = wildcard, .reuse_port = shares_the_api_port});
 }

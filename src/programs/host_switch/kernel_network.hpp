@@ -20,7 +20,7 @@ class kernel_network final : public network {
   explicit kernel_network(net::endpoint api);
 
   [[nodiscard]] const net::endpoint& api() const override { return api_; }
-  // Fails while the interfaces cannot be read: it would take what arrives at any of them.
+  // Fails while the interfaces cannot be read: an unbound socket would take what arrives at any of them.
   [[nodiscard]] base::result<std::unique_ptr<os::acceptor>> listen_for_api(const async::executor& where) override;
   async::task<> api_moves() override;
   async::task<> api_may_return() override;

@@ -13,7 +13,7 @@ namespace host_switch {
 // The value of one -port-forward: "127.0.0.1:2222=192.168.127.2:22".
 [[nodiscard]] base::result<forwarder_api::forward> parse_static_forward(std::string_view text);
 
-// Returns once the forward is there. `forwards` outlives it.
+// Returns once the forward listens. `forwards` outlives it.
 async::task<> keep_trying(forwarder* forwards, forwarder_api::forward wanted);
 
 }  // namespace host_switch

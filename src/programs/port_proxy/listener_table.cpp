@@ -5,7 +5,7 @@
 namespace port_proxy {
 namespace {
 
-constexpr std::size_t tries_in_a_millisecond = 2;  // at most, of all that wait
+constexpr std::size_t tries_in_a_millisecond = 2;  // at most, over all waiting listeners
 
 }  // namespace
 
@@ -62,7 +62,7 @@ bool listener_table::failed(const net::listen_key& key, std::error_code why, tim
   const bool news = e.failures == 0 || e.why != why;
   e.why = why;
   ++e.failures;
-  // The port numbers spread the retries well enough. The more wait, the longer each does.
+  // The port number serves as the random part. The more listeners wait, the longer each one does.
   const std::chrono::milliseconds turn(schedule_.size() / tries_in_a_millisecond);
   schedule(key, e, now + turn + retry_.delay(e.failures, std::uint32_t{key.port} * 2'654'435'761U));
   return news;

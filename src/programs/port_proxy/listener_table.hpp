@@ -1,9 +1,9 @@
-// listener_table: which listeners the messages ask for, which of them are open, and when the others are to be tried
-// again. Pure: opens nothing itself, and time is an argument.
+// listener_table: the listeners that messages ask for, which of them are open, and when to try the others again. Pure:
+// it opens nothing itself, and time is an argument.
 //
-// A listener is keyed by protocol, address and port; the wildcard of either family is one key, 0.0.0.0. It is
-//   waiting   not open: due at some time, now at first             opened() or failed() after a try; remove()
-//   open                                                            remove()
+// The wildcards of both families are one key, 0.0.0.0. A listener is
+//   waiting   not open; due at once at first      opened() or failed() after a try; remove()
+//   open                                          remove()
 #pragma once
 
 #include <chrono>
@@ -32,18 +32,18 @@ class listener_table {
 
   listener_table(base::backoff retry, std::size_t limit) : retry_(retry), limit_(limit) {}
 
-  // A new one is due at once. Not taken where `limit` listeners are wanted already.
+  // A new listener is due at once. Rejected if the table holds `limit` already.
   added add(const net::listen_key& key, time_point now);
-  // Whether it was open; nullopt: nobody had asked for it. Listeners that wait for the same port become due at once,
-  // since this one may have been what was in their way.
+  // Whether it was open; nullopt: it is not in the table. Listeners that wait for the same port become due at once, as
+  // this one may have kept them from opening.
   std::optional<bool> remove(const net::listen_key& key, time_point now);
 
   // The waiting listeners that are due, at most `limit`; report each to opened() or failed().
   [[nodiscard]] std::vector<net::listen_key> due(time_point now, std::size_t limit) const;
-  [[nodiscard]] time_point next_due() const;  // max(): nothing waits
+  [[nodiscard]] time_point next_due() const;  // max(): none waits
 
   void opened(const net::listen_key& key);
-  // True where this is news: the first failure, or one for another reason than the last.
+  // Whether to log it: the first failure, or one with another reason than the last.
   bool failed(const net::listen_key& key, std::error_code why, time_point now);
 
   [[nodiscard]] std::size_t size() const { return entries_.size(); }

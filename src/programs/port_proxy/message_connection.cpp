@@ -20,7 +20,7 @@ constexpr std::string_view component = "messages";
 // The codec bounds the depth: a message that is too deep is ignored, and its connection stays open.
 constexpr json::limits message_limits{.bytes = port_mapping::max_message_bytes,
                                       .depth = port_mapping::max_message_bytes};
-constexpr std::size_t read_at_once = 2 * port_mapping::max_message_bytes;  // before the next connection has its turn
+constexpr std::size_t read_at_once = 2 * port_mapping::max_message_bytes;  // before the next connection's turn
 
 }  // namespace
 

@@ -1,5 +1,5 @@
-// message_connection: one client of a message server, and what it has sent of a message so far. Owned by the server's
-// list and by the task that watches it. After close() it is of no further use.
+// message_connection: one client of a message server, and the message that it has sent in part. Owned by the server's
+// list and by the task that watches it. Use nothing but is_open() after close().
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -23,8 +23,8 @@ class message_connection {
   // `number` is for the log.
   message_connection(const async::executor& where, base::unique_fd fd, std::uint64_t number, caller who);
 
-  // Reads all that the kernel has, up to a bound, and hands complete messages to `take`. Closes the connection at its
-  // end, or when it sends something else than messages; `ignored` limits the lines about that.
+  // Reads what the kernel has, up to a bound, and passes complete messages to `take`. Closes the connection at its end,
+  // or if it sends anything but messages; `ignored` limits the log lines about that.
   void drain(const handler& take, base::log::throttle& ignored);
   async::task<> readable();
   void close();

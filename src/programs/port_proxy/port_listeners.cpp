@@ -40,7 +40,7 @@ void port_listeners::remove(const net::listen_key& key) {
 }
 
 void port_listeners::settle() {
-  // A port that fails again is due later than this: the loop ends.
+  // A port that fails again is due later than `now`, so the loop ends.
   const auto now = async::clock::now();
   while (table_.next_due() <= now) open_due(now);
   changed_.notify_all();
@@ -56,7 +56,7 @@ void port_listeners::open(const net::listen_key& key) {
   spec.listen = key.endpoint();
   spec.target = targets_.at(key);
   spec.udp_buffer_bytes = options_.udp_buffer_bytes;
-  spec.dual_stack = key.address.is_unspecified();  // as a Go listener on a wildcard is
+  spec.dual_stack = key.address.is_unspecified();  // like a Go listener on a wildcard
   if (const auto opened = listeners_.add(spec); opened) {
     table_.opened(key);
     log::throttled(opened_, log::level::info, component, "listening on {} upstream={}", to_string(key),
@@ -70,7 +70,7 @@ void port_listeners::open(const net::listen_key& key) {
 async::task<> port_listeners::run() {
   while (true) {
     co_await changed_.wait_until(table_.next_due());
-    co_await async::sleep_for(between_retries);  // those that fall due meanwhile are tried with it
+    co_await async::sleep_for(between_retries);  // tries together what falls due meanwhile
     open_due(async::clock::now());
   }
 }

@@ -1,5 +1,5 @@
-// port_listeners: the listeners that PortMapping messages ask for, made so. A port that is busy is tried again until it
-// is free or no longer asked for. Owns the listeners and what they relay; one control thread.
+// port_listeners: opens the listeners that PortMapping messages ask for. It retries a busy port until it is free, or
+// removed. Owns the listeners and their relays. Control thread only.
 #pragma once
 
 #include <chrono>
@@ -24,14 +24,14 @@ class port_listeners {
  public:
   port_listeners(const async::executor& where, port_listeners_options options);
 
-  // Listens there, soon after settle(), and relays to `target`; connections that another target has got live on.
+  // Listens there, after settle(), and relays to `target`. Connections to a former target live on.
   void add(const net::listen_key& key, const net::endpoint& target);
-  // Closed when it returns.
+  // The listener is closed when it returns.
   void remove(const net::listen_key& key);
-  // Opens what was added since. Done with when it returns: what could not be opened will be tried again.
+  // Tries to open the added listeners; run() retries those that fail.
   void settle();
 
-  // Tries again what could not be opened. Runs until cancelled.
+  // Retries listeners that could not be opened. Runs until cancelled.
   async::task<> run();
 
   [[nodiscard]] const listener_table& table() const { return table_; }

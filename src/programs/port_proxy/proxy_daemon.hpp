@@ -1,6 +1,5 @@
-// proxy_daemon: a program that opens the ports that PortMapping messages ask for, on a UNIX socket at which one message
-// comes with each connection. For whom it relays a port is up to those who derive from it: wsl-proxy and
-// privileged-service.
+// proxy_daemon: serves PortMapping messages: everything that wsl-proxy and privileged-service share. Messages arrive at
+// a UNIX socket, one a connection. Each program adds only its choice of target.
 #pragma once
 
 #include <chrono>
@@ -25,12 +24,12 @@ class proxy_daemon : public program::daemon {
   proxy_daemon(std::string socket_file, message_server_options messages)
       : socket_file_(std::move(socket_file)), messages_(messages) {}
 
-  // Has `listeners` do what a message asks for.
+  // Applies a message to `listeners`.
   virtual void handle(const port_mapping::message& m, const caller& from, port_listeners& listeners) = 0;
   // For the log, beside the socket: "upstream=192.168.143.1".
   [[nodiscard]] virtual std::string relays_to() const { return {}; }
 
-  std::optional<net::endpoint> tcp_;  // takes the messages there, by TCP, in place of the socket
+  std::optional<net::endpoint> tcp_;  // takes the messages over TCP instead of the UNIX socket
 
  private:
   base::result<base::unique_fd> open_entrance();

@@ -18,7 +18,7 @@ void note(outcome& into, std::string text) {
 
 net::endpoint target_of(const net::listen_key& key, const net::address& vm) { return {vm, key.port}; }
 
-// The address of the binding's family. A wildcard takes both, and the listener is one: IPv4 where there is the choice.
+// The VM's address of the binding's family. A wildcard is one listener for both families; it prefers IPv4.
 std::optional<net::address> vm_of(const port_mapping::message& m, const port_mapping::binding& b) {
   const bool wildcard = b.host.ip.is_unspecified();
   const auto first = port_mapping::target_of(m.connect_addresses, wildcard || b.host.ip.is_v4());
@@ -38,7 +38,7 @@ void claim_table::forget(claimants& all, claimants::iterator one) {
   --size_;
 }
 
-// What changed for the port, whose first claim was of `before`.
+// Notes what changed for the port, whose first claim was that of `before`.
 void claim_table::settle(const net::listen_key& key, const std::optional<net::address>& before, outcome& into) {
   const auto at = claims_.find(key);
   const bool any = at != claims_.end() && !at->second.empty();
@@ -50,7 +50,7 @@ void claim_table::settle(const net::listen_key& key, const std::optional<net::ad
   into.changes.push_back({key, target_of(key, now)});
 }
 
-// A VM has another address each time it is started, and may take nothing back.
+// A VM has another address after each start, and may not remove its former claims.
 bool claim_table::make_room(claimants& all, const net::listen_key& key, const claim& wanted, outcome& into) {
   const auto of_same = [&](const claim& c) { return c.sender == wanted.sender; };
   if (std::ranges::count_if(all, of_same) >= static_cast<std::ptrdiff_t>(most_claimants)) {
@@ -67,7 +67,7 @@ bool claim_table::make_room(claimants& all, const net::listen_key& key, const cl
   return false;
 }
 
-// In front of the claims that its sender may change, behind those of others.
+// Before the claims that its sender may change, after those of others.
 void claim_table::add(const net::listen_key& key, const claim& wanted, outcome& into) {
   auto& all = claims_[key];
   const std::optional<net::address> before = all.empty() ? std::nullopt : std::optional(all.front().vm);

@@ -1,17 +1,17 @@
-// claim_table: which virtual machine wants which port of the host, and which of them has it. Pure.
+// claim_table: which virtual machines want which port of the host, and which one has it. Pure.
 //
-// A claim is a listener, the address at which its VM is reached, and the sender: the vtunnel host process that brought
-// the message, which serves one VM. Addresses are what a message says; the sender is what the kernel says, so it
-// decides who may change what:
+// A claim is a listener, the address of its VM, and the sender: the vtunnel host process that carried the message,
+// which serves one VM. A message can name any address; the sender is known from the kernel, so it decides who may
+// change what:
 //
-//   remove     takes back the sender's own claims of that address, and those whose sender has ended
-//   add        of the sender's own claims of one listener the last that came has the port: a VM that was started anew,
-//              with another address, gets its ports back from what is left of the old one. Claims of another sender
-//              that still runs go first, whatever comes after them; when they go, the next has the port.
-//   restarts   a claim whose sender has ended is taken over by whoever names the same listener and address
+//   remove     removes the sender's own claims of that address, and those whose sender has ended
+//   add        among the sender's own claims of one listener, the latest has the port: a VM that restarted with another
+//              address gets its ports back. Claims of another sender that still runs keep the port; when they are
+//              removed, the next claim has it
+//   restarts   a claim whose sender has ended passes to the next sender that names the same listener and address
 //
-// Of more than a few claims of one sender on one port the oldest is dropped; a sender has at most as many claims as are
-// left for others.
+// One sender keeps a limited number of claims on one port: the oldest is dropped. It has at most as many claims in all
+// as are left for others.
 #pragma once
 
 #include <cstddef>
@@ -29,24 +29,24 @@
 namespace privileged_service {
 
 struct claim_options {
-  bool loopback_targets = false;  // VMs may say that they are reached at 127.0.0.0/8 or ::1
+  bool loopback_targets = false;  // VMs may be reached at 127.0.0.0/8 or ::1
   std::size_t claims = 2 * 65'536;
   std::function<bool(const port_proxy::caller&)> is_alive = port_proxy::is_alive;
-  // Why an address is no VM's: this machine's own, not on a network of VMs. Empty: it may be one.
+  // Why an address cannot be a VM's: it is this machine's, or not on a network of VMs. Empty: it can.
   std::function<std::string(const net::address&)> refuse_target = [](const net::address&) { return std::string(); };
 };
 
-// What is to be done after a message.
+// What to do after a message.
 struct change {
   net::listen_key key;
-  std::optional<net::endpoint> target;  // relay to there from now on; nothing: listen no longer
+  std::optional<net::endpoint> target;  // relay to there; nothing: close the listener
 
   bool operator==(const change&) const = default;
 };
 
 struct outcome {
   std::vector<change> changes;
-  std::vector<std::string> notes;  // ready for the log: what was refused, or taken from whom; the first few only
+  std::vector<std::string> notes;  // for the log: refused and reassigned claims; the first few only
 };
 
 class claim_table {
@@ -62,7 +62,7 @@ class claim_table {
     net::address vm;
     port_proxy::caller sender;
   };
-  using claimants = std::vector<claim>;  // the first has it; never empty
+  using claimants = std::vector<claim>;  // the first has the port; never empty
   void add(const net::listen_key& key, const claim& wanted, outcome& into);
   void remove(const net::listen_key& key, const std::optional<net::address>& vm, const port_proxy::caller& sender,
               outcome& into);

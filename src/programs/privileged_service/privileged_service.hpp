@@ -1,5 +1,5 @@
-// privileged_service: the program privileged-service. It listens where the messages of several virtual machines say and
-// relays to the one whose claim it is.
+// privileged_service: the program privileged-service. It opens the ports that several virtual machines ask for, and
+// relays each to the VM whose claim has it.
 #pragma once
 
 #include <chrono>

@@ -8,8 +8,7 @@
 namespace privileged_service {
 namespace {
 
-// Addresses for documentation (RFC 5737, RFC 3849): the way there is the way to all networks without a route of their
-// own.
+// Addresses for documentation (RFC 5737, RFC 3849): their route is the default route.
 net::address elsewhere(bool v4) {
   return v4 ? net::address::v4(192, 0, 2, 1) : net::address::parse("2001:db8::1").value();
 }

@@ -1,6 +1,5 @@
-// vm_network: which addresses can be a virtual machine's. A message says at which address its VM is reached; without a
-// check it could name this host, a port of which would be opened to others, or a third machine, to which this host
-// would give access.
+// vm_network: which addresses can belong to a virtual machine. A message names the address of its VM. Without a check
+// it could name this host, and expose one of its ports, or a third machine, and give access to it.
 #pragma once
 
 #include <string>
@@ -18,9 +17,9 @@ class vm_network {
   // "172.16.0.0/12,fd00::/8"; empty text: no list.
   static base::result<vm_network> parse(std::string_view text);
 
-  // Why the address is no VM's, as in "192.0.2.1 is this machine itself"; empty: it may be one. Never an address of
-  // this machine. With a list the address has to be in it; without one it has to be on a network to which this machine
-  // is attached, and not on the one by which it reaches all others: there, third machines are.
+  // Why the address cannot be a VM's: "is this machine itself"; empty: it can. With a list it must be in the list.
+  // Without one it must be on a network of this machine other than that of the default route, where third machines are.
+  // An address of this machine is always refused.
   [[nodiscard]] std::string refuse(const net::address& ip) const;
 
  private:

@@ -21,7 +21,7 @@ constexpr std::size_t most_tunnels = 64;
 constexpr std::size_t longest_name = 64;
 constexpr std::string_view unix_prefix = "unix:";
 
-// Leaves the reading at the first thing that is wrong; caught in parse_config.
+// Thrown at the first mistake; caught in parse_config.
 struct wrong {
   std::string why;
 };
@@ -31,7 +31,7 @@ struct wrong {
   throw wrong{line + key + ": " + why};
 }
 
-// One value of a tunnel, with what an error says of it.
+// One value of a tunnel, with its place for error messages.
 struct field {
   YAML::Mark at;
   std::string key;
@@ -45,7 +45,7 @@ struct field {
 constexpr std::array<const char*, 6> known_keys{"name",         "handshake-port", "vsock-host-port",
                                                 "peer-address", "peer-port",      "upstream-server-address"};
 
-// Of a key that is given twice the library takes one, and of one that is misspelt nobody hears.
+// The library accepts a key that is given twice, and ignores one that is misspelt.
 void check_keys(const YAML::Node& map, const std::string& owner, std::span<const char* const> known) {
   std::set<std::string> seen;
   for (const auto& entry : map) {
@@ -133,7 +133,7 @@ class reader {
     return made;
   }
 
-  // Nobody else may have it. Ports of the two sides are on two machines; paths may be on one.
+  // The value must be unique. Ports of the two sides are on two machines; paths may be on one.
   field own(field f, const char* kind) {
     if (f.text.starts_with(unix_prefix)) kind = "";
     const auto taken = taken_.emplace(std::string(kind) + " " + f.text, f.key);
@@ -141,7 +141,7 @@ class reader {
     return f;
   }
 
-  std::map<std::string, std::string> taken_;  // → the key that has it
+  std::map<std::string, std::string> taken_;  // → its key
 };
 
 }  // namespace

@@ -34,7 +34,7 @@ async::task<base::result<>> read_phrase(net::stream_address peer, async::clock::
   }
 }
 
-// A whole phrase fits into an empty socket's buffer.
+// The phrase fits into an empty socket's buffer.
 void send_phrase(int fd) { static_cast<void>(::send(fd, seed_phrase.data(), seed_phrase.size(), MSG_NOSIGNAL)); }
 
 }  // namespace

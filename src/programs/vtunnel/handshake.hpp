@@ -1,5 +1,5 @@
-// handshake: how the host end makes sure that it talks to a VM with a vtunnel peer in it, and not to another VM or
-// another program: whoever connects to the peer's handshake port is sent the seed phrase, and nothing else.
+// handshake: how the host end verifies that a VM runs a vtunnel peer, and not another program: the peer sends the seed
+// phrase to each client of its handshake port, and nothing else.
 #pragma once
 
 #include <chrono>
@@ -14,7 +14,7 @@ namespace vtunnel {
 
 inline constexpr std::string_view seed_phrase = "github.com/rancher-sandbox/rancher-desktop-vtunnel";
 
-// Compares what arrives with the phrase, as it arrives. Pure.
+// Compares received bytes with the phrase as they arrive. Pure.
 class phrase_reader {
  public:
   enum class state { reading, matched, wrong };
@@ -26,11 +26,10 @@ class phrase_reader {
   bool wrong_ = false;
 };
 
-// The peer's side: sends the phrase to everybody who connects to `listening` (non-blocking), and closes. Until
-// cancelled.
+// The peer's side: sends the phrase to each client of `listening` (non-blocking), and closes. Runs until cancelled.
 async::task<> answer_handshakes(base::unique_fd listening);
 
-// The host's side, once: an error where nobody answers within `limit`, or with anything else than the phrase.
+// The host's side, once: an error without an answer within `limit`, or with an answer that is not the phrase.
 async::task<base::result<>> shake_hands(net::stream_address peer, std::chrono::milliseconds limit);
 
 }  // namespace vtunnel

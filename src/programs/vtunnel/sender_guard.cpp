@@ -20,14 +20,14 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view component = "vtunnel";
 constexpr auto resync = 30s;
-constexpr std::chrono::nanoseconds in_the_queue = 1s;  // a connection waits there for less to be accepted
+constexpr std::chrono::nanoseconds in_the_queue = 1s;  // a connection waits for less than that to be accepted
 constexpr auto never = std::numeric_limits<std::int64_t>::max();
 
 std::int64_t steady(std::chrono::nanoseconds from_now = 0ns) {
   return (std::chrono::steady_clock::now().time_since_epoch() + from_now).count();
 }
 
-// A table of its own for each endpoint, named as nft can write it.
+// One table an endpoint, with a name that nft can write.
 netfilter::guard_rule rule_for(const net::endpoint& at) {
   auto table = "vtunnel_peer_" + net::to_string(at);
   std::ranges::replace_if(table, [](char c) { return c == '.' || c == ':' || c == '[' || c == ']'; }, '_');
@@ -48,7 +48,7 @@ sender_guard::~sender_guard() {
   if (!at_.ip.is_unspecified()) static_cast<void>(rule_.remove());
 }
 
-// Whether the rule had to be put up, and stands now. What another program took out is distrusted until it is back.
+// Whether the rule had to be added, and is up now. While another program has removed it, closed clients are refused.
 bool sender_guard::ensure() {
   if (at_.ip.is_unspecified()) {
     trouble_.note(base::fail("a rule needs one address"));
@@ -86,7 +86,7 @@ async::task<> sender_guard::keep() {
   }
 }
 
-// Of a loopback address no other machine is a client. A rule that is gone since is noticed by a look of its own.
+// A loopback address has no clients on other machines. The last check notices a rule that is gone.
 bool sender_guard::admits(int client) const {
   const auto kind = netlink::kind_of_client(client);
   if (kind == netlink::client_kind::own) return true;

@@ -1,11 +1,10 @@
-// sender_guard: who may send through the peer's TCP listener: root and the peer's own user, as TCP on a loopback
-// address is open to every user of the machine.
+// sender_guard: lets root and the peer's own user send through the peer's TCP listener. TCP on a loopback address is
+// open to every user of the machine.
 //
-// An agent may connect, write one message and close at once. By the time of the accept no process holds its socket any
-// more, and the kernel no longer knows whose it was. So a rule in nftables refuses other users' packets as they are
-// sent; while it stands, a socket that is closed already was root's or our own user's. Of an open one the kernel is
-// asked all the same. Without the right to have the rule, and on a wildcard address, clients that have closed are
-// refused.
+// An agent may connect, write one message and close at once. At the time of the accept its socket is gone, and the
+// kernel no longer knows its user. So an nftables rule rejects the packets of other users as they are sent: while it is
+// up, a client that has closed was root or our own user. For an open client the kernel is asked as well. If the rule
+// cannot be added, and on a wildcard address, clients that have closed are refused.
 #pragma once
 
 #include <atomic>
@@ -23,13 +22,13 @@ class sender_guard {
   explicit sender_guard(const net::endpoint& at);
   sender_guard(const sender_guard&) = delete;
   sender_guard& operator=(const sender_guard&) = delete;
-  ~sender_guard();  // takes the rule out
+  ~sender_guard();  // removes the rule
 
-  // Puts the rule up in front of a socket that listens there, and resets who connected before it stood.
+  // Adds the rule for a socket that listens already, and resets clients that connected earlier.
   void stand_before(int listening);
-  // Heals when the kernel announces a change. Until cancelled.
+  // Restores the rule when the kernel announces a change. Runs until cancelled.
   async::task<> keep();
-  // Whether this connection, just accepted, may be relayed. From any thread; does not block.
+  // Whether to relay this connection, just accepted. From any thread; does not block.
   [[nodiscard]] bool admits(int client) const;
 
  private:
@@ -37,7 +36,7 @@ class sender_guard {
 
   net::endpoint at_;
   netfilter::endpoint_guard rule_;
-  std::atomic<std::int64_t> trusted_from_;  // steady time; a closed client may have connected before it
+  std::atomic<std::int64_t> trusted_from_;  // steady time; earlier, a closed client may have connected without the rule
   base::log::episode trouble_;
 };
 

@@ -79,7 +79,7 @@ base::result<> tunnel_end::open_host(const tunnel& t) {
   const auto at = at_cid(t.data, VMADDR_CID_ANY);
   auto fd = listen_on(at);
   if (!fd) return std::unexpected(fd.error());
-  const std::uint32_t only = std::holds_alternative<net::vsock_address>(at) ? cid_ : 0;  // who has shaken hands
+  const std::uint32_t only = std::holds_alternative<net::vsock_address>(at) ? cid_ : 0;  // the VM of the handshake
   const relay::stream_target target{net::to_sockaddr(t.upstream), relay::tunnel_side::client, only};
   const relay::admission admit = root_only_ ? relay::is_from_privileged_port : relay::admission();
   if (auto done = relays_.adopt(std::move(*fd), target, admit); !done) return done;

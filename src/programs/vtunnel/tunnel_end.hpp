@@ -1,4 +1,4 @@
-// tunnel_end: one end of all tunnels of a configuration: what listens, and what is relayed. One control thread.
+// tunnel_end: one end of all tunnels of a configuration: its listeners and relays. Control thread only.
 #pragma once
 
 #include <list>
@@ -15,16 +15,15 @@ namespace vtunnel {
 
 class tunnel_end {
  public:
-  // `cid`: of the other end; 1 is this machine itself. `root_only`: the host end takes connections from privileged
-  // ports alone.
+  // `cid`: of the other end; 1 is this machine. `root_only`: the host end accepts only privileged ports.
   tunnel_end(std::vector<tunnel> tunnels, std::uint32_t cid, bool root_only)
       : tunnels_(std::move(tunnels)), cid_(cid), root_only_(root_only) {}
 
-  // In the VM: listens everywhere at once. The error names what cannot be listened on.
+  // In the VM: opens all listeners. The error names the address that fails.
   base::result<> open_peer();
-  // Answers handshakes. Until cancelled.
+  // Answers handshakes. Runs until cancelled.
   async::task<> run_peer();
-  // On the host: listens for each tunnel once the peer has answered its handshake; what is busy is tried again. Until
+  // On the host: listens for each tunnel once the peer has answered its handshake, and retries a busy port. Runs until
   // cancelled.
   async::task<> run_host();
 
@@ -40,7 +39,7 @@ class tunnel_end {
   bool root_only_;
   std::list<os::unix_listener> files_;
   std::vector<base::unique_fd> handshakes_;
-  std::list<sender_guard> guards_;  // they outlive the relays, which ask them
+  std::list<sender_guard> guards_;  // outlive the relays, which ask them
   relay::listener_set relays_{{.shards = relay::shards_for_processors()}};
 };
 

@@ -1,4 +1,4 @@
-// tunnel_program: the program vtunnel, either end of the tunnels of a configuration file.
+// tunnel_program: the program vtunnel, which is either end of the tunnels of a configuration file.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ class tunnel_program final : public program::daemon {
   bool is_peer_ = false;
   std::string config_ = "/etc/vtunnel.yaml";
   std::uint32_t host_cid_;
-  std::uint32_t guest_cid_ = 3;  // the first one that a VM may have
+  std::uint32_t guest_cid_ = 3;  // the first id of a VM
   bool root_only_ = false;
   std::size_t tunnels_ = 0;
   std::optional<tunnel_end> end_;

@@ -35,7 +35,7 @@ http::request encode(const ports::operation& op, const net::address& tap) {
   return op.what == ports::verb::add ? forwarder_api::encode_expose(f) : forwarder_api::encode_unexpose(f);
 }
 
-// The reason ends up on terminals, cut short.
+// The reason is shown on terminals: it is made printable and cut short.
 ports::outcome classify(ports::verb what, const http::response& answer) {
   const bool add = what == ports::verb::add;
   const auto reason = base::printable(base::trim(answer.body));

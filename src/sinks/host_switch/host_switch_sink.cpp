@@ -11,7 +11,7 @@
 namespace host_switch_peer {
 namespace {
 
-constexpr std::chrono::milliseconds least_pause{500};  // between two lists, however short the connections live
+constexpr std::chrono::milliseconds least_pause{500};  // between two lists, however soon connections close
 constexpr std::chrono::seconds probe_interval{1};
 
 std::optional<netlink::address_watch> watch_addresses(const async::executor& where) {
@@ -54,9 +54,8 @@ async::task<base::result<http::response>> host_switch_sink::ask_all(connection_p
   co_return co_await connection->exchange(std::move(all), limits);
 }
 
-// The watched connection's end calls for a list at the very time at which the server is about to close the others,
-// which have been idle for as long: a kept connection that breaks says nothing of the server, and asking again does no
-// harm.
+// When the watched connection ends, the server is about to close the others, which have been idle for as long. So a
+// kept connection that breaks says nothing about the server, and a list can safely be requested again.
 async::task<base::result<ports::peer_state>> host_switch_sink::list() {
   base::result<http::response> answer = base::fail(std::errc::not_connected, "");
   auto connection = take_kept();
@@ -79,8 +78,7 @@ async::task<base::result<ports::peer_state>> host_switch_sink::list() {
   co_return parse_all(answer->body, options_.tap);
 }
 
-// A request that went over a connection which then broke may have been acted upon: it is not sent again; the next list
-// shows.
+// If the connection breaks, the server may have acted on the request. It is not sent again; the next list shows.
 async::task<ports::outcome> host_switch_sink::perform(ports::operation op) {
   auto connection = take_kept();
   if (!connection) {
@@ -100,7 +98,7 @@ async::task<std::vector<ports::outcome>> host_switch_sink::apply(std::vector<por
   std::vector<ports::outcome> outcomes;
   for (const auto& op : batch) {
     outcomes.push_back(co_await perform(op));
-    const auto kind = outcomes.back().kind;  // the rest would wait for the same deadline
+    const auto kind = outcomes.back().kind;  // the rest would only wait for the same deadline
     if (kind == ports::outcome_kind::unknown || kind == ports::outcome_kind::unsent) break;
   }
   if (outcomes.empty()) co_return outcomes;
@@ -109,7 +107,7 @@ async::task<std::vector<ports::outcome>> host_switch_sink::apply(std::vector<por
   co_return outcomes;
 }
 
-// A peer that broke one connection has broken those that are kept as well.
+// If the watched connection broke, the kept ones are broken as well.
 async::task<> host_switch_sink::watched_ends() {
   while (!watched_) co_await renewed_.wait();
   const auto watched = watched_;
@@ -118,7 +116,7 @@ async::task<> host_switch_sink::watched_ends() {
   if (watched_ == watched) watched_.reset();
 }
 
-// Of other addresses that come and go nothing is said.
+// Ignores other addresses that come and go.
 async::task<> host_switch_sink::tap_returns() {
   while (true) {
     if (addresses_)
@@ -133,7 +131,7 @@ async::task<> host_switch_sink::tap_returns() {
   }
 }
 
-// A server that keeps no connection open is listed at the pace of `least_pause`, not of the network.
+// For a server that keeps no connection open, `least_pause` limits how often it is listed.
 async::task<> host_switch_sink::changed() {
   const auto earliest = async::clock::now() + least_pause;
   static_cast<void>(co_await async::within(options_.resync, async::first_of(watched_ends(), tap_returns())));

@@ -1,10 +1,10 @@
-// host_switch_sink: the host's end of every forward, by host-switch's HTTP API. Several requests are under way at once,
-// each on a connection of its own that is kept alive.
+// host_switch_sink: exposes forwards on the host through host-switch's HTTP API. Several requests are under way at
+// once, each on its own connection, which stays open.
 //
-// Loss of the idle connection is the heartbeat: the server closes one after some seconds without a request, and the
-// kernel closes all when the server dies. Where the server's TCP lives in its process it dies without closing anything:
-// a probe every second notices that within two. And when the tap comes back, with its address, whatever was behind it
-// may be another. In each case the reconciler lists again.
+// The loss of the idle connection is the heartbeat. The server closes it after some seconds without a request, and the
+// kernel closes it when the server dies. A server with TCP in its own process dies without closing anything: a probe
+// every second notices that within two. When the tap comes back with its address, another server may be behind it. In
+// each case the reconciler lists again.
 #pragma once
 
 #include <chrono>
@@ -37,7 +37,7 @@ class host_switch_sink : public ports::sink {
     return {.workers = options_.workers, .batch = 16, .hints_return = true};
   }
   async::task<base::result<ports::peer_state>> list() override;
-  // One after the other on one connection. After the first without an answer the rest is not sent.
+  // Sends one operation after the other. After the first without an answer the rest is not sent.
   async::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override;
   async::task<> changed() override;
   async::task<> close() override;
@@ -54,10 +54,10 @@ class host_switch_sink : public ports::sink {
 
   host_switch_options options_;
   std::vector<connection_ptr> idle_;  // at most one for each worker
-  connection_ptr watched_;            // idle since the last list; nobody else uses it
+  connection_ptr watched_;            // idle since the last list, and not in idle_
   async::condition renewed_;          // watched_ is another one
   std::optional<netlink::address_watch> addresses_;
-  unsigned tap_interface_ = 0;  // which had the tap's address last
+  unsigned tap_interface_ = 0;  // that had the tap's address last; 0: none
 };
 
 }  // namespace host_switch_peer

@@ -1,6 +1,6 @@
-// address_book: under which addresses the VM has been known to a receiver that outlives it, on disk. What was told with
-// addresses that the VM no longer has (it was started again, it got another lease) stays open on the host until it is
-// taken back with just these addresses.
+// address_book: the VM's addresses that a receiver has been sent, on disk, as the receiver outlives the VM. Ports sent
+// with former addresses (the VM restarted, or got another lease) stay open on the host until a removal names the same
+// addresses.
 //
 // The file holds one PortMapping document without ports for each set of addresses, the newest first.
 #pragma once
@@ -14,14 +14,14 @@ namespace port_mapping_peer {
 
 class address_book {
  public:
-  // Reads what earlier runs left; a file that is not there, or damaged, is an empty one.
+  // Reads the book of earlier runs; a missing or damaged file is an empty book.
   explicit address_book(std::filesystem::path file);
 
-  // From now on the VM has these. On disk before it returns; where that fails, the book goes on in memory (logged).
+  // Sets the VM's current addresses. On disk when it returns; if that fails, the book stays in memory (logged).
   void move_to(const connect_addresses& now);
-  // The sets before that, of which the first address of a family differs from now: those a receiver has connected to.
+  // Former sets whose first address of a family differs from the current one: a receiver has connected to that one.
   [[nodiscard]] std::vector<connect_addresses> former() const;
-  // Nothing is left under them. Somebody else may have got one by now, and it is his.
+  // Nothing is left under them. Another machine may have such an address by now.
   void forget_former();
 
  private:

@@ -1,4 +1,4 @@
-// Sends one PortMapping message to a peer that never answers: connect, write, close.
+// message_sender: sends one PortMapping message to a peer that never answers: connect, write, close.
 #pragma once
 
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -14,12 +14,12 @@
 
 namespace port_mapping_peer {
 
-// A connection of its own to the peer, a UNIX socket (wsl-proxy) or a TCP endpoint (vtunnel's peer end).
+// Connects to the peer: a UNIX socket (wsl-proxy) or a TCP endpoint (vtunnel's peer end).
 using stream = boost::asio::generic::stream_protocol::socket;
 using stream_ptr = std::shared_ptr<stream>;
 async::task<base::result<stream_ptr>> open_stream(net::stream_address peer, async::clock::time_point deadline);
 
-// How the peer left the connection: closed it, reset it, or has not done either so far.
+// How the peer ended the connection: closed, reset, or not yet.
 enum class ending : std::uint8_t { closed, reset, open };
 
 struct send_failure : base::error {
@@ -27,16 +27,16 @@ struct send_failure : base::error {
 };
 
 struct send_limits {
-  std::chrono::milliseconds deadline{5'000};  // until the peer's kernel has all of the message
-  std::chrono::milliseconds patience{250};    // after that, until the peer closes the connection
+  std::chrono::milliseconds deadline{5'000};  // until the peer's kernel has the whole message
+  std::chrono::milliseconds patience{250};    // then, until the peer closes the connection
 };
 
-// Delivers `bytes` on a connection of its own. A receiver closes the connection when it has read the message; waiting
-// for that keeps the next message from overtaking this one. One that does not close it has the message all the same:
-// `open`. After an error it may still arrive, unless nothing was sent.
+// Delivers `bytes` on one connection. A receiver closes it when it has read the message; waiting for that keeps the
+// next message from overtaking this one. If it does not close the connection, the result is `open`, and it has the
+// message as well. After an error the message may still arrive, unless nothing was sent.
 async::task<std::expected<ending, send_failure>> send(net::stream_address peer, std::string bytes, send_limits limits);
 
-// Whether anybody accepts there: connects and closes. The Go wsl-proxy logs an error for each such connection.
+// Whether a program accepts there: connects and closes. The Go wsl-proxy logs an error for each such connection.
 async::task<base::result<>> probe(net::stream_address peer, async::clock::duration limit);
 
 }  // namespace port_mapping_peer

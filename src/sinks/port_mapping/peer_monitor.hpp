@@ -1,5 +1,5 @@
-// presence: what a port_mapping_sink knows of a peer that gives no answers: whether it is there, and whether it may be
-// another one than before. A UNIX socket has one (socket_monitor), a tunnel has another (tunnel_monitor).
+// peer_monitor: whether the peer of a port_mapping_sink, which gives no answers, is up, and whether it may be another
+// one than before. socket_monitor does it for a UNIX socket, tunnel_monitor for a tunnel.
 #pragma once
 
 #include <string>
@@ -18,19 +18,19 @@ class peer_monitor {
  public:
   virtual ~peer_monitor() = default;
 
-  // Who is there, by a text that another one does not have; an error while nobody is.
+  // The identity of the peer, a text that no other one has; an error while it is down.
   virtual async::task<base::result<std::string>> check() = 0;
-  // Returns when check() may answer something else than it did.
+  // Returns when check() may have another result.
   virtual async::task<> changed() = 0;
-  // A message could not be sent: the next check() does not take for granted what it saw.
+  // A message could not be sent: the next check() does not rely on earlier results.
   virtual void suspect() = 0;
-  // Asked when a message has been written. `refused`: its connection was reset behind it. False: whoever was there at
-  // the last look is gone, and may not have read it.
+  // After a message has been written. `refused`: its connection was reset then. False: the peer of the last check() is
+  // gone, and may not have read the message.
   virtual async::task<bool> is_alive(bool refused) = 0;
 
-  // changed() also tells when a peer that is down comes up.
+  // Whether changed() also returns when a peer that is down comes up.
   [[nodiscard]] virtual bool announces_return() const = 0;
-  // What receivers are to connect to, as of the last check(); wsl-proxy is told nothing.
+  // The VM's addresses for receivers, as of the last check(); none for wsl-proxy.
   [[nodiscard]] virtual const connect_addresses& addresses() const = 0;
 };
 

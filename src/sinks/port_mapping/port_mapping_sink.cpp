@@ -13,7 +13,7 @@ namespace {
 
 using ports::outcome_kind;
 
-constexpr std::chrono::milliseconds unix_patience{250};  // wsl-proxy takes connections in their order anyway
+constexpr std::chrono::milliseconds unix_patience{250};  // wsl-proxy reads connections in their order anyway
 constexpr std::size_t bindings_per_message = 4'096;      // half a megabyte at most
 
 std::unique_ptr<peer_monitor> monitor_of(const async::executor& where, const port_mapping_options& o) {
@@ -55,7 +55,7 @@ async::task<base::result<ports::peer_state>> port_mapping_sink::list() {
   co_return state;
 }
 
-// Of a tunnel, whenever it has been looked at. Whether everything is to be sent again.
+// For a tunnel, after each check. Whether to send everything again.
 bool port_mapping_sink::update_resend_timer() {
   const auto now = async::clock::now();
   const auto before = book_.former();
@@ -92,7 +92,7 @@ async::task<std::optional<ports::outcome>> port_mapping_sink::send_one(port_mapp
   co_return std::nullopt;
 }
 
-// One message for each bindings_per_message operations of this kind.
+// Sends one message for each bindings_per_message operations of this kind.
 async::task<std::optional<ports::outcome>> port_mapping_sink::send_all(const std::vector<ports::operation>& batch,
                                                                        ports::verb what,
                                                                        std::vector<ports::outcome>& outcomes) {
@@ -113,7 +113,7 @@ async::task<std::optional<ports::outcome>> port_mapping_sink::send_all(const std
   co_return std::nullopt;
 }
 
-// A batch is no larger than a message may be.
+// A batch fits into one message.
 async::task<std::optional<ports::outcome>> port_mapping_sink::take_back_former(
     const std::vector<ports::operation>& batch) {
   const auto former = book_.former();
@@ -129,7 +129,7 @@ async::task<std::optional<ports::outcome>> port_mapping_sink::take_back_former(
   co_return std::nullopt;
 }
 
-// After a failure nothing more is sent. What the failed message carried is unknown, the rest has not been sent.
+// Nothing is sent after a failure: the operations of the failed message are unknown, the others unsent.
 async::task<std::vector<ports::outcome>> port_mapping_sink::apply(std::vector<ports::operation> batch) {
   std::vector<ports::outcome> outcomes(batch.size(), {outcome_kind::unsent, {}});
   auto failed = co_await take_back_former(batch);
@@ -143,8 +143,8 @@ async::task<std::vector<ports::outcome>> port_mapping_sink::apply(std::vector<po
   co_return outcomes;
 }
 
-// The next message is sent soon; once it has come through, so has the stuck one before long. If it gets stuck as well,
-// this is called again.
+// Once the next message has come through, the stuck one arrives before long. If the next one gets stuck as well, this
+// is called again.
 void port_mapping_sink::schedule_resend() { repeat_at_ = async::clock::now() + options_.deadline + options_.stuck; }
 
 async::task<> port_mapping_sink::changed() {

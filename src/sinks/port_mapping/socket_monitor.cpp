@@ -10,12 +10,13 @@
 namespace port_mapping_peer {
 namespace {
 
-constexpr std::chrono::milliseconds poll{1'000};  // where no event is to be had
+constexpr std::chrono::milliseconds poll{1'000};  // if there are no events
 
 std::optional<os::file_watch> watch_for(const async::executor& where, const std::filesystem::path& path) {
   auto watch = os::file_watch::open(where, path);
   if (watch) return std::move(*watch);
-  base::log::warn("port-mapping", "no inotify, polling socket={} reason={}", path.string(), watch.error().message());
+  base::log::warn("port-mapping", "inotify is not available, polling socket={} reason=\"{}\"", path.string(),
+                  watch.error().message());
   return std::nullopt;
 }
 
@@ -51,8 +52,8 @@ void socket_monitor::suspect() { suspected_ = identity().value_or(""); }
 
 async::task<bool> socket_monitor::is_alive(bool /*refused*/) { co_return true; }
 
-// Whatever wakes it, it is the identity that tells; so a doubled or a lost event does no harm. A peer that went on
-// living but took no message gives no event when it takes them again.
+// The identity decides, whatever the event, so a duplicate or lost event does no harm. A peer that stayed up but took
+// no message gives no event when it takes messages again.
 async::task<> socket_monitor::changed() {
   while (true) {
     const std::chrono::milliseconds limit =

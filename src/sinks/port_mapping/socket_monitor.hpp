@@ -1,5 +1,5 @@
-// socket_monitor: a peer at a UNIX socket. A socket that was bound anew is another peer; it is looked at and not
-// knocked at, since the Go wsl-proxy logs an error for every connection without a message.
+// socket_monitor: a peer at a UNIX socket. A socket that was bound again is another peer. The monitor checks the file
+// and does not connect, as the Go wsl-proxy logs an error for every connection without a message.
 #pragma once
 
 #include <chrono>
@@ -13,8 +13,8 @@ namespace port_mapping_peer {
 
 struct socket_monitor_options {
   std::filesystem::path path;
-  std::chrono::milliseconds deadline{5'000};  // for knocking, after a message has failed
-  std::chrono::milliseconds resync{30'000};   // how often to look at the socket unprompted
+  std::chrono::milliseconds deadline{5'000};  // for connecting, after a message has failed
+  std::chrono::milliseconds resync{30'000};   // how often to check the socket without an event
 };
 
 class socket_monitor final : public peer_monitor {
@@ -24,7 +24,7 @@ class socket_monitor final : public peer_monitor {
   async::task<base::result<std::string>> check() override;
   async::task<> changed() override;
   void suspect() override;
-  // Always: a reset means no more than that the peer did not read the newline.
+  // Always true: a reset only means that the peer did not read the newline.
   async::task<bool> is_alive(bool refused) override;
   [[nodiscard]] bool announces_return() const override { return true; }
   [[nodiscard]] const connect_addresses& addresses() const override { return none_; }
@@ -34,7 +34,7 @@ class socket_monitor final : public peer_monitor {
 
   socket_monitor_options options_;
   std::optional<os::file_watch> watch_;
-  std::string seen_;       // the identity that the last check() answered; empty: an error
+  std::string seen_;       // the identity at the last check(); empty: an error
   std::string suspected_;  // the identity at which the last message failed; empty: none did
   connect_addresses none_;
 };

@@ -27,7 +27,7 @@ tunnel_monitor::tunnel_monitor(const async::executor& where, tunnel_monitor_opti
   if (watch_)
     tasks_.spawn("addresses", follow_addresses());
   else
-    base::log::warn(component, "no news of addresses reason=\"{}\"", watch.error().message());
+    base::log::warn(component, "cannot watch for address changes, polling reason=\"{}\"", watch.error().message());
 }
 
 async::task<> tunnel_monitor::follow_addresses() {
@@ -46,7 +46,7 @@ base::result<connect_addresses> tunnel_monitor::read_addresses() const {
   return made;
 }
 
-// The peer is not expected to say anything; what it says all the same is thrown away.
+// The peer sends nothing; unexpected bytes are dropped.
 async::task<> tunnel_monitor::follow(stream_ptr standing) {
   std::array<char, 256> ignored;
   boost::system::error_code ec;
@@ -81,7 +81,7 @@ async::task<base::result<std::string>> tunnel_monitor::check() {
   if (!addresses) co_return std::unexpected(addresses.error());
   if (!standing_)
     if (auto connected = co_await open_standing(); !connected) co_return std::unexpected(connected.error());
-  if (addresses_ != *addresses) base::log::info(component, "the host is told to connect to{}", to_text(*addresses));
+  if (addresses_ != *addresses) base::log::info(component, "the host connects to{}", to_text(*addresses));
   addresses_ = std::move(*addresses);
   last_check_ = async::clock::now();
   co_return "connection " + std::to_string(connections_) + " to" + to_text(addresses_);
@@ -98,7 +98,7 @@ bool tunnel_monitor::has_addresses() const {
   return addresses && *addresses == addresses_;
 }
 
-// Another connection may stand already when the end of this one is heard of.
+// Another standing connection may be open already when this one ends.
 async::task<> tunnel_monitor::changed() {
   const auto watched = standing_;
   while (watched && standing_ == watched && has_addresses()) co_await news_.wait();
@@ -106,8 +106,8 @@ async::task<> tunnel_monitor::changed() {
     co_await async::sleep_for(last_check_ + options_.between_checks - async::clock::now());
 }
 
-// A reset comes from somebody in the tunnel who could not pass the message on, or who did not read all of it. In the
-// first case the standing connection goes the same way, now or in a moment.
+// A reset says that a program in the tunnel could not pass the message on, or did not read all of it. In the first case
+// the standing connection breaks as well, now or in a moment.
 async::task<bool> tunnel_monitor::is_alive(bool refused) {
   if (refused) static_cast<void>(co_await async::within(options_.breaks_within, broken()));
   co_return standing_ != nullptr;

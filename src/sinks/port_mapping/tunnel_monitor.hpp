@@ -1,10 +1,10 @@
-// tunnel_monitor: a peer behind a TCP port that somebody else forwards (vtunnel), and the addresses of the interface
-// at which that peer is to connect back.
+// tunnel_monitor: a peer behind a TCP port that vtunnel forwards, and the addresses of the interface to which the peer
+// connects back.
 //
-// That the port accepts says little: the tunnel's far end, or the program behind it, may be down. So one connection is
-// kept open on which nothing is ever sent. The tunnel hands its end on from either side: while it stands, so do all who
-// carry it, and when one of them goes, it breaks. A connection that breaks at once tells that somebody further on is
-// missing. What is there afterwards is another peer, as is the same one once the interface has other addresses.
+// The port may accept while the tunnel's far end, or the program behind it, is down. So one connection stays open, the
+// standing connection, on which nothing is ever sent. It breaks when any program on the way ends; if it breaks at once,
+// a program further on is missing. The peer behind the next standing connection counts as another one, and so does the
+// same peer when the interface has other addresses.
 #pragma once
 
 #include <chrono>
@@ -23,17 +23,17 @@ namespace port_mapping_peer {
 
 struct tunnel_monitor_options {
   net::endpoint peer;
-  std::string interface;                            // whose addresses are told
+  std::string interface;                            // whose addresses the peer is sent
   std::chrono::milliseconds deadline{5'000};        // for connecting
-  std::chrono::milliseconds breaks_within{100};     // a connection through a tunnel that leads nowhere
-  std::chrono::milliseconds between_checks{1'000};  // at a peer that drops the standing connection again and again
+  std::chrono::milliseconds breaks_within{100};     // how soon a connection breaks if the tunnel leads nowhere
+  std::chrono::milliseconds between_checks{1'000};  // if the peer keeps dropping the standing connection
 };
 
 class tunnel_monitor final : public peer_monitor {
  public:
   tunnel_monitor(const async::executor& where, tunnel_monitor_options options);
 
-  // Takes `breaks_within` where there is no standing connection.
+  // Takes `breaks_within` if there is no standing connection.
   async::task<base::result<std::string>> check() override;
   async::task<> changed() override;
   void suspect() override;
@@ -47,14 +47,14 @@ class tunnel_monitor final : public peer_monitor {
   async::task<> follow(stream_ptr standing);
   async::task<> broken();
   [[nodiscard]] base::result<connect_addresses> read_addresses() const;
-  [[nodiscard]] bool has_addresses() const;  // as it had at the last look
+  [[nodiscard]] bool has_addresses() const;  // whether they are still those of the last check()
 
   async::executor where_;
   tunnel_monitor_options options_;
   std::optional<netlink::address_watch> watch_;
   connect_addresses addresses_;
-  stream_ptr standing_;       // null: none, or it broke
-  unsigned connections_ = 0;  // that have stood
+  stream_ptr standing_;       // null: none, or broken
+  unsigned connections_ = 0;  // standing connections so far
   async::clock::time_point last_check_{};
   async::condition news_;
   async::task_group tasks_;

@@ -68,7 +68,7 @@ outcome local_listeners_sink::listen(const ports::port_key& key) {
 outcome local_listeners_sink::apply_one(const ports::operation& op) {
   const auto& key = op.target.key;
   if (op.what == ports::verb::add) return closed_ || open_.contains(key) ? outcome{} : listen(key);
-  open_.erase(key);  // which takes it out of the epoll, too
+  open_.erase(key);  // the close removes it from epoll as well
   return {};
 }
 

@@ -1,9 +1,8 @@
-// local_listeners_sink: holds a TCP socket that listens on each port that is published by rules alone, for those who
-// look for listening sockets: WSL's own localhost relay forwards what it sees listening in the VM. Connections never
-// reach the socket, since the rules take them before; one that does, because its rules have just gone, is closed at
-// once.
+// local_listeners_sink: a listening TCP socket for each port that is published by rules alone. WSL's own localhost
+// relay forwards the ports on which it sees a listening socket. Connections do not reach the socket, as the rules
+// redirect them first; one that arrives just after its rules have gone is closed at once.
 //
-// The peer is this process itself: nothing is left behind, and nobody else holds anything there.
+// The peer is this process itself: nothing outlives it, and no other program holds forwards there.
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -20,7 +19,7 @@ namespace visible_listeners {
 
 class local_listeners_sink final : public ports::sink {
  public:
-  // Throws std::system_error where the kernel gives no epoll. Listens in the calling thread's network namespace.
+  // Throws std::system_error if epoll is not available. Listens in the calling thread's network namespace.
   explicit local_listeners_sink(const async::executor& where);
 
   [[nodiscard]] std::string_view name() const override { return "local-listeners"; }
@@ -29,7 +28,7 @@ class local_listeners_sink final : public ports::sink {
   async::task<base::result<ports::peer_state>> list() override;
   async::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override;
   async::task<> changed() override;  // never returns
-  // Closes all sockets. Afterwards nothing is done any more.
+  // Closes all sockets. Later operations have no effect.
   async::task<> close() override;
 
  private:
