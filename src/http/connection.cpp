@@ -30,10 +30,6 @@ using stream_parser = beast::response_parser<beast::buffer_body>;
 constexpr std::uint32_t header_bytes = 64 << 10;
 constexpr int most_interim_answers = 8;
 
-std::unexpected<base::error> failure(const boost::system::error_code& ec, std::string context) {
-  return base::fail(static_cast<std::error_code>(ec), std::move(context));
-}
-
 void set_option(socket_type& socket, int name, int value) {
   ::setsockopt(socket.native_handle(), IPPROTO_TCP, name, &value, sizeof value);
 }

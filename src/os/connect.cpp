@@ -43,13 +43,6 @@ int outcome_of(int fd) {
   return error_number;
 }
 
-bool met_itself(int fd) {
-  net::socket_address own, peer;
-  if (::getsockname(fd, own.get(), &own.size) != 0 || ::getpeername(fd, peer.get(), &peer.size) != 0) return false;
-  const auto here = net::from_sockaddr(own);
-  return here && here == net::from_sockaddr(peer);
-}
-
 // The reactor gets the socket only now: it would report one that does not connect yet as hung up.
 async::task<base::result<base::unique_fd>> wait_for_outcome(base::unique_fd fd, std::string context) {
   descriptor watched(co_await async::asio::this_coro::executor, fd.release());
@@ -77,11 +70,18 @@ async::task<base::result<base::unique_fd>> connect_socket(net::stream_address to
   } else if (error_number != 0 && error_number != EISCONN) {
     co_return base::fail(std::error_code(error_number, std::system_category()), context_of(to));
   }
-  if (met_itself(fd->get())) co_return base::fail(std::errc::connection_refused, context_of(to));
+  if (is_self_connected(fd->get())) co_return base::fail(std::errc::connection_refused, context_of(to));
   co_return fd;
 }
 
 }  // namespace
+
+bool is_self_connected(int fd) {
+  net::socket_address own, peer;
+  if (::getsockname(fd, own.get(), &own.size) != 0 || ::getpeername(fd, peer.get(), &peer.size) != 0) return false;
+  const auto here = net::from_sockaddr(own);
+  return here && here == net::from_sockaddr(peer);
+}
 
 async::task<base::result<base::unique_fd>> connect_to(net::stream_address to, async::clock::time_point deadline) {
   const auto context = context_of(to);

@@ -11,6 +11,7 @@
 #include <array>
 #include <cstring>
 
+#include "os/connect.hpp"
 #include "relay/privileged_port.hpp"
 
 namespace relay {
@@ -125,7 +126,7 @@ base::result<dialled> dial(const net::socket_address& target) {
   if (family == AF_VSOCK) bind_privileged_port(fd.get());
   if (::connect(fd.get(), target.get(), target.size) != 0 && errno != EINPROGRESS) return base::fail_errno("");
   const bool connected = has_peer(fd.get());
-  if (connected && is_self_connected(fd.get())) return base::fail(std::errc::connection_refused, "");
+  if (connected && os::is_self_connected(fd.get())) return base::fail(std::errc::connection_refused, "");
   return dialled{std::move(fd), connected};
 }
 
@@ -149,13 +150,6 @@ bool is_inet(int fd) {
   int family = 0;
   socklen_t size = sizeof family;
   return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 && (family == AF_INET || family == AF_INET6);
-}
-
-bool is_self_connected(int fd) {
-  net::socket_address own, peer;
-  if (::getsockname(fd, own.get(), &own.size) != 0 || ::getpeername(fd, peer.get(), &peer.size) != 0) return false;
-  const auto here = net::from_sockaddr(own);
-  return here && here == net::from_sockaddr(peer);
 }
 
 void reset_on_close(int fd) {

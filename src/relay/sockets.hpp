@@ -43,9 +43,6 @@ struct dialled {
 [[nodiscard]] int pending_error(int fd);
 // Over IPv4 or IPv6.
 [[nodiscard]] bool is_inet(int fd);
-// Whether the socket is connected to itself: the kernel may choose a free port as the source port of a connection to
-// that very port. It means that nothing listens there.
-[[nodiscard]] bool is_self_connected(int fd);
 // Makes the coming close() send a reset instead of an orderly end, if the kind of socket has resets.
 void reset_on_close(int fd);
 // Of a UNIX or virtual socket with nothing left to read: whether its peer has closed it, and reads nothing more.

@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "os/connect.hpp"
 #include "relay/sockets.hpp"
 #include "relay/tcp_relay.hpp"
 
@@ -46,7 +47,7 @@ void tcp_connection::reset() {
 
 void tcp_connection::connected() {
   const int target = sides_[1].fd.get();
-  if (pending_error(target) != 0 || is_self_connected(target)) return owner_.unreachable(*this);
+  if (pending_error(target) != 0 || os::is_self_connected(target)) return owner_.unreachable(*this);
   owner_.answered(*this);
   start();
 }

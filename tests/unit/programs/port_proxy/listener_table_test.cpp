@@ -80,7 +80,7 @@ TEST_F(listener_table_test, a_removal_makes_room_at_once) {
 TEST_F(listener_table_test, the_tries_of_many_ports_take_a_bounded_share_of_the_time) {
   constexpr std::uint16_t many = 20'000;
   listener_table table({100ms, 1000ms, 0}, many);
-  for (std::uint16_t port = 1; port <= many; ++port) ASSERT_EQ(table.add(tcp(loop.ip, port), now_), added::now);
+  for (std::uint16_t port = 1; port <= many; ++port) ASSERT_EQ(table.add(tcp(loop.address, port), now_), added::now);
   int tries = 0;
   for (int round = 0; round < 10'000 && table.next_due() < now_ + 60s; ++round) {
     const auto at = std::max(table.next_due(), now_);
