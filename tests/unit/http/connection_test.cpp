@@ -1,4 +1,4 @@
-// The client against servers that do not behave.
+// The client against misbehaving servers.
 #include "http/connection.hpp"
 
 #include <gmock/gmock.h>
@@ -128,7 +128,7 @@ TEST_F(connection_test, an_answer_that_nobody_asked_for_is_not_the_next_ones) {
   EXPECT_EQ(loop_.run(connection_->exchange({}, {})).error().code, std::errc::not_connected);
 }
 
-// The answer to an exchange that its caller gave up on must not be taken for the next one's.
+// The answer to an abandoned exchange must not be taken for the answer to the next one.
 TEST_F(connection_test, an_exchange_that_was_cut_short_leaves_nothing_usable) {
   auto listener = support::listen_on_loopback();
   loop_.spawn(misbehave(std::move(listener.fd), {}, true));

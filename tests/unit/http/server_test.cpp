@@ -46,7 +46,7 @@ class server_test : public testing::Test {
     EXPECT_TRUE(c) << c.error().message();
     return std::move(*c);
   }
-  // Sends raw bytes and answers everything until the server closes.
+  // Sends raw bytes and returns all bytes until the server closes.
   std::string raw(std::string bytes) { return loop_.run(raw_exchange(port_, std::move(bytes))); }
 
   static async::task<std::string> raw_exchange(std::uint16_t port, std::string bytes) {
@@ -75,7 +75,7 @@ TEST_F(server_test, answers_several_requests_over_one_connection) {
   }
 }
 
-// Connections that never were a listening socket's, as those of a network in user space.
+// Gives a connection that no listening socket accepted, like a network in user space.
 class prepared_acceptor final : public os::acceptor {
  public:
   explicit prepared_acceptor(os::accepted first) : first_(std::move(first)) {}
@@ -158,7 +158,7 @@ TEST_F(server_test, a_client_that_sends_nothing_holds_its_slot_only_for_the_idle
   EXPECT_EQ(r->body, "GET /next ");
 }
 
-// What a client can make the server keep: each of these has no end, and none may grow with what was sent.
+// Each of these requests has no end; the memory of none may grow with the bytes sent.
 TEST_F(server_test, what_never_ends_is_cut_off) {
   start({.header_bytes = 1024, .body_bytes = 16});
   const std::string more(200'000, '0'), post = "POST / HTTP/1.1\r\nHost: a\r\n",
@@ -177,7 +177,7 @@ TEST_F(server_test, what_never_ends_is_cut_off) {
   EXPECT_THAT(raw(more), testing::AnyOf(refused, "")) << "a method";
 }
 
-// A client that never stops is read no further: the kernel's buffers fill, and memory does not.
+// A client that never stops is not read any further: the kernel's buffers fill, not our memory.
 TEST_F(server_test, endless_bytes_are_not_kept) {
   start({.connections = 4, .idle = 300ms});
   const auto resident = [] {
@@ -238,7 +238,7 @@ TEST_F(server_test, a_standing_connection_is_not_the_victim_of_newcomers) {
   EXPECT_TRUE(loop_.run(standing.exchange({}, {})));
 }
 
-// Uses its connection again and again, and gets a new one where it loses it.
+// Uses its connection again and again, and opens a new one when it loses it.
 async::task<> hold_a_place(std::uint16_t port) {
   while (true) {
     auto c = co_await connection::open({.host = "127.0.0.1", .port = port}, 5s);
@@ -250,7 +250,7 @@ async::task<> hold_a_place(std::uint16_t port) {
   }
 }
 
-// Connects without end, and asks nothing.
+// Connects again and again, and sends no request.
 async::task<> connect_without_end(std::uint16_t port) {
   using boost::asio::ip::tcp;
   const auto where = co_await async::asio::this_coro::executor;

@@ -7,7 +7,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A table whose victims leave at once, as the server has it. Time stands still but for pass().
+// A table whose victims leave at once, as in the server. Time advances by pass() only.
 class table {
  public:
   explicit table(std::size_t slots) : slots_(slots) {}
@@ -24,7 +24,7 @@ class table {
     return standing.granted;
   }
   void pass(std::chrono::milliseconds time = slot_table::turn) { now_ += time; }
-  // As enter(), once the turns of those that are there are over.
+  // enter(), after the turns of all others have ended.
   std::optional<slot_table::id> enter_later(const std::string& caller) {
     pass();
     return enter(caller);
@@ -87,7 +87,7 @@ TEST(slot_table, a_standing_connection_is_no_victim_of_those_that_ask_nothing) {
   EXPECT_TRUE(t.stand(agent));
 }
 
-// All standing places are an active client's, which uses each of them in time, and connects without end.
+// An active client holds all standing places, uses each of them in time, and keeps connecting.
 TEST(slot_table, an_active_client_keeps_no_other_one_at_its_address_from_standing) {
   table t(256);
   std::vector<slot_table::id> held;

@@ -28,7 +28,7 @@ std::string trouble(const tls_settings& settings) {
 
 class tls_test : public testing::Test {
  protected:
-  // What comes of a connection to a server with that certificate: its answer, or the error.
+  // The answer of a server with that certificate, or the error.
   std::string ask(const support::server_tls& with, const tls_settings& settings) {
     auto listener = support::listen_on_loopback();
     std::thread server([&] {
@@ -92,7 +92,7 @@ TEST_F(tls_test, the_server_is_checked) {
   EXPECT_EQ(ask(old, {.insecure = true, .server_name = "other"}), "hello");
 }
 
-// kubectl and docker take each of them.
+// kubectl and docker accept each of them.
 TEST_F(tls_test, an_intermediate_authority_and_the_servers_own_certificate_are_trusted) {
   const test_authority between(authority_, "between"), other(authority_, "between");
   const auto own = between.make_server();

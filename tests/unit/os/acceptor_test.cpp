@@ -20,7 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-// Lowers the limit of descriptors to those in use, until it goes.
+// Lowers the limit of descriptors to those in use, while it lives.
 class no_descriptors_left {
  public:
   no_descriptors_left() {
@@ -82,7 +82,7 @@ TEST_F(acceptor_test, a_flood_leaves_others_their_turn) {
 }
 
 TEST_F(acceptor_test, out_of_descriptors_it_pauses_and_logs_begin_and_end) {
-  loop_.settle();  // it waits
+  loop_.settle();  // now it waits for a connection
   const auto client = connect();
   testing::internal::CaptureStderr();
   {

@@ -32,7 +32,7 @@ class file_watch_test : public testing::Test {
     loop_.spawn(count_changes(*watch_, changes_));
     loop_.run_until([] { return false; }, 5ms);
   }
-  // True if something was told since the last call.
+  // Whether changed() returned since the last call.
   bool told() {
     const bool any = loop_.run_until([&] { return changes_ > 0; }, 2s);
     loop_.run_until([] { return false; }, 5ms);
@@ -160,7 +160,7 @@ TEST_F(file_watch_test, links_in_a_circle_end) {
 
 TEST_F(file_watch_test, an_empty_path_is_an_error) { EXPECT_FALSE(file_watch::open(loop_.executor(), "")); }
 
-// The loop goes on, and what is on this side of the hanging file system is still watched.
+// The loop goes on, and directories before the hanging file system are still watched.
 TEST_F(file_watch_test, a_link_into_a_file_system_that_hangs_is_looked_at_beside_the_loop) {
   support::hanging_directory dead;
   if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";

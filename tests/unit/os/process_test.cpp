@@ -78,7 +78,7 @@ TEST(process, output_beyond_the_limit_is_an_error) {
   EXPECT_EQ(ended.error().code, std::errc::message_size);
 }
 
-// The one who writes is a child of the program, and holds both pipes.
+// A child of the program writes, and holds both pipes.
 TEST(process, output_beyond_the_limit_ends_what_the_program_started_too) {
   for (const auto* script : {"yes; exit 1", "yes >&2; exit 1"}) {
     const auto ended = run({"sh", "-c", script}, {}, 1000);

@@ -42,7 +42,7 @@ TEST(resolve, a_name_that_is_none_is_an_error_that_names_it) {
   EXPECT_THAT(none.error().message(), testing::StartsWith("resolve no..name: "));
 }
 
-// The thread's own network and mounts, in which the only name server takes questions and never answers.
+// Gives the thread its own network and mounts, with one name server that receives questions and never answers.
 base::unique_fd join_a_world_with_a_silent_name_server(const support::temp_dir& directory) {
   const auto file = directory.path() / "resolv.conf";
   const base::unique_fd config(::open(file.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));

@@ -77,7 +77,7 @@ TEST_F(unix_listener_test, does_not_replace_a_living_one) {
   EXPECT_TRUE(std::filesystem::exists(path_));
 }
 
-// As when an instance is killed just between the fork and the exec of a program that it starts.
+// The instance was killed between the fork and the exec of a program.
 TEST_F(unix_listener_test, waits_for_one_that_is_dying) {
   auto dying = bind_raw();
   ASSERT_EQ(::listen(dying.get(), 8), 0);

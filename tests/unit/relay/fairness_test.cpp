@@ -1,4 +1,4 @@
-// What one client can do to others when descriptors are few: listeners with a budget of 256 in a test that has many.
+// What one client can do to others when descriptors are few: the listeners have a budget of 256.
 #include <gtest/gtest.h>
 
 #include <vector>

@@ -44,7 +44,7 @@ TEST_F(flows, the_client_with_most_flows_makes_room) {
   for (std::uint16_t port = 1; port <= 5; ++port) add(key(2, port));
   EXPECT_EQ(table_.to_make_room_for(key(3, 10))->id, key(2, 1));
   table_.touch(*table_.find(key(2, 1)), now_ += seconds(1));
-  EXPECT_EQ(table_.to_make_room_for(key(3, 10))->id, key(2, 2)) << "of its own the one idle for longest";
+  EXPECT_EQ(table_.to_make_room_for(key(3, 10))->id, key(2, 2)) << "its own longest idle flow";
 }
 
 TEST_F(flows, a_client_that_floods_one_port_displaces_itself_alone) {

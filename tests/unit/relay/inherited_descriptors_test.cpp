@@ -1,5 +1,5 @@
-// A program that starts a child gives it every descriptor until the child has called exec. What the relay closes in
-// that time stays open in the child, and so in epoll, unless it was taken out of it.
+// A child has all descriptors of its parent until it calls exec. A socket that the relay closes meanwhile stays open in
+// the child, and so in epoll, unless the relay removes it from epoll first.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
@@ -34,7 +34,7 @@ std::size_t watched() {
   return count;
 }
 
-// What a child would hold: every socket of this process once more.
+// Duplicates every socket of this process, as a child would hold them.
 std::vector<base::unique_fd> copies_of_all_sockets() {
   std::vector<int> sockets;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))

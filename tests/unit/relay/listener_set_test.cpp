@@ -111,7 +111,7 @@ TEST(listener_set, never_forwards_to_itself) {
       set.add({.protocol = net::protocol::tcp, .listen = {net::address::v4(127, 0, 0, 2), port}, .target = at}));
 }
 
-// A wildcard takes what is sent to any address of the machine: not only to the loopback ones, and to secondary ones.
+// A wildcard takes packets to every address of the machine, including secondary ones.
 TEST(listener_set, a_wildcard_never_forwards_to_an_address_of_this_machine) {
   const support::netns machine("own-address");
   machine.ip({"address", "add", "10.9.9.1/24", "dev", "lo"});
@@ -189,7 +189,7 @@ void knock(const std::atomic<bool>& stop, net::endpoint at) {
 TEST(listener_set, listeners_come_and_go_under_load) {
   const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
   const net::endpoint to = support::local_endpoint(target.get());
-  // Addresses from which no client comes: one that happens to use the port would be in the way.
+  // Addresses without clients: the port of a client could be one of these.
   const net::endpoint at{net::address::v4(127, 66, 0, 1), support::free_port()},
       steady{net::address::v4(127, 66, 0, 2), support::free_port()};
   listener_set set;

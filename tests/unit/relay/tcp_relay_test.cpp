@@ -152,7 +152,7 @@ TEST_F(tcp_relay_test, many_bytes_arrive_unchanged_though_the_reader_is_slow) {
     send_all(client_.get(), sent);
     ::shutdown(client_.get(), SHUT_WR);
   });
-  // Nothing is read until the sender has been held up: the relay must not take in what it cannot pass on.
+  // Reads nothing until the sender is blocked: the relay must not accept bytes that it cannot pass on.
   EXPECT_EQ(writing.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout);
   EXPECT_EQ(read_all(server_.get()), sent);
   writing.get();
@@ -229,7 +229,7 @@ TEST_F(tcp_relay_test, connections_outlive_their_listener) {
   EXPECT_EQ(read_exactly(server_.get(), 5), "still");
 }
 
-// In a process of its own, since it takes away all the descriptors.
+// In a process of its own, as it uses up all descriptors.
 int run_out_of_descriptors() {
   const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
   listener_set set;
@@ -270,7 +270,7 @@ int add_without_descriptors() {
   return !added && added.error().code == std::errc::too_many_files_open ? 0 : 2;
 }
 
-// Answers what `steps` does, in a process of its own; 100 for an exception.
+// Runs `steps` in a process of its own and returns its result; 100 after an exception.
 int in_own_process(int (*steps)()) {
   const pid_t child = ::fork();
   if (child == 0) {

@@ -184,7 +184,7 @@ TEST_F(udp_relay_test, removing_the_listener_ends_its_flows) {
   EXPECT_NO_THROW(support::bound_socket(SOCK_DGRAM, listen_)) << "the port is free at once";
 }
 
-// With room for one flow every client takes the place of the one before: the listener has no flow in between.
+// With room for one flow, every client takes the place of the last one; in between, the listener has no flow.
 TEST(udp_flows, flows_that_replace_each_other_add_no_ticker) {
   const auto target = support::bound_socket(SOCK_DGRAM, {net::address::loopback_v4(), 0});
   auto fd = support::bound_socket(SOCK_DGRAM, {net::address::loopback_v4(), 0});

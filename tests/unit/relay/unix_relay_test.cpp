@@ -1,4 +1,4 @@
-// The relay between TCP and UNIX sockets: what vtunnel's two ends do with everything but a virtual socket.
+// The relay between TCP and UNIX sockets, as vtunnel uses it without virtual sockets.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <netinet/in.h>

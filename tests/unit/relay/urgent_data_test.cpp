@@ -1,4 +1,4 @@
-// Urgent bytes, as Oracle's clients and telnet send them, and connections that meet themselves.
+// Urgent bytes, as Oracle's clients and telnet send them, and connections to themselves.
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>

@@ -182,7 +182,7 @@ TEST_F(forwarder_test, refuses_what_a_browser_sends) {
   EXPECT_EQ(all(), "[]\n");
 }
 
-// Otherwise one process that asks in a loop writes megabytes a second.
+// Otherwise a client that asks in a loop makes the log grow by megabytes a second.
 TEST_F(forwarder_test, what_a_client_provokes_is_logged_once_and_then_counted) {
   testing::internal::CaptureStderr();
   for (int i = 0; i < 1000; ++i) expose("rubbish");

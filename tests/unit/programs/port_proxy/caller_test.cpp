@@ -30,7 +30,7 @@ caller this_process() {
 TEST(caller, that_has_ended_is_not_alive) {
   const auto gone = ended_process();
   EXPECT_FALSE(is_alive({gone, 4711}));
-  EXPECT_FALSE(is_alive({gone, 0})) << "its start was not known, that it has ended is";
+  EXPECT_FALSE(is_alive({gone, 0})) << "it has ended, though its start is unknown";
 }
 
 TEST(caller, that_runs_is_alive_and_its_number_s_next_holder_is_another) {

@@ -76,7 +76,7 @@ TEST_F(listener_table_test, a_removal_makes_room_at_once) {
   EXPECT_THAT(table_.due(now_, 9), ElementsAre(wild));
 }
 
-// Ten thousand ports that could not be opened kept a core busy by a try a second for each.
+// Ten thousand busy ports must not keep a core busy with one try a second each.
 TEST_F(listener_table_test, the_tries_of_many_ports_take_a_bounded_share_of_the_time) {
   constexpr std::uint16_t many = 20'000;
   listener_table table({100ms, 1000ms, 0}, many);

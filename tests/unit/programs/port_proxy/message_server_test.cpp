@@ -47,7 +47,7 @@ class message_server_test : public testing::Test {
     EXPECT_EQ(::connect(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
     return fd;
   }
-  // What the socket takes at once.
+  // The text must fit into the socket's buffer.
   static void write(const base::unique_fd& to, std::string_view text) {
     EXPECT_EQ(::send(to.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
   }
@@ -89,7 +89,7 @@ port_mapping::message add(std::uint16_t port) {
   return {.remove = false, .bindings = {{net::protocol::tcp, 80, {{}, port}}}, .connect_addresses = {}};
 }
 
-TEST_F(message_server_test, hears_messages_in_the_order_of_their_sending) {
+TEST_F(message_server_test, reads_messages_in_the_order_of_sending) {
   std::vector<std::uint16_t> expected;
   for (std::uint16_t port = 1; port <= 200; ++port) {
     send(add(port));  // all of them before the server runs
@@ -99,7 +99,7 @@ TEST_F(message_server_test, hears_messages_in_the_order_of_their_sending) {
   EXPECT_EQ(ports(), expected);
 }
 
-TEST_F(message_server_test, an_older_connection_is_heard_first) {
+TEST_F(message_server_test, an_older_connection_is_read_first) {
   const auto first = connect(), second = connect();
   context_.restart();
   context_.run_for(20ms);  // both are accepted and waited for
@@ -122,7 +122,7 @@ TEST_F(message_server_test, several_on_one_connection_in_pieces_without_newlines
   EXPECT_EQ(ports(), (std::vector<std::uint16_t>{1, 2, 3}));
 }
 
-TEST_F(message_server_test, a_silent_connection_delays_nobody_and_is_closed) {
+TEST_F(message_server_test, a_silent_connection_delays_no_other_and_is_closed) {
   start({.idle_limit = 50ms});
   const auto silent = connect(), half = connect();
   write(half, R"({"ports":{)");
@@ -165,7 +165,7 @@ TEST_F(message_server_test, newcomers_do_not_displace_the_connection_that_stands
   EXPECT_LE(std::ranges::count(support::read_text(log), '\n'), 10);
 }
 
-TEST_F(message_server_test, whom_it_may_not_hear_is_not_heard) {
+TEST_F(message_server_test, a_client_that_is_not_admitted_is_closed) {
   start({.admit = [](int) { return false; }});
   const auto refused = connect();
   EXPECT_TRUE(run_until([&] { return closed_by_peer(refused); }));

@@ -1,5 +1,4 @@
-// wsl-proxy and privileged-service, told what to hold by messages over real sockets: first what both do, then what each
-// does alone.
+// wsl-proxy and privileged-service, driven by messages over real sockets: first what they share, then what each adds.
 #include "programs/port_proxy/proxy_daemon.hpp"
 
 #include <gmock/gmock.h>
@@ -32,7 +31,7 @@ using testing::HasSubstr;
 enum class which : std::uint8_t { wsl_proxy, privileged_service };
 void PrintTo(which w, std::ostream* to) { *to << (w == which::wsl_proxy ? "wsl_proxy" : "privileged_service"); }
 
-// Addresses that are no other test's: all their ports are free.
+// No other test uses these addresses: all their ports are free.
 net::address own_loopback() {
   static std::random_device random;
   std::uniform_int_distribution<int> byte(2, 253);

@@ -92,7 +92,7 @@ TEST_F(claim_table_test, the_port_of_two_goes_to_the_one_that_came_last_and_back
   add("0.0.0.0", 80, vm_a);
   EXPECT_EQ(add("0.0.0.0", 80, vm_b), "tcp 0.0.0.0:80 -> 172.26.1.9:80");
   EXPECT_THAT(last.notes, ElementsAre("tcp 0.0.0.0:80 goes from 172.26.1.5 to 172.26.1.9"));
-  EXPECT_EQ(add("0.0.0.0", 80, vm_a), "") << "telling it again takes nothing away";
+  EXPECT_EQ(add("0.0.0.0", 80, vm_a), "") << "repeating it changes nothing";
   EXPECT_EQ(remove("0.0.0.0", 80, vm_b), "tcp 0.0.0.0:80 -> 172.26.1.5:80");
   add("0.0.0.0", 80, vm_b);
   EXPECT_EQ(remove("0.0.0.0", 80, vm_a), "") << "it did not have it any more";
@@ -160,7 +160,7 @@ TEST_F(claim_table_test, an_address_that_is_no_vms_is_refused) {
   EXPECT_EQ(table.size(), 0U);
 }
 
-// A VM that takes nothing back has another address each time it is started.
+// A VM that removes nothing has another address after each start.
 TEST_F(claim_table_test, the_oldest_of_many_claims_gives_way) {
   for (int i = 1; i <= 40; ++i) {
     const auto vm = fmt::format("172.26.1.{}", i);

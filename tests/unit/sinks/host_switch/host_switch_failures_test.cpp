@@ -1,4 +1,4 @@
-// Servers that do everything wrong, and a sink that is cancelled wherever it may wait. Meant for AddressSanitizer, too.
+// Servers that do everything wrong, and a sink that is cancelled at each of its waits. For AddressSanitizer as well.
 #include <gmock/gmock.h>
 #include <stdlib.h>
 
@@ -96,7 +96,7 @@ TEST_F(host_switch_failures_test, what_is_no_answer_leaves_the_first_unknown_and
       EXPECT_EQ(outcomes[static_cast<std::size_t>(rest)].kind, outcome_kind::unsent);
       EXPECT_EQ(outcomes[static_cast<std::size_t>(rest)].reason, outcomes[0].reason);
     }
-    EXPECT_EQ(server.connections(), 1U) << "a call that may have been heard is not sent again";
+    EXPECT_EQ(server.connections(), 1U) << "a call that the server may have received is not sent again";
     EXPECT_FALSE(loop_.run(sink_at(server.port())->list()));
   }
 }

@@ -1,4 +1,4 @@
-// The sink against the real host-switch library over real sockets, and against servers that do not behave.
+// The sink against the real host-switch library over real sockets, and against misbehaving servers.
 #include "sinks/host_switch/host_switch_sink.hpp"
 
 #include <gmock/gmock.h>
@@ -30,7 +30,7 @@ async::task<http::answer> never(http::incoming) {
   co_return http::answer{};
 }
 
-// Answers the first request on a connection, and closes it when the second has come.
+// Answers the first request on a connection, and closes it at the second.
 async::task<> answer_once(boost::asio::ip::tcp::socket socket) {
   std::string bytes;
   co_await boost::asio::async_read_until(socket, boost::asio::dynamic_buffer(bytes, 65536), "\r\n\r\n", async::nothrow);
@@ -181,7 +181,7 @@ TEST_F(host_switch_sink_test, the_death_of_the_server_is_noticed_at_once) {
   EXPECT_LT(async::clock::now() - before, 1s);
 }
 
-// Behaviour 9: every so often, whatever the connection does.
+// Lists every so often, whatever the connection does.
 TEST_F(host_switch_sink_test, a_quiet_server_is_listed_every_so_often) {
   serve_real({.idle = 10h});
   ASSERT_TRUE(loop_.run(sink_->list()));

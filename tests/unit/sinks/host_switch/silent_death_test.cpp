@@ -1,5 +1,5 @@
-// A host-switch whose TCP lives in its process: it dies without closing anything. Its end of the network is taken away
-// under an open connection here, so that no more packet is answered.
+// A host-switch with TCP in its own process dies without closing anything. Here its end of the network is removed under
+// an open connection, so that no packet is answered any more.
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -105,7 +105,7 @@ TEST_F(silent_death_test, other_addresses_that_come_and_go_are_no_reason_to_list
   EXPECT_FALSE(changed);
 }
 
-// The peer is polled at growing intervals while it is away; its return does not wait for the next.
+// While the peer is down it is polled at growing intervals; its return is noticed at once.
 TEST_F(silent_death_test, a_reconciler_whose_peer_is_away_lists_at_the_taps_return) {
   unplug();
   ports::reconcile_options patient;
@@ -120,7 +120,7 @@ TEST_F(silent_death_test, a_reconciler_whose_peer_is_away_lists_at_the_taps_retu
   const auto died = async::clock::now();
   unplug();
   EXPECT_TRUE(loop_.run_until([&] { return reconciler.machine().peer_failures() > 0; }));
-  EXPECT_LT(async::clock::now() - died, soon) << "the connection of the list behind its return is watched, too";
+  EXPECT_LT(async::clock::now() - died, soon) << "the connection of the list after its return is watched as well";
   loop_.stop();
 }
 

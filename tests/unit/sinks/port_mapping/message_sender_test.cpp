@@ -84,7 +84,7 @@ TEST_F(message_sender_test, waits_for_room_in_the_backlog) {
   proxy_.start_hanging();
   std::uint16_t sent = 0;
   while (deliver(mapping(1, 1), 10ms))  // each waits a moment for the peer
-    ++sent;  // lies in the backlog: a peer that hangs later cannot be told from one that reads
+    ++sent;                             // is in the backlog: a peer that hangs looks like one that reads later
   std::jthread other([this] { proxy_.wake(); });
   EXPECT_TRUE(deliver(mapping(2, 1), 10s));
   EXPECT_TRUE(
@@ -106,7 +106,7 @@ TEST_F(message_sender_test, speaks_tcp_too) {
   EXPECT_EQ(support::run_task(context_, send(endpoint, "x", {})).error().code, std::errc::connection_refused);
   ASSERT_EQ(::listen(listener.get(), 4), 0);
   EXPECT_EQ(support::run_task(context_, send(endpoint, "early\n", {.patience = 100ms})), ending::open)
-      << "the kernel has it, and nobody has read it so far";
+      << "the kernel has it, and no program has read it so far";
   std::array<char, 16> got{};
   std::jthread reader([&] {
     for (int i = 0; i < 2; ++i) {

@@ -1,5 +1,4 @@
-// Receivers that do everything wrong, and a sink that is cancelled wherever it may wait. Meant for AddressSanitizer,
-// too.
+// Receivers that do everything wrong, and a sink that is cancelled at each of its waits. For AddressSanitizer as well.
 #include <gmock/gmock.h>
 
 #include "async/timeout.hpp"
@@ -41,7 +40,7 @@ class port_mapping_failures_test : public testing::Test {
   support::event_loop loop_;
 };
 
-TEST_F(port_mapping_failures_test, where_nobody_listens_nothing_is_sent) {
+TEST_F(port_mapping_failures_test, without_a_listener_nothing_is_sent) {
   const std::filesystem::path nowhere = directory_ / std::string(60, 'n');
   for (const auto& peer : {net::stream_address(net::unix_path{nowhere}), net::stream_address(at(1))}) {
     const auto outcomes = apply_to(peer, {op(verb::remove, 1), op(verb::add, 2)});
@@ -52,7 +51,7 @@ TEST_F(port_mapping_failures_test, where_nobody_listens_nothing_is_sent) {
   }
 }
 
-// It may answer what it likes, and reset the connection: the message was on its way.
+// It may send any answer, and reset the connection: the message was under way.
 TEST_F(port_mapping_failures_test, a_receiver_that_talks_and_does_not_listen_leaves_the_message_unknown_or_done) {
   const raw_server server({.answer = std::string(100'000, 'g'), .reads = false});
   const auto kind = apply_to(at(server.port()), {op(verb::add, 1)}).at(0).kind;

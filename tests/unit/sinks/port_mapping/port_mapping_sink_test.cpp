@@ -92,7 +92,7 @@ TEST_F(port_mapping_sink_test, list_tells_instances_apart) {
   proxy_.crash();
   proxy_.start();
   EXPECT_NE(list()->identity, first->identity);
-  EXPECT_EQ(proxy_.bad_connections(), 0U);  // it looked, it did not knock
+  EXPECT_EQ(proxy_.bad_connections(), 0U);  // it checked the file and did not connect
 }
 
 TEST_F(port_mapping_sink_test, a_stale_socket_is_a_peer_that_is_down) {

@@ -1,4 +1,4 @@
-// The sink toward a peer behind a tunnel, of which nothing is known but that a connection stands.
+// The sink toward a peer behind a tunnel; all that it knows is that a connection is open.
 #include <gmock/gmock.h>
 
 #include "async/timeout.hpp"
@@ -122,7 +122,7 @@ TEST_F(tunnel_sink_test, a_message_into_a_tunnel_that_has_broken_is_not_done) {
   EXPECT_EQ(apply({op(verb::add, 8080)})[0].kind, outcome_kind::done);
 }
 
-// A message that is on its way would be overtaken by the next one, which has a connection of its own.
+// The next message has its own connection and would overtake the one under way.
 TEST_F(tunnel_sink_test, a_message_is_done_when_the_far_end_has_read_it) {
   make_sink();
   ASSERT_TRUE(list());
@@ -216,7 +216,7 @@ TEST(address_book, remembers_the_last_few_through_a_restart) {
   EXPECT_THAT(second.former(), SizeIs(3));
 }
 
-TEST(address_book, another_address_that_nobody_connects_to_is_no_move) {
+TEST(address_book, an_address_that_no_receiver_connects_to_is_no_move) {
   address_book book{{}};
   book.move_to({{net::address::parse("10.0.0.1").value(), 24}});
   book.move_to({{net::address::parse("10.0.0.1").value(), 24}, {net::address::parse("10.0.0.9").value(), 24}});

@@ -34,7 +34,7 @@ class local_listeners_test : public testing::Test {
 
   static ports::port_key at(std::uint16_t port) { return {net::protocol::tcp, net::address::loopback_v4(), port}; }
   static std::uint16_t free_port() { return support::listen_on_loopback().port; }
-  // 0: connected, and closed by the other side without a word.
+  // 0: connected, and closed by the other side without any bytes.
   static int connect_and_read(std::uint16_t port, support::event_loop& loop) {
     const base::unique_fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const auto to = net::to_sockaddr({net::address::loopback_v4(), port});
