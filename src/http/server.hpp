@@ -49,7 +49,7 @@ using admission = std::function<bool(const net::address& client)>;
 // refused.
 async::task<> serve(std::unique_ptr<os::acceptor> from, handler handle, server_limits limits = {},
                     admission admits = {});
-// The same for a listening, non-blocking socket.
+// The same for a listening socket.
 async::task<> serve(base::unique_fd listener, handler handle, server_limits limits = {}, admission admits = {});
 
 }  // namespace http

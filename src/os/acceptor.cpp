@@ -38,7 +38,9 @@ base::result<base::unique_fd> accept_pending(int listening) {
 }
 
 socket_acceptor::socket_acceptor(const async::executor& where, base::unique_fd listening, std::string component)
-    : listening_(where, listening.release()), trouble_(std::move(component), "accept failed") {}
+    : listening_(where, listening.release()), trouble_(std::move(component), "accept failed") {
+  listening_.native_non_blocking(true);
+}
 
 async::task<accepted> socket_acceptor::accept() {
   if (++accepted_ % turn == 0) co_await async::yield();

@@ -43,7 +43,7 @@ inline constexpr std::chrono::milliseconds accept_pause{100};  // between two tr
 // accept() tries every accept_pause.
 class socket_acceptor final : public acceptor {
  public:
-  // `listening`: non-blocking. `component`: of the log lines.
+  // `component`: of the log lines.
   socket_acceptor(const async::executor& where, base::unique_fd listening, std::string component);
 
   async::task<accepted> accept() override;

@@ -113,6 +113,17 @@ TEST(accept_pending, tells_an_empty_queue_from_a_shortage) {
   EXPECT_TRUE(accept_pending(listening.fd.get()));
 }
 
+TEST(socket_acceptor, a_blocking_socket_does_not_block_the_loop) {
+  const auto listening = support::bound_socket(SOCK_STREAM, {net::address::loopback_v4(), 0});
+  support::event_loop loop;
+  socket_acceptor from(loop.executor(), base::unique_fd(::dup(listening.get())), "test");
+  std::vector<accepted> all;
+  loop.spawn(accept_all(&from, &all));
+  loop.settle();
+  const auto client = support::connected_socket(SOCK_STREAM, support::local_endpoint(listening.get()));
+  EXPECT_TRUE(loop.run_until([&] { return all.size() == 1; }));
+}
+
 TEST(socket_acceptor, a_unix_client_has_no_endpoint) {
   const support::temp_dir directory;
   auto file = unix_listener::claim(directory / "x.sock");

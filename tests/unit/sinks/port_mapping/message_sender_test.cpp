@@ -76,7 +76,7 @@ TEST_F(message_sender_test, a_hung_peer_costs_the_deadline_only) {
   EXPECT_FALSE(big.error().nothing_sent);
   const auto behind = deliver(mapping(1, 1), 100ms);  // the backlog is full now
   EXPECT_EQ(behind.error().code, std::errc::timed_out);
-  EXPECT_EQ(behind.error().context, "send to " + socket_.string());
+  EXPECT_EQ(behind.error().context, "connect unix:" + socket_.string());
   EXPECT_TRUE(behind.error().nothing_sent);
 }
 
