@@ -1,9 +1,9 @@
 // containerd_client: the calls of containerd's gRPC API that are needed here, as tasks of the control thread. One
-// object is one connection, made with the first call. That it was lost shows in the end of the stream of events; make a
-// new object then.
+// object is one connection, made with the first call. If the connection is lost, the event stream ends; make a new
+// object then.
 //
-// A thread waits for gRPC and hands on what is completed to the control thread, where all of the state is; it ends with
-// the client. Cancelling a task cancels its call.
+// The client owns a thread that waits for gRPC (completion_thread.hpp) and ends with it. Cancelling a task cancels its
+// call.
 #pragma once
 
 #include <chrono>
@@ -30,13 +30,12 @@ class containerd_client {
                     std::chrono::milliseconds deadline);
   containerd_client(const containerd_client&) = delete;
   containerd_client& operator=(const containerd_client&) = delete;
-  ~containerd_client();  // cancels what is under way and waits for gRPC to let go of it; no task may wait for a call
+  ~containerd_client();  // cancels all steps under way and waits for gRPC to return them; no task may wait for a call
 
-  // Asks for the events of all namespaces. containerd acknowledges nothing: what happens within the next milliseconds
-  // may still be missed.
+  // Subscribes to the events of all namespaces. containerd does not acknowledge it: events of the next milliseconds may
+  // be missed.
   void subscribe();
-  // What has happened since the last call; waits for something to happen, silence may last for days. Fails when the
-  // stream has ended.
+  // The events since the last call. Waits for one, perhaps for days. Fails when the stream has ended.
   async::task<base::result<event_batch>> next_events();
 
   async::task<base::result<std::vector<std::string>>> list_namespaces();
@@ -45,7 +44,7 @@ class containerd_client {
   // The tasks of the namespace by their container's id; a container without a task is not among them.
   async::task<base::result<std::map<std::string, task_state>>> list_tasks(std::string name_space);
 
-  // Fails with std::errc::no_such_file_or_directory where the container is unknown.
+  // Fails with std::errc::no_such_file_or_directory if the container is unknown.
   async::task<base::result<container_record>> get_container(std::string name_space, std::string id);
   // A task that is not there has ended.
   async::task<base::result<task_state>> get_task(std::string name_space, std::string id);

@@ -1,39 +1,36 @@
-// kubernetes_source: the ports of Services of type NodePort and LoadBalancer, by the Kubernetes API: a list in pages,
-// then a watch from where the list stood. The kubeconfig is awaited, and read again when it changes.
+// kubernetes_source: publishes the ports of Services of type NodePort and LoadBalancer, from the Kubernetes API. Waits
+// for the kubeconfig, connects, publishes each change, and starts over when the connection fails or the kubeconfig
+// changes. services_watch lists and watches, kubeconfig_watch reads the file.
 //
-// The files that it names are looked at from time to time.
+// While the API cannot be read the source is degraded, and its last ports stay. After an interruption the Services are
+// listed anew, since one may have been deleted meanwhile.
 //
-// A watch that ends in good order goes on from where it was, on another connection where the server has closed this
-// one. After anything else (410, a broken answer, a server that was away) the Services are listed anew: what was
-// deleted meanwhile must not stay. While the API cannot be read the source is degraded, and its last ports stay.
-//
-// How late it may be: a server that is back is asked within two seconds; one that accepts and is silent is given up
-// after `deadline`, and a silent watch after `watch` + `watch_grace`.
+// How late it may be: a server that is back is asked within two seconds. One that accepts and is silent is given up
+// after `deadline`, a silent watch after `watch` + `watch_grace`.
 #pragma once
 
 #include <chrono>
 #include <filesystem>
 #include <optional>
-#include <string>
 
 #include "async/condition.hpp"
-#include "os/file_watch.hpp"
 #include "ports/source.hpp"
 #include "sources/kubernetes/api_client.hpp"
-#include "sources/kubernetes/kubeconfig.hpp"
+#include "sources/kubernetes/kubeconfig_watch.hpp"
 #include "sources/kubernetes/service_set.hpp"
+#include "sources/kubernetes/services_watch.hpp"
 
 namespace kubernetes {
 
 struct kubernetes_options {
   std::filesystem::path kubeconfig = "/etc/rancher/k3s/k3s.yaml";
-  net::address listener = net::address::any_v4();  // to which Services are bound on the host
+  net::address listener = net::address::any_v4();  // the host's address for Services
   std::chrono::milliseconds deadline{10'000};      // for a connection, and for each piece of an answer
-  std::chrono::seconds watch{120};                 // how long the server is asked to keep one watch open
+  std::chrono::seconds watch{120};                 // how long the server keeps one watch open
   std::chrono::milliseconds watch_grace{15'000};   // how much later than that it counts as dead
   std::chrono::milliseconds whole_list{300'000};   // for all pages: the API server forgets versions that are older
-  std::chrono::milliseconds reread{5'000};         // between looks at a kubeconfig that is no good, or not watched
-  std::chrono::milliseconds recheck{60'000};       // between looks at the files that a good one names
+  std::chrono::milliseconds reread{5'000};         // between readings of a kubeconfig that is invalid or not watched
+  std::chrono::milliseconds recheck{60'000};       // between readings of the files that a valid one names
   unsigned page = 500;                             // Services in a page of the list
 };
 
@@ -45,38 +42,22 @@ class kubernetes_source : public ports::source {
   async::task<> run(ports::source_feed& feed) override;
 
  private:
-  // How a watch ended that did not fail.
-  enum class watch_end : std::uint8_t { in_order, gone };
-
   async::task<base::error> follow_cluster(ports::source_feed& feed, cluster_access access);
   async::task<> publish_changes(ports::source_feed& feed);
-  async::task<> list_and_watch();
-  async::task<> watch_kubeconfig();
-  async::task<base::result<>> list();
-  async::task<base::result<page_end>> list_page(const std::string& continue_token);
-  async::task<base::result<watch_end>> watch();
-  async::task<base::result<watch_end>> read_events();
-  base::result<watch_end> handle(const std::vector<watch_event>& events);
-  async::task<base::result<cluster_access>> read_kubeconfig();
-  bool open_file_watch();
-  async::task<> wait_for_kubeconfig(std::chrono::milliseconds at_most);
+  async::task<> follow_services();
+  async::task<> follow_kubeconfig();
   void fail(base::error why);
   bool publish(ports::source_feed& feed);
 
-  async::executor where_;
   kubernetes_options options_;
   service_set services_;
-  kubeconfig_reader config_;
+  kubeconfig_watch config_;
   api_client api_;
-  std::string resource_version_;
-  async::condition changed_;            // something to publish, or to fail for
+  async::condition changed_;  // something to publish, or to fail for
+  services_watch watch_;
   std::optional<base::error> failure_;  // of the present connection
-  bool listed_ = false;                 // since the present connection was made
-  bool published_ = false;              // the same
-  unsigned fruitless_ = 0;              // watches in a row that were over at once and told nothing
+  bool published_ = false;              // since the present connection was made
   std::uint64_t epoch_ = 0;
-  std::optional<os::file_watch> file_;  // none before the kubeconfig's file system has answered once
-  bool watchable_ = true;
 };
 
 }  // namespace kubernetes
