@@ -1,5 +1,5 @@
-// JSON from outside: bounded parsing over Boost.JSON, and accessors that answer nullptr or nullopt instead of throwing
-// when a document has another shape than expected. Boost.JSON itself is compiled once, here.
+// JSON from outside: bounded parsing over Boost.JSON, and accessors that return nullptr or nullopt instead of throwing
+// if a document has an unexpected shape. Boost.JSON itself is compiled once, here.
 #pragma once
 
 #include <boost/json/array.hpp>
@@ -25,15 +25,15 @@ struct limits {
   std::size_t depth = 32;
 };
 
-// The whole of `text` as one document; an error names the byte at which it went wrong.
+// The whole of `text` as one document. An error names the byte at which parsing stopped.
 [[nodiscard]] base::result<value> parse(std::string_view text, limits bounds = {});
 
-// The first document in `text`, as Go's json.Decoder reads one; what stands behind it is ignored.
+// The first document in `text`, as Go's json.Decoder reads one; trailing bytes are ignored.
 [[nodiscard]] base::result<value> parse_first(std::string_view text, limits bounds = {});
 
-// Member `name` of `v`: nullptr where v is no object, has no such member, or the member is null.
+// Member `name` of `v`: nullptr if v is not an object, has no such member, or the member is null.
 [[nodiscard]] const value* find(const value& v, std::string_view name);
-// The same, as Go's encoding/json has it: ASCII case ignored, and of several the last one counts that is not null.
+// The same as Go's encoding/json does it: ignores ASCII case, and takes the last match that is not null.
 [[nodiscard]] const value* find_any_case(const value& v, std::string_view name);
 
 [[nodiscard]] const object* find_object(const value& v, std::string_view name);

@@ -34,8 +34,8 @@ struct status_view {
 
 [[nodiscard]] status_document::document describe(const status_view& view);
 
-// One port at one peer: "applied", "foreign", "pending", "conflict", "refused", "retrying" or "down"; of one that is
-// not wanted any more also "removing", or "leftover" where it has to wait before it is removed.
+// One port at one peer: "applied", "foreign", "pending", "conflict", "refused", "retrying" or "down". A port that is no
+// longer wanted may also be "removing", or "leftover" while its removal has to wait.
 struct peer_port {
   std::string_view state;
   std::string reason;

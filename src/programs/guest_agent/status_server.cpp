@@ -31,7 +31,7 @@ async::task<http::answer> handle(controller* middle, http::incoming in) {
 
 }  // namespace
 
-// A client that is gone is noticed at the next piece; one is sent at least every ten seconds.
+// A closed connection is noticed at the next write. There is one every ten seconds at least.
 async::task<> stream_documents(controller& middle, http::stream_writer write) {
   while (true) {
     const auto shown = middle.changes();

@@ -1,8 +1,8 @@
-// status_server: what guestagentctl and a person with curl ask the agent, over a UNIX socket that is root's alone.
+// status_server: serves guestagentctl, and curl, over a UNIX socket that only root can open.
 //
-//   GET /v1/status        the status document (agent/status.hpp)
+//   GET /v1/status        the status document (protocols/status_document)
 //   GET /v1/status/watch  the same now and after every change, one document a line, at most ten a second
-//   GET /metrics          the numbers of it, in Prometheus' text format
+//   GET /metrics          its numbers in Prometheus' text format
 #pragma once
 
 #include "http/server.hpp"
@@ -14,7 +14,7 @@ namespace guest_agent {
 // Serves until cancelled. `middle` must outlive it.
 async::task<> serve_status(controller& middle, const os::unix_listener& listener);
 
-// Writes the status document now and after every change, until `write` says that nobody reads any more.
+// Writes the status document now and after every change, until `write` reports that the client has gone.
 async::task<> stream_documents(controller& middle, http::stream_writer write);
 
 // Pure: the metrics of a view.

@@ -1,9 +1,9 @@
-// guestagentctl: asks a running agent over its status socket and prints what it says.
+// guestagentctl: reads the status document from a running agent's socket and prints it.
 #pragma once
 
 namespace guestagentctl {
 
-// The whole program; answers its exit code.
+// The whole program; returns its exit code.
 int run(int argc, const char* const* argv);
 
 }  // namespace guestagentctl

@@ -1,5 +1,5 @@
-// text_table: rows of cells as aligned columns. The last column is not padded. Cells are shown as printable ASCII only,
-// since names come from outside.
+// text_table: rows of cells as aligned columns. The last column is not padded. Cells show printable ASCII alone, since
+// names come from outside.
 #pragma once
 
 #include <string>

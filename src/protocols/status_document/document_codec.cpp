@@ -58,7 +58,7 @@ json::object encode_peer_port(const peer_port& p) {
   return o;
 }
 
-// A leftover names only what the peers know of it.
+// A leftover has only the fields that the peers know.
 void add_owner(json::object& o, const port& p) {
   o["source"] = p.source;
   add_number(o, "container_port", p.container_port);
@@ -87,7 +87,7 @@ std::string text_of(const json::value& v, std::string_view name) {
   return std::string(json::find_string(v, name).value_or(""));
 }
 
-// Nothing where there is no number, or one that T cannot hold.
+// Nothing if the member is not a number, or T cannot hold it.
 template <class T>
 std::optional<T> number_of(const json::value& v, std::string_view name) {
   const auto number = json::find_integer(v, name);

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 constexpr base::backoff retry{50ms, 2000ms, 0.0};
 constexpr auto least_pause = 5ms;
-constexpr int pause_share = 3;  // times the duration of a reading: a quarter of the time is spent on it at most
+constexpr int pause_share = 3;  // times the duration of a reading: readings take a quarter of the time at most
 
 stopped_test test_of(std::shared_ptr<engine::stopped_containers> stopped) {
   if (!stopped) return {};
@@ -31,7 +31,7 @@ iptables_source::iptables_source(const async::executor& where, iptables_options 
   if (rules)
     rules_.emplace(std::move(*rules));
   else
-    base::log::info("iptables", "the kernel announces no changes of nftables, looking every {} ms reason=\"{}\"",
+    base::log::info("iptables", "cannot watch nftables for changes, polling interval={}ms reason=\"{}\"",
                     options_.poll.count(), rules.error().message());
 }
 
@@ -54,7 +54,7 @@ async::task<> iptables_source::follow_watch(Watch& watch) {
   }
 }
 
-// Listens at all times: a container that stops during a reading calls for another one.
+// Waits at all times: a container that stops during a reading leads to another one.
 async::task<> iptables_source::follow_stopped_containers() {
   while (true) {
     co_await options_.stopped->changed();

@@ -1,8 +1,8 @@
-// iptables_source: publishes the ports that CNI's plugin portmap forwards by DNAT rules, whoever asked it to: nerdctl,
-// containerd's CRI, or a user's own CNI runtime.
+// iptables_source: publishes the ports that CNI's plugin portmap forwards by DNAT rules, for nerdctl, containerd's CRI
+// or any other CNI runtime.
 //
-// Woken by the kernel where the rules lie in nftables, and as netfilter::legacy_watch can where they lie in legacy
-// tables; a rare look backs both up. While it cannot read, it is degraded and its last ports stay.
+// The kernel announces changes of nftables; netfilter::legacy_watch finds those of legacy tables; a rare resync backs
+// both up. While the rules cannot be read, the source is degraded and its last ports stay.
 #pragma once
 
 #include <chrono>
@@ -19,16 +19,16 @@
 namespace cni_portmap {
 
 struct iptables_options {
-  net::address pods = net::address::any_v4();  // where ports of Kubernetes' pods are bound that name no address
-  std::shared_ptr<engine::stopped_containers> stopped{};  // whose rules publish nothing; may be nullptr
+  net::address pods = net::address::any_v4();             // the host's address for pods' ports without an address
+  std::shared_ptr<engine::stopped_containers> stopped{};  // their rules publish nothing; may be nullptr
   netfilter::legacy_watch_options legacy{};
-  std::chrono::milliseconds resync{30'000};  // between looks when nothing announced a change
-  std::chrono::milliseconds poll{2'000};     // the same where the kernel announces no changes of nftables
+  std::chrono::milliseconds resync{30'000};  // between readings without an announced change
+  std::chrono::milliseconds poll{2'000};     // the same if the kernel does not announce changes
 };
 
 class iptables_source final : public ports::source {
  public:
-  // Watches the network namespace of the calling thread, which must be the one that run() is run in.
+  // Watches the network namespace of the calling thread, which run() has to share.
   explicit iptables_source(const async::executor& where, iptables_options options = {});
 
   [[nodiscard]] ports::source_id id() const override { return ports::source_id::iptables; }
@@ -47,7 +47,7 @@ class iptables_source final : public ports::source {
   rule_reader reader_;
   async::condition changed_;
   bool woken_ = false;
-  std::optional<ports::snapshot> last_;  // what was published
+  std::optional<ports::snapshot> last_;  // the last one published
   unsigned failures_ = 0;                // since then
   std::uint64_t epoch_ = 0;
 };

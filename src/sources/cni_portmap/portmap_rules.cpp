@@ -24,7 +24,7 @@ bool is_ours(const nat_rule& r) {
 
 bool is_plain(std::string_view id) { return base::is_plain_name(id, longest_id, "/"); }
 
-// The runtime of Kubernetes calls a pod by 64 hexadecimal digits; nerdctl puts the container's namespace in front.
+// Kubernetes' runtime names a pod by 64 hexadecimal digits; nerdctl prefixes the container's namespace.
 bool is_pod(std::string_view name) {
   return name.size() == 64 && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
@@ -38,11 +38,11 @@ std::string describe(const nat_rule& r) {
   return fmt::format("{}/{}", r.port, r.protocol ? net::to_string(*r.protocol) : "any");
 }
 
-// Why it is not one port of one address to one target; empty: it is.
+// Why the rule is not one port of one address to one target; empty if it is.
 std::string find_fault(const nat_rule& r) {
   if (!r.unclear.empty()) return "the DNAT rule has " + r.unclear;
-  if (!r.protocol) return "the DNAT rule names no protocol";
-  return r.port == 0 ? "the DNAT rule names no port" : "";
+  if (!r.protocol) return "the DNAT rule has no protocol";
+  return r.port == 0 ? "the DNAT rule has no port" : "";
 }
 
 }  // namespace

@@ -40,14 +40,14 @@ base::result<> read_nft_backend(netfilter::nft_reader& kernel, family which, por
 
 }  // namespace
 
-// A kernel without nftables says so in several ways, from the first time on.
+// A kernel without nftables has several error codes for it, from the first request on.
 bool rule_reader::has_none(const base::error& why) {
   const bool none =
       !nftables_answered_ &&
       (why.code == std::errc::protocol_not_supported || why.code == std::errc::invalid_argument ||
        why.code == std::errc::operation_not_supported || why.code == std::errc::address_family_not_supported);
   if (none && !std::exchange(logged_no_nftables_, true))
-    base::log::info("iptables", "the kernel has no nftables reason=\"{}\"", why.message());
+    base::log::info("iptables", "nftables is not available reason=\"{}\"", why.message());
   return none;
 }
 

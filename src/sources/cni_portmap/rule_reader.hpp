@@ -1,7 +1,6 @@
-// rule_reader: reads all places in which CNI's rules may be, in the network namespace of the calling thread: nftables
-// as iptables-nft and portmap's own backend use it, and iptables-legacy's tables, for both families. Only chains of
-// CNI's are read, so the rest of the tables costs next to nothing; no program is run, and no table is brought into
-// being.
+// rule_reader: reads all tables that may have CNI's rules, in the network namespace of the calling thread: nftables as
+// iptables-nft and portmap's own backend use it, and iptables-legacy's tables, for both families. It reads only CNI's
+// chains, so the rest of the tables costs next to nothing. It runs no program and creates no table.
 #pragma once
 
 #include "async/blocking_calls.hpp"
@@ -17,8 +16,8 @@ class rule_reader {
   // `pods`, `stopped`: see portmap_ports.
   explicit rule_reader(net::address pods, stopped_test stopped = {}) : pods_(pods), stopped_(std::move(stopped)) {}
 
-  // What is published now. Fails where any of the places cannot be read; half of the truth is not told. Legacy tables
-  // are read beside the control thread: a large one takes the kernel some ten milliseconds.
+  // The ports that are published now. Fails if any table cannot be read: a partial result would withdraw ports. Legacy
+  // tables are read beside the control thread, since the kernel needs some ten milliseconds for a large one.
   async::task<base::result<ports::snapshot>> read();
 
  private:

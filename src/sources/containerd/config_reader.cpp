@@ -12,7 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto patience = 1000ms;
-constexpr auto patience_beside_hanging = 100ms;  // most often they are on one file system
+constexpr auto patience_beside_hanging = 100ms;  // usually they are on one file system
 constexpr unsigned most_hanging = 16;            // of each of the two kinds
 
 }  // namespace

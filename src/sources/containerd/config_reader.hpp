@@ -1,10 +1,10 @@
-// config_reader: reads containers' network configurations (network_config.hpp) without waiting for a file system that
-// hangs, as a network's or a user's program's may: beside the control thread, with a deadline. A directory that hangs
-// is waited for once, and not touched again before that reading has ended.
+// config_reader: reads containers' network configurations (network_config.hpp) beside the control thread, with a
+// deadline, since a network or FUSE file system may hang. A directory that hangs is waited for once, and not read again
+// before that reading has ended.
 //
-// Where the directory is, a label says, so one who may create containers can name many that hang. Directories outside
-// of the usual places are bounded for each of containerd's namespaces and altogether; those in the usual places, which
-// root alone writes, have a number of their own.
+// A label names the directory, so anyone who can create containers can name many that hang. Directories outside of the
+// usual places are bounded for each of containerd's namespaces and in total. The usual places, which only root can
+// write, have a bound of their own.
 #pragma once
 
 #include <map>
@@ -23,8 +23,8 @@ class config_reader {
 
   static constexpr std::size_t most_hanging_of_a_namespace = 4;
 
-  // As read_network_config(); fails with timed_out, too, where the directory hangs: after a second, sooner while others
-  // hang, at once where it is known to, or where too many of `name_space` do. Cancelled: throws operation_aborted.
+  // As read_network_config(). Also fails with timed_out if the directory hangs: after a second, sooner while others
+  // hang, and at once if it is known to hang or too many of `name_space` do. Cancelled: throws operation_aborted.
   async::task<base::result<std::optional<std::string>>> read(std::string directory, std::string name_space);
 
  private:
@@ -36,7 +36,7 @@ class config_reader {
   base::log::throttle lines_;
 };
 
-// Pure: whether root alone can have put it there, in a place where nerdctl keeps its state.
+// Pure: whether it is in a place where nerdctl keeps its state and only root can write.
 [[nodiscard]] bool is_usual_directory(const std::string& directory);
 
 }  // namespace containerd

@@ -15,13 +15,13 @@ engine::engine_options watch(const containerd_options& o) {
 
 bool is_absent(const base::error& e) { return e.code == std::errc::no_such_file_or_directory; }
 
-// What concerns one container is asked again; only a lost connection concerns them all, and ends the events too.
+// A failure about one container is retried. A lost connection concerns all, and ends the event stream as well.
 std::unexpected<base::error> unanswered(base::error e) {
   return base::fail(std::errc::resource_unavailable_try_again, e.message());
 }
 
-// What is wrong with the directory itself, as its label names it, stays so. Other errors may pass: no descriptor is
-// free, the disk does not answer.
+// An error of the directory itself, as its label names it, stays. Others may pass: no descriptor is free, the disk does
+// not answer.
 bool is_lasting(const base::error& e) {
   return !e.code || e.code == std::errc::not_a_directory || e.code == std::errc::too_many_symbolic_link_levels ||
          e.code == std::errc::filename_too_long;
@@ -37,7 +37,7 @@ base::result<> look_at(const std::filesystem::path& socket) {
 containerd_source::containerd_source(const async::executor& where, containerd_options options)
     : engine_source(where, ports::source_id::containerd, watch(options)), where_(where), options_(std::move(options)) {}
 
-// The first answer shows that containerd serves; what is asked afterwards stands behind the subscription.
+// The first answer shows that containerd serves. Later requests follow the subscription in order.
 async::task<base::result<>> containerd_source::open_connection() {
   disconnect();
   auto look = [path = options_.socket] { return look_at(path); };
@@ -77,14 +77,14 @@ async::task<base::result<engine::container_list>> containerd_source::list() {
   co_return all;
 }
 
-// Fails where the ports are not known: the state directory does not answer, or the file is being written.
+// Fails if the ports are unknown: the state directory does not answer, or the file is being written.
 async::task<base::result<container>> containerd_source::describe(const std::string& name_space,
                                                                  const container_record& record) {
   const auto directory = state_directory(record);
   if (!directory) co_return describe_container(name_space, record, std::nullopt);
   const auto config = co_await configs_.read(std::string(*directory), name_space);
   if (!config && !is_lasting(config.error())) co_return std::unexpected(config.error());
-  if (config && *config && !is_network_config(**config)) co_return base::fail("network-config.json is not complete");
+  if (config && *config && !is_network_config(**config)) co_return base::fail("network-config.json is incomplete");
   co_return describe_container(name_space, record, config);
 }
 
@@ -122,7 +122,7 @@ async::task<base::result<std::optional<container>>> containerd_source::ask(const
   if (!record) co_return unanswered(record.error());
   const auto task = co_await engine_->get_task(name_space, local);
   if (!task) co_return unanswered(task.error());
-  if (*task == task_state::unknown) co_return unanswered({{}, "task of " + id});
+  if (*task == task_state::unknown) co_return unanswered({{}, "unknown state of the task of " + id});
   if (*task == task_state::ended) co_return std::optional<container>();
   auto running = co_await describe(name_space, *record);
   if (!running) co_return unanswered(running.error());

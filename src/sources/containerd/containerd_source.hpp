@@ -1,5 +1,5 @@
-// containerd_source: the ports that nerdctl's containers publish, in every namespace of a containerd. What
-// ports_codec.hpp describes is read from the containers; a container counts while its task runs or is paused.
+// containerd_source: publishes the ports of nerdctl's containers in every namespace of a containerd. ports_codec.hpp
+// describes where they are noted. A container counts while its task runs or is paused.
 #pragma once
 
 #include <chrono>

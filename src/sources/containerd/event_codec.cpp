@@ -52,7 +52,7 @@ constexpr topic topics[] = {{"/tasks/start", happening::started, parse_as<api::T
                             {"/containers/update", happening::updated, parse_as<api::ContainerUpdate>},
                             {"/containers/delete", happening::removed, parse_as<api::ContainerDelete>}};
 
-// Nothing: of no interest.
+// Nothing for other topics.
 subject_result parse_subject(std::string_view name, std::string_view payload) {
   const auto* const known = std::ranges::find(topics, name, &topic::name);
   if (known == std::end(topics)) return std::nullopt;
@@ -68,13 +68,13 @@ bool is_identifier(std::string_view text) { return base::is_plain_name(text, lon
 base::result<std::optional<engine_event>> parse_event(std::string_view name_space, std::string_view topic,
                                                       std::string_view payload) {
   constexpr std::size_t longest_payload = 16 << 20;
-  if (payload.size() > longest_payload) return base::fail("an event of more than 16 MiB");
-  if (!is_identifier(name_space)) return base::fail("an event of namespace " + base::printable(name_space));
+  if (payload.size() > longest_payload) return base::fail("event of more than 16 MiB");
+  if (!is_identifier(name_space)) return base::fail("event with an invalid namespace " + base::printable(name_space));
   auto about = parse_subject(topic, payload);
   if (!about) return std::unexpected(about.error());
   if (!*about) return std::nullopt;
   auto& [what, id] = **about;
-  if (!is_identifier(id)) return base::fail("an event of container " + base::printable(id));
+  if (!is_identifier(id)) return base::fail("event with an invalid container id " + base::printable(id));
   return engine_event{what, std::string(name_space), std::move(id)};
 }
 

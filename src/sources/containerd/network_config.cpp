@@ -9,7 +9,7 @@ namespace containerd {
 
 base::result<std::optional<std::string>> read_network_config(std::string_view directory) {
   if (!directory.starts_with('/') || directory.contains('\0'))
-    return base::fail("the state directory is no absolute path");
+    return base::fail("the state directory is not an absolute path");
   const base::unique_fd where(::open(std::string(directory).c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!where && errno == ENOENT) return std::nullopt;
   if (!where) return base::fail_errno("the state directory");

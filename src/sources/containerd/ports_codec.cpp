@@ -29,15 +29,15 @@ void refuse(container& c, const json::value& mapping, std::string_view why) {
 
 void add_mapping(container& c, const json::value& mapping) {
   const auto host = find_port(mapping, "HostPort");
-  if (!host) return refuse(c, mapping, "HostPort is no port");
+  if (!host) return refuse(c, mapping, "HostPort is not a port");
   const auto inside = find_port(mapping, "ContainerPort");
-  if (!inside) return refuse(c, mapping, "ContainerPort is no port");
+  if (!inside) return refuse(c, mapping, "ContainerPort is not a port");
   const auto name = find_text(mapping, "Protocol");
   const auto protocol = name.empty() ? net::protocol::tcp : net::parse_protocol(base::to_lower(name));
-  if (!protocol) return refuse(c, mapping, "Protocol is none that is known");
+  if (!protocol) return refuse(c, mapping, "unknown Protocol");
   const auto ip = find_text(mapping, "HostIP");
   const auto address = ip.empty() ? net::address::any_v4() : net::address::parse(ip);
-  if (!address) return refuse(c, mapping, "HostIP is no address");
+  if (!address) return refuse(c, mapping, "HostIP is not an address");
   if (c.bindings.size() >= max_bindings) return refuse(c, mapping, "too many ports");
   c.bindings.push_back({*protocol, *address, *host, *inside, c.id, c.name});
 }
@@ -45,7 +45,7 @@ void add_mapping(container& c, const json::value& mapping) {
 void add_mappings(container& c, const json::value* list, std::string_view where) {
   if (list == nullptr || list->is_null()) return;
   const auto* mappings = list->if_array();
-  if (mappings == nullptr) return c.refuse(where, "no list of ports");
+  if (mappings == nullptr) return c.refuse(where, "expected a JSON array of ports");
   for (const auto& mapping : *mappings) add_mapping(c, mapping);
 }
 

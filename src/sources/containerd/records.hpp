@@ -1,4 +1,4 @@
-// What containerd's API says, as far as it is needed here, as plain values.
+// The parts of containerd's API that are needed here, as plain values.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,13 @@ namespace containerd {
 
 using labels = std::map<std::string, std::string, std::less<>>;
 
-// A container as it is stored; whether it runs is its task's business. Ids are unique in their namespace only.
+// A container as it is stored; its task shows whether it runs. Ids are unique within their namespace only.
 struct container_record {
   std::string id;
   containerd::labels labels;
 };
 
-// A paused task runs. containerd cannot tell the state of one whose shim does not answer it in time.
+// A paused task runs. The state is unknown if the task's shim does not answer containerd in time.
 enum class task_state : std::uint8_t { runs, ended, unknown };
 
 enum class happening : std::uint8_t { started, ended, updated, removed };  // removed: the task or the container
@@ -30,7 +30,7 @@ struct engine_event {
 
 struct event_batch {
   std::vector<engine_event> events;
-  bool lost = false;  // there were others, which could not be read
+  bool lost = false;  // there were others, which were unreadable
 };
 
 }  // namespace containerd

@@ -16,7 +16,7 @@ constexpr json::limits body_limits{.bytes = 64 << 20, .depth = 32};
 constexpr std::size_t max_bindings = 200'000;  // of one container: every port of both protocols, more than once
 constexpr std::pair<unsigned, unsigned> newest_known{1, 52};
 
-// "80/tcp"; the protocol may be missing, and is tcp then, as in the engine's own parser.
+// "80/tcp"; a missing protocol is tcp, as in the engine's own parser.
 std::optional<std::pair<std::uint16_t, net::protocol>> parse_port_spec(std::string_view text) {
   const auto slash = text.find('/');
   const auto port = base::parse_port(text.substr(0, slash));
@@ -26,7 +26,7 @@ std::optional<std::pair<std::uint16_t, net::protocol>> parse_port_spec(std::stri
   return std::pair{*port, *protocol};
 }
 
-// An empty HostIp is the wildcard; "localhost" has never been an address to the engine but costs nothing to understand.
+// An empty HostIp is the wildcard. No engine writes "localhost", but it is cheap to accept.
 std::optional<net::address> parse_host_ip(std::string_view text) {
   if (text.empty()) return net::address::any_v4();
   if (text == "localhost") return net::address::loopback_v4();
@@ -49,13 +49,13 @@ std::string display_name(std::string_view name) {
   return base::printable(name, 128);
 }
 
-// Unlike json::find it tells null from what is not there.
+// Unlike json::find it distinguishes null from absent.
 const json::value* member(const json::value& v, std::string_view name) {
   const auto* object = v.if_object();
   return object == nullptr ? nullptr : object->if_contains(name);
 }
 
-// Ports[]{IP,PrivatePort,PublicPort,Type}: without a PublicPort the port is exposed and not published.
+// Ports[]{IP,PrivatePort,PublicPort,Type}: a port without a PublicPort is exposed in Docker's sense, not published.
 void add_listed_port(container& c, const json::value& port) {
   const auto public_port = json::find_integer(port, "PublicPort");
   if (!public_port || *public_port == 0) return;
@@ -64,7 +64,7 @@ void add_listed_port(container& c, const json::value& port) {
   add_binding(c, spec, json::find_string(port, "IP").value_or(""), std::to_string(*public_port));
 }
 
-// podman writes null where there are no ports.
+// podman writes null instead of an empty list.
 void add_listed(engine::container_list& list, const json::value& element) {
   const auto id = json::find_string(element, "Id");
   if (!id || !is_id(*id)) return;
@@ -98,8 +98,8 @@ struct known_event {
   std::string_view type, name;
   action what;
 };
-// Ends are `die` and `destroy` to Docker; `died` and `remove` to podman, which before 4.4 knew no other names. Docker
-// reports `stop` after `die`: by then the container may have been started again.
+// Docker calls an end `die` and `destroy`; podman calls it `died` and `remove`, and before 4.4 had no other names.
+// Docker reports `stop` after `die`: by then the container may have been started again.
 constexpr known_event known_events[] = {
     {"container", "start", action::changed},
     {"container", "restart", action::changed},
@@ -143,7 +143,8 @@ bool is_overlay(const json::value& network) {
   return attributes != nullptr && json::find_string(*attributes, "type") == "overlay";
 }
 
-// Of a network's event Docker's actor is the network and names the container; podman's actor is the container.
+// The actor of a network's event is the network in Docker, with the container as attribute, and the container in
+// podman.
 std::optional<std::string_view> subject_of(const json::value& actor) {
   const auto* attributes = json::find(actor, "Attributes");
   const auto container = attributes == nullptr ? std::nullopt : json::find_string(*attributes, "container");
@@ -158,7 +159,7 @@ base::result<engine::container_list> parse_list(std::string_view body) {
   const auto document = json::parse(body, body_limits);
   if (!document) return std::unexpected(document.error());
   const auto* elements = document->if_array();
-  if (elements == nullptr) return base::fail("the list of containers is no list");
+  if (elements == nullptr) return base::fail("expected a JSON array of containers");
   engine::container_list list;
   for (const auto& element : *elements) add_listed(list, element);
   return list;
@@ -168,18 +169,19 @@ base::result<std::optional<container>> parse_inspect(std::string_view body) {
   const auto document = json::parse(body, body_limits);
   if (!document) return std::unexpected(document.error());
   const auto id = json::find_string(*document, "Id");
-  if (!id || !is_id(*id)) return base::fail("a container without an id");
+  if (!id || !is_id(*id)) return base::fail("the container has no id");
   const auto* state = json::find(*document, "State");
   const auto running = state == nullptr ? std::nullopt : json::find_bool(*state, "Running");
-  if (!running) return base::fail("a container without a state");
-  // To Docker a paused container runs, to podman it does not; its ports are published all the same.
+  if (!running) return base::fail("the container has no state");
+  // A paused container runs in Docker and does not in podman. Its ports are published in both.
   if (!*running && !json::find_bool(*state, "Paused").value_or(false)) return std::optional<container>();
   container c;
   c.id = *id;
   c.name = display_name(json::find_string(*document, "Name").value_or(""));
   const auto* network = json::find(*document, "NetworkSettings");
   const auto* ports = network == nullptr ? nullptr : member(*network, "Ports");
-  if (ports == nullptr || !(ports->is_object() || ports->is_null())) return base::fail("a container without its ports");
+  if (ports == nullptr || !(ports->is_object() || ports->is_null()))
+    return base::fail("the container has no list of ports");
   if (ports->is_object()) add_inspected_ports(c, ports->as_object());
   return std::optional(std::move(c));
 }

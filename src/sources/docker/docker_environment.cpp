@@ -17,7 +17,7 @@ std::string variable(const char* name) {
   return value == nullptr ? std::string() : std::string(value);
 }
 
-// At start-up there is nothing else to do yet, but to say why it cannot go on.
+// Blocks: at start-up nothing else runs yet. The deadline turns a file system that hangs into an error.
 base::result<std::string> read_pem(const std::string& path) {
   auto text = async::call_within(patience, [path] { return base::read_file(path); });
   if (!text && text.error().code == std::errc::timed_out) return base::fail(path + ": its file system does not answer");
@@ -25,8 +25,8 @@ base::result<std::string> read_pem(const std::string& path) {
   return text;
 }
 
-// As Go's client understands the variables: DOCKER_CERT_PATH, and nothing else, makes it TLS, with a certificate of the
-// client's own; DOCKER_TLS_VERIFY has the engine's checked.
+// As Go's client reads the variables: DOCKER_CERT_PATH alone turns on TLS with a client certificate, and
+// DOCKER_TLS_VERIFY the check of the engine's certificate.
 base::result<std::shared_ptr<const http::tls_context>> tls_from_environment() {
   const auto directory = variable("DOCKER_CERT_PATH");
   if (directory.empty()) return nullptr;
@@ -61,7 +61,8 @@ base::result<docker_options> options_from_environment(const std::string& socket)
   }
   options.api_version = variable("DOCKER_API_VERSION");
   if (!options.api_version.empty() && !choose_version(options.api_version))
-    return base::fail("DOCKER_API_VERSION: \"" + base::printable(options.api_version) + "\" is no version like 1.41");
+    return base::fail("DOCKER_API_VERSION: \"" + base::printable(options.api_version) +
+                      "\" is not an API version (e.g. 1.41)");
   return options;
 }
 

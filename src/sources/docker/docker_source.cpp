@@ -12,10 +12,10 @@ using namespace std::chrono_literals;
 constexpr std::size_t body_bytes = 64 << 20;
 constexpr std::size_t reason_bytes = 4 << 10;
 constexpr auto forever = std::chrono::hours(24 * 365);
-// To the engine a paused container is not "running"; its ports are published all the same.
+// The engine does not count a paused container as running. Its ports are published all the same.
 constexpr const char* running_filter = R"({"status":["running","paused"]})";
 
-// The body of a stream that turned out to be a refusal, as far as it comes at once.
+// The body of an error answer to the request for events, as far as it comes at once.
 async::task<base::result<std::string>> read_reason(http::connection& stream) {
   std::string text;
   while (text.size() < reason_bytes) {
@@ -32,7 +32,7 @@ base::error not_ok(const http::response& answer, const std::string& path) {
               base::printable(base::trim(answer.body))};
 }
 
-// What concerns one container is asked again; only a lost connection concerns them all, and ends the events too.
+// A failure about one container is retried. A lost connection concerns all, and ends the event stream as well.
 std::unexpected<base::error> unanswered(const base::error& e) {
   return base::fail(std::errc::resource_unavailable_try_again, e.message());
 }
@@ -80,7 +80,7 @@ async::task<base::result<>> docker_source::negotiate() {
   co_return base::result<>{};
 }
 
-// podman 2.0.3 and 5.0 to 5.2.1 send the header of the answer with the first event, which may be days away.
+// podman 2.0.3 and 5.0 to 5.2.1 send the answer's header with the first event, which may be days away.
 async::task<base::error> docker_source::read_events() {
   http::request events{.target = prefix_ + "/events?filters=" + http::escape(events_filter())};
   auto head = co_await events_->open_stream(std::move(events), {.deadline = forever});
@@ -96,7 +96,7 @@ async::task<base::error> docker_source::read_events() {
 
 base::result<> docker_source::handle(std::string_view object) {
   const auto e = parse_event(object);
-  if (!e) return base::fail("an event that cannot be read: " + e.error().message());
+  if (!e) return base::fail("unreadable event: " + e.error().message());
   switch (e->what) {
     case action::changed: ask_about(e->id); break;
     case action::ended: ended(e->id); break;
@@ -112,13 +112,13 @@ base::result<> docker_source::handle(std::string_view object) {
   return {};
 }
 
-// Silence is normal and may last for days. All events of one piece are handled before anything is published. What an
-// event that cannot be read would have told is learnt from the list of the next connection.
+// Silence is normal and may last for days. All events of one piece are handled before anything is published. An
+// unreadable event ends the connection: the list of the next one makes up for it.
 async::task<base::error> docker_source::read_stream() {
   while (true) {
     const auto piece = co_await events_->read_some();
     if (!piece) co_return piece.error();
-    if (piece->empty()) co_return base::error{{}, "the engine has ended its events"};
+    if (piece->empty()) co_return base::error{{}, "the engine closed the event stream"};
     const auto fed = splitter_.feed(*piece);
     while (const auto object = splitter_.next())
       if (auto read = handle(*object); !read) co_return read.error();
@@ -135,7 +135,7 @@ async::task<base::result<>> docker_source::keep_open(std::optional<http::connect
   co_return base::result<>{};
 }
 
-// The body of a GET that was answered with 200. What is not there (404) is an empty body.
+// The body of a GET that was answered with 200; 404 is an empty body.
 async::task<base::result<std::string>> docker_source::get(http::connection& engine, std::string path) {
   http::request r{.target = prefix_ + path};
   const http::exchange_limits limits{.deadline = options_.deadline, .body_bytes = body_bytes};
@@ -148,7 +148,7 @@ async::task<base::result<std::string>> docker_source::get(http::connection& engi
 }
 
 async::task<base::result<engine::container_list>> docker_source::list() {
-  std::optional<http::connection> engine;  // for once: the next list is minutes away
+  std::optional<http::connection> engine;  // for one list: the next one is minutes away
   if (auto opened = co_await keep_open(engine); !opened) co_return std::unexpected(opened.error());
   const auto body = co_await get(*engine, "/containers/json?filters=" + http::escape(running_filter));
   if (!body) co_return std::unexpected(body.error());
@@ -159,7 +159,7 @@ async::task<base::result<engine::container_list>> docker_source::list() {
   co_return all;
 }
 
-// One after the other, on the list's own connection; what has no answer in time is asked about again later.
+// One after the other, on the list's own connection. Containers without an answer are asked about again later.
 async::task<> docker_source::inspect_all(http::connection& engine, engine::container_list& list) {
   for (auto& one : std::exchange(list.running, {})) {
     auto inspected = co_await ask_container(engine, one.id);
@@ -183,7 +183,7 @@ async::task<base::result<engine::container_list>> docker_source::list_services(h
   co_return parse_services(*services);
 }
 
-// Services that are not known harm no container: those of the last list stay, and the status names the reason.
+// If the services are unknown, containers are listed all the same. The last services stay, and the status shows why.
 async::task<> docker_source::add_services(http::connection& engine, engine::container_list& into) {
   auto services = co_await list_services(engine);
   unknown_services_.note(services ? base::result<>{} : std::unexpected(services.error()), async::clock::now());

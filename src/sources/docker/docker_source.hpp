@@ -1,5 +1,5 @@
-// docker_source: the ports that containers of a Docker engine publish, and services of its swarm, by the Docker Engine
-// API. podman serves that API too.
+// docker_source: publishes the ports of a Docker engine's containers and of its swarm's services, from the Docker
+// Engine API. podman serves that API, too.
 #pragma once
 
 #include <chrono>
@@ -19,13 +19,13 @@ namespace docker {
 struct docker_options {
   http::server_address engine{.path = "/var/run/docker.sock"};
   std::shared_ptr<const http::tls_context> tls{};  // nothing: plain HTTP
-  std::string api_version;                         // pins it, as DOCKER_API_VERSION does; empty: what the engine offers
-  std::chrono::milliseconds deadline{10'000};      // for each call but the stream of events
+  std::string api_version;                         // fixed by DOCKER_API_VERSION; empty: negotiated
+  std::chrono::milliseconds deadline{10'000};      // for each call except the event stream
   engine::engine_options following{};              // its socket is the engine's
 };
 
-// The engine that the environment names: DOCKER_HOST, DOCKER_API_VERSION, and, for one on TCP, DOCKER_CERT_PATH and
-// DOCKER_TLS_VERIFY, with `socket` instead of DOCKER_HOST if it is not empty. Reads the certificates' files.
+// The engine that the environment names: DOCKER_HOST, DOCKER_API_VERSION, and for TCP DOCKER_CERT_PATH and
+// DOCKER_TLS_VERIFY. A `socket` that is not empty replaces DOCKER_HOST. Reads the certificates' files.
 [[nodiscard]] base::result<docker_options> options_from_environment(const std::string& socket);
 
 class docker_source : public engine::engine_source {
@@ -52,10 +52,10 @@ class docker_source : public engine::engine_source {
 
   docker_options options_;
   std::string prefix_;      // "/v1.41"
-  bool is_podman_ = false;  // its list has only the first port of a range
+  bool is_podman_ = false;  // whose list has only the first port of a range
   json::stream_splitter splitter_{event_limits};
   std::optional<http::connection> events_;
-  std::set<std::string> services_;  // those of the last list that was answered
+  std::set<std::string> services_;  // of the last successful list
   base::log::episode unknown_services_{"docker", "cannot list the services of the swarm"};
   std::vector<std::optional<http::connection>> kept_;  // one for each question that may be under way
 };

@@ -45,7 +45,7 @@ void add_port(container& c, const json::value& port) {
   c.bindings.push_back({*protocol, net::address::any_v4(), *published, *target, c.id, c.name});
 }
 
-// Ports are assigned some time after the service was made: what its specification asks for shows how many.
+// Ports are assigned some time after the service was made. Its specification shows how many there will be.
 bool is_assigned(const json::value& service) {
   return count_ingress(ports_of(service, "Endpoint", "")) >= count_ingress(ports_of(service, "Spec", "EndpointSpec"));
 }
@@ -74,7 +74,7 @@ std::optional<std::string_view> parse_service_id(std::string_view id) {
   return id.starts_with(prefix) ? std::optional(id.substr(prefix.size())) : std::nullopt;
 }
 
-// An engine that says nothing about swarms, as podman, has none.
+// An engine that does not mention swarms, such as podman, has none.
 base::result<swarm_role> parse_swarm_role(std::string_view body) {
   const auto document = json::parse(body, body_limits);
   if (!document) return std::unexpected(document.error());

@@ -1,4 +1,4 @@
-// container: one running container with the ports that it publishes, whatever engine runs it.
+// container: one running container of any engine, with the ports that it publishes.
 #pragma once
 
 #include <set>
@@ -17,16 +17,15 @@ struct container {
   std::vector<ports::refusal> refusals;
   bool operator==(const container&) const = default;
 
-  // Notes something that is wrong with one port, without harm to the others. The first 16 are kept: enough to see what
-  // is wrong.
+  // Records that one port is not published. The first 16 are kept, which is enough to find the cause.
   void refuse(std::string_view what, std::string_view why);
 };
 
-// What an engine answers to "which containers run".
+// An engine's answer to a list.
 struct container_list {
   std::vector<container> running;
-  std::set<std::string> unknown{};  // ids of those of which it cannot tell at present: each is asked about
-  std::set<std::string> stopped{};  // ids of those that it knows and that do not run, where it tells
+  std::set<std::string> unknown{};  // ids of containers with an unknown state: each is asked about
+  std::set<std::string> stopped{};  // ids of containers that do not run, if the engine lists them
 };
 
 }  // namespace engine

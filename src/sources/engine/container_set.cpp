@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::size_t max_refusals = 256;
 constexpr std::size_t max_stopped = 65'536;
-constexpr std::size_t many_touched = 1'024;                   // from here on it is worth looking for old ones
+constexpr std::size_t many_touched = 1'024;                   // from here on old ones are removed
 constexpr std::chrono::milliseconds list_lags_events{2'000};  // on a busy machine; usually milliseconds
 
 }  // namespace
@@ -19,7 +19,7 @@ void container_set::reset() {
   listed_ = false;
 }
 
-// Engines list ports in random order.
+// Sorts the ports: engines list them in random order.
 void container_set::store(container c) {
   note_running(c.id);
   std::ranges::sort(c.bindings);
@@ -71,7 +71,7 @@ void container_set::ended(const std::string& id, time_point now) {
   note_stopped(id);
 }
 
-// One more list follows where there are too many questions already.
+// If there are too many questions, another list follows.
 void container_set::ask_unless_asked(const std::string& id, time_point now) {
   if (!questions_.contains(id)) static_cast<void>(questions_.add(id, now));
 }
@@ -119,14 +119,14 @@ void container_set::listed(container_list list, time_point now) {
   listed_ = true;
 }
 
-// It may run by now.
+// The container may run by now.
 void container_set::unanswered(const question& q, std::string why, time_point now) {
   note_running(q.id);
   questions_.unanswered(q, std::move(why), now);
   changed_ = true;
 }
 
-// A later event has made this answer stale where it does not count; then it is asked again, or not at all.
+// An answer does not count if a later event has made it stale: the question is repeated, or dropped.
 void container_set::answered(const question& q, std::optional<container> now) {
   if (!questions_.answered(q)) return;
   changed_ = changed_ || q.failures > 0;  // it was in doubt
@@ -149,8 +149,8 @@ ports::snapshot container_set::snapshot() const {
   }
   questions_.visit_unanswered([&](const std::string& id, const std::string* why) {
     refuse({id, "container",
-            why == nullptr ? "waits to be asked about: the engine does not answer about others"
-                           : "the engine does not tell its state, it is asked again: " + *why});
+            why == nullptr ? "waiting: the engine does not answer about other containers"
+                           : "the engine does not report its state, retrying: " + *why});
   });
   return s;
 }

@@ -1,11 +1,10 @@
-// container_set: which containers run with which ports, put together from a list, from events, and from answers to
-// questions about single containers, in whatever order they arrive. Pure; time is an argument.
+// container_set: the running containers and their ports, put together from lists, events, and answers to questions
+// about single containers, in any order of arrival. Pure; time is an argument.
 //
-// The order of truth: events are subscribed to before the list is asked for, so an event that has been seen is newer
-// than the list. An engine also reports an event somewhat before its list shows it: events of the last two seconds
-// before the list was asked for are newer, too. Where such an event and the list disagree, the container is asked
-// about. An end needs no question: the container is gone. Anything else makes one necessary, and an answer counts only
-// if no later event about that container has been seen since it was asked.
+// Theory of operation. The subscription comes before the list, so an event is newer than the list. An engine also
+// reports an event somewhat before its list shows it: events of the two seconds before the request are newer, too. If
+// such an event and the list disagree, the set asks about the container. An end needs no question: the container is
+// gone. Every other event needs one, and its answer counts only if no later event about the container came meanwhile.
 #pragma once
 
 #include <cstdint>
@@ -26,42 +25,42 @@ using stopped_changes = std::map<std::string, bool>;
 
 class container_set {
  public:
-  // `questions`: how many are under way at most. Half of them may be retries.
+  // `questions`: how many are under way at most; half of them may be retries.
   explicit container_set(unsigned questions = 4) : questions_(questions > 1 ? questions / 2 : 1) {}
 
-  // A new connection: what is known stays until the list is there, questions under way are void.
+  // For a new connection: the containers stay until its first list, questions under way are void.
   void reset();
 
-  // It may have started, or its ports or its name may have changed. False: there are too many questions already, and a
-  // list has to answer this one.
+  // The container may have started, or its ports or name may have changed. False: there are too many questions, and a
+  // list has to replace this one.
   [[nodiscard]] bool ask_about(const std::string& id, time_point now);
   void ended(const std::string& id, time_point now);
-  // A list is about to be asked for.
+  // Before a list is requested.
   void begin_list(time_point now);
-  // The answer to the list that was asked for after the last reset() or begin_list().
+  // The list that was requested after the last reset() or begin_list().
   void listed(container_list list, time_point now);
 
   // The next question to ask; at most one for each container is under way.
   [[nodiscard]] std::optional<question> next_question(time_point now) { return questions_.next(now); }
-  // When to ask for it again unless something changes; max: not at all.
+  // When to call next_question() again unless something changes; max: never.
   [[nodiscard]] time_point next_question_due() const { return questions_.next_due(); }
-  // The engine cannot tell at present: what is known stays, and it is asked again later.
+  // The engine does not know at present: the container stays as it is, and the question is repeated later.
   void unanswered(const question& q, std::string why, time_point now);
-  // Nothing: the container does not run, or there is none.
+  // Nothing: the container does not run or does not exist.
   void answered(const question& q, std::optional<container> now);
 
-  // True once the first list since reset() is in: before, snapshot() is what an earlier connection knew.
+  // True once the first list since reset() is in. Before, snapshot() is the state of an earlier connection.
   [[nodiscard]] bool listed_once() const { return listed_; }
-  // True if it has changed since this was asked last.
+  // True if the snapshot has changed since the last call.
   [[nodiscard]] bool take_changed() { return std::exchange(changed_, false); }
-  // Bindings of all containers, at most ports::max_bindings, and what was refused; the caller sets the epoch.
+  // Bindings of all containers, at most ports::max_bindings, and the refusals; the caller sets the epoch.
   [[nodiscard]] ports::snapshot snapshot() const;
-  // Those that the engine knows, or knew a moment ago, and that do not run. One that is asked about stays among them
-  // until the engine says that it runs, or does not answer.
+  // The containers that the engine knows, or knew a moment ago, and that do not run. A container stays in the set
+  // during a question, until the engine reports that it runs, or does not answer.
   [[nodiscard]] const std::set<std::string>& stopped() const { return stopped_; }
-  // The engine has been silent for so long that any of them may have started.
+  // After a long silence of the engine, in which any of them may have started.
   void forget_stopped();
-  // What has changed in it since this was asked last.
+  // The changes of stopped() since the last call.
   [[nodiscard]] stopped_changes take_stopped_changes() { return std::exchange(stopped_changes_, {}); }
 
  private:
@@ -79,7 +78,7 @@ class container_set {
 
   std::map<std::string, container> running_;
   std::set<std::string> stopped_;
-  std::map<std::string, time_point> touched_;  // the last event, where it may be newer than the list
+  std::map<std::string, time_point> touched_;  // the last event, if it may be newer than the list
   question_queue questions_;
   bool listing_ = false;
   bool listed_ = false;

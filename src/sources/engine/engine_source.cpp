@@ -17,8 +17,8 @@ constexpr auto steady = 10s;               // a connection that lasted this long
 constexpr auto between_lists = 1s;         // at least
 constexpr auto relist_unsubscribed = 30s;  // while the engine has not acknowledged the subscription
 
-// How long one question may hold a slot. Most answers take milliseconds; a container whose engine's lock is held
-// answers never, and must not keep others waiting.
+// How long one question may occupy a slot. Most answers take milliseconds. A container whose lock the engine holds is
+// never answered for, and must not hold up others.
 std::chrono::milliseconds patience(const question& q) {
   return std::min<std::chrono::milliseconds>(2'000ms * (1 << std::min(q.failures, 3U)), 10'000ms);
 }
@@ -44,7 +44,7 @@ engine_source::engine_source(const async::executor& where, ports::source_id id, 
                     watch.error().message());
 }
 
-// Until the engine's socket is new, or the time is over.
+// Until the engine's socket changes, or the time is over.
 async::task<> engine_source::wait_for_engine(std::chrono::milliseconds at_most) {
   if (watch_)
     static_cast<void>(co_await async::within(at_most, watch_->changed()));
@@ -59,14 +59,14 @@ async::task<> engine_source::run(ports::source_feed& feed) {
     const auto ended = co_await follow_engine(feed);
     if (async::clock::now() - begin > steady) failures = 1;
     feed.degraded(id_, ended.error());
-    // A socket that is not there is announced when it comes; one that is there and refuses is not.
+    // The watch reports a socket that appears, but not one that exists and begins to accept.
     const bool absent = watch_ && !watch_->seen();
     doubt_stopped(absent);
     co_await wait_for_engine(absent ? 30s : retry.delay(failures, 0));
   }
 }
 
-// Without an engine nothing starts a container. One that does not answer may have started any of them meanwhile.
+// Without an engine no container starts. An engine that does not answer may have started any of them meanwhile.
 void engine_source::doubt_stopped(bool absent) {
   const auto now = async::clock::now();
   if (containers_.listed_once() || absent) heard_ = now;
@@ -75,7 +75,7 @@ void engine_source::doubt_stopped(bool absent) {
   options_.stopped->update(containers_.take_stopped_changes());
 }
 
-// Ends with the reason why the engine cannot be followed any more.
+// Returns the reason why the engine cannot be followed any more.
 async::task<base::result<>> engine_source::follow_engine(ports::source_feed& feed) {
   containers_.reset();
   failure_.reset();
@@ -120,7 +120,7 @@ void engine_source::list_soon() {
   changed_.notify_all();
 }
 
-// An event between the subscription and the list is not missed. Some engines acknowledge with the first event only.
+// No event between the subscription and the list is missed. Some engines acknowledge with the first event only.
 async::task<> engine_source::wait_for_subscription() {
   const auto limit = async::clock::now() + options_.first_list;
   while (!subscribed_ && async::clock::now() < limit) co_await changed_.wait_until(limit);
@@ -136,8 +136,8 @@ async::task<> engine_source::wait_for_next_list(std::chrono::milliseconds at_mos
   while (async::clock::now() < due()) co_await changed_.wait_until(due());
 }
 
-// The second list follows soon: a container that was about to end when the events were subscribed to may have stood in
-// the first one without any event to come.
+// The second list follows soon. A container that was about to end during the subscription may be in the first list
+// though its event has gone by.
 async::task<> engine_source::list_again() {
   co_await wait_for_subscription();
   for (auto pause = options_.second_list;; pause = options_.relist) {
@@ -169,7 +169,7 @@ async::task<> engine_source::ask_questions(unsigned slot) {
 }
 
 void engine_source::publish(ports::source_feed& feed) {
-  const auto stopped = containers_.take_stopped_changes();  // also where nobody wants them: they would pile up
+  const auto stopped = containers_.take_stopped_changes();  // taken in any case, or they would pile up
   if (options_.stopped) options_.stopped->update(stopped);
   if (!containers_.listed_once() || (!containers_.take_changed() && published_)) return;
   auto now = containers_.snapshot();

@@ -1,9 +1,9 @@
-// engine_source: what all sources that follow a container engine have in common. The engine is connected to the moment
-// its socket is there, its events are subscribed to, then its containers are listed; every container that starts or
-// changes is asked about, and the list is read again from time to time in case an event was lost. While the engine is
-// away the source is degraded and its last ports stay.
+// engine_source: the part that all sources of container engines share. It connects as soon as the engine's socket
+// exists, subscribes to events, then lists the containers. It asks about every container that starts or changes, and
+// lists again from time to time in case an event was lost. While the engine is away the source is degraded and its last
+// ports stay.
 //
-// What an engine's API is, is the derived class's business: it answers the five questions below.
+// A derived class knows the engine's API: it implements the five methods below.
 #pragma once
 
 #include <chrono>
@@ -23,13 +23,13 @@
 namespace engine {
 
 struct engine_options {
-  std::filesystem::path socket{};                  // watched for its coming; empty: the engine is not on a UNIX socket
-  std::chrono::milliseconds first_list{1'000};     // at the latest, if the engine does not acknowledge the subscription
-  std::chrono::milliseconds second_list{2'000};    // after the first of a connection
-  std::chrono::milliseconds relist{300'000};       // how often to list unprompted from then on
-  unsigned questions = 4;                          // about containers, under way at once
-  std::shared_ptr<stopped_containers> stopped{};   // where to note containers that do not run; may be nullptr
-  std::chrono::milliseconds stopped_kept{30'000};  // while the engine is there, and does not answer
+  std::filesystem::path socket{};                 // watched until it appears; empty: the engine is not on a UNIX socket
+  std::chrono::milliseconds first_list{1'000};    // at the latest, if the engine does not acknowledge the subscription
+  std::chrono::milliseconds second_list{2'000};   // after the first of a connection
+  std::chrono::milliseconds relist{300'000};      // between the lists that follow
+  unsigned questions = 4;                         // about containers, at the same time
+  std::shared_ptr<stopped_containers> stopped{};  // receives containers that do not run; may be nullptr
+  std::chrono::milliseconds stopped_kept{30'000};  // while the engine exists and does not answer
 };
 
 class engine_source : public ports::source {
@@ -40,15 +40,15 @@ class engine_source : public ports::source {
   async::task<> run(ports::source_feed& feed) override;
 
  protected:
-  // A new connection: whatever an earlier one left is given up.
+  // Makes a new connection, and drops the remains of an earlier one.
   virtual async::task<base::result<>> open_connection() = 0;
   // Subscribes, calls subscribed() when the engine has acknowledged that, and reports every event by ask_about() and
-  // ended() until the connection ends; answers why it did.
+  // ended() until the connection ends. Returns the reason.
   virtual async::task<base::error> read_events() = 0;
   virtual async::task<base::result<container_list>> list() = 0;
-  // One container; nothing where it does not run or is not there. Fails with resource_unavailable_try_again or
-  // timed_out where the engine cannot tell at present: it is asked again then. `slot` counts the questions under way at
-  // once from 0.
+  // One container; nothing if it does not run or does not exist. Fails with resource_unavailable_try_again or timed_out
+  // if the engine does not know at present: the question is then repeated. `slot` numbers the concurrent questions from
+  // 0.
   virtual async::task<base::result<std::optional<container>>> ask(const std::string& container_id, unsigned slot) = 0;
   // After the connection's last task has ended.
   virtual void disconnect() = 0;
@@ -58,7 +58,7 @@ class engine_source : public ports::source {
   void ask_about(const std::string& container_id);
   void ended(const std::string& container_id) { containers_.ended(container_id, async::clock::now()); }
   void flush() { changed_.notify_all(); }  // after each batch, for it to be published
-  // Something was lost, or happened that no event describes: a list is asked for within a second.
+  // Lists within a second: an event was lost, or describes no single container.
   void list_soon();
 
  private:
@@ -81,7 +81,7 @@ class engine_source : public ports::source {
   ports::source_id id_;
   engine_options options_;
   container_set containers_;
-  async::condition changed_;                              // something to ask, to publish, or to fail for
+  async::condition changed_;                              // a question, a change to publish, or a failure
   std::optional<base::error> failure_;                    // of the present connection
   async::clock::time_point heard_ = async::clock::now();  // when the last connection with a list ended
   std::uint64_t epoch_ = 0;

@@ -37,7 +37,7 @@ void question_queue::set_why(entry& e, std::string why) {
   e.why = std::move(why);
 }
 
-// One that waits for its first question keeps its place, however often the container changes meanwhile.
+// A container that waits for its first question keeps its place, however often it changes meanwhile.
 bool question_queue::add(const std::string& id, time_point now) {
   if (!entries_.contains(id) && entries_.size() >= max_questions) return false;
   auto& e = entries_[id];
@@ -120,7 +120,7 @@ bool question_queue::answered(const question& q) {
 void question_queue::unanswered(const question& q, std::string why, time_point now) {
   auto* e = take_back(q);
   if (e == nullptr) return;
-  set_why(*e, why.empty() ? "no reason is known" : std::move(why));
+  set_why(*e, why.empty() ? "unknown reason" : std::move(why));
   ++e->failures;
   enqueue(q.id, *e, now + pause.delay(e->failures, 0));
 }

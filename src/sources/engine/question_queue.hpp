@@ -1,11 +1,11 @@
 // question_queue: which containers to ask an engine about, and when. Pure.
 //
-// Theory of operation. Questions are asked in the order in which they came up, at most one for each container at a
-// time. One that the engine does not answer is asked again after a pause of its own, which grows; such retries never
-// take more than a part of those that may be under way, so that an engine that hangs on some containers still answers
-// about others. A container that changes while it is asked about is asked about again: `round` tells the answers apart.
+// Theory of operation. Questions are asked in the order of the changes, at most one for each container at a time. A
+// question without an answer is retried after a pause of its own, which grows. Retries take only a part of the
+// concurrent questions, so an engine that hangs on some containers still answers about others. A container that changes
+// during a question is asked about again: `round` distinguishes the answers.
 //
-// Bounded: at most max_questions containers; add() reports when it had to drop one.
+// Bounded: at most max_questions containers; add() reports that it had to drop one.
 #pragma once
 
 #include <chrono>
@@ -22,11 +22,11 @@ namespace engine {
 
 using time_point = std::chrono::steady_clock::time_point;
 
-// A question about one container, to be answered with the same numbers.
+// A question about one container; its answer carries the same numbers.
 struct question {
   std::string id;
   std::uint64_t round = 0;
-  unsigned failures = 0;  // how often it was not answered so far
+  unsigned failures = 0;  // how many times it had no answer
 };
 
 class question_queue {
@@ -35,27 +35,27 @@ class question_queue {
 
   explicit question_queue(unsigned most_retries) : most_retries_(most_retries) {}
 
-  // Forgets everything; answers to what is under way do not count.
+  // Forgets everything; answers to questions under way do not count.
   void clear();
-  // The container has changed: an answer to what is under way does not count. False: too many, it is not asked about.
+  // The container has changed: the answer to a question under way does not count. False: the queue is full.
   [[nodiscard]] bool add(const std::string& id, time_point now);
-  // The container need not be asked about any more.
+  // The question is no longer needed.
   void drop(const std::string& id);
   [[nodiscard]] bool contains(const std::string& id) const;
-  [[nodiscard]] bool in_doubt(const std::string& id) const;  // the last question has had no answer
+  [[nodiscard]] bool in_doubt(const std::string& id) const;  // the last question had no answer
 
-  // The next one to ask, if one is due.
+  // The next question, if one is due.
   [[nodiscard]] std::optional<question> next(time_point now);
-  // When to call next() again unless something changes; max: not at all.
+  // When to call next() again unless something changes; max: never.
   [[nodiscard]] time_point next_due() const;
 
-  // Whether the answer counts. It is asked about again where it does not and the container has changed since.
+  // Whether the answer counts. If not, and the container has changed since, the question is repeated.
   [[nodiscard]] bool answered(const question& q);
-  // The engine cannot tell at present.
+  // The engine does not know at present.
   void unanswered(const question& q, std::string why, time_point now);
 
-  // Calls visit(id, why) for each container in doubt. `why` is nullptr for those that wait for their first question
-  // meanwhile.
+  // Calls visit(id, why) for each container in doubt. `why` is nullptr for containers that wait for their first
+  // question meanwhile.
   template <class Visit>
   void visit_unanswered(Visit visit) const {
     for (const auto& [id, e] : entries_)
@@ -80,7 +80,7 @@ class question_queue {
   void enqueue(const std::string& id, entry& e, time_point due);
   void dequeue(entry& e);
   void set_why(entry& e, std::string why);
-  // The entry of a question that has come back, and is still wanted in that round.
+  // The entry of a question that has come back, if that round is still wanted.
   entry* take_back(const question& q);
 
   unsigned most_retries_;

@@ -50,8 +50,8 @@ async::task<base::result<http::response>> api_client::send(std::string target) {
   co_return co_await connection_->open_stream(std::move(r), limits);
 }
 
-// A server may close a connection at the moment in which the next request is sent. A GET can be sent again; on a fresh
-// connection the failure is the server's.
+// A server may close a connection just as the next request is sent: a GET can be repeated. On a fresh connection the
+// failure is an error.
 async::task<base::result<http::response>> api_client::get(std::string target) {
   const bool first = std::exchange(fresh_, false);
   if (connection_ && connection_->usable()) {
@@ -65,7 +65,7 @@ async::task<base::result<http::response>> api_client::get(std::string target) {
 async::task<base::result<std::string>> api_client::next_piece(async::clock::time_point deadline) {
   auto piece = co_await async::until(deadline, connection_->read_some());
   if (!piece && piece.error().code == std::errc::timed_out)
-    co_return base::fail(std::errc::timed_out, "the API server has fallen silent");
+    co_return base::fail(std::errc::timed_out, "the API server sent nothing in time");
   co_return piece;
 }
 

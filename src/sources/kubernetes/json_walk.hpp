@@ -1,8 +1,8 @@
-// json_walk: walks through a JSON document as its bytes come in and tells each value with its path, ".items[].kind".
-// Nothing of the document is kept: texts are cut at 4 KiB, names of members at 128 bytes.
+// json_walk: walks through a JSON document as its bytes come in, and reports each value with its path, ".items[].kind".
+// It keeps nothing of the document: texts are cut at 4 KiB, names of members at 128 bytes.
 //
-// Values: text(path, string), number(path, integer), object_end(path). A number that is no 64-bit integer is told as
-// -1, which is none that Kubernetes would mean. Included by codecs only: the parser's templates are large.
+// Values: text(path, string), number(path, integer), object_end(path). A number that is not a 64-bit integer is
+// reported as -1, which Kubernetes does not use. Included by codecs only: the parser's templates are large.
 #pragma once
 
 #include <boost/json/basic_parser_impl.hpp>
@@ -18,7 +18,7 @@ namespace kubernetes {
 template <class Values>
 class json_walk {
  public:
-  // How many bytes of the piece belong to this document. Fails where it is no JSON, or nested deeper than 100.
+  // How many bytes of the piece belong to this document. Fails if they are not JSON, or nested deeper than 100.
   base::result<std::size_t> feed(std::string_view piece) {
     boost::json::error_code ec;
     const auto used = parser_.write_some(true, piece.data(), piece.size(), ec);
@@ -27,8 +27,8 @@ class json_walk {
     return used;
   }
   [[nodiscard]] bool done() const { return parser_.done(); }
-  [[nodiscard]] bool fresh() const { return fresh_; }  // nothing of this document has come yet
-  // For the next document; what the values hold stays.
+  [[nodiscard]] bool fresh() const { return fresh_; }  // no byte of this document has come yet
+  // Begins the next document; the values keep their state.
   void restart() {
     parser_.reset();
     parser_.handler().forget();
@@ -80,7 +80,7 @@ class json_walk {
     }
     bool on_number_part(text_type, ec_type&) { return true; }
     bool on_int64(std::int64_t value, text_type, ec_type&) { return number(value); }
-    bool on_uint64(std::uint64_t, text_type, ec_type&) { return number(-1); }  // only what int64 does not hold
+    bool on_uint64(std::uint64_t, text_type, ec_type&) { return number(-1); }  // beyond int64
     bool on_double(double, text_type, ec_type&) { return number(-1); }
     bool on_bool(bool, ec_type&) { return leave_value(); }
     bool on_null(ec_type&) { return leave_value(); }
@@ -117,14 +117,14 @@ class json_walk {
     }
 
     std::string path_, key_, text_;
-    std::vector<std::size_t> marks_;  // how long the path was before each member that is open
+    std::vector<std::size_t> marks_;  // the path's length before each open member
     std::vector<bool> in_object_;
   };
 
   static boost::json::parse_options options() {
     boost::json::parse_options made;
     made.max_depth = 100;
-    made.allow_invalid_utf8 = true;  // whoever shows a text makes it printable
+    made.allow_invalid_utf8 = true;  // base::printable() escapes texts before they are shown
     return made;
   }
 

@@ -13,7 +13,7 @@ constexpr unsigned most_hanging = 16;
 
 base::result<> check_token(const std::string& token) {
   for (const char c : token)
-    if (c <= ' ' || c == 0x7f) return base::fail("kubeconfig: token: a character that is not allowed");
+    if (c <= ' ' || c == 0x7f) return base::fail("kubeconfig: token: invalid character");
   return {};
 }
 
@@ -29,8 +29,8 @@ async::task<base::result<std::string>> kubeconfig_reader::read_file(std::string 
   co_return text;
 }
 
-// A text that is given, or is in a file; relative names begin at the kubeconfig's directory. The code of an error is
-// not passed on: it is not the kubeconfig that is missing.
+// The text itself, or that of the file; relative names begin at the kubeconfig's directory. Drops the code of an error,
+// since "no such file" would mean the kubeconfig.
 async::task<base::result<std::string>> kubeconfig_reader::read_named(std::string given, std::string file,
                                                                      const char* key) {
   if (!given.empty() || file.empty()) co_return given;

@@ -1,4 +1,4 @@
-// kubeconfig: a kubeconfig together with the content of the files that it names.
+// kubeconfig: a kubeconfig with the contents of the files that it names.
 #pragma once
 
 #include <filesystem>
@@ -9,7 +9,7 @@
 
 namespace kubernetes {
 
-// All that is needed to reach a cluster; texts are PEM.
+// Everything that is needed to reach a cluster; texts are PEM.
 struct cluster_access {
   http::server_address server;
   bool tls = true;
@@ -22,8 +22,8 @@ struct cluster_access {
   bool operator==(const cluster_access&) const = default;
 };
 
-// Reads a kubeconfig, and the files that it names, beside the control thread: they may lie on a file system that hangs.
-// Each file is waited for for a second; one that hangs is not read again before that reading has ended.
+// Reads a kubeconfig, and the files that it names, beside the control thread: their file system may hang. Each file has
+// one second. A file that hangs is not read again before that reading has ended.
 class kubeconfig_reader {
  public:
   explicit kubeconfig_reader(std::filesystem::path file);

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t longest_text = 1 << 20;
 constexpr std::size_t most_merged = 64;
 
-// Leaves the reading at the first thing that is wrong; caught in parse_kubeconfig.
+// Ends the reading at the first error; caught in parse_kubeconfig.
 struct wrong {
   std::string why;
 };
@@ -35,8 +35,8 @@ void add_merged(const YAML::Node& map, std::vector<YAML::Node>& to) {
   }
 }
 
-// A map's own entry, else the first among those of the maps that are merged into it. Maps can merge themselves, or each
-// other in great numbers, so there is a limit.
+// A map's own entry, or else the first of the maps that are merged into it. Maps can merge themselves or many others:
+// the number is limited.
 YAML::Node member(const YAML::Node& map, const char* name) {
   std::vector<YAML::Node> todo;
   if (map.IsMap()) todo.push_back(map);
@@ -55,7 +55,7 @@ YAML::Node member(const YAML::Node& map, const char* name) {
 std::string text_of(const YAML::Node& map, const char* name) {
   const auto node = member(map, name);
   if (!node.IsDefined() || node.IsNull()) return {};
-  if (!node.IsScalar()) fail(name, "no text");
+  if (!node.IsScalar()) fail(name, "expected a text");
   return node.Scalar();
 }
 
@@ -75,7 +75,7 @@ std::string data_of(const YAML::Node& map, const char* name) {
   return std::move(*decoded);
 }
 
-// The entry of that name in a list of {name: …, <what>: {…}}; of several the first counts.
+// The first entry of that name in a list of {name: …, <what>: {…}}.
 YAML::Node find_entry(const YAML::Node& root, const char* list, const char* what, const std::string& name) {
   const auto entries = member(root, list);
   if (entries.IsDefined() && entries.IsSequence())
@@ -89,13 +89,13 @@ void refuse(const YAML::Node& map, const char* name, const char* why) {
   if (node.IsDefined() && !node.IsNull() && !(node.IsScalar() && node.Scalar().empty())) fail(name, why);
 }
 
-// As client-go has it: a server without a scheme is meant to speak TLS where anything is said of certificates.
+// As in client-go: a server without a scheme uses TLS if the kubeconfig mentions certificates.
 bool is_about_tls(const cluster_reference& c) {
   return c.insecure || !c.ca_pem.empty() || !c.ca_file.empty() || !c.client_cert_pem.empty() ||
          !c.client_cert_file.empty();
 }
 
-// Behind all else, see is_about_tls.
+// Last, since is_about_tls needs the rest.
 void read_server(cluster_reference& into, std::string url) {
   if (url.empty()) fail("server", "is missing");
   if (!url.contains("://")) url = (is_about_tls(into) ? "https://" : "http://") + url;
@@ -108,7 +108,7 @@ void read_server(cluster_reference& into, std::string url) {
   if (slash != std::string::npos) into.path_prefix = url.substr(slash);
   while (into.path_prefix.ends_with('/')) into.path_prefix.pop_back();
   for (const char c : into.path_prefix)
-    if (c <= ' ' || c == '?' || c == '#' || c == 0x7f) fail("server", "its path has a character that is not allowed");
+    if (c <= ' ' || c == '?' || c == '#' || c == 0x7f) fail("server", "invalid character in its path");
   auto parsed = http::parse_server_address("http://" + authority);
   if (!parsed) fail("server", parsed.error().message());
   into.server = std::move(*parsed);
@@ -125,7 +125,7 @@ void read_cluster(cluster_reference& into, const YAML::Node& cluster) {
   into.insecure = truth_of(cluster, "insecure-skip-tls-verify");
   into.tls_server_name = text_of(cluster, "tls-server-name");
   if (into.insecure && (!into.ca_pem.empty() || !into.ca_file.empty()))
-    fail("insecure-skip-tls-verify", "contradicts the certificate-authority that is given too");
+    fail("insecure-skip-tls-verify", "contradicts certificate-authority");
 }
 
 void read_user(cluster_reference& into, const YAML::Node& user) {
@@ -145,7 +145,7 @@ void read_user(cluster_reference& into, const YAML::Node& user) {
 }
 
 cluster_reference read(const YAML::Node& root) {
-  if (!root.IsMap()) fail("the file", "is empty or no kubeconfig");
+  if (!root.IsMap()) fail("the file", "is empty or not a kubeconfig");
   const auto current = text_of(root, "current-context");
   if (current.empty()) fail("current-context", "is missing");
   const auto context = find_entry(root, "contexts", "context", current);

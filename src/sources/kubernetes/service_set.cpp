@@ -12,7 +12,7 @@ constexpr std::size_t max_refusals = 256;  // of all Services
 constexpr std::size_t max_refusals_of_one = 16;
 constexpr std::size_t max_services = ports::max_bindings;
 
-// Somewhat more than Kubernetes allows; what is none of these is no name of an object.
+// Somewhat more than Kubernetes allows.
 bool is_name(std::string_view text) { return base::is_plain_name(text, 253); }
 
 std::string full_name(const service_record& s) { return base::printable(s.name_space + '/' + s.name, 320); }
@@ -27,9 +27,9 @@ void service_set::classify_port(published& into, const service_record& s, const 
   const bool by_node_port = s.type == "NodePort";
   const auto number = by_node_port ? p.node_port : p.port;
   if (by_node_port && number == 0) return;  // not allocated yet
-  if (number < 1 || number > 65'535) return refuse(number, "no port number");
+  if (number < 1 || number > 65'535) return refuse(number, "not a port number");
   const auto protocol = net::parse_protocol(base::to_lower(p.protocol));
-  if (!protocol) return refuse(number, "no protocol that is known");
+  if (!protocol) return refuse(number, "unknown protocol");
   const auto port = static_cast<std::uint16_t>(number);
   into.bindings.push_back(
       {*protocol, listener_, port, port, s.uid.empty() ? full_name(s) : base::printable(s.uid, 128), full_name(s)});
@@ -39,7 +39,7 @@ service_set::published service_set::classify(const service_record& s) const {
   published made;
   if (s.type != "NodePort" && s.type != "LoadBalancer") return made;
   if (!is_name(s.name) || !is_name(s.name_space)) {
-    made.refusals.push_back({full_name(s), "all of its ports", "its name is none"});
+    made.refusals.push_back({full_name(s), "all of its ports", "invalid name"});
     return made;
   }
   for (const auto& p : s.ports) classify_port(made, s, p);

@@ -1,8 +1,8 @@
-// service_set: the Services of a cluster that have ports for the outside, put together from the pages of a list and
-// from the events behind it. Pure.
+// service_set: the Services of a cluster that publish ports, put together from the pages of a list and from later
+// events. Pure.
 //
-// A NodePort Service has its nodePorts, a LoadBalancer its ports; other types have none. Each port is judged alone.
-// However much a cluster has, ports::max_bindings are kept at most: a Service for which there is no room is refused.
+// A NodePort Service publishes its nodePorts, a LoadBalancer its ports; other types publish none. Each port is checked
+// alone. The set keeps ports::max_bindings at most: a Service that exceeds them is refused.
 #pragma once
 
 #include <map>
@@ -21,7 +21,7 @@ class service_set {
   // `listener`: the address to which Services are bound on the host.
   explicit service_set(net::address listener) : listener_(listener) {}
 
-  // A list begins: pages are added apart, and what is known stays until commit_list().
+  // Begins a list: its pages are kept apart, and the present Services stay until commit_list().
   void begin_list() { listed_ = {}; }
   void add(const std::vector<service_record>& some);
   void commit_list();
@@ -29,7 +29,7 @@ class service_set {
   // An event that came after the list.
   void apply(const watch_event& event);
 
-  // True once after each change of what is published, and after each commit_list().
+  // True once after each change of the snapshot, and after each commit_list().
   [[nodiscard]] bool take_changed() { return std::exchange(changed_, false); }
   [[nodiscard]] ports::snapshot snapshot() const;
   // Services that publish, or are refused.
@@ -41,12 +41,12 @@ class service_set {
     std::vector<ports::refusal> refusals;
     bool operator==(const published&) const = default;
   };
-  // Only those that publish or are refused.
+  // Services that publish, or are refused.
   struct service_map {
     std::map<std::string, published> by_name;          // "namespace/name"
     std::size_t bindings = 0;                          // of all
-    bool overflowed = false;                           // some are not in it
-    bool put(const std::string& name, published now);  // true: that was a change
+    bool overflowed = false;                           // some are missing
+    bool put(const std::string& name, published now);  // true: a change
   };
 
   [[nodiscard]] published classify(const service_record& s) const;

@@ -45,7 +45,7 @@ class service_builder {
   service_port port_;
 };
 
-// Removes the prefix, or answers an empty text.
+// Removes the prefix; empty if the path has another one.
 std::string_view below(std::string_view path, std::string_view prefix) {
   return path.starts_with(prefix) ? path.substr(prefix.size()) : std::string_view{};
 }
@@ -139,15 +139,14 @@ base::result<std::vector<service_record>> list_reader::feed(std::string_view pie
     if (!used) return std::unexpected(used.error());
     piece.remove_prefix(*used);
   }
-  if (!without_leading_space(piece).empty()) return base::fail("something stands behind the list");
+  if (!without_leading_space(piece).empty()) return base::fail("trailing data after the list");
   return std::exchange(walk.values().services, {});
 }
 
 base::result<page_end> list_reader::finish() {
   auto& values = state_->walk.values();
-  if (!state_->walk.done()) return base::fail("the list breaks off");
-  if (values.kind != "ServiceList" || values.end.resource_version.empty())
-    return base::fail("the answer is no list of Services");
+  if (!state_->walk.done()) return base::fail("the list is incomplete");
+  if (values.kind != "ServiceList" || values.end.resource_version.empty()) return base::fail("expected a ServiceList");
   return std::move(values.end);
 }
 

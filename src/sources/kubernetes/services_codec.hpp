@@ -1,7 +1,7 @@
 // services_codec: Kubernetes Services as the API server lists and watches them, read while the bytes come in. Pure.
-// Only what is needed is kept, and handed on with the piece that completes it, so that neither a page of huge objects
-// nor one without an end takes memory. Numbers, protocols and texts are taken as they stand, texts of a Service up to
-// 320 bytes; service_set judges them.
+// It keeps only the fields below, and returns each Service with the piece that completes it. So neither a page of huge
+// objects nor one without an end takes memory. Numbers, protocols and texts are not checked here; service_set does so.
+// Texts of a Service are cut at 320 bytes.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ struct service_record {
   std::vector<service_port> ports;  // 4,096 at most; further ones are dropped
 };
 
-// What stands around the Services of a page.
+// The fields around the Services of a page.
 struct page_end {
   std::string resource_version;
   std::string continue_token;  // empty: this was the last page
@@ -37,10 +37,10 @@ class list_reader {
  public:
   list_reader();
   ~list_reader();
-  // The Services that the next piece of the body completes. Fails where it is no JSON, or nested deeper than 100.
+  // The Services that the next piece of the body completes. Fails if it is not JSON, or nested deeper than 100.
   base::result<std::vector<service_record>> feed(std::string_view piece);
-  // At the end of the body. Fails where it is incomplete, or no ServiceList, and what was read counts for nothing: an
-  // error is never an empty list.
+  // At the end of the body. Fails if it is incomplete or not a ServiceList. The Services read so far then do not count:
+  // an error is never an empty list.
   base::result<page_end> finish();
 
  private:
@@ -54,7 +54,7 @@ struct watch_event {
   change what = change::other;
   service_record service;
   std::string resource_version;
-  std::int64_t code = 0;  // of an error: the HTTP status that it stands for, 410 for "list again"
+  std::int64_t code = 0;  // of an error: an HTTP status, 410 for "list again"
   std::string message;    // of an error
 };
 

@@ -50,7 +50,7 @@ TEST_F(status_test, names_the_agent_its_sources_and_peers) {
   const auto d = shown();
   EXPECT_EQ(d.version, "1.2.3");
   EXPECT_EQ(d.started, "2023-11-14T22:12:20Z");
-  ASSERT_EQ(d.sources.size(), 1U) << "only what is enabled";
+  ASSERT_EQ(d.sources.size(), 1U) << "only enabled sources";
   EXPECT_EQ(d.sources.at(0).state, "ok");
   EXPECT_EQ(d.sources.at(0).refusals.at(0).what, "9/sctp");
   EXPECT_EQ(d.peers.at(0).applied, 1);

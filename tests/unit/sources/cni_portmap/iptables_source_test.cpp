@@ -63,7 +63,7 @@ class iptables_source_test : public testing::Test {
                                  "-A {0} -p tcp --dport {1} -j DNAT --to-destination {2}\n",
                                  chain, port, target, first ? ":CNI-HOSTPORT-DNAT -\n" : ""));
   }
-  // Without polling and resync, what is noticed was announced.
+  // Without polling and resync, only an announced change is noticed.
   void start(netfilter::legacy_watch_options legacy = {.look = 600s}) {
     source_.emplace(loop_.executor(), iptables_options{.legacy = std::move(legacy), .resync = 600s});
     loop_.spawn(source_->run(feed_));
@@ -176,7 +176,7 @@ TEST_F(iptables_source_test, a_poll_takes_the_place_of_a_lock_that_tells_nothing
   expect_ports({8001, 8002});
 }
 
-// 20,000 rules beside: what is not CNI's is not read.
+// With 20,000 other rules: only CNI's are read.
 TEST_F(iptables_source_test, kube_proxys_rules_beside) {
   std::string chains = ":KUBE-SERVICES -\n", rules;
   for (int i = 0; i < 10'000; ++i) {

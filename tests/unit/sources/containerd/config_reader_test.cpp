@@ -29,7 +29,7 @@ TEST_F(config_reader_test, reads_what_is_there) {
   EXPECT_EQ(read(healthy_.path()).value(), std::nullopt);
   std::ofstream(healthy_ / "network-config.json") << "{}";
   EXPECT_EQ(read(healthy_.path()).value(), "{}");
-  EXPECT_EQ(read("relative").error().message(), "the state directory is no absolute path");
+  EXPECT_EQ(read("relative").error().message(), "the state directory is not an absolute path");
 }
 
 TEST_F(config_reader_test, a_directory_that_hangs_is_waited_for_once) {

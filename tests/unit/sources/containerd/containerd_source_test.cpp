@@ -49,11 +49,11 @@ class containerd_source_test : public testing::Test {
   [[nodiscard]] bool publishes(const std::set<std::uint16_t>& ports) {
     return loop_.run_until([&] { return feed_.host_ports() == ports; });
   }
-  // The container has no ports, and why is told.
+  // The container has no ports, and the reason is shown.
   void expect_refused(const std::string& id, const fake_containerd::label_map& labels, const std::string& where) {
     engine_->run("default", id, labels);
-    const auto told = [&] { return refusals().contains(id + ": " + where + ": "); };
-    EXPECT_TRUE(loop_.run_until(told)) << id << "\n" << refusals();
+    const auto shown = [&] { return refusals().contains(id + ": " + where + ": "); };
+    EXPECT_TRUE(loop_.run_until(shown)) << id << "\n" << refusals();
     EXPECT_EQ(feed_.host_ports(), std::set<std::uint16_t>{8080}) << id;
   }
   [[nodiscard]] std::string refusals() const {
@@ -139,7 +139,7 @@ TEST_F(containerd_source_test, a_removal_that_comes_late_ends_nothing) {
   EXPECT_TRUE(publishes({8080, 8081}));
 }
 
-// Its own ports are not known; nobody else's wait for it.
+// Its own ports are unknown; those of others do not wait for it.
 TEST_F(containerd_source_test, a_state_directory_that_hangs_holds_up_nobody) {
   support::hanging_directory dead;
   if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
@@ -155,7 +155,7 @@ TEST_F(containerd_source_test, a_state_directory_that_hangs_holds_up_nobody) {
   for (const std::string name : {"dead", "dead-too"})
     EXPECT_TRUE(loop_.run_until([&] {
       return refusals().contains(name +
-                                 ": container: the engine does not tell its state, "
+                                 ": container: the engine does not report its state, "
                                  "it is asked again: network-config.json");
     })) << "it is asked again, and answers now: "
         << refusals();

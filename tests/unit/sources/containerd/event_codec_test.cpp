@@ -10,7 +10,7 @@ std::string field(char number, const std::string& text) {
   return std::string{static_cast<char>(number << 3 | 2), static_cast<char>(text.size())} + text;
 }
 
-// What is told about, nothing where the event is of no interest; a failure where it is not understood.
+// The event; nothing if it does not matter; a failure if it is unreadable.
 std::optional<engine_event> understood(std::string_view name_space, std::string_view topic, std::string_view payload) {
   return parse_event(name_space, topic, payload).value();
 }

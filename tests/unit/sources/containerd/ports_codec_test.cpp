@@ -79,7 +79,7 @@ TEST(ports_codec, hostile_texts_are_refused_as_a_whole) {
   std::string many = "[";
   for (int i = 0; i < 100'000; ++i) many += "-1,";
   many.back() = ']';
-  EXPECT_THAT(with_label(many).refusals, SizeIs(16)) << "enough to see what is wrong";
+  EXPECT_THAT(with_label(many).refusals, SizeIs(16)) << "enough to find the cause";
 }
 
 TEST(ports_codec, a_file_that_cannot_be_read_is_a_refusal) {

@@ -63,7 +63,7 @@ TEST(docker_codec, inspect_answers_that_are_none_are_errors) {
     EXPECT_FALSE(parse_inspect(bad)) << bad;
 }
 
-// What an answer does not say is not known: it is not "does not run", and not "has no ports".
+// A missing member is unknown: it means neither "does not run" nor "has no ports".
 TEST(docker_codec, what_an_inspect_does_not_say_is_not_nothing) {
   for (const auto* bad :
        {R"({"Id":"abc"})", R"({"Id":"abc","State":{}})", R"({"Id":"abc","State":{"Running":"yes"}})",

@@ -1,4 +1,4 @@
-// What the source learns of events, and when, from an engine that names them differently, loses them, or does not
+// The source's reaction to events, and its delay, with an engine that names them differently, loses them, or does not
 // answer.
 #include <gmock/gmock.h>
 
@@ -175,7 +175,7 @@ TEST_F(docker_events_test, questions_that_hang_hold_up_no_other) {
   auto passed = 0ms;
   for (; !loop_.run_until(new_is_known, 50ms) && passed < 60s; passed += 500ms) loop_.pass_time(500ms);
   EXPECT_LE(passed, 8s) << "nine questions, four at a time, two seconds each";
-  EXPECT_THAT(refusals(), testing::HasSubstr("0hung0: container: the engine does not tell its state"));
+  EXPECT_THAT(refusals(), testing::HasSubstr("0hung0: container: the engine does not report its state"));
   engine_.run("newer", 8082);
   EXPECT_TRUE(publishes({8080, 8081, 8082}, 2s)) << "retries leave room";
   engine_.hung.clear();

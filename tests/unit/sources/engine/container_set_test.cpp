@@ -98,7 +98,7 @@ TEST(container_set, tells_whether_anything_changed) {
   set.listed({{make("a")}}, start);
   EXPECT_TRUE(set.take_changed());
   EXPECT_FALSE(set.take_changed());
-  set.ended("nobody", start);
+  set.ended("unknown", start);
   EXPECT_FALSE(set.take_changed());
   set.ended("a", start);
   EXPECT_TRUE(set.take_changed());

@@ -1,5 +1,5 @@
-// What has to hold for the source of any container engine, against the engine's fake. A test program instantiates it
-// with an `Engine` that says how its fake is made to do things, on the socket that it is given:
+// Tests that the source of every container engine passes, against the engine's fake. A test program instantiates them
+// with an `Engine`, which controls its fake on the given socket:
 //
 //   Engine(executor, socket)      not started yet
 //   start() stop()                the socket appears, or goes with every connection
@@ -62,7 +62,7 @@ TYPED_TEST_P(EngineSource, ConnectsTheMomentTheEngineIsThere) {
   this->start_source();
   ASSERT_TRUE(this->troubled());
   EXPECT_EQ(this->feed_.trouble->code, std::errc::no_such_file_or_directory);
-  EXPECT_FALSE(this->feed_.last) << "not knowing is not an empty list";
+  EXPECT_FALSE(this->feed_.last) << "unknown is not an empty list";
   this->engine_.run("a", 8080);
   const auto before = async::clock::now();
   this->engine_.start();
@@ -144,7 +144,7 @@ TYPED_TEST_P(EngineSource, FiftyContainersAtOnce) {
   EXPECT_TRUE(this->publishes({}));
 }
 
-// What its tasks use must outlive them, wherever the stop meets them.
+// The source outlives its tasks, whenever it is stopped.
 TYPED_TEST_P(EngineSource, MayBeStoppedAtEveryTurnWhileTheEngineGoes) {
   this->engine_.run("a", 8080);
   for (int turns = 0; turns < 60; ++turns) {

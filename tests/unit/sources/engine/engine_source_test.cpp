@@ -1,4 +1,4 @@
-// How the source of an engine fails, against an engine that does what the test says.
+// The failures of engine_source, with an engine that follows the test's script.
 #include "sources/engine/engine_source.hpp"
 
 #include <gmock/gmock.h>
@@ -50,7 +50,7 @@ class scripted_engine : public engine_source {
     ~counted() { --n_; }
     unsigned& n_;
   };
-  async::task<base::result<>> connect() override {
+  async::task<base::result<>> open_connection() override {
     ++connects;
     end_.reset();
     if (connect_error) co_return std::unexpected(*connect_error);

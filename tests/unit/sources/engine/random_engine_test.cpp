@@ -1,5 +1,5 @@
 // An engine that misbehaves at random: events, lists and answers are each true at their own moment and arrive later;
-// events are lost, questions are left unanswered. What must hold is not only what the set shows in the end, but when.
+// events are lost, questions have no answer. The test checks the set's final state and when it is reached.
 #include <gtest/gtest.h>
 
 #include <deque>

@@ -24,7 +24,7 @@ TEST(stopped_containers, are_found_by_their_name_in_rules_and_announced) {
   loop.settle();
   EXPECT_TRUE(all.contains("default-abc"));
   EXPECT_TRUE(all.contains("k8s.io-def"));
-  EXPECT_FALSE(all.contains("default-def")) << "what is not known may run";
+  EXPECT_FALSE(all.contains("default-def")) << "an unknown container may run";
   EXPECT_EQ(changes, 1);
   all.update({{"default/abc", true}, {"k8s.io/def", true}});
   loop.settle();

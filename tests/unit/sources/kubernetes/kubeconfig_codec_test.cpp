@@ -108,7 +108,7 @@ TEST(kubeconfig_codec, truth_in_each_spelling_that_kubectl_takes) {
   for (const char* word : {"false", "False", "no", "NO", "off", "Off", "n", "~", "''"}) EXPECT_FALSE(insecure(word));
 }
 
-// kubectl takes it as nobody in particular.
+// kubectl then sends no credentials.
 TEST(kubeconfig_codec, a_user_entry_without_a_user) {
   const auto at = k3s.find("  user:\n    client-certificate-data");
   ASSERT_NE(at, std::string::npos);
@@ -159,7 +159,7 @@ TEST(kubeconfig_codec, the_current_context_counts) {
               HasSubstr("contexts: there is no \"gone\""));
   EXPECT_THAT(error(with("current-context: default", "current-context: ''")), HasSubstr("current-context: is missing"));
   EXPECT_THAT(error(with("    user: default", "    user: gone")), HasSubstr("users: there is no \"gone\""));
-  EXPECT_EQ(error(with("    user: default\n", "")), "") << "nobody in particular";
+  EXPECT_EQ(error(with("    user: default\n", "")), "") << "no credentials";
 }
 
 TEST(kubeconfig_codec, other_ways_to_prove_oneself) {
@@ -212,8 +212,7 @@ TEST(kubeconfig_codec, half_written_it_never_names_another_cluster) {
     if (!parsed) continue;
     EXPECT_EQ(parsed->server.host, "127.0.0.1") << length;
     EXPECT_EQ(parsed->ca_pem, "ca") << length;
-    EXPECT_EQ(parsed->client_cert_pem.empty(), parsed->client_key_pem.empty())
-        << length << ": nobody in particular at most";
+    EXPECT_EQ(parsed->client_cert_pem.empty(), parsed->client_key_pem.empty()) << length << ": no credentials at most";
   }
 }
 

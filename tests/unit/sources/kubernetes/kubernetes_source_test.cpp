@@ -128,7 +128,7 @@ TEST_F(kubernetes_source_test, what_was_deleted_during_an_outage_does_not_stay) 
   ASSERT_TRUE(publishes({30'001, 30'002}));
   api_->stop();
   ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); }));
-  EXPECT_TRUE(publishes({30'001, 30'002})) << "the last ports stay while nobody knows better";
+  EXPECT_TRUE(publishes({30'001, 30'002})) << "the last ports stay while the API is unavailable";
   api_->remove("a");
   api_->start();
   EXPECT_TRUE(publishes({30'002}));
@@ -174,7 +174,7 @@ TEST_F(kubernetes_source_test, unavailable_for_a_minute) {
 TEST_F(kubernetes_source_test, refused_at_first) {
   publish_node_port("a", 30'001);
   api_->start();
-  api_->stop();  // its port is known, and nobody listens
+  api_->stop();  // its port is known and closed
   write_config(api_->kubeconfig());
   start_source();
   EXPECT_TRUE(is_degraded("refused"));
@@ -202,7 +202,7 @@ TEST_F(kubernetes_source_test, a_watch_without_traffic_is_noticed_as_dead) {
   publish_node_port("b", 30'002);
   ASSERT_TRUE(publishes({30'001, 30'002})) << "the watch is read";
   api_->freeze_watches(true);
-  api_->remove("a");  // nobody tells
+  api_->remove("a");  // without an event
   loop_.pass_time(134s);
   EXPECT_FALSE(feed_.trouble);
   loop_.pass_time(2s);
@@ -228,7 +228,7 @@ TEST_F(kubernetes_source_test, watches_that_end_at_once_are_no_busy_loop) {
   api_->end_watches();
   const auto after = async::clock::now();
   ASSERT_TRUE(loop_.run_until([&] { return api_->watches() > watches + 1; }));
-  EXPECT_LT(async::clock::now() - after, 600ms) << "what told something was none of them";
+  EXPECT_LT(async::clock::now() - after, 600ms) << "a watch with an event is not fruitless";
   EXPECT_EQ(api_->lists(), 1U);
 }
 

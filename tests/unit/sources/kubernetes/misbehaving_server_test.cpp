@@ -1,4 +1,4 @@
-// API servers that misbehave, each in its way, while Services come and go: the source keeps what it knew last, and is
+// API servers that misbehave, each in its way, while Services come and go: the source keeps its last ports, and is
 // right again in a bounded time after the server is.
 #include <utility>
 
@@ -79,7 +79,7 @@ TEST_P(misbehaving_server_test, is_asked_again_in_time) {
   fall_ill();
   loop_.run_until([this] { return feed_.trouble.has_value(); }, 300ms);  // some show at once, some are no trouble
   ASSERT_TRUE(feed_.last);
-  EXPECT_TRUE(feed_.host_ports()->contains(30'002)) << "what is known stays";
+  EXPECT_TRUE(feed_.host_ports()->contains(30'002)) << "the last ports stay";
   GetParam().end(*api_);
   EXPECT_TRUE(is_right_soon()) << (feed_.trouble ? feed_.trouble->message() : "no trouble");
 }

@@ -27,7 +27,7 @@ class services_watch_test : public testing::Test {
     kubeconfig_reader config(directory_ / "config");
     auto access = loop_.run(config.read());
     ASSERT_TRUE(access) << access.error().message();
-    ASSERT_TRUE(loop_.run(client_.connect(std::move(*access))));
+    ASSERT_TRUE(loop_.run(client_.open_connection(std::move(*access))));
   }
   void start() {
     watch_.restart();
