@@ -22,24 +22,23 @@ port_table::claims_by_key on_host(const port_table& table, network_mode mode) {
   return merged;
 }
 
-// A static port is there for the other WSL distributions alone; it ranks behind every other claim.
-bool only_static(const std::vector<claim>& claims) { return claims.front().source == source_id::fixed; }
+// The port is there for the other WSL distributions alone.
+bool is_only_announced(const std::vector<claim>& claims) {
+  return std::ranges::all_of(claims, [](const claim& c) { return c.what.served == serving::announced; });
+}
 
-// Where the port answers inside the VM, if not at every one of its IPv4 addresses. Services have the host's address,
-// and answer everywhere (kube-proxy).
+// Where the port answers inside the VM, if not at every one of its IPv4 addresses.
 struct single_address {
   const claim* by = nullptr;
   port_key key;
 };
 
-bool has_one_address(const claim& c) {
-  return c.source != source_id::kubernetes && c.source != source_id::fixed && c.what.served != reach::nobody;
-}
+bool has_one_address(const claim& c) { return answers_at_its_address(c.what.served); }
 
-// An engine that publishes at `::` and not at 0.0.0.0 takes IPv6 alone. Of a listener the kernel says what it takes.
+// An engine that publishes at `::` and not at 0.0.0.0 takes IPv6 alone. Of a socket the kernel says what it takes.
 bool takes_ipv6_alone(const claim& c) {
-  const bool engine = c.source != source_id::listeners && c.what.host_address.is_v6();
-  return c.what.host_address.is_unspecified() && (engine || c.what.served == reach::ipv6_only);
+  const bool by_engine = !is_socket(c.what.served) && c.what.host_address.is_v6();
+  return c.what.host_address.is_unspecified() && (by_engine || c.what.served == serving::ipv6_listener);
 }
 
 port_key address_inside(const claim& c) {
@@ -63,8 +62,8 @@ std::optional<single_address> find_single_address(const std::vector<claim>& clai
 const claim* find_service(const std::vector<claim>& claims) {
   const claim* found = nullptr;
   for (const auto& c : claims) {
-    if (c.source == source_id::fixed) continue;
-    if (c.source != source_id::kubernetes) return nullptr;
+    if (c.what.served == serving::announced) continue;
+    if (c.what.served != serving::every_address) return nullptr;
     if (found == nullptr) found = &c;
   }
   return found;
@@ -78,7 +77,7 @@ bool is_localhost(const net::address& a) {
 bool same_target(const claim& a, const claim& b) {
   if (address_inside(a) == address_inside(b)) return true;
   if (a.source != b.source) return false;
-  if (a.source != source_id::listeners) return a.what.owner == b.what.owner;
+  if (!is_socket(a.what.served)) return a.what.owner == b.what.owner;
   return is_localhost(address_inside(a).address) && is_localhost(address_inside(b).address);
 }
 
@@ -94,23 +93,20 @@ std::vector<claim> take_shadowed(std::vector<claim>& claims) {
   return shadowed;
 }
 
-// Docker's ports have docker-proxy; the others are published by rules of CNI's and kube-proxy's.
 bool has_listener(const std::vector<claim>& claims) {
-  return std::ranges::any_of(claims, [](const claim& c) {
-    return c.source == source_id::docker || c.source == source_id::listeners || c.source == source_id::fixed;
-  });
+  return std::ranges::any_of(claims, [](const claim& c) { return has_listener(c.what.served); });
 }
 
-// What a listener becomes at the peers is not told by its own port, and what serves it not by its own name: whoever
-// else claims the port knows better, and nothing is to be exchanged when he comes or goes.
+// A socket's claim leaves container port and owner empty. Any other source that claims the port knows them better, and
+// with empty fields nothing is sent again when that claim comes or goes.
 std::uint16_t container_port(const claim& c) {
-  return c.source == source_id::listeners ? std::uint16_t{0} : c.what.container_port;
+  return is_socket(c.what.served) ? std::uint16_t{0} : c.what.container_port;
 }
-std::string owner(const claim& c) { return c.source == source_id::listeners ? std::string{} : c.what.owner; }
+std::string owner(const claim& c) { return is_socket(c.what.served) ? std::string{} : c.what.owner; }
 
 bool is_restricted(const planned_port& port, const exposure_options& options) {
   return options.mode == network_mode::non_admin && options.restrict_privileged_ports &&
-         port.key.port < first_unprivileged_port && !only_static(port.claims);
+         port.key.port < first_unprivileged_port && !is_only_announced(port.claims);
 }
 
 void judge(planned_port& port, const port_table::claims_by_key& all, const exposure_options& options) {
@@ -130,18 +126,19 @@ void add_forwards(exposure_plan& plan, planned_port& port, network_mode mode) {
   const bool by_message = mode == network_mode::privileged_service;
   const forward told{port.key, container_port(winner), winner.source, {}};
   const forward numbered{port.key, 0, winner.source, {}};
-  if (!only_static(port.claims)) plan.host[port.key] = by_message ? told : numbered;
+  if (!is_only_announced(port.claims)) plan.host[port.key] = by_message ? told : numbered;
   if (!by_message) plan.wsl[port.key] = told;
   if (port.key.protocol == net::protocol::tcp && !has_listener(port.claims)) plan.listeners[port.key] = numbered;
   const auto* service = find_service(port.claims);
   if (service != nullptr && !by_message) {
     const port_key everywhere{port.key.protocol, net::address::any_v4(), port.key.port};
-    plan.loopback[everywhere] = {everywhere, 0, service->source, service->what.owner};
+    plan.loopback[everywhere] = {everywhere, 0, service->source, service->what.owner, service->what.served};
   }
   const auto single = find_single_address(port.claims);
   if (!single) return;
   port.bound = single->key;
-  plan.loopback[single->key] = {single->key, container_port(*single->by), winner.source, owner(*single->by)};
+  const auto& by = *single->by;
+  plan.loopback[single->key] = {single->key, container_port(by), winner.source, owner(by), by.what.served};
 }
 
 std::string name_of(const binding& b) { return b.owner_name.empty() ? b.owner : b.owner_name; }

@@ -137,7 +137,7 @@ journal& journal::operator=(journal&&) noexcept = default;
 journal::~journal() = default;
 
 base::result<journal> journal::open(const std::filesystem::path& directory, const std::string& peer,
-                                    const std::string& boot_id) {
+                                    const std::string& boot_id, std::span<const source_id> sources) {
   std::error_code made;
   std::filesystem::create_directories(directory, made);
   if (made) return base::fail(made, "create " + directory.string());
@@ -150,7 +150,7 @@ base::result<journal> journal::open(const std::filesystem::path& directory, cons
   if (!lock) return std::unexpected(lock.error());
   s->lock.emplace(std::move(*lock));
   const base::unique_fd old(::open(s->path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  auto content = parse_journal(old ? read_file(old.get(), max_file_bytes) : std::string());
+  auto content = parse_journal(old ? read_file(old.get(), max_file_bytes) : std::string(), sources);
   if (content.damaged_lines > 0)
     base::log::warn("journal", "skipped damaged lines path={} lines={}", s->path.string(), content.damaged_lines);
   s->same_boot = !boot_id.empty() && content.boot_id == boot_id;

@@ -22,9 +22,10 @@ class journal {
  public:
   // Reads what an earlier run left (a damaged line is skipped and logged) and writes the file anew; on a disk that is
   // full or read-only that is logged, and tried again at each change. Fails where the directory or the lock beside the
-  // file cannot be made, or another agent holds it (flock).
+  // file cannot be made, or another agent holds it (flock). `sources`: those whose names it may hold.
   static base::result<journal> open(const std::filesystem::path& directory, const std::string& peer,
-                                    const std::string& boot_id);
+                                    const std::string& boot_id,
+                                    std::span<const source_id> sources = registered_sources);
   journal(journal&&) noexcept;
   journal& operator=(journal&&) noexcept;
   ~journal();

@@ -24,7 +24,7 @@ std::optional<port_key> parse_key(const std::vector<std::string_view>& words) {
   return port_key{*protocol, *address, *port};
 }
 
-bool apply_line(std::string_view line, journal_content& content) {
+bool apply_line(std::string_view line, std::span<const source_id> known, journal_content& content) {
   const auto words = base::split(line, ' ');
   const auto key = parse_key(words);
   if (!key) return false;
@@ -34,9 +34,9 @@ bool apply_line(std::string_view line, journal_content& content) {
   }
   if (words[0] != "+" || words.size() != 6) return false;
   const auto container_port = base::parse_number<std::uint16_t>(words[4]);
-  const auto source = parse_source(words[5]);
+  const auto source = parse_source(words[5], known);
   if (!container_port || !source) return false;
-  content.live[*key] = forward{*key, *container_port, *source, {}};
+  content.live[*key] = forward{*key, *container_port, *source};
   return true;
 }
 
@@ -50,7 +50,7 @@ std::string encode_journal_add(const forward& f) {
 
 std::string encode_journal_erase(const port_key& key) { return fmt::format("- {}\n", encode_key(key)); }
 
-journal_content parse_journal(std::string_view text) {
+journal_content parse_journal(std::string_view text, std::span<const source_id> known) {
   journal_content content;
   bool first = true;
   while (!text.empty()) {
@@ -60,7 +60,7 @@ journal_content parse_journal(std::string_view text) {
     const bool whole = end != std::string_view::npos;
     if (std::exchange(first, false) && whole && line.starts_with(header_start))
       content.boot_id = line.substr(header_start.size());
-    else if (!whole || !apply_line(line, content))
+    else if (!whole || !apply_line(line, known, content))
       ++content.damaged_lines;
   }
   return content;

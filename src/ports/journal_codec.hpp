@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,8 @@ struct journal_content {
 [[nodiscard]] std::string encode_journal_add(const forward& f);
 [[nodiscard]] std::string encode_journal_erase(const port_key& key);
 // Total: whatever the bytes are, what can be read is.
-[[nodiscard]] journal_content parse_journal(std::string_view text);
+// A line of a source that is not among the known ones counts as damaged.
+[[nodiscard]] journal_content parse_journal(std::string_view text,
+                                            std::span<const source_id> known = registered_sources);
 
 }  // namespace ports

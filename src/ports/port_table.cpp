@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <stdexcept>
+#include <string>
 
 namespace ports {
 namespace {
@@ -19,6 +21,13 @@ void for_each_missing(const std::vector<binding>& of, const std::vector<binding>
 }
 
 }  // namespace
+
+void port_table::enable(source_id id) {
+  const auto at = sources_.try_emplace(id).first;
+  if (at->first.name() != id.name())
+    throw std::logic_error(std::string(id.name()) + " has the rank of " + std::string(at->first.name()));
+  at->second.enabled = true;
+}
 
 bool port_table::publish(source_id id, snapshot now) {
   auto& slice = sources_[id];
@@ -54,8 +63,8 @@ void port_table::replace(source_id id, const std::vector<binding>& before, const
 }
 
 source_set port_table::settled() const {
-  auto set = source_set{}.set();
-  for (const auto& [id, s] : sources_) set[static_cast<std::size_t>(id)] = s.reported || !s.enabled;
+  auto set = all_sources;
+  for (const auto& [id, s] : sources_) set[id.rank()] = s.reported || !s.enabled;
   return set;
 }
 

@@ -1,11 +1,10 @@
 // port_table: the merge of what all sources say. Pure: no I/O, no clock.
 //
 // Every source owns one slice, replaced whole by publish(). Claims of one key are kept together, the best ranked first
-// (source_id order, then the binding's own order), so the key is exposed once and stays until its last claim goes.
+// (by the source's rank, then the binding's own order), so the key is exposed once and stays until its last claim goes.
 // A degraded source keeps its last slice.
 #pragma once
 
-#include <bitset>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -13,13 +12,12 @@
 
 #include "base/result.hpp"
 #include "ports/snapshot.hpp"
+#include "ports/source_id.hpp"
 
 namespace ports {
 
-using source_set = std::bitset<source_count>;
-
 struct claim {
-  source_id source = source_id::docker;
+  source_id source;
   binding what;
 
   auto operator<=>(const claim&) const = default;
@@ -36,8 +34,8 @@ class port_table {
  public:
   using claims_by_key = std::map<port_key, std::vector<claim>>;
 
-  // Only enabled sources are waited for, see settled().
-  void enable(source_id id) { sources_[id].enabled = true; }
+  // Only enabled sources are waited for, see settled(). Throws std::logic_error where another source has the rank.
+  void enable(source_id id);
 
   // Replaces the slice of `id`. False if nothing changed by it, the epoch included.
   bool publish(source_id id, snapshot now);

@@ -10,7 +10,7 @@ bool held_by_us(const reconcile_fsm::slot& s) { return s.state == slot_state::ou
 
 // What the peer reported, as a forward: where it cannot tell the container port and the owner, `like` fills them in.
 forward as_forward(const held_forward& held, const std::optional<forward>& like) {
-  forward made = like.value_or(forward{held.key, held.container_port, source_id::docker, held.owner});
+  forward made = like.value_or(forward{held.key, held.container_port, {}, held.owner});
   if (held.container_port != 0) made.container_port = held.container_port;
   if (!held.owner.empty()) made.owner = held.owner;
   return made;
@@ -67,10 +67,9 @@ std::optional<verb> reconcile_fsm::needed(const slot& s) const {
   if (s.state == slot_state::foreign) return std::nullopt;
   if (s.state == slot_state::absent) return s.wanted ? std::optional(verb::add) : std::nullopt;
   if (!s.wanted) {
-    // What was seen as a listener may be any source's port.
-    const bool heard = !s.source_known || s.applied->source == source_id::listeners
-                           ? settled_sources_.all()
-                           : settled_sources_[static_cast<std::size_t>(s.applied->source)];
+    const auto& source = s.applied->source;
+    const bool any_source = !s.source_known || source.sees_any_ports();
+    const bool heard = any_source ? settled_sources_.all() : settled_sources_[source.rank()];
     const bool source_may_still_want_it = s.remembered && !heard;
     return source_may_still_want_it && !draining_ ? std::nullopt : std::optional(verb::remove);
   }

@@ -6,6 +6,7 @@
 #include "async/task.hpp"
 #include "base/result.hpp"
 #include "ports/snapshot.hpp"
+#include "ports/source_id.hpp"
 
 namespace ports {
 

@@ -61,7 +61,7 @@ TEST_P(loopback_access, a_services_port_that_answers_at_the_primary_address_alon
   list();
   EXPECT_EQ(from_host(30080), "pod\n");
   EXPECT_EQ(from_wsl(30080), std::nullopt);
-  const ports::forward node_port{key("0.0.0.0", 30080), 0, ports::source_id::kubernetes, "uid"};
+  const ports::forward node_port{key("0.0.0.0", 30080), 0, {}, "uid", ports::serving::every_address};
   EXPECT_EQ(apply({{verb::add, node_port}}).at(0).kind, outcome_kind::done);
   EXPECT_EQ(from_wsl(30080), "pod\n");
   EXPECT_EQ(from_host(30080), "pod\n");

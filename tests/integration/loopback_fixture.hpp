@@ -65,7 +65,7 @@ class loopback_fixture : public testing::TestWithParam<nat_variant> {
   }
   // A server of the VM itself listens there.
   static ports::operation listener(verb what, const ports::port_key& k) {
-    return {what, {k, 0, ports::source_id::listeners, ""}};
+    return {what, {k, 0, {}, "", ports::serving::host_listener}};
   }
   void add_listener(const ports::port_key& k) {
     const auto outcomes = apply({listener(verb::add, k)});

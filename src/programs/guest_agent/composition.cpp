@@ -26,7 +26,7 @@ ports::snapshot static_ports(const options& o, const settings& s) {
   ports::snapshot made;
   if (!o.kubernetes || s.policy.mode == ports::network_mode::privileged_service) return made;
   made.bindings.push_back({net::protocol::tcp, net::address::loopback_v4(), o.k8s_api_port, o.k8s_api_port,
-                           "kubernetes-api", "kubernetes-api"});
+                           "kubernetes-api", "kubernetes-api", ports::serving::announced});
   return made;
 }
 

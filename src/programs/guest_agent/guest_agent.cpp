@@ -79,10 +79,6 @@ base::result<> guest_agent::open(const async::executor& where) {
     controller_->add_peer(role_of(kind), make_peer(where, plan_, kind));
   sources_ = make_sources(where, plan_);
   for (const auto& source : sources_) controller_->enable(source->id());
-  if (auto fixed = static_ports(plan_.flags, plan_.validated); !fixed.bindings.empty()) {
-    controller_->enable(ports::source_id::fixed);
-    controller_->publish(ports::source_id::fixed, std::move(fixed));
-  }
   source_tasks_.emplace(where);
   return {};
 }

@@ -10,6 +10,7 @@
 #include "sources/docker/docker_source.hpp"
 #include "sources/host_sockets/listeners_source.hpp"
 #include "sources/kubernetes/kubernetes_source.hpp"
+#include "sources/static_ports/static_source.hpp"
 
 namespace guest_agent {
 namespace {
@@ -51,7 +52,7 @@ std::unique_ptr<ports::reconciler> make_wsl_proxy(const async::executor& where, 
 std::vector<loopback::engine_chain> engine_chains(const options& o) {
   std::vector<loopback::engine_chain> chains;
   if (o.docker) chains.push_back({"DOCKER", "DOCKER"});
-  if (o.containerd || o.iptables) chains.push_back({"CNI-HOSTPORT-DNAT", "CNI-DN-*", ports::source_id::containerd});
+  if (o.containerd || o.iptables) chains.push_back({"CNI-HOSTPORT-DNAT", "CNI-DN-*", ports::serving::nat_rule});
   return chains;
 }
 
@@ -110,6 +111,8 @@ std::vector<std::unique_ptr<ports::source>> make_sources(const async::executor& 
                                       .owners = {.engines = watched_engines(c.flags, c.docker.engine)}};
     sources.push_back(std::make_unique<host_sockets::listeners_source>(where, std::move(o)));
   }
+  if (auto fixed = static_ports(c.flags, c.validated); !fixed.bindings.empty())
+    sources.push_back(std::make_unique<static_ports::static_source>(where, std::move(fixed)));
   return sources;
 }
 

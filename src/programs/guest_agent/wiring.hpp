@@ -22,7 +22,7 @@ struct configuration {
 
 [[nodiscard]] std::unique_ptr<ports::reconciler> make_peer(const async::executor& where, const configuration& c,
                                                            peer_kind kind);
-// One for each engine flag that is set.
+// One for each engine flag that is set, and one for the static ports.
 [[nodiscard]] std::vector<std::unique_ptr<ports::source>> make_sources(const async::executor& where,
                                                                        const configuration& c);
 

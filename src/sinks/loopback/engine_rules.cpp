@@ -48,9 +48,9 @@ const engine_chain* engine_rules::engine_of(std::string_view chain) const {
   return found == engines_.end() ? nullptr : *found;
 }
 
-ports::source_id engine_rules::source_of(const netfilter::dnat& of) const {
+ports::serving engine_rules::serving_of(const netfilter::dnat& of) const {
   const auto found = by_target_.find(without_destination(of));
-  return found == by_target_.end() ? ports::source_id::docker : found->second.source;
+  return found == by_target_.end() ? ports::serving::rule_and_proxy : found->second.served;
 }
 
 // `-A CNI-HOSTPORT-DNAT -m comment --comment "dnat name: \"bridge\" id: \"default-web\"" … -j CNI-DN-…`
@@ -71,7 +71,7 @@ void engine_rules::add(const netfilter::rule_spec& r, std::size_t position, std:
   by_key_.emplace(ports::port_key{d->protocol, *d->destination, d->port}, &r);
   auto& known = by_target_[without_destination(*d)];
   known.addresses.insert(*d->destination);
-  known.source = engine->source;
+  known.served = engine->served;
 }
 
 const netfilter::rule_spec* engine_rules::find(const ports::port_key& key, std::string_view owner) const {

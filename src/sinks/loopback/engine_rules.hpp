@@ -24,8 +24,8 @@ class engine_rules {
   // container that was not taken down in good order has left it behind. The iptables source has no container id, so it
   // uses the chain name as owner. An empty owner matches any rule for the port.
   [[nodiscard]] const netfilter::rule_spec* find(const ports::port_key& key, std::string_view owner) const;
-  // The source whose containers this chain publishes.
-  [[nodiscard]] ports::source_id source_of(const netfilter::dnat& of) const;
+  // How the engine of this rule serves its ports.
+  [[nodiscard]] ports::serving serving_of(const netfilter::dnat& of) const;
   // The addresses for which an engine sends this port to this target.
   [[nodiscard]] std::vector<net::address> addresses(const netfilter::dnat& of) const;
 
@@ -58,7 +58,7 @@ class engine_rules {
   std::multimap<ports::port_key, const netfilter::rule_spec*> by_key_;
   struct published {
     std::set<net::address> addresses;
-    ports::source_id source = ports::source_id::docker;
+    ports::serving served = ports::serving::rule_and_proxy;
   };
   std::map<netfilter::dnat, published> by_target_;  // its key names no destination
   std::vector<own_rule> ours_;

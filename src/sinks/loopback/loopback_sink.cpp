@@ -41,7 +41,7 @@ void loopback_sink::admit(const ports::operation& op, outcome& answer) {
   const auto& key = op.target.key;
   if (op.what == verb::remove) {
     wanted_.erase(key);
-  } else if (key.address.is_unspecified() && op.target.source != ports::source_id::kubernetes) {
+  } else if (key.address.is_unspecified() && op.target.served != ports::serving::every_address) {
     answer = {outcome_kind::refused, "a wildcard address needs no help"};
   } else if (key.protocol == net::protocol::sctp || key.port == 0) {
     answer = {outcome_kind::refused, "only tcp and udp ports"};

@@ -18,18 +18,14 @@ bool is_peer_address(const net::address& ip, const rule_options& options) {
   return options.interface.empty() && (ip == options.tap || ip == options.veth);
 }
 
-// CNI publishes by rules alone; where they are not in a table of iptables, only a connection from here meets them.
-bool has_listener(ports::source_id source) {
-  return source != ports::source_id::containerd && source != ports::source_id::iptables;
-}
-
-// The kernel brings packets to the listener itself. A UDP server may answer from another address than it was asked at,
-// so only what is bound to a peer's address counts.
+// The kernel brings packets to the listener itself. A port without one is published by rules that are not in a table of
+// iptables: only a connection from inside the VM meets them. A UDP server may answer from another address than it was
+// asked at, so only what is bound to a peer's address counts.
 bool can_be_direct(const ports::forward& wanted, const way_limits& limits, const rule_options& options) {
   const auto& key = wanted.key;
-  if (key.address.is_v6() || key.address.is_unspecified() || !has_listener(wanted.source)) return false;
+  if (key.address.is_v6() || key.address.is_unspecified() || !has_listener(wanted.served)) return false;
   if (is_peer_address(key.address, options)) return true;
-  const bool tcp_listener = key.protocol == net::protocol::tcp && wanted.source == ports::source_id::listeners;
+  const bool tcp_listener = key.protocol == net::protocol::tcp && is_socket(wanted.served);
   const bool localnet = limits.localnet && options.interface.empty();
   return tcp_listener && (localnet || !key.address.is_loopback());
 }
@@ -235,13 +231,13 @@ wanted_ports find_held(const engine_rules& rules, const wanted_ports& wanted, co
     if (addresses.empty()) {
       const auto owner = label == listener_label ? std::string_view{} : label;
       if (const auto key = direct_key(*d))
-        held.try_emplace(*key, ports::forward{*key, 0, ports::source_id::listeners, std::string(owner)});
+        held.try_emplace(*key, ports::forward{*key, 0, {}, std::string(owner), ports::serving::host_listener});
       continue;
     }
     const auto key_at = [&d](const net::address& a) { return ports::port_key{d->protocol, a, d->port}; };
     const auto known = std::ranges::find_if(addresses, [&](const auto& a) { return wanted.contains(key_at(a)); });
     const auto key = key_at(known == addresses.end() ? addresses.front() : *known);
-    held.try_emplace(key, ports::forward{key, d->target_port, rules.source_of(*d), std::string(label)});
+    held.try_emplace(key, ports::forward{key, d->target_port, {}, std::string(label), rules.serving_of(*d)});
   }
   return held;
 }

@@ -42,7 +42,7 @@ namespace loopback {
 struct engine_chain {
   std::string jump;
   std::string rules;
-  ports::source_id source = ports::source_id::docker;
+  ports::serving served = ports::serving::rule_and_proxy;
 };
 
 // With `interface`, in privileged-service mode, the peer connects to the addresses of that interface, whatever they are

@@ -86,8 +86,8 @@ void portmap_ports::add(const nat_rule& rule, const container& of, family which)
   const bool as_service = is_pod(of.name) && !pods_.is_unspecified();
   const auto everywhere = as_service ? pods_ : which == family::ipv4 ? net::address::any_v4() : net::address::any_v6();
   const auto inside = rule.target->port == 0 ? rule.port : rule.target->port;
-  found_.bindings.push_back(
-      {*rule.protocol, rule.destination.value_or(everywhere), rule.port, inside, of.owner, base::printable(of.name)});
+  found_.bindings.push_back({*rule.protocol, rule.destination.value_or(everywhere), rule.port, inside, of.owner,
+                             base::printable(of.name), ports::serving::nat_rule});
 }
 
 void portmap_ports::refuse(const container& of, std::string what, std::string why) {

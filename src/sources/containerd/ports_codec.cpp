@@ -39,7 +39,7 @@ void add_mapping(container& c, const json::value& mapping) {
   const auto address = ip.empty() ? net::address::any_v4() : net::address::parse(ip);
   if (!address) return refuse(c, mapping, "HostIP is not an address");
   if (c.bindings.size() >= max_bindings) return refuse(c, mapping, "too many ports");
-  c.bindings.push_back({*protocol, *address, *host, *inside, c.id, c.name});
+  c.bindings.push_back({*protocol, *address, *host, *inside, c.id, c.name, ports::serving::nat_rule});
 }
 
 void add_mappings(container& c, const json::value* list, std::string_view where) {

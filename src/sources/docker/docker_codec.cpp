@@ -41,7 +41,7 @@ void add_binding(container& c, std::string_view spec, std::string_view host_ip, 
   const auto number = base::parse_port(host_port);
   if (!number) return c.refuse(std::string(host_port) + " for " + std::string(spec), "not a host port");
   if (c.bindings.size() >= max_bindings) return c.refuse(spec, "too many ports");
-  c.bindings.push_back({port->second, *address, *number, port->first, c.id, c.name});
+  c.bindings.push_back({port->second, *address, *number, port->first, c.id, c.name, ports::serving::rule_and_proxy});
 }
 
 std::string display_name(std::string_view name) {

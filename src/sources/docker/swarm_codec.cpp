@@ -42,7 +42,8 @@ void add_port(container& c, const json::value& port) {
   const auto protocol = net::parse_protocol(base::to_lower(json::find_string(port, "Protocol").value_or("tcp")));
   if (!protocol) return c.refuse(what, "not a protocol that can be forwarded");
   if (c.bindings.size() >= max_ports) return c.refuse(what, "too many ports");
-  c.bindings.push_back({*protocol, net::address::any_v4(), *published, *target, c.id, c.name});
+  c.bindings.push_back(
+      {*protocol, net::address::any_v4(), *published, *target, c.id, c.name, ports::serving::rule_and_proxy});
 }
 
 // Ports are assigned some time after the service was made. Its specification shows how many there will be.

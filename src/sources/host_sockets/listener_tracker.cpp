@@ -110,13 +110,13 @@ void listener_tracker::claim_all(const std::vector<key>& published) {
 }
 
 ports::binding listener_tracker::to_binding(const key& k, const claim& c) {
-  ports::binding made{k.protocol, k.at.ip, k.at.port, k.at.port, claim_owner, {}, ports::reach::direct};
+  ports::binding made{k.protocol, k.at.ip, k.at.port, k.at.port, claim_owner, {}, ports::serving::host_listener};
   const bool held_back = k.ipv6_only && now_ - c.opened < options_.hold;
   if (c.closed || held_back) {
-    made.served = ports::reach::nobody;
+    made.served = ports::serving::reserved;
     wake_at(c.closed.value_or(c.opened) + options_.hold);
   } else if (k.ipv6_only) {
-    made.served = ports::reach::ipv6_only;
+    made.served = ports::serving::ipv6_listener;
   }
   return made;
 }

@@ -31,8 +31,8 @@ void service_set::classify_port(published& into, const service_record& s, const 
   const auto protocol = net::parse_protocol(base::to_lower(p.protocol));
   if (!protocol) return refuse(number, "unknown protocol");
   const auto port = static_cast<std::uint16_t>(number);
-  into.bindings.push_back(
-      {*protocol, listener_, port, port, s.uid.empty() ? full_name(s) : base::printable(s.uid, 128), full_name(s)});
+  into.bindings.push_back({*protocol, listener_, port, port, s.uid.empty() ? full_name(s) : base::printable(s.uid, 128),
+                           full_name(s), ports::serving::every_address});
 }
 
 service_set::published service_set::classify(const service_record& s) const {

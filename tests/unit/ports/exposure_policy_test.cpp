@@ -11,6 +11,18 @@ using testing::SizeIs;
 binding make(const char* address, std::uint16_t port, net::protocol protocol = net::protocol::tcp) {
   return {protocol, net::address::parse(address).value(), port, 80, "c1", "web"};
 }
+binding make_served(serving how, const char* address, std::uint16_t port, net::protocol protocol = net::protocol::tcp) {
+  auto made = make(address, port, protocol);
+  made.served = how;
+  return made;
+}
+// A binding as the source's own code makes it.
+serving served_by(source_id source) {
+  if (source == source_id::docker) return serving::rule_and_proxy;
+  if (source == source_id::kubernetes) return serving::every_address;
+  if (source == source_id::listeners) return serving::host_listener;
+  return source == source_id::fixed ? serving::announced : serving::nat_rule;
+}
 exposure_plan plan(std::vector<binding> bindings, network_mode mode = network_mode::network_tunnel) {
   port_table table;
   table.publish(source_id::docker, {std::move(bindings), {}, 1});
@@ -40,9 +52,13 @@ TEST(exposure_policy, each_peer_gets_only_what_it_holds) {
 TEST(exposure_policy, listeners_are_held_for_ports_that_rules_alone_publish) {
   port_table table;
   table.publish(source_id::docker, {{make("0.0.0.0", 8080)}, {}, 1});
-  table.publish(source_id::iptables,
-                {{make("0.0.0.0", 8080), make("0.0.0.0", 8081), make("0.0.0.0", 8081, net::protocol::udp)}, {}, 1});
-  table.publish(source_id::containerd, {{make("127.0.0.1", 8082)}, {}, 1});
+  const auto by_rule = [](const char* address, std::uint16_t port, net::protocol protocol = net::protocol::tcp) {
+    return make_served(serving::nat_rule, address, port, protocol);
+  };
+  table.publish(
+      source_id::iptables,
+      {{by_rule("0.0.0.0", 8080), by_rule("0.0.0.0", 8081), by_rule("0.0.0.0", 8081, net::protocol::udp)}, {}, 1});
+  table.publish(source_id::containerd, {{by_rule("127.0.0.1", 8082)}, {}, 1});
   EXPECT_THAT(keys(plan_exposure(table, {network_mode::non_admin}).listeners),
               testing::ElementsAre("tcp 127.0.0.1:8081", "tcp 127.0.0.1:8082"));
 }
@@ -81,6 +97,7 @@ TEST(exposure_policy, sctp_is_named_as_unsupported) {
 
 exposure_plan plan_of(source_id source, binding b, network_mode mode = network_mode::network_tunnel) {
   port_table table;
+  b.served = served_by(source);
   table.publish(source, {{std::move(b)}, {}, 1});
   return plan_exposure(table, {mode});
 }
@@ -98,8 +115,8 @@ TEST(exposure_policy, services_are_brought_from_other_addresses_to_the_one_that_
 
 TEST(exposure_policy, a_service_beside_a_claim_of_every_address_needs_no_help) {
   port_table table;
-  table.publish(source_id::kubernetes, {{make("0.0.0.0", 80)}, {}, 1});
-  table.publish(source_id::listeners, {{make("0.0.0.0", 80)}, {}, 1});
+  table.publish(source_id::kubernetes, {{make_served(serving::every_address, "0.0.0.0", 80)}, {}, 1});
+  table.publish(source_id::listeners, {{make_served(serving::host_listener, "0.0.0.0", 80)}, {}, 1});
   EXPECT_THAT(plan_exposure(table, {network_mode::network_tunnel}).loopback, IsEmpty());
 }
 
@@ -114,14 +131,14 @@ TEST(exposure_policy, a_static_port_is_for_the_other_distributions_alone) {
 
 TEST(exposure_policy, a_static_port_that_a_container_publishes_too_is_for_the_host_as_well) {
   port_table table;
-  table.publish(source_id::fixed, {{make("127.0.0.1", 6443)}, {}, 1});
+  table.publish(source_id::fixed, {{make_served(serving::announced, "127.0.0.1", 6443)}, {}, 1});
   table.publish(source_id::docker, {{make("127.0.0.1", 6443)}, {}, 1});
   const auto p = plan_exposure(table, {network_mode::network_tunnel});
   EXPECT_THAT(keys(p.host), testing::ElementsAre("tcp 127.0.0.1:6443"));
   EXPECT_THAT(keys(p.loopback), testing::ElementsAre("tcp 127.0.0.1:6443"));
 }
 
-binding listener(const char* address, std::uint16_t port, reach served = reach::direct) {
+binding listener(const char* address, std::uint16_t port, serving served = serving::host_listener) {
   return {net::protocol::tcp, net::address::parse(address).value(), port, port, "listener", "", served};
 }
 exposure_plan plan_of_both(std::vector<binding> docker, std::vector<binding> listeners) {
@@ -141,12 +158,13 @@ TEST(exposure_policy, listeners_on_loopback_need_help_and_wildcards_need_none) {
 }
 
 TEST(exposure_policy, a_wildcard_of_ipv6_alone_is_reached_by_loopback) {
-  const auto alone = plan_of_both({}, {listener("::", 80, reach::ipv6_only)});
+  const auto alone = plan_of_both({}, {listener("::", 80, serving::ipv6_listener)});
   EXPECT_THAT(keys(alone.host), testing::ElementsAre("tcp 0.0.0.0:80"));
   EXPECT_THAT(keys(alone.loopback), testing::ElementsAre("tcp [::1]:80"));
   EXPECT_EQ(alone.ports[0].bound, alone.loopback.begin()->first);
-  EXPECT_THAT(plan_of_both({}, {listener("0.0.0.0", 80), listener("::", 80, reach::ipv6_only)}).loopback, IsEmpty());
-  EXPECT_THAT(plan_of_both({make("0.0.0.0", 80)}, {listener("::", 80, reach::ipv6_only)}).loopback, IsEmpty());
+  EXPECT_THAT(plan_of_both({}, {listener("0.0.0.0", 80), listener("::", 80, serving::ipv6_listener)}).loopback,
+              IsEmpty());
+  EXPECT_THAT(plan_of_both({make("0.0.0.0", 80)}, {listener("::", 80, serving::ipv6_listener)}).loopback, IsEmpty());
 }
 
 // docker-proxy listens on [::] for IPv6 alone then.
@@ -208,7 +226,8 @@ TEST(exposure_policy, what_is_shadowed_in_non_admin_mode_is_shown_too) {
 }
 
 TEST(exposure_policy, what_nobody_serves_stays_open_at_the_peers_alone) {
-  const auto p = plan_of_both({}, {listener("127.0.0.1", 80, reach::nobody), listener("::", 81, reach::nobody)});
+  const auto p =
+      plan_of_both({}, {listener("127.0.0.1", 80, serving::reserved), listener("::", 81, serving::reserved)});
   EXPECT_THAT(keys(p.host), testing::ElementsAre("tcp 0.0.0.0:81", "tcp 127.0.0.1:80"));
   EXPECT_THAT(keys(p.wsl), SizeIs(2));
   EXPECT_THAT(p.loopback, IsEmpty());

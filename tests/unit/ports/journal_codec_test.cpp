@@ -39,5 +39,12 @@ TEST(journal_codec, damage_takes_only_its_own_line) {
   EXPECT_EQ(c.damaged_lines, 5U);
 }
 
+TEST(journal_codec, a_source_has_to_be_known) {
+  static constexpr source_id other{7, "other"};
+  const auto text = encode_journal_add({web.key, 80, other});
+  EXPECT_EQ(parse_journal(text).damaged_lines, 1U);
+  EXPECT_EQ(parse_journal(text, std::array{other}).live.at(web.key).source, other);
+}
+
 }  // namespace
 }  // namespace ports

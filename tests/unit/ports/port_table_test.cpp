@@ -50,6 +50,14 @@ TEST(port_table, degraded_keeps_the_slice_until_the_next_publish) {
   EXPECT_FALSE(table.source(source_id::docker).trouble);
 }
 
+TEST(port_table, a_rank_belongs_to_one_source) {
+  port_table table;
+  table.enable(source_id::docker);
+  EXPECT_NO_THROW(table.enable(source_id::docker));
+  EXPECT_THROW(table.enable(source_id{0, "another"}), std::logic_error);
+  EXPECT_FALSE(table.source(source_id{7, "silent"}).enabled);
+}
+
 TEST(port_table, unchanged_snapshots_change_nothing) {
   port_table table;
   table.publish(source_id::docker, of({make("0.0.0.0", 8080, "c1")}));
@@ -63,8 +71,8 @@ TEST(port_table, unchanged_snapshots_change_nothing) {
 TEST(port_table, only_enabled_sources_are_waited_for) {
   port_table table;
   table.enable(source_id::docker);
-  EXPECT_FALSE(table.settled()[static_cast<std::size_t>(source_id::docker)]);
-  EXPECT_TRUE(table.settled()[static_cast<std::size_t>(source_id::kubernetes)]);
+  EXPECT_FALSE(table.settled()[source_id::docker.rank()]);
+  EXPECT_TRUE(table.settled()[source_id::kubernetes.rank()]);
   table.degraded(source_id::docker, {});
   EXPECT_FALSE(table.settled().all());
   table.publish(source_id::docker, of({}));

@@ -12,8 +12,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr source_set everybody{0x3f};
-
 // host_switch: shared, tells what it holds but not the container's port, refuses what it holds already, and of a port
 //              of which it holds another address.
 // wsl_proxy:   shared, tells nothing, replaces.
@@ -62,14 +60,14 @@ class world {
       case 10:
       case 11:
       case 12: return finish_one(random_() % 3 == 0);
-      case 13: return hear(random_() % 64);
+      case 13: return hear(random_sources());
       default: now_ += milliseconds(random_() % 400);
     }
   }
 
   // All sources have spoken, and nobody makes trouble any more.
   void settle() {
-    hear(everybody);
+    hear(all_sources);
     std::erase_if(peer_.held, [](const auto& item) { return !item.second.exact; });
     const auto began = now_;
     std::map<port_key, milliseconds> patience;
@@ -140,11 +138,19 @@ class world {
     FAIL() << "does not come to rest";
   }
 
+  source_set random_sources() {
+    source_set some;
+    for (const auto& id : registered_sources) some[id.rank()] = random_() % 2 == 0;
+    return some;
+  }
   forward random_forward() {
     const auto address = random_() % 2 == 0 ? net::address::any_v4() : net::address::loopback_v4();
     const port_key key{random_() % 2 == 0 ? net::protocol::tcp : net::protocol::udp, address,
                        static_cast<std::uint16_t>(1 + random_() % 4)};
-    return {key, static_cast<std::uint16_t>(random_() % 3), static_cast<source_id>(random_() % source_count), {}};
+    return {key,
+            static_cast<std::uint16_t>(random_() % 3),
+            registered_sources.at(random_() % registered_sources.size()),
+            {}};
   }
   void change_published() {
     published_.clear();
@@ -163,7 +169,7 @@ class world {
   void want() {
     wanted_.clear();
     for (const auto& [key, f] : published_)
-      if (heard_[static_cast<std::size_t>(f.source)]) wanted_[key] = f;
+      if (heard_[f.source.rank()]) wanted_[key] = f;
     std::erase_if(wanted_, [this](const auto& item) {  // the wildcard covers it
       return item.first.address.is_loopback() &&
              wanted_.contains({item.first.protocol, net::address::any_v4(), item.first.port});
@@ -227,7 +233,7 @@ class world {
   // An earlier run of this boot left it, and whoever had published it then has not spoken yet: it may still be.
   bool is_unheard(const port_key& key) const {
     const auto at = unheard_.find(key);
-    return at != unheard_.end() && !heard_[static_cast<std::size_t>(at->second)] && !draining_;
+    return at != unheard_.end() && !heard_[at->second.rank()] && !draining_;
   }
   bool held_by_others(const operation& op) const {
     const auto at = peer_.held.find(op.target.key);

@@ -13,7 +13,6 @@ using testing::IsEmpty;
 
 const net::address any = net::address::any_v4();
 const net::address loopback = net::address::loopback_v4();
-constexpr source_set everybody{0x3f};
 
 forward on(std::uint16_t port, net::address address) {
   return {{net::protocol::tcp, address, port}, 0, source_id::docker, {}};
@@ -29,7 +28,7 @@ class reconcile_fsm_wait_test : public testing::Test {
   void want(std::initializer_list<forward> forwards) {
     forward_map desired;
     for (const auto& f : forwards) desired[f.key] = f;
-    fsm.want(desired, everybody, 1, now);
+    fsm.want(desired, all_sources, 1, now);
   }
   void list(std::vector<held_forward> held = {}) {
     ASSERT_TRUE(fsm.should_list(now));
@@ -148,14 +147,14 @@ TEST_F(reconcile_fsm_wait_test, forty_ports_that_move_after_one_broken_connectio
     before[on(port, any).key] = on(port, any);
     after[on(port, loopback).key] = on(port, loopback);
   }
-  fsm.want(before, everybody, 1, now);
+  fsm.want(before, all_sources, 1, now);
   list();
   const auto batch = fsm.take(100, now);
   ASSERT_EQ(batch.size(), 40U);
   for (const auto& op : batch)
     fsm.finished(op, {&op == &batch.front() ? outcome_kind::unknown : outcome_kind::unsent, "reset"}, now);
   const auto start = now;
-  fsm.want(after, everybody, 1, now);
+  fsm.want(after, all_sources, 1, now);
   list();
   const auto held = [&](const auto& item) { return item.second.state == slot_state::ours; };
   for (int i = 0; i < 10 && std::ranges::count_if(fsm.slots(), held) < 40; ++i) {

@@ -105,7 +105,7 @@ class reconciler_test : public testing::Test {
     context_.run();
     reconciler_.reset();
   }
-  void want(std::initializer_list<forward> forwards, source_set settled = source_set{0x3f}) {
+  void want(std::initializer_list<forward> forwards, source_set settled = all_sources) {
     reconciler_->want(all(forwards), settled, 1);
   }
   template <class Predicate>

@@ -18,7 +18,7 @@ class serving_gate_test : public testing::Test {
     };
     table.publish(source_id::docker, {{make(address, 80), make("0.0.0.0", 81)}, {}, 1});
     auto made = plan_exposure(table, {});
-    loopback.want(made.loopback, source_set{0x3f}, 1, now);
+    loopback.want(made.loopback, all_sources, 1, now);
     return made;
   }
   static time_point held_until(const exposure_plan& p, std::uint16_t port) {

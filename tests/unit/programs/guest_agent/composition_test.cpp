@@ -71,8 +71,8 @@ std::vector<std::string> command_line(const mode_row& mode, const engines& e, co
   return line;
 }
 
-ports::binding published(const net::address& at, std::uint16_t port) {
-  return {net::protocol::tcp, at, port, 80, "owner", "name"};
+ports::binding published(const net::address& at, std::uint16_t port, ports::serving served) {
+  return {net::protocol::tcp, at, port, 80, "owner", "name", served};
 }
 
 // Docker publishes at `port`, containerd at the next one, then a Service, then a rule.
@@ -83,12 +83,14 @@ base::result<reached> reach(const std::vector<std::string>& line, const net::add
   if (auto parsed = flags.parse(line); !parsed) return std::unexpected(parsed.error());
   const auto s = validate(o, flags.is_set("listeners"));
   if (!s) return std::unexpected(s.error());
+  using enum ports::serving;
   ports::port_table table;
   const auto at = [port](int n) { return static_cast<std::uint16_t>(port + n); };
-  if (o.docker) table.publish(ports::source_id::docker, {{published(asked, at(0))}, {}, 1});
-  if (o.containerd) table.publish(ports::source_id::containerd, {{published(asked, at(1))}, {}, 1});
-  if (o.kubernetes) table.publish(ports::source_id::kubernetes, {{published(s->service_listener, at(2))}, {}, 1});
-  if (o.iptables) table.publish(ports::source_id::iptables, {{published(asked, at(3))}, {}, 1});
+  if (o.docker) table.publish(ports::source_id::docker, {{published(asked, at(0), rule_and_proxy)}, {}, 1});
+  if (o.containerd) table.publish(ports::source_id::containerd, {{published(asked, at(1), nat_rule)}, {}, 1});
+  if (o.kubernetes)
+    table.publish(ports::source_id::kubernetes, {{published(s->service_listener, at(2), every_address)}, {}, 1});
+  if (o.iptables) table.publish(ports::source_id::iptables, {{published(asked, at(3), nat_rule)}, {}, 1});
   table.publish(ports::source_id::fixed, static_ports(o, *s));
   const auto plan = ports::plan_exposure(table, s->policy);
   reached all;

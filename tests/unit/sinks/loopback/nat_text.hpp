@@ -98,10 +98,10 @@ inline ports::port_key key(const std::string& address, std::uint16_t port,
   return {protocol, net::address::parse(address).value(), port};
 }
 inline ports::forward wanted_by(const std::string& owner, const ports::port_key& k, std::uint16_t container_port = 80) {
-  return {k, container_port, owner.empty() ? ports::source_id::listeners : ports::source_id::docker, owner};
+  return {k, container_port, {}, owner, owner.empty() ? ports::serving::host_listener : ports::serving::rule_and_proxy};
 }
 // A program of the VM's, or of a container in the host's network.
-inline ports::forward listener(const ports::port_key& k) { return {k, 0, ports::source_id::listeners, ""}; }
+inline ports::forward listener(const ports::port_key& k) { return {k, 0, {}, "", ports::serving::host_listener}; }
 inline wanted_ports all_of(const std::vector<ports::forward>& forwards) {
   wanted_ports made;
   for (const auto& f : forwards) made[f.key] = f;

@@ -218,8 +218,8 @@ TEST(rule_plan, udp_and_ipv6_are_relayed_behind_a_rule) {
 // docker-proxy, or rules that a connection from the VM itself meets.
 TEST(rule_plan, a_published_port_without_a_rule_is_relayed) {
   auto wanted = all_of({wanted_by("a", key("127.0.0.1", 82))});
-  for (const auto source : {ports::source_id::docker, ports::source_id::containerd, ports::source_id::iptables}) {
-    wanted.begin()->second.source = source;
+  for (const auto served : {ports::serving::rule_and_proxy, ports::serving::nat_rule}) {
+    wanted.begin()->second.served = served;
     const auto made = plan(table_of(docker_jumps), wanted);
     EXPECT_THAT(made.changes, Contains(line(own_rule("a", 82, ":10082"))));
   }
@@ -234,7 +234,7 @@ TEST(rule_plan, a_port_on_the_peers_own_address_stays_with_its_listener) {
 
 // kube-proxy's nftables and IPVS modes answer at the primary address only.
 TEST(rule_plan, a_services_port_is_relayed_from_the_veth_to_the_taps_address) {
-  const ports::forward node_port{key("0.0.0.0", 30080), 0, ports::source_id::kubernetes, "uid"};
+  const ports::forward node_port{key("0.0.0.0", 30080), 0, {}, "uid", ports::serving::every_address};
   const auto made = plan(table_of(docker_jumps), all_of({node_port}));
   EXPECT_THAT(made.changes, Contains(line(own_rule("uid", 30080, ":40080", "tcp", "-d 192.168.143.1/32 "))));
   EXPECT_EQ(target_of(node_port.key, options), (net::endpoint{tap, 30080}));
@@ -317,12 +317,12 @@ netfilter::nat_table cni_table(const std::vector<std::pair<std::string, std::str
 }
 rule_options with_cni() {
   rule_options cni;
-  cni.engines.push_back({"CNI-HOSTPORT-DNAT", "CNI-DN-*", ports::source_id::containerd});
+  cni.engines.push_back({"CNI-HOSTPORT-DNAT", "CNI-DN-*", ports::serving::nat_rule});
   return cni;
 }
 std::vector<std::string> cni_chain(const netfilter::nat_table& table, const std::string& owner) {
   auto wanted = all_of({wanted_by(owner, key("127.0.0.1", 8080))});
-  wanted.begin()->second.source = ports::source_id::containerd;
+  wanted.begin()->second.served = ports::serving::nat_rule;
   return chain(changed_by(table, plan(table, wanted, {}, with_cni())));
 }
 
@@ -352,7 +352,7 @@ TEST(rule_plan, a_held_port_is_of_the_engine_whose_chain_publishes_it) {
   table = changed_by(table, plan(table, all_of({wanted_by("default/web", key("127.0.0.1", 8080))}), {}, with_cni()));
   const auto found = held(table, {}, with_cni());
   ASSERT_THAT(found, SizeIs(1));
-  EXPECT_EQ(found.begin()->second.source, ports::source_id::containerd);
+  EXPECT_EQ(found.begin()->second.served, ports::serving::nat_rule);
   EXPECT_EQ(found.begin()->second.owner, "default/web");
 }
 

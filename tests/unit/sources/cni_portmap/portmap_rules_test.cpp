@@ -40,6 +40,7 @@ TEST(portmap_rules, ports_of_containers_to_which_the_dispatch_chain_jumps) {
                          jump("CNI-DN-a")}}});
   EXPECT_THAT(bindings(s), ElementsAre("tcp 0.0.0.0:8080 -> 80 of CNI-DN-a default-web",
                                        "tcp 127.0.0.1:8081 -> 81 of CNI-DN-a default-web"));
+  EXPECT_EQ(s.bindings[0].served, ports::serving::nat_rule);
   EXPECT_THAT(s.refusals, IsEmpty());
 }
 

@@ -24,10 +24,10 @@ TEST(ports_codec, the_label) {
   const auto c = with_label(R"([{"HostPort":8080,"ContainerPort":80,"Protocol":"tcp","HostIP":"127.0.0.1"},)"
                             R"({"HostPort":53,"ContainerPort":5353,"Protocol":"UDP","HostIP":"::"}])");
   EXPECT_THAT(c.refusals, IsEmpty());
-  EXPECT_THAT(
-      c.bindings,
-      ElementsAre(ports::binding{net::protocol::tcp, net::address::loopback_v4(), 8080, 80, "default/abc", "web"},
-                  ports::binding{net::protocol::udp, *net::address::parse("::"), 53, 5353, "default/abc", "web"}));
+  EXPECT_THAT(c.bindings, ElementsAre(ports::binding{net::protocol::tcp, net::address::loopback_v4(), 8080, 80,
+                                                     "default/abc", "web", ports::serving::nat_rule},
+                                      ports::binding{net::protocol::udp, *net::address::parse("::"), 53, 5353,
+                                                     "default/abc", "web", ports::serving::nat_rule}));
 }
 
 TEST(ports_codec, what_may_be_missing_is_missing) {

@@ -38,6 +38,7 @@ TEST(swarm_codec, ports_of_the_ingress_network_are_open_everywhere) {
   EXPECT_EQ(s->bindings[0].host_address, net::address::any_v4());
   EXPECT_EQ(s->bindings[0].host_port, 8080);
   EXPECT_EQ(s->bindings[0].container_port, 80);
+  EXPECT_EQ(s->bindings[0].served, ports::serving::rule_and_proxy);
   EXPECT_EQ(s->bindings[1].protocol, net::protocol::udp);
 }
 

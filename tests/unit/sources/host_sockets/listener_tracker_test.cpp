@@ -37,9 +37,9 @@ class listener_tracker_test : public testing::Test {
   std::vector<std::string> published() const {
     std::vector<std::string> all;
     for (const auto& b : tracker_.snapshot().bindings)
-      all.push_back(to_string(raw_key(b)) + (b.served == ports::reach::nobody      ? " nobody"
-                                             : b.served == ports::reach::ipv6_only ? " v6"
-                                                                                   : ""));
+      all.push_back(to_string(raw_key(b)) + (b.served == ports::serving::reserved        ? " nobody"
+                                             : b.served == ports::serving::ipv6_listener ? " v6"
+                                                                                         : ""));
     return all;
   }
   std::vector<std::string> refused() const {

@@ -172,7 +172,7 @@ class listeners_source_test : public testing::TestWithParam<socket_events::event
     ports_set all;
     if (!feed_.last) return {"nothing was published yet"};
     for (const auto& b : feed_.last->bindings)
-      if (b.served != ports::reach::nobody) all.insert(to_string(raw_key(b)));
+      if (b.served != ports::serving::reserved) all.insert(to_string(raw_key(b)));
     return all;
   }
   testing::AssertionResult sees(const ports_set& wanted) {
@@ -206,7 +206,8 @@ TEST_P(listeners_source_test, every_kind_of_socket_comes_and_goes) {
   EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "tcp 127.0.0.1:81", "tcp [::]:82", "tcp [::1]:83", "tcp [::]:84",
                     "udp 0.0.0.0:500", "udp [::1]:501"}));
   for (const auto& b : feed_.last->bindings)
-    EXPECT_EQ(b.served, b.host_port == 84 ? ports::reach::ipv6_only : ports::reach::direct) << b.host_port;
+    EXPECT_EQ(b.served, b.host_port == 84 ? ports::serving::ipv6_listener : ports::serving::host_listener)
+        << b.host_port;
   server.kill9();
   EXPECT_TRUE(sees({}));
 }

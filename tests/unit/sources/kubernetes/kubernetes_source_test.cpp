@@ -19,6 +19,7 @@ TEST_F(kubernetes_source_test, lists_and_follows) {
   EXPECT_EQ(b.owner, "uid-2");
   EXPECT_EQ(b.owner_name, "default/b");
   EXPECT_EQ(b.host_address, net::address::any_v4());
+  EXPECT_EQ(b.served, ports::serving::every_address);
 }
 
 TEST_F(kubernetes_source_test, the_listener_address_is_the_one_that_was_asked_for) {
