@@ -21,7 +21,7 @@ class clock {
 
   // For tests: moves the clock forward for all tasks. Timers that are then due fire when the loop checks its timers
   // next (support::event_loop::pass_time makes it check).
-  static void advance(duration amount) { passed_ += amount.count(); }
+  static void advance(duration amount) { passed_ += amount.count(); }  // NOLINT: tests alone pass time
 
  private:
   static inline std::atomic<rep> passed_{0};

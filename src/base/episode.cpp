@@ -17,31 +17,36 @@ std::string count(std::uint64_t& again) {
 
 void episode::note(const result<>& outcome, steady_time now) {
   if (outcome) {
-    if (!began_) return;
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - *began_).count();
-    if (!silent_) {
-      info(component_, "{} ended after={}s{}", about_, seconds, count(again_));
-      ended_ = now;
-    }
-    began_.reset();
-    reason_.clear();
+    end(now);
     return;
   }
-  const bool begins = !began_;
-  const auto before = std::exchange(reason_, outcome.error().message());
-  const bool new_reason = before != reason_;
-  if (begins) {
-    began_ = now;
-    silent_ = ended_ && now - *ended_ < soon;
-    if (silent_) ++again_;
-  }
-  // One that began again soon and lasts is logged after all.
-  const bool lasts = silent_ && now - *ended_ >= soon;
-  const bool due = begins ? !silent_ : lasts || (!silent_ && new_reason && now - logged_ >= between_reasons);
-  if (!due) return;
+  const bool new_reason = std::exchange(reason_, outcome.error().message()) != reason_;
+  if (!is_due(new_reason, now)) return;
   silent_ = false;
   logged_ = now;
   warn(component_, "{}, retrying reason=\"{}\"{}", about_, reason_, count(again_));
+}
+
+void episode::end(steady_time now) {
+  if (!began_) return;
+  if (!silent_) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - *began_).count();
+    info(component_, "{} ended after={}s{}", about_, seconds, count(again_));
+    ended_ = now;
+  }
+  began_.reset();
+  reason_.clear();
+}
+
+bool episode::is_due(bool new_reason, steady_time now) {
+  if (!began_) {
+    began_ = now;
+    silent_ = ended_ && now - *ended_ < soon;
+    if (silent_) ++again_;
+    return !silent_;
+  }
+  if (silent_) return now - *ended_ >= soon;
+  return new_reason && now - logged_ >= between_reasons;
 }
 
 std::optional<std::uint64_t> throttle::admit(steady_time now) {

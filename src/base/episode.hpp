@@ -33,6 +33,10 @@ class episode {
   [[nodiscard]] const std::string& reason() const { return reason_; }
 
  private:
+  void end(steady_time now);
+  // Notes a failure: begins the episode, or goes on with it. Returns whether a line is due.
+  bool is_due(bool new_reason, steady_time now);
+
   std::string component_, about_, reason_;
   std::optional<steady_time> began_;
   std::optional<steady_time> ended_;  // the last logged episode

@@ -1,5 +1,8 @@
 #include "http/server_address.hpp"
 
+#include <algorithm>
+#include <optional>
+
 #include "base/plain_name.hpp"
 #include "base/text.hpp"
 #include "net/stream_address.hpp"
@@ -18,20 +21,34 @@ bool is_v6(std::string_view text) {
   return parsed && text.find(':') != std::string_view::npos;
 }
 
+struct authority_parts {
+  std::string_view host;
+  std::string_view rest;  // behind the host: empty, or from ":" on
+};
+
+// Splits "[::1]:80", "host:80" or "host"; nothing if a bracket is not closed.
+std::optional<authority_parts> split_authority(std::string_view text) {
+  if (text.starts_with('[')) {
+    const auto end = text.find(']');
+    if (end == std::string_view::npos) return std::nullopt;
+    return authority_parts{text.substr(1, end - 1), text.substr(end + 1)};
+  }
+  const auto end = std::min(text.find(':'), text.size());
+  return authority_parts{text.substr(0, end), text.substr(end)};
+}
+
 base::result<server_address> parse_authority(std::string_view text, std::string_view url) {
   const auto wrong = [url](std::string_view why) {
     return base::fail("address \"" + base::printable(url) + "\": " + std::string(why));
   };
+  const auto parts = split_authority(text);
+  if (!parts) return wrong("missing ]");
   server_address made;
-  const bool bracketed = text.starts_with('[');
-  const auto end = bracketed ? text.find(']') : text.find(':');
-  if (bracketed && end == std::string_view::npos) return wrong("missing ]");
-  made.host = bracketed ? text.substr(1, end - 1) : text.substr(0, end);
+  made.host = parts->host;
   if (made.host.empty()) return wrong("no host");
-  if (bracketed ? !is_v6(made.host) : !is_host_name(made.host)) return wrong("bad host");
-  auto rest = end == std::string_view::npos ? std::string_view{} : text.substr(bracketed ? end + 1 : end);
-  if (rest.empty()) return made;
-  const auto port = rest.starts_with(':') ? base::parse_port(rest.substr(1)) : std::nullopt;
+  if (text.starts_with('[') ? !is_v6(made.host) : !is_host_name(made.host)) return wrong("bad host");
+  if (parts->rest.empty()) return made;
+  const auto port = parts->rest.starts_with(':') ? base::parse_port(parts->rest.substr(1)) : std::nullopt;
   if (!port) return wrong("bad port");
   made.port = *port;
   return made;

@@ -44,11 +44,6 @@ const value* find_any_case(const value& v, std::string_view name) {
   return last;
 }
 
-const object* find_object(const value& v, std::string_view name) {
-  const auto* found = find(v, name);
-  return found == nullptr ? nullptr : found->if_object();
-}
-
 const array* find_array(const value& v, std::string_view name) {
   const auto* found = find(v, name);
   return found == nullptr ? nullptr : found->if_array();

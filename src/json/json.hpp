@@ -36,7 +36,6 @@ struct limits {
 // The same as Go's encoding/json does it: ignores ASCII case, and takes the last match that is not null.
 [[nodiscard]] const value* find_any_case(const value& v, std::string_view name);
 
-[[nodiscard]] const object* find_object(const value& v, std::string_view name);
 [[nodiscard]] const array* find_array(const value& v, std::string_view name);
 [[nodiscard]] std::optional<std::string_view> find_string(const value& v, std::string_view name);
 [[nodiscard]] std::optional<bool> find_bool(const value& v, std::string_view name);

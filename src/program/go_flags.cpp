@@ -57,6 +57,16 @@ std::pair<std::string, std::string> unquote(std::string help, std::string fallba
   return {name, help.substr(0, open) + name + help.substr(close + 1)};
 }
 
+// "-name" and "--name" are flags; "-", "--" and every other word are not.
+bool is_flag(std::string_view word) { return word.size() >= 2 && word[0] == '-' && word != "--"; }
+
+// The flag without its dashes, or an error as Go words it.
+base::result<std::string_view> without_dashes(std::string_view flag) {
+  const auto word = flag.substr(flag[1] == '-' ? 2 : 1);
+  if (word.empty() || word[0] == '-' || word[0] == '=') return base::fail("bad flag syntax: " + base::printable(flag));
+  return word;
+}
+
 }  // namespace
 
 flag_set::flag_set(std::string program, std::string synopsis, std::string description)
@@ -148,21 +158,17 @@ base::result<> flag_set::parse_one(const std::vector<std::string>& arguments, st
 }
 
 base::result<parse_outcome> flag_set::parse(const std::vector<std::string>& arguments) {
-  rest_.clear();
-  for (std::size_t at = 0; at < arguments.size(); ++at) {
-    std::string_view word = arguments[at];
-    if (word.size() < 2 || word[0] != '-' || word == "--") {
-      rest_.assign(arguments.begin() + static_cast<std::ptrdiff_t>(at + (word == "--" ? 1 : 0)), arguments.end());
-      break;
-    }
-    word.remove_prefix(word[1] == '-' ? 2 : 1);
-    if (word.empty() || word[0] == '-' || word[0] == '=')
-      return base::fail("bad flag syntax: " + base::printable(arguments[at]));
-    const auto name = word.substr(0, word.find('='));
+  std::size_t at = 0;
+  for (; at < arguments.size() && is_flag(arguments[at]); ++at) {
+    const auto word = without_dashes(arguments[at]);
+    if (!word) return std::unexpected(word.error());
+    const auto name = word->substr(0, word->find('='));
     const bool asks_for_help = name == "h" || name == "help";
     if (asks_for_help && find(name) == nullptr) return parse_outcome::help;
-    if (auto parsed = parse_one(arguments, at, word); !parsed) return std::unexpected(parsed.error());
+    if (auto parsed = parse_one(arguments, at, *word); !parsed) return std::unexpected(parsed.error());
   }
+  if (at < arguments.size() && arguments[at] == "--") ++at;
+  rest_.assign(arguments.begin() + static_cast<std::ptrdiff_t>(std::min(at, arguments.size())), arguments.end());
   return parse_outcome::ok;
 }
 

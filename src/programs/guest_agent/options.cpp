@@ -39,6 +39,14 @@ ports::network_mode mode_of(const options& o) {
   return o.admin_install ? ports::network_mode::network_tunnel : ports::network_mode::non_admin;
 }
 
+base::result<> check_combination(const options& o) {
+  if (!o.docker && !o.containerd && !o.iptables)
+    return base::fail("requires either -docker, -containerd or -iptables enabled.");
+  if (o.local_listeners && (o.admin_install || o.privileged_service))
+    return base::fail("-localListeners is for non-admin mode: without -adminInstall and -privilegedService");
+  return {};
+}
+
 }  // namespace
 
 void declare(program::flag_set& flags, options& o) {
@@ -98,10 +106,7 @@ void declare(program::flag_set& flags, options& o) {
 }
 
 base::result<settings> validate(const options& o, bool asked_for_listeners) {
-  if (!o.docker && !o.containerd && !o.iptables)
-    return base::fail("requires either -docker, -containerd or -iptables enabled.");
-  if (o.local_listeners && (o.admin_install || o.privileged_service))
-    return base::fail("-localListeners is for non-admin mode: without -adminInstall and -privilegedService");
+  if (auto allowed = check_combination(o); !allowed) return std::unexpected(allowed.error());
   const auto listener = service_listener(o);
   if (!listener) return std::unexpected(listener.error());
   const auto vtunnel = check_vtunnel(o);

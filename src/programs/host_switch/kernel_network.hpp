@@ -35,6 +35,7 @@ class kernel_network final : public network {
   // at any of them, and a warning says so once; access_policy still checks each client's address. Fails with
   // address_in_use if another host-switch serves the API.
   [[nodiscard]] base::result<base::unique_fd> open_api_socket(const std::optional<api_device>& device);
+  base::result<> bind_if_permitted(int fd, const std::string& device);
 
  private:
   void watch_addresses(const async::executor& where);

@@ -14,9 +14,8 @@ namespace port_mapping {
 
 // One document with its newline, the keys in Go's order:
 // {"remove":false,"ports":{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"8080"}]},"connectAddrs":null}
-// Each binding takes less than `encoded_binding_limit` bytes, and so does each connect address.
+// Each binding takes less than 128 bytes, and so does each connect address.
 [[nodiscard]] std::string encode(const message& m);
-inline constexpr std::size_t encoded_binding_limit = 128;
 
 // Bounds of a received message: a larger one is refused as a whole.
 inline constexpr std::size_t max_message_bytes = 8 << 20;

@@ -55,15 +55,20 @@ void relay_ports::close(one& relay) {
   relay.at.clear();
 }
 
+base::result<> relay_ports::choose_number(one& relay, const peer_interface& peer) {
+  const auto& key = relay.port.key;
+  const auto chosen =
+      relay.port.in_place ? base::result<std::uint16_t>(key.port) : free_number(key.protocol, peer.address);
+  if (!chosen) return std::unexpected(chosen.error());
+  relay.number = *chosen;
+  return {};
+}
+
 base::result<> relay_ports::open_one(one& relay, const std::vector<peer_interface>& peers) {
   base::result<> opened;
   for (int attempt = 0; attempt < attempts; ++attempt) {
-    if (relay.at.empty() && !peers.empty()) {
-      const auto chosen = relay.port.in_place ? base::result<std::uint16_t>(relay.port.key.port)
-                                              : free_number(relay.port.key.protocol, peers.front().address);
-      if (!chosen) return std::unexpected(chosen.error());
-      relay.number = *chosen;
-    }
+    if (relay.at.empty() && !peers.empty())
+      if (auto chosen = choose_number(relay, peers.front()); !chosen) return chosen;
     for (const auto& peer : peers)
       if (opened = listen(relay, peer); !opened) break;
     if (opened && relay.at.empty() && !peers.empty())

@@ -151,6 +151,15 @@ std::optional<std::string_view> subject_of(const json::value& actor) {
   return container ? container : json::find_string(actor, "ID");
 }
 
+base::result<> add_network_settings(container& into, const json::value& document) {
+  const auto* network = json::find(document, "NetworkSettings");
+  const auto* ports = network == nullptr ? nullptr : member(*network, "Ports");
+  if (ports == nullptr || !(ports->is_object() || ports->is_null()))
+    return base::fail("the container has no list of ports");
+  if (ports->is_object()) add_inspected_ports(into, ports->as_object());
+  return {};
+}
+
 }  // namespace
 
 bool is_id(std::string_view text) { return base::is_plain_name(text, 128) && !text.contains(".."); }
@@ -178,11 +187,7 @@ base::result<std::optional<container>> parse_inspect(std::string_view body) {
   container c;
   c.id = *id;
   c.name = display_name(json::find_string(*document, "Name").value_or(""));
-  const auto* network = json::find(*document, "NetworkSettings");
-  const auto* ports = network == nullptr ? nullptr : member(*network, "Ports");
-  if (ports == nullptr || !(ports->is_object() || ports->is_null()))
-    return base::fail("the container has no list of ports");
-  if (ports->is_object()) add_inspected_ports(c, ports->as_object());
+  if (auto added = add_network_settings(c, *document); !added) return std::unexpected(added.error());
   return std::optional(std::move(c));
 }
 

@@ -95,6 +95,19 @@ bool is_about_tls(const cluster_reference& c) {
          !c.client_cert_file.empty();
 }
 
+// What follows the authority, without slashes at its end.
+std::string path_prefix_of(std::string_view path) {
+  while (path.ends_with('/')) path.remove_suffix(1);
+  const auto invalid = [](char c) { return c <= ' ' || c == '?' || c == '#' || c == 0x7f; };
+  if (std::ranges::any_of(path, invalid)) fail("server", "invalid character in its path");
+  return std::string(path);
+}
+
+bool has_port(std::string_view authority) {
+  const auto bracket = authority.find(']');
+  return authority.find(':', bracket == std::string_view::npos ? 0 : bracket) != std::string_view::npos;
+}
+
 // Last, since is_about_tls needs the rest.
 void read_server(cluster_reference& into, std::string url) {
   if (url.empty()) fail("server", "is missing");
@@ -103,18 +116,13 @@ void read_server(cluster_reference& into, std::string url) {
   into.tls = scheme == "https";
   if (!into.tls && scheme != "http") fail("server", "neither https:// nor http://: " + base::printable(url, 200));
   const auto begin = url.find("://") + 3;
-  const auto slash = url.find_first_of("/?#", begin);
-  const auto authority = url.substr(begin, slash == std::string::npos ? slash : slash - begin);
-  if (slash != std::string::npos) into.path_prefix = url.substr(slash);
-  while (into.path_prefix.ends_with('/')) into.path_prefix.pop_back();
-  for (const char c : into.path_prefix)
-    if (c <= ' ' || c == '?' || c == '#' || c == 0x7f) fail("server", "invalid character in its path");
+  const auto slash = std::min(url.find_first_of("/?#", begin), url.size());
+  const auto authority = url.substr(begin, slash - begin);
+  into.path_prefix = path_prefix_of(std::string_view(url).substr(slash));
   auto parsed = http::parse_server_address("http://" + authority);
   if (!parsed) fail("server", parsed.error().message());
   into.server = std::move(*parsed);
-  const auto bracket = authority.find(']');
-  const bool has_port = authority.find(':', bracket == std::string::npos ? 0 : bracket) != std::string::npos;
-  if (into.tls && !has_port) into.server.port = 443;
+  if (into.tls && !has_port(authority)) into.server.port = 443;
 }
 
 void read_cluster(cluster_reference& into, const YAML::Node& cluster) {
