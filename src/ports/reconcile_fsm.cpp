@@ -1,16 +1,15 @@
 #include "ports/reconcile_fsm.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 namespace ports {
 namespace {
 
-bool held_by_us(const reconcile_fsm::slot& s) { return s.state == slot_state::ours || s.state == slot_state::maybe; }
-
 // What the peer reported, as a forward: where it cannot tell the container port and the owner, `like` fills them in.
-forward as_forward(const held_forward& held, const std::optional<forward>& like) {
-  forward made = like.value_or(forward{held.key, held.container_port, {}, held.owner});
+forward as_forward(const held_forward& held, const forward* like) {
+  forward made = like != nullptr ? *like : forward{held.key, held.container_port, {}, held.owner};
   if (held.container_port != 0) made.container_port = held.container_port;
   if (!held.owner.empty()) made.owner = held.owner;
   return made;
@@ -54,9 +53,7 @@ std::uint32_t reconcile_fsm::random() {  // xorshift32
 void reconcile_fsm::remember(const std::vector<forward>& journaled, bool sources_may_keep, time_point now) {
   for (const auto& f : journaled) {
     const auto at = slots_.try_emplace(f.key).first;
-    at->second.applied = f;
-    at->second.state = slot_state::maybe;
-    at->second.remembered = sources_may_keep;
+    at->second.held = slot::uncertain{f, sources_may_keep ? origin::journal : origin::this_run, {}};
     reschedule(at, now);
   }
 }
@@ -64,17 +61,19 @@ void reconcile_fsm::remember(const std::vector<forward>& journaled, bool sources
 // ---- what is needed -------------------------------------------------------------------------------------------------
 
 std::optional<verb> reconcile_fsm::needed(const slot& s) const {
-  if (s.state == slot_state::foreign) return std::nullopt;
-  if (s.state == slot_state::absent) return s.wanted ? std::optional(verb::add) : std::nullopt;
-  if (!s.wanted) {
-    const auto& source = s.applied->source;
-    const bool any_source = !s.source_known || source.sees_any_ports();
-    const bool heard = any_source ? settled_sources_.all() : settled_sources_[source.rank()];
-    const bool source_may_still_want_it = s.remembered && !heard;
-    return source_may_still_want_it && !draining_ ? std::nullopt : std::optional(verb::remove);
-  }
-  if (!s.wanted->served_by(*s.applied)) return verb::remove;
-  return s.state == slot_state::maybe ? std::optional(verb::add) : std::nullopt;
+  if (s.state() == slot_state::foreign) return std::nullopt;
+  if (s.state() == slot_state::absent) return s.wanted ? std::optional(verb::add) : std::nullopt;
+  if (!s.wanted) return may_be_claimed(s) && !draining_ ? std::nullopt : std::optional(verb::remove);
+  if (!s.wanted->served_by(*s.applied())) return verb::remove;
+  return s.state() == slot_state::uncertain ? std::optional(verb::add) : std::nullopt;
+}
+
+// An earlier run has left it, and the source that had claimed it has not reported yet.
+bool reconcile_fsm::may_be_claimed(const slot& s) const {
+  if (s.from() == origin::this_run) return false;
+  const auto& source = s.applied()->source;
+  const bool any_source = s.from() == origin::found || source.sees_any_ports();
+  return any_source ? !settled_sources_.all() : !settled_sources_[source.rank()];
 }
 
 reconcile_fsm::slot_range reconcile_fsm::addresses_of(const port_key& key) const {
@@ -89,7 +88,7 @@ reconcile_fsm::slot_range reconcile_fsm::addresses_of(const port_key& key) const
 // cannot, so there a removal that failed still comes first.
 bool reconcile_fsm::comes_first(const slot& s, time_point now) const {
   if (needed(s) != verb::remove) return false;
-  return s.not_before <= now || (!answers_ && s.failures > 0);
+  return s.retry.not_before <= now || (!answers_ && s.retry.failures > 0);
 }
 
 const reconcile_fsm::slot_map::value_type* reconcile_fsm::obstacle(const port_key& key, verb next,
@@ -103,25 +102,19 @@ const reconcile_fsm::slot_map::value_type* reconcile_fsm::obstacle(const port_ke
 
 void reconcile_fsm::schedule(slot_map::iterator at, time_point when) {
   auto& s = at->second;
-  due_.erase({s.not_before, at->first});
-  const bool opens = s.state == slot_state::absent && s.wanted;
-  s.not_before = opens ? std::max(when, s.wanted->not_before) : when;
-  if (!s.in_flight && needed(s)) due_.emplace(s.not_before, at->first);
+  due_.erase({s.retry.not_before, at->first});
+  const bool opens = s.state() == slot_state::absent && s.wanted;
+  s.retry.not_before = opens ? std::max(when, s.wanted->not_before) : when;
+  if (!s.in_flight && needed(s)) due_.emplace(s.retry.not_before, at->first);
 }
 
 // Keeps the back-off of a slot that has one; forgets a slot of which nothing is left.
 void reconcile_fsm::reschedule(slot_map::iterator at, time_point now) {
   const auto& s = at->second;
-  schedule(at, s.failures > 0 ? std::max(s.not_before, now) : now);
-  if (!s.wanted && s.state == slot_state::absent && !s.in_flight) {
-    due_.erase({s.not_before, at->first});
-    slots_.erase(at);
-  }
-}
-
-void reconcile_fsm::forgive(slot& s) {
-  s.failures = 0;
-  s.trouble.reset();
+  schedule(at, s.retry.next_attempt(now));
+  if (!s.is_forgotten()) return;
+  due_.erase({s.retry.not_before, at->first});
+  slots_.erase(at);
 }
 
 // ---- events ---------------------------------------------------------------------------------------------------------
@@ -131,13 +124,9 @@ void reconcile_fsm::set_wanted(slot_map::iterator at, std::optional<forward> wan
   const bool changed = s.wanted.has_value() != wanted.has_value() || (wanted && !wanted->served_by(*s.wanted));
   const bool moved = wanted && s.wanted && wanted->not_before != s.wanted->not_before;
   s.wanted = std::move(wanted);
-  if (s.state == slot_state::foreign && !s.wanted) {  // never ours to remove
-    s.state = slot_state::absent;
-    s.applied.reset();
-    s.since = {};
-  }
+  if (!s.wanted) s.apply(slot_event::unwanted, std::nullopt, now);
   if (!changed && !moved) return;
-  if (changed) forgive(s);
+  if (changed) s.retry.forgive();
   reschedule(at, now);
 }
 
@@ -149,7 +138,7 @@ void reconcile_fsm::want(const forward_map& desired, source_set settled, std::ui
     const auto here = at++;
     if (here->second.wanted && !desired.contains(here->first))
       set_wanted(here, std::nullopt, now);
-    else if (sources_changed && here->second.remembered)
+    else if (sources_changed && here->second.from() != origin::this_run)
       reschedule(here, now);
   }
   for (const auto& [key, wanted] : desired) set_wanted(slots_.try_emplace(key).first, wanted, now);
@@ -161,7 +150,7 @@ void reconcile_fsm::drain(time_point now) {
   draining_ = true;
   for (auto at = slots_.begin(); at != slots_.end();) {
     const auto here = at++;
-    here->second.failures = 0;
+    here->second.retry.failures = 0;
     set_wanted(here, std::nullopt, now);
   }
   for (auto at = slots_.begin(); at != slots_.end();) reschedule(at++, now);
@@ -221,51 +210,48 @@ void reconcile_fsm::adopt_all(const peer_state& answer, time_point now, std::vec
   for (auto at = slots_.begin(); at != slots_.end();) {
     const auto here = at++;
     const auto found = held.find(here->first);
-    const bool ours = !traits_.shared || held_by_us(here->second);
-    adopt(here, found == held.end() ? nullptr : found->second, ours, now, lost);
+    adopt(here, found == held.end() ? nullptr : found->second, now, lost);
   }
 }
 
-void reconcile_fsm::adopt(slot_map::iterator at, const held_forward* held, bool may_be_ours, time_point now,
-                          std::vector<forward>& lost) {
+slot_event reconcile_fsm::event_of(const slot& s, const held_forward* held, time_point now) const {
+  if (held == nullptr) {
+    const bool late = s.state() == slot_state::uncertain && now < s.late_until && !draining_;
+    return late ? slot_event::listed_missing_late : slot_event::listed_missing;
+  }
+  if (!held->exact) return slot_event::listed_other;
+  return traits_.shared ? slot_event::listed_exact : slot_event::listed_exact_own;
+}
+
+void reconcile_fsm::adopt(slot_map::iterator at, const held_forward* held, time_point now, std::vector<forward>& lost) {
   auto& s = at->second;
-  const bool was_ours = held_by_us(s);
-  const bool exact = held != nullptr && held->exact;
-  if (held == nullptr && s.state == slot_state::maybe && now < s.late_until && !draining_) {
-    schedule(at, s.wanted ? std::max(s.not_before, now) : s.late_until);
-    return;
-  }
-  if (was_ours && !(exact && may_be_ours)) lost.push_back(*s.applied);
-  const bool was_in_the_way = std::exchange(s.in_the_way, held != nullptr && !exact);
-  if (exact && may_be_ours) {
-    if (s.state != slot_state::ours) s.since = now;
-    if (!was_ours) {  // left by an earlier run: its source is heard before it goes
-      s.remembered = true;
-      s.source_known = s.wanted.has_value();
-    }
-    s.applied = as_forward(*held, s.applied ? s.applied : s.wanted);
-    s.state = slot_state::ours;
-    forgive(s);
-  } else if (exact && s.wanted) {
-    if (s.state != slot_state::foreign) s.since = now;
-    s.applied = s.wanted;
-    s.state = slot_state::foreign;
-    forgive(s);
-  } else {
-    s.state = slot_state::absent;
-    s.applied.reset();
-    s.since = {};
-    if (s.in_the_way != was_in_the_way) forgive(s);
-    if (s.in_the_way) find_in_the_way(at, was_in_the_way, now);
-  }
+  const auto event = event_of(s, held, now);
+  if (event == slot_event::listed_missing_late)
+    return schedule(at, s.wanted ? std::max(s.retry.not_before, now) : s.late_until);
+  const auto next = next_state(s.state(), event);
+  if (s.may_be_ours() && next != slot_state::ours) lost.push_back(*s.applied());
+  std::optional<forward> value = s.wanted;
+  if (next == slot_state::ours)
+    value = as_forward(*held, s.applied() != nullptr ? s.applied() : s.wanted ? &*s.wanted : nullptr);
+  s.apply(event, value, now);
+  judge_listed(at, event, now);
   reschedule(at, now);
+}
+
+// What the list says about the key ends its troubles, or begins one.
+void reconcile_fsm::judge_listed(slot_map::iterator at, slot_event event, time_point now) {
+  auto& s = at->second;
+  const bool in_the_way = event == slot_event::listed_other;
+  const bool known = std::exchange(s.retry.in_the_way, in_the_way);
+  if (s.state() != slot_state::absent || known != in_the_way) s.retry.forgive();
+  if (in_the_way) find_in_the_way(at, known, now);
 }
 
 // Each list shows whether it has gone. The addition is tried, too, at a growing pace, for a peer that is seldom listed.
 void reconcile_fsm::find_in_the_way(slot_map::iterator at, bool known, time_point now) {
   const outcome held{outcome_kind::conflict, "held by another forward of the peer"};
   if (known)
-    at->second.trouble = held;
+    at->second.retry.trouble = held;
   else
     fail(at, held, now);
 }
@@ -277,8 +263,8 @@ void reconcile_fsm::adopt_identity(const peer_state& answer, time_point now) {
   if (!another && !answer.repeat) return;
   for (auto at = slots_.begin(); at != slots_.end();) {
     const auto here = at++;
-    if (here->second.state == slot_state::ours) here->second.state = slot_state::maybe;
-    if (another) here->second.since = {};
+    here->second.apply(slot_event::peer_unsure, std::nullopt, now);
+    if (another) here->second.reset_since();
     reschedule(here, now);
   }
 }
@@ -293,7 +279,7 @@ std::vector<operation> reconcile_fsm::take(std::size_t limit, time_point now) {
     auto& s = slots_.at(due->second);
     const auto next = needed(s);
     if (!next || obstacle(due->second, *next, now) != nullptr) continue;
-    taken.push_back({*next, *next == verb::add ? *s.wanted : *s.applied});
+    taken.push_back({*next, *next == verb::add ? *s.wanted : *s.applied()});
     s.in_flight = next;
     ++in_flight_;
     due_.erase(due);
@@ -301,73 +287,60 @@ std::vector<operation> reconcile_fsm::take(std::size_t limit, time_point now) {
   return taken;
 }
 
-const base::backoff& reconcile_fsm::retry_of(const slot& s, outcome_kind kind) const {
-  if (kind == outcome_kind::refused) return options_.refused_retry;
-  return s.in_the_way ? options_.in_the_way_retry : options_.key_retry;
-}
-
-// The caller reschedules. A connection that was lost says nothing against the forward: the first time it is tried again
-// at once.
+// The caller reschedules.
 void reconcile_fsm::fail(slot_map::iterator at, const outcome& why, time_point now) {
   auto& s = at->second;
-  due_.erase({s.not_before, at->first});
-  const bool lost = why.kind == outcome_kind::unknown || why.kind == outcome_kind::unsent;
-  ++s.failures;
-  s.trouble = why;
-  s.not_before = now + retry_of(s, why.kind).delay(lost ? s.failures - 1 : s.failures, random());
+  due_.erase({s.retry.not_before, at->first});
+  s.retry.fail(why, options_.key_retry, now, random());
+}
+
+slot_event reconcile_fsm::event_of(const slot& s, verb what, outcome_kind kind, time_point now) const {
+  using enum slot_event;
+  const bool add = what == verb::add;
+  const bool late = now < s.late_until;
+  switch (kind) {
+    case outcome_kind::done:
+      if (add) return add_done;
+      return late && !s.wanted && !draining_ ? remove_done_late : remove_done;
+    case outcome_kind::unknown: return add ? add_unknown : remove_unknown;
+    case outcome_kind::unsent: return add ? add_unsent : remove_unsent;
+    case outcome_kind::exists:
+    case outcome_kind::conflict:
+    case outcome_kind::refused: break;
+  }
+  if (!add) return remove_denied;
+  return late ? add_denied_late : add_denied;
 }
 
 void reconcile_fsm::finished(const operation& op, const outcome& result, time_point now) {
   const auto at = slots_.find(op.target.key);
+  if (at == slots_.end() || at->second.in_flight != op.what)
+    throw std::logic_error("an operation has finished that was not taken");
   auto& s = at->second;
   s.in_flight.reset();
   --in_flight_;
-  if (result.kind != outcome_kind::unsent) {
-    s.remembered = false;
-    s.source_known = true;
-  }
-  switch (result.kind) {
-    case outcome_kind::done: return finish_done(at, op, now);
-    case outcome_kind::unknown:
-      s.state = slot_state::maybe;
-      s.applied = op.target;
-      if (op.what == verb::add) s.late_until = now + options_.late_limit;
-      break;
-    case outcome_kind::exists:
-    case outcome_kind::conflict:
-    case outcome_kind::refused:
-      if (op.what == verb::add) finish_denied(s, op, now);
-      break;
-    case outcome_kind::unsent: break;  // nothing has happened
-  }
-  fail(at, result, now);
-  if (result.kind == outcome_kind::conflict) remove_others(op.target.key, now);
-  const bool lost = result.kind == outcome_kind::unknown || result.kind == outcome_kind::unsent;
-  if (result.kind == outcome_kind::exists || (lost && status_ == peer_status::synced)) request_list(now);
-  reschedule(at, now);
+  const auto event = event_of(s, op.what, result.kind, now);
+  s.apply(event, result.kind == outcome_kind::unsent ? std::nullopt : std::optional(op.target), now);
+  if (event == slot_event::add_unknown) s.late_until = now + options_.late_limit;
+  if (result.kind == outcome_kind::done)
+    finish_done(at, event, now);
+  else
+    finish_failed(at, result, now);
 }
 
 // A removal that an addition may still follow is done once more when that cannot be any more.
-void reconcile_fsm::finish_done(slot_map::iterator at, const operation& op, time_point now) {
-  auto& s = at->second;
-  const bool add = op.what == verb::add;
-  forgive(s);
-  if (!add && !s.wanted && now < s.late_until && !draining_) {
-    s.state = slot_state::maybe;
-    s.applied = op.target;
-    return schedule(at, s.late_until);
-  }
-  s.state = add ? slot_state::ours : slot_state::absent;
-  s.applied = add ? std::optional(op.target) : std::nullopt;
-  if (!add || s.since == time_point{}) s.since = add ? now : time_point{};
+void reconcile_fsm::finish_done(slot_map::iterator at, slot_event event, time_point now) {
+  at->second.retry.forgive();
+  if (event == slot_event::remove_done_late) return schedule(at, at->second.late_until);
   reschedule(at, now);
 }
 
-void reconcile_fsm::finish_denied(slot& s, const operation& op, time_point now) {
-  const bool late = now < s.late_until;
-  s.state = late ? slot_state::maybe : slot_state::absent;
-  s.applied = late ? std::optional(op.target) : std::nullopt;
-  if (!late) s.since = {};
+void reconcile_fsm::finish_failed(slot_map::iterator at, const outcome& result, time_point now) {
+  fail(at, result, now);
+  if (result.kind == outcome_kind::conflict) remove_others(at->first, now);
+  const bool unclear = is_lost(result.kind) && status_ == peer_status::synced;
+  if (result.kind == outcome_kind::exists || unclear) request_list(now);
+  reschedule(at, now);
 }
 
 // What is in the way may be an addition without an answer that has been carried out by now, or what the peer would not
@@ -376,7 +349,7 @@ void reconcile_fsm::remove_others(const port_key& key, time_point now) {
   for (const auto& other : addresses_of(key)) {
     const auto at = slots_.find(other.first);
     const auto& s = at->second;
-    const bool waits = !s.in_flight && s.not_before > now && needed(s) == verb::remove;
+    const bool waits = !s.in_flight && s.retry.not_before > now && needed(s) == verb::remove;
     if (other.first != key && waits) schedule(at, now);
   }
 }
@@ -402,19 +375,19 @@ std::string reconcile_fsm::waits_for(const port_key& key, time_point now) const 
     if (!other->second.in_flight) return name + " is to be removed first";
     return name + (other->second.in_flight == verb::add ? " is being exposed" : " is being removed");
   }
-  const bool held_back = *next == verb::add && at->second.failures == 0 && at->second.wanted->not_before > now;
-  return held_back && at->second.state == slot_state::absent ? "it is not served inside the VM yet" : "";
+  const bool held_back = *next == verb::add && at->second.retry.failures == 0 && at->second.wanted->not_before > now;
+  return held_back && at->second.state() == slot_state::absent ? "it is not served inside the VM yet" : "";
 }
 
 bool reconcile_fsm::settled() const { return status_ == peer_status::synced && in_flight_ == 0 && due_.empty(); }
 
 bool reconcile_fsm::may_be_ours(const port_key& key) const {
   const auto at = slots_.find(key);
-  return at != slots_.end() && held_by_us(at->second);
+  return at != slots_.end() && at->second.may_be_ours();
 }
 
 bool reconcile_fsm::holds_ours() const {
-  return in_flight_ > 0 || std::ranges::any_of(slots_, [](const auto& item) { return held_by_us(item.second); });
+  return in_flight_ > 0 || std::ranges::any_of(slots_, [](const auto& item) { return item.second.may_be_ours(); });
 }
 
 }  // namespace ports

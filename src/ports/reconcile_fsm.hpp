@@ -1,29 +1,30 @@
-// reconcile_fsm: makes one peer hold what is wanted. Pure: every call gets the time, and what is to be done next is
-// asked for with should_list() and take(); the reconciler does it and reports back with listed() and finished().
+// reconcile_fsm: makes one peer hold what is wanted. Pure: every call gets the time. The reconciler asks for the next
+// step with should_list() and take(), does it, and reports with listed() and finished().
 //
 // The peer is
-//   awaiting  what it holds is not known: only should_list() may answer something, after the back-off
+//   awaiting  what it holds is not known: only should_list() may answer, after the back-off
 //   syncing   list() is under way: nothing else may be
-//   synced    take() hands out operations: what is due, never two at a time for one protocol and port, and a removal
-//             that is due before an addition at another address of the port
+//   synced    take() hands out operations that are due. At most one is under way for a protocol and port. A removal
+//   that
+//             is due comes before an addition at another address of the port.
 //
-// A slot (one key) is
-//   absent    the peer does not hold it                           add if wanted
-//   maybe     an operation's outcome, or a crash's, is unknown    add again if wanted (idempotent), remove if not
-//   ours      the peer holds it, by us                            remove if no longer wanted, or wanted otherwise
-//   foreign   the peer holds exactly what is wanted, not by us    nothing, ever
+// Each key has a slot, whose states and transitions are in slot.hpp. What a slot needs next:
+//   absent     add if wanted
+//   uncertain  add again if wanted, as additions can be repeated; remove if not
+//   ours       remove if no longer wanted, or if another value is wanted
+//   foreign    nothing, ever
 //
-// An addition without an answer may be carried out late: for a while (late_limit) its slot stays maybe although the
-// peer says that it holds nothing, so that what comes is known for ours, and a removal is done once more at the end of
-// it. No other slot waits for that, nor for a removal that the peer refused; if the peer says that another address of
-// the port is busy, such a removal is tried at once.
+// An addition without an answer may be carried out late. For a while (late_limit) its slot stays uncertain although the
+// peer does not list the key, so that a late forward counts as ours. A removal is repeated at the end of that time. No
+// other slot waits for it, nor for a removal that the peer rejected. If the peer reports another address of the port as
+// busy, such a removal is tried at once.
 //
-// A slot waits for its own retry (not_before), for another address of its port that is due or in flight, for the port
-// to be served inside the VM (forward::not_before), or for the peer's list. waits_for() says which.
+// A slot waits for its own retry, for another address of its port that is due or in flight, for the port to be served
+// inside the VM (forward::not_before), or for the peer's list. waits_for() says which.
 //
-// Only ours and maybe are removed, and both come from operations of ours or from the journal. A removal of what the
-// journal remembered waits until the source that had claimed it has spoken: "I don't know" is not "nothing". Where that
-// is not known, all sources are waited for.
+// Only ours and uncertain are removed, and both come from this agent's operations or from the journal. A removal of
+// what an earlier run left waits until the source that had claimed it has reported: "unknown" is not "nothing". Where
+// that source is not known, all sources are waited for.
 #pragma once
 
 #include <chrono>
@@ -38,41 +39,23 @@
 #include "base/backoff.hpp"
 #include "ports/exposure_policy.hpp"
 #include "ports/sink.hpp"
+#include "ports/slot.hpp"
 
 namespace ports {
 
-using time_point = std::chrono::steady_clock::time_point;
-
 struct reconcile_options {
   base::backoff peer_retry{std::chrono::milliseconds(50), std::chrono::milliseconds(1000), 0.2};
-  base::backoff key_retry{std::chrono::milliseconds(100), std::chrono::milliseconds(1500), 0.2};
-  base::backoff refused_retry{std::chrono::seconds(5), std::chrono::seconds(60), 0.2};
-  base::backoff in_the_way_retry{std::chrono::seconds(1), std::chrono::seconds(15), 0.2};  // of another's forward
+  retry_paces key_retry{};
   std::chrono::milliseconds announced_peer_retry_cap{30'000};  // for a peer whose return is announced
   std::chrono::milliseconds late_limit{60'000};                // how long after it an addition may still be carried out
   std::uint32_t seed = 1;                                      // of the jitter
 };
 
 enum class peer_status : std::uint8_t { awaiting, syncing, synced };
-enum class slot_state : std::uint8_t { absent, maybe, ours, foreign };
 [[nodiscard]] std::string_view to_string(peer_status status);
 
 class reconcile_fsm {
  public:
-  struct slot {
-    std::optional<forward> wanted;
-    std::optional<forward> applied;  // what is or may be there; set in maybe, ours and foreign
-    slot_state state = slot_state::absent;
-    std::optional<verb> in_flight;
-    bool remembered = false;         // left by an earlier run, and its source has not spoken yet
-    bool source_known = true;        // false: found at the peer, of an earlier run and of whatever source
-    bool in_the_way = false;         // absent: the last list shows a forward of others under the key
-    unsigned failures = 0;           // in a row
-    std::optional<outcome> trouble;  // the last failure; empty when all is well
-    time_point not_before{};
-    time_point since{};       // when it was applied first; not moved by telling the same peer again
-    time_point late_until{};  // until then an addition without an answer may still be carried out
-  };
   struct by_port {  // all addresses of one port stand together
     bool operator()(const port_key& a, const port_key& b) const {
       return std::tie(a.protocol, a.port, a.address) < std::tie(b.protocol, b.port, b.address);
@@ -82,8 +65,8 @@ class reconcile_fsm {
 
   reconcile_fsm(sink_traits traits, reconcile_options options);
 
-  // What an earlier run left in the journal; before anything else. `sources_may_keep` false (it was written before the
-  // VM was booted, so nothing that it names runs any more): removed without hearing the sources first.
+  // What an earlier run left in the journal; before anything else. With `sources_may_keep` false it is removed without
+  // waiting for the sources: the journal is older than the VM's boot, so nothing that it names runs any more.
   void remember(const std::vector<forward>& journaled, bool sources_may_keep, time_point now);
 
   // The whole desired state. `settled`: sources whose silence means "nothing". A new epoch makes the peer be listed
@@ -96,7 +79,7 @@ class reconcile_fsm {
 
   // True: call list() and report to listed(). Marks it as under way.
   [[nodiscard]] bool should_list(time_point now);
-  // Forwards that were remembered or applied but turned out not to be ours come back: erase them from the journal.
+  // Returns forwards that were remembered or applied and turned out not to be ours: erase them from the journal.
   [[nodiscard]] std::vector<forward> listed(const base::result<peer_state>& answer, time_point now);
 
   // Up to `limit` operations that are due, marked as in flight; report each to finished().
@@ -125,6 +108,7 @@ class reconcile_fsm {
 
  private:
   [[nodiscard]] std::optional<verb> needed(const slot& s) const;
+  [[nodiscard]] bool may_be_claimed(const slot& s) const;
   using slot_range = std::ranges::subrange<slot_map::const_iterator>;
   [[nodiscard]] slot_range addresses_of(const port_key& key) const;
   [[nodiscard]] bool comes_first(const slot& s, time_point now) const;
@@ -132,16 +116,16 @@ class reconcile_fsm {
   [[nodiscard]] const slot_map::value_type* obstacle(const port_key& key, verb next, time_point now) const;
   void schedule(slot_map::iterator at, time_point when);
   void reschedule(slot_map::iterator at, time_point now);
-  [[nodiscard]] const base::backoff& retry_of(const slot& s, outcome_kind kind) const;
   void fail(slot_map::iterator at, const outcome& why, time_point now);
-  static void forgive(slot& s);
-  void finish_done(slot_map::iterator at, const operation& op, time_point now);
-  static void finish_denied(slot& s, const operation& op, time_point now);
+  [[nodiscard]] slot_event event_of(const slot& s, verb what, outcome_kind kind, time_point now) const;
+  void finish_done(slot_map::iterator at, slot_event event, time_point now);
+  void finish_failed(slot_map::iterator at, const outcome& result, time_point now);
   void remove_others(const port_key& key, time_point now);
   void find_in_the_way(slot_map::iterator at, bool known, time_point now);
   void set_wanted(slot_map::iterator at, std::optional<forward> wanted, time_point now);
-  void adopt(slot_map::iterator at, const held_forward* held, bool may_be_ours, time_point now,
-             std::vector<forward>& lost);
+  [[nodiscard]] slot_event event_of(const slot& s, const held_forward* held, time_point now) const;
+  void adopt(slot_map::iterator at, const held_forward* held, time_point now, std::vector<forward>& lost);
+  void judge_listed(slot_map::iterator at, slot_event event, time_point now);
   void adopt_all(const peer_state& answer, time_point now, std::vector<forward>& lost);
   void adopt_identity(const peer_state& answer, time_point now);
   void request_list(time_point now);

@@ -9,8 +9,8 @@ bool has_answered(const reconcile_fsm& loopback, const forward& wanted) {
   const auto at = loopback.slots().find(wanted.key);
   if (at == loopback.slots().end()) return false;
   const auto& s = at->second;
-  if (s.trouble) return true;
-  return s.state == slot_state::ours && !s.in_flight && wanted.served_by(*s.applied);
+  if (s.retry.trouble) return true;
+  return s.state() == slot_state::ours && !s.in_flight && wanted.served_by(*s.applied());
 }
 
 void hold(forward_map& forwards, const port_key& key, time_point until) {

@@ -12,15 +12,15 @@ namespace {
 constexpr std::chrono::minutes well_enough{10};  // after which a peer starts with the first limit again
 
 // `exists` is a question to the peer's list, which turns it into a conflict or into none.
-std::optional<std::string> trouble_of(const reconcile_fsm::slot* slot) {
-  if (slot == nullptr || !slot->trouble) return std::nullopt;
-  const auto kind = slot->trouble->kind;
+std::optional<std::string> trouble_of(const ports::slot* slot) {
+  if (slot == nullptr || !slot->retry.trouble) return std::nullopt;
+  const auto kind = slot->retry.trouble->kind;
   if (kind != outcome_kind::conflict && kind != outcome_kind::refused) return std::nullopt;
-  return base::printable(slot->trouble->reason);
+  return base::printable(slot->retry.trouble->reason);
 }
 
-bool undecided(const reconcile_fsm::slot* slot) {
-  return slot != nullptr && slot->trouble && slot->trouble->kind == outcome_kind::exists;
+bool undecided(const ports::slot* slot) {
+  return slot != nullptr && slot->retry.trouble && slot->retry.trouble->kind == outcome_kind::exists;
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ void trouble_log::lost(std::size_t operations, const std::string& reason, time_p
   base::log::write(base::log::level::warn, peer_, text);
 }
 
-void trouble_log::changed(const port_key& key, const reconcile_fsm::slot* slot, time_point now) {
+void trouble_log::changed(const port_key& key, const ports::slot* slot, time_point now) {
   if (undecided(slot)) return;
   const auto trouble = trouble_of(slot);
   const auto at = ports_.find(key);

@@ -29,7 +29,7 @@ class trouble_log {
   // Operations whose answers were lost, or that were not sent.
   void lost(std::size_t operations, const std::string& reason, time_point now);
   // After a change of this port's slot; null: there is none.
-  void changed(const port_key& key, const reconcile_fsm::slot* slot, time_point now);
+  void changed(const port_key& key, const ports::slot* slot, time_point now);
   // After a list, which may have changed any.
   void changed_all(const reconcile_fsm::slot_map& slots, time_point now);
 

@@ -38,7 +38,7 @@ status_document::source describe_source(ports::source_id id, const ports::source
 status_document::peer describe_peer(const status_view& view, const peer_view& peer) {
   const auto& machine = *peer.machine;
   const auto applied = std::ranges::count_if(machine.slots(), [](const auto& item) {
-    return item.second.state == slot_state::ours || item.second.state == slot_state::foreign;
+    return item.second.state() == slot_state::ours || item.second.state() == slot_state::foreign;
   });
   status_document::peer shown{.name{peer.name}, .applied = static_cast<std::uint64_t>(applied)};
   if (machine.peer_failures() == 0) {
@@ -70,7 +70,7 @@ std::optional<ports::port_key> key_at(peer_role role, const ports::exposure_plan
   return part_of(plan, role).contains(port.key) ? std::optional(port.key) : std::nullopt;
 }
 
-const ports::reconcile_fsm::slot* slot_of(const ports::reconcile_fsm& machine, const ports::port_key& key) {
+const ports::slot* slot_of(const ports::reconcile_fsm& machine, const ports::port_key& key) {
   const auto at = machine.slots().find(key);
   return at == machine.slots().end() ? nullptr : &at->second;
 }
@@ -81,9 +81,10 @@ status_document::peer_port describe_port_at(const status_view& view, const peer_
   status_document::peer_port shown{.name{peer.name}, .state{state}, .reason = std::move(reason)};
   const auto* slot = slot_of(*peer.machine, key);
   if (slot == nullptr) return shown;
-  if (state == "applied" || state == "foreign") shown.since = since(view, slot->since);
-  const bool timed = slot->trouble || state == "leftover";
-  if (timed && slot->not_before > view.now) shown.retry_in_ms = milliseconds_until(slot->not_before, view.now);
+  if (state == "applied" || state == "foreign") shown.since = since(view, slot->since());
+  const bool timed = slot->retry.trouble || state == "leftover";
+  if (timed && slot->retry.not_before > view.now)
+    shown.retry_in_ms = milliseconds_until(slot->retry.not_before, view.now);
   return shown;
 }
 
@@ -124,9 +125,7 @@ status_document::port describe_port(const status_view& view, const ports::planne
 }
 
 // Exposed by us, certainly or possibly, and no longer wanted.
-bool is_leftover(const ports::reconcile_fsm::slot& s) {
-  return !s.wanted && (s.state == slot_state::ours || s.state == slot_state::maybe);
-}
+bool is_leftover(const ports::slot& s) { return !s.wanted && s.may_be_ours(); }
 
 // Fields that no peer knows stay empty.
 status_document::port describe_leftover(const status_view& view, const ports::port_key& key) {
@@ -136,9 +135,9 @@ status_document::port describe_leftover(const status_view& view, const ports::po
   for (const auto& peer : view.peers) {
     const auto* slot = slot_of(*peer.machine, key);
     if (slot == nullptr || !is_leftover(*slot)) continue;
-    shown.source = to_string(slot->applied->source);
-    if (slot->applied->container_port != 0) shown.container_port = slot->applied->container_port;
-    if (!slot->applied->owner.empty()) shown.owner = slot->applied->owner;
+    shown.source = to_string(slot->applied()->source);
+    if (slot->applied()->container_port != 0) shown.container_port = slot->applied()->container_port;
+    if (!slot->applied()->owner.empty()) shown.owner = slot->applied()->owner;
     shown.peers.push_back(describe_port_at(view, peer, key));
   }
   return shown;
@@ -161,17 +160,18 @@ std::string to_utc(std::chrono::system_clock::time_point when) {
 peer_port describe_slot(const ports::reconcile_fsm& machine, const ports::port_key& key, ports::time_point now) {
   const auto* slot = slot_of(machine, key);
   if (slot != nullptr && slot->in_flight == ports::verb::remove) return {"removing", {}};
-  if (slot != nullptr && slot->state == slot_state::foreign)
+  if (slot != nullptr && slot->state() == slot_state::foreign)
     return {"foreign", "the peer had this forward already; it will not be removed"};
   if (machine.peer_failures() > 0) return {"down", machine.peer_trouble()->message()};
   if (slot == nullptr) return {"pending", {}};
-  if (slot->trouble) return {trouble_state(slot->trouble->kind), slot->trouble->reason};
+  if (slot->retry.trouble) return {trouble_state(slot->retry.trouble->kind), slot->retry.trouble->reason};
   if (is_leftover(*slot)) {
-    if (slot->remembered) return {"leftover", "of an earlier run; stays until it is known what is published now"};
-    if (slot->state == slot_state::maybe) return {"leftover", "an earlier request may still be carried out"};
+    if (slot->from() != ports::origin::this_run)
+      return {"leftover", "of an earlier run; stays until it is known what is published now"};
+    if (slot->state() == slot_state::uncertain) return {"leftover", "an earlier request may still be carried out"};
     return {"removing", machine.waits_for(key, now)};
   }
-  if (slot->state == slot_state::ours) return {"applied", {}};
+  if (slot->state() == slot_state::ours) return {"applied", {}};
   return {"pending", machine.waits_for(key, now)};
 }
 

@@ -62,9 +62,9 @@ TEST_F(reconcile_fsm_test, adds_what_is_wanted_once_the_peer_is_known) {
   list();
   EXPECT_EQ(take(), "+tcp 0.0.0.0:80 ");
   EXPECT_EQ(take(), "") << "it is in flight";
-  EXPECT_EQ(fsm.slots().begin()->second.state, slot_state::absent) << "nothing is applied before the peer said so";
+  EXPECT_EQ(fsm.slots().begin()->second.state(), slot_state::absent) << "nothing is applied before the peer said so";
   finish();
-  EXPECT_EQ(fsm.slots().begin()->second.state, slot_state::ours);
+  EXPECT_EQ(fsm.slots().begin()->second.state(), slot_state::ours);
   EXPECT_TRUE(fsm.settled());
 }
 
@@ -99,11 +99,11 @@ TEST_F(reconcile_fsm_test, a_changed_value_is_removed_and_added) {
   finish();
   want({on(80, any, 9090)});
   EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
-  EXPECT_EQ(fsm.slots().begin()->second.applied->container_port, 8080);
+  EXPECT_EQ(fsm.slots().begin()->second.applied()->container_port, 8080);
   finish();
   EXPECT_EQ(take(), "+tcp 0.0.0.0:80 ");
   finish();
-  EXPECT_EQ(fsm.slots().begin()->second.applied->container_port, 9090);
+  EXPECT_EQ(fsm.slots().begin()->second.applied()->container_port, 9090);
 }
 
 TEST_F(reconcile_fsm_test, an_addition_that_is_carried_out_late_is_ours) {
@@ -115,7 +115,7 @@ TEST_F(reconcile_fsm_test, an_addition_that_is_carried_out_late_is_ours) {
   EXPECT_EQ(take(), "+tcp 0.0.0.0:80 ");
   finish(outcome_kind::exists);  // the first one has come
   list({{.key = on(80).key}});
-  EXPECT_EQ(fsm.slots().begin()->second.state, slot_state::ours);
+  EXPECT_EQ(fsm.slots().begin()->second.state(), slot_state::ours);
   want({});
   EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
 }
@@ -146,14 +146,14 @@ TEST_F(reconcile_fsm_test, a_conflict_is_retried_for_that_key_alone) {
   EXPECT_EQ(take(), "+tcp 0.0.0.0:81 ");
   finish();
   const auto& slot = fsm.slots().begin()->second;
-  EXPECT_EQ(slot.trouble->reason, "address already in use");
+  EXPECT_EQ(slot.retry.trouble->reason, "address already in use");
   const auto retry = fsm.wake_at(now);
   EXPECT_GT(retry, now);
   EXPECT_LE(retry, now + milliseconds(100));
   now = retry;
   EXPECT_EQ(take(), "+tcp 0.0.0.0:80 ");
   finish();
-  EXPECT_FALSE(fsm.slots().begin()->second.trouble);
+  EXPECT_FALSE(fsm.slots().begin()->second.retry.trouble);
 }
 
 TEST_F(reconcile_fsm_test, a_busy_port_is_tried_again_within_two_seconds_however_long_it_was_busy) {
@@ -174,7 +174,7 @@ TEST_F(reconcile_fsm_test, an_unknown_outcome_is_learnt_from_the_peer) {
   finish(outcome_kind::unknown, "timed out");
   EXPECT_EQ(take(), "");
   list({{on(80).key}});
-  EXPECT_EQ(fsm.slots().begin()->second.state, slot_state::ours);
+  EXPECT_EQ(fsm.slots().begin()->second.state(), slot_state::ours);
   EXPECT_EQ(take(), "+tcp 0.0.0.0:81 ") << "the first time without a delay";
 }
 
@@ -221,7 +221,7 @@ TEST_F(reconcile_fsm_test, what_is_there_as_wanted_counts_as_applied_but_stays_f
   want({on(2222, loopback)});
   list({{on(2222, loopback).key}});
   EXPECT_EQ(take(), "");
-  EXPECT_EQ(fsm.slots().begin()->second.state, slot_state::foreign);
+  EXPECT_EQ(fsm.slots().begin()->second.state(), slot_state::foreign);
   want({});
   EXPECT_EQ(take(), "");
   EXPECT_THAT(fsm.slots(), IsEmpty());
@@ -239,7 +239,7 @@ TEST_F(reconcile_fsm_test, another_remote_under_our_key_is_a_conflict_and_never_
   want({on(80)});
   list({{on(80).key, false}});
   EXPECT_EQ(take(), "");
-  EXPECT_EQ(fsm.slots().begin()->second.trouble->kind, outcome_kind::conflict);
+  EXPECT_EQ(fsm.slots().begin()->second.retry.trouble->kind, outcome_kind::conflict);
   want({});
   EXPECT_EQ(take(), "");
 }
@@ -251,7 +251,7 @@ TEST_F(reconcile_fsm_test, exists_makes_it_ask_the_peer) {
   finish(outcome_kind::exists, "proxy already running");
   EXPECT_EQ(fsm.status(), peer_status::awaiting);
   list({{on(80).key}});
-  EXPECT_EQ(fsm.slots().begin()->second.state, slot_state::foreign);
+  EXPECT_EQ(fsm.slots().begin()->second.state(), slot_state::foreign);
 }
 
 TEST_F(reconcile_fsm_test, forwards_of_others_are_never_touched) {
@@ -426,7 +426,7 @@ TEST_F(reconcile_fsm_test, a_peer_that_cannot_be_asked_is_told_again_when_it_is_
     ASSERT_TRUE(fsm.should_list(now));
     EXPECT_THAT(fsm.listed(peer_state{identity, false, {}, repeat}, now), IsEmpty());
   };
-  const auto since = [this] { return fsm.slots().begin()->second.since; };
+  const auto since = [this] { return fsm.slots().begin()->second.since(); };
   fsm = reconcile_fsm({1, 100, false, false}, {});
   want({on(80)});
   answer("one", false);

@@ -81,7 +81,7 @@ TEST_F(reconcile_fsm_wait_test, what_came_late_and_is_in_the_way_is_removed_at_o
   now = fsm.wake_at(now);
   EXPECT_EQ(take(), "+tcp 127.0.0.1:80 ");
   finish();
-  EXPECT_EQ(fsm.slots().find(on(80, loopback).key)->second.state, slot_state::ours);
+  EXPECT_EQ(fsm.slots().find(on(80, loopback).key)->second.state(), slot_state::ours);
 }
 
 TEST_F(reconcile_fsm_wait_test, a_refused_removal_of_another_address_is_not_waited_for) {
@@ -156,7 +156,7 @@ TEST_F(reconcile_fsm_wait_test, forty_ports_that_move_after_one_broken_connectio
   const auto start = now;
   fsm.want(after, all_sources, 1, now);
   list();
-  const auto held = [&](const auto& item) { return item.second.state == slot_state::ours; };
+  const auto held = [&](const auto& item) { return item.second.state() == slot_state::ours; };
   for (int i = 0; i < 10 && std::ranges::count_if(fsm.slots(), held) < 40; ++i) {
     take();
     finish();
@@ -235,7 +235,7 @@ TEST_F(reconcile_fsm_wait_test, what_is_held_back_is_added_at_its_time_or_when_i
   finish();
   want({held_back, on(81, any)});
   EXPECT_TRUE(fsm.settled()) << "what is open stays open";
-  EXPECT_EQ(fsm.slots().find(held_back.key)->second.state, slot_state::ours);
+  EXPECT_EQ(fsm.slots().find(held_back.key)->second.state(), slot_state::ours);
 }
 
 TEST_F(reconcile_fsm_wait_test, what_is_held_back_is_added_when_its_time_is_over) {

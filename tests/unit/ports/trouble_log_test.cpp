@@ -35,8 +35,8 @@ class trouble_log_test : public testing::Test {
     log.listed({}, now, now);
   }
   void is(std::optional<outcome> trouble) {
-    reconcile_fsm::slot slot;
-    slot.trouble = std::move(trouble);
+    ports::slot slot;
+    slot.retry.trouble = std::move(trouble);
     log.changed(port80, &slot, now);
   }
 
@@ -121,8 +121,8 @@ TEST_F(trouble_log_test, no_container_can_fill_the_log_with_ports_in_trouble) {
   const auto all = lines([this] {
     for (int i = 0; i < 1000; ++i) {
       const port_key key{net::protocol::tcp, net::address::any_v4(), static_cast<std::uint16_t>(1000 + i)};
-      reconcile_fsm::slot slot;
-      slot.trouble = outcome{outcome_kind::conflict, "taken"};
+      ports::slot slot;
+      slot.retry.trouble = outcome{outcome_kind::conflict, "taken"};
       log.changed(key, &slot, now);
       log.changed(key, nullptr, now);
       now += milliseconds(1);
