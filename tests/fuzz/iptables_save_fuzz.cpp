@@ -4,7 +4,8 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "sinks/loopback/engine_rules.hpp"
+#include "sinks/loopback/held_ports.hpp"
+#include "sinks/loopback/rule_label.hpp"
 #include "sinks/loopback/rule_plan.hpp"
 
 namespace {
@@ -34,12 +35,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto again = netfilter::parse_nat_table(netfilter::restore_input(lines));
   if (!again || again->rules != table->rules) std::abort();
   const loopback::engine_rules rules(*table, options);
-  for (const auto& [key, held] : loopback::find_held(rules, wishes, options))
+  const netfilter::own_rules own(*table, options.tag);
+  for (const auto& [key, held] : loopback::find_held(own, rules, wishes))
     if (!held.owner.empty() && !loopback::is_plain_id(held.owner)) std::abort();
   const auto ways = loopback::choose_ways(rules, wishes, {}, {}, options);
-  const auto plan = loopback::plan_rules(rules, ways.served, {}, machine, options);
-  if (plan.changes.size() != plan.owners.size()) std::abort();
-  for (const auto& change : plan.changes)
+  const auto plan = loopback::plan_rules(own, ways.served, {}, machine, options);
+  if (plan.change.lines.size() != plan.owners.size()) std::abort();
+  for (const auto& change : plan.change.lines)
     if (change.find('\n') != std::string::npos) std::abort();
   return 0;
 }

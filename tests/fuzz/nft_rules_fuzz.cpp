@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "kernel/netfilter/nft_codec.hpp"
+#include "kernel/netfilter/nft_dump_codec.hpp"
 #include "sources/cni_portmap/portmap_rules.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

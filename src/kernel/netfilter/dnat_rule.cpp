@@ -24,7 +24,7 @@ std::string_view plain_value(const rule_spec& r, std::string_view name) {
   return found && !found->negated ? found->value : std::string_view{};
 }
 
-// "127.0.0.1/32" and "127.0.0.1"; a wider net is no address.
+// "127.0.0.1/32" and "127.0.0.1". A wider network is not an address.
 std::optional<net::address> one_address(std::string_view text) {
   const auto slash = text.find('/');
   if (slash != std::string_view::npos && text.substr(slash) != "/32") return std::nullopt;

@@ -1,4 +1,4 @@
-// dnat_rule: what a rule's words say, as far as publishing a port goes. Pure.
+// dnat_rule: the port, address and target of a DNAT rule, from its words. Pure.
 #pragma once
 
 #include <array>
@@ -24,17 +24,17 @@ struct dnat {
   auto operator<=>(const dnat&) const = default;
 };
 
-// nullopt for a rule that is none, or that matches more or less than one protocol, one port and one (or any) address.
+// Nothing for any other rule, and for one that does not match exactly one protocol, one port and one (or any) address.
 [[nodiscard]] std::optional<dnat> read_dnat(const rule_spec& r);
 
 [[nodiscard]] std::string_view comment_of(const rule_spec& r);  // empty: none
 [[nodiscard]] std::string_view jump_of(const rule_spec& r);     // the target, "DNAT", "DOCKER"; empty: none
 
-// The same rule for any destination address, in another chain, with this comment instead of what it had. Of TCP it
-// matches new connections only: a packet of a connection that is older than connection tracking begins no flow.
+// The same rule for any destination address, in another chain, with this comment instead of its own. For TCP it matches
+// new connections only: a packet of a connection that is older than connection tracking must not begin a flow.
 [[nodiscard]] rule_spec copied(const rule_spec& r, const std::string& chain, const std::string& comment);
 
-// What `iptables --syn` is in the listing.
+// The listing of `iptables --syn`.
 inline constexpr std::array<std::string_view, 3> new_connections{"--tcp-flags", "FIN,SYN,RST,ACK", "SYN"};
 
 }  // namespace netfilter

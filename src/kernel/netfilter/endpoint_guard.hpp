@@ -1,11 +1,11 @@
-// endpoint_guard: keeps one kind of sender away from a TCP endpoint, where the endpoint's server can no longer tell
-// them apart, or away from the loopback addresses. A table of this program's own in nftables does it, which the
-// engines' firewalls neither flush nor pass by.
+// endpoint_guard: keeps one kind of sender away from a TCP endpoint, or from the loopback addresses. At the endpoint
+// its server can no longer distinguish the senders. It is a table of this program's own in nftables, which the engines'
+// firewalls neither flush nor bypass.
 //
-//   forwarded    containers' packets are masqueraded as the machine's own; at the hook `forward` they are not yet
-//   other users  at the hook `output` the kernel still knows the user of the sending socket, also of a client that
-//                closes before its connection is accepted
-//   loopback     packets that come in by a device for 127.0.0.0/8, where route_localnet lets them in
+//   forwarded    packets of containers; the hook `forward` is before masquerading makes them look like the machine's
+//   other users  the hook `output` knows the user of the sending socket, even of a client that closes before its
+//                connection is accepted
+//   loopback     packets that come in by a device for 127.0.0.0/8, which route_localnet lets in
 #pragma once
 
 #include "base/result.hpp"
@@ -17,11 +17,11 @@ class endpoint_guard {
  public:
   explicit endpoint_guard(guard_rule rule) : rule_(std::move(rule)) {}
 
-  // Puts the rule up where it is not; costs a look at one chain where it is. Fails as nft_reader does, see
+  // Adds the rule if it is missing; otherwise costs a dump of one chain. Fails as nft_reader does, see
   // is_without_nftables(). In the calling thread's network namespace; blocks for half a second at most.
   base::result<> ensure() const;
   [[nodiscard]] base::result<bool> is_up() const;
-  // Takes the table out; nothing to do where there is none.
+  // Removes the table, if there is one.
   base::result<> remove() const;
 
  private:

@@ -1,4 +1,4 @@
-// fingerprint: a number that differs when bytes differ, as good as always; to notice changes, not to resist anybody.
+// fingerprint: a number that almost always differs when bytes differ. It detects changes; it is not cryptographic.
 #pragma once
 
 #include <cstdint>

@@ -72,7 +72,7 @@ void append_meta(bytes& to, std::uint32_t key) {
   });
 }
 
-// Without the interface: where a rule of the table nat has changed the address, the hook still shows the one before.
+// Does not match the interface: after a DNAT rule has changed the address, this hook still shows the former interface.
 void append_other_users(bytes& to, std::uint32_t user) {
   append_meta(to, NFT_META_SKUID);
   for (const std::uint32_t allowed : {std::uint32_t{0}, user})
@@ -192,7 +192,7 @@ std::vector<std::string> guard_rule::comments() const {
   return made;
 }
 
-// A table is made, so that it can be taken out, and made again.
+// Adds the table, so that its removal cannot fail, removes it with its old rules, and adds it again.
 std::vector<std::byte> guard_request(const guard_rule& rule, refusal how) {
   return in_transaction([&](bytes& to) {
     const auto name = [&] { append_text(to, NFTA_TABLE_NAME, rule.table); };

@@ -53,10 +53,10 @@ base::result<rule_spec> parse_rule(std::string_view line) {
   auto first = words.next();
   if (first && first->starts_with('[')) first = words.next();  // counters
   auto chain = words.next();
-  if (first != "-A" || !chain) return base::fail("iptables-save: no rule: " + base::printable(line));
+  if (first != "-A" || !chain) return base::fail("iptables-save: not a rule: " + base::printable(line));
   rule_spec r{std::move(*chain), {}};
   while (auto word = words.next()) {
-    if (r.words.size() == most_words) return base::fail("iptables-save: a rule of too many words");
+    if (r.words.size() == most_words) return base::fail("iptables-save: a rule has too many words");
     r.words.push_back(std::move(*word));
   }
   if (words.broken()) return base::fail("iptables-save: open quote: " + base::printable(line));
@@ -88,7 +88,7 @@ base::result<> add_line(nat_table& table, std::string_view line, const rule_filt
   return {};
 }
 
-// visit(line) for each that says something, until one fails.
+// visit(line) for each line that is not empty or a comment, until one fails.
 template <class Visit>
 base::result<> for_each_line(std::string_view text, Visit&& visit) {
   while (!text.empty()) {

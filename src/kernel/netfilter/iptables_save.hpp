@@ -1,5 +1,5 @@
 // iptables_save: the text of iptables-save, `iptables -S` and iptables-restore, to rules and back. A rule is kept as
-// the words of its line, so that what this program does not understand is still written back unchanged. Pure.
+// the words of its line, so matches that this program does not understand are written back unchanged. Pure.
 #pragma once
 
 #include <compare>
@@ -15,7 +15,7 @@ namespace netfilter {
 
 struct rule_spec {
   std::string chain;
-  std::vector<std::string> words;  // what stands behind "-A CHAIN", unquoted
+  std::vector<std::string> words;  // after "-A CHAIN", unquoted
 
   auto operator<=>(const rule_spec&) const = default;
 };
@@ -27,24 +27,24 @@ struct rule_spec {
 struct nat_table {
   std::vector<std::string> chains;  // built-in ones too, in the order of the text
   std::vector<rule_spec> rules;     // of one chain in its order
-  // The kernel's numbers for the rules (rule_place), in the same order; empty or 0 where they are not known.
+  // The kernel's handles of the rules (rule_place), in the same order; empty or 0 if unknown.
   std::vector<std::uint64_t> handles;
 
   [[nodiscard]] bool has_chain(std::string_view name) const;
   bool operator==(const nat_table&) const = default;
 };
 
-// Which rules are wanted, by chain and line; empty: all. The others cost next to nothing.
+// Selects rules by chain and line; empty: all. Skipped rules cost almost nothing.
 using rule_filter = std::function<bool(std::string_view chain, std::string_view line)>;
 
-// The nat table of what `iptables-save` printed. Fails on a text that does not have all of it, from "*nat" to "COMMIT",
-// on a line that iptables-save does not print, an open quote, and on more than 200,000 rules or 256 words in a rule.
+// The nat table in the output of `iptables-save`. Fails on a truncated table ("*nat" to "COMMIT"), an unknown line, an
+// open quote, more than 200,000 rules, and more than 256 words in a rule.
 [[nodiscard]] base::result<nat_table> parse_nat_table(std::string_view text, const rule_filter& wanted = {});
 
-// The same of what `iptables -t nat -S` prints for some chains.
+// The same for the output of `iptables -t nat -S` for some chains.
 [[nodiscard]] base::result<nat_table> parse_rule_list(std::string_view text);
 
-// Lines as iptables-restore reads them: "-A DOCKER -p tcp …".
+// Lines for iptables-restore: "-A DOCKER -p tcp …".
 [[nodiscard]] std::string append_line(const rule_spec& r);
 [[nodiscard]] std::string delete_line(const rule_spec& r);
 [[nodiscard]] std::string list_line(std::string_view chain);  // iptables-restore prints the chain as -S does

@@ -30,7 +30,7 @@ bytes_view bytes_of(const T& object) {
   return {reinterpret_cast<const std::byte*>(&object), sizeof object};
 }
 
-// As netlink::read(), for the kernel's types that end in an array of no size: std::optional cannot hold those.
+// Like netlink::read(), for kernel types with a flexible array member: std::optional cannot hold those.
 template <class T>
 bool load(bytes_view bytes, T& into) {
   if (bytes.size() < sizeof(T)) return false;
@@ -38,7 +38,7 @@ bool load(bytes_view bytes, T& into) {
   return true;
 }
 
-// What the two families' entries have in common, and what not.
+// The two families' entries behind one interface.
 struct v4_layout {
   using entry = ipt_entry;
   static constexpr auto which = family::ipv4;
@@ -63,7 +63,7 @@ struct v6_layout {
   static unsigned protocol(const entry& e) { return e.ipv6.proto; }
 };
 
-// visit(offset, entry, all of its bytes); false where the table is damaged.
+// visit(offset, entry, all of its bytes). False if the table is malformed.
 template <class Entry, class Visit>
 bool for_each_entry(bytes_view table, Visit&& visit) {
   for (std::size_t at = 0; at < table.size();) {
@@ -77,7 +77,7 @@ bool for_each_entry(bytes_view table, Visit&& visit) {
   return true;
 }
 
-// A match, or a target, as it lies in an entry: a head, and what only the extension of that name knows.
+// A match or a target in an entry: a head, and the data of the extension with that name.
 struct extension {
   std::size_t size = 0;
   std::string_view name;
@@ -86,7 +86,7 @@ struct extension {
 };
 
 std::optional<extension> read_extension(bytes_view at) {
-  xt_entry_match head{};  // that of a target is laid out alike
+  xt_entry_match head{};  // a target has the same layout
   if (!load(at, head) || head.u.user.match_size < sizeof head || head.u.user.match_size > at.size())
     return std::nullopt;
   const auto name = at.subspan(offsetof(xt_entry_match, u.user.name), sizeof head.u.user.name);
@@ -95,10 +95,10 @@ std::optional<extension> read_extension(bytes_view at) {
 }
 
 template <class Layout>
-class table_reader {
+class table_parser {
  public:
   using entry = typename Layout::entry;
-  table_reader(bytes_view table, std::span<const std::string_view> prefixes) : table_(table), prefixes_(prefixes) {}
+  table_parser(bytes_view table, std::span<const std::string_view> prefixes) : table_(table), prefixes_(prefixes) {}
 
   base::result<std::vector<nat_chain>> run() {
     const bool sound = for_each_entry<entry>(table_, [this](std::size_t at, const entry& e, bytes_view all) {
@@ -106,7 +106,7 @@ class table_reader {
     });
     // The last entry is a chain's head without a chain.
     const bool whole = table_.empty() || heads_.contains(table_.size());
-    if (!sound || !whole) return base::fail("iptables-legacy: the table is damaged");
+    if (!sound || !whole) return base::fail("iptables-legacy: malformed table");
     for (const auto& [first, name] : heads_) {
       const bool wanted = std::ranges::any_of(prefixes_, [&](auto prefix) { return name.starts_with(prefix); });
       if (!wanted) continue;
@@ -117,7 +117,7 @@ class table_reader {
   }
 
  private:
-  // Each chain of the user's begins with an entry whose target is "ERROR" and names it.
+  // Each user-defined chain begins with an entry whose target is "ERROR" and has the chain's name.
   static std::optional<std::string_view> chain_head(const entry& e, bytes_view all) {
     const auto target = read_extension(all.subspan(e.target_offset));
     if (!target || target->name != XT_ERROR_TARGET) return std::nullopt;
@@ -140,7 +140,7 @@ class table_reader {
     if (is_all(mask, std::byte{0xff}))
       r.destination = Layout::destination(e);
     else if (!is_all(mask, std::byte{0}))
-      r.doubt("a net of destinations");
+      r.doubt("a destination network");
     if (!is_all(Layout::source_mask(e), std::byte{0})) r.doubt("a source address");
     if (Layout::has_interface(e)) r.doubt("an interface");
     if (Layout::has_flags(e)) r.doubt("a negation");
@@ -153,7 +153,7 @@ class table_reader {
   static void read_matches(nat_rule& into, bytes_view matches) {
     while (!matches.empty()) {
       const auto m = read_extension(matches);
-      if (!m) return into.doubt("damaged");
+      if (!m) return into.doubt("malformed");
       read_match(into, m->name, m->revision, m->info);
       matches = matches.subspan(m->size);
     }
@@ -161,7 +161,7 @@ class table_reader {
 
   void read_target_of(nat_rule& into, bytes_view at) const {
     const auto target = read_extension(at);
-    if (!target) return into.doubt("damaged");
+    if (!target) return into.doubt("malformed");
     if (!target->name.empty())  // XT_STANDARD_TARGET, a verdict or a jump, has no name
       return read_target(into, target->name, target->revision, target->info, Layout::which);
     const auto verdict = read<int>(target->info).value_or(-1);
@@ -190,8 +190,8 @@ std::uint64_t fingerprint_of(bytes_view table) {
 
 base::result<std::vector<nat_chain>> parse_legacy_table(bytes_view entries, family which,
                                                         std::span<const std::string_view> prefixes) {
-  return which == family::ipv4 ? table_reader<v4_layout>(entries, prefixes).run()
-                               : table_reader<v6_layout>(entries, prefixes).run();
+  return which == family::ipv4 ? table_parser<v4_layout>(entries, prefixes).run()
+                               : table_parser<v6_layout>(entries, prefixes).run();
 }
 
 std::uint64_t fingerprint_legacy_table(bytes_view entries, family which) {

@@ -13,8 +13,8 @@
 
 namespace netfilter {
 
-// The user's chains whose names begin with one of the prefixes, in their order, with the rules that jump to a chain or
-// that are DNAT rules; other chains cost next to nothing. Fails on a table that is cut or whose offsets lead nowhere.
+// The user-defined chains whose names begin with one of the prefixes, in order, with their jumps to chains and their
+// DNAT rules. Other chains cost almost nothing. Fails on a truncated table and on invalid offsets.
 [[nodiscard]] base::result<std::vector<nat_chain>> parse_legacy_table(std::span<const std::byte> entries, family which,
                                                                       std::span<const std::string_view> prefixes);
 

@@ -13,11 +13,11 @@ namespace netfilter {
 struct legacy_place {
   std::string table;    // "filter"
   std::string chain;    // "FORWARD"
-  std::string comment;  // of our rules: what begins so is ours
+  std::string comment;  // a rule is ours if its comment begins with this
 };
 
-// Makes the wanted rules the first of the chain, and takes out all others of ours. An engine puts its own rules at the
-// head, too: ours go back in front of them. With `wanted` empty none is left.
+// Makes the wanted rules the first of the chain, and removes all others of ours. An engine inserts its rules at the
+// head too; ours then move in front of them. With `wanted` empty none is left.
 async::task<base::result<>> settle_legacy_guard(nat_tool tool, legacy_place place, std::vector<rule_spec> wanted);
 
 }  // namespace netfilter

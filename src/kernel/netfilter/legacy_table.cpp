@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::size_t largest_table = 64 << 20;
 constexpr int attempts = 5;
-constexpr const char* what = "iptables-legacy, reading the table";
+constexpr const char* context = "iptables-legacy, reading the table";
 
 static_assert(sizeof(ipt_getinfo) == sizeof(ip6t_getinfo) && IPT_SO_GET_INFO == IP6T_SO_GET_INFO &&
               IPT_SO_GET_ENTRIES == IP6T_SO_GET_ENTRIES);
@@ -42,16 +42,16 @@ class table_socket {
         fd_(::socket(which == family::ipv4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW)) {}
 
   [[nodiscard]] base::result<ipt_getinfo> info() const {
-    if (!fd_) return base::fail_errno(what);
+    if (!fd_) return base::fail_errno(context);
     ipt_getinfo found{};
     std::strcpy(found.name, "nat");
     socklen_t size = sizeof found;
-    if (::getsockopt(fd_.get(), level_, IPT_SO_GET_INFO, &found, &size) != 0) return base::fail_errno(what);
+    if (::getsockopt(fd_.get(), level_, IPT_SO_GET_INFO, &found, &size) != 0) return base::fail_errno(context);
     if (found.size > largest_table) return base::fail("iptables-legacy: the table is too large");
     return found;
   }
 
-  // The entries. EAGAIN where the table has another size by now.
+  // The entries. EAGAIN if the table has another size by now.
   [[nodiscard]] base::result<std::vector<std::byte>> entries(unsigned bytes) const {
     entries_head head{};
     std::strcpy(head.name, "nat");
@@ -59,7 +59,7 @@ class table_socket {
     std::vector<std::byte> table(sizeof head + bytes);
     std::memcpy(table.data(), &head, sizeof head);
     auto size = static_cast<socklen_t>(table.size());
-    if (::getsockopt(fd_.get(), level_, IPT_SO_GET_ENTRIES, table.data(), &size) != 0) return base::fail_errno(what);
+    if (::getsockopt(fd_.get(), level_, IPT_SO_GET_ENTRIES, table.data(), &size) != 0) return base::fail_errno(context);
     table.erase(table.begin(), table.begin() + sizeof head);
     return table;
   }

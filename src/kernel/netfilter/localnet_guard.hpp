@@ -1,9 +1,9 @@
-// localnet_guard: drops packets that a peer addresses to 127.0.0.0/8 itself. The kernel does so until route_localnet is
-// on; then every listener on a loopback address is within the peer's reach. What a rule of the nat table translates
-// passes: at this place it still has the address that the peer knows.
+// localnet_guard: drops packets that a peer itself addresses to 127.0.0.0/8. With route_localnet the kernel no longer
+// does, and the peer could reach every listener on a loopback address. Packets that the nat table translates later
+// pass: here they still have the address that the peer used.
 //
-// By nftables where the kernel has it, else by rules at the head of iptables-legacy's table raw. It outlives a crashed
-// agent, as route_localnet does.
+// It uses nftables if the kernel has it, otherwise rules at the head of iptables-legacy's table raw. It outlives a
+// crashed agent, as route_localnet does.
 #pragma once
 
 #include <optional>
@@ -21,12 +21,12 @@ class localnet_guard {
   // `tag` begins the comments and the table's name.
   localnet_guard(std::string tag, const std::vector<nat_programs>& programs);
 
-  // Puts the rules up for these devices, one at least, and for no other, where they are not so already.
+  // Adds the rules for these devices, one at least, and removes those for other devices.
   async::task<base::result<>> ensure(std::set<std::string> devices);
   async::task<base::result<>> remove();
-  // Whether the last ensure() holds, as far as a look at nftables shows it; true where it did nothing there.
+  // Whether the rules of the last ensure() are still in nftables; true if it used iptables-legacy.
   [[nodiscard]] bool holds() const;
-  // Puts up at once what another program took out of nftables; holds() says whether that was possible.
+  // Adds rules that another program removed from nftables; holds() says whether that succeeded.
   void heal() const;
 
  private:
@@ -35,7 +35,7 @@ class localnet_guard {
 
   std::string tag_, comment_;
   std::optional<nat_tool> legacy_;
-  std::set<std::string> in_nftables_;  // the devices of the last ensure() that went there
+  std::set<std::string> in_nftables_;  // the devices of the last ensure(), if it used nftables
 };
 
 }  // namespace netfilter

@@ -25,7 +25,7 @@ lock_watch::lock_watch(os::inotify kernel, std::filesystem::path file)
   arm();
 }
 
-// The same number again where the file is still the same one.
+// inotify returns the same number for the same file.
 void lock_watch::arm() { lock_ = kernel_.watch(file_, file_events); }
 
 async::task<> lock_watch::changed() {

@@ -1,5 +1,5 @@
-// lock_watch: tells when a program of iptables-legacy has ended. Each takes a lock on a file for as long as it works,
-// and the kernel announces nothing else of what it does. A program that only lists takes the lock, too.
+// lock_watch: notices when a program of iptables-legacy has exited. Each one holds a lock on a file while it runs, and
+// the kernel announces nothing else about it. A program that only lists takes the lock too.
 #pragma once
 
 #include <filesystem>
@@ -11,10 +11,10 @@ namespace netfilter {
 
 class lock_watch {
  public:
-  // The file need not be there yet, its directory must. Fails where inotify is not to be had.
+  // The directory must exist, the file need not. Fails if inotify is not available.
   static base::result<lock_watch> open(const async::executor& where, std::filesystem::path file = "/run/xtables.lock");
 
-  // Returns at the first end of a program since the last call, or when the file has come. Cancelled: throws
+  // Returns at the first exit of a program since the last call, or when the file was created. Cancelled: throws
   // operation_aborted.
   async::task<> changed();
 
@@ -24,7 +24,7 @@ class lock_watch {
 
   os::inotify kernel_;
   std::filesystem::path file_;
-  int lock_ = -1;  // the watch of the file itself; -1: it is not there
+  int lock_ = -1;  // the watch of the file itself; -1: there is no file
 };
 
 }  // namespace netfilter

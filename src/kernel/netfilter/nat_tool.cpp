@@ -29,7 +29,7 @@ std::optional<nat_programs> find_variant(nat_variant variant, const std::string&
   return found.save.empty() || found.restore.empty() ? std::nullopt : std::optional(found);
 }
 
-base::error complaint(const os::process_output& output, const std::string& program) {
+base::error failure_of(const os::process_output& output, const std::string& program) {
   const bool locked = output.exit_code == exit_lock_held;
   return {
       locked ? std::make_error_code(std::errc::resource_unavailable_try_again) : std::error_code{},
@@ -60,17 +60,17 @@ async::task<base::result<nat_table>> nat_tool::read(rule_filter wanted) const {
   os::process_request request{{programs_.save, "-t", "nat"}, {}, table_limit};
   const auto output = co_await os::run_process(std::move(request), programs_.limit);
   if (!output) co_return std::unexpected(output.error());
-  if (output->exit_code != 0) co_return std::unexpected(complaint(*output, programs_.save));
+  if (output->exit_code != 0) co_return std::unexpected(failure_of(*output, programs_.save));
   co_return parse_nat_table(output->out, wanted);
 }
 
-// Fails where the program did not do what the lines say.
+// Fails if the program did not execute the lines.
 async::task<base::result<os::process_output>> nat_tool::restore(std::vector<std::string> lines,
                                                                 std::string table) const {
   os::process_request request{{programs_.restore, "--noflush", "--wait=3"}, restore_input(lines, table), table_limit};
   auto output = co_await os::run_process(std::move(request), programs_.limit);
   if (!output || output->exit_code == 0) co_return output;
-  co_return std::unexpected(complaint(*output, programs_.restore));
+  co_return std::unexpected(failure_of(*output, programs_.restore));
 }
 
 async::task<base::result<nat_table>> nat_tool::read_chains(std::vector<std::string> chains, std::string table) const {
@@ -86,7 +86,7 @@ async::task<base::result<pid_t>> nat_tool::change(std::vector<std::string> lines
   co_return output->pid;
 }
 
-std::optional<std::size_t> line_complained_of(std::string_view message) {
+std::optional<std::size_t> rejected_line(std::string_view message) {
   const auto at = message.find("line");
   if (at == std::string_view::npos) return std::nullopt;
   const auto number = message.find_first_of("0123456789", at);

@@ -1,5 +1,5 @@
-// nat_tool: one variant of iptables (nft or legacy), as the pair of programs that print its nat table and change it.
-// Every run has a deadline; a lock that another program holds is waited for.
+// nat_tool: one variant of iptables (nft or legacy): the programs that print its nat table and change it. Every run has
+// a deadline and waits for a lock that another program holds.
 #pragma once
 
 #include <sys/types.h>
@@ -17,7 +17,7 @@
 
 namespace netfilter {
 
-enum class nat_variant : std::uint8_t { nft, legacy, plain };  // plain: whatever "iptables" is
+enum class nat_variant : std::uint8_t { nft, legacy, plain };  // plain: the program "iptables", of either variant
 [[nodiscard]] std::string_view to_string(nat_variant variant);
 
 struct nat_programs {
@@ -27,8 +27,8 @@ struct nat_programs {
   std::chrono::milliseconds limit{8'000};  // for one run
 };
 
-// The variants whose programs are installed, looked for in PATH and the system's directories: nft and legacy, or the
-// plain one where neither is. With absolute paths.
+// The variants whose programs are installed, in PATH or the system's directories, with absolute paths: nft and legacy,
+// or the plain one if neither is.
 [[nodiscard]] std::vector<nat_programs> find_nat_programs();
 
 class nat_tool {
@@ -37,14 +37,14 @@ class nat_tool {
 
   [[nodiscard]] nat_variant variant() const { return programs_.variant; }
 
-  // The table, as far as it is wanted. Fails where the program did not print all of it: a table that cannot be read is
-  // not an empty one. Of iptables-legacy only for a table that exists; the program would create it.
+  // The selected part of the table. Fails if the program did not print all of it: an unreadable table is not an empty
+  // one. With iptables-legacy call it for an existing table only; the program would create it.
   async::task<base::result<nat_table>> read(rule_filter wanted) const;
-  // These chains alone, for which the rest of the table is not read (nft). They have to be there.
+  // These chains alone, without reading the rest of the table (nft). They must exist.
   async::task<base::result<nat_table>> read_chains(std::vector<std::string> chains, std::string table = "nat") const;
 
-  // All of the changes or none. Answers the process that made them, for netlink::change_watch::ignore(). Fails with
-  // std::errc::resource_unavailable_try_again when the lock was not to be had.
+  // Makes all of the changes or none. Returns the process that made them, for netlink::change_watch::ignore(). Fails
+  // with std::errc::resource_unavailable_try_again if another program holds the lock.
   async::task<base::result<pid_t>> change(std::vector<std::string> lines, std::string table = "nat") const;
 
  private:
@@ -53,7 +53,7 @@ class nat_tool {
   nat_programs programs_;
 };
 
-// The line of its input of which iptables-restore complains, counted from 1; nullopt if it names none.
-[[nodiscard]] std::optional<std::size_t> line_complained_of(std::string_view message);
+// The line of its input that iptables-restore rejects, counted from 1; nothing if its message names no line.
+[[nodiscard]] std::optional<std::size_t> rejected_line(std::string_view message);
 
 }  // namespace netfilter

@@ -1,4 +1,4 @@
-// Messages of nfnetlink's subsystem nftables, put together one behind the other in a buffer. Pure.
+// Builds messages of nfnetlink's subsystem nftables, one after the other in a buffer. Pure.
 #pragma once
 
 #include <linux/netfilter/nf_tables.h>
@@ -19,7 +19,7 @@ namespace netfilter {
   return static_cast<std::uint16_t>((NFNL_SUBSYS_NFTABLES << 8) | what);
 }
 
-// The value, and zeros up to `size`.
+// The value, padded with zeros to `size`.
 inline void append(std::vector<std::byte>& to, std::uint16_t type, netlink::bytes_view value, std::size_t size) {
   const nlattr head{static_cast<std::uint16_t>(sizeof(nlattr) + size), type};
   const auto at = to.size();
@@ -31,7 +31,7 @@ inline void append_text(std::vector<std::byte>& to, std::uint16_t type, std::str
   append(to, type, std::as_bytes(std::span(text)), text.size() + 1);
 }
 
-// Leaves the length to end_message(); answers where the message begins.
+// Returns where the message begins; end_message() fills in the length.
 [[nodiscard]] inline std::size_t begin_message(std::vector<std::byte>& to, std::uint16_t type, unsigned flags,
                                                std::uint32_t sequence, nfgenmsg generic) {
   nlmsghdr header{};
@@ -49,7 +49,7 @@ inline void end_message(std::vector<std::byte>& to, std::size_t begin) {
   std::memcpy(to.data() + begin + offsetof(nlmsghdr, nlmsg_len), &length, sizeof length);
 }
 
-// A nest is an attribute whose length is known when all that is in it has been written.
+// A nest is an attribute whose length is known when its content is complete.
 [[nodiscard]] inline std::size_t begin_nest(std::vector<std::byte>& to, std::uint16_t type) {
   const auto at = to.size();
   append(to, static_cast<std::uint16_t>(type | NLA_F_NESTED), {}, 0);

@@ -38,17 +38,17 @@ base::result<std::vector<nat_rule>> nft_reader::read(const chain_address& of) {
   return std::move(found->rules);
 }
 
-base::result<nft_nat_view> look_at_nft_nat(std::span<const std::string> chains, std::span<const std::string> followed) {
+base::result<nft_nat_view> read_nft_nat(std::span<const std::string> chains, std::span<const std::string> followed) {
   auto kernel = nft_reader::open();
   if (!kernel) return std::unexpected(kernel.error());
   std::vector<std::string> ahead;
   std::set<std::string> known;
-  const auto look_at = [&](const std::string& name) {
+  const auto enqueue = [&](const std::string& name) {
     if (known.size() < most_chains && known.insert(name).second) ahead.push_back(name);
   };
-  std::ranges::for_each(followed, look_at);
+  std::ranges::for_each(followed, enqueue);
   const auto followed_count = ahead.size();
-  std::ranges::for_each(chains, look_at);
+  std::ranges::for_each(chains, enqueue);
   nft_nat_view view;
   fingerprint all;
   for (std::size_t i = 0; i < ahead.size(); ++i) {
@@ -59,7 +59,7 @@ base::result<nft_nat_view> look_at_nft_nat(std::span<const std::string> chains, 
     nft_nat_view::chain one{ahead[i], std::move(found->handles), {}};
     for (auto& r : found->rules)
       if (!r.jump.empty()) one.jumps.push_back(std::move(r.jump));
-    if (i < followed_count) std::ranges::for_each(one.jumps, look_at);
+    if (i < followed_count) std::ranges::for_each(one.jumps, enqueue);
     view.chains.push_back(std::move(one));
   }
   view.fingerprint = all.value();

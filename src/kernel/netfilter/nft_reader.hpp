@@ -1,5 +1,5 @@
-// nft_reader: asks the kernel for the rules of single chains of nftables, in which iptables-nft keeps its own too. What
-// other chains hold costs nothing.
+// nft_reader: dumps the rules of single chains of nftables, in which iptables-nft keeps its rules too. Other chains
+// cost nothing.
 #pragma once
 
 #include <cstdint>
@@ -8,23 +8,23 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "kernel/netfilter/nft_codec.hpp"
+#include "kernel/netfilter/nft_dump_codec.hpp"
 #include "kernel/netlink/socket.hpp"
 
 namespace netfilter {
 
-// The error says that the kernel has no nftables at all, rather than that it cannot be asked now.
+// Whether the error means that the kernel has no nftables at all, and not that it denies the request now.
 [[nodiscard]] bool is_without_nftables(const base::error& e);
 
 class nft_reader {
  public:
-  // In the calling thread's network namespace. Fails with protocol_not_supported where the kernel has no netlink for
+  // In the calling thread's network namespace. Fails with protocol_not_supported if the kernel has no netlink for
   // netfilter.
   static base::result<nft_reader> open();
 
-  // The chain's rules in their order; none where the chain is not there. Takes microseconds, half a second at most. A
-  // chain that changes meanwhile is read again; fails with resource_unavailable_try_again where it does not come to
-  // rest, and with invalid_argument on a kernel without nftables.
+  // The chain's rules in order; none if the chain does not exist. Takes microseconds, half a second at most. A chain
+  // that changes meanwhile is read again. Fails with resource_unavailable_try_again if it keeps changing, and with
+  // invalid_argument on a kernel without nftables.
   base::result<std::vector<nat_rule>> read(const chain_address& of);
   // The same with its fingerprint.
   base::result<rules_dump> dump(const chain_address& of);
@@ -35,21 +35,20 @@ class nft_reader {
   netlink::socket kernel_;
 };
 
-// What a look at chains of table nat (IPv4) shows, as far as it helps to see whether they have changed, and to find
-// their rules again.
+// Chains of the table nat (IPv4): enough to detect a change, and to find their rules again.
 struct nft_nat_view {
   std::uint64_t fingerprint = 0;  // differs when a rule differs; counters do not count
   struct chain {
     std::string name;
-    std::vector<std::uint64_t> handles;  // of its rules, in their order; see rule_place
+    std::vector<std::uint64_t> handles;  // of its rules, in order; see rule_place
     std::vector<std::string> jumps;      // the chains to which they jump
   };
   std::vector<chain> chains;  // those that have rules
 };
 
-// Looks at these chains, and at those to which a rule of `followed` jumps. Fails as nft_reader does. In the calling
-// thread's network namespace.
-[[nodiscard]] base::result<nft_nat_view> look_at_nft_nat(std::span<const std::string> chains,
-                                                         std::span<const std::string> followed);
+// Reads these chains, the chains in `followed`, and those to which a rule of `followed` jumps. Fails as nft_reader
+// does. In the calling thread's network namespace.
+[[nodiscard]] base::result<nft_nat_view> read_nft_nat(std::span<const std::string> chains,
+                                                      std::span<const std::string> followed);
 
 }  // namespace netfilter

@@ -1,5 +1,5 @@
-// nft_removal: takes single rules out of nftables, in which iptables-nft keeps its own too. The kernel finds each by
-// its number, at once, where iptables-nft compares it with every rule of its chain.
+// nft_removal: removes single rules from nftables, in which iptables-nft keeps its rules too. The kernel finds each by
+// its handle at once; iptables-nft compares it with every rule of its chain.
 #pragma once
 
 #include <sys/types.h>
@@ -8,13 +8,13 @@
 #include <string_view>
 
 #include "base/result.hpp"
-#include "kernel/netfilter/nft_codec.hpp"
+#include "kernel/netfilter/nft_removal_codec.hpp"
 
 namespace netfilter {
 
-// Some hundred rules at a time, each time all or none; what was taken out before a failure stays out. Fails with
-// no_such_file_or_directory where a rule is not there. Answers who did it, as nft_generation calls it: the calling
-// thread, in whose network namespace it is done. Waits for the kernel, two seconds at most for each thousand rules.
+// Removes a thousand rules at a time, all or none of them; rules that were removed before a failure stay removed. Fails
+// with no_such_file_or_directory if a rule does not exist. Runs in the calling thread's network namespace. Returns that
+// thread, under which nft_generation reports the change. Waits two seconds at most for each thousand rules.
 [[nodiscard]] base::result<pid_t> remove_nft_rules(std::string_view table, std::span<const rule_place> rules);
 
 }  // namespace netfilter

@@ -25,7 +25,7 @@ base::result<> write_setting(const std::filesystem::path& file, std::string_view
   return {};
 }
 
-// A name that leads out of the directory is none; the kernel allows no such name either.
+// A name that leads out of the directory is invalid; the kernel rejects such names too.
 bool is_interface_name(std::string_view name) {
   return !name.empty() && name != "." && name != ".." && name.find_first_of("/ ") == std::string_view::npos;
 }
@@ -36,8 +36,8 @@ route_localnet::route_localnet(std::filesystem::path state_file, std::filesystem
                                const std::filesystem::path& boot_id)
     : state_file_(std::move(state_file)), settings_(std::move(settings)), boot_(read_text(boot_id)) {}
 
-// A line each: "<boot id> <interface> <former value>". No file, nothing was changed; a file that cannot be read may say
-// anything.
+// One line for each interface: "<boot id> <interface> <former value>". Without a file nothing was changed. An
+// unreadable file is an error, because it may name any interface.
 base::result<route_localnet::former_values> route_localnet::read_state() const {
   if (!boot_) return std::unexpected(boot_.error());
   const auto text = read_text(state_file_);

@@ -1,6 +1,5 @@
 // route_localnet: lets packets for 127.0.0.1 come in by some interfaces (net.ipv4.conf.<interface>.route_localnet), and
-// puts back what was there before, also what a crashed run found: the former values lie in a file until they are
-// restored.
+// restores the former values, including those that a crashed run found. A file keeps them until they are restored.
 #pragma once
 
 #include <filesystem>
@@ -14,17 +13,16 @@ namespace netfilter {
 
 class route_localnet {
  public:
-  // `state_file`: where the former values are kept; its directory exists, or is made. The other two are the kernel's.
+  // `state_file` keeps the former values; its directory is created. The other two are the kernel's.
   explicit route_localnet(std::filesystem::path state_file, std::filesystem::path settings = "/proc/sys/net/ipv4/conf",
                           const std::filesystem::path& boot_id = "/proc/sys/kernel/random/boot_id");
 
-  // Sets it on these interfaces, and restores it on the others that this program has set; nothing to do where it is
-  // set.
+  // Sets it on these interfaces, and restores the others that this program has set.
   base::result<> enable(const std::set<std::string>& interfaces);
-  // Restores it on the others alone.
+  // Restores the others without setting these.
   base::result<> restore_unless(const std::set<std::string>& stays);
-  // Restores all; nothing to do if it was not enabled by this program since the machine was booted. Fails, and forgets
-  // nothing, where the former values cannot be read.
+  // Restores every interface that this program has set since the machine booted. Fails, and keeps the former values,
+  // if they cannot be read.
   base::result<> restore();
 
  private:

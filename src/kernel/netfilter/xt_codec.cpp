@@ -18,7 +18,7 @@ using netlink::read;
 
 constexpr std::uint16_t last_port = 65535;
 
-// The kernel's xt_sctp_info, whose header is no C++.
+// The kernel's xt_sctp_info, whose header is not C++.
 struct sctp_match {
   std::uint16_t dpts[2], spts[2];
   std::uint32_t chunk_map[64], chunk_match;
@@ -38,7 +38,7 @@ void read_ports(nat_rule& into, const std::uint16_t (&sources)[2], const std::ui
 
 void read_tcp(nat_rule& into, bytes_view info) {
   const auto m = read<xt_tcp>(info);
-  if (!m) return into.doubt("damaged");
+  if (!m) return into.doubt("malformed");
   read_ports(into, m->spts, m->dpts);
   if (m->invflags != 0) into.doubt("a negation");
   if (m->option != 0 || m->flg_mask != 0) into.doubt("TCP flags");
@@ -46,19 +46,19 @@ void read_tcp(nat_rule& into, bytes_view info) {
 
 void read_udp(nat_rule& into, bytes_view info) {
   const auto m = read<xt_udp>(info);
-  if (!m) return into.doubt("damaged");
+  if (!m) return into.doubt("malformed");
   read_ports(into, m->spts, m->dpts);
   if (m->invflags != 0) into.doubt("a negation");
 }
 
 void read_sctp(nat_rule& into, bytes_view info) {
   const auto m = read<sctp_match>(info);
-  if (!m) return into.doubt("damaged");
+  if (!m) return into.doubt("malformed");
   if ((m->flags & sctp_destination_ports) != 0) read_ports(into, {0, last_port}, m->dpts);
-  if ((m->flags & ~sctp_destination_ports) != 0 || m->invflags != 0) into.doubt("more than SCTP's port");
+  if ((m->flags & ~sctp_destination_ports) != 0 || m->invflags != 0) into.doubt("SCTP conditions beyond the port");
 }
 
-// The three layouts that the target has had.
+// The common content of the target's three layouts.
 struct mapping {
   unsigned flags = 0;
   net::address first, last;

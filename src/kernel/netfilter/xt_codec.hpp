@@ -1,5 +1,5 @@
-// xt_codec: matches and targets of the kernel's x_tables as the kernel keeps them. Rules of iptables-legacy are made of
-// them, and those of iptables-nft in part. Pure.
+// xt_codec: matches and targets of x_tables in the kernel's layout. Rules of iptables-legacy consist of them, and those
+// of iptables-nft in part. Pure.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ namespace netfilter {
 // A name in a field of fixed size: up to its zero.
 [[nodiscard]] std::string_view text_of(std::span<const std::byte> field);
 
-// Adds to the rule what the match, or the target, says. What is unknown, cut or wider than one port or one address
+// Adds the match, or the target, to the rule. One that is unknown, truncated, or wider than one port or one address
 // makes the rule unclear.
 void read_match(nat_rule& into, std::string_view name, unsigned revision, std::span<const std::byte> info);
 void read_target(nat_rule& into, std::string_view name, unsigned revision, std::span<const std::byte> info,

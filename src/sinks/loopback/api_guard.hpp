@@ -1,9 +1,8 @@
-// api_guard: keeps containers and other forwarded senders away from host-switch's API, which takes the VM's packets for
-// the agent's. By nftables where the kernel has it, else by a rule at the head of iptables-legacy's FORWARD. Puts it up
-// again where another program took it away. It outlives a crashed agent; the next one goes on with it.
+// api_guard: keeps containers and other forwarded senders away from host-switch's API, which takes every packet of the
+// VM for the agent's. It follows the API's address and restores the guard if another program removes it.
 //
-// Where the API is: at the address that the name has, as the agent itself finds it. While the name is not known, at the
-// first address of the tap's network. An API on a loopback address needs no guard: forwarded packets do not get there.
+// The API is at the address to which its name resolves. Until the name is known it is the first address of the tap's
+// network. An API on a loopback address needs no guard: forwarded packets do not reach it.
 #pragma once
 
 #include <optional>
@@ -12,10 +11,9 @@
 
 #include "async/turns.hpp"
 #include "base/episode.hpp"
-#include "kernel/netfilter/endpoint_guard.hpp"
-#include "kernel/netfilter/nat_tool.hpp"
+#include "kernel/netfilter/forward_guard.hpp"
 #include "kernel/netlink/change_watch.hpp"
-#include "sinks/loopback/rule_plan.hpp"
+#include "sinks/loopback/rule_options.hpp"
 
 namespace loopback {
 
@@ -26,33 +24,28 @@ struct guarded_server {
 
 class api_guard {
  public:
-  // `api`: nothing, nothing is guarded. The tag of `rules` begins the comment and names the table.
+  // Without `api` it guards nothing. The tag of `rules` names the guard's table, and begins the comment.
   api_guard(const async::executor& where, std::optional<guarded_server> api, const rule_options& rules,
             const std::vector<netfilter::nat_programs>& programs);
 
-  // Puts the rule up where it is not. A failure is logged when it begins and when it ends.
+  // Adds the guard if it is missing. A failure is logged when it begins and when it ends.
   async::task<> ensure();
-  // Never returns by itself: follows the name, and heals when the kernel announces a change.
+  // Never returns by itself: resolves the name, and restores the guard when the kernel announces a change.
   async::task<> keep();
-  // Waits for what is under way; afterwards nothing puts the rule up any more.
+  // Waits for an ensure() in progress; later ones do nothing.
   async::task<> remove();
 
  private:
-  async::task<bool> look_up();
-  async::task<base::result<>> ensure_at(net::endpoint at);
-  async::task<base::result<>> remove_once();
-  async::task<base::result<>> settle_legacy(std::vector<netfilter::rule_spec> rules);
+  async::task<bool> resolve();
   [[nodiscard]] net::endpoint guess() const;
-  [[nodiscard]] netfilter::endpoint_guard guard_at(const net::endpoint& at) const;
 
   std::optional<guarded_server> api_;
   rule_options rules_;
-  std::string comment_;
-  std::optional<net::endpoint> found_;  // the address that the name has
-  async::clock::time_point look_again_{};
-  std::optional<netfilter::nat_tool> legacy_;
+  netfilter::forward_guard guard_;
+  std::optional<net::endpoint> found_;  // the address of the name
+  async::clock::time_point resolve_again_{};
   std::optional<netlink::change_watch> watch_;
-  base::log::episode trouble_;
+  base::log::episode failure_;
   async::turns turns_;
   bool removed_ = false;
 };

@@ -18,7 +18,7 @@ loopback_sink::loopback_sink(const async::executor& where, loopback_options opti
       displaced_(where),
       never_(where) {}
 
-// Ports that turn out not to be served are no longer wanted here: the reconciler asks for them again, and learns why.
+// A port that cannot be served is no longer wanted here. The reconciler applies it again and gets the reason.
 async::task<base::result<>> loopback_sink::settle(adopt_live adopt) {
   auto settled = co_await rules_.settle(wanted_, adopt);
   if (!settled) co_return std::unexpected(settled.error());
@@ -42,9 +42,9 @@ void loopback_sink::admit(const ports::operation& op, outcome& answer) {
   if (op.what == verb::remove) {
     wanted_.erase(key);
   } else if (key.address.is_unspecified() && op.target.served != ports::serving::every_address) {
-    answer = {outcome_kind::refused, "a wildcard address needs no help"};
+    answer = {outcome_kind::refused, "a wildcard address needs no rule"};
   } else if (key.protocol == net::protocol::sctp || key.port == 0) {
-    answer = {outcome_kind::refused, "only tcp and udp ports"};
+    answer = {outcome_kind::refused, "neither a tcp nor a udp port"};
   } else {
     wanted_.insert_or_assign(key, op.target);
   }
@@ -70,23 +70,23 @@ async::task<std::vector<outcome>> loopback_sink::apply(std::vector<ports::operat
   co_return outcomes;
 }
 
-// Ports that were served until now, and of which the batch's outcomes say nothing.
+// Wakes the reconciler if a port outside this batch is no longer served.
 void loopback_sink::note_displaced(const std::vector<ports::operation>& batch) {
   std::set<ports::port_key> answered;
   for (const auto& op : batch) answered.insert(op.target.key);
   if (std::ranges::all_of(troubles_, [&](const auto& trouble) { return answered.contains(trouble.first); })) return;
-  news_ = true;
+  has_displaced_ = true;
   displaced_.notify_all();
 }
 
 async::task<> loopback_sink::wait_for_displaced() {
-  while (!news_) co_await displaced_.wait();
+  while (!has_displaced_) co_await displaced_.wait();
 }
 
 async::task<> loopback_sink::changed() {
   while (closed_) co_await never_.wait();
   co_await async::first_of(wait_for_displaced(), async::first_of(rules_.changed(), guard_.keep()));
-  news_ = false;
+  has_displaced_ = false;
 }
 
 async::task<> loopback_sink::close() {

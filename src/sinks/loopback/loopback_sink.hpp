@@ -1,11 +1,11 @@
 // loopback_sink: makes ports that are published on single addresses of the VM (127.0.0.1, ::1, 10.0.0.5 …) reachable at
-// the VM's tap address, where host-switch connects, and at its veth address, where wsl-proxy connects. A rule for each
-// port does it, with a userspace relay behind it where the kernel alone cannot; rule_plan.hpp says which rules. Ports
-// of Kubernetes' Services, which have the wildcard address, are relayed from the veth to the tap's address.
+// the VM's tap address, where host-switch connects, and at its veth address, where wsl-proxy connects. Each port has a
+// rule of the nat table, and a relay behind it if the kernel alone cannot serve it; see README.md. Ports of Kubernetes'
+// Services, which have the wildcard address, are relayed from the veth to the tap's address.
 //
-// It heals itself: every list() and apply() reads the nat table and changes what differs from what is wanted, in one
-// transaction. What an earlier run left and what is still alive is reported as held, so that it goes on without a gap;
-// what is dead is removed at once. Forwards' keys are raw, as the port is inside the VM.
+// It heals itself: every list() and apply() compares the nat table with the wanted ports, and changes what differs in
+// one transaction. Live rules of an earlier run are reported as held, so their ports are never interrupted. Dead rules
+// are removed at once. The keys of forwards are the ports inside the VM.
 #pragma once
 
 #include <optional>
@@ -22,7 +22,7 @@ namespace loopback {
 
 struct loopback_options {
   nat_rules_options rules{};
-  // host-switch's API, from which forwarded packets are kept; empty: there is none.
+  // host-switch's API, which api_guard protects; empty: there is none.
   std::optional<guarded_server> api{};
 };
 
@@ -31,13 +31,13 @@ class loopback_sink final : public ports::sink {
   loopback_sink(const async::executor& where, loopback_options options);
 
   [[nodiscard]] std::string_view name() const override { return "loopback"; }
-  // All ports in one transaction. Not shared: the comment of a rule says that it is ours.
+  // All ports in one transaction. Not shared: a rule's comment shows whether it is ours.
   [[nodiscard]] ports::sink_traits traits() const override { return {.workers = 1, .batch = 4096, .shared = false}; }
 
   async::task<base::result<ports::peer_state>> list() override;
   async::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override;
   async::task<> changed() override;
-  // Removes all rules of ours and the relays, and restores route_localnet. Afterwards nothing is done any more.
+  // Removes all rules of ours and the relays, and restores route_localnet. Later calls do nothing.
   async::task<> close() override;
 
  private:
@@ -54,7 +54,7 @@ class loopback_sink final : public ports::sink {
   async::condition never_;
   wanted_ports wanted_;
   nat_rules::troubles troubles_;  // of the last settling: ports that are not served
-  bool news_ = false;             // a port that was served is not any more, and the reconciler has not been told
+  bool has_displaced_ = false;    // a port is no longer served, and changed() has not returned since
   bool closed_ = false;
 };
 

@@ -10,12 +10,12 @@
 
 #include "net/cidr.hpp"
 #include "net/endpoint.hpp"
-#include "sinks/loopback/rule_plan.hpp"
+#include "sinks/loopback/rule_options.hpp"
 
 namespace loopback {
 namespace {
 
-// The peer's address is another one than ours, so a network of one or two addresses is not what it seems.
+// Such a network has no room for the peer's address beside ours, so the netmask is not the real one.
 constexpr unsigned longest_prefix = 30;
 constexpr unsigned usual_prefix = 24;
 
@@ -54,7 +54,7 @@ net::address first_address(const net::address& network) {
   return net::address::v4(bytes[0], bytes[1], bytes[2], static_cast<std::uint8_t>(bytes[3] + 1));
 }
 
-base::result<machine_state> look_at_machine(const rule_options& options) {
+base::result<machine_state> read_machine(const rule_options& options) {
   ifaddrs* first = nullptr;
   if (::getifaddrs(&first) != 0) return base::fail_errno("getifaddrs");
   const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> all(first, &::freeifaddrs);

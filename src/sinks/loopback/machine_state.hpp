@@ -1,4 +1,4 @@
-// machine_state: the interfaces by which peers reach the VM, as far as the machine has them now.
+// machine_state: the interfaces by which peers reach the VM, of those that exist now.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@ namespace loopback {
 
 struct rule_options;
 
-// One address at which a peer connects. Only packets that come in by `device`, from `network`, are the peer's.
+// One address at which a peer connects. Only packets from `network` that come in by `device` are the peer's.
 struct peer_interface {
   std::string device;
   net::address address;
@@ -28,13 +28,13 @@ struct machine_state {
   bool operator==(const machine_state&) const = default;
 };
 
-// The network of `prefix_length` bits in which the (IPv4) address is.
+// The network of `prefix_length` bits that contains the IPv4 address.
 [[nodiscard]] net::address network_of(const net::address& ip, unsigned prefix_length);
 
-// The first address of a host in an IPv4 network, 192.168.127.1.
+// The first host address in an IPv4 network, such as 192.168.127.1.
 [[nodiscard]] net::address first_address(const net::address& network);
 
-// Asks the kernel, in the network namespace of the calling thread.
-[[nodiscard]] base::result<machine_state> look_at_machine(const rule_options& options);
+// Reads it from the kernel, in the network namespace of the calling thread.
+[[nodiscard]] base::result<machine_state> read_machine(const rule_options& options);
 
 }  // namespace loopback

@@ -1,29 +1,22 @@
-// nat_rules: the agent's rules in the machine's nat table, in whichever variant of iptables the engine publishes, the
-// relays behind them, and route_localnet on the peers' devices while a rule leads to a loopback address. Makes them
-// what is wanted each time it is asked to. Without an engine the first variant that the kernel has will do; where it
-// has none, relays listen on the ports themselves.
+// nat_rules: makes the nat tables and the relays what the wanted ports need, each time settle() is called. Owner of the
+// steps: it reads the tables (netfilter::nat_tables), chooses the one for our rules (home_table) and a way for each
+// port (port_ways), opens the relays (relay_ports), and changes what differs (rule_plan). Where the kernel has no nat
+// table, relays listen on the ports themselves.
 #pragma once
 
 #include <chrono>
 #include <filesystem>
-#include <map>
-#include <optional>
 #include <set>
-#include <string>
 #include <vector>
 
 #include "async/blocking_calls.hpp"
-#include "async/condition.hpp"
-#include "base/episode.hpp"
-#include "kernel/netfilter/legacy_watch.hpp"
-#include "kernel/netfilter/localnet_guard.hpp"
-#include "kernel/netfilter/route_localnet.hpp"
-#include "kernel/netlink/change_watch.hpp"
-#include "sinks/loopback/engine_rules.hpp"
+#include "kernel/netfilter/localnet_access.hpp"
+#include "kernel/netfilter/nat_tables.hpp"
+#include "sinks/loopback/home_table.hpp"
 #include "sinks/loopback/rejected_rules.hpp"
 #include "sinks/loopback/relay_ports.hpp"
 #include "sinks/loopback/rule_plan.hpp"
-#include "sinks/loopback/table_reader.hpp"
+#include "sinks/loopback/settle_trigger.hpp"
 
 namespace loopback {
 
@@ -32,13 +25,11 @@ struct nat_rules_options {
   relay::relay_options relay{};
   std::filesystem::path state_directory = "/var/lib/rancher-desktop-guestagent";
   std::vector<netfilter::nat_programs> programs = netfilter::find_nat_programs();
-  // Between looks at the chains in question when nothing announced a change. Every tenth reads the tables whatever it
-  // is.
-  std::chrono::milliseconds resync{30'000};
+  std::chrono::milliseconds resync{30'000};  // see settle_trigger
   netfilter::legacy_watch_options legacy{};
 };
 
-// Whether ports whose live rules were found, and that were not asked for yet, become wanted.
+// Whether a port that a live rule serves becomes wanted.
 enum class adopt_live : std::uint8_t { no, yes };
 
 class nat_rules {
@@ -49,66 +40,44 @@ class nat_rules {
   nat_rules(const nat_rules&) = delete;
   nat_rules& operator=(const nat_rules&) = delete;
 
-  // Reads the tables, changes what differs, and answers the ports that are not served, with the reason. A table that
-  // changes meanwhile is read and planned again, a few times. Fails where it cannot be read or changed now, and leaves
-  // everything as it is but for rules that serve nothing any more; takes 15 s at most.
+  // Reads the tables, changes what differs, and returns the ports that are not served, with the reason. If a table
+  // changes meanwhile, it starts again, a few times. Fails if a table cannot be read or changed now. It then leaves
+  // everything as it is, except rules that serve no wanted port. Takes 15 s at most.
   async::task<base::result<troubles>> settle(wanted_ports& wanted, adopt_live adopt);
 
-  // A settling that is under way gives up at its first failure.
+  // A settling in progress gives up at its first failure.
   void hurry() { ending_ = true; }
-  // Takes every rule of ours out of every table, then restores route_localnet. Not while a settling is under way.
+  // Removes every rule of ours from every table, then restores route_localnet. Not during a settling.
   async::task<> remove_all();
 
-  // Returns when another program may have changed the tables or the machine's addresses. While an engine works through
-  // many ports: twice a second at most, and more seldom where a settling takes long. While nothing is wanted and no
-  // rule of ours is there no notice matters: the tables are compared at each resync alone.
-  async::task<> changed();
+  // Returns when a settling is due, see settle_trigger.
+  async::task<> changed() { co_await trigger_.due(); }
 
  private:
-  using tables = std::vector<base::result<table_ptr>>;  // one for each variant
   async::task<base::result<troubles>> attempts(wanted_ports& wanted, adopt_live adopt);
   async::task<base::result<troubles>> attempt(wanted_ports& wanted, adopt_live adopt);
-  async::task<tables> read();
-  async::task<base::result<>> change(table_reader& table, const rule_plan& plan);
-  async::task<base::result<>> change_all(const tables& all, const rule_plan* at_home);
-  async::task<base::result<>> remove_once();
-  async::task<> forget_flows(const rule_plan& plan);
-  base::result<> choose_home(const tables& all, const wanted_ports& wanted);
+  async::task<way_choice> choose(const table_view& home, const wanted_ports& wanted);
+  [[nodiscard]] port_holders find_holders(const table_view& home, const wanted_ports& wanted) const;
   troubles open_relays(const way_choice& ways);
-  [[nodiscard]] port_holders find_holders(const engine_rules& engines, const wanted_ports& wanted) const;
-  async::task<base::result<>> enable_localnet();
-  async::task<base::result<>> switch_localnet_on(std::set<std::string> devices);
+  async::task<base::result<>> change_all(const table_views& views, const rule_plan* at_home);
+  async::task<base::result<>> change(std::size_t index, rule_plan plan);
+  async::task<> forget_flows(std::vector<ports::port_key> keys);
   async::task<> finish_localnet();
   void remove_stale(const wanted_ports& wanted);
-  async::task<> changed_at_all();
-  void engage();
-  async::task<> wait_engaged();
-  async::task<> rules_changed();
-  async::task<> legacy_changed();
-  [[nodiscard]] bool watches_legacy() const;
-  [[nodiscard]] bool nft_or_machine_changed() const;
+  async::task<base::result<>> remove_once();
 
   nat_rules_options options_;
-  std::optional<netlink::change_watch> watch_;
-  netfilter::legacy_watch legacy_;
-  std::vector<table_reader> tables_;  // one for each variant
+  netfilter::nat_tables tables_;
+  netfilter::localnet_access localnet_;
+  home_table home_;
   relay_ports relays_;
-  netfilter::route_localnet localnet_;
-  netfilter::localnet_guard localnet_guard_;  // up before the setting, gone behind it
-  async::blocking_calls blocking_{2};
-  std::optional<std::size_t> home_;  // the variant that has our rules
-  bool engine_at_home_ = false;
   rejected_rules rejected_;
-  base::log::episode localnet_trouble_;
-  bool localnet_on_ = true;  // until it is known to be off: a crashed run may have left it on
-  bool read_before_ = false;
+  machine_state machine_;  // at the last reading
+  settle_trigger trigger_;
+  async::blocking_calls blocking_{2};
+  bool settled_before_ = false;
+  bool all_read_ = false;  // every table, in the last attempt
   bool ending_ = false;
-  bool all_read_ = false;     // every table, in the last attempt
-  bool idle_ = false;         // nothing is wanted, and no table has a rule of ours
-  async::condition engaged_;  // no longer idle
-  async::clock::duration settling_took_{};
-  async::clock::time_point notified_{};
-  machine_state seen_machine_;  // when the tables were read last
 };
 
 }  // namespace loopback

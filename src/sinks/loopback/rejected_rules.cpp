@@ -8,9 +8,9 @@
 namespace loopback {
 
 bool rejected_rules::note_failure(const rule_plan& plan, const base::error& why, time_point now) {
-  const auto number = netfilter::line_complained_of(why.context);  // the first line is "*nat"
-  if (!number || *number < 2 || *number - 2 >= plan.changes.size()) return false;
-  const auto& line = plan.changes[*number - 2];
+  const auto number = netfilter::rejected_line(why.context);  // the first line is "*nat"
+  if (!number || *number < 2 || *number - 2 >= plan.change.lines.size()) return false;
+  const auto& line = plan.change.lines[*number - 2];
   if (line != std::exchange(suspect_, line)) return false;
   base::log::error("loopback", "iptables rejected a rule rule=\"{}\" reason=\"{}\"", line, why.message());
   const auto& key = plan.owners[*number - 2];

@@ -1,6 +1,6 @@
-// rejected_rules: which ports have no rule for a while because iptables rejected theirs twice. A line that fails
-// because the table changed meanwhile does not fail again after the next reading; one that fails twice is one that the
-// kernel does not take now. It may again later: a rejection ends after a minute. Pure; time is an argument.
+// rejected_rules: the ports that have no rule for a minute because iptables rejected theirs twice. A line that failed
+// because the table changed meanwhile does not fail after the next reading. One that fails twice is rejected by the
+// kernel, perhaps for a short time only. Pure; time is an argument.
 #pragma once
 
 #include <chrono>
@@ -19,7 +19,7 @@ class rejected_rules {
   using time_point = std::chrono::steady_clock::time_point;
   static constexpr std::chrono::seconds lasts{60};
 
-  // iptables-restore rejected the plan. True if that is its second complaint about the same line.
+  // iptables-restore rejected the plan. True if it rejected the same line twice in a row.
   bool note_failure(const rule_plan& plan, const base::error& why, time_point now);
   void note_success() { suspect_.clear(); }
 

@@ -28,7 +28,7 @@ bool contains(const std::vector<peer_interface>& all, const peer_interface& one)
   return std::ranges::find(all, one) != all.end();
 }
 
-// The next look at the machine shows what took its place.
+// Not a failure: the next reading of the machine shows the new interfaces.
 bool is_gone(const base::result<>& opened) {
   const auto& code = opened.error().code;
   return code == std::errc::address_not_available || code == std::errc::no_such_device;

@@ -1,7 +1,6 @@
-// relay_ports: the userspace listeners for the ports that no rule can serve alone. A relay listens on a port that the
-// kernel chooses, so it never takes one that a program of the VM wants, and a rule brings the packets there. It is
-// bound to the peers' devices, and drops what does not come from the peers' networks. Owner of the relays that carry
-// them.
+// relay_ports: the relays for ports that no rule can serve alone. A relay listens on a port that the kernel chooses, so
+// it never takes one that a program of the VM needs; a rule leads packets there. It is bound to the peers' devices, and
+// drops packets from outside the peers' networks. Owner of the relays.
 #pragma once
 
 #include <map>
@@ -16,7 +15,7 @@ namespace loopback {
 struct relayed_port {
   ports::port_key key;
   net::endpoint target;
-  bool in_place = false;  // listen on the port itself: there is no rule
+  bool in_place = false;  // listens on the port itself, without a rule
 };
 
 class relay_ports {
@@ -25,15 +24,14 @@ class relay_ports {
 
   explicit relay_ports(relay::relay_options options) : listeners_(options) {}
 
-  // Listens for these ports at each peer's address, but for one that is the target's own. Answers, for each port that
-  // cannot be listened for, why: it is then listened for nowhere. Other ports go on until close_others().
+  // Listens for these ports at each peer's address except the target's own. Returns the reason for each port that
+  // cannot be opened; it then has no listener at all. Other relays stay until close_others().
   troubles open(const std::vector<relayed_port>& wanted, const std::vector<peer_interface>& peers);
-  // Closes what the last open() did not ask for; its connections live on.
+  // Closes the relays that were not in the last open(); their connections continue.
   void close_others();
   void close_all();
 
   [[nodiscard]] relay_numbers numbers() const;
-  [[nodiscard]] std::size_t size() const { return relays_.size(); }
 
  private:
   struct one {

@@ -24,7 +24,7 @@ stopped_test test_of(std::shared_ptr<engine::stopped_containers> stopped) {
 
 iptables_source::iptables_source(const async::executor& where, iptables_options options)
     : options_(std::move(options)),
-      legacy_(where, options_.legacy),
+      legacy_(where, options_.legacy, "iptables"),
       reader_(options_.pods, test_of(options_.stopped)),
       changed_(where) {
   auto rules = netlink::change_watch::open(where, {.addresses = false, .gathering = 0ms});

@@ -1,4 +1,4 @@
-// What a kernel has answered once, from the fuzz targets' corpus: rules that the real programs wrote.
+// Captured answers of a kernel, from the fuzz targets' corpus. The real programs wrote their rules.
 #pragma once
 
 #include <cstddef>

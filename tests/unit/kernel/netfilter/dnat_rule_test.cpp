@@ -15,7 +15,7 @@ TEST(dnat_rule, reads_dockers_rule) {
             (dnat{net::protocol::udp, std::nullopt, 53, "10.4.0.7", 53}));
 }
 
-TEST(dnat_rule, is_not_taken_for_more_or_less_than_it_says) {
+TEST(dnat_rule, rejects_rules_for_more_or_less_than_one_port) {
   for (const std::string line : {
            "-A DOCKER -i docker0 -j RETURN",
            "-A DOCKER -p tcp -m tcp --dport 8080:8090 -j DNAT --to-destination 172.17.0.2:80-90",

@@ -52,16 +52,16 @@ TEST_F(forward_guard_test, refuses_forwarded_connections_to_the_endpoint_alone) 
   EXPECT_FALSE(refused_to(vm_->container, 80));
   ensure();
   EXPECT_TRUE(is_up());
-  EXPECT_TRUE(refused_to(vm_->container, 80)) << "by a reset, not by silence";
+  EXPECT_TRUE(refused_to(vm_->container, 80)) << "with a reset, not a drop";
   EXPECT_FALSE(refused_to(vm_->container, 81));
-  EXPECT_FALSE(refused_to(vm_->router, 80)) << "the machine's own";
+  EXPECT_FALSE(refused_to(vm_->router, 80)) << "from the machine itself";
   vm_->router.run([this] { EXPECT_TRUE(guard_.remove()); });
   EXPECT_FALSE(is_up());
   EXPECT_FALSE(refused_to(vm_->container, 80));
   vm_->router.run([this] { EXPECT_TRUE(guard_.remove()); });
 }
 
-// An engine puts its ACCEPT at the head of FORWARD, and flushes what it likes.
+// An engine inserts ACCEPT at the head of FORWARD, and flushes chains.
 TEST_F(forward_guard_test, holds_beside_both_variants_of_iptables) {
   ensure();
   for (const auto* program : {"iptables-nft", "iptables-legacy"}) {
@@ -97,7 +97,7 @@ TEST(output_guard, refuses_other_users_of_the_machine_alone) {
   }
 }
 
-TEST_F(forward_guard_test, is_put_up_once_and_an_other_one_is_replaced) {
+TEST_F(forward_guard_test, is_added_once_and_replaces_another_one) {
   const endpoint_guard before({"guard-test", "guard-test:api", {gateway, 81}});
   vm_->router.run([&] { EXPECT_TRUE(before.ensure()); });
   EXPECT_FALSE(is_up());

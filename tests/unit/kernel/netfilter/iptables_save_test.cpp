@@ -18,7 +18,7 @@ TEST(iptables_save, reads_the_nat_table_alone) {
   EXPECT_FALSE(table->has_chain("FORWARD"));
 }
 
-TEST(iptables_save, rules_that_are_not_wanted_are_passed_over) {
+TEST(iptables_save, skips_rules_that_are_not_selected) {
   const auto table = parse_nat_table("*nat\n:X -\n:Y -\n-A X -j a\n-A Y \"open\n-A X -j b\nCOMMIT\n",
                                      [](auto chain, auto line) { return chain == "X" && line.ends_with('b'); });
   EXPECT_THAT(table->chains, ElementsAre("X", "Y"));
@@ -32,8 +32,8 @@ TEST(iptables_save, reads_a_list_of_rules) {
   EXPECT_EQ(list_line("DOCKER"), "-S DOCKER");
 }
 
-// A program that was killed, or that found the table incompatible, has not said that there are no rules.
-TEST(iptables_save, a_text_without_a_whole_table_is_unreadable) {
+// A program that was killed, or found the table incompatible, did not report an empty table.
+TEST(iptables_save, rejects_a_truncated_table) {
   for (const std::string text : {"", "# Table `nat' is incompatible, use 'nft' tool.\n", "*nat\n:PREROUTING ACCEPT\n",
                                  "*nat\n:X -\n-A X -j Y\n", "*filter\nCOMMIT\n", "COMMIT\n"})
     EXPECT_FALSE(parse_nat_table(text)) << text;
@@ -49,7 +49,7 @@ COMMIT
   EXPECT_THAT(table->rules, ElementsAre(expected));
 }
 
-TEST(iptables_save, what_is_written_reads_the_same) {
+TEST(iptables_save, reads_back_what_it_writes) {
   for (const std::string word : {"plain", "with space", "quote\"", "back\\slash", "apos'trophe", ""}) {
     const rule_spec r{"C", {"--comment", word, "-j", "ACCEPT"}};
     const auto again = parse_nat_table(restore_input({append_line(r)}));
@@ -59,7 +59,7 @@ TEST(iptables_save, what_is_written_reads_the_same) {
   EXPECT_EQ(restore_input({delete_line({"C", {"-j", "X"}})}), "*nat\n-D C -j X\nCOMMIT\n");
 }
 
-TEST(iptables_save, refuses_what_is_no_table) {
+TEST(iptables_save, rejects_what_is_not_a_table) {
   for (const std::string line : {"-A", "-X FOO", "rubbish", ":", "-A X --comment \"open", "[0:0]"})
     EXPECT_FALSE(parse_nat_table("*nat\n" + line + "\nCOMMIT\n")) << line;
 }

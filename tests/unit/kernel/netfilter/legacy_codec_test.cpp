@@ -56,7 +56,7 @@ TEST(legacy_codec, rules_of_a_container) {
 TEST(legacy_codec, what_is_not_one_port_of_one_address_is_unclear) {
   EXPECT_THAT(rules_of("ipv4", family::ipv4, "CNI-DN-odd"),
               ElementsAre("tcp *:0 -> 10.4.0.8:80 ? the match multiport", "tcp 10.0.0.1:3 -> 10.4.0.8:80 ? a negation",
-                          "tcp *:4 -> 10.4.0.8:80 ? a net of destinations", "tcp *:0 -> 10.4.0.8:80 ? a range of ports",
+                          "tcp *:4 -> 10.4.0.8:80 ? a destination network", "tcp *:0 -> 10.4.0.8:80 ? a range of ports",
                           "tcp *:7 -> 10.4.0.8:0 ? a range of targets", "tcp *:8 -> 10.4.0.8:80 ? a range of targets",
                           "tcp *:9 -> 10.4.0.8:80 ? a source address", "tcp *:10 -> 10.4.0.8:80 ? an interface",
                           "any *:0 -> 10.4.0.8:0 ? a protocol without ports", "any *:0 -> 10.4.0.8:0",

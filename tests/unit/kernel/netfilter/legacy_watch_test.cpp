@@ -34,7 +34,7 @@ class legacy_watch_test : public testing::Test {
     for (;; ++notices) co_await watch.changed();
   }
   void start(legacy_watch_options options) {
-    watch_.emplace(loop_.executor(), std::move(options));
+    watch_.emplace(loop_.executor(), std::move(options), "test");
     loop_.spawn(count(*watch_, notices_));
   }
   static void add_chain(const char* name) {
@@ -52,14 +52,14 @@ class legacy_watch_test : public testing::Test {
   int notices_ = 0;
 };
 
-// A consumer without programs of iptables-legacy reads nothing, and was woken four times a second for ever.
-TEST_F(legacy_watch_test, a_change_that_is_not_read_is_a_notice_once) {
-  start({.lock = directory_ / "another.lock", .poll_first = 10ms, .poll_last = 20ms, .look = 20ms});
+// A consumer without programs of iptables-legacy reads nothing; it must not be woken four times a second for ever.
+TEST_F(legacy_watch_test, a_change_that_is_not_read_is_reported_once) {
+  start({.lock = directory_ / "another.lock", .poll_first = 10ms, .poll_last = 20ms, .recheck = 20ms});
   add_chain("FOREIGN");
   ASSERT_TRUE(loop_.run_until([&] { return notices_ > 0; }));
-  settle();  // a change of which the lock says nothing leaves a doubt
+  settle();  // a change without the lock leaves a suspicion
   const auto after = notices_;
-  EXPECT_LE(after, 8) << "35 looks have been taken";
+  EXPECT_LE(after, 8) << "35 comparisons were made";
   add_chain("SECOND");
   EXPECT_TRUE(loop_.run_until([&] { return notices_ > after; }));
 }
@@ -69,17 +69,18 @@ TEST_F(legacy_watch_test, with_the_lock_nothing_is_polled) {
   add_chain("FOREIGN");
   ASSERT_TRUE(loop_.run_until([&] { return notices_ > 0; }));
   settle();
-  EXPECT_LE(notices_, 3) << "the change, and a look at what may have changed without changing its size";
+  EXPECT_LE(notices_, 3) << "the change, and one reading on suspicion";
 }
 
-// A kernel that does not answer may have any table: the size is unknown, and a reading has to say why.
+// A kernel that denies the request may have any table: the size is unknown, and the error says why.
 TEST_F(legacy_watch_test, a_table_that_cannot_be_read_is_not_an_absent_one) {
   add_chain("FOREIGN");
   int notices = 0;
   base::result<std::optional<legacy_size>> size;
   const bool ran = support::run_without({__NR_socket, 1, SOCK_RAW | SOCK_CLOEXEC, EPERM}, [&] {
     size = size_of_legacy_nat(family::ipv4);
-    legacy_watch watch(loop_.executor(), {.lock = directory_ / "none.lock", .poll_first = 10ms, .poll_last = 20ms});
+    legacy_watch watch(loop_.executor(), {.lock = directory_ / "none.lock", .poll_first = 10ms, .poll_last = 20ms},
+                       "test");
     EXPECT_TRUE(watch.has_tables());
     loop_.spawn(count(watch, notices));
     EXPECT_TRUE(loop_.run_until([&] { return notices > 0; }));

@@ -1,5 +1,5 @@
-// Against the real kernel: a peer that addresses packets to 127.0.0.1 itself, while route_localnet is on. Once with
-// nftables, and once on a kernel that seems not to have it.
+// Against the real kernel: a peer addresses packets to 127.0.0.1 itself while route_localnet is on. Once with nftables,
+// and once with nftables denied.
 #include "kernel/netfilter/localnet_guard.hpp"
 
 #include <gmock/gmock.h>
@@ -42,7 +42,7 @@ class localnet_guard_test : public testing::TestWithParam<bool> {
     if (::access("/usr/sbin/iptables-legacy-restore", X_OK) != 0) GTEST_SKIP() << "iptables is not installed";
     lab_.emplace();
   }
-  // In the VM; the kernel refuses nftables to the thread where the parameter says so.
+  // In the VM; with nftables denied to the thread if the parameter is false.
   void in_vm(const std::function<void()>& work) const {
     lab_->vm.run([&] {
       if (GetParam()) return work();
@@ -110,14 +110,14 @@ TEST_P(localnet_guard_test, drops_what_the_peer_addresses_to_loopback) {
   EXPECT_THAT(raw(), IsEmpty());
 }
 
-TEST_P(localnet_guard_test, is_put_up_again_ahead_of_other_rules) {
+TEST_P(localnet_guard_test, is_restored_in_front_of_other_rules) {
   ASSERT_TRUE(is_reached());
   ensure();
   support::run_or_throw({.argv = {"nft", "flush", "ruleset"}, .net_namespace = lab_->vm.path()});
   support::run_or_throw(
       {.argv = {"iptables-legacy", "-t", "raw", "-I", "PREROUTING", "-j", "ACCEPT"}, .net_namespace = lab_->vm.path()});
   EXPECT_TRUE(is_reached());
-  EXPECT_EQ(holds(), !GetParam()) << "a look at nftables shows nothing of iptables-legacy";
+  EXPECT_EQ(holds(), !GetParam()) << "nftables does not show iptables-legacy";
   ensure();
   EXPECT_FALSE(is_reached());
   EXPECT_TRUE(holds());

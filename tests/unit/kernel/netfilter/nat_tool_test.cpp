@@ -15,8 +15,10 @@ using testing::HasSubstr;
 
 class nat_tool_test : public testing::Test {
  protected:
-  nat_tool_test() { std::signal(SIGPIPE, SIG_IGN); }  // as every program of ours does; some scripts read no input
-  // A program that does what the shell script says.
+  nat_tool_test() {
+    std::signal(SIGPIPE, SIG_IGN);
+  }  // as every program of ours does; some scripts do not read their input
+  // A program that is this shell script.
   std::string program(const std::string& name, const std::string& script) {
     const auto file = directory_ / name;
     std::ofstream(file) << "#!/bin/sh\n" << script << "\n";
@@ -69,20 +71,19 @@ TEST_F(nat_tool_test, reads_single_chains) {
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "*nat\n-S X\n-S Y\nCOMMIT\n");
 }
 
-TEST_F(nat_tool_test, tells_what_the_program_complained_of) {
+TEST_F(nat_tool_test, reports_the_error_of_the_program) {
   const auto failed = change("echo 'iptables-restore: line 2 failed' >&2; exit 1");
   EXPECT_THAT(failed.error().message(), HasSubstr("line 2 failed"));
 }
 
-TEST(line_complained_of, reads_all_forms) {
-  EXPECT_EQ(
-      line_complained_of("iptables-nft-restore: line 3 failed: Bad rule (does a matching rule exist in that chain?)."),
-      3);
-  EXPECT_EQ(line_complained_of("iptables-restore: line 2 failed"), 2);
-  EXPECT_EQ(line_complained_of("unknown protocol\nError occurred at line: 12\nTry"), 12);
-  EXPECT_EQ(line_complained_of("line of some kind 7"), std::nullopt);
-  EXPECT_EQ(line_complained_of("Another app is currently holding the xtables lock."), std::nullopt);
-  EXPECT_EQ(line_complained_of("line 99999999999999999999999"), std::nullopt);
+TEST(rejected_line, reads_all_forms) {
+  EXPECT_EQ(rejected_line("iptables-nft-restore: line 3 failed: Bad rule (does a matching rule exist in that chain?)."),
+            3);
+  EXPECT_EQ(rejected_line("iptables-restore: line 2 failed"), 2);
+  EXPECT_EQ(rejected_line("unknown protocol\nError occurred at line: 12\nTry"), 12);
+  EXPECT_EQ(rejected_line("line of some kind 7"), std::nullopt);
+  EXPECT_EQ(rejected_line("Another app is currently holding the xtables lock."), std::nullopt);
+  EXPECT_EQ(rejected_line("line 99999999999999999999999"), std::nullopt);
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ class route_localnet_test : public testing::Test {
   support::temp_dir directory_;
 };
 
-TEST_F(route_localnet_test, is_put_back) {
+TEST_F(route_localnet_test, restores_the_former_value) {
   auto s = setting();
   EXPECT_TRUE(s.enable({"eth0"}));
   EXPECT_EQ(get(), "1");
@@ -44,7 +44,7 @@ TEST_F(route_localnet_test, is_put_back) {
   EXPECT_FALSE(std::filesystem::exists(state()));
 }
 
-TEST_F(route_localnet_test, a_successor_puts_back_what_the_crashed_one_found) {
+TEST_F(route_localnet_test, a_successor_restores_what_the_crashed_run_found) {
   EXPECT_TRUE(setting().enable({"eth0"}));
   auto successor = setting();
   EXPECT_TRUE(successor.enable({"eth0"}));
@@ -60,7 +60,7 @@ TEST_F(route_localnet_test, what_was_on_before_stays_on) {
   EXPECT_EQ(get(), "1");
 }
 
-TEST_F(route_localnet_test, a_state_of_another_boot_says_nothing) {
+TEST_F(route_localnet_test, ignores_the_state_of_another_boot) {
   EXPECT_TRUE(setting().enable({"eth0"}));
   write(directory_ / "boot", "two\n");
   set("eth0", "1\n");
@@ -75,7 +75,7 @@ TEST_F(route_localnet_test, former_values_that_cannot_be_read_are_not_forgotten)
   std::filesystem::create_directory(state());  // not a file that can be read
   EXPECT_FALSE(setting().restore());
   EXPECT_FALSE(setting().enable({"eth0", "eth1"}));
-  EXPECT_EQ(get("eth1"), "0") << "it could not be put back";
+  EXPECT_EQ(get("eth1"), "0") << "it could not be restored";
   EXPECT_TRUE(std::filesystem::exists(state()));
   std::filesystem::remove(state());
   std::filesystem::rename(kept, state());
@@ -94,7 +94,7 @@ TEST_F(route_localnet_test, without_the_boots_id_nothing_is_changed) {
   EXPECT_EQ(get("eth0"), "0");
 }
 
-TEST_F(route_localnet_test, several_interfaces_and_those_that_are_not_named_any_more) {
+TEST_F(route_localnet_test, restores_interfaces_that_are_no_longer_named) {
   auto s = setting();
   EXPECT_TRUE(s.enable({"eth0", "eth1"}));
   EXPECT_EQ(get("eth0"), "1");
@@ -108,7 +108,7 @@ TEST_F(route_localnet_test, several_interfaces_and_those_that_are_not_named_any_
   EXPECT_FALSE(std::filesystem::exists(state()));
 }
 
-TEST_F(route_localnet_test, an_interface_that_has_gone_is_no_trouble) {
+TEST_F(route_localnet_test, a_deleted_interface_is_not_an_error) {
   auto s = setting();
   EXPECT_TRUE(s.enable({"eth0"}));
   std::filesystem::remove_all(directory_ / "conf" / "eth0");
@@ -116,7 +116,7 @@ TEST_F(route_localnet_test, an_interface_that_has_gone_is_no_trouble) {
   EXPECT_FALSE(s.enable({"eth0"}));
 }
 
-TEST_F(route_localnet_test, a_broken_state_file_leads_nowhere) {
+TEST_F(route_localnet_test, ignores_invalid_lines_of_the_state_file) {
   std::filesystem::create_directories(state().parent_path());
   for (const std::string text : {"", "one ../eth1 0", "one eth0", "one eth0 7", "x", "one  0"}) {
     write(state(), text);

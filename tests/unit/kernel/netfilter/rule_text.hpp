@@ -1,4 +1,4 @@
-// A rule on one line: "tcp 127.0.0.1:8080 -> 10.4.0.7:80", with its jump, its comment and what is unclear behind it.
+// A rule on one line: "tcp 127.0.0.1:8080 -> 10.4.0.7:80", followed by its jump, its comment and its unclear condition.
 #pragma once
 
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
-// What the sink does when the programs of iptables fail: against the real kernel and iptables-nft, in a network
-// namespace of the test's own, with programs that fail when the test says so.
+// The sink while the programs of iptables fail: against the real kernel and iptables-nft, in a network namespace of the
+// test's own. The programs fail on demand.
 #include "sinks/loopback/loopback_sink.hpp"
 
 #include <gmock/gmock.h>
@@ -54,7 +54,7 @@ class loopback_sink_test : public testing::Test {
     std::ofstream(directory_ / "rules") << lines;
     support::run_or_throw({.argv = {"iptables-nft-restore", "--noflush"}, .stdin_file = directory_ / "rules"});
   }
-  // The real program, but for what the file `<name>.fault` says to do instead.
+  // The real program, unless the script `<name>.fault` exists.
   std::string wrapped(const std::string& program) const {
     const auto file = directory_ / program;
     std::ofstream(file) << "#!/bin/sh\nif [ -e $0.fault ]; then . $0.fault; fi\nexec /usr/sbin/" << program
@@ -133,7 +133,7 @@ class loopback_sink_test : public testing::Test {
   std::optional<loopback_sink> sink_;
 };
 
-// A container of a thousand ports on 0.0.0.0: the engine adds a rule every few milliseconds, and none is of interest.
+// For a container with a thousand ports on 0.0.0.0 the engine adds a rule every few milliseconds, and none matters.
 TEST_F(loopback_sink_test, rules_of_others_matter_only_while_a_port_is_wanted) {
   ASSERT_TRUE(list());
   restore("*nat\n" + docker_rule("127.0.0.1", 8083, "172.17.0.2:80") + "COMMIT\n");
@@ -151,7 +151,7 @@ TEST_F(loopback_sink_test, a_port_that_is_wanted_meanwhile_makes_rules_matter) {
   EXPECT_TRUE(support::run_task(context_, want_while_waiting()));
 }
 
-// It aborted with a double free: the reason is longer than a small string.
+// The reason is longer than a small string; it was once freed twice.
 TEST_F(loopback_sink_test, restore_fails_once_while_a_container_goes) {
   ASSERT_TRUE(list());
   EXPECT_EQ(apply(verb::add, web_).kind, outcome_kind::done);
@@ -183,7 +183,7 @@ TEST_F(loopback_sink_test, a_program_that_hangs_is_reported) {
   EXPECT_EQ(apply(verb::add, web_).kind, outcome_kind::done);
 }
 
-// "iptables-save" that was killed or printed nothing counted as "no engine", and route_localnet went off.
+// An iptables-save that was killed or printed nothing must not count as "no engine", or route_localnet would go off.
 TEST_F(loopback_sink_test, an_unreadable_table_changes_nothing) {
   ASSERT_TRUE(list());
   EXPECT_EQ(apply(verb::add, web_).kind, outcome_kind::done);
@@ -205,12 +205,12 @@ TEST_F(loopback_sink_test, an_unreadable_table_changes_nothing) {
   }
 }
 
-// A rule of a container that has gone would catch the next one's packets.
+// A deleted container's rule would catch the packets of the next one.
 TEST_F(loopback_sink_test, a_stale_rule_goes_while_the_text_is_unreadable) {
   ASSERT_TRUE(list());
   EXPECT_EQ(apply(verb::add, web_).kind, outcome_kind::done);
   EXPECT_EQ(apply(verb::add, other_).kind, outcome_kind::done);
-  restore("*nat\n-A DOCKER -p tcp --dport 1 -j RETURN\nCOMMIT\n");  // what was read is no longer good
+  restore("*nat\n-A DOCKER -p tcp --dport 1 -j RETURN\nCOMMIT\n");  // makes the last reading void
   fail("iptables-nft-restore", "exit 1");
   fail("iptables-nft-save", "exit 1");
   EXPECT_EQ(apply(verb::remove, web_).kind, outcome_kind::unknown);
@@ -251,7 +251,7 @@ TEST_F(loopback_sink_test, route_localnet_stays_off_where_nothing_can_guard_it) 
     GTEST_SKIP() << "the kernel takes no filter";
 }
 
-// A kernel's refusal that lasts a moment excluded the port until the next start.
+// The kernel may reject a rule for a moment only.
 TEST_F(loopback_sink_test, a_rejected_rule_is_relayed_in_place_for_a_while) {
   ASSERT_TRUE(list());
   fail("iptables-nft-restore", "input=$(cat); case \"$input\" in *'-A " + tag +
@@ -259,7 +259,7 @@ TEST_F(loopback_sink_test, a_rejected_rule_is_relayed_in_place_for_a_while) {
                                    "printf '%s\\n' \"$input\" | exec /usr/sbin/iptables-nft-restore \"$@\"");
   EXPECT_EQ(apply(verb::add, web_).kind, outcome_kind::done);
   EXPECT_THAT(rules(), IsEmpty());
-  EXPECT_EQ(apply(verb::add, other_).kind, outcome_kind::done) << "other ports are not concerned";
+  EXPECT_EQ(apply(verb::add, other_).kind, outcome_kind::done) << "other ports have rules";
   EXPECT_THAT(rules(), SizeIs(1));
 }
 
@@ -278,7 +278,7 @@ TEST_F(loopback_sink_test, rules_stay_in_their_table_while_it_is_unreadable) {
   EXPECT_EQ(apply(verb::add, other_).kind, outcome_kind::done);
   const auto before = rules();
   EXPECT_THAT(before, SizeIs(2));
-  restore("*nat\n-A DOCKER -p tcp --dport 1 -j RETURN\nCOMMIT\n");  // what was read is no longer good
+  restore("*nat\n-A DOCKER -p tcp --dport 1 -j RETURN\nCOMMIT\n");  // makes the last reading void
   fail("iptables-nft-restore", "exit 1");
   fail("iptables-nft-save", "exit 1");
   EXPECT_FALSE(list());
@@ -306,7 +306,7 @@ TEST_F(loopback_sink_test, a_table_that_cannot_be_read_at_the_end_keeps_no_other
   EXPECT_THAT(rules("legacy"), IsEmpty());
 }
 
-// Without nftables the guard of the API is a rule of iptables-legacy, which takes a program and time.
+// Without nftables api_guard is a rule of iptables-legacy, which takes a program and time.
 TEST_F(loopback_sink_test, an_end_at_any_moment_leaves_no_rules) {
   if (::access("/usr/sbin/iptables-legacy-restore", X_OK) != 0) GTEST_SKIP() << "iptables-legacy is not installed";
   std::deque<boost::asio::cancellation_signal> stops;  // the loop may come to one after its task has ended
@@ -355,7 +355,7 @@ TEST_F(loopback_sink_test, the_apis_guard_is_where_the_agent_finds_the_api) {
     start(std::move(options));
     ASSERT_TRUE(list());
     if (guarded.empty())
-      EXPECT_THAT(tables(), testing::Not(HasSubstr("dport 8080"))) << "forwarded packets do not get there";
+      EXPECT_THAT(tables(), testing::Not(HasSubstr("dport 8080"))) << "forwarded packets do not reach it";
     else
       EXPECT_THAT(tables(), HasSubstr(guarded)) << host;
     EXPECT_TRUE(support::run_task(context_, end(*sink_)));

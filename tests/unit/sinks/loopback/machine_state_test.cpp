@@ -29,12 +29,12 @@ TEST(machine_state, finds_the_peers_devices_and_networks) {
   place.ip({"address", "add", "10.1.0.1/24", "dev", "eth0"});
   place.ip({"address", "add", "192.168.127.2/24", "dev", "eth0", "label", "eth0:1"});
   place.ip({"address", "add", "192.168.143.1/32", "dev", "veth0"});
-  EXPECT_THAT(look_at_machine({})->peers,
+  EXPECT_THAT(read_machine({})->peers,
               ElementsAre(peer_interface{"eth0", ip("192.168.127.2"), ip("192.168.127.0"), 24},
                           peer_interface{"veth0", ip("192.168.143.1"), ip("192.168.143.0"), 24}));
   rule_options whole;
   whole.interface = "eth0";
-  EXPECT_THAT(look_at_machine(whole)->peers,
+  EXPECT_THAT(read_machine(whole)->peers,
               ElementsAre(peer_interface{"eth0", ip("10.1.0.1"), ip("10.1.0.0"), 24},
                           peer_interface{"eth0", ip("192.168.127.2"), ip("192.168.127.0"), 24}));
 }

@@ -1,17 +1,23 @@
-// Nat tables as text, as dockerd writes them, and what iptables-restore would make of a plan.
+// Nat tables as text, as dockerd writes them, wanted ports, and the plan for both.
 #pragma once
 
 #include <gmock/gmock.h>
 
-#include <algorithm>
 #include <stdexcept>
 #include <string>
 
+#include "sinks/loopback/held_ports.hpp"
 #include "sinks/loopback/rule_plan.hpp"
+#include "tests/unit/kernel/netfilter/table_text.hpp"
 
 namespace loopback {
 
-inline netfilter::nat_table table_of(const std::string& rules) {
+using netfilter::append_line;
+using netfilter::changed_by;
+using netfilter::lines_of;
+using netfilter::nat_table;
+
+inline nat_table table_of(const std::string& rules) {
   auto table = netfilter::parse_nat_table(
       "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:DOCKER - "
       "[0:0]\n" +
@@ -52,47 +58,6 @@ inline std::string our_rule(const std::string& container, int port, const std::s
 }
 inline const std::string own_chain = ":" + tag + " - [0:0]\n";
 
-inline netfilter::rule_spec parsed(std::string line) {
-  line[1] = 'A';
-  return netfilter::parse_nat_table("*nat\n" + line + "\nCOMMIT\n").value().rules.at(0);
-}
-
-// What one line of iptables-restore makes of the table. Throws where it would refuse.
-inline void apply_line(netfilter::nat_table& table, const std::string& line) {
-  if (line.starts_with(':')) {
-    const auto name = line.substr(1, line.find(' ') - 1);
-    std::erase_if(table.rules, [&](const auto& r) { return r.chain == name; });
-    if (!table.has_chain(name)) table.chains.push_back(name);
-  } else if (line.starts_with("-F ")) {
-    std::erase_if(table.rules, [&](const auto& r) { return r.chain == line.substr(3); });
-  } else if (line.starts_with("-X ")) {
-    const auto name = line.substr(3);
-    const bool used = std::ranges::any_of(
-        table.rules, [&](const auto& r) { return r.chain == name || netfilter::jump_of(r) == name; });
-    if (used || std::erase(table.chains, name) != 1) throw std::runtime_error("cannot " + line);
-  } else if (line.starts_with("-A ")) {
-    table.rules.push_back(parsed(line));
-    if (!table.has_chain(table.rules.back().chain)) throw std::runtime_error("no chain for " + line);
-  } else {
-    const auto at = std::ranges::find(table.rules, parsed(line));
-    if (at == table.rules.end()) throw std::runtime_error("no rule " + line);
-    table.rules.erase(at);
-  }
-}
-
-// What the changes make of the table. Throws where iptables-restore would refuse.
-inline netfilter::nat_table changed_by(netfilter::nat_table table, const rule_plan& plan) {
-  for (const auto& line : plan.changes) apply_line(table, line);
-  return table;
-}
-
-inline std::vector<std::string> lines_of(const netfilter::nat_table& table, std::string_view chain) {
-  std::vector<std::string> lines;
-  for (const auto& r : table.rules)
-    if (r.chain == chain) lines.push_back(netfilter::append_line(r));
-  return lines;
-}
-
 inline ports::port_key key(const std::string& address, std::uint16_t port,
                            net::protocol protocol = net::protocol::tcp) {
   return {protocol, net::address::parse(address).value(), port};
@@ -106,6 +71,60 @@ inline wanted_ports all_of(const std::vector<ports::forward>& forwards) {
   wanted_ports made;
   for (const auto& f : forwards) made[f.key] = f;
   return made;
+}
+
+inline const rule_options options;
+inline const machine_state machine{{{"eth0", options.tap, network_of(options.tap, 24), 24},
+                                    {"veth0", options.veth, network_of(options.veth, 24), 24}}};
+
+inline way_choice ways(const nat_table& table, const wanted_ports& wanted, const way_limits& limits = {},
+                       const rule_options& with = options) {
+  return choose_ways(engine_rules(table, with), wanted, {}, limits, with);
+}
+// The relays listen on their key's port and 10,000.
+inline relay_numbers relays_of(const way_choice& chosen) {
+  relay_numbers relays;
+  for (const auto& port : chosen.served)
+    if (port.by == way::relayed)
+      relays.emplace(port.wanted.key, static_cast<std::uint16_t>(port.wanted.key.port + 10'000));
+  return relays;
+}
+inline rule_plan plan(const nat_table& table, const wanted_ports& wanted, const way_limits& limits = {},
+                      const rule_options& with = options, const machine_state& on = machine) {
+  const auto chosen = ways(table, wanted, limits, with);
+  return plan_rules(netfilter::own_rules(table, with.tag), chosen.served, relays_of(chosen), on, with);
+}
+inline nat_table changed_by(const nat_table& table, const rule_plan& plan) { return changed_by(table, plan.change); }
+inline wanted_ports held(const nat_table& table, const wanted_ports& wanted = {}, const rule_options& with = options) {
+  return find_held(netfilter::own_rules(table, with.tag), engine_rules(table, with), wanted);
+}
+inline std::vector<std::string> chain(const nat_table& table) { return lines_of(table, tag); }
+// Without the line's end.
+inline std::string line(std::string text) {
+  text.pop_back();
+  return text;
+}
+
+// As CNI's portmap plugin writes them: the chain's name behind "CNI-DN-", and the container's id.
+inline nat_table cni_table(const std::vector<std::pair<std::string, std::string>>& chains) {
+  std::string heads = "*nat\n:PREROUTING ACCEPT\n:POSTROUTING ACCEPT\n:CNI-HOSTPORT-DNAT -\n",
+              rules = "-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT\n";
+  int address = 7;
+  for (const auto& [name, id] : chains) {
+    const auto chain = "CNI-DN-" + name;
+    heads += ":" + chain + " -\n";
+    rules += "-A CNI-HOSTPORT-DNAT -p tcp -m comment --comment \"dnat name: \\\"bridge\\\" id: \\\"" + id +
+             "\\\"\" -m multiport --dports 8080 -j " + chain + "\n-A " + chain +
+             " -s 10.4.0.0/24 -d 127.0.0.1/32 -p tcp -m tcp --dport 8080 -j CNI-HOSTPORT-SETMARK\n-A " + chain +
+             " -d 127.0.0.1/32 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.4.0." +
+             std::to_string(address++) + ":80\n";
+  }
+  return netfilter::parse_nat_table(heads + rules + "COMMIT\n").value();
+}
+inline rule_options with_cni() {
+  rule_options cni;
+  cni.engines.push_back({"CNI-HOSTPORT-DNAT", "CNI-DN-*", ports::serving::nat_rule});
+  return cni;
 }
 
 }  // namespace loopback

@@ -16,7 +16,7 @@ const base::error line_3{{}, "iptables-nft-restore exited with 1: line 3 failed"
 class rejected_rules_test : public testing::Test {
  protected:
   rejected_rules_test() {
-    plan_.changes = {":TAG -", "-A TAG -p tcp", "-A PREROUTING -j TAG"};
+    plan_.change.lines = {":TAG -", "-A TAG -p tcp", "-A PREROUTING -j TAG"};
     plan_.owners = {{}, key("127.0.0.1", 80), {}};
   }
   rule_plan plan_;

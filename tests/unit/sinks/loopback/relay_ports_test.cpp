@@ -23,7 +23,7 @@ peer_interface on_lo(const net::address& at, const char* network = "127.0.0.0") 
 }
 const auto near = on_lo(near_address), far = on_lo(far_address);
 
-// Whether a connection is made within a moment; what a filter drops is never answered.
+// Whether a connection succeeds within 200 ms; dropped packets are never answered.
 bool listens(const net::address& at, std::uint16_t port) {
   const base::unique_fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
   const auto to = net::to_sockaddr({at, port});
@@ -78,14 +78,14 @@ TEST_F(relay_ports_test, a_relay_that_stays_keeps_its_port) {
   EXPECT_TRUE(listens(far_address, number));
 }
 
-TEST_F(relay_ports_test, others_go_on_until_they_are_closed) {
+TEST_F(relay_ports_test, others_stay_until_they_are_closed) {
   EXPECT_THAT(relays_.open({to(key_)}, {near}), IsEmpty());
   const auto number = relays_.numbers().at(key_);
   EXPECT_THAT(relays_.open({}, {near}), IsEmpty());
   EXPECT_TRUE(listens(near_address, number)) << "a rule may still lead here";
   relays_.close_others();
   EXPECT_FALSE(listens(near_address, number));
-  EXPECT_EQ(relays_.size(), 0U);
+  EXPECT_THAT(relays_.numbers(), IsEmpty());
 }
 
 TEST_F(relay_ports_test, only_the_peers_network_is_answered) {
@@ -101,7 +101,7 @@ TEST_F(relay_ports_test, only_the_peers_device_is_listened_to) {
   EXPECT_THAT(relays_.numbers(), IsEmpty());
 }
 
-TEST_F(relay_ports_test, an_address_that_has_gone_is_passed_over) {
+TEST_F(relay_ports_test, skips_a_deleted_address) {
   EXPECT_THAT(relays_.open({to(key_)}, {far, on_lo(elsewhere)}), IsEmpty());
   EXPECT_TRUE(listens(far_address, relays_.numbers().at(key_)));
 }
@@ -116,7 +116,7 @@ TEST_F(relay_ports_test, the_targets_own_address_needs_no_relay) {
   EXPECT_TRUE(listens(far_address, number));
 }
 
-TEST_F(relay_ports_test, without_peers_nothing_is_listened_for) {
+TEST_F(relay_ports_test, without_peers_nothing_listens) {
   EXPECT_THAT(relays_.open({to(key_)}, {}), IsEmpty());
   EXPECT_THAT(relays_.numbers(), IsEmpty());
 }
@@ -127,7 +127,7 @@ TEST_F(relay_ports_test, in_place_a_busy_port_is_reported) {
   const auto k = key("127.0.0.1", busy);
   EXPECT_THAT(relays_.open({to(k, true)}, {near, far}),
               ElementsAre(Pair(k, trouble(ports::outcome_kind::conflict, "in use"))));
-  EXPECT_FALSE(listens(near_address, busy)) << "nowhere then";
+  EXPECT_FALSE(listens(near_address, busy)) << "then at no address";
   other.reset();
   EXPECT_THAT(relays_.open({to(k, true)}, {near, far}), IsEmpty());
   EXPECT_TRUE(listens(near_address, busy) && listens(far_address, busy));

@@ -1,22 +1,17 @@
-// Random tables and wishes: one plan makes the table right, and leaves alone what is not ours.
+// Random tables and wanted ports: one plan makes the table right, and keeps every rule that is not ours.
 #include <random>
 
-#include "sinks/loopback/engine_rules.hpp"
 #include "tests/unit/sinks/loopback/nat_text.hpp"
 
 namespace loopback {
 namespace {
 
-const rule_options options;
-const machine_state machine{{{"eth0", options.tap, network_of(options.tap, 24), 24},
-                             {"veth0", options.veth, network_of(options.veth, 24), 24}}};
-
 bool is_ours(const std::string& line) { return line.find("rancher-desktop-guestagent:") != std::string::npos; }
 
-std::vector<std::string> foreign_lines(const netfilter::nat_table& table) {
+std::vector<std::string> foreign_lines(const nat_table& table) {
   std::vector<std::string> lines;
   for (const auto& r : table.rules)
-    if (const auto line = netfilter::append_line(r); !is_ours(line)) lines.push_back(line);
+    if (const auto line = append_line(r); !is_ours(line)) lines.push_back(line);
   return lines;
 }
 
@@ -32,7 +27,7 @@ class world {
     for (int i = upto(2); i > 0; --i) lines.push_back(own_jumps);
     if (upto(1) == 0)
       lines.push_back("-A PREROUTING -d 192.168.127.2/32 -i eth0 -p tcp -m comment --comment " + tag +
-                      ":pair -j DNAT --to-destination 127.0.0.1\n");
+                      ":old -j DNAT --to-destination 127.0.0.1\n");
     if (upto(4) > 0) lines.push_back("-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER\n");
     std::ranges::shuffle(lines, random_);
     std::string text = own_chain;
@@ -58,31 +53,18 @@ class world {
   std::mt19937 random_;
 };
 
-relay_numbers relays_of(const way_choice& ways) {
-  relay_numbers numbers;
-  for (const auto& port : ways.served)
-    if (port.by == way::relayed) numbers[port.wanted.key] = static_cast<std::uint16_t>(port.wanted.key.port + 10'000);
-  return numbers;
-}
-rule_plan plan_for(const netfilter::nat_table& table, const wanted_ports& wanted) {
-  const engine_rules rules(table, options);
-  const auto ways = choose_ways(rules, wanted, {}, {}, options);
-  return plan_rules(rules, ways.served, relays_of(ways), machine, options);
-}
-
-// No two rules of ours take the same packets, and the jumps stand behind the engine's.
-void expect_sound(const netfilter::nat_table& table) {
+// No two rules of ours match the same packets, and our jumps are behind the engine's.
+void expect_sound(const nat_table& table) {
   std::set<std::pair<net::protocol, std::uint16_t>> ours;
   bool jumped = false;
   for (const auto& r : table.rules) {
     const auto d = netfilter::read_dnat(r);
-    if (d && r.chain == options.tag)
-      EXPECT_TRUE(ours.emplace(d->protocol, d->port).second) << netfilter::append_line(r);
+    if (d && r.chain == options.tag) EXPECT_TRUE(ours.emplace(d->protocol, d->port).second) << append_line(r);
     if (r.chain != "PREROUTING") continue;
     if (netfilter::jump_of(r) == options.tag)
       jumped = true;
     else
-      EXPECT_FALSE(jumped) << netfilter::append_line(r);
+      EXPECT_FALSE(jumped) << append_line(r);
   }
 }
 
@@ -92,15 +74,14 @@ TEST(rule_plan_property, one_plan_makes_it_right) {
     world w(seed);
     const auto before = table_of(w.table());
     const auto wanted = w.wishes();
-    const auto after = changed_by(before, plan_for(before, wanted));
+    const auto after = changed_by(before, plan(before, wanted));
     ASSERT_EQ(foreign_lines(after), foreign_lines(before));
-    ASSERT_EQ(plan_for(after, wanted).changes, std::vector<std::string>{});
+    ASSERT_EQ(plan(after, wanted).change.lines, std::vector<std::string>{});
     expect_sound(after);
-    const engine_rules rules(after, options);
-    const auto ways = choose_ways(rules, wanted, {}, {}, options);
-    EXPECT_EQ(ways.served.size() + ways.losers.size(), wanted.size());
-    for (const auto& [k, f] : find_held(rules, wanted, options)) EXPECT_TRUE(wanted.contains(k)) << to_string(k);
-    const auto clean = changed_by(after, plan_for(after, {}));
+    const auto chosen = ways(after, wanted);
+    EXPECT_EQ(chosen.served.size() + chosen.losers.size(), wanted.size());
+    for (const auto& [k, f] : held(after, wanted)) EXPECT_TRUE(wanted.contains(k)) << to_string(k);
+    const auto clean = changed_by(after, plan(after, {}));
     ASSERT_EQ(clean.rules.size(), foreign_lines(before).size());
     EXPECT_FALSE(clean.has_chain(options.tag));
   }

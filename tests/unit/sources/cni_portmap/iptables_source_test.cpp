@@ -64,7 +64,7 @@ class iptables_source_test : public testing::Test {
                                  chain, port, target, first ? ":CNI-HOSTPORT-DNAT -\n" : ""));
   }
   // Without polling and resync, only an announced change is noticed.
-  void start(netfilter::legacy_watch_options legacy = {.look = 600s}) {
+  void start(netfilter::legacy_watch_options legacy = {.recheck = 600s}) {
     source_.emplace(loop_.executor(), iptables_options{.legacy = std::move(legacy), .resync = 600s});
     loop_.spawn(source_->run(feed_));
     ASSERT_TRUE(loop_.run_until([&] { return feed_.last || feed_.trouble; }));
@@ -169,14 +169,14 @@ TEST_F(iptables_source_test, a_legacy_table_is_polled_where_its_lock_is_not_seen
 }
 
 TEST_F(iptables_source_test, a_poll_takes_the_place_of_a_lock_that_tells_nothing) {
-  start({.lock = directory_ / "lock", .poll_first = 5ms, .poll_last = 20ms, .look = 100ms});
+  start({.lock = directory_ / "lock", .poll_first = 5ms, .poll_last = 20ms, .recheck = 100ms});
   publish("iptables-legacy", 8001);  // takes another lock
   expect_ports({8001});
   publish("iptables-legacy", 8002, "CNI-DN-b");
   expect_ports({8001, 8002});
 }
 
-// With 20,000 other rules: only CNI's are read.
+// 20,000 rules beside: what is not CNI's is not read.
 TEST_F(iptables_source_test, kube_proxys_rules_beside) {
   std::string chains = ":KUBE-SERVICES -\n", rules;
   for (int i = 0; i < 10'000; ++i) {
@@ -205,7 +205,7 @@ TEST_F(iptables_source_test, a_container_that_does_not_run_publishes_nothing) {
           "-A CNI-HOSTPORT-DNAT -p tcp -m comment --comment \"dnat name: \\\"bridge\\\" id: \\\"default-web\\\"\" "
           "-m multiport --dports 8080 -j CNI-DN-a\n"
           "-A CNI-DN-a -p tcp --dport 8080 -j DNAT --to-destination 10.4.0.7:80\n");
-  source_.emplace(loop_.executor(), iptables_options{.stopped = stopped, .legacy = {.look = 600s}, .resync = 600s});
+  source_.emplace(loop_.executor(), iptables_options{.stopped = stopped, .legacy = {.recheck = 600s}, .resync = 600s});
   loop_.spawn(source_->run(feed_));
   expect_ports({8080});
   stopped->update({{"default/web", true}, {"default/other", true}});

@@ -1,0 +1,94 @@
+#include "kernel/netfilter/chain_plan.hpp"
+
+#include <map>
+#include <set>
+
+namespace netfilter {
+namespace {
+
+class planner {
+ public:
+  explicit planner(const own_rules& present) : present_(present) {}
+
+  // Additions come first; a rule without a handle goes by its words, which must not match an added one.
+  void settle_chain(const std::vector<rule_spec>& wanted) {
+    if (!present_.has_chain()) add_line(":" + present_.tag() + " -");
+    std::set<rule_spec> forms, kept;
+    for (const auto& r : wanted) forms.insert(canonical(r));
+    std::vector<own_rule> stale;
+    for (const auto& own : present_.all()) {
+      if (present_.is_jump(*own.spec)) continue;
+      auto form = canonical(*own.spec);
+      if (!forms.contains(form) || !kept.insert(std::move(form)).second) stale.push_back(own);
+    }
+    for (const auto& own : stale)
+      if (own.handle == 0) remove(own);
+    for (std::size_t i = 0; i < wanted.size(); ++i)
+      if (!kept.contains(canonical(wanted[i]))) append(wanted[i], i);
+    for (const auto& own : stale)
+      if (own.handle != 0) remove(own);
+  }
+
+  // Each once, behind the last jump to another program's chain.
+  void settle_jumps(const std::vector<rule_spec>& wanted) {
+    std::map<rule_spec, rule_spec> missing;
+    for (const auto& jump : wanted) missing.emplace(canonical(jump), jump);
+    for (const auto& own : present_.all()) {
+      if (!present_.is_jump(*own.spec)) continue;
+      const bool behind = own.position > present_.last_foreign_jump();
+      if (!behind || missing.erase(canonical(*own.spec)) == 0) remove(own);
+    }
+    for (const auto& [form, jump] : missing) append(jump, std::nullopt);
+  }
+
+  // A chain can only go when nothing jumps to it, so its jumps go by their words in the same transaction.
+  void remove_chain() {
+    for (const auto& own : present_.all()) {
+      if (own.spec->chain == present_.tag()) continue;
+      if (jump_of(*own.spec) == present_.tag())
+        add_line(delete_line(*own.spec));
+      else
+        remove(own);
+    }
+    if (!present_.has_chain()) return;
+    add_line("-F " + present_.tag());
+    add_line("-X " + present_.tag());
+  }
+
+  chain_plan take() { return std::move(plan_); }
+
+ private:
+  void add_line(std::string line, std::optional<std::size_t> adds = {}) {
+    plan_.change.lines.push_back(std::move(line));
+    plan_.adds.push_back(adds);
+  }
+  void append(const rule_spec& r, std::optional<std::size_t> index) {
+    add_line(append_line(r), index);
+    plan_.change.grown.insert(r.chain);
+  }
+  void remove(const own_rule& own) {
+    if (own.handle != 0)
+      plan_.change.removals.push_back({own.spec->chain, own.handle});
+    else
+      add_line(delete_line(*own.spec));
+  }
+
+  const own_rules& present_;
+  chain_plan plan_;
+};
+
+}  // namespace
+
+chain_plan plan_chain(const own_rules& present, const std::vector<rule_spec>& rules,
+                      const std::vector<rule_spec>& jumps) {
+  planner plan(present);
+  if (rules.empty()) {
+    plan.remove_chain();
+  } else {
+    plan.settle_chain(rules);
+    plan.settle_jumps(jumps);
+  }
+  return plan.take();
+}
+
+}  // namespace netfilter

@@ -1,0 +1,75 @@
+// table_reader: the nat table of one variant of iptables, as far as table_scope goes. It reads text only when the rules
+// have changed since the last reading. It also makes the changes, because afterwards the last reading is void.
+//
+// For iptables-nft it dumps single chains from the kernel (ADR 8), so other rules cost nothing, and each rule comes
+// with its handle. Only the first reading, and the one after reread_whole(), takes the whole table: it finds rules that
+// a crashed run left in chains to which no rule jumps.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "async/blocking_calls.hpp"
+#include "kernel/netfilter/legacy_watch.hpp"
+#include "kernel/netfilter/nat_tool.hpp"
+#include "kernel/netfilter/nft_reader.hpp"
+#include "kernel/netfilter/table_change.hpp"
+#include "kernel/netfilter/table_scope.hpp"
+
+namespace netfilter {
+
+using table_ptr = std::shared_ptr<const nat_table>;  // nullptr: the kernel does not have this variant
+
+class table_reader {
+ public:
+  // `legacy` outlives it.
+  table_reader(nat_programs programs, table_scope scope, legacy_watch& legacy);
+
+  [[nodiscard]] nat_variant variant() const { return tool_.variant(); }
+
+  // The kernel says whether it has this variant; an exit code or a missing line does not. Fails if the table cannot be
+  // read completely, also because it keeps changing.
+  async::task<base::result<table_ptr>> read();
+  void reread_whole() { whole_next_ = true; }
+
+  // Runs the lines, then the removals. Returns the processes and threads that made them, for
+  // netlink::change_watch::ignore().
+  async::task<base::result<std::vector<pid_t>>> change(table_change change);
+
+  // Removes those rules of our chain by handle for which `is_stale` holds. Needs no text. For iptables-nft alone;
+  // otherwise it does nothing.
+  base::result<> remove_stale(const std::function<bool(const nat_rule&)>& is_stale) const;
+
+  // Whether the rules differ from the last reading, or may.
+  [[nodiscard]] bool nft_changed() const;
+  async::task<bool> legacy_changed();
+
+ private:
+  using fingerprint = std::optional<std::uint64_t>;  // nothing: unknown
+  [[nodiscard]] base::result<nft_nat_view> read_view() const;
+  async::task<fingerprint> read_legacy_fingerprint();
+  async::task<base::result<table_ptr>> read_nft();
+  async::task<base::result<std::optional<table_ptr>>> read_nft_at(nft_nat_view view);
+  async::task<base::result<>> read_whole();
+  async::task<base::result<nat_table>> read_nft_chains(nft_nat_view view);
+  async::task<base::result<table_ptr>> read_legacy();
+  async::task<base::result<table_ptr>> read_plain();
+  async::task<base::result<nat_table>> read_text();
+  [[nodiscard]] std::set<std::string> chains_with_ours(const nat_table& table) const;
+
+  nat_tool tool_;
+  table_scope scope_;
+  legacy_watch& legacy_;
+  async::blocking_calls blocking_{2};  // a large legacy table takes tens of milliseconds, and so do many removals
+  bool whole_next_ = true;
+  std::set<std::string> own_chains_;  // beside the engines' chains: those that may hold rules of ours
+  std::optional<std::pair<std::uint64_t, table_ptr>> known_;  // the last reading and its fingerprint
+  fingerprint seen_nft_, seen_legacy_;
+};
+
+}  // namespace netfilter
