@@ -7,8 +7,8 @@
 #include <system_error>
 #include <utility>
 
+#include "kernel/netlink/route.hpp"
 #include "os/event_loop.hpp"
-#include "relay/own_address.hpp"
 #include "relay/tcp_relay.hpp"
 #include "relay/udp_relay.hpp"
 
@@ -115,7 +115,7 @@ base::result<bool> listener_set::loops(const listener_spec& spec) const {
   if (to.is_unspecified()) to = to.is_v6() ? net::address::loopback_v6() : net::address::loopback_v4();
   if (taken(to)) return true;
   if (!taken(net::address::any_v4()) && !taken(net::address::any_v6())) return false;
-  return to.is_loopback() ? true : is_own(to);
+  return to.is_loopback() ? true : netlink::is_local_address(to);
 }
 
 base::result<> listener_set::add(const listener_spec& spec) {

@@ -6,7 +6,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto found = netlink::parse_flow_dump({reinterpret_cast<const std::byte*>(data), size});
-  for (const auto& flow : found.flows)
+  for (const auto& flow : found)
     if (netlink::flow_delete_request(flow).size() != 20 + flow.identity.size()) std::abort();
   return 0;
 }

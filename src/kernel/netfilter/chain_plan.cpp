@@ -13,14 +13,8 @@ class planner {
   // Additions come first; a rule without a handle goes by its words, which must not match an added one.
   void settle_chain(const std::vector<rule_spec>& wanted) {
     if (!present_.has_chain()) add_line(":" + present_.tag() + " -");
-    std::set<rule_spec> forms, kept;
-    for (const auto& r : wanted) forms.insert(canonical(r));
-    std::vector<own_rule> stale;
-    for (const auto& own : present_.all()) {
-      if (present_.is_jump(*own.spec)) continue;
-      auto form = canonical(*own.spec);
-      if (!forms.contains(form) || !kept.insert(std::move(form)).second) stale.push_back(own);
-    }
+    std::set<rule_spec> kept;
+    const auto stale = stale_rules(wanted, kept);
     for (const auto& own : stale)
       if (own.handle == 0) remove(own);
     for (std::size_t i = 0; i < wanted.size(); ++i)
@@ -58,6 +52,19 @@ class planner {
   chain_plan take() { return std::move(plan_); }
 
  private:
+  // The rules of the chain that are not wanted, or stand there twice. The others are in `kept`, in canonical form.
+  std::vector<own_rule> stale_rules(const std::vector<rule_spec>& wanted, std::set<rule_spec>& kept) const {
+    std::set<rule_spec> forms;
+    for (const auto& r : wanted) forms.insert(canonical(r));
+    std::vector<own_rule> stale;
+    for (const auto& own : present_.all()) {
+      if (present_.is_jump(*own.spec)) continue;
+      auto form = canonical(*own.spec);
+      if (!forms.contains(form) || !kept.insert(std::move(form)).second) stale.push_back(own);
+    }
+    return stale;
+  }
+
   void add_line(std::string line, std::optional<std::size_t> adds = {}) {
     plan_.change.lines.push_back(std::move(line));
     plan_.adds.push_back(adds);

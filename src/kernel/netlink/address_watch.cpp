@@ -1,26 +1,19 @@
 #include "kernel/netlink/address_watch.hpp"
 
 #include <ifaddrs.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <optional>
 
-#include "base/unique_fd.hpp"
 #include "net/endpoint.hpp"
 
 namespace netlink {
 namespace {
-
-constexpr std::chrono::milliseconds gathering{100};
 
 std::optional<net::address> read_address(const sockaddr* from) {
   if (from == nullptr || (from->sa_family != AF_INET && from->sa_family != AF_INET6)) return std::nullopt;
@@ -71,23 +64,9 @@ unsigned interface_of(const net::address& ip) {
 }
 
 base::result<address_watch> address_watch::open(const async::executor& where) {
-  base::unique_fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
-  sockaddr_nl self{};
-  self.nl_family = AF_NETLINK;
-  self.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
-  if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&self), sizeof self) != 0)
-    return base::fail_errno("netlink subscription");
-  return address_watch(where, fd.release());
-}
-
-// What the datagrams say is asked for afresh anyway; an overrun queue says as much.
-async::task<> address_watch::changed() {
-  co_await socket_.async_wait(async::asio::posix::stream_descriptor::wait_read, async::nothrow);
-  co_await async::check_cancelled();
-  co_await async::sleep_for(gathering);
-  std::array<std::byte, 8192> ignored;
-  while (::recv(socket_.native_handle(), ignored.data(), ignored.size(), 0) >= 0 || errno == ENOBUFS) {
-  }
+  auto made = change_watch::open(where, {.rules = false, .ipv6 = true});
+  if (!made) return std::unexpected(made.error());
+  return address_watch(std::move(*made));
 }
 
 }  // namespace netlink

@@ -2,13 +2,13 @@
 // yet. Works in the network namespace in which it was opened; used from one thread.
 #pragma once
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <compare>
 #include <string>
 #include <vector>
 
 #include "async/task.hpp"
 #include "base/result.hpp"
+#include "kernel/netlink/change_watch.hpp"
 #include "net/address.hpp"
 
 namespace netlink {
@@ -34,12 +34,12 @@ class address_watch {
 
   // Returns some 100 ms after the first unreported change of any interface's addresses, and reports all changes until
   // then together. Cancelled: throws operation_aborted.
-  async::task<> changed();
+  async::task<> changed() { return watch_.changed(); }
 
  private:
-  address_watch(const async::executor& where, int fd) : socket_(where, fd) {}
+  explicit address_watch(change_watch watch) : watch_(std::move(watch)) {}
 
-  async::asio::posix::stream_descriptor socket_;
+  change_watch watch_;
 };
 
 }  // namespace netlink

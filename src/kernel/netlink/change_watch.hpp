@@ -8,24 +8,27 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <chrono>
 #include <deque>
+#include <optional>
 
 #include "async/task.hpp"
 #include "base/result.hpp"
-#include "base/unique_fd.hpp"
+#include "kernel/netlink/socket.hpp"
 
 namespace netlink {
 
 struct watch_options {
-  bool addresses = true;                     // false: rules only
+  bool rules = true;
+  bool addresses = true;                     // IPv4
+  bool ipv6 = false;                         // with `addresses`: IPv6 too
   std::chrono::milliseconds gathering{100};  // from the first change to the report
 };
 
 class change_watch {
  public:
-  // Fails if the kernel denies both subscriptions; see sees_rules().
+  // Fails if the kernel denies every subscription that is wanted; see sees_rules().
   static base::result<change_watch> open(const async::executor& where, watch_options options = {});
 
-  [[nodiscard]] bool sees_rules() const { return static_cast<bool>(rules_); }
+  [[nodiscard]] bool sees_rules() const { return rules_.has_value(); }
 
   // The last few changes of the rules by this process are not reported.
   void ignore(pid_t process);
@@ -35,13 +38,12 @@ class change_watch {
   async::task<> changed();
 
  private:
-  change_watch(const async::executor& where, int epoll, base::unique_fd rules, base::unique_fd addresses,
+  change_watch(const async::executor& where, int epoll, std::optional<socket> rules, std::optional<socket> addresses,
                std::chrono::milliseconds gathering);
   [[nodiscard]] bool read_rules();
-  [[nodiscard]] bool read_addresses();
 
   async::asio::posix::stream_descriptor either_;  // an epoll of the two
-  base::unique_fd rules_, addresses_;
+  std::optional<socket> rules_, addresses_;
   std::chrono::milliseconds gathering_;
   std::deque<pid_t> ignored_;
 };

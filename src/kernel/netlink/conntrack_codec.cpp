@@ -82,12 +82,11 @@ std::vector<std::byte> flow_delete_request(const udp_flow& flow) {
   return request(IPCTNL_MSG_CT_DELETE, 0, flow.identity);
 }
 
-flow_dump parse_flow_dump(std::span<const std::byte> datagram) {
-  flow_dump found;
+std::vector<udp_flow> parse_flow_dump(std::span<const std::byte> datagram) {
+  std::vector<udp_flow> found;
   for_each_message(datagram, [&found](const nlmsghdr& header, bytes_view body) {
-    if (header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR) found.done = true;
     if (header.nlmsg_type == message_type(IPCTNL_MSG_CT_NEW) && body.size() >= sizeof(nfgenmsg))
-      parse_flow(body.subspan(sizeof(nfgenmsg)), found.flows);
+      parse_flow(body.subspan(sizeof(nfgenmsg)), found);
   });
   return found;
 }

@@ -18,14 +18,9 @@ struct udp_flow {
   bool operator==(const udp_flow&) const = default;
 };
 
-struct flow_dump {
-  std::vector<udp_flow> flows;
-  bool done = false;  // nothing more comes, or the kernel refused
-};
-
 [[nodiscard]] std::vector<std::byte> flow_dump_request();
 // One datagram of the answer. Flows of other protocols, and what is cut or malformed, are passed over.
-[[nodiscard]] flow_dump parse_flow_dump(std::span<const std::byte> datagram);
+[[nodiscard]] std::vector<udp_flow> parse_flow_dump(std::span<const std::byte> datagram);
 
 [[nodiscard]] std::vector<std::byte> flow_delete_request(const udp_flow& flow);
 

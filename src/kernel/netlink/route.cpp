@@ -5,11 +5,10 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <cerrno>
 #include <cstring>
 
-#include "base/unique_fd.hpp"
 #include "kernel/netlink/attributes.hpp"
+#include "kernel/netlink/socket.hpp"
 
 namespace netlink {
 namespace {
@@ -45,6 +44,12 @@ route route_in(const rtmsg& head, bytes_view attributes) {
   return found;
 }
 
+// There is no route, or it is one that rejects packets: prohibit, blackhole.
+bool has_no_route(const std::error_code& code) {
+  return code == std::errc::network_unreachable || code == std::errc::host_unreachable ||
+         code == std::errc::permission_denied || code == std::errc::invalid_argument;
+}
+
 }  // namespace
 
 base::result<route> parse_route(std::span<const std::byte> datagram) {
@@ -52,21 +57,25 @@ base::result<route> parse_route(std::span<const std::byte> datagram) {
   for_each_message(datagram, [&](const nlmsghdr& header, bytes_view body) {
     const auto head = read<rtmsg>(body);
     if (header.nlmsg_type == RTM_NEWROUTE && head) found = route_in(*head, behind(body, sizeof(rtmsg)));
-    if (header.nlmsg_type != NLMSG_ERROR) return;
-    const auto code = read<std::int32_t>(body).value_or(-EPROTO);
-    found = base::fail(std::error_code(code < 0 && code > -4096 ? -code : EPROTO, std::system_category()), "route");
   });
   return found;
 }
 
 base::result<route> route_to(const net::address& ip) {
   const auto ask = request_for(ip);
-  const base::unique_fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  if (!fd || ::send(fd.get(), &ask, ask.header.nlmsg_len, 0) < 0) return base::fail_errno("route");
-  std::array<std::byte, 4096> answer;
-  const auto got = ::recv(fd.get(), answer.data(), answer.size(), MSG_DONTWAIT);
-  if (got < 0) return base::fail_errno("route");
-  return parse_route(std::span(answer).first(static_cast<std::size_t>(got)));
+  const auto bytes = std::as_bytes(std::span(&ask, 1)).first(ask.header.nlmsg_len);
+  auto kernel = socket::open(NETLINK_ROUTE);
+  if (!kernel) return std::unexpected(kernel.error());
+  const auto answer = kernel->get({.request = {bytes.begin(), bytes.end()}, .name = "route"});
+  if (!answer) return std::unexpected(answer.error());
+  return parse_route(*answer);
+}
+
+base::result<bool> is_local_address(const net::address& ip) {
+  const auto found = route_to(ip);
+  if (found) return found->kind == route_kind::local;
+  if (has_no_route(found.error().code)) return false;
+  return std::unexpected(found.error());
 }
 
 }  // namespace netlink

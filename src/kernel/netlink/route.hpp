@@ -22,6 +22,11 @@ struct route {
 // An error if there is no route. Does not block: the kernel answers within send(2).
 [[nodiscard]] base::result<route> route_to(const net::address& ip);
 
+// Packets to `ip` stay on this machine: an interface has the address, or a route of type `local` covers it, as for
+// 127.0.0.0/8. A successful bind(2) proves less: with net.ipv4.ip_nonlocal_bind every address can be bound. An error if
+// the kernel gives no answer. The calling thread's network namespace counts.
+[[nodiscard]] base::result<bool> is_local_address(const net::address& ip);
+
 // Pure: the answer to the request.
 [[nodiscard]] base::result<route> parse_route(std::span<const std::byte> datagram);
 

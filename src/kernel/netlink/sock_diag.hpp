@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "base/unique_fd.hpp"
 #include "kernel/netlink/sock_diag_codec.hpp"
+#include "kernel/netlink/socket.hpp"
 
 namespace netlink {
 
@@ -25,10 +25,8 @@ struct port_range {
   bool operator==(const port_range&) const = default;
 };
 
-// A netlink socket that becomes readable when a socket of that protocol has closed that may have listened. The kernel
-// itself skips connected sockets and the ignored ports. It reports nothing else; empty it with
-// forget_closed().
-[[nodiscard]] base::result<base::unique_fd> watch_closed(net::protocol protocol, port_range ignored_ports = {});
-void forget_closed(int watch);
+// Becomes readable when a socket of that protocol has closed that may have listened. The kernel itself skips connected
+// sockets and the ignored ports. The notices carry nothing else: discard them.
+[[nodiscard]] base::result<socket> watch_closed(net::protocol protocol, port_range ignored_ports = {});
 
 }  // namespace netlink

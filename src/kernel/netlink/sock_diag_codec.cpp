@@ -5,7 +5,6 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 
-#include <cerrno>
 #include <optional>
 
 #include "kernel/netlink/attributes.hpp"
@@ -54,17 +53,11 @@ std::vector<std::byte> listener_dump_request(net::protocol protocol, int family)
   return {bytes.begin(), bytes.end()};
 }
 
-listener_dump parse_listener_dump(std::span<const std::byte> datagram, net::protocol protocol) {
-  listener_dump found;
+std::vector<diag_socket> parse_listener_dump(std::span<const std::byte> datagram, net::protocol protocol) {
+  std::vector<diag_socket> found;
   for_each_message(datagram, [&](const nlmsghdr& header, bytes_view body) {
-    // Both bring a number: an error's is negative, and so is that of a dump which ended early.
-    if (header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR) {
-      const auto code = read<std::int32_t>(body).value_or(header.nlmsg_type == NLMSG_ERROR ? -EPROTO : 0);
-      found.done = true;
-      if (code < 0 && code > -4096) found.error_number = -code;
-    }
     if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY) return;
-    if (auto one = parse_socket(body, protocol)) found.sockets.push_back(*one);
+    if (auto one = parse_socket(body, protocol)) found.push_back(*one);
   });
   return found;
 }

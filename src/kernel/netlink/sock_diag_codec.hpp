@@ -26,14 +26,8 @@ struct diag_socket {
 // `family`: AF_INET or AF_INET6. Dual-stack sockets are IPv6 ones.
 [[nodiscard]] std::vector<std::byte> listener_dump_request(net::protocol protocol, int family);
 
-struct listener_dump {
-  std::vector<diag_socket> sockets;
-  bool done = false;     // no more messages
-  int error_number = 0;  // the kernel refused; then `done` is set, too
-};
-
 // One datagram of the answer to a request for `protocol`, which the kernel does not repeat. Sockets in other states,
 // connected ones, and truncated or malformed messages are skipped.
-[[nodiscard]] listener_dump parse_listener_dump(std::span<const std::byte> datagram, net::protocol protocol);
+[[nodiscard]] std::vector<diag_socket> parse_listener_dump(std::span<const std::byte> datagram, net::protocol protocol);
 
 }  // namespace netlink

@@ -4,10 +4,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <optional>
 
-#include "base/unique_fd.hpp"
+#include "kernel/netlink/socket.hpp"
 #include "kernel/netlink/socket_owner_codec.hpp"
 
 namespace netlink {
@@ -23,14 +22,11 @@ std::optional<net::endpoint> end_of(int fd, int (*name)(int, sockaddr*, socklen_
 base::result<std::uint32_t> owner_of_client(int accepted) {
   const auto here = end_of(accepted, ::getsockname), there = end_of(accepted, ::getpeername);
   if (!here || !there) return base::fail(std::errc::not_connected, "socket owner");
-  const base::unique_fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
-  const auto request = connection_request(*there, *here);
-  if (!fd || ::send(fd.get(), request.data(), request.size(), 0) != std::ssize(request))
-    return base::fail_errno("socket owner");
-  std::array<std::byte, 4096> answer;
-  const auto got = ::recv(fd.get(), answer.data(), answer.size(), MSG_DONTWAIT);
-  if (got < 0) return base::fail_errno("socket owner");
-  return parse_connection_owner(std::span(answer).first(static_cast<std::size_t>(got)), *there, *here);
+  auto kernel = socket::open(NETLINK_SOCK_DIAG);
+  if (!kernel) return std::unexpected(kernel.error());
+  const auto answer = kernel->get({.request = connection_request(*there, *here), .name = "socket owner"});
+  if (!answer) return std::unexpected(answer.error());
+  return parse_connection_owner(*answer, *there, *here);
 }
 
 client_kind kind_of_client(int accepted) {

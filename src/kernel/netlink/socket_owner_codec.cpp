@@ -5,7 +5,6 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 
-#include <cerrno>
 #include <cstring>
 
 #include "kernel/netlink/attributes.hpp"
@@ -63,10 +62,6 @@ base::result<std::uint32_t> parse_connection_owner(std::span<const std::byte> da
   base::result<std::uint32_t> found = base::fail(std::errc::protocol_error, "socket owner");
   for_each_message(datagram, [&](const nlmsghdr& header, bytes_view body) {
     if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY) found = owner_in(body, local, remote);
-    if (header.nlmsg_type != NLMSG_ERROR) return;
-    const auto code = read<std::int32_t>(body).value_or(-EPROTO);
-    found =
-        base::fail(std::error_code(code < 0 && code > -4096 ? -code : EPROTO, std::system_category()), "socket owner");
   });
   return found;
 }

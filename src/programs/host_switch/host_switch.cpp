@@ -5,11 +5,11 @@
 #include <algorithm>
 
 #include "http/server.hpp"
+#include "kernel/netlink/route.hpp"
 #include "program/flag_values.hpp"
 #include "programs/host_switch/api_server.hpp"
 #include "programs/host_switch/static_forward.hpp"
 #include "relay/descriptor_budget.hpp"
-#include "relay/own_address.hpp"
 
 namespace host_switch {
 namespace {
@@ -64,7 +64,7 @@ void host_switch::declare(program::flag_set& flags) {
 
 base::result<> host_switch::open(const async::executor&) {
   network_.emplace(api());
-  policy_.emplace(vm_network_, api(), api_hosts_, relay::is_own);
+  policy_.emplace(vm_network_, api(), api_hosts_, netlink::is_local_address);
   forwards_.emplace(*network_, *policy_, most_forwards());
   if (const auto tried = try_to_listen(*network_); !tried && !may_pass(tried.error().code)) return tried;
   return open_static_forwards();

@@ -1,27 +1,41 @@
 #include "sinks/loopback/home_table.hpp"
 
+#include <algorithm>
+
 #include "base/log.hpp"
 
 namespace loopback {
+namespace {
+
+bool is_there(const table_views::value_type& view) { return view && *view; }
+
+// The table in which engines publish most of the wanted ports; of several, the first. Nothing if no engine publishes.
+std::optional<std::size_t> with_most_published(const table_views& views, const wanted_ports& wanted) {
+  std::optional<std::size_t> found;
+  std::size_t most = 0;
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    if (!is_there(views[i]) || !(*views[i])->engines.active()) continue;
+    const auto published = count_published((*views[i])->engines, wanted);
+    if (found && published <= most) continue;
+    found = i;
+    most = published;
+  }
+  return found;
+}
+
+}  // namespace
 
 base::result<> home_table::choose(const table_views& views, const wanted_ports& wanted,
                                   const netfilter::nat_tables& tables) {
   if (index_ && !views[*index_]) return std::unexpected(views[*index_].error());
-  std::optional<std::size_t> engines, first;
-  std::size_t most = 0;
-  const base::error* unreadable = nullptr;
-  for (std::size_t i = 0; i < views.size(); ++i) {
-    if (!views[i] && !index_) unreadable = &views[i].error();
-    if (!views[i] || !*views[i]) continue;
-    if (!first) first = i;
-    const auto& rules = (*views[i])->engines;
-    const auto published = count_published(rules, wanted);
-    if (!rules.active() || (engines && published <= most)) continue;
-    engines = i;
-    most = published;
+  if (const auto engines = with_most_published(views, wanted)) {
+    note(engines, true, tables);
+    return {};
   }
-  if (unreadable != nullptr && !engines) return std::unexpected(*unreadable);
-  note(engines ? engines : first, engines.has_value(), tables);
+  const auto unreadable = std::ranges::find_if(views, [](const auto& view) { return !view; });
+  if (!index_ && unreadable != views.end()) return std::unexpected(unreadable->error());
+  const auto first = std::ranges::find_if(views, is_there);
+  note(first == views.end() ? std::nullopt : std::optional<std::size_t>(first - views.begin()), false, tables);
   return {};
 }
 

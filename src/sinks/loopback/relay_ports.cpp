@@ -64,13 +64,18 @@ base::result<> relay_ports::choose_number(one& relay, const peer_interface& peer
   return {};
 }
 
+base::result<> relay_ports::listen_toward(one& relay, const std::vector<peer_interface>& peers) {
+  for (const auto& peer : peers)
+    if (auto opened = listen(relay, peer); !opened) return opened;
+  return {};
+}
+
 base::result<> relay_ports::open_one(one& relay, const std::vector<peer_interface>& peers) {
   base::result<> opened;
   for (int attempt = 0; attempt < attempts; ++attempt) {
     if (relay.at.empty() && !peers.empty())
       if (auto chosen = choose_number(relay, peers.front()); !chosen) return chosen;
-    for (const auto& peer : peers)
-      if (opened = listen(relay, peer); !opened) break;
+    opened = listen_toward(relay, peers);
     if (opened && relay.at.empty() && !peers.empty())
       return base::fail(std::errc::address_not_available, "no address to listen on");
     if (opened) return opened;

@@ -41,6 +41,7 @@ class relay_ports {
     bool wanted = true;
   };
   base::result<> choose_number(one& relay, const peer_interface& peer);
+  base::result<> listen_toward(one& relay, const std::vector<peer_interface>& peers);
   base::result<> open_one(one& relay, const std::vector<peer_interface>& peers);
   base::result<> listen(one& relay, const peer_interface& peer);
   void close(one& relay);

@@ -89,10 +89,10 @@ void socket_events::probe_closings(netlink::port_range ignored_ports) {
 }
 
 void socket_events::subscribe(net::protocol protocol, netlink::port_range ignored_ports) {
-  auto fd = netlink::watch_closed(protocol, ignored_ports);
-  if (!fd) return report_unavailable(fmt::format("closed {} sockets", net::to_string(protocol)), fd.error());
-  watch(fd->get(), EPOLL_CTL_ADD);
-  closings_.push_back(std::move(*fd));
+  auto closed = netlink::watch_closed(protocol, ignored_ports);
+  if (!closed) return report_unavailable(fmt::format("closed {} sockets", net::to_string(protocol)), closed.error());
+  watch(closed->fd(), EPOLL_CTL_ADD);
+  closings_.push_back(std::move(*closed));
 }
 
 // One report each: a thousand sockets that close before the next scan wake the agent once.
@@ -111,9 +111,9 @@ async::task<> socket_events::wait_until(async::clock::time_point deadline) {
 bool socket_events::forget() {
   const bool notified = ring_ && ring_->take_all();
   if (ring_) watch(ring_->fd(), EPOLL_CTL_MOD);
-  for (const auto& fd : closings_) {
-    netlink::forget_closed(fd.get());
-    watch(fd.get(), EPOLL_CTL_MOD);
+  for (const auto& closed : closings_) {
+    closed.discard_notices();
+    watch(closed.fd(), EPOLL_CTL_MOD);
   }
   return notified;
 }

@@ -43,7 +43,7 @@ class socket_events {
 
   std::optional<bpf::ring> ring_;
   std::vector<bpf::attachment> programs_;
-  std::vector<base::unique_fd> closings_;
+  std::vector<netlink::socket> closings_;
   async::asio::posix::stream_descriptor any_;  // an epoll of all, each reported once until it is armed again
   bpf::netns_cookie own_ = bpf::every_namespace;
   bool reports_closes_ = false;

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "async/latest_value.hpp"
 #include "tests/support/event_loop.hpp"
 
 namespace async {
@@ -90,24 +89,6 @@ TEST(condition, throws_when_cancelled) {
   loop.run_until([] { return false; }, 10ms);
   loop.stop();
   EXPECT_TRUE(cancelled);
-}
-
-task<> take_two(latest_value<int>& from, std::vector<int>& into) {
-  into.push_back(co_await from.take());
-  into.push_back(co_await from.take());
-}
-
-TEST(latest_value, replaces_what_nobody_took) {
-  support::event_loop loop;
-  latest_value<int> value(loop.executor());
-  std::vector<int> taken;
-  value.set(1);
-  value.set(2);
-  loop.spawn(take_two(value, taken));
-  EXPECT_TRUE(loop.run_until([&] { return taken.size() == 1; }));
-  value.set(3);
-  EXPECT_TRUE(loop.run_until([&] { return taken.size() == 2; }));
-  EXPECT_EQ(taken, (std::vector{2, 3}));
 }
 
 }  // namespace

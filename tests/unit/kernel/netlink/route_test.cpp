@@ -28,6 +28,19 @@ TEST(route, tells_own_addresses_neighbours_and_what_is_behind_a_gateway) {
   EXPECT_FALSE(to("2001:db8::1")) << "no route is not a route";
 }
 
+TEST(route, an_address_is_local_by_an_interface_or_a_local_route) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const support::netns here("local"), there("local2");
+  support::connect({&here, "e0", "192.168.77.1/24"}, {&there, "e0", "192.168.77.2/24"});
+  here.ip({"route", "add", "local", "198.51.100.0/24", "dev", "lo"});
+  here.ip({"route", "add", "blackhole", "203.0.113.0/24"});
+  here.ip({"route", "add", "prohibit", "203.0.114.0/24"});
+  const auto is_local = [&](const char* text) { return here.run([&] { return is_local_address(ip(text)); }); };
+  for (const auto* local : {"127.0.0.9", "192.168.77.1", "198.51.100.7", "::1"}) EXPECT_EQ(is_local(local), true);
+  for (const auto* other : {"192.168.77.2", "203.0.113.1", "203.0.114.1", "10.9.9.9", "2001:db8::1"})
+    EXPECT_EQ(is_local(other), false) << other;
+}
+
 TEST(route, an_answer_that_is_cut_is_an_error) {
   const std::array<std::byte, 64> zeros{};
   for (std::size_t size = 0; size <= zeros.size(); ++size) EXPECT_FALSE(parse_route(std::span(zeros).first(size)));

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstring>
 
+#include "kernel/netlink/socket.hpp"
 #include "kernel/netlink/socket_owner_codec.hpp"
 #include "tests/support/socket_peer.hpp"
 
@@ -82,16 +83,11 @@ TEST_F(socket_owner, of_a_half_closed_socket_is_known) {
 TEST_F(socket_owner, is_no_listener_s_that_has_the_client_s_port) {
   const auto local = support::local_endpoint(listener_.get());
   const net::endpoint remote{net::address::loopback_v4(), 1};
-  const base::unique_fd kernel(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
-  const auto request = connection_request(local, remote);
-  ASSERT_EQ(::send(kernel.get(), request.data(), request.size(), 0), std::ssize(request));
-  std::array<std::byte, 4096> answer;
-  const auto got = ::recv(kernel.get(), answer.data(), answer.size(), 0);
-  ASSERT_GT(got, 0);
-  nlmsghdr head;
-  std::memcpy(&head, answer.data(), sizeof head);
-  EXPECT_EQ(head.nlmsg_type, SOCK_DIAG_BY_FAMILY) << "a socket, and no error";
-  const auto owner = parse_connection_owner(std::span(answer).first(static_cast<std::size_t>(got)), local, remote);
+  auto kernel = socket::open(NETLINK_SOCK_DIAG);
+  ASSERT_TRUE(kernel);
+  const auto answer = kernel->get({.request = connection_request(local, remote), .name = "socket owner"});
+  ASSERT_TRUE(answer) << "a socket, and no error";
+  const auto owner = parse_connection_owner(*answer, local, remote);
   ASSERT_FALSE(owner);
   EXPECT_EQ(owner.error().code, std::errc::no_such_file_or_directory);
 }
