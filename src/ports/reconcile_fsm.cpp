@@ -240,6 +240,86 @@ void reconcile_fsm::adopt_all(const peer_state& answer, time_point now, std::vec
   }
 }
 
+slot_event reconcile_fsm::event_of(const slot& s, const held_forward* held, time_point now) const {
+  if (held == nullptr) {
+    const bool late = s.state() == slot_state::uncertain && now < s.late_until && !draining_;
+    return late ? slot_event::listed_missing_late : slot_event::listed_missing;
+  }
+  if (!held->exact) return slot_event::listed_other;
+  return traits_.shared ? slot_event::listed_exact : slot_event::listed_exact_own;
+}
+
+void reconcile_fsm::adopt(slot_map::iterator at, const held_forward* held, time_point now, std::vector<forward>& lost) {
+  auto& s = at->second;
+  const auto event = event_of(s, held, now);
+  if (event == slot_event::listed_missing_late)
+    return schedule(at, s.wanted ? std::max(s.retry.not_before, now) : s.late_until);
+  const auto next = next_state(s.state(), event);
+  if (s.may_be_ours() && next != slot_state::ours) lost.push_back(*s.applied());
+  std::optional<forward> value = s.wanted;
+  if (next == slot_state::ours)
+    value = as_forward(*held, s.applied() != nullptr ? s.applied() : s.wanted ? &*s.wanted : nullptr);
+  s.apply(event, value, now);
+  judge_listed(at, event, now);
+  reschedule(at, now);
+}
+
+// What the list says about the key ends its troubles, or begins one.
+void reconcile_fsm::judge_listed(slot_map::iterator at, slot_event event, time_point now) {
+  auto& s = at->second;
+  const bool in_the_way = event == slot_event::listed_other;
+  const bool known = std::exchange(s.retry.in_the_way, in_the_way);
+  if (s.state() != slot_state::absent || known != in_the_way) s.retry.forgive();
+  if (in_the_way) find_in_the_way(at, known, now);
+}
+
+// Each list shows whether it has gone. The addition is tried, too, at a growing pace, for a peer that is seldom listed.
+void reconcile_fsm::find_in_the_way(slot_map::iterator at, bool known, time_point now) {
+  const outcome held{outcome_kind::conflict, "held by another forward of the peer"};
+  if (known)
+    at->second.retry.trouble = held;
+  else
+    fail(at, held, now);
+}
+
+// A peer that cannot be asked. A new instance holds nothing, except what an operation that was in flight may have
+// reached it with: all is unknown again. Of the same one everything stays as it was.
+void reconcile_fsm::adopt_identity(const peer_state& answer, time_point now) {
+  const bool another = !identity_.empty() && identity_ != answer.identity;
+  if (!another && !answer.repeat) return;
+  for (auto at = slots_.begin(); at != slots_.end();) {
+    const auto here = at++;
+    here->second.apply(slot_event::peer_unsure, std::nullopt, now);
+    if (another) here->second.reset_since();
+    reschedule(here, now);
+  }
+}
+
+// ---- operations -----------------------------------------------------------------------------------------------------
+
+std::vector<operation> reconcile_fsm::take(std::size_t limit, time_point now) {
+  std::vector<operation> taken;
+  if (status_ != peer_status::synced) return taken;
+  for (auto at = due_.begin(); at != due_.end() && at->first <= now && taken.size() < limit;) {
+    const auto due = at++;
+    auto& s = slots_.at(due->second);
+    const auto next = needed(s);
+    if (!next || obstacle(due->second, *next, now) != nullptr) continue;
+    taken.push_back({*next, *next == verb::add ? *s.wanted : *s.applied()});
+    s.in_flight = next;
+    ++in_flight_;
+    due_.erase(due);
+  }
+  return taken;
+}
+
+// The caller reschedules.
+void reconcile_fsm::fail(slot_map::iterator at, const outcome& why, time_point now) {
+  auto& s = at->second;
+  due_.erase({s.retry.not_before, at->first});
+  s.retry.fail(why, options_.key_retry, now, random());
+}
+
 slot_event reconcile_fsm::event_of(const slot& s, verb what, outcome_kind kind, time_point now) const {
   const bool late = now < s.late_until;
   return what == verb::add ? event_of_add(kind, late) : event_of_remove(kind, late && !s.wanted && !draining_);

@@ -61,7 +61,7 @@ class toy_source_test : public testing::Test {
     loop_.spawn(source_->run(*controller_));
   }
   void add_wsl_proxy() {
-    port_mapping_peer::port_mapping_options peer{.peer = directory_ / "proxy.sock"};
+    port_mapping_peer::port_mapping_options peer{.peer = net::unix_path{directory_ / "proxy.sock"}};
     auto sink = std::make_unique<port_mapping_peer::port_mapping_sink>(loop_.executor(), std::move(peer));
     auto book = ports::journal::open(directory_.path(), "wsl-proxy", "boot", std::array{toy});
     ASSERT_TRUE(book);
@@ -109,8 +109,9 @@ TEST_F(toy_source_test, its_name_is_in_the_status) {
   source_->publish({make(net::address::any_v4(), 8080)});
   ASSERT_TRUE(loop_.run_until([&] { return !controller_->view().plan->ports.empty(); }));
   const auto document = describe(controller_->view());
-  EXPECT_EQ(document.at("sources").as_array().at(0).at("name"), "toy");
-  EXPECT_EQ(document.at("ports").as_array().at(0).at("source"), "toy");
+  ASSERT_EQ(document.sources.size(), 1U);
+  EXPECT_EQ(document.sources.at(0).name, "toy");
+  EXPECT_EQ(document.ports.at(0).source, "toy");
 }
 
 TEST_F(toy_source_test, the_journal_remembers_its_ports) {
