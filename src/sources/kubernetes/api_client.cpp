@@ -65,7 +65,7 @@ async::task<base::result<http::response>> api_client::get(std::string target) {
 async::task<base::result<std::string>> api_client::next_piece(async::clock::time_point deadline) {
   auto piece = co_await async::until(deadline, connection_->read_some());
   if (!piece && piece.error().code == std::errc::timed_out)
-    co_return base::fail(std::errc::timed_out, "the API server sent nothing in time");
+    co_return base::fail(std::errc::timed_out, "the API server is silent");
   co_return piece;
 }
 

@@ -37,14 +37,17 @@ class legacy_watch_test : public testing::Test {
     watch_.emplace(loop_.executor(), std::move(options), "test");
     loop_.spawn(count(*watch_, notices_));
   }
-  static void add_chain(const char* name) {
-    support::run_or_throw({.argv = {"iptables-legacy", "-t", "nat", "-N", name}});
+  // With a lock of its own: other programs of this machine use /run/xtables.lock.
+  void add_chain(const char* name) {
+    support::run_or_throw(
+        {.argv = {"iptables-legacy", "-t", "nat", "-N", name}, .environment = {"XTABLES_LOCKFILE=" + lock_.string()}});
   }
   void settle() {
     loop_.run_until([] { return false; }, 700ms);
   }
 
   support::temp_dir directory_;
+  const std::filesystem::path lock_ = directory_ / "xtables.lock";
   std::optional<support::netns> place_;
   std::optional<support::inside> here_;
   support::event_loop loop_;
@@ -65,7 +68,7 @@ TEST_F(legacy_watch_test, a_change_that_is_not_read_is_reported_once) {
 }
 
 TEST_F(legacy_watch_test, with_the_lock_nothing_is_polled) {
-  start({.poll_first = 10ms, .poll_last = 20ms});
+  start({.lock = lock_, .poll_first = 10ms, .poll_last = 20ms});
   add_chain("FOREIGN");
   ASSERT_TRUE(loop_.run_until([&] { return notices_ > 0; }));
   settle();

@@ -156,7 +156,7 @@ TEST_F(containerd_source_test, a_state_directory_that_hangs_holds_up_nobody) {
     EXPECT_TRUE(loop_.run_until([&] {
       return refusals().contains(name +
                                  ": container: the engine does not report its state, "
-                                 "it is asked again: network-config.json");
+                                 "retrying: network-config.json");
     })) << "it is asked again, and answers now: "
         << refusals();
 }
@@ -226,7 +226,7 @@ TEST_F(containerd_source_test, a_file_that_is_being_written_is_not_a_file_withou
   for (const std::string half : {"", R"({"portMappings":[)"}) {
     write(half);
     engine_->update("default", "a", {{"nerdctl/state-dir", directory_.path()}});
-    ASSERT_TRUE(loop_.run_until([this] { return refusals().contains("not complete"); })) << refusals();
+    ASSERT_TRUE(loop_.run_until([this] { return refusals().contains("incomplete"); })) << refusals();
     EXPECT_EQ(feed_.host_ports(), std::set<std::uint16_t>{8080});
   }
   write(R"({"portMappings":[)" + mapping(8081) + "]}");

@@ -178,7 +178,7 @@ TEST(container_set, what_has_no_answer_is_in_the_status_with_the_reason) {
   const auto refusals = set.snapshot().refusals;
   ASSERT_EQ(refusals.size(), 2U);
   EXPECT_THAT(refusals[0].why, testing::HasSubstr("it hangs"));
-  EXPECT_THAT(refusals[1].why, testing::HasSubstr("waits"));
+  EXPECT_THAT(refusals[1].why, testing::HasSubstr("waiting"));
   set.answered(*set.next_question(start), make("b"));
   const auto again = set.next_question(start + 1s);
   ASSERT_TRUE(again);
