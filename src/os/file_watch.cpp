@@ -152,9 +152,9 @@ async::task<> file_watch::changed() {
       static_cast<void>(co_await async::within(poll, kernel_->news(ours)));
     else
       co_await async::sleep_for(poll);
-    const bool told = stale_;
+    const bool is_due = stale_;
     co_await arm();
-    if (told || before != seen_) co_return;
+    if (is_due || before != seen_) co_return;
   }
   if (!stale_) co_await kernel_->news(ours);
   co_await arm();

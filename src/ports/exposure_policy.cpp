@@ -124,10 +124,10 @@ void judge(planned_port& port, const port_table::claims_by_key& all, const expos
 void add_forwards(exposure_plan& plan, planned_port& port, network_mode mode) {
   const auto& winner = port.claims.front();
   const bool by_message = mode == network_mode::privileged_service;
-  const forward told{port.key, container_port(winner), winner.source, {}};
+  const forward described{port.key, container_port(winner), winner.source, {}};
   const forward numbered{port.key, 0, winner.source, {}};
-  if (!is_only_announced(port.claims)) plan.host[port.key] = by_message ? told : numbered;
-  if (!by_message) plan.wsl[port.key] = told;
+  if (!is_only_announced(port.claims)) plan.host[port.key] = by_message ? described : numbered;
+  if (!by_message) plan.wsl[port.key] = described;
   if (port.key.protocol == net::protocol::tcp && !has_listener(port.claims)) plan.listeners[port.key] = numbered;
   const auto* service = find_service(port.claims);
   if (service != nullptr && !by_message) {

@@ -7,7 +7,7 @@
 namespace ports {
 namespace {
 
-// What the peer reported, as a forward: where it cannot tell the container port and the owner, `like` fills them in.
+// What the peer reported, as a forward. If it does not know the container port and the owner, `like` fills them in.
 forward as_forward(const held_forward& held, const forward* like) {
   forward made = like != nullptr ? *like : forward{held.key, held.container_port, {}, held.owner};
   if (held.container_port != 0) made.container_port = held.container_port;

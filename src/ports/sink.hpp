@@ -1,5 +1,5 @@
-// sink: a peer that holds forwards (host-switch, wsl-proxy, the loopback rules …), as its reconciler sees it: it can be
-// asked what it holds, be told to add and remove, and tells when it may have been restarted.
+// sink: a peer that holds forwards (host-switch, wsl-proxy, the loopback rules …), as its reconciler sees it. It lists
+// what it holds, adds and removes forwards, and reports when it may have been restarted.
 #pragma once
 
 #include <chrono>
@@ -45,7 +45,7 @@ struct operation {
 
 enum class outcome_kind : std::uint8_t {
   done,      // the peer said so, or it was so already
-  conflict,  // add: somebody else holds it on the peer; shown with the peer's words, tried again
+  conflict,  // add: another program holds it on the peer; shown with the peer's words, tried again
   exists,    // add: the peer says that it holds this already: list again to learn whose it is
   refused,   // the peer will not do it, whatever the time; tried again slowly
   unknown,   // no answer, or the connection was lost: it may have happened or not
@@ -60,7 +60,7 @@ struct outcome {
 };
 
 // One forward that the peer holds. `exact`: it is what the agent would have made for this key (same remote).
-// `container_port` and `owner` where the peer can tell them (0 and empty: it cannot, and they count as what is wanted).
+// `container_port` and `owner` if the peer knows them. If it does not (0 and empty), they count as what is wanted.
 struct held_forward {
   port_key key{};
   bool exact = true;
@@ -72,7 +72,7 @@ struct held_forward {
 // forwards: then what was applied is sent again if `identity` differs from the last one, and additions must be
 // idempotent.
 struct peer_state {
-  std::string identity;  // differs after a restart where the peer can tell; may be empty
+  std::string identity;  // differs after a restart if the peer can say so; may be empty
   bool complete = true;
   std::vector<held_forward> held;
   bool repeat = false;  // of one that cannot be asked: what was applied is to be sent again, to the same one
@@ -82,8 +82,8 @@ struct sink_traits {
   unsigned workers = 1;           // apply() calls under way at one time
   unsigned batch = 1;             // operations in one apply() call
   bool shared = true;             // others may hold forwards there too: only what the journal says is ours is removed
-  bool announces_return = false;  // changed() also tells when a peer that is down comes up: it need not be polled
-  bool hints_return = false;      // changed() may tell so; the peer is polled all the same
+  bool announces_return = false;  // changed() also returns when a peer that is down comes up: it need not be polled
+  bool hints_return = false;      // changed() may do so; the peer is polled as well
 };
 
 class sink {

@@ -3,7 +3,7 @@
 //   the peer …            TCP                   UNIX                       virtual (AF_VSOCK)
 //   ends one direction    EOF                   EOF                        EOF
 //   (SHUT_WR)             EPOLLIN | EPOLLRDHUP  EPOLLIN | EPOLLRDHUP       EPOLLIN | EPOLLRDHUP
-//   closes the socket     EOF; a write gets     EOF, then EPOLLHUP, which  EOF; no event tells it from SHUT_WR
+//   closes the socket     EOF; a write gets     EOF, then EPOLLHUP, which  EOF; looks the same as SHUT_WR
 //                         a reset               cannot be masked
 //   resets                EPOLLERR, ECONNRESET  no reset exists            no reset exists: SO_LINGER does nothing
 //   we send a reset by    SO_LINGER and close   close before the other     close before the other direction has ended

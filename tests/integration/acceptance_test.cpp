@@ -15,7 +15,7 @@
 namespace integration {
 namespace {
 
-using support::nobody;
+using support::unprivileged;
 
 // A connection to a UNIX socket; none, and errno, if the user may not.
 base::unique_fd connect_as(uid_t user, const support::netns& where, const std::string& path) {
@@ -45,13 +45,13 @@ TEST_F(acceptance, another_user_can_use_no_socket) {
   ASSERT_EQ(::chmod(directory.c_str(), 0755), 0);
   for (const char* name : {"wsl-proxy.sock", "status.sock", "privileged-service.sock"}) {
     const auto path = (directory / name).string();
-    EXPECT_FALSE(connect_as(nobody, lab_->rd(), path)) << name;
+    EXPECT_FALSE(connect_as(unprivileged, lab_->rd(), path)) << name;
     EXPECT_EQ(errno, EACCES) << name;
     EXPECT_TRUE(connect_as(0, lab_->rd(), path)) << name;
   }
   const auto asked = support::run_command({.argv = {(support::program_directory() / "guestagentctl").string(), "status",
                                                     "-socket=" + (directory / "status.sock").string()},
-                                           .user = nobody});
+                                           .user = unprivileged});
   EXPECT_NE(asked.exit_code, 0) << asked.text;
 }
 

@@ -101,10 +101,10 @@ TEST_F(vtunnel_admission, with_the_rule_root_may_close_at_once_and_another_user_
   EXPECT_TRUE(rules().contains("meta skuid != 0")) << log();
   for (int i = 0; i < 100; ++i) {
     EXPECT_TRUE(send_and_close(0, "r"));
-    EXPECT_FALSE(send_and_close(support::nobody, "n"));
+    EXPECT_FALSE(send_and_close(support::unprivileged, "n"));
   }
   EXPECT_TRUE(has_arrived('r', 100)) << arrived_.size() << log();
-  send_and_hold(support::nobody, "n");
+  send_and_hold(support::unprivileged, "n");
   send_and_hold(0, "h");
   EXPECT_TRUE(has_arrived('h', 1));
   EXPECT_FALSE(arrived_.contains('n'));
@@ -115,8 +115,8 @@ TEST_F(vtunnel_admission, with_the_rule_root_may_close_at_once_and_another_user_
 TEST_F(vtunnel_admission, without_the_right_to_a_rule_the_kernel_is_asked) {
   start_peer(false);
   EXPECT_TRUE(log().contains("those that close at once are refused")) << log();
-  send_and_hold(support::nobody, "n");
-  for (int i = 0; i < 100; ++i) static_cast<void>(send_and_close(support::nobody, "n"));
+  send_and_hold(support::unprivileged, "n");
+  for (int i = 0; i < 100; ++i) static_cast<void>(send_and_close(support::unprivileged, "n"));
   send_and_hold(0, "h");
   EXPECT_TRUE(has_arrived('h', 1)) << log();
   EXPECT_FALSE(arrived_.contains('n'));
@@ -130,7 +130,7 @@ TEST_F(vtunnel_admission, the_rule_is_put_up_again_and_a_crashed_one_s_is_taken_
   start_peer(true);
   support::run_or_throw({.argv = {"nft", "flush", "ruleset"}, .net_namespace = machine_->path()});
   EXPECT_TRUE(eventually(patience, [this] { return rules().contains("skuid"); })) << log();
-  EXPECT_FALSE(send_and_close(support::nobody, "n"));
+  EXPECT_FALSE(send_and_close(support::unprivileged, "n"));
   EXPECT_TRUE(eventually(patience, [this] { return send_and_close(0, "r") && arrived().contains('r'); }));
 }
 
@@ -143,8 +143,8 @@ TEST_F(admission, of_privileged_service_is_root_s) {
                        "\n",
                        port);
   };
-  send_and_hold(support::nobody, message(8001));
-  for (int i = 0; i < 20; ++i) static_cast<void>(send_and_close(support::nobody, message(8002)));
+  send_and_hold(support::unprivileged, message(8001));
+  for (int i = 0; i < 20; ++i) static_cast<void>(send_and_close(support::unprivileged, message(8002)));
   send_and_hold(0, message(8003));
   const auto listens = [&](std::uint16_t port) {
     return support::listening_sockets(*machine_).contains({net::protocol::tcp, {net::address::v4(127, 0, 0, 2), port}});

@@ -16,9 +16,9 @@ using namespace std::chrono_literals;
 using net::protocol;
 using support::eventually;
 using support::http_status;
-using support::nobody;
 using support::open_socket;
 using support::place;
+using support::unprivileged;
 using testing::HasSubstr;
 
 net::endpoint at(std::string_view text) { return *net::parse_endpoint(text); }
@@ -43,7 +43,7 @@ TEST_F(host_switch_access, the_vm_is_served) {
   EXPECT_THAT(log(), HasSubstr("listening api=192.168.127.1:80 interface=rd"));
   EXPECT_EQ(all(*vm_, api, "192.168.127.1"), 200) << "-host-switch-url=http://192.168.127.1";
   EXPECT_EQ(all(*vm_, api, "192.168.127.1:80"), 200);
-  EXPECT_EQ(all({*vm_, nobody}), 200) << "the VM is one client: its users are not distinguished";
+  EXPECT_EQ(all({*vm_, unprivileged}), 200) << "the VM is one client: its users are not distinguished";
   EXPECT_EQ(expose(*vm_, "0.0.0.0:8080", ":80"), 200);
   EXPECT_EQ(held(), "[{\"local\":\"0.0.0.0:8080\",\"remote\":\"192.168.127.2:80\",\"protocol\":\"tcp\"}]\n");
 }
@@ -71,7 +71,7 @@ TEST_F(host_switch_access, the_lan_and_the_hosts_users_are_refused_by_their_addr
   const auto by_alias = at("192.168.127.9:80");
   ASSERT_TRUE(eventually(10s, [&] { return all(*vm_, by_alias, "192.168.127.9") == 200; })) << log();
   EXPECT_THAT(log(), HasSubstr("listening api=192.168.127.9:80 interface=any"));
-  for (const place& from : {place(lan), place(*host_), place(*host_, nobody)}) {
+  for (const place& from : {place(lan), place(*host_), place(*host_, unprivileged)}) {
     ASSERT_TRUE(open_socket(from, protocol::tcp, by_alias, false)) << "it does arrive there";
     EXPECT_EQ(all(from, by_alias, "192.168.127.9"), 0);
     EXPECT_EQ(expose(from, "0.0.0.0:9999", "192.168.127.2:80", {"Host: 192.168.127.9"}, by_alias), 0);
@@ -81,7 +81,7 @@ TEST_F(host_switch_access, the_lan_and_the_hosts_users_are_refused_by_their_addr
 
 TEST_F(host_switch_access, users_of_the_host_are_refused) {
   start_and_wait();
-  for (const auto user : {uid_t{0}, nobody}) expect_refused({*host_, user}, {"192.168.127.1", "127.0.0.1"});
+  for (const auto user : {uid_t{0}, unprivileged}) expect_refused({*host_, user}, {"192.168.127.1", "127.0.0.1"});
 }
 
 TEST_F(host_switch_access, a_container_that_is_not_masqueraded_is_refused) {
@@ -95,7 +95,7 @@ TEST_F(host_switch_access, a_container_that_is_not_masqueraded_is_refused) {
 
 TEST_F(host_switch_access, a_web_page_is_refused) {
   start_and_wait();
-  for (const place& from : {place(*vm_), place(*vm_, nobody)}) {
+  for (const place& from : {place(*vm_), place(*vm_, unprivileged)}) {
     auto cross_site = support::cross_site_headers("192.168.127.1");
     EXPECT_EQ(expose(from, "0.0.0.0:9999", ":80", cross_site), 403);
     const std::vector<std::string> host = {fmt::format("Host: {}", gateway)};
@@ -196,7 +196,7 @@ TEST_F(host_switch_access, silent_connections_lock_nobody_out) {
   };
   ASSERT_TRUE(asks());
   std::vector<base::unique_fd> silent;
-  for (int i = 0; i < 800; ++i) silent.push_back(open_socket({*vm_, nobody}, protocol::tcp, api, false));
+  for (int i = 0; i < 800; ++i) silent.push_back(open_socket({*vm_, unprivileged}, protocol::tcp, api, false));
   EXPECT_EQ(all(*vm_), 200) << "a newcomer is served";
   EXPECT_TRUE(asks()) << "the connection that stands is not the newcomers' victim";
   EXPECT_EQ(all(*vm_), 200);

@@ -21,8 +21,8 @@ using namespace std::chrono_literals;
 using net::protocol;
 using support::child_process;
 using support::eventually;
-using support::nobody;
 using support::place;
+using support::unprivileged;
 
 const net::endpoint peer_at = support::vtunnel_peer_at;
 const net::endpoint service_at{net::address::loopback_v4(), 4444};
@@ -112,21 +112,21 @@ class reach : public testing::Test {
 TEST_F(reach, unix_sockets_are_root_s_alone) {
   for (const auto* name : {"service", "data", "handshake", "wsl-proxy", "status"})
     for (const auto* where : {&*host_, &*vm_}) {
-      EXPECT_EQ(connect_unix(place(*where, nobody), at(name)), EACCES) << name;
+      EXPECT_EQ(connect_unix(place(*where, unprivileged), at(name)), EACCES) << name;
       EXPECT_EQ(connect_unix(place(*where), at(name)), 0) << name;
     }
 }
 
 TEST_F(reach, another_user_of_the_vm_opens_no_port_of_the_host) {
-  expect_only_root(place(*vm_, nobody), peer_at);
-  EXPECT_TRUE(support::refused(place(*vm_, nobody), peer_at)) << log();
+  expect_only_root(place(*vm_, unprivileged), peer_at);
+  EXPECT_TRUE(support::refused(place(*vm_, unprivileged), peer_at)) << log();
 }
 
 TEST_F(reach, another_user_of_the_host_opens_none_by_the_service_s_tcp_port) {
   service_.stop();
   service_ = start(*host_, "privileged-service", {"-listen=" + net::to_string(service_at)});
   ASSERT_TRUE(eventually(patience, [&] { return !support::refused(*host_, service_at); })) << log();
-  expect_only_root(place(*host_, nobody), service_at);
+  expect_only_root(place(*host_, unprivileged), service_at);
   EXPECT_TRUE(log().contains("its owner is neither root nor this program's user")) << log();
 }
 
@@ -158,7 +158,7 @@ TEST_F(reach, a_flood_of_messages_and_connections_writes_little) {
   for (int i = 0; i < 300; ++i) {
     send(*vm_, peer_at, mapping(static_cast<std::uint16_t>(20'000 + i)));
     send(*vm_, peer_at, "nonsense\n");
-    static_cast<void>(support::open_socket(place(*vm_, nobody), protocol::tcp, peer_at, false));
+    static_cast<void>(support::open_socket(place(*vm_, unprivileged), protocol::tcp, peer_at, false));
   }
   EXPECT_LT(std::ranges::count(log(), '\n'), 250) << log();
 }

@@ -79,13 +79,13 @@ TEST_F(harness, a_child_ends_as_it_is_told) {
 
 TEST_F(harness, a_user_without_rights_has_none) {
   const netns one("one");
-  const place as_nobody(one, nobody);
-  EXPECT_EQ(as_nobody.run([] { return ::geteuid(); }), nobody);
+  const place as_unprivileged(one, unprivileged);
+  EXPECT_EQ(as_unprivileged.run([] { return ::geteuid(); }), unprivileged);
   EXPECT_EQ(::geteuid(), 0U) << "only the thread of the work is the other user";
-  EXPECT_FALSE(open_socket(as_nobody, protocol::tcp, *net::parse_endpoint("127.0.0.1:22"), true));
+  EXPECT_FALSE(open_socket(as_unprivileged, protocol::tcp, *net::parse_endpoint("127.0.0.1:22"), true));
   EXPECT_TRUE(open_socket(one, protocol::tcp, *net::parse_endpoint("127.0.0.1:22"), true));
   const auto status =
-      run_or_throw({.argv = {"grep", "-E", "^(Uid|Gid|Groups|CapEff)", "/proc/self/status"}, .user = nobody});
+      run_or_throw({.argv = {"grep", "-E", "^(Uid|Gid|Groups|CapEff)", "/proc/self/status"}, .user = unprivileged});
   EXPECT_EQ(
       status,
       "Uid:\t65534\t65534\t65534\t65534\nGid:\t65534\t65534\t65534\t65534\nGroups:\t \nCapEff:\t0000000000000000\n");

@@ -53,7 +53,7 @@ class netns {
 };
 
 // An unprivileged user.
-inline constexpr uid_t nobody = 65534;
+inline constexpr uid_t unprivileged = 65534;
 
 // Where a test acts, and as which user: a namespace alone means root there.
 class place {

@@ -1,5 +1,5 @@
 // probe: manual checks from inside a namespace: connect to a port, send a line, read the answer. Each call has a
-// deadline of its own, and returns nullopt without an answer. As root, or as another user: ask({lab.host(), nobody},
+// deadline of its own, and returns nullopt without an answer. As root, or as another user: ask({lab.host(), unprivileged},
 // …).
 #pragma once
 

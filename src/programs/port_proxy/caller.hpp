@@ -8,7 +8,7 @@
 
 namespace port_proxy {
 
-// The process at the other end of a UNIX socket. `started` tells it from a later process with the same pid. Over TCP
+// The process at the other end of a UNIX socket. `started` distinguishes it from a later process with the same pid. Over TCP
 // both are 0: all clients are one caller.
 struct caller {
   pid_t pid = 0;

@@ -33,7 +33,7 @@ class file_watch_test : public testing::Test {
     loop_.run_until([] { return false; }, 5ms);
   }
   // Whether changed() returned since the last call.
-  bool told() {
+  bool notified() {
     const bool any = loop_.run_until([&] { return changes_ > 0; }, 2s);
     loop_.run_until([] { return false; }, 5ms);
     changes_ = 0;
@@ -56,26 +56,26 @@ TEST_F(file_watch_test, tells_of_creation_writing_replacement_and_removal) {
   const auto path = directory_ / "socket";
   watch(path);
   write(path);
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   write(path, "more");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   write(directory_ / "other");
   EXPECT_TRUE(silent());
   std::filesystem::rename(directory_ / "other", path);
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   std::filesystem::remove(path);
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
 }
 
 TEST_F(file_watch_test, the_directories_on_the_way_may_come_later) {
   const auto path = directory_ / "a" / "b" / "file";
   watch(path);
   std::filesystem::create_directory(directory_ / "a");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   std::filesystem::create_directory(directory_ / "a" / "b");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   write(path);
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
 }
 
 TEST_F(file_watch_test, a_directory_that_goes_and_comes_back_is_watched_again) {
@@ -83,11 +83,11 @@ TEST_F(file_watch_test, a_directory_that_goes_and_comes_back_is_watched_again) {
   std::filesystem::create_directory(directory_ / "run");
   watch(path);
   std::filesystem::remove_all(directory_ / "run");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   std::filesystem::create_directory(directory_ / "run");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   write(path);
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
 }
 
 TEST_F(file_watch_test, what_is_made_at_once_is_told_at_least_once) {
@@ -95,23 +95,23 @@ TEST_F(file_watch_test, what_is_made_at_once_is_told_at_least_once) {
   watch(path);
   std::filesystem::create_directories(path.parent_path());
   write(path);
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   write(path, "more");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
 }
 
 TEST_F(file_watch_test, a_directory_that_was_moved_away_is_let_go) {
   std::filesystem::create_directory(directory_ / "run");
   watch(directory_ / "run" / "file");
   std::filesystem::rename(directory_ / "run", directory_ / "old");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   std::filesystem::create_directory(directory_ / "run");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   write(directory_ / "old" / "file");
   std::filesystem::remove_all(directory_ / "old");
   EXPECT_TRUE(silent());
   write(directory_ / "run" / "file");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
 }
 
 TEST_F(file_watch_test, symbolic_links_to_directories_are_followed) {
@@ -119,18 +119,18 @@ TEST_F(file_watch_test, symbolic_links_to_directories_are_followed) {
   std::filesystem::create_directory_symlink("run", directory_ / "var");
   watch(directory_ / "var" / "file");
   write(directory_ / "run" / "file");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
 }
 
 TEST_F(file_watch_test, a_link_at_the_end_is_followed) {
   std::filesystem::create_symlink("run/engine/socket", directory_ / "link");
   watch(directory_ / "link");
   std::filesystem::create_directory(directory_ / "run");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   std::filesystem::create_directory(directory_ / "run" / "engine");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   write(directory_ / "run" / "engine" / "socket");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   write(directory_ / "run" / "engine" / "other");
   EXPECT_TRUE(silent());
 }
@@ -142,11 +142,11 @@ TEST_F(file_watch_test, a_link_that_is_replaced_anywhere_on_the_way_is_followed_
   watch(directory_ / "link");
   std::filesystem::create_symlink("new", directory_ / "next");
   std::filesystem::rename(directory_ / "next", directory_ / "run");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   write(directory_ / "old" / "socket");
   EXPECT_TRUE(silent());
   write(directory_ / "new" / "socket");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
 }
 
 TEST_F(file_watch_test, links_in_a_circle_end) {
@@ -155,7 +155,7 @@ TEST_F(file_watch_test, links_in_a_circle_end) {
   watch(directory_ / "a");
   std::filesystem::remove(directory_ / "b");
   write(directory_ / "b");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
 }
 
 TEST_F(file_watch_test, an_empty_path_is_an_error) { EXPECT_FALSE(file_watch::open(loop_.executor(), "")); }
@@ -174,14 +174,14 @@ TEST_F(file_watch_test, a_link_into_a_file_system_that_hangs_is_looked_at_beside
   };
   testing::internal::CaptureStderr();
   lead_to(dead.path() / "file");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   int turns = 0;
   loop_.run_until([&] { return ++turns > 300; }, 3s);
   EXPECT_GT(turns, 10) << "the loop stood still";
   lead_to(directory_ / "target");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   write(directory_ / "target", "more");
-  EXPECT_TRUE(told()) << "the way is known again, while the other one still hangs";
+  EXPECT_TRUE(notified()) << "the way is known again, while the other one still hangs";
   dead.release();
   loop_.stop();
   const std::string log = testing::internal::GetCapturedStderr();

@@ -233,18 +233,18 @@ TEST(exposure_policy, what_nobody_serves_stays_open_at_the_peers_alone) {
   EXPECT_THAT(p.loopback, IsEmpty());
 }
 
-// docker-proxy listens before the engine tells of its container, and a little longer.
+// docker-proxy listens before the engine reports its container, and a little longer.
 TEST(exposure_policy, a_containers_port_that_is_a_listener_too_changes_nothing_at_the_peers) {
   const auto listens = plan_of_both({}, {listener("127.0.0.1", 8080)}),
              both = plan_of_both({make("127.0.0.1", 8080)}, {listener("127.0.0.1", 8080)}),
-             told = plan_of_both({make("127.0.0.1", 8080)}, {});
+             reported = plan_of_both({make("127.0.0.1", 8080)}, {});
   for (const auto part : {&exposure_plan::host, &exposure_plan::wsl})
-    for (const auto* before : {&listens, &both, &told})
-      for (const auto* after : {&listens, &both, &told}) {
+    for (const auto* before : {&listens, &both, &reported})
+      for (const auto* after : {&listens, &both, &reported}) {
         ASSERT_EQ(keys((after->*part)), keys((before->*part)));
         EXPECT_TRUE((after->*part).begin()->second.served_by((before->*part).begin()->second));
       }
-  EXPECT_EQ(both.loopback, told.loopback);
+  EXPECT_EQ(both.loopback, reported.loopback);
   EXPECT_TRUE(listens.loopback.begin()->second.served_by(both.loopback.begin()->second));
   EXPECT_FALSE(both.loopback.begin()->second.served_by(listens.loopback.begin()->second)) << "the rule names its owner";
 }

@@ -32,7 +32,7 @@ TEST(journal_codec, a_torn_last_line_is_skipped) {
 
 TEST(journal_codec, damage_takes_only_its_own_line) {
   const auto c =
-      parse_journal("rubbish\n+ tcp 0.0.0.0 0 80 docker\n+ tcp nowhere 80 80 docker\n+ tcp 0.0.0.0 80 80 nobody\n" +
+      parse_journal("rubbish\n+ tcp 0.0.0.0 0 80 docker\n+ tcp nowhere 80 80 docker\n+ tcp 0.0.0.0 80 80 unknown\n" +
                     encode_journal_add(web) + std::string("\0\n", 2));
   EXPECT_EQ(c.boot_id, "");
   EXPECT_EQ(c.live.size(), 1U);

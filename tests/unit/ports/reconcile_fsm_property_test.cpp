@@ -13,10 +13,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// host_switch: shared, tells what it holds but not the container's port, refuses what it holds already, and of a port
+// host_switch: shared, lists what it holds but not the container's port, refuses what it holds already, and of a port
 //              of which it holds another address.
-// wsl_proxy:   shared, tells nothing, replaces.
-// loopback:    the agent's own, tells everything, replaces; there is no journal.
+// wsl_proxy:   shared, lists nothing, replaces.
+// loopback:    the agent's own, lists everything, replaces; there is no journal.
 enum class kind : std::uint8_t { host_switch, wsl_proxy, loopback };
 
 struct model_peer {
@@ -33,9 +33,9 @@ struct model_peer {
     peer_state state{std::to_string(instance), is != kind::wsl_proxy, {}};
     if (!state.complete) return state;
     for (const auto& [key, e] : held) {
-      held_forward told{.key = key, .exact = e.exact};
-      if (is == kind::loopback) told.container_port = e.what.container_port;
-      state.held.push_back(told);
+      held_forward listed{.key = key, .exact = e.exact};
+      if (is == kind::loopback) listed.container_port = e.what.container_port;
+      state.held.push_back(listed);
     }
     return state;
   }
@@ -66,7 +66,7 @@ class world {
     }
   }
 
-  // All sources have spoken, and nobody makes trouble any more.
+  // All sources have spoken, and no request fails any more.
   void settle() {
     hear(all_sources);
     std::erase_if(peer_.held, [](const auto& item) { return !item.second.exact; });
@@ -208,7 +208,7 @@ class world {
     ++peer_.instance;
     fsm_.peer_changed(now_);
   }
-  // Never under a key that is or may be ours: nobody could tell the two apart. At a peer of the agent's own nothing is
+  // Never under a key that is or may be ours: the two look the same. At a peer of the agent's own nothing is
   // foreign.
   void add_foreign() {
     const auto f = random_forward();
@@ -216,8 +216,8 @@ class world {
       peer_.held.try_emplace(f.key, f, true, random_() % 2 == 0);
   }
   // What the journal holds is what is or may be ours. Not modelled: a crash, or a lost answer, in the very call that
-  // would have said that a foreign forward like ours came into being since the last list. Nobody could tell the two
-  // apart.
+  // would have said that a foreign forward like ours came into being since the last list. The two look the
+  // same.
   void crash_agent() {
     for (const auto& op : std::exchange(in_flight_, {}))
       if (held_by_others(op)) journal_.erase(op.target.key);
@@ -255,7 +255,7 @@ class world {
       in_flight_.push_back(op);
     }
   }
-  // An earlier run of this boot left it, and whoever had published it then has not spoken yet: it may still be.
+  // An earlier run of this boot left it, and the source that had published it has not published yet: it may still do so.
   bool is_unheard(const port_key& key) const {
     const auto at = unheard_.find(key);
     return at != unheard_.end() && !heard_[at->second.rank()] && !draining_;
@@ -287,7 +287,7 @@ class world {
     }
     return faulty ? outcome{outcome_kind::unknown, "lost after"} : outcome{};
   }
-  // By another address of the port. Not modelled: that somebody else holds that one.
+  // By another address of the port. Not modelled: that another program holds that one.
   bool is_busy(const port_key& key) const {
     if (peer_.is != kind::host_switch) return false;
     return std::ranges::any_of(peer_.held, [&](const auto& item) {

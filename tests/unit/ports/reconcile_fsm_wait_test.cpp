@@ -188,7 +188,7 @@ TEST_F(reconcile_fsm_wait_test, a_wait_has_a_reason) {
   EXPECT_EQ(reason(loopback), "");
 }
 
-// ---- a forward of somebody else's in the way ----
+// ---- another program's forward in the way ----
 
 TEST_F(reconcile_fsm_wait_test, a_forward_of_others_in_the_way_is_asked_about_at_a_growing_pace) {
   const std::vector<held_forward> others{{on(80, any).key, false}};

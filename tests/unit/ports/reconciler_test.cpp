@@ -28,7 +28,7 @@ forward_map all(std::initializer_list<forward> forwards) {
   return made;
 }
 
-// What the sink of a test is told and what it answers; outlives the sink.
+// The requests that a test's sink gets, and its answers; outlives the sink.
 struct script {
   explicit script(const async::executor& where) : event(where) {}
   async::condition event;

@@ -10,7 +10,7 @@ using std::chrono::seconds;
 
 class serving_gate_test : public testing::Test {
  protected:
-  // Docker's ports 80 on this address and 81 on every one, as the policy plans them; the loopback sink is told.
+  // Docker's ports 80 on this address and 81 on every one, as the policy plans them for the loopback sink.
   exposure_plan plan(const char* address, const char* owner = "c1") {
     port_table table;
     const auto make = [&](const char* at, std::uint16_t port) {

@@ -20,7 +20,7 @@ TEST(source_id, a_name_is_read_back) {
     ASSERT_TRUE(read);
     EXPECT_EQ(read->name(), id.name());
   }
-  EXPECT_EQ(parse_source("nobody"), std::nullopt);
+  EXPECT_EQ(parse_source("unknown"), std::nullopt);
   EXPECT_EQ(parse_source(""), std::nullopt);
 }
 

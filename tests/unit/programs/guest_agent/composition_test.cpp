@@ -15,7 +15,7 @@ namespace {
 
 using ports::network_mode;
 
-// peer → "tcp 0.0.0.0:8080/80": what it is to hold, with the container port where it is told
+// peer → "tcp 0.0.0.0:8080/80": what it should hold, with the container port if the message has it
 using reached = std::map<peer_kind, std::set<std::string>>;
 
 struct mode_row {

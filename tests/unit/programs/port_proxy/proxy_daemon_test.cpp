@@ -60,7 +60,7 @@ class ProxyProgram : public testing::Test {
     ASSERT_TRUE(loop_.run(port_mapping_peer::send(net::unix_path{socket_}, port_mapping::encode(m), {.patience = 5s})));
   }
   // About TCP and UDP at host_:8080.
-  void tell(bool remove, const net::address& vm) {
+  void request(bool remove, const net::address& vm) {
     port_mapping::message m{.remove = remove, .bindings = {}, .connect_addresses = {{vm, 8}}};
     for (const auto p : {protocol::tcp, protocol::udp}) m.bindings.push_back({p, 80, {host_, 8080}});
     send(m);
@@ -102,9 +102,9 @@ INSTANTIATE_TEST_SUITE_P(program, each_proxy_test, testing::Values(which::wsl_pr
 TEST_P(each_proxy_test, relays_what_it_is_told_until_it_is_taken_back) {
   const echo_upstream vm({vm_, 8080});
   auto proxy = start_and_wait();
-  tell(false, vm_);
+  request(false, vm_);
   EXPECT_TRUE(reaches(vm)) << log();
-  tell(true, vm_);
+  request(true, vm_);
   EXPECT_TRUE(closes());
 }
 
@@ -114,7 +114,7 @@ TEST_P(each_proxy_test, closes_all_at_the_end) {
   struct stat about{};
   ASSERT_EQ(::stat(socket_.c_str(), &about), 0);
   EXPECT_EQ(about.st_mode & 07777U, 0600U) << "its owner's alone";
-  tell(false, vm_);
+  request(false, vm_);
   ASSERT_TRUE(reaches(vm)) << log();
   EXPECT_EQ(proxy.stop(), 0);
   EXPECT_FALSE(std::filesystem::exists(socket_));
@@ -126,7 +126,7 @@ TEST_P(each_proxy_test, opens_a_busy_port_once_it_is_free) {
   const echo_upstream vm({vm_, 8080});
   auto other = support::bound_socket(SOCK_STREAM, {host_, 8080});
   auto proxy = start_and_wait();
-  tell(false, vm_);
+  request(false, vm_);
   EXPECT_TRUE(eventually(10s, [this] { return log().contains("Address already in use"); })) << log();
   other.reset();
   EXPECT_TRUE(reaches(vm)) << log();
@@ -137,7 +137,7 @@ TEST_P(each_proxy_test, a_second_instance_leaves_the_first_alone) {
   auto first = start_and_wait();
   EXPECT_EQ(start().wait(10s), 1);
   EXPECT_THAT(log(), HasSubstr("listen on " + socket_.string() + ": another instance is running"));
-  tell(false, vm_);
+  request(false, vm_);
   EXPECT_TRUE(reaches(vm)) << log();
   std::filesystem::remove(socket_);
   auto second = start_and_wait();
@@ -192,14 +192,14 @@ TEST_F(privileged_service_test, relays_to_the_vm_that_asked) {
   const auto other = own_loopback();
   const echo_upstream a({vm_, 8080}), b({other, 8080});
   auto service = start_and_wait();
-  tell(false, vm_);
+  request(false, vm_);
   EXPECT_TRUE(reaches(a)) << log();
-  tell(true, other);
-  tell(false, other);
+  request(true, other);
+  request(false, other);
   EXPECT_TRUE(reaches(b)) << log();
-  tell(true, other);
+  request(true, other);
   EXPECT_TRUE(reaches(a)) << log();
-  tell(true, vm_);
+  request(true, vm_);
   EXPECT_TRUE(closes());
 }
 

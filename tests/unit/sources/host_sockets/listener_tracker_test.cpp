@@ -33,11 +33,11 @@ class listener_tracker_test : public testing::Test {
     asked_ = asked.size();
     return tracker_.update(owners);
   }
-  // "tcp 127.0.0.1:80", with " nobody" or " v6" behind it.
+  // "tcp 127.0.0.1:80", with " reserved" or " v6" behind it.
   std::vector<std::string> published() const {
     std::vector<std::string> all;
     for (const auto& b : tracker_.snapshot().bindings)
-      all.push_back(to_string(raw_key(b)) + (b.served == ports::serving::reserved        ? " nobody"
+      all.push_back(to_string(raw_key(b)) + (b.served == ports::serving::reserved        ? " reserved"
                                              : b.served == ports::serving::ipv6_listener ? " v6"
                                                                                          : ""));
     return all;
@@ -80,7 +80,7 @@ TEST_F(listener_tracker_test, a_reservation_does_not_flap) {
     see({at("tcp 0.0.0.0:80")});
     now_ += life;
     EXPECT_TRUE(see({}));
-    EXPECT_THAT(published(), ElementsAre("tcp 0.0.0.0:80 nobody")) << life.count();
+    EXPECT_THAT(published(), ElementsAre("tcp 0.0.0.0:80 reserved")) << life.count();
     EXPECT_EQ(tracker_.next_change(), now_ + 1s);
     now_ += 999ms;
     EXPECT_FALSE(see({}));
@@ -95,7 +95,7 @@ TEST_F(listener_tracker_test, a_server_that_dies_young_again_and_again_keeps_its
     see({at("tcp 0.0.0.0:80")});
     now_ += 600ms;
     see({});
-    EXPECT_THAT(published(), ElementsAre("tcp 0.0.0.0:80 nobody")) << i;
+    EXPECT_THAT(published(), ElementsAre("tcp 0.0.0.0:80 reserved")) << i;
     now_ += 600ms;
   }
   see({at("tcp 0.0.0.0:80")});
@@ -280,7 +280,7 @@ TEST_F(listener_tracker_test, bound_to_one_interface_is_refused_and_says_so) {
 
 TEST_F(listener_tracker_test, wildcards_of_ipv6_alone_are_relayed_after_a_while) {
   see({v6_only("tcp [::]:80"), v6_only("tcp [::1]:81")});
-  EXPECT_THAT(published(), ElementsAre("tcp [::]:80 nobody", "tcp [::1]:81")) << "exposed at once, not relayed yet";
+  EXPECT_THAT(published(), ElementsAre("tcp [::]:80 reserved", "tcp [::1]:81")) << "exposed at once, not relayed yet";
   EXPECT_EQ(tracker_.next_change(), now_ + 1s);
   now_ += 1s;
   EXPECT_TRUE(see({v6_only("tcp [::]:80"), v6_only("tcp [::1]:81")}));

@@ -1,4 +1,4 @@
-// The source beside real sockets of other processes, in a network namespace of its own, with what this kernel tells and
+// The source beside real sockets of other processes, in a network namespace of its own, with this kernel's events and
 // without.
 #include "sources/host_sockets/listeners_source.hpp"
 
@@ -83,7 +83,7 @@ class without_ptrace {
   }
 };
 
-// A child that does `work`, says that it is done, and then waits to be told its end.
+// A child that does `work`, reports that it is done, and then waits for the request to end.
 class other_process {
  public:
   explicit other_process(const std::function<void()>& work) {
@@ -111,7 +111,7 @@ class other_process {
     kill9();
   }
   [[nodiscard]] pid_t pid() const { return pid_; }
-  // Tells the child, and what it forked, to end.
+  // Ends the child, and what it forked.
   void end() { end_.reset(); }
   void kill9() {
     if (pid_ <= 0) return;
@@ -418,7 +418,7 @@ TEST_P(listeners_source_test, the_range_of_clients_is_followed) {
   other_process looked([] { listen_on("tcp 0.0.0.0:80"); });
   EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "udp 0.0.0.0:33000"}));
   other_process second([] { listen_on("udp 0.0.0.0:34000"); });
-  EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "udp 0.0.0.0:33000", "udp 0.0.0.0:34000"})) << "told of, too";
+  EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "udp 0.0.0.0:33000", "udp 0.0.0.0:34000"})) << "published as well";
   set_range("32768 60999");
   other_process looked_again([] { listen_on("tcp 0.0.0.0:81"); });
   EXPECT_TRUE(sees({"tcp 0.0.0.0:80", "tcp 0.0.0.0:81"}));
