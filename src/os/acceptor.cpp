@@ -14,6 +14,8 @@ namespace {
 using descriptor = async::asio::posix::stream_descriptor;
 
 constexpr unsigned turn = 64;  // connections before other tasks have their turn
+constexpr int most_broken =
+    64;  // connections in a row that accept(2) fails for, before it counts as the socket's failure
 
 // accept(2) passes on errors of the one connection that it was about to return.
 bool concerns_one_connection(int error_number) {
@@ -30,11 +32,12 @@ std::optional<net::endpoint> peer_of(int fd) {
 }  // namespace
 
 base::result<base::unique_fd> accept_pending(int listening) {
-  base::unique_fd fd;
-  do fd.reset(::accept4(listening, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  while (!fd && concerns_one_connection(errno));
-  if (!fd) return base::fail_errno("accept");
-  return fd;
+  for (int broken = 0; broken < most_broken; ++broken) {
+    base::unique_fd fd(::accept4(listening, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (fd) return fd;
+    if (!concerns_one_connection(errno)) break;
+  }
+  return base::fail_errno("accept");
 }
 
 socket_acceptor::socket_acceptor(const async::executor& where, base::unique_fd listening, std::string component)

@@ -45,7 +45,11 @@ int outcome_of(int fd) {
 
 // The reactor gets the socket only now: it would report one that does not connect yet as hung up.
 async::task<base::result<base::unique_fd>> wait_for_outcome(base::unique_fd fd, std::string context) {
-  descriptor watched(co_await async::asio::this_coro::executor, fd.release());
+  descriptor watched(co_await async::asio::this_coro::executor);
+  boost::system::error_code failed;
+  static_cast<void>(watched.assign(fd.get(), failed));
+  if (failed) co_return base::fail(static_cast<std::error_code>(failed), context);
+  static_cast<void>(fd.release());
   int error_number = EINPROGRESS;
   while (error_number == EINPROGRESS) {
     co_await watched.async_wait(descriptor::wait_write, async::nothrow);

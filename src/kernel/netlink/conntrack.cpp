@@ -14,7 +14,7 @@ constexpr std::size_t most_flows = 1'000'000;
 
 }  // namespace
 
-// Flows that were listed until the deadline are forgotten, also if there are more.
+// Flows that were listed are forgotten, also if the list has no end in time or breaks.
 base::result<std::size_t> forget_udp_flows(const std::set<net::endpoint>& destinations) {
   auto kernel = socket::open(NETLINK_NETFILTER);
   if (!kernel) return std::unexpected(kernel.error());
@@ -24,8 +24,8 @@ base::result<std::size_t> forget_udp_flows(const std::set<net::endpoint>& destin
         for (auto& flow : parse_flow_dump(datagram))
           if (destinations.contains(flow.destination)) doomed.push_back(std::move(flow));
       });
-  if (!listed && listed.error().code != std::errc::timed_out) return std::unexpected(listed.error());
   for (const auto& flow : doomed) static_cast<void>(kernel->send(flow_delete_request(flow)));  // or it is gone already
+  if (!listed && listed.error().code != std::errc::timed_out) return std::unexpected(listed.error());
   return doomed.size();
 }
 

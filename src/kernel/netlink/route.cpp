@@ -44,7 +44,15 @@ route route_in(const rtmsg& head, bytes_view attributes) {
   return found;
 }
 
-// There is no route, or it is one that rejects packets: prohibit, blackhole.
+base::result<socket::reply> ask_for_route(const net::address& ip) {
+  const auto ask = request_for(ip);
+  const auto bytes = std::as_bytes(std::span(&ask, 1)).first(ask.header.nlmsg_len);
+  auto kernel = socket::open(NETLINK_ROUTE);
+  if (!kernel) return std::unexpected(kernel.error());
+  return kernel->get_reply({.request = {bytes.begin(), bytes.end()}, .name = "route"});
+}
+
+// The kernel's answer if there is no route, or if it is one that rejects packets: prohibit, blackhole.
 bool has_no_route(const std::error_code& code) {
   return code == std::errc::network_unreachable || code == std::errc::host_unreachable ||
          code == std::errc::permission_denied || code == std::errc::invalid_argument;
@@ -62,20 +70,20 @@ base::result<route> parse_route(std::span<const std::byte> datagram) {
 }
 
 base::result<route> route_to(const net::address& ip) {
-  const auto ask = request_for(ip);
-  const auto bytes = std::as_bytes(std::span(&ask, 1)).first(ask.header.nlmsg_len);
-  auto kernel = socket::open(NETLINK_ROUTE);
-  if (!kernel) return std::unexpected(kernel.error());
-  const auto answer = kernel->get({.request = {bytes.begin(), bytes.end()}, .name = "route"});
+  const auto answer = ask_for_route(ip);
   if (!answer) return std::unexpected(answer.error());
-  return parse_route(*answer);
+  if (answer->refusal) return base::fail(answer->refusal, "route");
+  return parse_route(answer->object);
 }
 
 base::result<bool> is_local_address(const net::address& ip) {
-  const auto found = route_to(ip);
-  if (found) return found->kind == route_kind::local;
-  if (has_no_route(found.error().code)) return false;
-  return std::unexpected(found.error());
+  const auto answer = ask_for_route(ip);
+  if (!answer) return std::unexpected(answer.error());
+  if (has_no_route(answer->refusal)) return false;
+  if (answer->refusal) return base::fail(answer->refusal, "route");
+  const auto found = parse_route(answer->object);
+  if (!found) return std::unexpected(found.error());
+  return found->kind == route_kind::local;
 }
 
 }  // namespace netlink

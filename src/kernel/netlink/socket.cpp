@@ -136,8 +136,8 @@ base::result<> socket::ask(const question& q, const taker& take) {
   return done;
 }
 
-base::result<std::vector<std::byte>> socket::get(const question& q) {
-  std::vector<std::byte> answer;
+base::result<socket::reply> socket::get_reply(const question& q) {
+  reply answer;
   const auto done = ask(q, [&](bytes_view datagram) -> base::result<bool> {
     int error = 0;
     std::size_t objects = 0;
@@ -147,13 +147,20 @@ base::result<std::vector<std::byte>> socket::get(const question& q) {
       else
         ++objects;
     });
-    if (error != 0) return fail_number(error, q.name);
-    if (objects == 0) return base::fail(std::errc::protocol_error, q.name);
-    answer.assign(datagram.begin(), datagram.end());
+    if (error == 0 && objects == 0) return base::fail(std::errc::protocol_error, q.name);
+    answer.refusal = std::error_code(error, std::system_category());
+    if (error == 0) answer.object.assign(datagram.begin(), datagram.end());
     return true;
   });
   if (!done) return std::unexpected(done.error());
   return answer;
+}
+
+base::result<std::vector<std::byte>> socket::get(const question& q) {
+  auto answer = get_reply(q);
+  if (!answer) return std::unexpected(answer.error());
+  if (answer->refusal) return base::fail(answer->refusal, q.name);
+  return std::move(answer->object);
 }
 
 base::result<> socket::transact(const question& q, std::uint32_t acknowledged) {

@@ -25,6 +25,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -66,6 +67,13 @@ class socket {
 
   // The single datagram that answers a request for one object.
   [[nodiscard]] base::result<std::vector<std::byte>> get(const question& q);
+
+  // The same, for a caller to which the kernel's refusal is an answer. An error means that there is no answer.
+  struct reply {
+    std::vector<std::byte> object{};
+    std::error_code refusal{};  // the number in NLMSG_ERROR
+  };
+  [[nodiscard]] base::result<reply> get_reply(const question& q);
 
   // Sends one or more messages as a transaction. Returns when the kernel has acknowledged the message with the number
   // `acknowledged`, or has refused any of them.

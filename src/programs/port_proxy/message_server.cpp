@@ -43,7 +43,7 @@ struct message_server::state {
 
   async::task<> accept_loop();
   async::task<> watch(connection_ptr c);
-  void take_in(base::unique_fd client);
+  bool take_in(base::unique_fd client);
   [[nodiscard]] bool make_room(const caller& newcomer);
   void drain_all();
 };
@@ -71,17 +71,23 @@ bool message_server::state::make_room(const caller& newcomer) {
   return true;
 }
 
-void message_server::state::take_in(base::unique_fd client) {
-  if (options.admit && !options.admit(client.get()))
-    return log::throttled(refused, log::level::warn, component,
-                          "refused a connection reason=\"its owner is neither root nor this program's user\"");
+// False: the client is refused.
+bool message_server::state::take_in(base::unique_fd client) {
+  if (options.admit && !options.admit(client.get())) {
+    log::throttled(refused, log::level::warn, component,
+                   "refused a connection reason=\"its owner is neither root nor this program's user\"");
+    return false;
+  }
   const auto who = caller_at(client.get());
-  if (!make_room(who))
-    return log::throttled(refused, log::level::warn, component,
-                          "refused a connection reason=\"too many connections\" pid={}", who.pid);
+  if (!make_room(who)) {
+    log::throttled(refused, log::level::warn, component, "refused a connection reason=\"too many connections\" pid={}",
+                   who.pid);
+    return false;
+  }
   const auto c = std::make_shared<message_connection>(where, std::move(client), ++accepted, who);
   connections.push_back(c);
   tasks.spawn("connection " + std::to_string(c->number()), watch(c));
+  return true;
 }
 
 // Whichever connection becomes readable, all are read: an older one may hold an earlier message of the same sender.
@@ -103,8 +109,8 @@ async::task<> message_server::state::watch(connection_ptr c) {
 async::task<> message_server::state::accept_loop() {
   while (true) {
     auto client = co_await clients.accept();
-    take_in(std::move(client.fd));
-    drain_all();
+    if (take_in(std::move(client.fd))) drain_all();
+    co_await async::yield();
   }
 }
 

@@ -86,8 +86,10 @@ async::task<> local_listeners_sink::close_connections() {
     std::array<epoll_event, 64> events;
     const int count = ::epoll_wait(ready_.native_handle(), events.data(), events.size(), 0);
     base::result<> taken;
-    for (int i = 0; i < count && taken; ++i)
-      taken = close_connections_of(events.at(static_cast<std::size_t>(i)).data.fd);
+    for (int i = 0; i < count; ++i) {
+      const auto one = close_connections_of(events.at(static_cast<std::size_t>(i)).data.fd);
+      if (taken) taken = one;  // the first failure
+    }
     trouble_.note(taken);
     if (!taken) co_await async::sleep_for(os::accept_pause);
   }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "os/unix_listener.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/loopback_socket.hpp"
+#include "tests/support/refused_call.hpp"
 #include "tests/support/socket_peer.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -111,6 +113,18 @@ TEST(accept_pending, tells_an_empty_queue_from_a_shortage) {
     EXPECT_EQ(accept_pending(listening.fd.get()).error().code, std::errc::too_many_files_open);
   }
   EXPECT_TRUE(accept_pending(listening.fd.get()));
+}
+
+// Such an error may concern the one connection, so some are skipped; a sandbox may give it for every one.
+TEST(accept_pending, an_error_that_never_ends_is_reported) {
+  const auto listening = support::listen_on_loopback();
+  const auto client = support::connected_socket(SOCK_STREAM, {net::address::loopback_v4(), listening.port});
+  base::result<base::unique_fd> got = base::unique_fd();
+  const auto listener = static_cast<std::uint32_t>(listening.fd.get());
+  if (!support::run_without({__NR_accept4, 0, listener, EPERM}, [&] { got = accept_pending(listening.fd.get()); }))
+    GTEST_SKIP() << "the kernel takes no filter";
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().code, std::errc::operation_not_permitted);
 }
 
 TEST(socket_acceptor, a_blocking_socket_does_not_block_the_loop) {

@@ -1,11 +1,14 @@
 #include "kernel/netlink/route.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
 
 #include "tests/support/netns.hpp"
+#include "tests/support/refused_call.hpp"
 
 namespace netlink {
 namespace {
@@ -39,6 +42,18 @@ TEST(route, an_address_is_local_by_an_interface_or_a_local_route) {
   for (const auto* local : {"127.0.0.9", "192.168.77.1", "198.51.100.7", "::1"}) EXPECT_EQ(is_local(local), true);
   for (const auto* other : {"192.168.77.2", "203.0.113.1", "203.0.114.1", "10.9.9.9", "2001:db8::1"})
     EXPECT_EQ(is_local(other), false) << other;
+}
+
+// A security module may deny the question. That is not the kernel's answer "no route".
+TEST(route, an_address_that_cannot_be_asked_about_is_an_error) {
+  for (const auto call : {support::refused_call{__NR_socket, 0, AF_NETLINK, EACCES},
+                          support::refused_call{__NR_sendto, 3, MSG_NOSIGNAL, EACCES}}) {
+    base::result<bool> local = true;
+    if (!support::run_without(call, [&] { local = is_local_address(ip("192.0.2.1")); }))
+      GTEST_SKIP() << "the kernel takes no filter";
+    ASSERT_FALSE(local) << call.number;
+    EXPECT_EQ(local.error().code, std::errc::permission_denied);
+  }
 }
 
 TEST(route, an_answer_that_is_cut_is_an_error) {
