@@ -53,13 +53,14 @@ class acceptor_test : public testing::Test {
     from_.emplace(loop_.executor(), std::move(listening.fd), "test");
     loop_.spawn(accept_all(&*from_, &accepted_));
   }
+  void TearDown() override { loop_.stop(); }
   [[nodiscard]] base::unique_fd connect() const { return support::connected_socket(SOCK_STREAM, at_); }
 
   net::endpoint at_;
   int listening_ = -1;
   std::vector<accepted> accepted_;
-  std::optional<socket_acceptor> from_;
   support::event_loop loop_;
+  std::optional<socket_acceptor> from_;
 };
 
 TEST_F(acceptor_test, gives_each_connection_with_its_peer) {
@@ -136,6 +137,7 @@ TEST(socket_acceptor, a_blocking_socket_does_not_block_the_loop) {
   loop.settle();
   const auto client = support::connected_socket(SOCK_STREAM, support::local_endpoint(listening.get()));
   EXPECT_TRUE(loop.run_until([&] { return all.size() == 1; }));
+  loop.stop();
 }
 
 TEST(socket_acceptor, a_unix_client_has_no_endpoint) {

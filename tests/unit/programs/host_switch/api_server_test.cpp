@@ -25,8 +25,8 @@ bool connects(const net::endpoint& to) {
 
 TEST(api_server, a_busy_port_is_served_once_it_is_free) {
   auto holder = support::bound_socket(SOCK_STREAM, {loopback, 0});
+  support::event_loop loop;  // before the network, which watches addresses by it
   kernel_network network(support::local_endpoint(holder.get()));
-  support::event_loop loop;
   testing::internal::CaptureStderr();
   loop.spawn(serve_api(&network, greet, {}, {}));
   loop.run_until([] { return false; }, std::chrono::milliseconds(50));
@@ -35,6 +35,7 @@ TEST(api_server, a_busy_port_is_served_once_it_is_free) {
   const auto log = testing::internal::GetCapturedStderr();
   EXPECT_THAT(log, testing::HasSubstr("WARN api: cannot listen api=" + net::to_string(network.api())));
   EXPECT_THAT(log, testing::HasSubstr("INFO api: cannot listen api=" + net::to_string(network.api()) + " ended"));
+  loop.stop();
 }
 
 // As before Linux 5.7, without CAP_NET_RAW.

@@ -57,6 +57,8 @@ async::task<> note_change(host_switch_sink& sink, bool& changed) {
 
 class host_switch_sink_test : public testing::Test {
  protected:
+  void TearDown() override { loop_.stop(); }  // its tasks use what is destroyed before it
+
   template <class Server>
   void serve_by(Server run) {
     auto listener = support::listen_on_loopback(port_);
