@@ -1,14 +1,8 @@
 #include "kernel/netlink/socket_owner.hpp"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <linux/inet_diag.h>
 #include <linux/netlink.h>
-#include <linux/sock_diag.h>
 #include <sys/wait.h>
-
-#include <array>
-#include <cstring>
 
 #include "kernel/netlink/socket.hpp"
 #include "kernel/netlink/socket_owner_codec.hpp"
@@ -90,40 +84,6 @@ TEST_F(socket_owner, is_no_listener_s_that_has_the_client_s_port) {
   const auto owner = parse_connection_owner(*answer, local, remote);
   ASSERT_FALSE(owner);
   EXPECT_EQ(owner.error().code, std::errc::no_such_file_or_directory);
-}
-
-struct diag_answer {
-  nlmsghdr header{.nlmsg_len = sizeof(diag_answer),
-                  .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-                  .nlmsg_flags = 0,
-                  .nlmsg_seq = 0,
-                  .nlmsg_pid = 0};
-  inet_diag_msg socket{};
-};
-
-TEST(socket_owner_codec, reads_the_owner_of_the_connection_that_was_asked_for) {
-  const net::endpoint a{net::address::v4(127, 0, 0, 1), 4001}, b{net::address::v4(127, 0, 0, 2), 4002};
-  diag_answer answer;
-  answer.socket.idiag_family = AF_INET;
-  answer.socket.idiag_state = 1;
-  answer.socket.id.idiag_sport = htons(a.port), answer.socket.id.idiag_dport = htons(b.port);
-  std::memcpy(answer.socket.id.idiag_src, a.ip.data(), 4), std::memcpy(answer.socket.id.idiag_dst, b.ip.data(), 4);
-  answer.socket.idiag_uid = 1234, answer.socket.idiag_inode = 77;
-  const auto bytes = std::as_bytes(std::span(&answer, 1));
-  EXPECT_EQ(parse_connection_owner(bytes, a, b), 1234U);
-  EXPECT_FALSE(parse_connection_owner(bytes, b, a));
-  answer.socket.idiag_inode = 0;
-  const auto closed = parse_connection_owner(bytes, a, b);
-  ASSERT_FALSE(closed);
-  EXPECT_EQ(closed.error().code, std::errc::no_such_process);
-}
-
-TEST(socket_owner_codec, takes_no_answer_for_an_owner_that_is_none) {
-  const net::endpoint a{net::address::loopback_v4(), 1}, b{net::address::loopback_v4(), 2};
-  EXPECT_FALSE(parse_connection_owner({}, a, b));
-  const auto request = connection_request(a, b);  // of the right type, and too short
-  for (std::size_t size = 0; size <= request.size(); ++size)
-    EXPECT_FALSE(parse_connection_owner(std::span(request).first(size), a, b)) << size;
 }
 
 }  // namespace
