@@ -16,7 +16,6 @@ using namespace std::chrono_literals;
 using ports::outcome_kind;
 using ports::verb;
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::SizeIs;
 
 constexpr auto no_news = 50ms;
@@ -200,27 +199,6 @@ TEST_F(tunnel_sink_test, former_addresses_are_forgotten_when_all_is_taken_back) 
   ASSERT_TRUE(support::eventually(10s, [this] { return list().has_value() && address_book(book_).former().empty(); }));
   apply({op(verb::add, 2)});
   EXPECT_THAT(tunnel_.received(), SizeIs(3)) << "the former address gets no message about the second port";
-}
-
-TEST(address_book, remembers_the_last_few_through_a_restart) {
-  const support::temp_dir directory;
-  const auto file = directory / "new" / "addresses";
-  address_book first(file);
-  EXPECT_THAT(first.former(), IsEmpty());
-  for (const auto* ip : {"10.0.0.1", "10.0.0.2", "10.0.0.3"}) first.move_to(at(ip));
-  EXPECT_THAT(first.former(), testing::ElementsAre(at("10.0.0.2"), at("10.0.0.1")));
-  address_book second(file);
-  second.move_to(at("10.0.0.1"));
-  EXPECT_THAT(second.former(), testing::ElementsAre(at("10.0.0.3"), at("10.0.0.2")));
-  for (int i = 10; i < 20; ++i) second.move_to(at(("10.0.0." + std::to_string(i)).c_str()));
-  EXPECT_THAT(second.former(), SizeIs(3));
-}
-
-TEST(address_book, an_address_that_no_receiver_connects_to_is_no_move) {
-  address_book book{{}};
-  book.move_to({{net::address::parse("10.0.0.1").value(), 24}});
-  book.move_to({{net::address::parse("10.0.0.1").value(), 24}, {net::address::parse("10.0.0.9").value(), 24}});
-  EXPECT_THAT(book.former(), IsEmpty());
 }
 
 }  // namespace
