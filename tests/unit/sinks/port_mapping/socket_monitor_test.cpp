@@ -131,6 +131,7 @@ TEST_F(socket_monitor_test, a_suspected_peer_is_checked_every_second) {
   EXPECT_FALSE(changed_);
   loop_.pass_time(1s);
   EXPECT_TRUE(changes());
+  loop_.stop();
 }
 
 TEST_F(socket_monitor_test, a_peer_that_is_trusted_is_not_checked_every_second) {
