@@ -39,7 +39,7 @@ TEST_F(channel_test, reaches_the_socket_whatever_characters_its_path_has) {
   }
 }
 
-TEST_F(channel_test, nobody_at_the_socket_is_an_error_at_once) {
+TEST_F(channel_test, an_empty_socket_path_is_an_error_at_once) {
   const auto status = list_namespaces(open_channel(socket_));
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE) << "no waiting for one to come";
 }
