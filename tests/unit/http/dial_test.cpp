@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 
 #include "net/stream_address.hpp"
+#include "os/resolve.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/socket_peer.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -74,9 +75,11 @@ TEST_F(dial_test, after_a_failure_the_socket_is_closed_and_can_be_used_again) {
 }
 
 TEST_F(dial_test, the_next_address_of_a_name_is_tried) {
-  const auto server = support::bound_socket(SOCK_STREAM, {net::address::loopback_v4(), 0});
+  const auto all = loop_.run(os::resolve("localhost", 0)).value();
+  if (all.size() < 2) GTEST_SKIP() << "localhost has one address here";
+  const auto server = support::bound_socket(SOCK_STREAM, {all.back().ip, 0});
   const auto done = dial_to({.host = "localhost", .port = support::local_endpoint(server.get()).port});
-  ASSERT_TRUE(done) << "::1 refuses, 127.0.0.1 answers: " << done.error().message();
+  ASSERT_TRUE(done) << "the first address refuses, the last one answers: " << done.error().message();
   EXPECT_TRUE(socket_.is_open());
 }
 

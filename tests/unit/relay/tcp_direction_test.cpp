@@ -114,6 +114,23 @@ TEST_F(tcp_direction_test, an_end_behind_a_backlog_is_passed_on_after_the_last_b
   EXPECT_FALSE(direction_.wants_write());
 }
 
+TEST_F(tcp_direction_test, an_end_that_comes_with_the_last_bytes_waits_for_their_room) {
+  const std::string block(64 << 10, 'x');
+  std::size_t filled = 0;
+  for (ssize_t took = 1; took > 0; filled += static_cast<std::size_t>(std::max<ssize_t>(took, 0)))
+    took = ::send(target_.inner.get(), block.data(), block.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  support::send_all(source_.outer.get(), "last words");
+  ::shutdown(source_.outer.get(), SHUT_WR);
+  pollfd ended{source_.inner.get(), POLLRDHUP, 0};
+  ASSERT_EQ(::poll(&ended, 1, 10'000), 1);
+  pump(true);
+  EXPECT_EQ(direction_.now(), draining);
+  EXPECT_TRUE(direction_.wants_write());
+  EXPECT_FALSE(direction_.wants_read());
+  EXPECT_EQ(receive(filled + 10).substr(filled), "last words");
+  EXPECT_EQ(direction_.now(), finished);
+}
+
 TEST_F(tcp_direction_test, a_known_end_is_handled_in_the_same_call_as_the_last_bytes) {
   support::send_all(source_.outer.get(), "last words");
   ::shutdown(source_.outer.get(), SHUT_WR);
