@@ -19,7 +19,7 @@ constexpr auto loopback = net::address::loopback_v4();
 struct pair_of_sockets {
   base::unique_fd near, far;
 };
-// UNIX sockets carry larger datagrams than UDP does, and tell their sender when their queue is full.
+// UNIX sockets carry larger datagrams than UDP does, and a full queue is an error at once.
 pair_of_sockets unix_datagrams() {
   std::array<int, 2> ends{};
   EXPECT_EQ(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends.data()), 0);
