@@ -15,7 +15,7 @@ namespace netfilter {
 
 class nft_expressions {
  public:
-  // The rule outlives this reader.
+  // The rule outlives this reader, and the data of each add() the last one: constants are kept as views.
   nft_expressions(nat_rule& into, family which) : rule_(into), which_(which) {}
 
   // Adds the next expression, in the rule's order.

@@ -1,5 +1,5 @@
 // handshake: how the host end verifies that a VM runs a vtunnel peer, and not another program: the peer sends the seed
-// phrase to each client of its handshake port, and nothing else.
+// phrase to each client of its handshake port. What follows it is not read.
 #pragma once
 
 #include <chrono>
