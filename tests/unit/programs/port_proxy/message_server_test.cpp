@@ -143,7 +143,7 @@ TEST_F(message_server_test, too_many_connections_cost_the_most_silent) {
 }
 
 TEST_F(message_server_test, newcomers_do_not_displace_the_connection_that_stands) {
-  start({.max_connections = 16});
+  start({.idle_limit = 5min, .max_connections = 16});
   const auto standing = connect();
   context_.restart();
   context_.run_for(20ms);
