@@ -2,12 +2,21 @@
 
 #include <atomic>
 #include <boost/asio/post.hpp>
+#include <chrono>
 #include <condition_variable>
+#include <cstddef>
+#include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
+#include <utility>
 
+#include "async/clock.hpp"
 #include "async/condition.hpp"
+#include "async/task.hpp"
+#include "base/result.hpp"
 
 namespace async {
 namespace {

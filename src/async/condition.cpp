@@ -1,7 +1,7 @@
 #include "async/condition.hpp"
 
-#include <memory>
-
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/timeout.hpp"
 
 namespace async {

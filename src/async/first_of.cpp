@@ -1,5 +1,9 @@
 #include "async/first_of.hpp"
 
+#include <utility>
+
+#include "async/condition.hpp"
+#include "async/task.hpp"
 #include "async/task_group.hpp"
 
 namespace async {

@@ -4,6 +4,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 
+#include "async/clock.hpp"
+
 namespace async {
 
 task<> check_cancelled() {

@@ -7,8 +7,15 @@
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
+#include <iterator>
+#include <list>
+#include <memory>
 #include <set>
+#include <string>
+#include <utility>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "base/log.hpp"
 
 namespace async {

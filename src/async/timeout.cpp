@@ -1,5 +1,10 @@
 #include "async/timeout.hpp"
 
+#include <utility>
+
+#include "async/task.hpp"
+#include "base/result.hpp"
+
 namespace async::detail {
 
 task<base::result<>> as_result(task<> work) {

@@ -1,6 +1,9 @@
 #include "base/backoff.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <ratio>
 
 namespace base {
 

@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <system_error>
+
+#include "base/result.hpp"
+
 namespace base {
 
 result<> raise_descriptor_limit() {

@@ -1,6 +1,13 @@
 #include "base/episode.hpp"
 
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <utility>
+
+#include "base/log.hpp"
+#include "base/result.hpp"
 
 namespace base::log {
 namespace {

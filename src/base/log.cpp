@@ -6,6 +6,8 @@
 #include <spdlog/spdlog.h>
 
 #include <memory>
+#include <string>
+#include <string_view>
 
 namespace base::log {
 namespace {

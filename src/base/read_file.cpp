@@ -4,6 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstddef>
+#include <string>
+
+#include "base/result.hpp"
 #include "base/unique_fd.hpp"
 
 namespace base {

@@ -4,7 +4,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <string_view>
 
+#include "base/result.hpp"
 #include "base/unique_fd.hpp"
 
 namespace base {

@@ -12,11 +12,25 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
 #include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/timeout.hpp"
+#include "base/result.hpp"
 #include "http/any_stream.hpp"
 #include "http/dial.hpp"
+#include "http/message.hpp"
+#include "http/server_address.hpp"
+#include "http/tls.hpp"
 #include "http/tls_handshake.hpp"
 
 namespace http {

@@ -4,8 +4,16 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <expected>
+#include <system_error>
 #include <utility>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "http/any_stream.hpp"
+#include "http/server_address.hpp"
 #include "net/stream_address.hpp"
 #include "os/connect.hpp"
 #include "os/resolve.hpp"

@@ -1,6 +1,9 @@
 #include "http/host_header.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string_view>
 
 #include "base/text.hpp"
 

@@ -1,6 +1,11 @@
 #include "http/request_head.hpp"
 
+#include <optional>
+#include <string>
+#include <string_view>
+
 #include "base/text.hpp"
+#include "http/message.hpp"
 
 namespace http {
 namespace {

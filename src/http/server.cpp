@@ -5,8 +5,14 @@
 
 #include <boost/asio/generic/stream_protocol.hpp>
 
+#include <memory>
+#include <utility>
+
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/task_group.hpp"
 #include "http/session.hpp"
+#include "os/acceptor.hpp"
 
 namespace http {
 namespace {

@@ -1,10 +1,15 @@
 #include "http/server_address.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "base/plain_name.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "net/address.hpp"
 #include "net/stream_address.hpp"
 
 namespace http {

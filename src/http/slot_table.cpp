@@ -1,6 +1,7 @@
 #include "http/slot_table.hpp"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 namespace http {

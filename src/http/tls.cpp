@@ -2,6 +2,12 @@
 
 #include <boost/asio/buffer.hpp>
 
+#include <expected>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/result.hpp"
 #include "http/tls_state.hpp"
 
 namespace http {

@@ -1,5 +1,12 @@
 #include "http/tls_handshake.hpp"
 
+#include <string>
+#include <system_error>
+
+#include "async/task.hpp"
+#include "base/result.hpp"
+#include "http/any_stream.hpp"
+#include "http/tls.hpp"
 #include "http/tls_state.hpp"
 #include "net/address.hpp"
 

@@ -2,6 +2,14 @@
 
 #include <boost/json/src.hpp>
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "base/result.hpp"
 #include "base/text.hpp"
 
 namespace json {

@@ -1,7 +1,14 @@
 #include "json/stream_splitter.hpp"
 
+#include <algorithm>
+#include <cstddef>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 
+#include "base/result.hpp"
 #include "base/text.hpp"
 
 namespace json {

@@ -2,8 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include "base/text.hpp"
+#include "net/address.hpp"
 
 namespace net {
 namespace {

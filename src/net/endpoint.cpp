@@ -2,9 +2,14 @@
 
 #include <netinet/in.h>
 
+#include <cstdint>
 #include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include "base/text.hpp"
+#include "net/address.hpp"
 
 namespace net {
 namespace {

@@ -4,6 +4,11 @@
 #include <sys/un.h>
 
 #include <cstring>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "net/endpoint.hpp"
 
 namespace net {
 namespace {

@@ -5,8 +5,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <expected>
+#include <optional>
 #include <system_error>
 #include <utility>
+
+#include "async/task.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "net/endpoint.hpp"
 
 namespace os {
 namespace {

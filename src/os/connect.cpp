@@ -5,11 +5,18 @@
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
+#include <chrono>
 #include <string>
 #include <system_error>
 #include <utility>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/timeout.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "net/endpoint.hpp"
+#include "net/stream_address.hpp"
 
 namespace os {
 namespace {

@@ -6,8 +6,17 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <span>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 namespace os {
 namespace {

@@ -4,11 +4,23 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <deque>
+#include <expected>
+#include <filesystem>
+#include <map>
 #include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
 #include <utility>
 
+#include "async/blocking_calls.hpp"
+#include "async/task.hpp"
 #include "async/timeout.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "os/inotify.hpp"
 
 namespace os {
 namespace {

@@ -5,7 +5,14 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdint>
 #include <cstring>
+#include <filesystem>
+#include <string_view>
+
+#include "async/task.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
 
 namespace os {
 

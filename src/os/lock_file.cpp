@@ -6,8 +6,15 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <expected>
+#include <filesystem>
+#include <system_error>
 #include <thread>
 #include <utility>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
 
 namespace os {
 namespace {

@@ -13,12 +13,20 @@
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 #include <csignal>
+#include <cstddef>
+#include <exception>
+#include <expected>
 #include <memory>
 #include <system_error>
 #include <thread>
+#include <utility>
+#include <vector>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/task_group.hpp"
 #include "async/timeout.hpp"
+#include "base/result.hpp"
 #include "base/unique_fd.hpp"
 
 namespace os {

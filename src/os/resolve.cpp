@@ -9,12 +9,21 @@
 #include <atomic>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <expected>
 #include <memory>
+#include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
+#include <vector>
 
+#include "async/task.hpp"
+#include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "net/address.hpp"
+#include "net/endpoint.hpp"
 
 namespace os {
 namespace {

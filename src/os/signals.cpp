@@ -14,6 +14,8 @@
 #include <system_error>
 #include <thread>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "base/log.hpp"
 
 namespace os {

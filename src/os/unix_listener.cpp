@@ -6,8 +6,15 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
+#include <expected>
+#include <filesystem>
+#include <string>
+#include <system_error>
 #include <thread>
 
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
 #include "net/stream_address.hpp"
 #include "os/connect.hpp"
 #include "os/lock_file.hpp"

@@ -1,5 +1,9 @@
 #include "ports/binding.hpp"
 
+#include <string>
+
+#include "net/protocol.hpp"
+
 namespace ports {
 
 std::string to_string(const port_key& key) {

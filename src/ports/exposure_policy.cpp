@@ -3,7 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <iterator>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "net/address.hpp"
+#include "net/protocol.hpp"
+#include "ports/binding.hpp"
+#include "ports/port_table.hpp"
+#include "ports/serving.hpp"
+#include "ports/sink.hpp"
 
 namespace ports {
 namespace {

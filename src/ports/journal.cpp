@@ -8,16 +8,32 @@
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
+#include <cstdio>
+#include <expected>
+#include <filesystem>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <system_error>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/log.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
 #include "os/lock_file.hpp"
+#include "ports/binding.hpp"
 #include "ports/journal_codec.hpp"
+#include "ports/sink.hpp"
+#include "ports/source_id.hpp"
 
 namespace ports {
 namespace {

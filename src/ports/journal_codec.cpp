@@ -2,9 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/text.hpp"
+#include "net/protocol.hpp"
+#include "ports/binding.hpp"
+#include "ports/sink.hpp"
+#include "ports/source_id.hpp"
 
 namespace ports {
 namespace {

@@ -1,9 +1,17 @@
 #include "ports/port_table.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <iterator>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+#include "ports/binding.hpp"
+#include "ports/snapshot.hpp"
+#include "ports/source_id.hpp"
 
 namespace ports {
 namespace {

@@ -1,8 +1,22 @@
 #include "ports/reconcile_fsm.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+#include "net/address.hpp"
+#include "ports/binding.hpp"
+#include "ports/exposure_policy.hpp"
+#include "ports/retry_state.hpp"
+#include "ports/sink.hpp"
+#include "ports/slot.hpp"
 
 namespace ports {
 namespace {

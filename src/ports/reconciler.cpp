@@ -1,9 +1,26 @@
 #include "ports/reconciler.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/task_group.hpp"
 #include "async/timeout.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "ports/binding.hpp"
+#include "ports/exposure_policy.hpp"
+#include "ports/journal.hpp"
+#include "ports/reconcile_fsm.hpp"
+#include "ports/sink.hpp"
+#include "ports/source_id.hpp"
 
 namespace ports {
 reconciler::reconciler(const async::executor& where, std::unique_ptr<sink> peer, std::optional<journal> book,

@@ -1,6 +1,10 @@
 #include "ports/retry_state.hpp"
 
 #include <algorithm>
+#include <cstdint>
+
+#include "base/backoff.hpp"
+#include "ports/sink.hpp"
 
 namespace ports {
 namespace {

@@ -2,6 +2,13 @@
 
 #include <utility>
 
+#include "ports/binding.hpp"
+#include "ports/exposure_policy.hpp"
+#include "ports/reconcile_fsm.hpp"
+#include "ports/retry_state.hpp"
+#include "ports/sink.hpp"
+#include "ports/slot.hpp"
+
 namespace ports {
 namespace {
 

@@ -1,8 +1,14 @@
 #include "ports/slot.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <optional>
 #include <stdexcept>
 #include <type_traits>
+#include <variant>
+
+#include "ports/retry_state.hpp"
+#include "ports/sink.hpp"
 
 namespace ports {
 namespace {

@@ -1,6 +1,9 @@
 #include "ports/source_id.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <span>
+#include <string_view>
 
 namespace ports {
 

@@ -3,8 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
 
+#include "base/log.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "ports/binding.hpp"
+#include "ports/reconcile_fsm.hpp"
+#include "ports/retry_state.hpp"
+#include "ports/sink.hpp"
+#include "ports/slot.hpp"
 
 namespace ports {
 namespace {

@@ -5,8 +5,15 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "program/go_flags.hpp"
 
 namespace program {
 namespace {

@@ -3,10 +3,18 @@
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
+#include <memory>
+#include <string>
 
 #include "async/blocking_calls.hpp"
+#include "async/clock.hpp"
+#include "async/task.hpp"
+#include "async/task_group.hpp"
 #include "base/descriptor_limit.hpp"
 #include "base/log.hpp"
+#include "os/signals.hpp"
+#include "program/command_line.hpp"
 
 #if __has_feature(address_sanitizer)
 #include <sanitizer/lsan_interface.h>

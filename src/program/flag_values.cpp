@@ -1,6 +1,13 @@
 #include "program/flag_values.hpp"
 
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "net/address.hpp"
+#include "net/endpoint.hpp"
 #include "net/stream_address.hpp"
 #include "os/unix_listener.hpp"
 

@@ -8,6 +8,8 @@
 #include <new>
 #include <utility>
 
+#include "net/endpoint.hpp"
+
 namespace relay {
 namespace {
 

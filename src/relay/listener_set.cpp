@@ -3,12 +3,27 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <expected>
+#include <map>
+#include <memory>
 #include <optional>
 #include <system_error>
 #include <utility>
+#include <vector>
 
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
 #include "kernel/netlink/route.hpp"
+#include "net/address.hpp"
+#include "net/endpoint.hpp"
+#include "net/listen_key.hpp"
+#include "net/protocol.hpp"
 #include "os/event_loop.hpp"
+#include "relay/counters.hpp"
+#include "relay/descriptor_budget.hpp"
+#include "relay/shortage.hpp"
+#include "relay/sockets.hpp"
+#include "relay/stream_target.hpp"
 #include "relay/tcp_relay.hpp"
 #include "relay/udp_relay.hpp"
 

@@ -4,7 +4,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <optional>
 #include <utility>
+
+#include "base/unique_fd.hpp"
+#include "relay/descriptor_budget.hpp"
 
 namespace relay {
 namespace {

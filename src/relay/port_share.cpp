@@ -2,7 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <mutex>
+
+#include "net/address.hpp"
+#include "relay/descriptor_budget.hpp"
 
 namespace relay {
 namespace {

@@ -9,8 +9,17 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <expected>
+#include <system_error>
+#include <utility>
 
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "net/endpoint.hpp"
+#include "net/protocol.hpp"
 #include "os/connect.hpp"
 #include "relay/privileged_port.hpp"
 

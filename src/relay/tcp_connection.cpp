@@ -3,8 +3,14 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <cstdint>
+#include <utility>
+
+#include "base/unique_fd.hpp"
 #include "os/connect.hpp"
+#include "relay/port_share.hpp"
 #include "relay/sockets.hpp"
+#include "relay/stream_target.hpp"
 #include "relay/tcp_relay.hpp"
 
 namespace relay {

@@ -6,7 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
+#include <span>
+#include <utility>
 
+#include "relay/pipe_pool.hpp"
 #include "relay/sockets.hpp"
 
 namespace relay {

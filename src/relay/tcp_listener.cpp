@@ -3,14 +3,23 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <cstdint>
 #include <cstring>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "base/episode.hpp"
 #include "base/log.hpp"
+#include "base/unique_fd.hpp"
+#include "net/endpoint.hpp"
+#include "relay/port_share.hpp"
 #include "relay/sockets.hpp"
+#include "relay/stream_target.hpp"
 #include "relay/tcp_relay.hpp"
 
 namespace relay {

@@ -2,10 +2,24 @@
 
 #include <sys/eventfd.h>
 
-#include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <iterator>
+#include <memory>
+#include <system_error>
+#include <utility>
 
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "os/event_loop.hpp"
+#include "relay/counters.hpp"
+#include "relay/descriptor_budget.hpp"
+#include "relay/port_share.hpp"
+#include "relay/shortage.hpp"
 #include "relay/sockets.hpp"
+#include "relay/stream_target.hpp"
+#include "relay/tcp_connection.hpp"
 #include "relay/tcp_listener.hpp"
 
 namespace relay {

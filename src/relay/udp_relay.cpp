@@ -3,9 +3,17 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <memory>
 #include <utility>
 
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "net/endpoint.hpp"
+#include "os/event_loop.hpp"
 #include "relay/datagram_batch.hpp"
+#include "relay/descriptor_budget.hpp"
 #include "relay/sockets.hpp"
 
 namespace relay {

@@ -13,9 +13,13 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <span>
 #include <vector>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
 
 namespace bpf {
 namespace {

@@ -6,8 +6,12 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdint>
 #include <cstring>
 #include <utility>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
 
 namespace bpf {
 namespace {

@@ -1,7 +1,16 @@
 #include "kernel/netfilter/chain_plan.hpp"
 
+#include <cstddef>
 #include <map>
+#include <optional>
 #include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernel/netfilter/dnat_rule.hpp"
+#include "kernel/netfilter/iptables_save.hpp"
+#include "kernel/netfilter/own_rules.hpp"
 
 namespace netfilter {
 namespace {

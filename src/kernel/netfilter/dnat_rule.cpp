@@ -1,8 +1,16 @@
 #include "kernel/netfilter/dnat_rule.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include "base/text.hpp"
+#include "kernel/netfilter/iptables_save.hpp"
+#include "net/address.hpp"
+#include "net/protocol.hpp"
 
 namespace netfilter {
 namespace {

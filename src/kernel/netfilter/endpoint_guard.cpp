@@ -3,7 +3,16 @@
 #include <linux/netlink.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <expected>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
 
+#include "base/result.hpp"
+#include "kernel/netfilter/guard_codec.hpp"
+#include "kernel/netfilter/nat_rule.hpp"
 #include "kernel/netfilter/nft_reader.hpp"
 #include "kernel/netlink/socket.hpp"
 

@@ -5,8 +5,16 @@
 #include <netinet/in.h>
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
+#include "kernel/netfilter/nat_rule.hpp"
 #include "kernel/netfilter/nft_message.hpp"
+#include "kernel/netlink/attributes.hpp"
 
 namespace netfilter {
 namespace {

@@ -1,8 +1,15 @@
 #include "kernel/netfilter/iptables_save.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <expected>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
+#include "base/result.hpp"
 #include "base/text.hpp"
 
 namespace netfilter {

@@ -8,13 +8,21 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <map>
 #include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
 
+#include "base/result.hpp"
 #include "kernel/netfilter/fingerprint.hpp"
+#include "kernel/netfilter/nat_rule.hpp"
 #include "kernel/netfilter/xt_codec.hpp"
 #include "kernel/netlink/attributes.hpp"
+#include "net/address.hpp"
 
 namespace netfilter {
 namespace {

@@ -1,10 +1,18 @@
 #include "kernel/netfilter/legacy_guard.hpp"
 
 #include <algorithm>
+#include <expected>
 #include <ranges>
+#include <utility>
+#include <vector>
 
+#include "async/task.hpp"
+#include "base/result.hpp"
 #include "kernel/netfilter/dnat_rule.hpp"
+#include "kernel/netfilter/iptables_save.hpp"
 #include "kernel/netfilter/legacy_table.hpp"
+#include "kernel/netfilter/nat_rule.hpp"
+#include "kernel/netfilter/nat_tool.hpp"
 
 namespace netfilter {
 namespace {

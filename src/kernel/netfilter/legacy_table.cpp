@@ -13,11 +13,19 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <expected>
+#include <optional>
+#include <span>
+#include <system_error>
+#include <vector>
 
+#include "base/result.hpp"
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
 #include "kernel/netfilter/legacy_codec.hpp"
+#include "kernel/netfilter/nat_rule.hpp"
 
 namespace netfilter {
 namespace {

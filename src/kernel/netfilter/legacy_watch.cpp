@@ -1,9 +1,18 @@
 #include "kernel/netfilter/legacy_watch.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/timeout.hpp"
 #include "base/log.hpp"
+#include "kernel/netfilter/legacy_table.hpp"
+#include "kernel/netfilter/lock_watch.hpp"
+#include "kernel/netfilter/nat_rule.hpp"
 
 namespace netfilter {
 namespace {

@@ -1,5 +1,15 @@
 #include "kernel/netfilter/localnet_access.hpp"
 
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "async/task.hpp"
+#include "base/result.hpp"
+#include "kernel/netfilter/nat_tool.hpp"
+#include "kernel/netfilter/route_localnet.hpp"
+
 namespace netfilter {
 
 localnet_access::localnet_access(route_localnet setting, std::string tag, const std::vector<nat_programs>& programs,

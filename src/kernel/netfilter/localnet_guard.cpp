@@ -1,7 +1,17 @@
 #include "kernel/netfilter/localnet_guard.hpp"
 
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "async/task.hpp"
+#include "base/result.hpp"
 #include "kernel/netfilter/endpoint_guard.hpp"
+#include "kernel/netfilter/guard_codec.hpp"
+#include "kernel/netfilter/iptables_save.hpp"
 #include "kernel/netfilter/legacy_guard.hpp"
+#include "kernel/netfilter/nat_tool.hpp"
 #include "kernel/netfilter/nft_reader.hpp"
 
 namespace netfilter {

@@ -2,7 +2,14 @@
 
 #include <sys/inotify.h>
 
+#include <cstdint>
+#include <expected>
+#include <filesystem>
 #include <utility>
+
+#include "async/task.hpp"
+#include "base/result.hpp"
+#include "os/inotify.hpp"
 
 namespace netfilter {
 namespace {

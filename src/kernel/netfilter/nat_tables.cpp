@@ -1,6 +1,21 @@
 #include "kernel/netfilter/nat_tables.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <expected>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "async/task.hpp"
+#include "base/result.hpp"
+#include "kernel/netfilter/legacy_watch.hpp"
+#include "kernel/netfilter/nat_rule.hpp"
+#include "kernel/netfilter/nat_tool.hpp"
+#include "kernel/netfilter/table_change.hpp"
+#include "kernel/netfilter/table_scope.hpp"
+#include "kernel/netlink/change_watch.hpp"
 
 namespace netfilter {
 

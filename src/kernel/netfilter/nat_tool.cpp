@@ -3,9 +3,20 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <expected>
 #include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
 
+#include "async/task.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "kernel/netfilter/iptables_save.hpp"
+#include "os/process.hpp"
 
 namespace netfilter {
 namespace {

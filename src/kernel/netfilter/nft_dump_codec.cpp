@@ -3,10 +3,20 @@
 #include <endian.h>
 #include <linux/netlink.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include "kernel/netfilter/fingerprint.hpp"
+#include "kernel/netfilter/nat_rule.hpp"
+#include "kernel/netfilter/nft_attributes.hpp"
 #include "kernel/netfilter/nft_expressions.hpp"
 #include "kernel/netfilter/nft_message.hpp"
 #include "kernel/netfilter/xt_codec.hpp"
+#include "kernel/netlink/attributes.hpp"
 
 namespace netfilter {
 namespace {

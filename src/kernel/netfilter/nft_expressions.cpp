@@ -3,8 +3,15 @@
 #include <arpa/inet.h>
 #include <linux/netfilter/nf_tables_compat.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
 #include "base/text.hpp"
+#include "kernel/netfilter/nat_rule.hpp"
+#include "kernel/netfilter/nft_attributes.hpp"
 #include "kernel/netfilter/xt_codec.hpp"
+#include "kernel/netlink/attributes.hpp"
 
 namespace netfilter {
 

@@ -3,9 +3,21 @@
 #include <linux/netlink.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <expected>
 #include <set>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
 
+#include "base/result.hpp"
 #include "kernel/netfilter/fingerprint.hpp"
+#include "kernel/netfilter/nat_rule.hpp"
+#include "kernel/netfilter/nft_dump_codec.hpp"
+#include "kernel/netlink/attributes.hpp"
+#include "kernel/netlink/socket.hpp"
 
 namespace netfilter {
 namespace {

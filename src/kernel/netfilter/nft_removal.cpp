@@ -4,7 +4,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <string_view>
 
+#include "base/result.hpp"
+#include "kernel/netfilter/nft_removal_codec.hpp"
 #include "kernel/netlink/socket.hpp"
 
 namespace netfilter {

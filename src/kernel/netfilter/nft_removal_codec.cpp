@@ -3,6 +3,13 @@
 #include <endian.h>
 #include <linux/netlink.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "kernel/netfilter/nat_rule.hpp"
 #include "kernel/netfilter/nft_attributes.hpp"
 #include "kernel/netfilter/nft_message.hpp"
 

@@ -1,8 +1,16 @@
 #include "kernel/netfilter/own_rules.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "kernel/netfilter/dnat_rule.hpp"
+#include "kernel/netfilter/iptables_save.hpp"
+#include "net/address.hpp"
 
 namespace netfilter {
 namespace {

@@ -1,5 +1,8 @@
 #include "kernel/netfilter/portmap_comment.hpp"
 
+#include <optional>
+#include <string_view>
+
 namespace netfilter {
 
 std::optional<portmap_comment> read_portmap_comment(std::string_view comment) {

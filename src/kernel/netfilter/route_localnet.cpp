@@ -3,8 +3,17 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <expected>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
 #include "base/read_file.hpp"
 #include "base/replace_file.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
 

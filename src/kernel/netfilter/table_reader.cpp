@@ -1,11 +1,31 @@
 #include "kernel/netfilter/table_reader.hpp"
 
-#include <algorithm>
+#include <cstddef>
+#include <expected>
+#include <functional>
 #include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
 
+#include "async/task.hpp"
+#include "base/result.hpp"
 #include "kernel/netfilter/dnat_rule.hpp"
+#include "kernel/netfilter/iptables_save.hpp"
 #include "kernel/netfilter/legacy_table.hpp"
+#include "kernel/netfilter/legacy_watch.hpp"
+#include "kernel/netfilter/nat_rule.hpp"
+#include "kernel/netfilter/nat_tool.hpp"
+#include "kernel/netfilter/nft_reader.hpp"
 #include "kernel/netfilter/nft_removal.hpp"
+#include "kernel/netfilter/nft_removal_codec.hpp"
+#include "kernel/netfilter/table_change.hpp"
+#include "kernel/netfilter/table_scope.hpp"
 
 namespace netfilter {
 namespace {

@@ -1,6 +1,7 @@
 #include "kernel/netfilter/table_scope.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 namespace netfilter {
 

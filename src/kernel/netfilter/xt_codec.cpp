@@ -6,9 +6,16 @@
 #include <linux/netfilter/xt_tcpudp.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
 
 #include "base/text.hpp"
+#include "kernel/netfilter/nat_rule.hpp"
 #include "kernel/netlink/attributes.hpp"
+#include "net/address.hpp"
+#include "net/protocol.hpp"
 
 namespace netfilter {
 namespace {

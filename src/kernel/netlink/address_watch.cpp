@@ -7,9 +7,18 @@
 
 #include <bit>
 #include <cstring>
+#include <expected>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
+#include "async/task.hpp"
+#include "base/result.hpp"
+#include "kernel/netlink/change_watch.hpp"
+#include "net/address.hpp"
 #include "net/endpoint.hpp"
 
 namespace netlink {

@@ -9,10 +9,17 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
 #include <optional>
+#include <utility>
 #include <vector>
 
+#include "async/task.hpp"
+#include "base/result.hpp"
 #include "kernel/netlink/nft_generation.hpp"
+#include "kernel/netlink/socket.hpp"
 
 namespace netlink {
 namespace {

@@ -2,10 +2,18 @@
 
 #include <linux/netlink.h>
 
+#include <cstddef>
+#include <expected>
+#include <set>
+#include <system_error>
+#include <utility>
 #include <vector>
 
+#include "base/result.hpp"
+#include "kernel/netlink/attributes.hpp"
 #include "kernel/netlink/conntrack_codec.hpp"
 #include "kernel/netlink/socket.hpp"
+#include "net/endpoint.hpp"
 
 namespace netlink {
 namespace {

@@ -5,7 +5,16 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <utility>
+#include <vector>
+
 #include "kernel/netlink/attributes.hpp"
+#include "net/endpoint.hpp"
 
 namespace netlink {
 namespace {

@@ -5,10 +5,17 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <expected>
+#include <span>
+#include <system_error>
 
+#include "base/result.hpp"
 #include "kernel/netlink/attributes.hpp"
 #include "kernel/netlink/socket.hpp"
+#include "net/address.hpp"
 
 namespace netlink {
 namespace {

@@ -10,6 +10,17 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "base/result.hpp"
+#include "kernel/netlink/attributes.hpp"
+#include "kernel/netlink/sock_diag_codec.hpp"
+#include "kernel/netlink/socket.hpp"
+#include "net/protocol.hpp"
 
 namespace netlink {
 namespace {

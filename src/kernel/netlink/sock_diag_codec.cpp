@@ -5,9 +5,14 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "kernel/netlink/attributes.hpp"
+#include "net/protocol.hpp"
 
 namespace netlink {
 namespace {

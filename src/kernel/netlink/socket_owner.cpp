@@ -4,10 +4,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdint>
+#include <expected>
 #include <optional>
+#include <system_error>
 
+#include "base/result.hpp"
 #include "kernel/netlink/socket.hpp"
 #include "kernel/netlink/socket_owner_codec.hpp"
+#include "net/endpoint.hpp"
 
 namespace netlink {
 namespace {

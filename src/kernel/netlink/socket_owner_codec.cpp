@@ -5,9 +5,17 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <span>
+#include <system_error>
+#include <vector>
 
+#include "base/result.hpp"
 #include "kernel/netlink/attributes.hpp"
+#include "net/address.hpp"
+#include "net/endpoint.hpp"
 
 namespace netlink {
 namespace {

@@ -1,5 +1,17 @@
 #include "programs/guest_agent/composition.hpp"
 
+#include <vector>
+
+#include "http/server_address.hpp"
+#include "net/address.hpp"
+#include "net/protocol.hpp"
+#include "ports/exposure_policy.hpp"
+#include "ports/serving.hpp"
+#include "ports/snapshot.hpp"
+#include "programs/guest_agent/options.hpp"
+#include "sources/host_sockets/engine_watch.hpp"
+#include "sources/host_sockets/ignore_list.hpp"
+
 namespace guest_agent {
 
 std::vector<peer_kind> peers_of(const options& o, const settings& s) {

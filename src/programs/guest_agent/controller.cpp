@@ -1,9 +1,27 @@
 #include "programs/guest_agent/controller.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
+#include "async/task_group.hpp"
+#include "base/episode.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
-#include "programs/guest_agent/composition.hpp"
+#include "ports/binding.hpp"
+#include "ports/exposure_policy.hpp"
+#include "ports/reconcile_fsm.hpp"
+#include "ports/reconciler.hpp"
+#include "ports/snapshot.hpp"
+#include "ports/source_id.hpp"
+#include "programs/guest_agent/status.hpp"
 #include "programs/guest_agent/version.hpp"
 
 namespace guest_agent {

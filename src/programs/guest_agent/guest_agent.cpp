@@ -3,12 +3,35 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <expected>
 #include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
+#include "async/task_group.hpp"
 #include "async/timeout.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
+#include "http/server_address.hpp"
+#include "net/endpoint.hpp"
+#include "os/lock_file.hpp"
+#include "os/unix_listener.hpp"
+#include "ports/exposure_policy.hpp"
+#include "ports/source_id.hpp"
+#include "program/command_line.hpp"
+#include "program/go_flags.hpp"
+#include "programs/guest_agent/composition.hpp"
+#include "programs/guest_agent/controller.hpp"
+#include "programs/guest_agent/options.hpp"
 #include "programs/guest_agent/status_server.hpp"
-#include "sources/containerd/containerd_source.hpp"
+#include "programs/guest_agent/wiring.hpp"
+#include "sources/containerd/containerd_client.hpp"
+#include "sources/docker/docker_source.hpp"
 
 namespace guest_agent {
 namespace {

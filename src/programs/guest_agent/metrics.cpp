@@ -1,7 +1,14 @@
 #include <fmt/format.h>
 
+#include <cstddef>
 #include <map>
+#include <string>
+#include <string_view>
 
+#include "ports/reconcile_fsm.hpp"
+#include "ports/retry_state.hpp"
+#include "ports/source_id.hpp"
+#include "programs/guest_agent/status.hpp"
 #include "programs/guest_agent/status_server.hpp"
 
 namespace guest_agent {

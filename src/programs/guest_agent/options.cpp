@@ -2,8 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
+#include <expected>
+
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "http/server_address.hpp"
+#include "net/address.hpp"
+#include "net/endpoint.hpp"
+#include "ports/exposure_policy.hpp"
 #include "program/flag_values.hpp"
+#include "program/go_flags.hpp"
+#include "sources/host_sockets/ignore_list.hpp"
 
 namespace guest_agent {
 namespace {

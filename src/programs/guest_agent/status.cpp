@@ -4,8 +4,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "net/protocol.hpp"
+#include "ports/binding.hpp"
+#include "ports/exposure_policy.hpp"
+#include "ports/port_table.hpp"
+#include "ports/reconcile_fsm.hpp"
+#include "ports/retry_state.hpp"
+#include "ports/sink.hpp"
+#include "ports/slot.hpp"
+#include "ports/source_id.hpp"
+#include "protocols/status_document/document.hpp"
 
 namespace guest_agent {
 namespace {

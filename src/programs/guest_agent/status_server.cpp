@@ -2,7 +2,18 @@
 
 #include <unistd.h>
 
-#include "async/timeout.hpp"
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "async/clock.hpp"
+#include "async/task.hpp"
+#include "base/unique_fd.hpp"
+#include "http/message.hpp"
+#include "http/server.hpp"
+#include "os/unix_listener.hpp"
+#include "programs/guest_agent/controller.hpp"
+#include "programs/guest_agent/status.hpp"
 #include "protocols/status_document/document_codec.hpp"
 
 namespace guest_agent {

@@ -1,13 +1,30 @@
 #include "programs/guest_agent/wiring.hpp"
 
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "async/task.hpp"
 #include "base/log.hpp"
+#include "net/stream_address.hpp"
+#include "ports/exposure_policy.hpp"
+#include "ports/journal.hpp"
+#include "ports/reconciler.hpp"
+#include "ports/serving.hpp"
+#include "ports/source.hpp"
+#include "programs/guest_agent/composition.hpp"
 #include "sinks/host_switch/host_switch_sink.hpp"
+#include "sinks/loopback/api_guard.hpp"
 #include "sinks/loopback/loopback_sink.hpp"
+#include "sinks/loopback/rule_options.hpp"
 #include "sinks/port_mapping/port_mapping_sink.hpp"
 #include "sinks/visible_listeners/local_listeners_sink.hpp"
 #include "sources/cni_portmap/iptables_source.hpp"
 #include "sources/containerd/containerd_source.hpp"
 #include "sources/docker/docker_source.hpp"
+#include "sources/engine/stopped_containers.hpp"
 #include "sources/host_sockets/listeners_source.hpp"
 #include "sources/kubernetes/kubernetes_source.hpp"
 #include "sources/static_ports/static_source.hpp"

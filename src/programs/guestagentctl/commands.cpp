@@ -4,13 +4,21 @@
 
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <utility>
 
+#include "async/task.hpp"
 #include "async/task_group.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
 #include "http/connection.hpp"
+#include "http/message.hpp"
 #include "json/json.hpp"
 #include "os/signals.hpp"
 #include "program/command_line.hpp"
+#include "program/go_flags.hpp"
 #include "programs/guestagentctl/listing.hpp"
 #include "protocols/status_document/document_codec.hpp"
 

@@ -3,9 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "base/text.hpp"
 #include "programs/guestagentctl/text_table.hpp"
+#include "protocols/status_document/document.hpp"
 
 namespace guestagentctl {
 namespace {

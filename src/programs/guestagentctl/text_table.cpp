@@ -1,6 +1,10 @@
 #include "programs/guestagentctl/text_table.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/text.hpp"
 

@@ -3,10 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "base/result.hpp"
 #include "base/text.hpp"
 #include "http/host_header.hpp"
+#include "http/message.hpp"
+#include "net/address.hpp"
+#include "net/endpoint.hpp"
+#include "programs/host_switch/subnet.hpp"
 
 namespace host_switch {
 namespace {

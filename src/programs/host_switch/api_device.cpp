@@ -6,7 +6,10 @@
 
 #include <cstring>
 #include <memory>
+#include <optional>
 
+#include "base/result.hpp"
+#include "net/address.hpp"
 #include "net/endpoint.hpp"
 
 namespace host_switch {

@@ -1,10 +1,17 @@
 #include "programs/host_switch/api_server.hpp"
 
 #include <algorithm>
+#include <expected>
+#include <initializer_list>
+#include <system_error>
 #include <utility>
 
 #include "async/first_of.hpp"
+#include "async/task.hpp"
 #include "base/episode.hpp"
+#include "http/server.hpp"
+#include "net/endpoint.hpp"
+#include "programs/host_switch/network.hpp"
 
 namespace host_switch {
 

@@ -2,9 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "base/episode.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "http/message.hpp"
+#include "net/endpoint.hpp"
+#include "net/protocol.hpp"
 #include "protocols/forwarder_api/answer_codec.hpp"
+#include "protocols/forwarder_api/forward.hpp"
 #include "protocols/forwarder_api/forward_address.hpp"
 #include "protocols/forwarder_api/request_codec.hpp"
 

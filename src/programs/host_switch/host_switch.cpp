@@ -3,12 +3,29 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <expected>
+#include <utility>
 
+#include "async/task.hpp"
+#include "async/task_group.hpp"
+#include "base/episode.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
 #include "http/server.hpp"
 #include "kernel/netlink/route.hpp"
+#include "net/address.hpp"
+#include "net/endpoint.hpp"
+#include "program/command_line.hpp"
 #include "program/flag_values.hpp"
+#include "program/go_flags.hpp"
+#include "programs/host_switch/access_policy.hpp"
+#include "programs/host_switch/api_device.hpp"
 #include "programs/host_switch/api_server.hpp"
+#include "programs/host_switch/forwarder.hpp"
+#include "programs/host_switch/kernel_network.hpp"
 #include "programs/host_switch/static_forward.hpp"
+#include "programs/host_switch/subnet.hpp"
 #include "relay/descriptor_budget.hpp"
 
 namespace host_switch {

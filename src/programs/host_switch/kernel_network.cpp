@@ -4,9 +4,27 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
 #include <utility>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/timeout.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "kernel/netlink/address_watch.hpp"
+#include "net/endpoint.hpp"
+#include "net/protocol.hpp"
+#include "os/acceptor.hpp"
+#include "programs/host_switch/api_device.hpp"
+#include "relay/listener_set.hpp"
 
 namespace host_switch {
 namespace {

@@ -1,10 +1,15 @@
 #include "programs/host_switch/static_forward.hpp"
 
-#include <utility>
+#include <expected>
+#include <string_view>
 
+#include "async/task.hpp"
 #include "base/backoff.hpp"
 #include "base/episode.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "programs/host_switch/forwarder.hpp"
+#include "protocols/forwarder_api/forward.hpp"
 #include "protocols/forwarder_api/forward_address.hpp"
 
 namespace host_switch {

@@ -1,5 +1,11 @@
 #include "programs/host_switch/subnet.hpp"
 
+#include <cstdint>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "net/cidr.hpp"
+
 namespace host_switch {
 
 base::result<subnet> subnet::parse(std::string_view text) {

@@ -3,7 +3,15 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <system_error>
+
 #include "base/read_file.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
 
 namespace port_proxy {

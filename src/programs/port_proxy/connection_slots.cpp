@@ -1,8 +1,13 @@
 #include "programs/port_proxy/connection_slots.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
+#include <optional>
+#include <span>
 #include <vector>
+
+#include "programs/port_proxy/caller.hpp"
 
 namespace port_proxy {
 

@@ -1,6 +1,14 @@
 #include "programs/port_proxy/listener_table.hpp"
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <system_error>
+#include <vector>
+
+#include "net/listen_key.hpp"
+#include "protocols/port_mapping/message.hpp"
 
 namespace port_proxy {
 namespace {

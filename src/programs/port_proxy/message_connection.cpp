@@ -4,11 +4,19 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <string>
-#include <utility>
+#include <string_view>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
+#include "base/episode.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "base/unique_fd.hpp"
+#include "json/json.hpp"
+#include "programs/port_proxy/caller.hpp"
 #include "protocols/port_mapping/message_codec.hpp"
 
 namespace port_proxy {

@@ -1,15 +1,24 @@
 #include "programs/port_proxy/message_server.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <list>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/task_group.hpp"
 #include "async/timeout.hpp"
 #include "base/episode.hpp"
 #include "base/log.hpp"
+#include "base/unique_fd.hpp"
 #include "os/acceptor.hpp"
+#include "programs/port_proxy/caller.hpp"
 #include "programs/port_proxy/connection_slots.hpp"
 #include "programs/port_proxy/message_connection.hpp"
 

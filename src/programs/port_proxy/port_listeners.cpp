@@ -1,9 +1,17 @@
 #include "programs/port_proxy/port_listeners.hpp"
 
+#include <chrono>
+#include <cstddef>
+#include <string_view>
 #include <utility>
 
-#include "async/timeout.hpp"
+#include "async/clock.hpp"
+#include "async/task.hpp"
+#include "base/episode.hpp"
 #include "base/log.hpp"
+#include "net/endpoint.hpp"
+#include "net/listen_key.hpp"
+#include "relay/sockets.hpp"
 
 namespace port_proxy {
 namespace {

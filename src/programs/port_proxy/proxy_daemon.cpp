@@ -3,9 +3,24 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <expected>
+#include <utility>
+
+#include "async/task.hpp"
+#include "async/task_group.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "base/unique_fd.hpp"
 #include "kernel/netlink/socket_owner.hpp"
+#include "net/endpoint.hpp"
+#include "net/protocol.hpp"
+#include "os/unix_listener.hpp"
 #include "program/flag_values.hpp"
+#include "program/go_flags.hpp"
+#include "programs/port_proxy/caller.hpp"
+#include "programs/port_proxy/port_listeners.hpp"
+#include "protocols/port_mapping/message.hpp"
+#include "relay/listener_set.hpp"
 #include "relay/sockets.hpp"
 
 namespace port_proxy {

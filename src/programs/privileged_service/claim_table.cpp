@@ -3,7 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "net/address.hpp"
+#include "net/endpoint.hpp"
+#include "net/listen_key.hpp"
+#include "programs/port_proxy/caller.hpp"
+#include "programs/port_proxy/listener_table.hpp"
+#include "protocols/port_mapping/message.hpp"
 
 namespace privileged_service {
 namespace {

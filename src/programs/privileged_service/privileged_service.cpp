@@ -1,7 +1,21 @@
 #include "programs/privileged_service/privileged_service.hpp"
 
+#include <chrono>
+
+#include "async/task.hpp"
+#include "base/episode.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
+#include "net/address.hpp"
+#include "program/command_line.hpp"
 #include "program/flag_values.hpp"
+#include "program/go_flags.hpp"
+#include "programs/port_proxy/caller.hpp"
+#include "programs/port_proxy/port_listeners.hpp"
+#include "programs/port_proxy/proxy_daemon.hpp"
+#include "programs/privileged_service/claim_table.hpp"
+#include "programs/privileged_service/vm_network.hpp"
+#include "protocols/port_mapping/message.hpp"
 
 namespace privileged_service {
 namespace {

@@ -1,9 +1,13 @@
 #include "programs/privileged_service/vm_network.hpp"
 
 #include <algorithm>
+#include <system_error>
 
+#include "base/result.hpp"
 #include "base/text.hpp"
 #include "kernel/netlink/route.hpp"
+#include "net/address.hpp"
+#include "net/cidr.hpp"
 
 namespace privileged_service {
 namespace {

@@ -6,12 +6,23 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
 #include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
 
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "net/address.hpp"
+#include "net/endpoint.hpp"
+#include "net/stream_address.hpp"
 
 namespace vtunnel {
 namespace {

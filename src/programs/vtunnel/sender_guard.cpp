@@ -5,11 +5,20 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <expected>
 #include <limits>
+#include <string>
+#include <string_view>
 
+#include "async/task.hpp"
 #include "async/timeout.hpp"
+#include "base/result.hpp"
+#include "kernel/netfilter/guard_codec.hpp"
 #include "kernel/netlink/change_watch.hpp"
 #include "kernel/netlink/socket_owner.hpp"
+#include "net/endpoint.hpp"
 #include "os/acceptor.hpp"
 #include "relay/sockets.hpp"
 

@@ -5,13 +5,27 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdint>
+#include <expected>
+#include <string_view>
+#include <utility>
+#include <variant>
 
+#include "async/task.hpp"
 #include "async/task_group.hpp"
-#include "async/timeout.hpp"
 #include "base/episode.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "net/endpoint.hpp"
+#include "net/protocol.hpp"
+#include "net/stream_address.hpp"
+#include "os/unix_listener.hpp"
+#include "programs/vtunnel/config_codec.hpp"
 #include "programs/vtunnel/handshake.hpp"
 #include "relay/privileged_port.hpp"
+#include "relay/sockets.hpp"
+#include "relay/stream_target.hpp"
 
 namespace vtunnel {
 namespace {

@@ -3,9 +3,24 @@
 #include <fmt/format.h>
 #include <linux/vm_sockets.h>
 
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <variant>
+#include <vector>
+
 #include "async/blocking_calls.hpp"
+#include "async/task.hpp"
+#include "async/task_group.hpp"
 #include "base/read_file.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "program/command_line.hpp"
+#include "program/go_flags.hpp"
+#include "programs/vtunnel/config_codec.hpp"
 
 namespace vtunnel {
 namespace {

@@ -1,6 +1,13 @@
 #include "programs/wsl_proxy/wsl_proxy.hpp"
 
+#include "program/command_line.hpp"
 #include "program/flag_values.hpp"
+#include "program/go_flags.hpp"
+#include "programs/port_proxy/caller.hpp"
+#include "programs/port_proxy/listener_table.hpp"
+#include "programs/port_proxy/port_listeners.hpp"
+#include "programs/port_proxy/proxy_daemon.hpp"
+#include "protocols/port_mapping/message.hpp"
 
 namespace wsl_proxy {
 namespace {

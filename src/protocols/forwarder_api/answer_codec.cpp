@@ -2,10 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <expected>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "http/message.hpp"
 #include "json/json.hpp"
+#include "protocols/forwarder_api/forward.hpp"
 
 namespace forwarder_api {
 namespace {

@@ -1,8 +1,12 @@
 #include "protocols/forwarder_api/forward_address.hpp"
 
+#include <expected>
 #include <optional>
+#include <string_view>
 
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "net/endpoint.hpp"
 
 namespace forwarder_api {
 namespace {

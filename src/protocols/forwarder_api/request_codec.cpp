@@ -2,10 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <expected>
 #include <initializer_list>
+#include <string>
+#include <string_view>
 
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "http/message.hpp"
 #include "json/json.hpp"
+#include "protocols/forwarder_api/forward.hpp"
 
 namespace forwarder_api {
 namespace {

@@ -1,6 +1,10 @@
 #include "protocols/port_mapping/message.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "net/address.hpp"
 
 namespace port_mapping {
 namespace {

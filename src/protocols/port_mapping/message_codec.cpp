@@ -2,12 +2,22 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <expected>
 #include <iterator>
 #include <map>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
 
+#include "base/result.hpp"
 #include "base/text.hpp"
 #include "json/json.hpp"
+#include "net/protocol.hpp"
+#include "protocols/port_mapping/message.hpp"
 
 namespace port_mapping {
 namespace {

@@ -1,8 +1,16 @@
 #include "protocols/status_document/document_codec.hpp"
 
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "base/result.hpp"
 #include "json/json.hpp"
+#include "protocols/status_document/document.hpp"
 
 namespace status_document {
 namespace {

@@ -2,9 +2,22 @@
 
 #include <fmt/format.h>
 
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "http/message.hpp"
+#include "net/address.hpp"
 #include "net/endpoint.hpp"
+#include "net/protocol.hpp"
+#include "ports/binding.hpp"
+#include "ports/sink.hpp"
 #include "protocols/forwarder_api/answer_codec.hpp"
+#include "protocols/forwarder_api/forward.hpp"
 #include "protocols/forwarder_api/request_codec.hpp"
 
 namespace host_switch_peer {

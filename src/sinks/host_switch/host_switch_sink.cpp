@@ -1,10 +1,24 @@
 #include "sinks/host_switch/host_switch_sink.hpp"
 
+#include <chrono>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
+#include "async/clock.hpp"
 #include "async/first_of.hpp"
+#include "async/task.hpp"
 #include "async/timeout.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
+#include "http/connection.hpp"
+#include "http/message.hpp"
+#include "kernel/netlink/address_watch.hpp"
+#include "ports/sink.hpp"
 #include "protocols/forwarder_api/forward.hpp"
 #include "sinks/host_switch/forward_calls.hpp"
 

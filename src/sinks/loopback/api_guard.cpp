@@ -1,8 +1,19 @@
 #include "sinks/loopback/api_guard.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
+#include <utility>
+#include <vector>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/timeout.hpp"
+#include "base/result.hpp"
+#include "kernel/netfilter/nat_tool.hpp"
+#include "kernel/netlink/change_watch.hpp"
+#include "net/address.hpp"
+#include "net/endpoint.hpp"
 #include "os/resolve.hpp"
 #include "sinks/loopback/machine_state.hpp"
 

@@ -1,8 +1,19 @@
 #include "sinks/loopback/engine_rules.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
 
+#include "kernel/netfilter/dnat_rule.hpp"
+#include "kernel/netfilter/iptables_save.hpp"
 #include "kernel/netfilter/portmap_comment.hpp"
+#include "net/address.hpp"
+#include "ports/binding.hpp"
+#include "ports/serving.hpp"
+#include "sinks/loopback/rule_options.hpp"
 
 namespace loopback {
 namespace {

@@ -1,8 +1,19 @@
 #include "sinks/loopback/held_ports.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
 
+#include "kernel/netfilter/dnat_rule.hpp"
+#include "kernel/netfilter/own_rules.hpp"
+#include "net/address.hpp"
+#include "ports/binding.hpp"
+#include "ports/serving.hpp"
+#include "ports/sink.hpp"
+#include "sinks/loopback/engine_rules.hpp"
 #include "sinks/loopback/rule_label.hpp"
+#include "sinks/loopback/rule_options.hpp"
 
 namespace loopback {
 namespace {

@@ -1,8 +1,17 @@
 #include "sinks/loopback/home_table.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <expected>
+#include <optional>
 
 #include "base/log.hpp"
+#include "base/result.hpp"
+#include "kernel/netfilter/nat_tables.hpp"
+#include "kernel/netfilter/nat_tool.hpp"
+#include "sinks/loopback/engine_rules.hpp"
+#include "sinks/loopback/rule_options.hpp"
+#include "sinks/loopback/table_view.hpp"
 
 namespace loopback {
 namespace {

@@ -1,9 +1,19 @@
 #include "sinks/loopback/loopback_sink.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <expected>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "async/first_of.hpp"
+#include "async/task.hpp"
+#include "base/result.hpp"
+#include "net/protocol.hpp"
+#include "ports/serving.hpp"
+#include "ports/sink.hpp"
+#include "sinks/loopback/nat_rules.hpp"
 
 namespace loopback {
 

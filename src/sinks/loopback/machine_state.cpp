@@ -4,10 +4,16 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 
+#include "base/result.hpp"
+#include "net/address.hpp"
 #include "net/cidr.hpp"
 #include "net/endpoint.hpp"
 #include "sinks/loopback/rule_options.hpp"

@@ -1,12 +1,34 @@
 #include "sinks/loopback/nat_rules.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <expected>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/timeout.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
+#include "kernel/netfilter/iptables_save.hpp"
+#include "kernel/netfilter/nat_rule.hpp"
+#include "kernel/netfilter/route_localnet.hpp"
 #include "kernel/netlink/conntrack.hpp"
+#include "net/endpoint.hpp"
+#include "net/protocol.hpp"
+#include "ports/sink.hpp"
 #include "sinks/loopback/held_ports.hpp"
+#include "sinks/loopback/machine_state.hpp"
+#include "sinks/loopback/port_ways.hpp"
+#include "sinks/loopback/relay_ports.hpp"
 #include "sinks/loopback/rule_label.hpp"
+#include "sinks/loopback/rule_options.hpp"
+#include "sinks/loopback/rule_plan.hpp"
+#include "sinks/loopback/table_view.hpp"
 
 namespace loopback {
 namespace {

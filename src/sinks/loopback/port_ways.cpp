@@ -1,8 +1,20 @@
 #include "sinks/loopback/port_ways.hpp"
 
+#include <cstdint>
+#include <map>
 #include <utility>
+#include <vector>
 
+#include "kernel/netfilter/dnat_rule.hpp"
+#include "net/address.hpp"
+#include "net/endpoint.hpp"
+#include "net/protocol.hpp"
+#include "ports/binding.hpp"
+#include "ports/serving.hpp"
+#include "ports/sink.hpp"
+#include "sinks/loopback/engine_rules.hpp"
 #include "sinks/loopback/rule_label.hpp"
+#include "sinks/loopback/rule_options.hpp"
 
 namespace loopback {
 namespace {

@@ -1,9 +1,15 @@
 #include "sinks/loopback/rejected_rules.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
 
 #include "base/log.hpp"
+#include "base/result.hpp"
 #include "kernel/netfilter/nat_tool.hpp"
+#include "sinks/loopback/rule_plan.hpp"
 
 namespace loopback {
 

@@ -3,9 +3,20 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <expected>
+#include <system_error>
+#include <vector>
 
+#include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "net/address.hpp"
 #include "net/endpoint.hpp"
+#include "net/protocol.hpp"
+#include "ports/sink.hpp"
+#include "relay/sockets.hpp"
+#include "sinks/loopback/machine_state.hpp"
+#include "sinks/loopback/rule_plan.hpp"
 
 namespace loopback {
 namespace {

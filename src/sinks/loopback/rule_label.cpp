@@ -1,6 +1,7 @@
 #include "sinks/loopback/rule_label.hpp"
 
 #include <cstddef>
+#include <string_view>
 
 #include "base/plain_name.hpp"
 

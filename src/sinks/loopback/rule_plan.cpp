@@ -1,10 +1,23 @@
 #include "sinks/loopback/rule_plan.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <set>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "kernel/netfilter/chain_plan.hpp"
+#include "kernel/netfilter/dnat_rule.hpp"
+#include "kernel/netfilter/iptables_save.hpp"
+#include "kernel/netfilter/own_rules.hpp"
+#include "net/protocol.hpp"
+#include "ports/sink.hpp"
+#include "sinks/loopback/machine_state.hpp"
+#include "sinks/loopback/port_ways.hpp"
 #include "sinks/loopback/rule_label.hpp"
+#include "sinks/loopback/rule_options.hpp"
 
 namespace loopback {
 namespace {

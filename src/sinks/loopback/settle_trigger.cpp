@@ -1,10 +1,16 @@
 #include "sinks/loopback/settle_trigger.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <system_error>
 
+#include "async/clock.hpp"
 #include "async/first_of.hpp"
+#include "async/task.hpp"
 #include "async/timeout.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
+#include "sinks/loopback/machine_state.hpp"
 
 namespace loopback {
 namespace {

@@ -1,13 +1,19 @@
 #include "sinks/port_mapping/address_book.hpp"
 
-#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "base/log.hpp"
 #include "base/read_file.hpp"
 #include "base/replace_file.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "protocols/port_mapping/message.hpp"
 #include "protocols/port_mapping/message_codec.hpp"
+#include "sinks/port_mapping/peer_monitor.hpp"
 
 namespace port_mapping_peer {
 namespace {

@@ -6,10 +6,17 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/write.hpp>
+#include <expected>
 #include <memory>
+#include <string>
+#include <system_error>
 #include <utility>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/timeout.hpp"
+#include "base/result.hpp"
+#include "net/stream_address.hpp"
 #include "os/connect.hpp"
 
 namespace port_mapping_peer {

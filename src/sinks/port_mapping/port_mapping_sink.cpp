@@ -1,10 +1,27 @@
 #include "sinks/port_mapping/port_mapping_sink.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <system_error>
 #include <utility>
+#include <variant>
+#include <vector>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/timeout.hpp"
+#include "base/result.hpp"
+#include "net/endpoint.hpp"
+#include "net/stream_address.hpp"
+#include "ports/sink.hpp"
+#include "protocols/port_mapping/message.hpp"
 #include "protocols/port_mapping/message_codec.hpp"
+#include "sinks/port_mapping/message_sender.hpp"
+#include "sinks/port_mapping/peer_monitor.hpp"
 #include "sinks/port_mapping/socket_monitor.hpp"
 #include "sinks/port_mapping/tunnel_monitor.hpp"
 

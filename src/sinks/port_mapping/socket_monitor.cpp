@@ -1,10 +1,20 @@
 #include "sinks/port_mapping/socket_monitor.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <expected>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <system_error>
 #include <utility>
 
+#include "async/task.hpp"
 #include "async/timeout.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
+#include "net/stream_address.hpp"
+#include "os/file_watch.hpp"
 #include "sinks/port_mapping/message_sender.hpp"
 
 namespace port_mapping_peer {

@@ -2,10 +2,21 @@
 
 #include <array>
 #include <boost/asio/buffer.hpp>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/timeout.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
+#include "kernel/netlink/address_watch.hpp"
+#include "net/endpoint.hpp"
+#include "sinks/port_mapping/message_sender.hpp"
+#include "sinks/port_mapping/peer_monitor.hpp"
 
 namespace port_mapping_peer {
 namespace {

@@ -5,10 +5,19 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
+#include <expected>
 #include <system_error>
+#include <utility>
+#include <vector>
 
-#include "async/timeout.hpp"
+#include "async/clock.hpp"
+#include "async/task.hpp"
+#include "base/result.hpp"
+#include "net/protocol.hpp"
 #include "os/acceptor.hpp"
+#include "ports/binding.hpp"
+#include "ports/sink.hpp"
 #include "relay/sockets.hpp"
 
 namespace visible_listeners {

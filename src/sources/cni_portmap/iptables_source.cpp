@@ -1,10 +1,20 @@
 #include "sources/cni_portmap/iptables_source.hpp"
 
 #include <algorithm>
+#include <memory>
+#include <string_view>
+#include <utility>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/task_group.hpp"
 #include "base/backoff.hpp"
 #include "base/log.hpp"
+#include "kernel/netlink/change_watch.hpp"
+#include "ports/snapshot.hpp"
+#include "ports/source.hpp"
+#include "sources/cni_portmap/portmap_rules.hpp"
+#include "sources/engine/stopped_containers.hpp"
 
 namespace cni_portmap {
 namespace {

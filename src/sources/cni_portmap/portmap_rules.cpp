@@ -2,12 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
 #include <map>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "base/plain_name.hpp"
 #include "base/text.hpp"
+#include "kernel/netfilter/nat_rule.hpp"
 #include "kernel/netfilter/portmap_comment.hpp"
+#include "net/protocol.hpp"
+#include "ports/serving.hpp"
 
 namespace cni_portmap {
 namespace {

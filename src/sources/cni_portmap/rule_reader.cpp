@@ -1,9 +1,21 @@
 #include "sources/cni_portmap/rule_reader.hpp"
 
 #include <array>
+#include <chrono>
+#include <expected>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
 
+#include "async/task.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
 #include "kernel/netfilter/legacy_table.hpp"
+#include "kernel/netfilter/nat_rule.hpp"
+#include "kernel/netfilter/nft_reader.hpp"
+#include "ports/snapshot.hpp"
+#include "sources/cni_portmap/portmap_rules.hpp"
 
 namespace cni_portmap {
 namespace {

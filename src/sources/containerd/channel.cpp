@@ -4,6 +4,12 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <system_error>
+
+#include "base/result.hpp"
 #include "base/text.hpp"
 
 namespace containerd {

@@ -2,6 +2,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include "async/task.hpp"
+
 namespace containerd {
 
 completion_thread::completion_thread(const async::executor& where) : thread_([this, where] { run(where); }) {}

@@ -1,8 +1,18 @@
 #include "sources/containerd/config_reader.hpp"
 
+#include <cstddef>
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
 
+#include "async/task.hpp"
+#include "base/episode.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
 #include "sources/containerd/network_config.hpp"
 

@@ -1,16 +1,31 @@
 #include "sources/containerd/containerd_client.hpp"
 
 #include <containers.grpc.pb.h>
+#include <containers.pb.h>
+#include <events.grpc.pb.h>
 #include <namespaces.grpc.pb.h>
 #include <tasks.grpc.pb.h>
+#include <tasks.pb.h>
 
+#include <chrono>
 #include <cstdlib>
+#include <expected>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
 
+#include "async/task.hpp"
+#include "base/result.hpp"
 #include "sources/containerd/channel.hpp"
 #include "sources/containerd/completion_thread.hpp"
 #include "sources/containerd/event_codec.hpp"
 #include "sources/containerd/event_stream.hpp"
 #include "sources/containerd/ports_codec.hpp"
+#include "sources/containerd/records.hpp"
 #include "sources/containerd/unary_call.hpp"
 
 namespace containerd {

@@ -1,6 +1,18 @@
 #include "sources/containerd/containerd_source.hpp"
 
+#include <expected>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "async/task.hpp"
+#include "base/result.hpp"
+#include "os/file_watch.hpp"
 #include "sources/containerd/ports_codec.hpp"
+#include "sources/containerd/records.hpp"
+#include "sources/engine/container.hpp"
+#include "sources/engine/engine_source.hpp"
 
 namespace containerd {
 namespace {

@@ -3,10 +3,18 @@
 #include <events.pb.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <expected>
 #include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "base/plain_name.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "sources/containerd/records.hpp"
 
 namespace containerd {
 namespace {

@@ -1,9 +1,20 @@
 #include "sources/containerd/event_stream.hpp"
 
+#include <events.grpc.pb.h>
+#include <events.pb.h>
+
+#include <cstddef>
+#include <expected>
+#include <string>
 #include <utility>
 
+#include "async/task.hpp"
+#include "base/episode.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
 #include "sources/containerd/channel.hpp"
 #include "sources/containerd/event_codec.hpp"
+#include "sources/containerd/records.hpp"
 
 namespace containerd {
 namespace {

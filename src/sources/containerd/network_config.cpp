@@ -2,7 +2,16 @@
 
 #include <fcntl.h>
 
+#include <cerrno>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
 #include "base/read_file.hpp"
+#include "base/result.hpp"
 #include "base/unique_fd.hpp"
 
 namespace containerd {

@@ -1,7 +1,18 @@
 #include "sources/containerd/ports_codec.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
 #include "base/text.hpp"
 #include "json/json.hpp"
+#include "net/address.hpp"
+#include "net/protocol.hpp"
+#include "ports/serving.hpp"
+#include "sources/containerd/records.hpp"
+#include "sources/engine/container.hpp"
 
 namespace containerd {
 namespace {

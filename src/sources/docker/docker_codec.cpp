@@ -1,11 +1,24 @@
 #include "sources/docker/docker_codec.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
 #include <iterator>
+#include <optional>
 #include <set>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "base/plain_name.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "json/json.hpp"
+#include "net/address.hpp"
+#include "net/protocol.hpp"
+#include "ports/serving.hpp"
+#include "sources/engine/container.hpp"
 
 namespace docker {
 namespace {

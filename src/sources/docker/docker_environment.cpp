@@ -1,9 +1,18 @@
+#include <chrono>
 #include <cstdlib>
+#include <expected>
+#include <memory>
+#include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "async/blocking_calls.hpp"
 #include "base/read_file.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "http/server_address.hpp"
+#include "http/tls.hpp"
 #include "sources/docker/docker_codec.hpp"
 #include "sources/docker/docker_source.hpp"
 

@@ -1,8 +1,24 @@
 #include "sources/docker/docker_source.hpp"
 
+#include <chrono>
+#include <cstddef>
+#include <expected>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/timeout.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "http/connection.hpp"
+#include "http/message.hpp"
+#include "sources/docker/docker_codec.hpp"
 #include "sources/docker/swarm_codec.hpp"
+#include "sources/engine/container.hpp"
+#include "sources/engine/engine_source.hpp"
 
 namespace docker {
 namespace {

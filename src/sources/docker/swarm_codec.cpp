@@ -1,8 +1,20 @@
 #include "sources/docker/swarm_codec.hpp"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string_view>
+
+#include "base/result.hpp"
 #include "base/text.hpp"
 #include "json/json.hpp"
+#include "net/address.hpp"
+#include "net/protocol.hpp"
+#include "ports/serving.hpp"
 #include "sources/docker/docker_codec.hpp"
+#include "sources/engine/container.hpp"
 
 namespace docker {
 namespace {

@@ -1,5 +1,8 @@
 #include "sources/engine/container.hpp"
 
+#include <cstddef>
+#include <string_view>
+
 #include "base/text.hpp"
 
 namespace engine {

@@ -1,6 +1,17 @@
 #include "sources/engine/container_set.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ports/snapshot.hpp"
+#include "sources/engine/container.hpp"
+#include "sources/engine/question_queue.hpp"
 
 namespace engine {
 namespace {

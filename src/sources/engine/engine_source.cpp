@@ -1,11 +1,23 @@
 #include "sources/engine/engine_source.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <expected>
+#include <string>
+#include <system_error>
+#include <utility>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/task_group.hpp"
 #include "async/timeout.hpp"
 #include "base/backoff.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
+#include "os/file_watch.hpp"
+#include "ports/source.hpp"
+#include "ports/source_id.hpp"
+#include "sources/engine/question_queue.hpp"
 
 namespace engine {
 namespace {

@@ -1,6 +1,10 @@
 #include "sources/engine/question_queue.hpp"
 
+#include <chrono>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/backoff.hpp"
 

@@ -1,5 +1,9 @@
 #include "sources/engine/stopped_containers.hpp"
 
+#include <map>
+#include <string>
+#include <utility>
+
 namespace engine {
 
 void stopped_containers::update(const std::map<std::string, bool>& changes) {

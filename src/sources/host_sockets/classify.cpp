@@ -1,5 +1,13 @@
 #include "sources/host_sockets/classify.hpp"
 
+#include <optional>
+#include <string_view>
+
+#include "kernel/netlink/sock_diag.hpp"
+#include "kernel/netlink/sock_diag_codec.hpp"
+#include "net/address.hpp"
+#include "net/protocol.hpp"
+
 namespace host_sockets {
 namespace {
 

@@ -2,10 +2,17 @@
 
 #include <sys/socket.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 
+#include "base/result.hpp"
 #include "base/text.hpp"
 #include "os/connect.hpp"
 

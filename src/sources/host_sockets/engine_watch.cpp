@@ -1,8 +1,17 @@
 #include "sources/host_sockets/engine_watch.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <expected>
+#include <optional>
+#include <utility>
+#include <vector>
 
+#include "base/result.hpp"
+#include "kernel/netlink/sock_diag_codec.hpp"
+#include "net/protocol.hpp"
 #include "sources/host_sockets/engine_server.hpp"
+#include "sources/host_sockets/process_table.hpp"
 
 namespace host_sockets {
 namespace {

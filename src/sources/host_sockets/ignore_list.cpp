@@ -3,8 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <string_view>
 
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "net/protocol.hpp"
 
 namespace host_sockets {
 namespace {

@@ -3,7 +3,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <string>
+#include <unordered_map>
 #include <utility>
+#include <vector>
+
+#include "kernel/netlink/sock_diag.hpp"
+#include "kernel/netlink/sock_diag_codec.hpp"
+#include "net/endpoint.hpp"
+#include "net/protocol.hpp"
+#include "ports/binding.hpp"
+#include "ports/serving.hpp"
+#include "ports/snapshot.hpp"
+#include "sources/host_sockets/classify.hpp"
 
 namespace host_sockets {
 namespace {

@@ -1,11 +1,20 @@
 #include "sources/host_sockets/listeners_source.hpp"
 
 #include <algorithm>
+#include <expected>
 #include <utility>
+#include <vector>
 
-#include "async/timeout.hpp"
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
+#include "kernel/netlink/sock_diag.hpp"
+#include "kernel/netlink/sock_diag_codec.hpp"
+#include "net/protocol.hpp"
+#include "ports/source.hpp"
 #include "sources/host_sockets/machine.hpp"
+#include "sources/host_sockets/process_table.hpp"
 
 namespace host_sockets {
 namespace {

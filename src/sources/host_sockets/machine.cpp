@@ -5,9 +5,15 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <ctime>
+#include <string>
+#include <string_view>
 
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "base/unique_fd.hpp"
+#include "kernel/netlink/sock_diag.hpp"
 
 namespace host_sockets {
 namespace {

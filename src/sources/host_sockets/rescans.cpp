@@ -1,5 +1,7 @@
 #include "sources/host_sockets/rescans.hpp"
 
+#include <optional>
+
 namespace host_sockets {
 
 // A late scan replaces all scans that were due before it.

@@ -4,10 +4,20 @@
 #include <sys/epoll.h>
 
 #include <array>
+#include <cerrno>
+#include <string_view>
 #include <system_error>
+#include <utility>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/timeout.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
+#include "kernel/bpf/program.hpp"
+#include "kernel/bpf/ring.hpp"
+#include "kernel/netlink/sock_diag.hpp"
+#include "net/protocol.hpp"
 
 namespace host_sockets {
 namespace {

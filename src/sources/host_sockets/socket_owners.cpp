@@ -4,6 +4,16 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+#include "kernel/netlink/sock_diag_codec.hpp"
+#include "sources/host_sockets/classify.hpp"
+#include "sources/host_sockets/port_reservers.hpp"
+#include "sources/host_sockets/process_table.hpp"
 
 namespace host_sockets {
 namespace {

@@ -1,7 +1,21 @@
 #include "sources/kubernetes/api_client.hpp"
 
+#include <cstddef>
+#include <expected>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/timeout.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "http/connection.hpp"
+#include "http/message.hpp"
+#include "http/tls.hpp"
+#include "sources/kubernetes/kubeconfig.hpp"
 
 namespace kubernetes {
 namespace {

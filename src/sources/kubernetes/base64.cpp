@@ -3,7 +3,12 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
 
 namespace kubernetes {
 namespace {

@@ -1,7 +1,16 @@
 #include "sources/kubernetes/kubeconfig.hpp"
 
+#include <expected>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "async/task.hpp"
 #include "base/read_file.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "sources/kubernetes/kubeconfig_codec.hpp"
 
 namespace kubernetes {
 namespace {

@@ -3,10 +3,16 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "http/server_address.hpp"
 #include "sources/kubernetes/base64.hpp"
 
 namespace kubernetes {

@@ -1,7 +1,16 @@
 #include "sources/kubernetes/kubeconfig_watch.hpp"
 
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "async/task.hpp"
 #include "async/timeout.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
+#include "os/file_watch.hpp"
+#include "sources/kubernetes/kubeconfig.hpp"
 
 namespace kubernetes {
 

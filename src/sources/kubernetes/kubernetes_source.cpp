@@ -1,7 +1,15 @@
 #include "sources/kubernetes/kubernetes_source.hpp"
 
+#include <chrono>
+#include <cstddef>
+#include <utility>
+
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/task_group.hpp"
 #include "base/backoff.hpp"
+#include "ports/source.hpp"
+#include "sources/kubernetes/services_watch.hpp"
 
 namespace kubernetes {
 namespace {

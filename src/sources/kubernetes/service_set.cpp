@@ -1,9 +1,18 @@
 #include "sources/kubernetes/service_set.hpp"
 
-#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/plain_name.hpp"
 #include "base/text.hpp"
+#include "net/protocol.hpp"
+#include "ports/serving.hpp"
+#include "ports/snapshot.hpp"
+#include "sources/kubernetes/services_codec.hpp"
 
 namespace kubernetes {
 namespace {

@@ -1,8 +1,16 @@
 #include "sources/kubernetes/services_codec.hpp"
 
 #include <boost/json/basic_parser_impl.hpp>
-#include <limits>
 
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
 #include "sources/kubernetes/json_walk.hpp"
 
 namespace kubernetes {

@@ -1,8 +1,18 @@
 #include "sources/kubernetes/services_watch.hpp"
 
+#include <expected>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/timeout.hpp"
 #include "base/backoff.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "http/message.hpp"
+#include "sources/kubernetes/services_codec.hpp"
 
 namespace kubernetes {
 namespace {

@@ -2,6 +2,10 @@
 
 #include <utility>
 
+#include "async/task.hpp"
+#include "ports/snapshot.hpp"
+#include "ports/source.hpp"
+
 namespace static_ports {
 
 static_source::static_source(const async::executor& where, ports::snapshot published)
