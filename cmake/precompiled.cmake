@@ -13,22 +13,27 @@ set(guestagent_asio_headers
   <boost/asio/co_spawn.hpp> <boost/asio/io_context.hpp> <boost/asio/posix/stream_descriptor.hpp> <boost/asio/this_coro.hpp>
   <boost/asio/use_awaitable.hpp>)
 
-# guestagent_precompile(<name> HEADERS … USES …): a target whose precompiled header others use.
+# guestagent_precompile(<name> [PROGRAMS] HEADERS … USES …): a target whose precompiled header others use: libraries, or
+# programs. CMake compiles the two differently if the code is position-independent, and a header must match its users.
 function(guestagent_precompile name)
-  cmake_parse_arguments(ARG "" "" "HEADERS;USES" ${ARGN})
+  cmake_parse_arguments(ARG "PROGRAMS" "" "HEADERS;USES" ${ARGN})
   file(WRITE "${CMAKE_BINARY_DIR}/${name}.cpp" "// Only carries a precompiled header.\n")
   add_library(${name} OBJECT "${CMAKE_BINARY_DIR}/${name}.cpp")
   target_link_libraries(${name} PRIVATE ${ARG_USES})
   target_precompile_headers(${name} PRIVATE ${ARG_HEADERS})
+  if(ARG_PROGRAMS AND CMAKE_POSITION_INDEPENDENT_CODE)
+    set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${name} PRIVATE -fPIE)
+  endif()
 endfunction()
 
 if(GUESTAGENT_PRECOMPILED)
   guestagent_precompile(guestagent_asio_precompiled
     HEADERS ${guestagent_std_headers} ${guestagent_asio_headers} USES ${GUESTAGENT_FMT} guestagent_asio)
   if(BUILD_TESTING)
-    guestagent_precompile(guestagent_pure_test_precompiled
+    guestagent_precompile(guestagent_pure_test_precompiled PROGRAMS
       HEADERS ${guestagent_std_headers} <gtest/gtest.h> <gmock/gmock.h> USES ${GUESTAGENT_FMT} GTest::gmock GTest::gtest)
-    guestagent_precompile(guestagent_asio_test_precompiled
+    guestagent_precompile(guestagent_asio_test_precompiled PROGRAMS
       HEADERS ${guestagent_std_headers} ${guestagent_asio_headers} <gtest/gtest.h> <gmock/gmock.h>
       USES ${GUESTAGENT_FMT} guestagent_asio GTest::gmock GTest::gtest)
   endif()
