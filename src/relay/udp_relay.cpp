@@ -29,16 +29,16 @@ class udp_listener;
 class udp_flow : public os::event_handler {
  public:
   udp_flow(udp_listener& owner, const net::socket_address& client_address, base::unique_fd fd, descriptor_lease lease)
-      : owner_(owner), client_address_(client_address), lease_(std::move(lease)), fd_(std::move(fd)) {}
+      : owner(owner), client_address(client_address), lease(std::move(lease)), fd(std::move(fd)) {}
 
   void on_event(unsigned which, std::uint32_t events) override;
 
-  udp_listener& owner_;
-  net::socket_address client_address_;
-  local_address local_;  // the address that the client wrote to last
-  descriptor_lease lease_;
-  base::unique_fd fd_;
-  udp_relay::flows::entry* place_ = nullptr;  // null: retired; an event of the same batch may still come
+  udp_listener& owner;
+  net::socket_address client_address;
+  local_address local;  // the address that the client wrote to last
+  descriptor_lease lease;
+  base::unique_fd fd;
+  udp_relay::flows::entry* place = nullptr;  // null: retired; an event of the same batch may still come
 };
 
 class udp_listener : public os::event_handler {
@@ -74,10 +74,10 @@ class udp_listener : public os::event_handler {
   void reply(udp_flow& flow) {
     auto& batch = owner_.batch();
     for (int round = 0; round < rounds; ++round) {
-      const int got = batch.receive(flow.fd_.get(), false);
+      const int got = batch.receive(flow.fd.get(), false);
       if (got <= 0) return;  // or an ICMP error, which receiving clears
-      owner_.flows_.touch(*flow.place_, loop_.now());
-      drop(got - batch.send(fd_.get(), 0, static_cast<unsigned>(got), flow.client_address_, flow.local_));
+      owner_.flows_.touch(*flow.place, loop_.now());
+      drop(got - batch.send(fd_.get(), 0, static_cast<unsigned>(got), flow.client_address, flow.local));
       if (got < static_cast<int>(datagram_batch::capacity)) return;
     }
   }
@@ -90,9 +90,9 @@ class udp_listener : public os::event_handler {
   void forward(datagram_batch& batch, const net::endpoint& client, unsigned first, unsigned last) {
     auto* flow = flow_of(client, batch.source(first));
     if (flow == nullptr) return drop(static_cast<int>(last - first));
-    flow->local_ = batch.destination(last - 1);
-    owner_.flows_.touch(*flow->place_, loop_.now());
-    drop(static_cast<int>(last - first) - batch.send(flow->fd_.get(), first, last));
+    flow->local = batch.destination(last - 1);
+    owner_.flows_.touch(*flow->place, loop_.now());
+    drop(static_cast<int>(last - first) - batch.send(flow->fd.get(), first, last));
   }
 
   udp_flow* flow_of(const net::endpoint& client, const net::socket_address& address) {
@@ -104,7 +104,7 @@ class udp_listener : public os::event_handler {
     if (!fd && out_of_resources(fd.error().code.value()) && owner_.end_one_for(id)) fd = open_flow(target_);
     if (!fd) return nullptr;
     auto made = std::make_unique<udp_flow>(*this, address, std::move(*fd), std::move(lease));
-    if (!loop_.watch(made->fd_.get(), *made, 0, EPOLLIN)) return nullptr;
+    if (!loop_.watch(made->fd.get(), *made, 0, EPOLLIN)) return nullptr;
     return owner_.keep(id, std::move(made));
   }
 
@@ -116,7 +116,7 @@ class udp_listener : public os::event_handler {
 };
 
 void udp_flow::on_event(unsigned /*which*/, std::uint32_t /*events*/) {
-  if (place_ != nullptr) owner_.reply(*this);
+  if (place != nullptr) owner.reply(*this);
 }
 
 udp_relay::udp_relay(os::event_loop& loop, counters& count, descriptor_budget& budget, udp_limits limits)
@@ -129,16 +129,16 @@ udp_relay::~udp_relay() {
 udp_flow* udp_relay::keep(const flows::key& id, std::unique_ptr<udp_flow> flow) {
   if (!std::exchange(ticking_, true)) loop_.every(limits_.idle / 4, [this] { return ticking_ = expire(); });
   auto& kept = flows_.add(id, std::move(flow), loop_.now());
-  kept.flow->place_ = &kept;
+  kept.flow->place = &kept;
   count_.flows.fetch_add(1, std::memory_order_relaxed);
   return kept.flow.get();
 }
 
 void udp_relay::end(flows::entry& flow) {
-  flow.flow->place_ = nullptr;
-  loop_.unwatch(flow.flow->fd_.get());
-  flow.flow->fd_.reset();
-  flow.flow->lease_ = {};
+  flow.flow->place = nullptr;
+  loop_.unwatch(flow.flow->fd.get());
+  flow.flow->fd.reset();
+  flow.flow->lease = {};
   loop_.retire(flows_.remove(flow));
   count_.flows.fetch_sub(1, std::memory_order_relaxed);
 }
