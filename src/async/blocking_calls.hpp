@@ -7,16 +7,26 @@
 // at once: a file that hangs costs one thread, however often it is read.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
+#include <expected>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
+#include <system_error>
 #include <type_traits>
+#include <utility>
 
+#include "async/clock.hpp"
 #include "async/task.hpp"
 #include "base/result.hpp"
 
 namespace async {
+
+// The result of a call until it has ended.
+[[nodiscard]] inline std::unexpected<base::error> still_runs() {
+  return base::fail(std::errc::operation_in_progress, "the call has not ended");
+}
 
 class blocking_calls {
  public:
@@ -29,11 +39,11 @@ class blocking_calls {
   // `work`.
   template <class Work>
   task<std::invoke_result_t<Work>> run(Work work, clock::duration limit, std::string key = {}) {
-    auto value = std::make_shared<std::optional<std::invoke_result_t<Work>>>();
+    auto value = std::make_shared<std::invoke_result_t<Work>>(still_runs());
     std::function<void()> keep = [value, work = std::move(work)]() mutable { *value = work(); };
     const auto ended = co_await run_detached(std::move(keep), clock::now() + limit, std::move(key));
     if (!ended) co_return std::unexpected(ended.error());
-    co_return std::move(**value);
+    co_return std::move(*value);
   }
 
   // Calls with a key that were left behind and still block: all of them, or those with that key.
@@ -55,10 +65,10 @@ class blocking_calls {
 base::result<> wait_for(std::function<void()> work, std::chrono::milliseconds limit);
 template <class Work>
 std::invoke_result_t<Work> call_within(std::chrono::milliseconds limit, Work work) {
-  auto value = std::make_shared<std::optional<std::invoke_result_t<Work>>>();
+  auto value = std::make_shared<std::invoke_result_t<Work>>(still_runs());
   const auto ended = wait_for([value, work = std::move(work)]() mutable { *value = work(); }, limit);
   if (!ended) return std::unexpected(ended.error());
-  return std::move(**value);
+  return std::move(*value);
 }
 
 }  // namespace async

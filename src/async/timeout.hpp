@@ -8,7 +8,7 @@
 #include <boost/system/system_error.hpp>
 #include <exception>
 #include <memory>
-#include <optional>
+#include <system_error>
 
 #include "async/task.hpp"
 #include "base/result.hpp"
@@ -18,12 +18,13 @@ namespace detail {
 
 template <class R>
 struct timed_run {
-  explicit timed_run(const executor& where, clock::time_point when) : timer(where, when) {}
+  explicit timed_run(const executor& where, clock::time_point when)
+      : timer(where, when), value(base::fail(std::errc::operation_in_progress, "the task has not ended")) {}
   async::timer timer;
   asio::cancellation_signal stop;
-  std::optional<R> value;
+  bool finished = false;  // `work` has returned, or has thrown
+  R value;
   std::exception_ptr thrown;
-  [[nodiscard]] bool finished() const { return value || thrown; }
 };
 
 task<base::result<>> as_result(task<> work);
@@ -39,6 +40,7 @@ task<base::result<T>> until(clock::time_point when, task<base::result<T>> work) 
   auto finish = [run](std::exception_ptr thrown, base::result<T> value) {
     run->thrown = thrown;
     if (!thrown) run->value = std::move(value);
+    run->finished = true;
     run->timer.cancel();
   };
   asio::co_spawn(where, std::move(work), asio::bind_cancellation_slot(run->stop.slot(), std::move(finish)));
@@ -46,10 +48,10 @@ task<base::result<T>> until(clock::time_point when, task<base::result<T>> work) 
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
   const auto caller = co_await asio::this_coro::cancellation_state;
-  if (!run->finished()) co_await run->timer.async_wait(nothrow);
-  const bool cut_short = !run->finished();
+  if (!run->finished) co_await run->timer.async_wait(nothrow);
+  const bool cut_short = !run->finished;
   if (cut_short) run->stop.emit(asio::cancellation_type::terminal);
-  while (!run->finished()) {
+  while (!run->finished) {
     run->timer.expires_at(clock::time_point::max());
     co_await run->timer.async_wait(nothrow);
   }
@@ -58,7 +60,7 @@ task<base::result<T>> until(clock::time_point when, task<base::result<T>> work) 
   if (cancelled) throw boost::system::system_error(asio::error::operation_aborted);
   if (cut_short) co_return base::fail(std::errc::timed_out, "deadline");
   if (run->thrown) std::rethrow_exception(run->thrown);
-  co_return std::move(*run->value);
+  co_return std::move(run->value);
 }
 
 inline task<base::result<>> until(clock::time_point when, task<> work) {

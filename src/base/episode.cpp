@@ -52,7 +52,7 @@ bool episode::is_due(bool new_reason, steady_time now) {
     if (silent_) ++again_;
     return !silent_;
   }
-  if (silent_) return now - *ended_ >= soon;
+  if (silent_ && ended_) return now - *ended_ >= soon;
   return new_reason && now - logged_ >= between_reasons;
 }
 

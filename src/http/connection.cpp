@@ -17,7 +17,6 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
-#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -57,10 +56,10 @@ std::string host_header(const server_address& address, bool encrypted) {
 // Reads the header of the final answer; skips interim ones (100 Continue, 103 Early Hints …).
 template <class Parser>
 async::task<boost::system::error_code> read_head(any_stream& socket, boost::beast::flat_buffer& buffer,
-                                                 std::optional<Parser>& parser,
+                                                 std::unique_ptr<Parser>& parser,
                                                  boost::optional<std::uint64_t> body_bytes) {
   for (int i = 0; i <= most_interim_answers; ++i) {
-    parser.emplace();
+    parser = std::make_unique<Parser>();
     parser->header_limit(header_bytes);
     parser->body_limit(body_bytes);
     const auto [ec, got] = co_await beast::async_read_header(socket, buffer, *parser, async::nothrow);
@@ -81,13 +80,13 @@ response head_of(const Message& message) {
 }  // namespace
 
 struct connection::state {
-  explicit state(const async::executor& where) : stream_(where) {}
+  explicit state(const async::executor& where) : transport(where) {}
   server_address address;
-  any_stream stream_;
-  socket_type& socket = stream_.socket();
+  any_stream transport;
+  socket_type& socket = transport.socket();
   boost::beast::flat_buffer buffer{1 << 20};
   bool idle = true;  // no exchange under way or left halfway, and no unexpected bytes received
-  std::optional<stream_parser> stream;
+  std::unique_ptr<stream_parser> stream;
   std::unique_ptr<std::array<char, 32768>> chunk_storage;
 
   std::shared_ptr<const tls_context> tls;
@@ -120,11 +119,11 @@ async::task<base::result<>> connection::state::send(request r) {
   idle = false;
   beast::request<beast::string_body> out(beast::string_to_verb(r.method), r.target, 11, std::move(r.body));
   if (out.method() == beast::verb::unknown) out.method_string(r.method);
-  out.set(beast::field::host, host_header(address, stream_.encrypted()));
+  out.set(beast::field::host, host_header(address, transport.encrypted()));
   out.set(beast::field::user_agent, "guestagent");
   for (const auto& [name, value] : r.headers) out.set(name, value);
   if (!out.body().empty() || out.method() == beast::verb::post) out.prepare_payload();
-  const auto [ec, sent] = co_await beast::async_write(stream_, out, async::nothrow);
+  const auto [ec, sent] = co_await beast::async_write(transport, out, async::nothrow);
   co_await async::check_cancelled();
   if (ec) co_return broken(ec, "send a request");
   co_return base::result<>{};
@@ -133,11 +132,11 @@ async::task<base::result<>> connection::state::send(request r) {
 async::task<base::result<response>> connection::state::exchange(request r, std::size_t body_bytes) {
   const bool head = r.method == "HEAD";
   if (auto sent = co_await send(std::move(r)); !sent) co_return std::unexpected(sent.error());
-  std::optional<beast::response_parser<beast::string_body>> parser;
+  std::unique_ptr<beast::response_parser<beast::string_body>> parser;
   const boost::optional<std::uint64_t> limit(!head, body_bytes);  // an answer to HEAD has no body
-  if (const auto ec = co_await read_head(stream_, buffer, parser, limit)) co_return broken(ec, "read an answer");
+  if (const auto ec = co_await read_head(transport, buffer, parser, limit)) co_return broken(ec, "read an answer");
   if (!head && !parser->is_done()) {
-    const auto [ec, got] = co_await beast::async_read(stream_, buffer, *parser, async::nothrow);
+    const auto [ec, got] = co_await beast::async_read(transport, buffer, *parser, async::nothrow);
     co_await async::check_cancelled();
     if (ec) co_return broken(ec, "read an answer");
   }
@@ -151,7 +150,8 @@ async::task<base::result<response>> connection::state::exchange(request r, std::
 
 async::task<base::result<response>> connection::state::open_stream(request r) {
   if (auto sent = co_await send(std::move(r)); !sent) co_return std::unexpected(sent.error());
-  if (const auto ec = co_await read_head(stream_, buffer, stream, boost::none)) co_return broken(ec, "read an answer");
+  if (const auto ec = co_await read_head(transport, buffer, stream, boost::none))
+    co_return broken(ec, "read an answer");
   co_return head_of(stream->get());
 }
 
@@ -163,7 +163,7 @@ connection::~connection() = default;
 async::task<base::result<>> connection::state::open_socket(async::clock::time_point deadline) {
   auto connected = co_await dial(socket, address, deadline);
   if (!connected || !tls) co_return connected;
-  co_return co_await shake_hands(stream_, *tls, address.host);
+  co_return co_await shake_hands(transport, *tls, address.host);
 }
 
 async::task<base::result<connection>> connection::open(server_address address, std::chrono::milliseconds deadline,
@@ -198,7 +198,7 @@ async::task<base::result<std::string>> connection::read_some() {
   while (!s.stream->is_done()) {
     body.data = s.chunk_storage->data();
     body.size = s.chunk_storage->size();
-    const auto [ec, got] = co_await beast::async_read_some(s.stream_, s.buffer, *s.stream, async::nothrow);
+    const auto [ec, got] = co_await beast::async_read_some(s.transport, s.buffer, *s.stream, async::nothrow);
     co_await async::check_cancelled();
     const std::size_t filled = s.chunk_storage->size() - body.size;
     if (ec && ec != beast::error::need_buffer) co_return s.broken(ec, "read the stream");
@@ -215,7 +215,7 @@ async::task<base::result<std::string>> connection::read_some() {
 bool connection::usable() const {
   if (!state_->idle || !state_->socket.is_open()) return false;
   char byte = 0;
-  if (state_->stream_.encrypted())
+  if (state_->transport.encrypted())
     return ::recv(state_->socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
   return ::recv(state_->socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
          (errno == EAGAIN || errno == EWOULDBLOCK);

@@ -150,9 +150,10 @@ async::task<bool> serve_one(session& s) {
   parser.body_limit(limits.body_bytes);
   auto arrived = co_await async::until(deadline, read_request(s, parser));
   if (!arrived || !s.socket.is_open()) co_return false;
-  if (arrived->failed) arrived->refusal = complaint(arrived->failed);
-  if (arrived->refusal) co_await refuse(s, std::move(*arrived->refusal));
-  if (arrived->failed || arrived->refusal) co_return false;
+  auto& read = *arrived;
+  if (read.failed) read.refusal = complaint(read.failed);
+  if (read.refusal) co_await refuse(s, std::move(*read.refusal));
+  if (read.failed || read.refusal) co_return false;
   const bool keep_alive = keeps_open(s, parser);
   const bool head_only = parser.get().method() == beast::verb::head;
   incoming in{to_request(parser), s.peer};

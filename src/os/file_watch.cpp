@@ -118,7 +118,7 @@ file_watch::walk file_watch::prepare() {
   if (!kernel_) {
     auto opened = inotify::open(where_);
     if (!opened) return {std::unexpected(opened.error()), path_};
-    kernel_.emplace(std::move(*opened));
+    kernel_ = std::make_unique<inotify>(std::move(*opened));
   }
   return {kernel_->duplicate(), path_};
 }

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -64,7 +65,7 @@ class file_watch {
 
   async::executor where_;
   std::filesystem::path path_;
-  std::optional<inotify> kernel_;
+  std::unique_ptr<inotify> kernel_;  // null: inotify is not available yet
   async::blocking_calls calls_;
   std::uint64_t news_ = 0;  // how often the way may have changed
   bool stale_ = false;      // an event was read but not reported yet

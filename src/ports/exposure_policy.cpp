@@ -157,10 +157,12 @@ void add_forwards(exposure_plan& plan, planned_port& port, network_mode mode) {
 
 std::string name_of(const binding& b) { return b.owner_name.empty() ? b.owner : b.owner_name; }
 
+// Only a port with a single address shadows others.
 void add_shadowed(exposure_plan& plan, const planned_port& served, const std::vector<claim>& shadowed) {
-  const auto reason =
-      fmt::format("{} on the host leads to {} of {}", to_string(served.key), served.bound->address.to_string(),
-                  name_of(find_single_address(served.claims)->by->what));
+  const auto single = find_single_address(served.claims);
+  if (!single) return;
+  const auto reason = fmt::format("{} on the host leads to {} of {}", to_string(served.key),
+                                  single->key.address.to_string(), name_of(single->by->what));
   std::map<port_key, std::vector<claim>> by_address;
   for (const auto& c : shadowed) by_address[raw_key(c.what)].push_back(c);
   for (auto& [key, claims] : by_address)

@@ -55,6 +55,17 @@ slot_event event_of_remove(outcome_kind kind, bool late) {
   return remove_denied;
 }
 
+// What the operation adds or removes; null if there is nothing.
+const forward* target_of(const slot& s, verb what) {
+  if (what == verb::remove) return s.applied();
+  return s.wanted ? &*s.wanted : nullptr;
+}
+
+// Whether its first add waits for a time.
+bool is_held_back(const slot& s, time_point now) {
+  return s.state() == slot_state::absent && s.retry.failures == 0 && s.wanted && s.wanted->not_before > now;
+}
+
 }  // namespace
 
 std::string_view to_string(outcome_kind kind) {
@@ -319,7 +330,9 @@ std::vector<operation> reconcile_fsm::take(std::size_t limit, time_point now) {
     auto& s = slots_.at(due->second);
     const auto next = needed(s);
     if (!next || obstacle(due->second, *next, now) != nullptr) continue;
-    taken.push_back({*next, *next == verb::add ? *s.wanted : *s.applied()});
+    const auto* const target = target_of(s, *next);
+    if (target == nullptr) continue;
+    taken.push_back({*next, *target});
     s.in_flight = next;
     ++in_flight_;
     due_.erase(due);
@@ -402,8 +415,7 @@ std::string reconcile_fsm::waits_for(const port_key& key, time_point now) const 
     if (!other->second.in_flight) return name + " is to be removed first";
     return name + (other->second.in_flight == verb::add ? " is being exposed" : " is being removed");
   }
-  const bool held_back = *next == verb::add && at->second.retry.failures == 0 && at->second.wanted->not_before > now;
-  return held_back && at->second.state() == slot_state::absent ? "it is not served inside the VM yet" : "";
+  return *next == verb::add && is_held_back(at->second, now) ? "it is not served inside the VM yet" : "";
 }
 
 bool reconcile_fsm::settled() const { return status_ == peer_status::synced && in_flight_ == 0 && due_.empty(); }

@@ -72,7 +72,7 @@ void trouble_log::changed(const port_key& key, const ports::slot* slot, time_poi
     return;
   }
   if (at == ports_.end()) return;
-  if (at->second) at->second->note({}, now);
+  if (auto& port = at->second) port->note({}, now);
   ports_.erase(at);
 }
 

@@ -6,7 +6,6 @@
 #include <expected>
 #include <map>
 #include <memory>
-#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -40,8 +39,8 @@ unsigned shards_for_processors() {
 class listener_set::shard {
  public:
   shard(counters& count, shortage& shortage, const relay_options& options)
-      : tcp_(std::in_place, loop_, count, shortage, *options.budget, options.connect_timeout),
-        udp_(std::in_place, loop_, count, *options.budget, options.udp) {}
+      : tcp_(std::make_unique<tcp_relay>(loop_, count, shortage, *options.budget, options.connect_timeout)),
+        udp_(std::make_unique<udp_relay>(loop_, count, *options.budget, options.udp)) {}
   shard(const shard&) = delete;
   shard& operator=(const shard&) = delete;
   ~shard() {
@@ -54,7 +53,7 @@ class listener_set::shard {
     });
   }
 
-  [[nodiscard]] tcp_relay* tcp() { return &*tcp_; }
+  [[nodiscard]] tcp_relay* tcp() { return tcp_.get(); }
   base::result<> add(const net::listen_key& id, const listener_spec& spec, base::unique_fd fd) {
     base::result<> done;
     loop_.call([&] {
@@ -91,8 +90,8 @@ class listener_set::shard {
 
  private:
   os::event_loop loop_;
-  std::optional<tcp_relay> tcp_;
-  std::optional<udp_relay> udp_;
+  std::unique_ptr<tcp_relay> tcp_;
+  std::unique_ptr<udp_relay> udp_;
   std::map<net::listen_key, std::unique_ptr<os::event_handler>> listeners_;
   std::vector<std::unique_ptr<os::event_handler>> adopted_;
 };

@@ -36,8 +36,8 @@ void tcp_direction::note_read(ssize_t answer) {
   if (answer < 0 && !would_block()) state_ = state::broken;
 }
 
-std::size_t tcp_direction::splice_in(int source) {
-  const auto got = ::splice(source, nullptr, pipe_->write.get(), nullptr, most_at_once, flags);
+std::size_t tcp_direction::splice_in(int source, const pipe_pair& pipe) {
+  const auto got = ::splice(source, nullptr, pipe.write.get(), nullptr, most_at_once, flags);
   urgent_ = got == 0 && has_bytes(source);  // before a mark with the end behind it splice returns 0 as well
   if (urgent_) return 0;
   note_read(got);
@@ -86,7 +86,7 @@ std::size_t tcp_direction::copy_to_mark(int source, int destination) {
 std::size_t tcp_direction::move_some(int source, int destination, pipe_pool& pipes, bool source_ends) {
   if (urgent_) return copy_to_mark(source, destination);
   if (bulk_ && !pipe_) pipe_ = pipes.borrow();
-  const auto got = bulk_ && pipe_ ? splice_in(source) : copy(source, destination, source_ends);
+  const auto got = bulk_ && pipe_ ? splice_in(source, *pipe_) : copy(source, destination, source_ends);
   bulk_ = got >= little;
   return got;
 }
@@ -104,7 +104,7 @@ void tcp_direction::send_unsent(int destination) {
 // True if nothing is left to send. The empty pipe returns to the pool.
 bool tcp_direction::drain(int destination, pipe_pool& pipes) {
   if (!unsent_.empty()) send_unsent(destination);
-  while (in_pipe_ > 0) {
+  while (pipe_ && in_pipe_ > 0) {
     const auto put = ::splice(pipe_->read.get(), nullptr, destination, nullptr, in_pipe_, flags);
     if (put <= 0) {
       if (put < 0 && !would_block()) state_ = state::broken;

@@ -41,7 +41,7 @@ class tcp_direction {
  private:
   [[nodiscard]] bool backlog() const { return in_pipe_ > 0 || !unsent_.empty(); }
   std::size_t move_some(int source, int destination, pipe_pool& pipes, bool source_ends);
-  std::size_t splice_in(int source);
+  std::size_t splice_in(int source, const pipe_pair& pipe);
   std::size_t copy(int source, int destination, bool source_ends);
   std::size_t copy_to_mark(int source, int destination);
   void pass_on(int destination, std::span<const char> bytes, int more);

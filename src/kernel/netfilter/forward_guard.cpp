@@ -25,8 +25,8 @@ endpoint_guard forward_guard::guard_at(const net::endpoint& at) const {
   return endpoint_guard({.table = table_, .comment = comment_, .refused = at});
 }
 
-async::task<base::result<>> forward_guard::settle_legacy(std::vector<rule_spec> wanted) {
-  return settle_legacy_guard(*legacy_, {"filter", "FORWARD", comment_}, std::move(wanted));
+async::task<base::result<>> forward_guard::settle_legacy(const nat_tool& legacy, std::vector<rule_spec> wanted) const {
+  return settle_legacy_guard(legacy, {"filter", "FORWARD", comment_}, std::move(wanted));
 }
 
 async::task<base::result<>> forward_guard::ensure(net::endpoint at) {
@@ -37,7 +37,7 @@ async::task<base::result<>> forward_guard::ensure(net::endpoint at) {
   rules.push_back({"FORWARD",
                    {"-d", at.ip.to_string() + "/32", "-p", "tcp", "-m", "tcp", "--dport", std::to_string(at.port), "-m",
                     "comment", "--comment", comment_, "-j", "REJECT", "--reject-with", "tcp-reset"}});
-  co_return co_await settle_legacy(std::move(rules));
+  co_return co_await settle_legacy(*legacy_, std::move(rules));
 }
 
 async::task<base::result<>> forward_guard::remove() {
@@ -45,7 +45,7 @@ async::task<base::result<>> forward_guard::remove() {
   for (const auto& any : {net::address::any_v4(), net::address::any_v6()}) {
     auto removed = guard_at({any, 0}).remove();
     const bool without = !removed && is_without_nftables(removed.error());
-    if (without && legacy_) co_return co_await settle_legacy({});
+    if (without && legacy_) co_return co_await settle_legacy(*legacy_, {});
     if (!removed && result) result = std::move(removed);
   }
   co_return result;

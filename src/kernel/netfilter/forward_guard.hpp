@@ -24,7 +24,7 @@ class forward_guard {
 
  private:
   [[nodiscard]] endpoint_guard guard_at(const net::endpoint& at) const;
-  async::task<base::result<>> settle_legacy(std::vector<rule_spec> wanted);
+  async::task<base::result<>> settle_legacy(const nat_tool& legacy, std::vector<rule_spec> wanted) const;
 
   std::string table_, comment_;
   std::optional<nat_tool> legacy_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -30,7 +31,7 @@ legacy_watch::legacy_watch(const async::executor& where, legacy_watch_options op
       seen_(read_sizes()),
       pause_(options_.poll_first),
       suspected_(!seen_) {
-  if (auto lock = lock_watch::open(where, options_.lock)) lock_.emplace(std::move(*lock));
+  if (auto lock = lock_watch::open(where, options_.lock)) lock_ = std::make_unique<lock_watch>(std::move(*lock));
 }
 
 std::optional<legacy_watch::sizes> legacy_watch::read_sizes() {

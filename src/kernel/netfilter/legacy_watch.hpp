@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -48,7 +49,7 @@ class legacy_watch {
  private:
   using sizes = std::array<std::optional<legacy_size>, 2>;
   static std::optional<sizes> read_sizes();
-  [[nodiscard]] bool lock_works() const { return lock_ && !lock_missed_; }
+  [[nodiscard]] bool lock_works() const { return lock_ != nullptr && !lock_missed_; }
   [[nodiscard]] async::clock::time_point suspicion_ends() const;
   [[nodiscard]] bool compare();
   async::task<bool> wait_for_sign();
@@ -57,8 +58,8 @@ class legacy_watch {
 
   legacy_watch_options options_;
   std::string component_;
-  std::optional<lock_watch> lock_;
-  std::optional<sizes> seen_;  // at the last reading or comparison; nothing: unknown
+  std::unique_ptr<lock_watch> lock_;  // null: it cannot be watched
+  std::optional<sizes> seen_;         // at the last reading or comparison; nothing: unknown
   async::clock::time_point read_at_{};
   async::clock::duration took_{};
   std::chrono::milliseconds pause_;

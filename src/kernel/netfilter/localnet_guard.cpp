@@ -41,14 +41,14 @@ std::vector<rule_spec> localnet_guard::legacy_rules(const std::set<std::string>&
   return made;
 }
 
-async::task<base::result<>> localnet_guard::settle_legacy(std::vector<rule_spec> wanted) {
-  return settle_legacy_guard(*legacy_, {"raw", "PREROUTING", comment_}, std::move(wanted));
+async::task<base::result<>> localnet_guard::settle_legacy(const nat_tool& legacy, std::vector<rule_spec> wanted) const {
+  return settle_legacy_guard(legacy, {"raw", "PREROUTING", comment_}, std::move(wanted));
 }
 
 async::task<base::result<>> localnet_guard::ensure(std::set<std::string> devices) {
   in_nftables_.clear();
   auto up = guard_for(tag_, comment_, devices).ensure();
-  if (!up && legacy_) co_return co_await settle_legacy(legacy_rules(devices));
+  if (!up && legacy_) co_return co_await settle_legacy(*legacy_, legacy_rules(devices));
   if (up) in_nftables_ = std::move(devices);
   co_return up;
 }
@@ -58,7 +58,7 @@ async::task<base::result<>> localnet_guard::remove() {
   auto removed = guard_for(tag_, comment_, {}).remove();
   if (!removed && is_without_nftables(removed.error())) removed = {};
   base::result<> settled;
-  if (legacy_) settled = co_await settle_legacy({});
+  if (legacy_) settled = co_await settle_legacy(*legacy_, {});
   co_return removed ? settled : removed;
 }
 

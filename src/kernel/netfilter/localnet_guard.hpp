@@ -31,7 +31,7 @@ class localnet_guard {
 
  private:
   [[nodiscard]] std::vector<rule_spec> legacy_rules(const std::set<std::string>& devices) const;
-  async::task<base::result<>> settle_legacy(std::vector<rule_spec> wanted);
+  async::task<base::result<>> settle_legacy(const nat_tool& legacy, std::vector<rule_spec> wanted) const;
 
   std::string tag_, comment_;
   std::optional<nat_tool> legacy_;

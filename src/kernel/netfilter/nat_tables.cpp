@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <expected>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,7 +24,8 @@ nat_tables::nat_tables(const async::executor& where, const std::vector<nat_progr
                        const table_scope& scope, legacy_watch_options legacy, std::string component)
     : legacy_(where, std::move(legacy), std::move(component)) {
   for (const auto& one : programs) readers_.emplace_back(one, scope, legacy_);
-  if (auto watch = netlink::change_watch::open(where)) watch_.emplace(std::move(*watch));
+  if (auto watch = netlink::change_watch::open(where))
+    watch_ = std::make_unique<netlink::change_watch>(std::move(*watch));
 }
 
 async::task<nat_tables::reading> nat_tables::read() {

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <functional>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -36,9 +36,9 @@ class nat_tables {
   base::result<> remove_stale(std::size_t index, const std::function<bool(const nat_rule&)>& is_stale) const;
 
   // Whether the kernel announces changes of rules at all.
-  [[nodiscard]] bool announces_rules() const { return watch_ && watch_->sees_rules(); }
+  [[nodiscard]] bool announces_rules() const { return watch_ != nullptr && watch_->sees_rules(); }
   // Whether notified() can return.
-  [[nodiscard]] bool has_watch() const { return watch_.has_value(); }
+  [[nodiscard]] bool has_watch() const { return watch_ != nullptr; }
   // Returns after a change of nftables by another program, or of the machine's addresses. Only with a watch.
   async::task<> notified();
   // Whether a table of nftables differs from the last reading, or may.
@@ -50,7 +50,7 @@ class nat_tables {
   async::task<> legacy_changed();
 
  private:
-  std::optional<netlink::change_watch> watch_;
+  std::unique_ptr<netlink::change_watch> watch_;  // null: changes cannot be watched
   legacy_watch legacy_;
   std::vector<table_reader> readers_;
 };

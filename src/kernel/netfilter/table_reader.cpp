@@ -128,7 +128,7 @@ async::task<base::result<table_ptr>> table_reader::read_nft() {
     }
     const auto table = co_await read_nft_at(std::move(*view));
     if (!table) co_return std::unexpected(table.error());
-    if (*table) co_return **table;
+    if (const auto& unchanged = *table) co_return *unchanged;
   }
   co_return base::fail(std::errc::resource_unavailable_try_again, "the rules keep changing");
 }

@@ -92,17 +92,17 @@ base::result<> guest_agent::open(const async::executor& where) {
   if (::geteuid() != 0) return base::fail("agent must run as root");
   auto alone = claim_state(plan_.flags.state_directory);
   if (!alone) return std::unexpected(alone.error());
-  if (*alone) state_lock_.emplace(std::move(**alone));
+  if (auto& lock = *alone) state_lock_.emplace(std::move(*lock));
   auto status = os::unix_listener::claim(plan_.flags.status_socket);
   if (!status) return std::unexpected(status.error());
-  status_.emplace(std::move(*status));
+  status_ = std::make_unique<os::unix_listener>(std::move(*status));
   if (plan_.flags.containerd) containerd::reduce_grpc_wakeups();
   controller_ = std::make_unique<controller>(where, plan_.validated.policy);
   for (const auto kind : peers_of(plan_.flags, plan_.validated))
     controller_->add_peer(role_of(kind), make_peer(where, plan_, kind));
   sources_ = make_sources(where, plan_);
   for (const auto& source : sources_) controller_->enable(source->id());
-  source_tasks_.emplace(where);
+  source_tasks_ = std::make_unique<async::task_group>(where);
   return {};
 }
 

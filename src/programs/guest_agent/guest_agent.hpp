@@ -28,10 +28,10 @@ class guest_agent final : public program::daemon {
  private:
   configuration plan_{};
   std::optional<os::lock_file> state_lock_;
-  std::optional<os::unix_listener> status_;
+  std::unique_ptr<os::unix_listener> status_;
   std::unique_ptr<controller> controller_;
   std::vector<std::unique_ptr<ports::source>> sources_;
-  std::optional<async::task_group> source_tasks_;
+  std::unique_ptr<async::task_group> source_tasks_;
 };
 
 }  // namespace guest_agent

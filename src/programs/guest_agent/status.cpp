@@ -57,12 +57,13 @@ status_document::peer describe_peer(const status_view& view, const peer_view& pe
     return item.second.state() == slot_state::ours || item.second.state() == slot_state::foreign;
   });
   status_document::peer shown{.name{peer.name}, .applied = static_cast<std::uint64_t>(applied)};
-  if (machine.peer_failures() == 0) {
+  const auto& trouble = machine.peer_trouble();
+  if (!trouble) {
     shown.state = to_string(machine.status());
     return shown;
   }
   shown.state = "down";
-  shown.reason = machine.peer_trouble()->message();
+  shown.reason = trouble->message();
   shown.retry_in_ms = milliseconds_until(machine.peer_retry_at(), view.now);
   return shown;
 }
@@ -178,7 +179,7 @@ peer_port describe_slot(const ports::reconcile_fsm& machine, const ports::port_k
   if (slot != nullptr && slot->in_flight == ports::verb::remove) return {"removing", {}};
   if (slot != nullptr && slot->state() == slot_state::foreign)
     return {"foreign", "the peer had this forward already; it will not be removed"};
-  if (machine.peer_failures() > 0) return {"down", machine.peer_trouble()->message()};
+  if (const auto& trouble = machine.peer_trouble()) return {"down", trouble->message()};
   if (slot == nullptr) return {"pending", {}};
   if (slot->retry.trouble) return {trouble_state(slot->retry.trouble->kind), slot->retry.trouble->reason};
   if (is_leftover(*slot)) {

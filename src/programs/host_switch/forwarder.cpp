@@ -89,8 +89,9 @@ base::result<> forwarder::expose_static(const forwarder_api::forward& wanted) {
 
 base::result<> forwarder::unexpose(const forwarder_api::forward& which) {
   const auto at = forwards_.find({which.local, which.protocol});
-  if (at == forwards_.end()) return base::fail(std::string(forwarder_api::not_exposed));
-  network_.stop(*parse_forwardable(which.protocol), at->second.listen);
+  const auto protocol = parse_forwardable(which.protocol);
+  if (at == forwards_.end() || !protocol) return base::fail(std::string(forwarder_api::not_exposed));
+  network_.stop(*protocol, at->second.listen);
   if (at->second.is_static) --static_forwards_;
   forwards_.erase(at);
   base::log::debug("forwarder", "unexposed protocol={} local={}", which.protocol, which.local);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <expected>
+#include <memory>
 #include <utility>
 
 #include "async/task.hpp"
@@ -80,9 +81,9 @@ void host_switch::declare(program::flag_set& flags) {
 }
 
 base::result<> host_switch::open(const async::executor&) {
-  network_.emplace(api());
-  policy_.emplace(vm_network_, api(), api_hosts_, netlink::is_local_address);
-  forwards_.emplace(*network_, *policy_, most_forwards());
+  network_ = std::make_unique<kernel_network>(api());
+  policy_ = std::make_unique<access_policy>(vm_network_, api(), api_hosts_, netlink::is_local_address);
+  forwards_ = std::make_unique<forwarder>(*network_, *policy_, most_forwards());
   if (const auto tried = try_to_listen(*network_); !tried && !may_pass(tried.error().code)) return tried;
   return open_static_forwards();
 }
@@ -106,9 +107,9 @@ bool host_switch::admits(const net::address& client) {
 }
 
 std::string host_switch::start(async::task_group& tasks) {
-  forwarder* const served = &*forwards_;
+  forwarder* const served = forwards_.get();
   const http::handler handler = [served](http::incoming in) { return handle(served, std::move(in)); };
-  tasks.spawn("api", serve_api(&*network_, handler, api_limits(),
+  tasks.spawn("api", serve_api(network_.get(), handler, api_limits(),
                                [this](const net::address& client) { return admits(client); }));
   for (const auto& f : busy_forwards_) tasks.spawn("static forward", keep_trying(served, f));
   return fmt::format("api={} static={}", net::to_string(api()), static_forwards_.size());

@@ -1,6 +1,7 @@
 // host_switch: the program host-switch for Linux. It holds the ports on the host that a VM's guest agent exposes.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,9 +33,9 @@ class host_switch final : public program::daemon {
   std::vector<forwarder_api::forward> busy_forwards_;  // those that could not be opened at the start
   std::optional<net::endpoint> api_;                   // if not port 80 of the gateway
   std::vector<std::string> api_hosts_;
-  std::optional<kernel_network> network_;
-  std::optional<access_policy> policy_;
-  std::optional<forwarder> forwards_;
+  std::unique_ptr<kernel_network> network_;
+  std::unique_ptr<access_policy> policy_;
+  std::unique_ptr<forwarder> forwards_;
   base::log::throttle strangers_;
 };
 

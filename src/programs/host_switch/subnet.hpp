@@ -15,8 +15,8 @@ class subnet {
   // IPv4, "192.168.127.0/24"; at most 30 bits.
   static base::result<subnet> parse(std::string_view text);
 
-  // Its first address, which is the host's.
-  [[nodiscard]] net::address gateway() const { return *network_.at(1); }
+  // Its first address, which is the host's. Every subnet has one: it has two bits at least.
+  [[nodiscard]] net::address gateway() const { return network_.at(1).value_or(network_.network()); }
   // 192.168.127.254, by which the VM reaches the host's 127.0.0.1. A subnet of less than 256 addresses has none.
   [[nodiscard]] bool is_host_alias(const net::address& ip) const;
   // Whether a machine of the subnet can have the address: not its first one, and not its broadcast address.

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <expected>
+#include <memory>
 #include <utility>
 
 #include "async/task.hpp"
@@ -18,6 +19,7 @@
 #include "program/flag_values.hpp"
 #include "program/go_flags.hpp"
 #include "programs/port_proxy/caller.hpp"
+#include "programs/port_proxy/message_server.hpp"
 #include "programs/port_proxy/port_listeners.hpp"
 #include "protocols/port_mapping/message.hpp"
 #include "relay/listener_set.hpp"
@@ -47,13 +49,14 @@ base::result<base::unique_fd> proxy_daemon::open_entrance() {
 base::result<> proxy_daemon::open(const async::executor& where) {
   auto entrance = open_entrance();
   if (!entrance) return std::unexpected(entrance.error());
-  listeners_.emplace(where, port_listeners_options{.udp_buffer_bytes = udp_buffer_bytes_,
-                                                   .relay = {.shards = relay::shards_for_processors()}});
+  const port_listeners_options options{.udp_buffer_bytes = udp_buffer_bytes_,
+                                       .relay = {.shards = relay::shards_for_processors()}};
+  listeners_ = std::make_unique<port_listeners>(where, options);
   const auto take = [this](const port_mapping::message& m, const caller& from) {
     handle(m, from, *listeners_);
     listeners_->settle();
   };
-  server_.emplace(where, std::move(*entrance), take, messages_);
+  server_ = std::make_unique<message_server>(where, std::move(*entrance), take, messages_);
   return {};
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -38,8 +39,8 @@ class proxy_daemon : public program::daemon {
   message_server_options messages_;
   int udp_buffer_bytes_ = 8 << 20;
   std::optional<os::unix_listener> file_;
-  std::optional<port_listeners> listeners_;
-  std::optional<message_server> server_;
+  std::unique_ptr<port_listeners> listeners_;
+  std::unique_ptr<message_server> server_;
 };
 
 }  // namespace port_proxy

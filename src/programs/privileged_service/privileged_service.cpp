@@ -1,6 +1,7 @@
 #include "programs/privileged_service/privileged_service.hpp"
 
 #include <chrono>
+#include <memory>
 
 #include "async/task.hpp"
 #include "base/episode.hpp"
@@ -63,7 +64,8 @@ void privileged_service::declare(program::flag_set& flags) {
 
 base::result<> privileged_service::open(const async::executor& where) {
   const auto refuse = [this](const net::address& ip) { return ip.is_loopback() ? std::string() : vms_.refuse(ip); };
-  claims_.emplace(claim_options{.loopback_targets = loopback_targets_, .refuse_target = refuse});
+  claims_ =
+      std::make_unique<claim_table>(claim_options{.loopback_targets = loopback_targets_, .refuse_target = refuse});
   return proxy_daemon::open(where);
 }
 

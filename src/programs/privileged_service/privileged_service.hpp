@@ -3,7 +3,7 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
+#include <memory>
 
 #include "base/episode.hpp"
 #include "programs/port_proxy/proxy_daemon.hpp"
@@ -27,7 +27,7 @@ class privileged_service final : public port_proxy::proxy_daemon {
   bool loopback_targets_ = false;
   vm_network vms_;
   base::log::throttle notes_{std::chrono::minutes(1), 32};
-  std::optional<claim_table> claims_;
+  std::unique_ptr<claim_table> claims_;
 };
 
 }  // namespace privileged_service

@@ -1,6 +1,9 @@
 #include "programs/privileged_service/vm_network.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string_view>
 #include <system_error>
 
 #include "base/result.hpp"
@@ -14,7 +17,8 @@ namespace {
 
 // Addresses for documentation (RFC 5737, RFC 3849): their route is the default route.
 net::address elsewhere(bool v4) {
-  return v4 ? net::address::v4(192, 0, 2, 1) : net::address::parse("2001:db8::1").value();
+  constexpr std::array<std::uint8_t, 16> v6{0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};  // 2001:db8::1
+  return v4 ? net::address::v4(192, 0, 2, 1) : net::address::v6(v6.data());
 }
 
 }  // namespace

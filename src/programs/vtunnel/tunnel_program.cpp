@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -21,6 +22,7 @@
 #include "program/command_line.hpp"
 #include "program/go_flags.hpp"
 #include "programs/vtunnel/config_codec.hpp"
+#include "programs/vtunnel/tunnel_end.hpp"
 
 namespace vtunnel {
 namespace {
@@ -100,7 +102,7 @@ base::result<> tunnel_program::open(const async::executor&) {
   if (!read) return std::unexpected(read.error());
   if (auto done = root_only_ ? find_no_unix_socket(*read) : base::result<>{}; !done) return done;
   tunnels_ = read->size();
-  end_.emplace(std::move(*read), is_peer_ ? host_cid_ : guest_cid_, root_only_);
+  end_ = std::make_unique<tunnel_end>(std::move(*read), is_peer_ ? host_cid_ : guest_cid_, root_only_);
   return is_peer_ ? end_->open_peer() : base::result<>{};
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 
 #include "program/daemon.hpp"
@@ -28,7 +28,7 @@ class tunnel_program final : public program::daemon {
   std::uint32_t guest_cid_ = 3;  // the first id of a VM
   bool root_only_ = false;
   std::size_t tunnels_ = 0;
-  std::optional<tunnel_end> end_;
+  std::unique_ptr<tunnel_end> end_;
 };
 
 }  // namespace vtunnel

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -40,13 +41,13 @@ api_guard::api_guard(const async::executor& where, std::optional<guarded_server>
 }
 
 // host-switch has the first address of the tap's network.
-net::endpoint api_guard::guess() const {
+net::endpoint api_guard::guess(std::uint16_t port) const {
   auto network = network_of(rules_.tap, usual_prefix);
   if (const auto machine = read_machine(rules_)) {
     const auto tap = std::ranges::find(machine->peers, rules_.tap, &peer_interface::address);
     if (tap != machine->peers.end()) network = tap->network;
   }
-  return {first_address(network), api_->port};
+  return {first_address(network), port};
 }
 
 // True if the name has a new address. If the name cannot be resolved, the old address stays.
@@ -62,7 +63,7 @@ async::task<bool> api_guard::resolve() {
 async::task<> api_guard::ensure() {
   const auto mine = co_await turns_.take();
   if (!api_ || removed_) co_return;
-  const auto at = found_.value_or(guess());
+  const auto at = found_.value_or(guess(api_->port));
   base::result<> settled;
   if (at.ip.is_loopback())
     settled = co_await guard_.remove();

@@ -37,7 +37,7 @@ class api_guard {
 
  private:
   async::task<bool> resolve();
-  [[nodiscard]] net::endpoint guess() const;
+  [[nodiscard]] net::endpoint guess(std::uint16_t port) const;
 
   std::optional<guarded_server> api_;
   rule_options rules_;

@@ -16,15 +16,14 @@
 namespace loopback {
 namespace {
 
-bool is_there(const table_views::value_type& view) { return view && *view; }
-
 // The table in which engines publish most of the wanted ports; of several, the first. Nothing if no engine publishes.
 std::optional<std::size_t> with_most_published(const table_views& views, const wanted_ports& wanted) {
   std::optional<std::size_t> found;
   std::size_t most = 0;
   for (std::size_t i = 0; i < views.size(); ++i) {
-    if (!is_there(views[i]) || !(*views[i])->engines.active()) continue;
-    const auto published = count_published((*views[i])->engines, wanted);
+    const auto* const view = find_view(views[i]);
+    if (view == nullptr || !view->engines.active()) continue;
+    const auto published = count_published(view->engines, wanted);
     if (found && published <= most) continue;
     found = i;
     most = published;
@@ -43,14 +42,14 @@ base::result<> home_table::choose(const table_views& views, const wanted_ports& 
   }
   const auto unreadable = std::ranges::find_if(views, [](const auto& view) { return !view; });
   if (!index_ && unreadable != views.end()) return std::unexpected(unreadable->error());
-  const auto first = std::ranges::find_if(views, is_there);
+  const auto first = std::ranges::find_if(views, [](const auto& view) { return find_view(view) != nullptr; });
   note(first == views.end() ? std::nullopt : std::optional<std::size_t>(first - views.begin()), false, tables);
   return {};
 }
 
 void home_table::note(std::optional<std::size_t> index, bool engine, const netfilter::nat_tables& tables) {
   constexpr const char* component = "loopback";
-  if (engine && (index != index_ || !has_engine_))
+  if (index && engine && (index != index_ || !has_engine_))
     base::log::info(component, "an engine publishes by iptables rules variant={}", to_string(tables.variant(*index)));
   if (!engine && has_engine_) base::log::info(component, "no engine publishes by iptables rules any more");
   index_ = index;

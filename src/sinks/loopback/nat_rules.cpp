@@ -79,7 +79,9 @@ async::task<base::result<nat_rules::troubles>> nat_rules::attempt(wanted_ports& 
   all_read_ = std::ranges::all_of(views, [](const auto& view) { return view.has_value(); });
   if (auto chosen = home_.choose(views, wanted, tables_); !chosen) co_return std::unexpected(chosen.error());
   const table_view no_table(std::make_shared<const netfilter::nat_table>(), options_.rules);
-  const auto& home = home_.index() ? **views[*home_.index()] : no_table;
+  const auto index = home_.index();
+  const auto* const chosen_view = index ? find_view(views[*index]) : nullptr;
+  const auto& home = chosen_view != nullptr ? *chosen_view : no_table;
   if (adopt == adopt_live::yes) wanted.merge(find_held(home.own, home.engines, wanted));
   const auto ways = co_await choose(home, wanted);
   auto failed = open_relays(ways);
@@ -133,9 +135,10 @@ nat_rules::troubles nat_rules::open_relays(const way_choice& ways) {
 async::task<base::result<>> nat_rules::change_all(const table_views& views, const rule_plan* at_home) {
   base::result<> result;
   for (std::size_t i = 0; i < views.size(); ++i) {
-    if (!views[i] || !*views[i]) continue;
+    const auto* const view = find_view(views[i]);
+    if (view == nullptr) continue;
     const bool home = at_home != nullptr && i == home_.index();
-    auto plan = home ? *at_home : plan_rules((*views[i])->own, {}, {}, machine_, options_.rules);
+    auto plan = home ? *at_home : plan_rules(view->own, {}, {}, machine_, options_.rules);
     auto done = co_await change(i, std::move(plan));
     if (!done && result) result = std::move(done);
   }
@@ -171,8 +174,9 @@ async::task<> nat_rules::forget_flows(std::vector<ports::port_key> keys) {
 // While the text cannot be read, the comments still show the rules whose port is not wanted any more. Before the first
 // settling it is unknown what is wanted.
 void nat_rules::remove_stale(const wanted_ports& wanted) {
-  if (!settled_before_ || !home_.index()) return;
-  const auto removed = tables_.remove_stale(*home_.index(), [&](const netfilter::nat_rule& r) {
+  const auto home = home_.index();
+  if (!settled_before_ || !home) return;
+  const auto removed = tables_.remove_stale(*home, [&](const netfilter::nat_rule& r) {
     return std::ranges::none_of(wanted, [&](const auto& item) {
       const auto& [key, forward] = item;
       return key.protocol == r.protocol && key.port == r.port &&

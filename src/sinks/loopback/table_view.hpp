@@ -24,6 +24,13 @@ struct table_view {
 // One for each variant: an error if its table cannot be read, nothing if the kernel does not have the variant.
 using table_views = std::vector<base::result<std::optional<table_view>>>;
 
+// nullptr: it cannot be read, or the kernel does not have it.
+[[nodiscard]] inline const table_view* find_view(const table_views::value_type& read) {
+  if (!read) return nullptr;
+  const auto& view = *read;
+  return view ? &*view : nullptr;
+}
+
 [[nodiscard]] inline table_views view_all(const netfilter::nat_tables::reading& read, const rule_options& options) {
   table_views views;
   for (const auto& table : read) {

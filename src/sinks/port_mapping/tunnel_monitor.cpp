@@ -3,6 +3,7 @@
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <expected>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -34,7 +35,7 @@ std::string to_text(const connect_addresses& addresses) {
 tunnel_monitor::tunnel_monitor(const async::executor& where, tunnel_monitor_options options)
     : where_(where), options_(std::move(options)), news_(where), tasks_(where) {
   auto watch = netlink::address_watch::open(where);
-  if (watch) watch_.emplace(std::move(*watch));
+  if (watch) watch_ = std::make_unique<netlink::address_watch>(std::move(*watch));
   if (watch_)
     tasks_.spawn("addresses", follow_addresses());
   else

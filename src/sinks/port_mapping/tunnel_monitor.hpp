@@ -9,7 +9,6 @@
 
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "async/condition.hpp"
@@ -51,7 +50,7 @@ class tunnel_monitor final : public peer_monitor {
 
   async::executor where_;
   tunnel_monitor_options options_;
-  std::optional<netlink::address_watch> watch_;
+  std::unique_ptr<netlink::address_watch> watch_;  // null: polling
   connect_addresses addresses_;
   stream_ptr standing_;       // null: none, or broken
   unsigned connections_ = 0;  // standing connections so far

@@ -84,7 +84,8 @@ void portmap_ports::add_nftables(const std::vector<nat_rule>& rules, family whic
 
 void portmap_ports::add(const nat_rule& rule, const container& of, family which) {
   if (!rule.target) return;
-  if (auto fault = find_fault(rule); !fault.empty()) return refuse(of, describe(rule), std::move(fault));
+  if (auto fault = find_fault(rule); !rule.protocol || !fault.empty())
+    return refuse(of, describe(rule), std::move(fault));
   if (stopped_ && stopped_(of.name))
     return refuse(of, describe(rule), "the container " + base::printable(of.name) + " does not run");
   if (found_.bindings.size() == max_bindings)

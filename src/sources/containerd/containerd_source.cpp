@@ -1,6 +1,7 @@
 #include "sources/containerd/containerd_source.hpp"
 
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -9,6 +10,7 @@
 #include "async/task.hpp"
 #include "base/result.hpp"
 #include "os/file_watch.hpp"
+#include "sources/containerd/containerd_client.hpp"
 #include "sources/containerd/ports_codec.hpp"
 #include "sources/containerd/records.hpp"
 #include "sources/engine/container.hpp"
@@ -39,6 +41,8 @@ bool is_lasting(const base::error& e) {
          e.code == std::errc::filename_too_long;
 }
 
+bool is_unfinished(const std::optional<std::string>& config) { return config && !is_network_config(*config); }
+
 base::result<> look_at(const std::filesystem::path& socket) {
   if (os::identify(socket)) return {};
   return base::fail(std::errc::no_such_file_or_directory, "connect " + socket.string());
@@ -55,7 +59,7 @@ async::task<base::result<>> containerd_source::open_connection() {
   auto look = [path = options_.socket] { return look_at(path); };
   if (auto there = co_await looks_.run(std::move(look), options_.deadline, options_.socket.string()); !there)
     co_return there;
-  engine_.emplace(where_, options_.socket, options_.deadline);
+  engine_ = std::make_unique<containerd_client>(where_, options_.socket, options_.deadline);
   if (const auto names = co_await engine_->list_namespaces(); !names) co_return std::unexpected(names.error());
   co_return base::result<>{};
 }
@@ -96,7 +100,7 @@ async::task<base::result<container>> containerd_source::describe(const std::stri
   if (!directory) co_return describe_container(name_space, record, std::nullopt);
   const auto config = co_await configs_.read(std::string(*directory), name_space);
   if (!config && !is_lasting(config.error())) co_return std::unexpected(config.error());
-  if (config && *config && !is_network_config(**config)) co_return base::fail("network-config.json is incomplete");
+  if (config && is_unfinished(*config)) co_return base::fail("network-config.json is incomplete");
   co_return describe_container(name_space, record, config);
 }
 

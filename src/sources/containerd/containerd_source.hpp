@@ -36,7 +36,7 @@ class containerd_source : public engine::engine_source {
 
   async::executor where_;
   containerd_options options_;
-  std::optional<containerd_client> engine_;
+  std::unique_ptr<containerd_client> engine_;
   config_reader configs_;
   async::blocking_calls looks_{2};  // at the socket, whose file system may hang
 };

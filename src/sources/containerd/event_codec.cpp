@@ -80,8 +80,9 @@ base::result<std::optional<engine_event>> parse_event(std::string_view name_spac
   if (!is_identifier(name_space)) return base::fail("event with an invalid namespace " + base::printable(name_space));
   auto about = parse_subject(topic, payload);
   if (!about) return std::unexpected(about.error());
-  if (!*about) return std::nullopt;
-  auto& [what, id] = **about;
+  auto& known = *about;
+  if (!known) return std::nullopt;
+  auto& [what, id] = *known;
   if (!is_identifier(id)) return base::fail("event with an invalid container id " + base::printable(id));
   return engine_event{what, std::string(name_space), std::move(id)};
 }

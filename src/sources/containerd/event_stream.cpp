@@ -74,15 +74,16 @@ void event_stream::finish() {
 }
 
 void event_stream::keep() {
-  auto event = parse_event(envelope_.namespace_(), envelope_.topic(), envelope_.event().value());
-  if (!event)
+  auto parsed = parse_event(envelope_.namespace_(), envelope_.topic(), envelope_.event().value());
+  if (parsed) {
+    auto& event = *parsed;
+    if (!event) return;
+    events_.push_back(std::move(*event));
+  } else {
     base::log::throttled(unreadable_, base::log::level::warn, "containerd", "unreadable event, listing reason=\"{}\"",
-                         event.error().message());
-  if (event && !*event) return;
-  if (event)
-    events_.push_back(std::move(**event));
-  else
+                         parsed.error().message());
     lost_ = true;
+  }
   changed_.notify_all();
 }
 

@@ -109,8 +109,8 @@ container describe_container(std::string_view name_space, const container_record
     add_label(c, label->second);
   else if (!network_config)
     c.refuse("network-config.json", network_config.error().message());
-  else if (*network_config)
-    add_network_config(c, **network_config);
+  else if (const auto& text = *network_config)
+    add_network_config(c, *text);
   return c;
 }
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -71,7 +72,7 @@ async::task<base::result<>> docker_source::open_connection() {
   splitter_ = json::stream_splitter(event_limits);
   auto stream = co_await http::connection::open(options_.engine, options_.deadline, options_.tls);
   if (!stream) co_return std::unexpected(stream.error());
-  events_ = std::move(*stream);
+  events_ = std::make_unique<http::connection>(std::move(*stream));
   co_return base::result<>{};
 }
 
@@ -143,11 +144,11 @@ async::task<base::error> docker_source::read_stream() {
   }
 }
 
-async::task<base::result<>> docker_source::keep_open(std::optional<http::connection>& kept) {
+async::task<base::result<>> docker_source::keep_open(std::unique_ptr<http::connection>& kept) {
   if (kept && kept->usable()) co_return base::result<>{};
   auto opened = co_await http::connection::open(options_.engine, options_.deadline, options_.tls);
   if (!opened) co_return std::unexpected(opened.error());
-  kept = std::move(*opened);
+  kept = std::make_unique<http::connection>(std::move(*opened));
   co_return base::result<>{};
 }
 
@@ -164,7 +165,7 @@ async::task<base::result<std::string>> docker_source::get(http::connection& engi
 }
 
 async::task<base::result<engine::container_list>> docker_source::list() {
-  std::optional<http::connection> engine;  // for one list: the next one is minutes away
+  std::unique_ptr<http::connection> engine;  // for one list: the next one is minutes away
   if (auto opened = co_await keep_open(engine); !opened) co_return std::unexpected(opened.error());
   const auto body = co_await get(*engine, "/containers/json?filters=" + http::escape(running_filter));
   if (!body) co_return std::unexpected(body.error());
@@ -181,8 +182,8 @@ async::task<> docker_source::inspect_all(http::connection& engine, engine::conta
     auto inspected = co_await ask_container(engine, one.id);
     if (!inspected)
       list.unknown.insert(one.id);
-    else if (*inspected)
-      list.running.push_back(std::move(**inspected));
+    else if (auto& running = *inspected)
+      list.running.push_back(std::move(*running));
   }
 }
 

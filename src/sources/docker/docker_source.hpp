@@ -46,7 +46,7 @@ class docker_source : public engine::engine_source {
   async::task<> add_services(http::connection& engine, engine::container_list& into);
   async::task<base::result<std::optional<engine::container>>> ask_container(http::connection& engine, std::string id);
   async::task<base::result<std::optional<engine::container>>> ask_service(http::connection& engine, std::string id);
-  async::task<base::result<>> keep_open(std::optional<http::connection>& kept);
+  async::task<base::result<>> keep_open(std::unique_ptr<http::connection>& kept);
   async::task<base::result<std::string>> get(http::connection& engine, std::string path);
   base::result<> handle(std::string_view object);
 
@@ -54,10 +54,10 @@ class docker_source : public engine::engine_source {
   std::string prefix_;      // "/v1.41"
   bool is_podman_ = false;  // whose list has only the first port of a range
   json::stream_splitter splitter_{event_limits};
-  std::optional<http::connection> events_;
+  std::unique_ptr<http::connection> events_;
   std::set<std::string> services_;  // of the last successful list
   base::log::episode unknown_services_{"docker", "cannot list the services of the swarm"};
-  std::vector<std::optional<http::connection>> kept_;  // one for each question that may be under way
+  std::vector<std::unique_ptr<http::connection>> kept_;  // one for each question that may be under way
 };
 
 }  // namespace docker

@@ -90,7 +90,7 @@ void engine_source::doubt_stopped(bool absent) {
 // Returns the reason why the engine cannot be followed any more.
 async::task<base::result<>> engine_source::follow_engine(ports::source_feed& feed) {
   containers_.reset();
-  failure_.reset();
+  connection_ = {};
   subscribed_ = list_wanted_ = false;
   if (auto connected = co_await open_connection(); !connected) co_return connected;
   const disconnection at_the_end(*this);
@@ -100,18 +100,18 @@ async::task<base::result<>> engine_source::follow_engine(ports::source_feed& fee
   tasks.spawn("engine list", list_again());
   for (unsigned slot = 0; slot < options_.questions; ++slot) tasks.spawn("engine question", ask_questions(slot));
   co_await tasks.run_beside(publish_changes(feed));
-  co_return std::unexpected(*failure_);
+  co_return connection_;
 }
 
 async::task<> engine_source::publish_changes(ports::source_feed& feed) {
-  while (!failure_) {
+  while (connection_) {
     publish(feed);
-    if (!failure_) co_await changed_.wait();
+    if (connection_) co_await changed_.wait();
   }
 }
 
 void engine_source::fail(base::error why) {
-  if (!failure_) failure_ = std::move(why);
+  if (connection_) connection_ = std::unexpected(std::move(why));
   changed_.notify_all();
 }
 

@@ -82,7 +82,7 @@ class engine_source : public ports::source {
   engine_options options_;
   container_set containers_;
   async::condition changed_;                              // a question, a change to publish, or a failure
-  std::optional<base::error> failure_;                    // of the present connection
+  base::result<> connection_;                             // the failure that ended the present one, if any
   async::clock::time_point heard_ = async::clock::now();  // when the last connection with a list ended
   std::uint64_t epoch_ = 0;
   bool published_ = false;  // since the present connection was made

@@ -9,6 +9,7 @@
 
 #include "base/result.hpp"
 #include "kernel/netlink/sock_diag_codec.hpp"
+#include "net/endpoint.hpp"
 #include "net/protocol.hpp"
 #include "sources/host_sockets/engine_server.hpp"
 #include "sources/host_sockets/process_table.hpp"
@@ -23,18 +24,18 @@ bool is_activator(const process_facts& process) { return process.name == "system
 
 }  // namespace
 
-base::result<std::optional<pid_t>> engine_watch::find_on_tcp(const process_table& processes,
+base::result<std::optional<pid_t>> engine_watch::find_on_tcp(const net::endpoint& api, const process_table& processes,
                                                              const std::vector<netlink::diag_socket>& sockets) const {
-  const auto serves = [this](const netlink::diag_socket& s) {
-    return s.protocol == net::protocol::tcp && s.at.port == what_.tcp->port &&
-           (s.at.ip.is_unspecified() || s.at.ip == what_.tcp->ip);
+  const auto serves = [&api](const netlink::diag_socket& s) {
+    return s.protocol == net::protocol::tcp && s.at.port == api.port && (s.at.ip.is_unspecified() || s.at.ip == api.ip);
   };
   const auto at = std::ranges::find_if(sockets, serves);
   if (at == sockets.end()) return std::nullopt;
   for (const auto pid : processes.holders(at->inode)) {
     const auto facts = read_facts(pid);
     if (!facts) return std::unexpected(facts.error());
-    if (*facts && may_serve(pid, **facts)) return pid;
+    const auto& process = *facts;
+    if (process && may_serve(pid, *process)) return pid;
   }
   return std::nullopt;
 }
@@ -46,17 +47,18 @@ bool engine_watch::may_serve(pid_t pid, const process_facts& process) const {
 
 base::result<std::optional<engine_watch::server>> engine_watch::find_activated(process_table& processes,
                                                                                pid_t init) const {
-  const auto inode = find_bound_socket(what_.socket, init);
-  if (!inode) return std::unexpected(inode.error());
-  if (!*inode)
-    return base::fail("the server of " + what_.socket.string() + " is not known: another one listens for it");
-  processes.search_all({**inode});
-  for (const auto pid : processes.holders(**inode)) {
+  const auto bound = find_bound_socket(what_.socket, init);
+  if (!bound) return std::unexpected(bound.error());
+  const auto& inode = *bound;
+  if (!inode) return base::fail("the server of " + what_.socket.string() + " is not known: another one listens for it");
+  processes.search_all({*inode});
+  for (const auto pid : processes.holders(*inode)) {
     const auto facts = read_facts(pid);
     if (!facts) return std::unexpected(facts.error());
-    if (*facts && may_serve(pid, **facts)) return server{pid, (*facts)->start};
+    const auto& process = *facts;
+    if (process && may_serve(pid, *process)) return server{pid, process->start};
   }
-  if (processes.unreadable()) return std::unexpected(*processes.unreadable());
+  if (const auto& trouble = processes.unreadable()) return std::unexpected(*trouble);
   return std::nullopt;
 }
 
@@ -65,23 +67,25 @@ base::result<std::optional<engine_watch::server>> engine_watch::find(
   std::optional<pid_t> pid;
   if (what_.socket.empty()) {
     if (!what_.tcp) return std::nullopt;
-    const auto holder = find_on_tcp(processes, sockets);
+    const auto holder = find_on_tcp(*what_.tcp, processes, sockets);
     if (!holder) return std::unexpected(holder.error());
     pid = *holder;
   } else {
-    const auto claimed = find_server(what_.socket);
-    if (!claimed) return std::unexpected(claimed.error());
-    if (*claimed && (*claimed)->pid == 0)
+    const auto found = find_server(what_.socket);
+    if (!found) return std::unexpected(found.error());
+    const auto& claimed = *found;
+    if (claimed && claimed->pid == 0)
       return base::fail("the server of " + what_.socket.string() +
                         " is not known: this pid namespace does not show it");
-    if (*claimed) pid = (*claimed)->pid;
+    if (claimed) pid = claimed->pid;
   }
   if (!pid) return std::nullopt;
   const auto facts = read_facts(*pid);
   if (!facts) return std::unexpected(facts.error());
-  if (!*facts) return std::nullopt;
-  if (!may_serve(*pid, **facts)) return find_activated(processes, *pid);
-  return server{*pid, (*facts)->start};
+  const auto& process = *facts;
+  if (!process) return std::nullopt;
+  if (!may_serve(*pid, *process)) return find_activated(processes, *pid);
+  return server{*pid, process->start};
 }
 
 bool engine_watch::identify(process_table& processes, const std::vector<netlink::diag_socket>& sockets) {

@@ -47,7 +47,7 @@ class engine_watch {
                                                          const std::vector<netlink::diag_socket>& sockets) const;
   [[nodiscard]] base::result<std::optional<server>> find_activated(process_table& processes, pid_t init) const;
   [[nodiscard]] bool may_serve(pid_t pid, const process_facts& process) const;
-  [[nodiscard]] base::result<std::optional<pid_t>> find_on_tcp(const process_table& processes,
+  [[nodiscard]] base::result<std::optional<pid_t>> find_on_tcp(const net::endpoint& api, const process_table& processes,
                                                                const std::vector<netlink::diag_socket>& sockets) const;
 
   watched_engine what_;

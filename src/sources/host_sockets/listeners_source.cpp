@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <expected>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "ports/source.hpp"
 #include "sources/host_sockets/machine.hpp"
 #include "sources/host_sockets/process_table.hpp"
+#include "sources/host_sockets/socket_events.hpp"
 
 namespace host_sockets {
 namespace {
@@ -47,7 +49,7 @@ base::result<> listeners_source::follow_ephemeral_ports() {
   if (!range) return std::unexpected(range.error());
   if (events_ && *range == ephemeral_) return {};
   ephemeral_ = *range;
-  events_.emplace(where_, *ephemeral_, options_.events);
+  events_ = std::make_unique<socket_events>(where_, ephemeral_, options_.events);
   return {};
 }
 
@@ -105,7 +107,7 @@ base::result<std::vector<netlink::diag_socket>> listeners_source::list() {
 base::result<bool> listeners_source::scan() {
   auto sockets = list();
   if (!sockets) return std::unexpected(sockets.error());
-  const auto asked = tracker_.note(std::move(*sockets), *ephemeral_, last_scan_);
+  const auto asked = tracker_.note(std::move(*sockets), ephemeral_, last_scan_);
   const auto list_again = [this]() -> base::result<inode_set> {
     const auto now = list();
     if (!now) return std::unexpected(now.error());

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,8 +56,8 @@ class listeners_source final : public ports::source {
   socket_owners owners_;
   scan_budget pace_;
   rescans rescans_;
-  std::optional<socket_events> events_;
-  std::optional<netlink::port_range> ephemeral_;
+  std::unique_ptr<socket_events> events_;
+  netlink::port_range ephemeral_;  // those that events_ ignores
   std::vector<net::protocol> unsupported_;
   std::optional<base::error> doubt_;  // as published
   base::log::episode unclear_{"listeners", "the process of some sockets is unknown, they are not published"};

@@ -112,8 +112,12 @@ void process_table::note_process(pid_t pid, std::uint64_t entry) {
     return;
   }
   const auto facts = read_facts(pid);
-  if (facts && !*facts) return;
-  const auto start = facts ? (*facts)->start : 0;
+  std::uint64_t start = 0;  // unknown
+  if (facts) {
+    const auto& present = *facts;
+    if (!present) return;
+    start = present->start;
+  }
   if (at != processes_.end() && start != 0 && at->second.start == start) {
     at->second.entry = entry;
     at->second.seen_in = refreshes_;

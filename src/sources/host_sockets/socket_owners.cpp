@@ -92,8 +92,9 @@ owner socket_owners::classify_process(pid_t pid, const process_facts& process) {
   for (const auto& e : engines_)
     if (e.owns(pid, process)) return owner::engine;
   for (const auto& e : engines_) {
-    if (e.trouble() && e.has_name(process)) {
-      note_trouble(*e.trouble());
+    const auto& trouble = e.trouble();
+    if (trouble && e.has_name(process)) {
+      note_trouble(*trouble);
       return owner::unknown;
     }
     if (e.may_become(process)) return owner::starting;
@@ -101,22 +102,29 @@ owner socket_owners::classify_process(pid_t pid, const process_facts& process) {
   return classify_reserver(pid, process);
 }
 
+owner socket_owners::classify_holder(pid_t pid) {
+  const auto facts = read_facts(pid);
+  if (!facts) {
+    note_trouble(facts.error());
+    return owner::unknown;
+  }
+  const auto& process = *facts;
+  return process ? classify_process(pid, *process) : owner::unresolved;
+}
+
 // Of several holders the most specific decides: a server that shares its socket with an engine is the engine's.
 owner socket_owners::classify(std::uint32_t inode) {
   const auto& holders = processes_.holders(inode);
   if (holders.empty() && closed_.contains(inode)) return owner::unresolved;
-  if (holders.empty() && processes_.unreadable()) {
-    note_trouble(*processes_.unreadable());
+  if (const auto& trouble = processes_.unreadable(); trouble && holders.empty()) {
+    note_trouble(*trouble);
     return owner::unknown;
   }
   if (holders.empty()) return owner::kernel;
   auto found = owner::unresolved;
   for (const auto pid : holders) {
     if (pid == ::getpid()) return owner::agent;
-    const auto facts = read_facts(pid);
-    if (!facts) note_trouble(facts.error());
-    const auto one = !facts ? owner::unknown : *facts ? classify_process(pid, **facts) : owner::unresolved;
-    found = std::max(found, one);
+    found = std::max(found, classify_holder(pid));
   }
   return found;
 }

@@ -53,6 +53,7 @@ class socket_owners {
   void give_up(std::uint32_t inode, const base::error& why, time_point now);
   bool identify_engines(const std::vector<netlink::diag_socket>& sockets);
   [[nodiscard]] owner classify(std::uint32_t inode);
+  [[nodiscard]] owner classify_holder(pid_t pid);
   [[nodiscard]] owner classify_process(pid_t pid, const process_facts& process);
   [[nodiscard]] owner classify_reserver(pid_t pid, const process_facts& process);
   [[nodiscard]] const base::result<reserver_map>& reservers();

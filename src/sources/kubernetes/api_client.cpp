@@ -52,7 +52,7 @@ async::task<base::result<>> api_client::open() {
   close();
   auto opened = co_await http::connection::open(access_.server, deadline_, tls_);
   if (!opened) co_return std::unexpected(opened.error());
-  connection_ = std::move(*opened);
+  connection_ = std::make_unique<http::connection>(std::move(*opened));
   co_return base::result<>{};
 }
 

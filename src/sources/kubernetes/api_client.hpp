@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "async/clock.hpp"
@@ -41,7 +40,7 @@ class api_client {
   std::chrono::milliseconds deadline_;
   cluster_access access_;
   std::shared_ptr<const http::tls_context> tls_;
-  std::optional<http::connection> connection_;
+  std::unique_ptr<http::connection> connection_;
   bool fresh_ = false;  // no request was sent on it yet
 };
 

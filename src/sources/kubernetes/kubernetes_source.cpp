@@ -2,12 +2,14 @@
 
 #include <chrono>
 #include <cstddef>
+#include <expected>
 #include <utility>
 
 #include "async/clock.hpp"
 #include "async/task.hpp"
 #include "async/task_group.hpp"
 #include "base/backoff.hpp"
+#include "base/result.hpp"
 #include "ports/source.hpp"
 #include "sources/kubernetes/services_watch.hpp"
 
@@ -55,7 +57,7 @@ async::task<> kubernetes_source::run(ports::source_feed& feed) {
 async::task<base::error> kubernetes_source::follow_cluster(ports::source_feed& feed, cluster_access access) {
   watch_.restart();
   published_ = false;
-  failure_.reset();
+  connection_ = {};
   if (auto connected = co_await api_.open_connection(std::move(access)); !connected) co_return connected.error();
   ++epoch_;
   async::task_group tasks(co_await async::asio::this_coro::executor);
@@ -63,20 +65,20 @@ async::task<base::error> kubernetes_source::follow_cluster(ports::source_feed& f
   tasks.spawn("kubeconfig", follow_kubeconfig());
   co_await tasks.run_beside(publish_changes(feed));
   api_.close();
-  co_return std::move(*failure_);
+  co_return std::move(connection_.error());
 }
 
 async::task<> kubernetes_source::publish_changes(ports::source_feed& feed) {
-  while (!failure_) {
+  while (connection_) {
     if (publish(feed) && services_.size() > many)
       co_await async::sleep_for(between_publications);
-    else if (!failure_)
+    else if (connection_)
       co_await changed_.wait();
   }
 }
 
 void kubernetes_source::fail(base::error why) {
-  if (!failure_) failure_ = std::move(why);
+  if (connection_) connection_ = std::unexpected(std::move(why));
   changed_.notify_all();
 }
 

@@ -11,7 +11,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <optional>
 
 #include "async/condition.hpp"
 #include "ports/source.hpp"
@@ -55,8 +54,8 @@ class kubernetes_source : public ports::source {
   api_client api_;
   async::condition changed_;  // something to publish, or to fail for
   services_watch watch_;
-  std::optional<base::error> failure_;  // of the present connection
-  bool published_ = false;              // since the present connection was made
+  base::result<> connection_;  // the failure that ended the present one, if any
+  bool published_ = false;     // since the present connection was made
   std::uint64_t epoch_ = 0;
 };
 
