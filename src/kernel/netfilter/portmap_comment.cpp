@@ -7,7 +7,7 @@ namespace netfilter {
 
 std::optional<portmap_comment> read_portmap_comment(std::string_view comment) {
   constexpr std::string_view mark = "id: \"";
-  const auto at = comment.find(mark);
+  const auto at = comment.rfind(mark);  // the network's name before it may contain the mark
   if (at == std::string_view::npos) return std::nullopt;
   const auto id = comment.substr(at + mark.size());
   const auto quote = id.find('"');

@@ -61,6 +61,11 @@ base::result<table_ptr> shared(base::result<nat_table> table) {
   return std::make_shared<const nat_table>(std::move(*table));
 }
 
+// The rules changed during the dump, or the kernel did not answer in time.
+bool is_passing(const base::error& e) {
+  return e.code == std::errc::resource_unavailable_try_again || e.code == std::errc::timed_out;
+}
+
 }  // namespace
 
 table_reader::table_reader(nat_programs programs, table_scope scope, legacy_watch& legacy)
@@ -112,9 +117,13 @@ async::task<base::result<>> table_reader::read_whole() {
 }
 
 async::task<base::result<table_ptr>> table_reader::read_nft() {
+  base::result<table_ptr> last = base::fail(std::errc::resource_unavailable_try_again, "the rules keep changing");
   for (int attempt = 1; attempt <= attempts; ++attempt) {
     auto view = read_view();
-    if (!view && view.error().code == std::errc::resource_unavailable_try_again) continue;
+    if (!view && is_passing(view.error())) {
+      last = std::unexpected(view.error());
+      continue;
+    }
     if (!view && is_without_nftables(view.error())) co_return nullptr;
     if (!view) {  // the kernel denies the dump: without a fingerprint the text is read every time
       seen_nft_.reset();
@@ -130,7 +139,7 @@ async::task<base::result<table_ptr>> table_reader::read_nft() {
     if (!table) co_return std::unexpected(table.error());
     if (const auto& unchanged = *table) co_return *unchanged;
   }
-  co_return base::fail(std::errc::resource_unavailable_try_again, "the rules keep changing");
+  co_return last;
 }
 
 // Nothing if the rules changed while the text was read.

@@ -68,6 +68,16 @@ TEST_F(route_localnet_test, ignores_the_state_of_another_boot) {
   EXPECT_EQ(get(), "1");
 }
 
+// Cut at its first mebibyte it would leave the rest of the interfaces as they are.
+TEST_F(route_localnet_test, a_state_file_of_more_than_a_mebibyte_is_an_error) {
+  EXPECT_TRUE(setting().enable({"eth0"}));
+  std::ofstream(state(), std::ios::app) << std::string(1 << 20, '\n');
+  EXPECT_FALSE(setting().restore());
+  EXPECT_FALSE(setting().enable({"eth1"}));
+  EXPECT_EQ(get(), "1");
+  EXPECT_EQ(get("eth1"), "0") << "it could not be restored";
+}
+
 TEST_F(route_localnet_test, former_values_that_cannot_be_read_are_not_forgotten) {
   EXPECT_TRUE(setting().enable({"eth0"}));
   const auto kept = directory_ / "kept";

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <linux/netlink.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -163,6 +164,20 @@ TEST_F(table_reader_test, a_kernel_without_nftables_has_no_table_and_one_that_de
     ASSERT_TRUE(table) << table.error().message();
     EXPECT_EQ(*table != nullptr, has_table) << error;
   }
+}
+
+// Its request is lost, so the dump has no answer. The text would cost more, and be read again and again.
+TEST_F(table_reader_test, a_dump_without_an_answer_is_repeated_and_then_an_error) {
+  use(nat_variant::nft);
+  restore(engine_rules);
+  ASSERT_TRUE(read());
+  const auto before = runs();
+  base::result<table_ptr> table;
+  if (!support::run_without({__NR_sendto, 3, MSG_NOSIGNAL, 0}, [&] { table = read(); }))
+    GTEST_SKIP() << "the kernel takes no filter";
+  EXPECT_EQ(table.error().code, std::errc::timed_out);
+  EXPECT_EQ(runs(), before);
+  EXPECT_TRUE(read());
 }
 
 TEST_F(table_reader_test, stale_rules_of_ours_go_without_any_text) {
