@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/log.hpp"
 #include "base/read_file.hpp"
 #include "base/replace_file.hpp"
 #include "base/result.hpp"
@@ -29,6 +28,13 @@ std::vector<connect_addresses> read_book(const std::filesystem::path& file) {
     if (document && known.size() < most_known) known.push_back(document->accepted.connect_addresses);
   }
   return known;
+}
+
+base::result<> write_book(const std::filesystem::path& file, const std::string& text) {
+  std::error_code failed;
+  std::filesystem::create_directories(file.parent_path(), failed);
+  if (failed) return base::fail(failed, "create " + file.parent_path().string());
+  return base::replace_file(file, text);
 }
 
 bool same_targets(const connect_addresses& a, const connect_addresses& b) {
@@ -59,16 +65,12 @@ void address_book::forget_former() {
   write();
 }
 
-void address_book::write() const {
+void address_book::write() {
   if (file_.empty()) return;
-  std::error_code failed;
-  std::filesystem::create_directories(file_.parent_path(), failed);
   std::string text;
   for (const auto& addresses : known_)
     text += port_mapping::encode({.remove = false, .bindings = {}, .connect_addresses = addresses});
-  if (const auto written = base::replace_file(file_, text); !written)
-    base::log::warn("port-mapping", "the VM's addresses will not be remembered reason=\"{}\"",
-                    written.error().message());
+  unwritten_.note(write_book(file_, text));
 }
 
 }  // namespace port_mapping_peer

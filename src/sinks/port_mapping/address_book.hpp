@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/episode.hpp"
 #include "sinks/port_mapping/peer_monitor.hpp"
 
 namespace port_mapping_peer {
@@ -17,7 +18,8 @@ class address_book {
   // Reads the book of earlier runs; a missing or damaged file is an empty book.
   explicit address_book(std::filesystem::path file);
 
-  // Sets the VM's current addresses. On disk when it returns; if that fails, the book stays in memory (logged).
+  // Sets the VM's current addresses. On disk when it returns; if that fails, the book stays in memory. Logged when that
+  // begins and when it ends.
   void move_to(const connect_addresses& now);
   // Former sets whose first address of a family differs from the current one: a receiver has connected to that one.
   [[nodiscard]] std::vector<connect_addresses> former() const;
@@ -25,10 +27,11 @@ class address_book {
   void forget_former();
 
  private:
-  void write() const;
+  void write();
 
   std::filesystem::path file_;
   std::vector<connect_addresses> known_;  // the current one first; a few
+  base::log::episode unwritten_{"port-mapping", "cannot remember the VM's addresses"};
 };
 
 }  // namespace port_mapping_peer

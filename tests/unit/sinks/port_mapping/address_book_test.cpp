@@ -4,6 +4,9 @@
 
 #include <fstream>
 
+#include "base/log.hpp"
+#include "base/read_file.hpp"
+#include "base/text.hpp"
 #include "protocols/port_mapping/message_codec.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -11,6 +14,7 @@ namespace port_mapping_peer {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
@@ -100,6 +104,22 @@ TEST_F(address_book_test, a_file_that_cannot_be_written_is_no_reason_to_forget) 
   book.move_to(at("10.0.0.1"));
   book.move_to(at("10.0.0.2"));
   EXPECT_THAT(book.former(), ElementsAre(at("10.0.0.1")));
+}
+
+// The parent of the book's directory is a file. Once it is a directory, the book is written.
+TEST_F(address_book_test, a_directory_that_cannot_be_created_is_logged_when_it_begins_and_ends) {
+  const auto log = directory_ / "log";
+  ASSERT_TRUE(base::log::set_file(log.string()));
+  write("");
+  address_book book(file_ / "below" / "a-file");
+  for (const auto* ip : {"10.0.0.1", "10.0.0.2"}) book.move_to(at(ip));
+  std::filesystem::remove(file_);
+  book.move_to(at("10.0.0.3"));
+  ASSERT_TRUE(base::log::set_file("/dev/stderr"));
+  const auto text = base::read_file(log.string()).value();
+  EXPECT_THAT(base::split(base::trim(text), '\n'),
+              ElementsAre(HasSubstr("reason=\"create " + (file_ / "below").string()), HasSubstr(" INFO ")));
+  EXPECT_THAT(address_book(file_ / "below" / "a-file").former(), SizeIs(2));
 }
 
 }  // namespace
