@@ -1,5 +1,6 @@
 // handshake: how the host end verifies that a VM runs a vtunnel peer, and not another program: the peer sends the seed
-// phrase to each client of its handshake port. What follows it is not read.
+// phrase to each client of its handshake port. The host end reads exactly that many bytes, as the original does. Bytes
+// behind the phrase are ignored: the connection is closed and never carries data.
 #pragma once
 
 #include <chrono>

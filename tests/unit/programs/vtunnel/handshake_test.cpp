@@ -40,13 +40,22 @@ class handshake_test : public testing::Test {
     return loop_.run(shake_hands(net::unix_path{path_.string()}, limit));
   }
 
+  // A peer that sends these bytes to its first client.
+  [[nodiscard]] std::jthread answer_with(std::string text) const {
+    return std::jthread([this, text = std::move(text)] {
+      base::unique_fd client;
+      while (!client) client.reset(::accept4(listener_->fd(), nullptr, nullptr, SOCK_CLOEXEC));
+      ::send(client.get(), text.data(), text.size(), MSG_NOSIGNAL);
+    });
+  }
+
   support::temp_dir directory_;
   std::filesystem::path path_ = directory_ / "handshake";
   support::event_loop loop_;
   std::optional<os::unix_listener> listener_;
 };
 
-TEST_F(handshake_test, the_peer_answers_everybody) {
+TEST_F(handshake_test, the_peer_answers_each_client) {
   listen();
   loop_.spawn(answer_handshakes(base::unique_fd(::dup(listener_->fd()))));
   for (int i = 0; i < 3; ++i) {
@@ -55,21 +64,26 @@ TEST_F(handshake_test, the_peer_answers_everybody) {
   }
 }
 
-TEST_F(handshake_test, nobody_is_there) { EXPECT_EQ(shake().error().code, std::errc::no_such_file_or_directory); }
+TEST_F(handshake_test, without_a_listener_it_fails) {
+  EXPECT_EQ(shake().error().code, std::errc::no_such_file_or_directory);
+}
 
-TEST_F(handshake_test, somebody_who_says_nothing_is_given_up) {
+TEST_F(handshake_test, a_silent_peer_times_out) {
   listen();
   EXPECT_EQ(shake(50ms).error().code, std::errc::timed_out);
 }
 
-TEST_F(handshake_test, somebody_else_is_there) {
+TEST_F(handshake_test, another_program_is_not_a_peer) {
   listen();
-  std::jthread other([this] {
-    base::unique_fd client;
-    while (!client) client.reset(::accept4(listener_->fd(), nullptr, nullptr, SOCK_CLOEXEC));
-    ::send(client.get(), "SSH-2.0-OpenSSH_9.2p1\r\n", 23, MSG_NOSIGNAL);
-  });
+  const auto other = answer_with("SSH-2.0-OpenSSH_9.2p1\r\n");
   EXPECT_THAT(shake().error().message(), HasSubstr("not the seed phrase"));
+}
+
+TEST_F(handshake_test, bytes_behind_the_phrase_are_ignored) {
+  listen();
+  const auto peer = answer_with(std::string(seed_phrase) + "\nmore");
+  const auto done = shake();
+  EXPECT_TRUE(done) << done.error().message();
 }
 
 }  // namespace
