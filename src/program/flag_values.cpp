@@ -54,6 +54,11 @@ base::result<int> buffer_size(std::string_view text) {
   return *bytes;
 }
 
+base::result<std::string> path(std::string_view text) {
+  if (text.empty()) return base::fail("the path is empty");
+  return std::string(text);
+}
+
 base::result<std::string> absolute_path(std::string_view text) {
   if (!text.starts_with('/')) return base::fail("not an absolute path");
   return std::string(text);

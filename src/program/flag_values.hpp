@@ -22,6 +22,8 @@ namespace program {
 [[nodiscard]] base::result<std::uint16_t> port(std::string_view text);
 // In bytes, 1 GiB at most.
 [[nodiscard]] base::result<int> buffer_size(std::string_view text);
+// Any path but an empty one.
+[[nodiscard]] base::result<std::string> path(std::string_view text);
 [[nodiscard]] base::result<std::string> absolute_path(std::string_view text);
 // Absolute, and short enough for a socket address.
 [[nodiscard]] base::result<std::string> socket_path(std::string_view text);

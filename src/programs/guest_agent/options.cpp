@@ -29,19 +29,21 @@ base::result<net::address> service_listener(const options& o) {
                   base::printable(text)));
 }
 
-// Where the vtunnel peer listens. Ignored in the other modes, which do not use it.
+// Where the vtunnel peer listens. The other modes do not use it: there the flag may be empty, but not malformed.
 base::result<net::endpoint> check_vtunnel(const options& o) {
-  if (!o.privileged_service) return net::endpoint{};
+  if (o.vtunnel_address.empty() && !o.privileged_service) return net::endpoint{};
   if (o.vtunnel_address.empty()) return base::fail("-privilegedService needs -vtunnelAddr");
   const auto peer = program::endpoint(o.vtunnel_address);
   if (!peer || peer->ip.is_unspecified())
     return base::fail(
         fmt::format("invalid value \"{}\" for flag -vtunnelAddr: not IP:PORT", base::printable(o.vtunnel_address)));
-  const auto& name = o.vm_interface;
-  if (name.empty() || name.size() > longest_interface_name || name.find_first_of("/ \t\n") != std::string::npos)
-    return base::fail(
-        fmt::format("invalid value \"{}\" for flag -vm-interface: not an interface name", base::printable(name)));
   return *peer;
+}
+
+base::result<std::string> interface_name(std::string_view text) {
+  if (text.empty() || text.size() > longest_interface_name || text.find_first_of("/ \t\n") != std::string_view::npos)
+    return base::fail("not an interface name");
+  return std::string(text);
 }
 
 ports::network_mode mode_of(const options& o) {
@@ -96,7 +98,7 @@ void declare(program::flag_set& flags, options& o) {
       "Privileged-service mode: the privileged service on the host opens the ports. It is reached through vtunnel.");
   flags.add("vtunnelAddr", o.vtunnel_address, "The `address` (IP:PORT) of the vtunnel peer.");
   flags.add(
-      "vm-interface", o.vm_interface,
+      "vm-interface", o.vm_interface, interface_name,
       "In privileged-service mode, the `name` of the interface by which the host reaches this VM. The agent sends "
       "its addresses to the privileged service.");
   flags.add("tap-interface-ip", o.tap, program::ipv4_address,

@@ -48,7 +48,7 @@ void declare(program::flag_set& flags, options& o);
 // What several options mean together, after validate().
 struct settings {
   ports::exposure_options policy;
-  net::endpoint vtunnel;          // in privileged-service mode
+  net::endpoint vtunnel;          // set in privileged-service mode
   net::address service_listener;  // to which Kubernetes Services are bound on the host
   bool listeners = false;
 };

@@ -28,7 +28,8 @@
 namespace port_proxy {
 
 void proxy_daemon::declare(program::flag_set& flags) {
-  flags.add("socketFile", socket_file_, "The `path` of the UNIX socket that receives the messages; mode 0600.");
+  flags.add("socketFile", socket_file_, program::path,
+            "The `path` of the UNIX socket that receives the messages; mode 0600.");
   flags.add("udpBuffer", udp_buffer_bytes_, program::buffer_size,
             "The kernel's buffer for each UDP socket, in `bytes`; the kernel may grant less.");
 }

@@ -20,6 +20,7 @@
 #include "base/result.hpp"
 #include "base/text.hpp"
 #include "program/command_line.hpp"
+#include "program/flag_values.hpp"
 #include "program/go_flags.hpp"
 #include "programs/vtunnel/config_codec.hpp"
 #include "programs/vtunnel/tunnel_end.hpp"
@@ -79,7 +80,7 @@ program::about tunnel_program::info() const {
 }
 
 void tunnel_program::declare(program::flag_set& flags) {
-  flags.add("config-path", config_, "The configuration `file`.");
+  flags.add("config-path", config_, program::path, "The configuration `file`.");
   flags.add("host-cid", host_cid_, context_id,
             "For vtunnel peer: the context `id` of the host end. 2 is the host, 1 this machine itself.");
   flags.add("guest-cid", guest_cid_, context_id,

@@ -24,6 +24,7 @@ TEST(flag_values, numbers) {
 }
 
 TEST(flag_values, paths) {
+  expect(path, {"x", "/x", "./x"}, {""});
   expect(absolute_path, {"/", "/var/lib/x"}, {"", "x", "./x"});
   expect(socket_path, {"/run/x.sock", "/" + std::string(106, 'x')}, {"", "x.sock", "/" + std::string(107, 'x')});
   expect(own_socket_path, {"/run/x.sock", "/" + std::string(102, 'x')}, {"", "x.sock", "/" + std::string(103, 'x')});

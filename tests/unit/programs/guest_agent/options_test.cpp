@@ -44,14 +44,20 @@ TEST(options, privileged_service_wins_over_admin_install) {
   EXPECT_EQ(net::to_string(s->vtunnel), "127.0.0.1:3040");
 }
 
-TEST(options, the_vtunnel_peer_is_looked_at_in_its_mode_only) {
+TEST(options, the_vtunnel_peer_is_checked_in_every_mode_and_required_in_its_own) {
   for (const auto* wrong : {"-vtunnelAddr=localhost:3040", "-vtunnelAddr=127.0.0.1", "-vtunnelAddr=127.0.0.1:0",
                             "-vtunnelAddr=0.0.0.0:3040"}) {
     EXPECT_THAT(error({"-docker", "-privilegedService", wrong}), HasSubstr("-vtunnelAddr: not IP:PORT")) << wrong;
-    EXPECT_EQ(error({"-docker", wrong}), "");
+    EXPECT_THAT(error({"-docker", wrong}), HasSubstr("-vtunnelAddr: not IP:PORT")) << wrong;
   }
-  EXPECT_THAT(error({"-docker", "-privilegedService", "-vm-interface="}), HasSubstr("-vm-interface"));
-  EXPECT_THAT(error({"-docker", "-privilegedService", "-vm-interface=a/b"}), HasSubstr("-vm-interface"));
+  EXPECT_EQ(error({"-docker", "-vtunnelAddr="}), "");
+}
+
+TEST(options, the_vms_interface_is_checked_in_every_mode) {
+  for (const auto* wrong : {"-vm-interface=", "-vm-interface=a/b", "-vm-interface=sixteen-letters-"}) {
+    EXPECT_THAT(error({"-docker", "-privilegedService", wrong}), HasSubstr("-vm-interface: not an interface name"));
+    EXPECT_THAT(error({"-docker", wrong}), HasSubstr("-vm-interface: not an interface name"));
+  }
 }
 
 TEST(options, old_messages_are_kept) {
