@@ -16,8 +16,10 @@
 #include "http/connection.hpp"
 #include "http/message.hpp"
 #include "json/json.hpp"
+#include "json/stream_splitter.hpp"
 #include "os/signals.hpp"
 #include "program/command_line.hpp"
+#include "program/flag_values.hpp"
 #include "program/go_flags.hpp"
 #include "programs/guestagentctl/listing.hpp"
 #include "protocols/status_document/document_codec.hpp"
@@ -47,7 +49,7 @@ struct request {
 };
 
 void add_flags(program::flag_set& flags, request& r) {
-  flags.add("socket", r.socket, "The `path` of the agent's status socket.");
+  flags.add("socket", r.socket, program::path, "The `path` of the agent's status socket.");
   flags.add("json", r.json, "Print JSON instead of tables.");
   flags.add("watch", r.watch, "Keep running and reprint after every change, until interrupted.");
 }
@@ -86,17 +88,15 @@ async::task<base::result<>> follow(const request& r, http::connection& agent) {
   const auto head = co_await agent.open_stream(std::move(watch), http::exchange_limits());
   if (!head) co_return std::unexpected(head.error());
   if (auto good = check_status(*head); !good) co_return good;
-  std::string line;
+  json::stream_splitter documents({.bytes = status_document::max_document_bytes});
   while (true) {
     const auto piece = co_await agent.read_some();
     if (!piece) co_return base::fail("the agent has stopped (" + piece.error().message() + ")");
     if (piece->empty()) co_return base::fail("the agent has stopped");
-    line += *piece;
-    for (auto end = line.find('\n'); end != std::string::npos; end = line.find('\n')) {
-      if (auto shown = show(r, line.substr(0, end)); !shown) co_return shown;
-      line.erase(0, end + 1);
-    }
-    if (line.size() > status_document::max_document_bytes) co_return base::fail("the agent's answer is too long");
+    const auto fed = documents.feed(*piece);
+    while (const auto document = documents.next())
+      if (auto shown = show(r, *document); !shown) co_return shown;
+    if (!fed) co_return base::fail("the agent's answer: " + fed.error().message());
   }
 }
 
