@@ -24,7 +24,7 @@ loopback::wanted_ports wanted() {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const loopback::rule_options options;
-  static const loopback::machine_state machine{{{"eth0", options.tap, loopback::network_of(options.tap, 24), 24}}};
+  static const loopback::machine_state machine{{{"eth0", options.tap, net::cidr(options.tap, 24)}}};
   static const auto wishes = wanted();
   if (const auto list = netfilter::parse_rule_list({reinterpret_cast<const char*>(data), size}))
     if (list->rules.size() + list->chains.size() > size) std::abort();

@@ -18,6 +18,7 @@
 #include "http/connection.hpp"
 #include "http/message.hpp"
 #include "kernel/netlink/address_watch.hpp"
+#include "kernel/netlink/interface_addresses.hpp"
 #include "ports/sink.hpp"
 #include "protocols/forwarder_api/forward.hpp"
 #include "sinks/host_switch/forward_calls.hpp"

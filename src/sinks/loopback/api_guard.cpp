@@ -23,7 +23,6 @@ namespace {
 
 constexpr std::chrono::seconds resync{30};
 constexpr std::chrono::seconds resolve_limit{2};
-constexpr unsigned usual_prefix = 24;
 
 }  // namespace
 
@@ -42,12 +41,12 @@ api_guard::api_guard(const async::executor& where, std::optional<guarded_server>
 
 // host-switch has the first address of the tap's network.
 net::endpoint api_guard::guess(std::uint16_t port) const {
-  auto network = network_of(rules_.tap, usual_prefix);
+  net::cidr network(rules_.tap, usual_prefix);
   if (const auto machine = read_machine(rules_)) {
     const auto tap = std::ranges::find(machine->peers, rules_.tap, &peer_interface::address);
     if (tap != machine->peers.end()) network = tap->network;
   }
-  return {first_address(network), port};
+  return {network.at(1).value_or(rules_.tap), port};
 }
 
 // True if the name has a new address. If the name cannot be resolved, the old address stays.

@@ -55,7 +55,7 @@ base::result<> relay_ports::listen(one& relay, const peer_interface& peer) {
   spec.protocol = relay.port.key.protocol;
   spec.listen = {peer.address, relay.number};
   spec.target = relay.port.target;
-  spec.clients = {peer.device, peer.network, peer.prefix_length};
+  spec.clients = {peer.device, peer.network.network(), peer.network.prefix_length()};
   auto added = listeners_.add(spec);
   if (added) relay.at.push_back(peer);
   return added || is_gone(added) ? base::result<>{} : added;

@@ -57,9 +57,8 @@ std::optional<netfilter::rule_spec> rule_for(const served_port& port, const rela
 
 netfilter::rule_spec jump_from(const peer_interface& peer, const rule_options& options) {
   return {"PREROUTING",
-          {"-s", peer.network.to_string() + '/' + std::to_string(peer.prefix_length), "-d",
-           peer.address.to_string() + "/32", "-i", peer.device, "-m", "comment", "--comment",
-           comment_for(peer_label, options), "-j", options.tag}};
+          {"-s", peer.network.to_string(), "-d", peer.address.to_string() + "/32", "-i", peer.device, "-m", "comment",
+           "--comment", comment_for(peer_label, options), "-j", options.tag}};
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "kernel/netlink/address_watch.hpp"
+#include "kernel/netlink/interface_addresses.hpp"
 #include "net/endpoint.hpp"
 #include "sinks/port_mapping/message_sender.hpp"
 #include "sinks/port_mapping/peer_monitor.hpp"

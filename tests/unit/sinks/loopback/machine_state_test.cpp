@@ -13,13 +13,6 @@ using testing::ElementsAre;
 
 net::address ip(const char* text) { return net::address::parse(text).value(); }
 
-TEST(machine_state, network_of_an_address) {
-  EXPECT_EQ(network_of(ip("192.168.127.2"), 24), ip("192.168.127.0"));
-  EXPECT_EQ(network_of(ip("172.26.113.5"), 20), ip("172.26.112.0"));
-  EXPECT_EQ(network_of(ip("10.255.255.255"), 9), ip("10.128.0.0"));
-  EXPECT_EQ(network_of(ip("10.1.2.3"), 30), ip("10.1.2.0"));
-}
-
 TEST(machine_state, finds_the_peers_devices_and_networks) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   const support::netns place("machine");
@@ -30,13 +23,13 @@ TEST(machine_state, finds_the_peers_devices_and_networks) {
   place.ip({"address", "add", "192.168.127.2/24", "dev", "eth0", "label", "eth0:1"});
   place.ip({"address", "add", "192.168.143.1/32", "dev", "veth0"});
   EXPECT_THAT(read_machine({})->peers,
-              ElementsAre(peer_interface{"eth0", ip("192.168.127.2"), ip("192.168.127.0"), 24},
-                          peer_interface{"veth0", ip("192.168.143.1"), ip("192.168.143.0"), 24}));
+              ElementsAre(peer_interface{"eth0", ip("192.168.127.2"), net::cidr(ip("192.168.127.0"), 24)},
+                          peer_interface{"veth0", ip("192.168.143.1"), net::cidr(ip("192.168.143.0"), 24)}));
   rule_options whole;
   whole.interface = "eth0";
   EXPECT_THAT(read_machine(whole)->peers,
-              ElementsAre(peer_interface{"eth0", ip("10.1.0.1"), ip("10.1.0.0"), 24},
-                          peer_interface{"eth0", ip("192.168.127.2"), ip("192.168.127.0"), 24}));
+              ElementsAre(peer_interface{"eth0", ip("10.1.0.1"), net::cidr(ip("10.1.0.0"), 24)},
+                          peer_interface{"eth0", ip("192.168.127.2"), net::cidr(ip("192.168.127.0"), 24)}));
 }
 
 }  // namespace

@@ -74,8 +74,8 @@ inline wanted_ports all_of(const std::vector<ports::forward>& forwards) {
 }
 
 inline const rule_options options;
-inline const machine_state machine{{{"eth0", options.tap, network_of(options.tap, 24), 24},
-                                    {"veth0", options.veth, network_of(options.veth, 24), 24}}};
+inline const machine_state machine{
+    {{"eth0", options.tap, net::cidr(options.tap, 24)}, {"veth0", options.veth, net::cidr(options.veth, 24)}}};
 
 inline way_choice ways(const nat_table& table, const wanted_ports& wanted, const way_limits& limits = {},
                        const rule_options& with = options) {

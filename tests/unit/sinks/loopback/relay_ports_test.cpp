@@ -19,7 +19,7 @@ const auto far_address = *net::address::parse("127.0.0.3");
 const auto elsewhere = *net::address::parse("192.0.2.1");  // configured nowhere
 
 peer_interface on_lo(const net::address& at, const char* network = "127.0.0.0") {
-  return {"lo", at, net::address::parse(network).value(), 8};
+  return {"lo", at, net::cidr(net::address::parse(network).value(), 8)};
 }
 const auto near = on_lo(near_address), far = on_lo(far_address);
 

@@ -154,7 +154,7 @@ TEST(rule_plan, an_interface_of_the_whole_vm_never_gets_route_localnet) {
   rule_options whole;
   whole.interface = "eth0";
   const auto eth0 = net::address::v4(172, 26, 1, 5);
-  const machine_state there{{{"eth0", eth0, network_of(eth0, 20), 20}}};
+  const machine_state there{{{"eth0", eth0, net::cidr(eth0, 20)}}};
   const auto before = table_of(docker_jumps + docker_rule("127.0.0.1", 8080, "172.17.0.2:80"));
   const auto made =
       plan(before, all_of({wanted_by("a", key("127.0.0.1", 8080)), listener(key("127.0.0.1", 81))}), {}, whole, there);

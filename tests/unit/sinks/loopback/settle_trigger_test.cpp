@@ -47,10 +47,10 @@ TEST_F(settle_trigger_test, while_nothing_changes_it_is_due_after_ten_intervals)
 
 TEST_F(settle_trigger_test, an_interval_finds_a_change_that_was_not_announced) {
   start(10min);
-  machine_.peers.push_back({"gone0", rules_.tap, network_of(rules_.tap, 24), 24});
+  machine_.peers.push_back({"gone0", rules_.tap, net::cidr(rules_.tap, 24)});
   EXPECT_FALSE(is_due(100ms)) << "the interval has not ended";
   start(20ms);
-  machine_.peers.push_back({"gone0", rules_.tap, network_of(rules_.tap, 24), 24});
+  machine_.peers.push_back({"gone0", rules_.tap, net::cidr(rules_.tap, 24)});
   EXPECT_TRUE(is_due(10s));
 }
 
@@ -63,7 +63,7 @@ TEST_F(settle_trigger_test, the_end_of_a_rejection_is_a_reason) {
 
 TEST_F(settle_trigger_test, changes_in_quick_succession_make_it_due_twice_a_second) {
   start(1ms);
-  machine_.peers.push_back({"gone0", rules_.tap, network_of(rules_.tap, 24), 24});
+  machine_.peers.push_back({"gone0", rules_.tap, net::cidr(rules_.tap, 24)});
   ASSERT_TRUE(is_due(10s));
   const auto before = async::clock::now();
   ASSERT_TRUE(is_due(10s));

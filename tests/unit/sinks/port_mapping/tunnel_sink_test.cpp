@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "async/timeout.hpp"
-#include "kernel/netlink/address_watch.hpp"
+#include "kernel/netlink/interface_addresses.hpp"
 #include "sinks/port_mapping/port_mapping_sink.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/eventually.hpp"
