@@ -20,7 +20,7 @@ namespace {
 constexpr std::chrono::seconds longest_start{30};  // of an engine, until it serves its socket
 
 // Listens in the engine's place, and passes the socket on when the first client comes.
-bool is_activator(const process_facts& process) { return process.name == "systemd"; }
+bool is_activator(const os::process_facts& process) { return process.name == "systemd"; }
 
 }  // namespace
 
@@ -32,7 +32,7 @@ base::result<std::optional<pid_t>> engine_watch::find_on_tcp(const net::endpoint
   const auto at = std::ranges::find_if(sockets, serves);
   if (at == sockets.end()) return std::nullopt;
   for (const auto pid : processes.holders(at->inode)) {
-    const auto facts = read_facts(pid);
+    const auto facts = os::read_process_facts(pid);
     if (!facts) return std::unexpected(facts.error());
     const auto& process = *facts;
     if (process && may_serve(pid, *process)) return pid;
@@ -41,7 +41,7 @@ base::result<std::optional<pid_t>> engine_watch::find_on_tcp(const net::endpoint
 }
 
 // In a container the engine itself may be process 1; elsewhere that is an init system.
-bool engine_watch::may_serve(pid_t pid, const process_facts& process) const {
+bool engine_watch::may_serve(pid_t pid, const os::process_facts& process) const {
   return !is_activator(process) && (pid != 1 || has_name(process));
 }
 
@@ -53,7 +53,7 @@ base::result<std::optional<engine_watch::server>> engine_watch::find_activated(p
   if (!inode) return base::fail("the server of " + what_.socket.string() + " is not known: another one listens for it");
   processes.search_all({*inode});
   for (const auto pid : processes.holders(*inode)) {
-    const auto facts = read_facts(pid);
+    const auto facts = os::read_process_facts(pid);
     if (!facts) return std::unexpected(facts.error());
     const auto& process = *facts;
     if (process && may_serve(pid, *process)) return server{pid, process->start};
@@ -80,7 +80,7 @@ base::result<std::optional<engine_watch::server>> engine_watch::find(
     if (claimed) pid = claimed->pid;
   }
   if (!pid) return std::nullopt;
-  const auto facts = read_facts(*pid);
+  const auto facts = os::read_process_facts(*pid);
   if (!facts) return std::unexpected(facts.error());
   const auto& process = *facts;
   if (!process) return std::nullopt;
@@ -100,16 +100,16 @@ bool engine_watch::identify(process_table& processes, const std::vector<netlink:
   return server_ && server_ != before;
 }
 
-bool engine_watch::owns(pid_t pid, const process_facts& process) const {
+bool engine_watch::owns(pid_t pid, const os::process_facts& process) const {
   return server_ && ((pid == server_->pid && process.start == server_->start) || process.parent == server_->pid);
 }
 
-bool engine_watch::has_name(const process_facts& process) const {
+bool engine_watch::has_name(const os::process_facts& process) const {
   return std::ranges::find(what_.programs, process.name) != what_.programs.end();
 }
 
-bool engine_watch::may_become(const process_facts& process) const {
-  return !server_ && has_name(process) && age_of(process.start) < longest_start;
+bool engine_watch::may_become(const os::process_facts& process) const {
+  return !server_ && has_name(process) && os::age_of(process.start) < longest_start;
 }
 
 }  // namespace host_sockets

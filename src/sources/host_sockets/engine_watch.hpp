@@ -13,6 +13,7 @@
 
 #include "base/result.hpp"
 #include "kernel/netlink/sock_diag.hpp"
+#include "os/process_facts.hpp"
 #include "sources/host_sockets/process_table.hpp"
 
 namespace host_sockets {
@@ -30,9 +31,9 @@ class engine_watch {
   // Finds the server again if the known one has gone. True if it has changed. `sockets`: searched for an API on TCP.
   bool identify(process_table& processes, const std::vector<netlink::diag_socket>& sockets);
 
-  [[nodiscard]] bool owns(pid_t pid, const process_facts& process) const;
-  [[nodiscard]] bool may_become(const process_facts& process) const;
-  [[nodiscard]] bool has_name(const process_facts& process) const;
+  [[nodiscard]] bool owns(pid_t pid, const os::process_facts& process) const;
+  [[nodiscard]] bool may_become(const os::process_facts& process) const;
+  [[nodiscard]] bool has_name(const os::process_facts& process) const;
   [[nodiscard]] std::optional<pid_t> server_pid() const { return server_ ? std::optional(server_->pid) : std::nullopt; }
   // Why the server of the engine's socket is unknown.
   [[nodiscard]] const std::optional<base::error>& trouble() const { return trouble_; }
@@ -46,7 +47,7 @@ class engine_watch {
   [[nodiscard]] base::result<std::optional<server>> find(process_table& processes,
                                                          const std::vector<netlink::diag_socket>& sockets) const;
   [[nodiscard]] base::result<std::optional<server>> find_activated(process_table& processes, pid_t init) const;
-  [[nodiscard]] bool may_serve(pid_t pid, const process_facts& process) const;
+  [[nodiscard]] bool may_serve(pid_t pid, const os::process_facts& process) const;
   [[nodiscard]] base::result<std::optional<pid_t>> find_on_tcp(const net::endpoint& api, const process_table& processes,
                                                                const std::vector<netlink::diag_socket>& sockets) const;
 

@@ -1,7 +1,6 @@
 #include "sources/host_sockets/process_table.hpp"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,7 +20,7 @@
 
 #include "base/result.hpp"
 #include "base/text.hpp"
-#include "base/unique_fd.hpp"
+#include "os/process_facts.hpp"
 
 namespace host_sockets {
 namespace {
@@ -44,12 +43,10 @@ std::optional<std::uint32_t> parse_inode(std::string_view link) {
 
 bool has_gone(int number) { return number == ENOENT || number == ESRCH; }
 
-std::string path_of(pid_t pid, const char* file) { return "/proc/" + std::to_string(pid) + file; }
-
 // The inodes of the sockets that the process holds. One that ends meanwhile holds none.
 base::result<std::vector<std::uint32_t>> read_sockets(pid_t pid) {
   std::vector<std::uint32_t> inodes;
-  const auto path = path_of(pid, "/fd");
+  const auto path = "/proc/" + std::to_string(pid) + "/fd";
   const auto directory = open_directory(path);
   if (!directory && has_gone(errno)) return inodes;
   if (!directory) return base::fail_errno(path);
@@ -68,41 +65,6 @@ base::result<std::vector<std::uint32_t>> read_sockets(pid_t pid) {
 
 }  // namespace
 
-// "42 (a name) S 1 …": the name may contain any characters, spaces and parentheses too.
-std::optional<process_facts> parse_stat(std::string_view text) {
-  constexpr std::size_t parent_field = 1, start_field = 19;  // after the name
-  const auto open = text.find('('), close = text.rfind(')');
-  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return std::nullopt;
-  const auto fields = base::split(base::trim(text.substr(close + 1)), ' ');
-  if (fields.size() <= start_field) return std::nullopt;
-  const auto parent = base::parse_number<pid_t>(fields[parent_field]);
-  const auto start = base::parse_number<std::uint64_t>(fields[start_field]);
-  if (!parent || !start) return std::nullopt;
-  return process_facts{std::string(text.substr(open + 1, close - open - 1)), *parent, *start};
-}
-
-base::result<std::optional<process_facts>> read_facts(pid_t pid) {
-  const auto path = path_of(pid, "/stat");
-  const base::unique_fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file && has_gone(errno)) return std::nullopt;
-  if (!file) return base::fail_errno(path);
-  std::array<char, 1024> text;
-  const auto length = ::read(file.get(), text.data(), text.size());
-  if (length < 0 && has_gone(errno)) return std::nullopt;
-  if (length < 0) return base::fail_errno(path);
-  auto facts = parse_stat({text.data(), static_cast<std::size_t>(length)});
-  if (!facts) return base::fail(path + " is invalid");
-  return facts;
-}
-
-std::chrono::milliseconds age_of(std::uint64_t start) {
-  timespec now{};
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  const auto since_boot = std::chrono::seconds(now.tv_sec) + std::chrono::milliseconds(now.tv_nsec / 1'000'000);
-  const auto ticks = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-  return std::max(0ms, since_boot - std::chrono::milliseconds(start * 1'000 / ticks));
-}
-
 // The directory's inode stays while the process lives and the kernel remembers it. If the inode differs, the start time
 // decides.
 void process_table::note_process(pid_t pid, std::uint64_t entry) {
@@ -111,7 +73,7 @@ void process_table::note_process(pid_t pid, std::uint64_t entry) {
     at->second.seen_in = refreshes_;
     return;
   }
-  const auto facts = read_facts(pid);
+  const auto facts = os::read_process_facts(pid);
   std::uint64_t start = 0;  // unknown
   if (facts) {
     const auto& present = *facts;
@@ -210,7 +172,7 @@ void process_table::search(inode_set wanted, const std::vector<pid_t>& first,
                            const std::function<void(inode_set&)>& still_listed) {
   begin_search(std::move(wanted));
   read_first(first);
-  read_if([](const process& p) { return p.read_in == 0 || (p.sockets == 0 && age_of(p.start) < youth); });
+  read_if([](const process& p) { return p.read_in == 0 || (p.sockets == 0 && os::age_of(p.start) < youth); });
   for (const auto pid : std::vector(lately_))
     if (missing_ > 0) read_first({pid});
   if (missing_ == 0) return;

@@ -7,13 +7,10 @@
 
 #include <sys/types.h>
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
-#include <string>
-#include <string_view>
 #include <unordered_set>
 #include <vector>
 
@@ -22,19 +19,6 @@
 namespace host_sockets {
 
 using inode_set = std::unordered_set<std::uint32_t>;
-
-// /proc/<pid>/stat, the part that matters here.
-struct process_facts {
-  std::string name;  // the kernel's, at most 15 bytes
-  pid_t parent = 0;
-  std::uint64_t start = 0;  // ticks since boot
-  bool operator==(const process_facts&) const = default;
-};
-[[nodiscard]] std::optional<process_facts> parse_stat(std::string_view text);
-// Nothing: there is no such process any more.
-[[nodiscard]] base::result<std::optional<process_facts>> read_facts(pid_t pid);
-// How long a process that started at that tick has been running.
-[[nodiscard]] std::chrono::milliseconds age_of(std::uint64_t start);
 
 class process_table {
  public:

@@ -71,7 +71,7 @@ const base::result<socket_owners::reserver_map>& socket_owners::reservers() {
 }
 
 // The file is newer than the process that it names, unless another process has got the number since.
-owner socket_owners::classify_reserver(pid_t pid, const process_facts& process) {
+owner socket_owners::classify_reserver(pid_t pid, const os::process_facts& process) {
   if (std::ranges::find(reserver_programs, process.name) != reserver_programs.end()) return owner::reserver;
   const auto& noted = reservers();
   const bool sleeps = process.name == "sleep";
@@ -80,7 +80,7 @@ owner socket_owners::classify_reserver(pid_t pid, const process_facts& process) 
     note_trouble(noted.error());
     return owner::unknown;
   }
-  const auto age = age_of(process.start);
+  const auto age = os::age_of(process.start);
   if (const auto at = noted->find(pid); at != noted->end()) {
     const auto started = std::chrono::system_clock::now() - age;
     if (sleeps || started <= at->second.written + note_slack) return owner::reserver;
@@ -88,7 +88,7 @@ owner socket_owners::classify_reserver(pid_t pid, const process_facts& process) 
   return sleeps && age < note_delay ? owner::starting : owner::other;
 }
 
-owner socket_owners::classify_process(pid_t pid, const process_facts& process) {
+owner socket_owners::classify_process(pid_t pid, const os::process_facts& process) {
   for (const auto& e : engines_)
     if (e.owns(pid, process)) return owner::engine;
   for (const auto& e : engines_) {
@@ -103,7 +103,7 @@ owner socket_owners::classify_process(pid_t pid, const process_facts& process) {
 }
 
 owner socket_owners::classify_holder(pid_t pid) {
-  const auto facts = read_facts(pid);
+  const auto facts = os::read_process_facts(pid);
   if (!facts) {
     note_trouble(facts.error());
     return owner::unknown;

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "os/process_facts.hpp"
 #include "sources/host_sockets/classify.hpp"
 #include "sources/host_sockets/engine_watch.hpp"
 #include "sources/host_sockets/port_reservers.hpp"
@@ -54,8 +55,8 @@ class socket_owners {
   bool identify_engines(const std::vector<netlink::diag_socket>& sockets);
   [[nodiscard]] owner classify(std::uint32_t inode);
   [[nodiscard]] owner classify_holder(pid_t pid);
-  [[nodiscard]] owner classify_process(pid_t pid, const process_facts& process);
-  [[nodiscard]] owner classify_reserver(pid_t pid, const process_facts& process);
+  [[nodiscard]] owner classify_process(pid_t pid, const os::process_facts& process);
+  [[nodiscard]] owner classify_reserver(pid_t pid, const os::process_facts& process);
   [[nodiscard]] const base::result<reserver_map>& reservers();
   void settle(std::uint32_t inode, owner found, time_point now);
   void note_trouble(const base::error& why);
