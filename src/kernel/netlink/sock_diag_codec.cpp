@@ -1,8 +1,5 @@
 #include "kernel/netlink/sock_diag_codec.hpp"
 
-#include <arpa/inet.h>
-#include <linux/inet_diag.h>
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
 
 #include <cstddef>
@@ -12,14 +9,11 @@
 #include <vector>
 
 #include "kernel/netlink/attributes.hpp"
+#include "kernel/netlink/inet_diag.hpp"
 #include "net/protocol.hpp"
 
 namespace netlink {
 namespace {
-
-// The kernel's numbers for both protocols' states: include/net/tcp_states.h.
-constexpr std::uint8_t state_close = 7;  // of UDP: not connected
-constexpr std::uint8_t state_listen = 10;
 
 std::uint8_t waiting_state(net::protocol protocol) {
   return protocol == net::protocol::tcp ? state_listen : state_close;
@@ -28,12 +22,9 @@ std::uint8_t waiting_state(net::protocol protocol) {
 std::optional<diag_socket> parse_socket(bytes_view body, net::protocol protocol) {
   const auto head = read<inet_diag_msg>(body);
   if (!head || head->idiag_state != waiting_state(protocol) || head->id.idiag_dport != 0) return std::nullopt;
-  const bool v4 = head->idiag_family == AF_INET;
-  if (!v4 && head->idiag_family != AF_INET6) return std::nullopt;
-  diag_socket found{.protocol = protocol, .at = {}, .device = head->id.idiag_if, .inode = head->idiag_inode};
-  found.at.ip = v4 ? net::address::v4(head->id.idiag_src) : net::address::v6(head->id.idiag_src);
-  found.at.port = ntohs(head->id.idiag_sport);
-  if (found.at.port == 0) return std::nullopt;
+  const auto at = endpoint_of(head->idiag_family, head->id.idiag_src, head->id.idiag_sport);
+  if (!at || at->port == 0) return std::nullopt;
+  diag_socket found{.protocol = protocol, .at = *at, .device = head->id.idiag_if, .inode = head->idiag_inode};
   for_each_attribute(behind(body, sizeof(inet_diag_msg)), [&found](int type, bytes_view value, bytes_view) {
     if (type == INET_DIAG_SKV6ONLY) found.ipv6_only = read<std::uint8_t>(value).value_or(0) != 0;
   });
@@ -44,18 +35,9 @@ std::optional<diag_socket> parse_socket(bytes_view body, net::protocol protocol)
 }  // namespace
 
 std::vector<std::byte> listener_dump_request(net::protocol protocol, int family) {
-  struct {
-    nlmsghdr header{};
-    inet_diag_req_v2 what{};
-  } request;
-  request.header.nlmsg_len = sizeof request;
-  request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  request.what.sdiag_family = static_cast<std::uint8_t>(family);
-  request.what.sdiag_protocol = protocol == net::protocol::tcp ? IPPROTO_TCP : IPPROTO_UDP;
-  request.what.idiag_states = 1U << waiting_state(protocol);
-  const auto bytes = std::as_bytes(std::span(&request, 1));
-  return {bytes.begin(), bytes.end()};
+  auto request = begin_request(family, protocol == net::protocol::tcp ? IPPROTO_TCP : IPPROTO_UDP, NLM_F_DUMP);
+  request.body.idiag_states = 1U << waiting_state(protocol);
+  return bytes_of(request);
 }
 
 std::vector<diag_socket> parse_listener_dump(std::span<const std::byte> datagram, net::protocol protocol) {

@@ -1,8 +1,5 @@
 #include "kernel/netlink/socket_owner_codec.hpp"
 
-#include <arpa/inet.h>
-#include <linux/inet_diag.h>
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
 
 #include <cstddef>
@@ -14,27 +11,19 @@
 
 #include "base/result.hpp"
 #include "kernel/netlink/attributes.hpp"
+#include "kernel/netlink/inet_diag.hpp"
 #include "net/address.hpp"
 #include "net/endpoint.hpp"
 
 namespace netlink {
 namespace {
 
-// include/net/tcp_states.h
-constexpr std::uint8_t state_time_wait = 6;
-constexpr std::uint8_t state_close = 7;
-
-net::endpoint endpoint_of(bool v4, const void* ip, std::uint16_t port) {
-  return {v4 ? net::address::v4(ip) : net::address::v6(ip), ntohs(port)};
-}
-
 base::result<std::uint32_t> owner_in(bytes_view body, const net::endpoint& local, const net::endpoint& remote) {
   const auto head = read<inet_diag_msg>(body);
   if (!head) return base::fail(std::errc::protocol_error, "socket owner");
-  const bool v4 = head->idiag_family == AF_INET;
-  const bool same = (v4 || head->idiag_family == AF_INET6) &&
-                    endpoint_of(v4, head->id.idiag_src, head->id.idiag_sport) == local &&
-                    endpoint_of(v4, head->id.idiag_dst, head->id.idiag_dport) == remote;
+  const int family = head->idiag_family;
+  const bool same = endpoint_of(family, head->id.idiag_src, head->id.idiag_sport) == local &&
+                    endpoint_of(family, head->id.idiag_dst, head->id.idiag_dport) == remote;
   if (!same) return base::fail(std::errc::no_such_file_or_directory, "socket owner");
   const bool held = head->idiag_inode != 0 && head->idiag_state != state_time_wait && head->idiag_state != state_close;
   if (!held) return base::fail(std::errc::no_such_process, "socket owner");
@@ -44,25 +33,16 @@ base::result<std::uint32_t> owner_in(bytes_view body, const net::endpoint& local
 }  // namespace
 
 std::vector<std::byte> connection_request(const net::endpoint& local, const net::endpoint& remote) {
-  struct {
-    nlmsghdr header{};
-    inet_diag_req_v2 what{};
-  } request;
-  request.header.nlmsg_len = sizeof request;
-  request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-  request.header.nlmsg_flags = NLM_F_REQUEST;
-  request.what.sdiag_family = local.ip.is_v4() ? AF_INET : AF_INET6;
-  request.what.sdiag_protocol = IPPROTO_TCP;
-  request.what.idiag_states = ~0U;
-  auto& id = request.what.id;
+  auto request = begin_request(local.ip.is_v4() ? AF_INET : AF_INET6, IPPROTO_TCP, 0);
+  request.body.idiag_states = ~0U;
+  auto& id = request.body.id;
   const std::size_t size = local.ip.is_v4() ? 4 : 16;
   std::memcpy(id.idiag_src, local.ip.data(), size);
   std::memcpy(id.idiag_dst, remote.ip.data(), size);
   id.idiag_sport = htons(local.port);
   id.idiag_dport = htons(remote.port);
   id.idiag_cookie[0] = id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-  const auto bytes = std::as_bytes(std::span(&request, 1));
-  return {bytes.begin(), bytes.end()};
+  return bytes_of(request);
 }
 
 base::result<std::uint32_t> parse_connection_owner(std::span<const std::byte> datagram, const net::endpoint& local,
