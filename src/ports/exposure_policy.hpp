@@ -21,7 +21,7 @@ enum class network_mode : std::uint8_t {
 
 struct exposure_options {
   network_mode mode = network_mode::network_tunnel;
-  bool restrict_privileged_ports = true;  // in non-admin mode; false where the host lets everybody have them
+  bool restrict_privileged_ports = true;  // in non-admin mode; false if every user of the host may bind them
 };
 
 enum class verdict : std::uint8_t {

@@ -63,17 +63,17 @@ TEST_F(acceptance, no_users_port_is_dialed) {
   const auto udp = support::open_socket(lab_->rd(), protocol::udp, *net::parse_endpoint("0.0.0.0:9102"), true);
   ASSERT_TRUE(tcp && tcp_on_loopback && udp);
   expect_published({"tcp 0.0.0.0:9100", "tcp 127.0.0.1:9101", "udp 0.0.0.0:9102"}, 10s);
-  const auto nobody_came = [](int listener) {
+  const auto none_came = [](int listener) {
     return ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK) < 0 && errno == EAGAIN;
   };
   for (const auto* one : {&tcp, &tcp_on_loopback}) {
     ASSERT_EQ(::fcntl(one->get(), F_SETFL, O_NONBLOCK), 0);
-    EXPECT_TRUE(nobody_came(one->get()));
+    EXPECT_TRUE(none_came(one->get()));
   }
   char byte = 0;
   EXPECT_LT(::recv(udp.get(), &byte, 1, MSG_DONTWAIT), 0);
   const auto client = support::open_socket(lab_->host(), protocol::tcp, *net::parse_endpoint("127.0.0.1:9100"), false);
-  EXPECT_TRUE(eventually(soon, [&] { return !nobody_came(tcp.get()); })) << "the first is a client's";
+  EXPECT_TRUE(eventually(soon, [&] { return !none_came(tcp.get()); })) << "the first is a client's";
 }
 
 std::size_t complaints(const std::filesystem::path& log) {

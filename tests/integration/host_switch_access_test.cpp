@@ -172,7 +172,7 @@ TEST_F(host_switch_access, a_web_server_on_port_80_only_delays_the_api) {
   EXPECT_THAT(log(), HasSubstr("cannot listen api=192.168.127.1:80 ended"));
 }
 
-TEST_F(host_switch_access, two_thousand_ports_of_one_process_starve_nobody) {
+TEST_F(host_switch_access, two_thousand_ports_of_one_process_starve_no_other_client) {
   start_and_wait({}, 1024);
   const auto served = open_socket(*vm_, protocol::tcp, at("192.168.127.2:80"), true);
   ASSERT_EQ(expose(*vm_, "127.0.0.1:8080", ":80"), 200);
@@ -186,7 +186,7 @@ TEST_F(host_switch_access, two_thousand_ports_of_one_process_starve_nobody) {
   EXPECT_THAT(log(), HasSubstr("too many forwards"));
 }
 
-TEST_F(host_switch_access, silent_connections_lock_nobody_out) {
+TEST_F(host_switch_access, silent_connections_lock_no_client_out) {
   start_and_wait();
   const auto agent = open_socket(*vm_, protocol::tcp, api, false);
   const std::string request = "GET /services/forwarder/all HTTP/1.1\r\nHost: 192.168.127.1\r\n\r\n";

@@ -41,7 +41,7 @@ TEST_F(peer, a_busy_port_in_wsl_is_exposed_when_it_is_free) {
   expect_answers("tcp 127.0.0.1:8080", "web");
 }
 
-TEST_F(peer, a_host_switch_that_accepts_and_never_answers_holds_up_nobody) {
+TEST_F(peer, a_host_switch_that_accepts_and_never_answers_delays_no_other_peer) {
   lab_->host_switch().kill9();
   auto silent = open_socket(lab_->host(), protocol::tcp, at("192.168.127.1:80"), true);
   ASSERT_TRUE(silent);

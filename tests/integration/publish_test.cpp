@@ -69,7 +69,7 @@ TEST_P(publish, on_the_tap_address) {
   remove_and_expect_nothing_left({"web"});
 }
 
-TEST_P(publish, udp_with_replies_to_whoever_asked) {
+TEST_P(publish, udp_with_replies_to_each_sender) {
   lab_->docker().run("dns", {"-p", "5353:53/udp", "-p", "127.0.0.1:5454:53/udp"}, {"udp:53"});
   expect_published({"udp 0.0.0.0:5353", "udp 127.0.0.1:5454"});
   expect_answers("udp 127.0.0.1:5353", "dns");

@@ -119,7 +119,7 @@ TEST_F(connection_test, interim_answers_are_passed_over) {
   EXPECT_FALSE(ask({endless}, true));
 }
 
-TEST_F(connection_test, an_answer_that_nobody_asked_for_is_not_the_next_ones) {
+TEST_F(connection_test, an_unrequested_answer_is_not_the_next_ones) {
   const auto r =
       ask({"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 500 Forged\r\nContent-Length: 0\r\n\r\n"}, true);
   ASSERT_TRUE(r) << r.error().message();

@@ -38,7 +38,7 @@ TEST(process, more_than_a_pipe_holds_goes_both_ways) {
   EXPECT_EQ(ended->out.size(), much.size());
 }
 
-TEST(process, input_that_nobody_reads_is_no_error) {
+TEST(process, unread_input_is_not_an_error) {
   const auto ended = run({"true"}, std::string(1 << 20, 'x'));
   ASSERT_TRUE(ended) << ended.error().message();
   EXPECT_EQ(ended->exit_code, 0);

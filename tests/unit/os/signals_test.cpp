@@ -14,14 +14,14 @@ using namespace std::chrono_literals;
 async::task<> keep_signal(std::optional<int>& into) { into = co_await stop_signal(); }
 
 // In a process of its own, as it changes what signals do for good.
-int first_signal(int number, bool before_anybody_waits) {
+int first_signal(int number, bool before_the_wait) {
   catch_stop_signals();
   support::event_loop loop;
   std::optional<int> got;
-  if (before_anybody_waits) ::raise(number);
+  if (before_the_wait) ::raise(number);
   loop.spawn(keep_signal(got));
   loop.run_until([] { return false; }, 5ms);
-  if (!before_anybody_waits) ::raise(number);
+  if (!before_the_wait) ::raise(number);
   return loop.run_until([&] { return got.has_value(); }, 10s) ? *got : -1;
 }
 

@@ -225,7 +225,7 @@ TEST(exposure_policy, what_is_shadowed_in_non_admin_mode_is_shown_too) {
   EXPECT_EQ(p.ports[1].decision, verdict::shadowed);
 }
 
-TEST(exposure_policy, what_nobody_serves_stays_open_at_the_peers_alone) {
+TEST(exposure_policy, what_nothing_serves_stays_open_at_the_peers_alone) {
   const auto p =
       plan_of_both({}, {listener("127.0.0.1", 80, serving::reserved), listener("::", 81, serving::reserved)});
   EXPECT_THAT(keys(p.host), testing::ElementsAre("tcp 0.0.0.0:81", "tcp 127.0.0.1:80"));

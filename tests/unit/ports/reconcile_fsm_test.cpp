@@ -361,7 +361,7 @@ TEST_F(reconcile_fsm_test, a_peer_is_not_asked_while_operations_are_in_flight) {
   EXPECT_TRUE(fsm.should_list(now));
 }
 
-TEST_F(reconcile_fsm_test, drain_removes_what_is_ours_without_waiting_for_anybody) {
+TEST_F(reconcile_fsm_test, drain_removes_what_is_ours_without_waiting) {
   fsm.remember({on(90)}, true, now);
   fsm.want(all({on(80)}), source_set{}, 1, now);
   list({{on(90).key}});

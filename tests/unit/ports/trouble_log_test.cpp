@@ -99,7 +99,7 @@ TEST_F(trouble_log_test, a_conflict_is_logged_once_however_often_it_is_found) {
   EXPECT_EQ(all[1], "INFO peer: cannot change tcp 0.0.0.0:80 ended after=1000s");
 }
 
-TEST_F(trouble_log_test, a_port_that_nobody_wants_any_more_ends_its_trouble) {
+TEST_F(trouble_log_test, a_port_that_is_no_longer_wanted_ends_its_trouble) {
   EXPECT_THAT(lines([this] {
                 is(outcome{outcome_kind::refused, "no"});
                 log.changed_all({}, now);

@@ -136,7 +136,7 @@ TEST_F(unix_relay_test, a_full_queue_is_waited_for) {
   for (int i = 0; i < 5; ++i) EXPECT_EQ(read_exactly(accept_one(target_.get()).get(), 1), "x");
 }
 
-TEST_F(unix_relay_test, nobody_there) {
+TEST_F(unix_relay_test, a_target_that_does_not_listen_resets_the_client) {
   start(tunnel_side::target);
   target_.reset();
   client_ = connected_socket(SOCK_STREAM, listen_);

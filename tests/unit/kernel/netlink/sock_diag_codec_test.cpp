@@ -70,7 +70,7 @@ TEST(sock_diag_codec, finds_listeners_of_both_families) {
                                  diag_socket{protocol::tcp, *net::parse_endpoint("[::]:444"), true, 3, 4711}));
 }
 
-TEST(sock_diag_codec, passes_over_what_does_not_wait_for_whoever_comes) {
+TEST(sock_diag_codec, skips_sockets_that_are_not_servers) {
   EXPECT_THAT(parse_listener_dump(socket({"0.0.0.0", 80, 1}), protocol::tcp), IsEmpty());
   EXPECT_THAT(parse_listener_dump(socket({"0.0.0.0", 0}), protocol::tcp), IsEmpty());
   EXPECT_THAT(parse_listener_dump(socket({"0.0.0.0", 53, listen_state}), protocol::udp), IsEmpty());

@@ -98,7 +98,7 @@ TEST_F(tunnel_sink_test, an_interface_that_is_not_there_is_a_peer_that_is_down) 
   EXPECT_EQ(list().error().message(), "interface none0 has no address");
 }
 
-TEST_F(tunnel_sink_test, notices_that_somebody_behind_the_tunnel_was_started_again) {
+TEST_F(tunnel_sink_test, notices_a_restart_behind_the_tunnel) {
   make_sink();
   const auto before = list();
   ASSERT_TRUE(before);

@@ -60,7 +60,7 @@ TEST_F(local_listeners_test, a_connection_is_taken_and_closed) {
   EXPECT_EQ(connect_and_read(port, loop_), ECONNREFUSED);
 }
 
-TEST_F(local_listeners_test, a_port_of_somebody_elses_is_a_conflict) {
+TEST_F(local_listeners_test, a_port_of_another_program_is_a_conflict) {
   const auto other = support::listen_on_loopback();
   const auto outcome = apply(verb::add, at(other.port));
   EXPECT_EQ(outcome.kind, outcome_kind::conflict);

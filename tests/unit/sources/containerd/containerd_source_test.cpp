@@ -140,7 +140,7 @@ TEST_F(containerd_source_test, a_removal_that_comes_late_ends_nothing) {
 }
 
 // Its own ports are unknown; those of others do not wait for it.
-TEST_F(containerd_source_test, a_state_directory_that_hangs_holds_up_nobody) {
+TEST_F(containerd_source_test, a_state_directory_that_hangs_delays_no_other_namespace) {
   support::hanging_directory dead;
   if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
   engine_->run("default", "dead", {{"nerdctl/state-dir", dead.path()}});
