@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <iterator>
 #include <string>
 #include <thread>
 
@@ -43,7 +44,7 @@ outcome watch(const std::string& body) {
   const char* const argv[] = {"guestagentctl", flag.c_str(), "-watch", "-json", "ports"};
   testing::internal::CaptureStdout();
   testing::internal::CaptureStderr();
-  const int code = run(std::size(argv), argv);
+  const int code = run(static_cast<int>(std::size(argv)), argv);
   auto out = testing::internal::GetCapturedStdout();
   return {code, std::move(out), testing::internal::GetCapturedStderr()};
 }
