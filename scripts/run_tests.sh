@@ -1,4 +1,5 @@
-# Sourced by ./dev: builds and runs the tests in the presets dev and asan, and adds up the results.
+# Sourced by ./dev: builds and runs the tests, and adds up the results. The tests are compiled once, with the sanitizers;
+# the integration tests then run twice: with the programs that ship, and with the sanitized ones.
 
 passed=0 failed=0 skipped=0
 
@@ -19,30 +20,33 @@ count() {
   passed=$((passed + tests - failures - ${skips:-0}))
 }
 
-# run_label PRESET LABEL JOBS [CTEST ARGUMENTS…]
+# run_label PRESET LABEL JOBS PROGRAMS [CTEST ARGUMENTS…]: PROGRAMS is the directory of the programs under test.
 run_label() {
-  local preset=$1 label=$2 jobs=$3 report programs=$PWD/build/$1/bin
-  shift 3
-  # The dev preset tests the shipped, optimized programs.
-  [[ $preset == dev ]] && programs=$PWD/build/bin
+  local preset=$1 label=$2 jobs=$3 programs=$4 report
+  shift 4
   report=$PWD/build/$preset/report-$label.xml
   as_root rm -f "$report"
-  say "preset $preset: $label tests"
+  say "preset $preset: $label tests of ${programs#"$PWD/"}"
   as_root env "GUESTAGENT_PROGRAM_DIR=$programs" \
     "ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}" \
     "UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}" ASAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-19 \
     ctest --test-dir "build/$preset" --label-regex "^$label\$" --parallel "$jobs" --output-on-failure --no-tests=ignore \
     --output-junit "$report" "$@" </dev/null || true
   count "$report"
+  # As root, ctest leaves files that the caller could not write over next time.
+  ((EUID == 0)) || as_root chown -R "$(id -u):$(id -g)" "build/$preset/Testing"
 }
 
 run_tests() {
-  local presets=(dev asan) arguments=() preset
+  local preset=asan shipped=1 sanitized=1 arguments=()
   while (($# > 0)); do
     case $1 in
       --only)
-        [[ ${2:-} == dev || ${2:-} == asan ]] || fail "--only needs dev or asan"
-        presets=("$2")
+        case ${2:-} in
+          dev) preset=dev sanitized='' ;;
+          asan) shipped='' ;;
+          *) fail "--only needs dev or asan" ;;
+        esac
         ;;
       -R) arguments+=(--tests-regex "${2:?-R needs a regular expression}") ;;
       --repeat) arguments+=(--repeat "until-fail:${2:?--repeat needs a number}") ;;
@@ -50,19 +54,15 @@ run_tests() {
     esac
     shift 2
   done
-  for preset in "${presets[@]}"; do
-    if ! (build "$preset" && { [[ $preset != dev ]] || command_build; }); then
-      failed=$((failed + 1))
-      continue
-    fi
-    run_label "$preset" unit 4 "${arguments[@]}"
+  if build "$preset" && { [[ -z $shipped ]] || command_build; }; then
+    run_label "$preset" unit 4 "$PWD/build/$preset/bin" "${arguments[@]}"
+    [[ -z $shipped ]] || run_label "$preset" integration 2 "$PWD/build/bin" "${arguments[@]}"
     # The variants of iptables differ in rules, not in memory use: under AddressSanitizer one of them is enough.
-    local variants=()
-    [[ $preset == asan ]] && variants=(--exclude-regex '/legacy')
-    run_label "$preset" integration 2 "${variants[@]}" "${arguments[@]}"
-    # As root, ctest leaves files that the caller could not write over next time.
-    ((EUID == 0)) || as_root chown -R "$(id -u):$(id -g)" "build/$preset/Testing"
-  done
+    [[ -z $sanitized ]] ||
+      run_label asan integration 2 "$PWD/build/asan/bin" --exclude-regex '/legacy' "${arguments[@]}"
+  else
+    failed=$((failed + 1))
+  fi
   local summary="$passed passed, $failed failed"
   ((skipped == 0)) || summary+=", $skipped skipped"
   echo "$summary" | tee build/test-summary
