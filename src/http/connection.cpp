@@ -35,7 +35,6 @@
 namespace http {
 namespace {
 
-namespace asio = boost::asio;
 namespace beast = boost::beast::http;
 using socket_type = any_stream::socket_type;
 using stream_parser = beast::response_parser<beast::buffer_body>;
