@@ -12,6 +12,7 @@
 
 #include "tests/support/child_process.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/lab.hpp"
 #include "tests/support/netns.hpp"
 #include "tests/support/probe.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -74,7 +75,7 @@ class vtunnel_admission : public admission {
   void start_peer(bool with_rule) {
     auto rights = support::rights_of_unit("vtunnel-peer");
     if (!with_rule) rights.capabilities &= ~(std::uint64_t{1} << CAP_NET_ADMIN);
-    start({GUESTAGENT_VTUNNEL, "peer", "--config-path", directory_ / "vtunnel.yaml"}, rights);
+    start({support::program_directory() / "vtunnel", "peer", "--config-path", directory_ / "vtunnel.yaml"}, rights);
   }
   // The messages that have arrived so far, a letter for each.
   const std::string& arrived() {
@@ -136,7 +137,9 @@ TEST_F(vtunnel_admission, the_rule_is_put_up_again_and_a_crashed_one_s_is_taken_
 
 // A client's message takes effect as a listening port.
 TEST_F(admission, of_privileged_service_is_root_s) {
-  start({GUESTAGENT_PRIVILEGED_SERVICE, "-listen=" + net::to_string(entrance), "-loopbackTargets"}, std::nullopt);
+  start(
+      {support::program_directory() / "privileged-service", "-listen=" + net::to_string(entrance), "-loopbackTargets"},
+      std::nullopt);
   const auto message = [](int port) {
     return fmt::format(R"({{"remove":false,"ports":{{"80/tcp":[{{"HostIp":"127.0.0.2","HostPort":"{}"}}]}},)"
                        R"("connectAddrs":[{{"network":"ip+net","addr":"127.0.0.1/8"}}]}})"

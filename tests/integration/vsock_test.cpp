@@ -12,6 +12,7 @@
 
 #include "base/text.hpp"
 #include "tests/support/child_process.hpp"
+#include "tests/support/lab.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace integration {
@@ -97,8 +98,8 @@ TEST(vsock, handshake_and_tunnels_in_a_virtual_machine) {
   if (!fs::exists(qemu)) GTEST_SKIP() << qemu << " is not installed";
   const fs::path kernel(base::trim(run_or_throw({.argv = {source / "scripts/guest_kernel"}}, 120s)));
   const guest machine;
-  machine.add_program(GUESTAGENT_VTUNNEL);
-  machine.add_program(GUESTAGENT_PRIVILEGED_SERVICE);
+  machine.add_program(support::program_directory() / "vtunnel");
+  machine.add_program(support::program_directory() / "privileged-service");
   machine.add_program("/usr/bin/setpriv");
   for (const auto* unit : {"vtunnel-peer", "vtunnel-host", "privileged-service"}) machine.add_unit(unit);
   machine.add_modules(kernel);
