@@ -1,0 +1,61 @@
+// ICMP (RFC 792): echo, and errors that carry the beginning of the packet they are about.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "netstack/ipv4.hpp"
+
+namespace netstack::icmp {
+
+inline constexpr std::size_t header_size = 8;
+
+enum class type : std::uint8_t { echo_reply = 0, unreachable = 3, echo_request = 8, time_exceeded = 11 };
+
+// Codes of type::unreachable.
+enum class unreachable : std::uint8_t {
+  network = 0,
+  host = 1,
+  protocol = 2,
+  port = 3,
+  fragmentation_needed = 4,  // RFC 1191: the low half of the rest is the MTU
+  administratively_prohibited = 13,
+};
+
+struct message {
+  std::uint8_t type = 0;  // compare with icmp::type; others exist
+  std::uint8_t code = 0;
+  std::uint16_t id = 0;        // echo
+  std::uint16_t sequence = 0;  // echo; of fragmentation_needed the MTU
+  bytes_view payload;          // echo: its data; an error: the packet it is about
+
+  [[nodiscard]] bool is(icmp::type t) const { return type == static_cast<std::uint8_t>(t); }
+};
+
+// Nothing for a message without a whole header or with a wrong checksum.
+[[nodiscard]] std::optional<message> parse(bytes_view payload);
+
+// What an error says of the packet that caused it. Of a quoted header the checksum is not verified: routers on the way
+// have changed it.
+struct quoted_packet {
+  ipv4::packet packet;
+  std::uint16_t source_port = 0;
+  std::uint16_t destination_port = 0;
+};
+[[nodiscard]] std::optional<quoted_packet> parse_quoted(const message& error);
+
+// An echo reply: the request with its type changed.
+[[nodiscard]] std::vector<std::uint8_t> make_echo_reply(const message& request);
+[[nodiscard]] std::vector<std::uint8_t> make_echo_request(std::uint16_t id, std::uint16_t sequence, bytes_view data);
+
+// An error about `packet`: quotes its header and as much behind it as fits into 548 bytes (RFC 1812, 4.3.2.3).
+// `mtu` stands in errors of kind fragmentation_needed alone.
+[[nodiscard]] std::vector<std::uint8_t> make_error(type what, std::uint8_t code, const ipv4::packet& packet,
+                                                   std::uint16_t mtu = 0);
+
+// Whether an error may be sent about this packet: never about a broadcast or multicast, a fragment other than the
+// first, another ICMP error, or a source that is not one host (RFC 1122, 3.2.2).
+[[nodiscard]] bool allows_error(const ipv4::packet& packet);
+
+}  // namespace netstack::icmp
