@@ -1,0 +1,98 @@
+// server: the DHCP server of the virtual network (RFC 2131), as a pure function of messages and time. Owned by
+// netstack::stack. It fails by silence: what it does not answer is counted.
+//
+// Theory of operation. A client is its MAC: the message's chaddr, which must be the source of its frame. It has one
+// address (lease_table). DISCOVER gets an OFFER of it. REQUEST gets an ACK if each address that it names (option 50,
+// ciaddr) is the client's, else a NAK, which makes the client begin again. A client without a lease that asks for a free
+// address by name keeps it: it had the address from an earlier run of this server. A REQUEST to another server
+// withdraws our offer. RELEASE, DECLINE and INFORM are ignored: leases end by time. Messages of relays are dropped, for
+// the network has none.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "net/cidr.hpp"
+#include "netstack/dhcp/lease_table.hpp"
+#include "netstack/dhcp/message.hpp"
+#include "netstack/dhcp/search_list.hpp"
+
+namespace netstack::dhcp {
+
+// The MAC of the VM's tap, which has the lease of .2.
+inline constexpr net::mac_address vm_mac{{0x5a, 0x94, 0xef, 0xe4, 0x0c, 0xee}};
+
+struct settings {
+  // The gateway is .1, the host .254 if the subnet has that address, and vm_mac has .2. IPv4, at most 30 bits.
+  explicit settings(const net::cidr& subnet);
+
+  net::cidr subnet;
+  ipv4::address gateway;  // server id, router and DNS server
+  std::optional<ipv4::address> host;
+  std::uint16_t mtu = 1500;
+  std::chrono::seconds lease_time{3600};
+  std::vector<fixed_lease> fixed;
+
+  // Replaces what was fixed for this MAC or this address. An error: the address is outside the subnet, its first or last
+  // one, the gateway's or the host's.
+  base::result<> add_fixed(const fixed_lease& one);
+};
+
+// The value of -dhcp-lease: MAC=IP, "5a:94:ef:e4:0c:ee=192.168.127.2".
+[[nodiscard]] base::result<fixed_lease> parse_fixed_lease(std::string_view text);
+
+// To UDP port 68 from port 67 of the gateway.
+struct answer {
+  bytes_view payload;           // valid until the next call of on_message()
+  net::mac_address mac;         // the frame's destination
+  ipv4::address address;        // the packet's destination: 255.255.255.255, or the client's address
+  std::optional<lease> leased;  // an ACK: what the client has from now on
+};
+
+struct counters {
+  std::uint64_t offers = 0, acks = 0, naks = 0;
+  std::uint64_t ignored = 0;    // RELEASE, DECLINE, INFORM, and what is meant for another server
+  std::uint64_t malformed = 0;  // and answers of other servers
+  std::uint64_t relayed = 0;
+  std::uint64_t spoofed = 0;    // chaddr is not the frame's source
+  std::uint64_t exhausted = 0;  // no address was free
+
+  bool operator==(const counters&) const = default;
+};
+
+class server {
+ public:
+  explicit server(const settings& s);
+
+  // `payload`: of a UDP datagram to port 67; `source`: of its frame.
+  [[nodiscard]] std::optional<answer> on_message(bytes_view payload, const net::mac_address& source, time_point now);
+
+  // For the answers from now on.
+  void set_search_domains(std::span<const std::string> names) { search_ = search_list(names); }
+
+  [[nodiscard]] bool owns(const net::mac_address& mac, ipv4::address address, time_point now) const {
+    return leases_.owns(mac, address, now);
+  }
+  [[nodiscard]] std::vector<lease> leases(time_point now) const { return leases_.list(now); }
+  [[nodiscard]] const counters& counted() const { return counted_; }
+
+ private:
+  std::optional<answer> on_discover(const request& r, time_point now);
+  std::optional<answer> on_request(const request& r, time_point now);
+  [[nodiscard]] std::optional<answer> refuse(const request& r);
+  [[nodiscard]] answer give(const request& r, message_type type, ipv4::address address);
+  [[nodiscard]] bool holds(const request& r, time_point now);
+
+  settings settings_;
+  lease_table leases_;
+  search_list search_;
+  counters counted_;
+  std::vector<std::uint8_t> payload_;  // of the last answer
+};
+
+}  // namespace netstack::dhcp
