@@ -199,7 +199,7 @@ void write(std::vector<std::uint8_t>& to, const request& r, message_type type, i
 }
 
 std::size_t room_for_search(const request& r, std::uint16_t mtu) {
-  constexpr std::size_t others = 3 + 6 + 5 * 6 + 4 + 1;  // type, server id, numbers of four bytes, MTU, end
+  constexpr std::size_t others = 3 + 5 * 6 + 4 + 1;  // type, numbers of four bytes, MTU, end
   const std::size_t takes = std::max<std::size_t>(r.most_size.value_or(least_most_size), least_most_size);
   const auto most = std::min<std::size_t>(takes, mtu);
   const auto fixed = size_of_ip_and_udp + at_options + others + (r.client_id.empty() ? 0 : 2 + r.client_id.size());

@@ -46,13 +46,13 @@ struct request {
 
 // What an OFFER and an ACK give. `search` is the content of option 119, from search_list.
 struct configuration {
-  ipv4::address address;  // yiaddr
+  ipv4::address address{};  // yiaddr
   std::chrono::seconds lease_time{};
-  ipv4::address mask;
-  ipv4::address router;
-  ipv4::address dns_server;
+  ipv4::address mask{};
+  ipv4::address router{};
+  ipv4::address dns_server{};
   std::uint16_t mtu = 0;
-  bytes_view search;
+  bytes_view search{};
 };
 
 // Makes `to` the answer to `r`. It is padded with zeros to the 300 bytes that BOOTP asks for. Without configuration it
