@@ -17,6 +17,10 @@ ipv4::address mask_of(const net::cidr& subnet) {
   return {subnet.prefix_length() == 0 ? 0 : ~std::uint32_t{0} << (32 - subnet.prefix_length())};
 }
 
+bool is_of_server(message_type type) {
+  return type == message_type::offer || type == message_type::ack || type == message_type::nak;
+}
+
 }  // namespace
 
 settings::settings(const net::cidr& network) : subnet(network), gateway(ipv4::from_net(network.at(1).value())) {
@@ -59,17 +63,9 @@ std::optional<answer> server::on_message(bytes_view payload, const net::mac_addr
   if (!r || r->hardware.is_group() || r->hardware == net::mac_address{}) return drop(counted_.malformed);
   if (r->relay.value != 0) return drop(counted_.relayed);
   if (r->hardware != source) return drop(counted_.spoofed);
-  switch (r->type) {
-    case message_type::discover: return on_discover(*r, now);
-    case message_type::request: return on_request(*r, now);
-    case message_type::decline:
-    case message_type::release:
-    case message_type::inform: return drop(counted_.ignored);
-    case message_type::offer:
-    case message_type::ack:
-    case message_type::nak: break;
-  }
-  return drop(counted_.malformed);
+  if (r->type == message_type::discover) return on_discover(*r, now);
+  if (r->type == message_type::request) return on_request(*r, now);
+  return drop(is_of_server(r->type) ? counted_.malformed : counted_.ignored);
 }
 
 std::optional<answer> server::on_discover(const request& r, time_point now) {

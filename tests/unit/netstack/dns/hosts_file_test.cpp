@@ -56,6 +56,8 @@ TEST(hosts_file, its_size_has_bounds) {
   EXPECT_FALSE(many.addresses_of(named("n" + std::to_string(hosts_file::most_names - 1))).empty());
   EXPECT_TRUE(many.addresses_of(named("n" + std::to_string(hosts_file::most_names))).empty());
 
+  EXPECT_EQ(many.names_of(address("10.0.0.1")).size(), hosts_file::most_of_one);
+
   const std::string first = "10.0.0.1 first\n";
   const auto large = hosts_file::parse(first + std::string(hosts_file::most_bytes, '#') + "\n10.0.0.2 behind\n");
   EXPECT_FALSE(large.addresses_of(named("first")).empty());
