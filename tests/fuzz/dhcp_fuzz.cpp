@@ -1,8 +1,11 @@
 // DHCP messages to the server: each at one byte of the input for its length, the first byte of the input chooses the
 // sender. What is answered is a whole message within the MTU's frame, never with the gateway's, the host's or another
 // client's address.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <string>
+#include <vector>
 
 #include "netstack/dhcp/server.hpp"
 

@@ -1,7 +1,9 @@
 // DNS: the input is a question over UDP and over TCP, an upstream's answer to a question, a stream of questions, and a
 // hosts file. Answers stay within the size that the client takes, and every question gets at most one.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <vector>
 
 #include "netstack/dns/server.hpp"
 #include "netstack/dns/tcp_questions.hpp"
