@@ -18,10 +18,9 @@
 #include <vector>
 
 #include "netstack/ipv4.hpp"
+#include "netstack/time_point.hpp"
 
 namespace netstack {
-
-using time_point = std::chrono::steady_clock::time_point;
 
 struct fragment_limits {
   std::size_t most_datagrams = 64;
