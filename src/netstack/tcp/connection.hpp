@@ -1,16 +1,57 @@
 // connection: one TCP connection toward the VM (RFC 9293), as a pure machine: segments, socket events and time go in,
-// segments and events come out. It knows no addresses, no frames and no sockets; netstack::stack owns it.
+// segments and events come out. It knows no addresses, no frames and no sockets; netstack::stack owns it. It fails by an
+// event: reset, or timed_out. Hostile segments end at worst their own connection.
+//
+// Theory of operation. The parts do the work: handshake (SYN), sender (what goes out, and again), receiver (what came,
+// and what is acknowledged), keep_alive (dead peers). The connection decides by the state which part a segment reaches,
+// and which end closes. It is asked: after each batch of segments, after each event and when wake_at() has come, the owner
+// calls next_segment() until it returns false, and take_events() once.
+//
+// The host comes first: a SYN from the VM is answered when the host has accepted, so a refusal is a refusal.
+//
+// Checks of what comes (RFC 9293, 3.10.7.4; RFC 5961): a segment must touch the window, else an acknowledgement answers
+// it. A RST counts only at the exact number that is next, elsewhere in the window it is challenged; a SYN is challenged.
+// An acknowledgement of what was never sent is answered and its segment dropped. Challenges are bounded in a second, so that
+// two ends that disagree do not answer each other for ever. Urgent data is data.
+//
+// Ends. A FIN passes each way behind its bytes. finish_with_reset() sends a RST behind them. The peer's RST becomes an
+// event when the bytes before it have been consumed. An active close waits half a second in TIME_WAIT: long enough for a
+// repeated FIN, which a RST would answer as well. Nothing else is closed by time while the peer answers (RFC 1122,
+// 4.2.3.6): not an idle connection, not a half-closed one.
+//
+// States, and what the owner may do (everything else is ignored); on_segment(), on_time(), next_segment(), take_events()
+// and abort() are always legal:
+//   connecting    the VM's SYN came                         connected()
+//   syn_sent      our SYN is out, or is to go out           send_room(), written(), finish()
+//   syn_received  our SYN-ACK is out                        send_room(), written(), finish()
+//   established   both directions are open                  consume(), send_room(), written(), finish()
+//   fin_wait_1    we finish, the peer has not               consume()
+//   fin_wait_2    our FIN is acknowledged                   consume()
+//   close_wait    the peer finished, we have not            consume(), send_room(), written(), finish()
+//   closing       both finished, our FIN is on its way      consume()
+//   last_ack      the peer finished first, then we          consume()
+//   time_wait     both are done, we closed first            consume()
+//   closed        nothing remains                           consume()
+//
+// Bounds: see send_queue, sack_scoreboard and receive_queue. An idle connection holds no heap memory a second or two after
+// its last byte.
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 
 #include "netstack/bytes.hpp"
+#include "netstack/tcp/handshake.hpp"
+#include "netstack/tcp/keep_alive.hpp"
 #include "netstack/tcp/limits.hpp"
+#include "netstack/tcp/receiver.hpp"
 #include "netstack/tcp/segment.hpp"
+#include "netstack/tcp/sender.hpp"
 #include "netstack/tcp/sequence.hpp"
 #include "netstack/time_point.hpp"
 
@@ -88,13 +129,63 @@ class connection {
   // ICMP "fragmentation needed": what is under way and too large is sent again in smaller segments.
   void set_most_segment(std::uint16_t bytes);
 
-  [[nodiscard]] tcp::state state() const;
+  [[nodiscard]] tcp::state state() const { return state_; }
   // A SYN for the same ports begins a new connection (RFC 9293, 3.10.7.4; RFC 6191): drop this one and accept() it.
   [[nodiscard]] bool gives_way_to(const segment& syn) const;
   // An ICMP error that quotes this number is about a segment under way (RFC 5927).
   [[nodiscard]] bool is_under_way(sequence number) const;
   // Heap bytes held: rings, queues and lists.
-  [[nodiscard]] std::size_t memory() const;
+  [[nodiscard]] std::size_t memory() const { return sender_.memory() + receiver_.memory(); }
+
+ private:
+  static constexpr duration time_wait = std::chrono::milliseconds(500);
+  static constexpr duration trim_after = std::chrono::seconds(1);
+  static constexpr unsigned challenges_a_second = 10;
+
+  connection(const limits& l, handshake h, time_point now);
+
+  void on_segment_connecting(const segment& s);
+  void on_segment_syn_sent(const segment& s, time_point now);
+  void on_segment_synchronized(const segment& s, time_point now);
+  [[nodiscard]] bool passes_checks(const segment& s, time_point now);
+  void on_reset_segment(const segment& s, time_point now);
+  void on_not_acceptable(const segment& s, time_point now);
+  [[nodiscard]] bool complete_handshake(const segment& s, time_point now);
+  [[nodiscard]] bool take_acknowledgement(const segment& s, time_point now);
+  void become_established(const segment& s, time_point now);
+  void on_our_fin_acknowledged(time_point now);
+  void on_peers_fin(time_point now);
+  void challenge(time_point now);
+  void enter_time_wait(time_point now);
+  void time_out();
+  void end_by_reset();
+  void close();
+  void touch(time_point now);
+  void trim_if_idle(time_point now);
+  [[nodiscard]] bool is_synchronized() const { return state_ >= state::established && state_ < state::closed; }
+  [[nodiscard]] bool may_write() const;
+  [[nodiscard]] bool asks_keep_alive() const;
+  [[nodiscard]] bool fill_reset(outgoing& to);
+  [[nodiscard]] bool fill_acknowledgement(outgoing& to);
+
+  limits limits_;
+  tcp::state state_;
+  handshake handshake_;
+  sender sender_;
+  receiver receiver_;
+  keep_alive keep_alive_;
+  events events_;
+  std::optional<sequence> stray_reset_;  // answers an acknowledgement of another connection
+  time_point time_wait_until_ = never;
+  time_point trim_at_ = never;
+  time_point challenged_since_;
+  unsigned challenges_ = 0;
+  bool active_ = false;  // since trim_at_ was set
+  bool reset_due_ = false;
+  bool resets_behind_ = false;  // finish_with_reset()
+  bool was_reset_ = false;      // by the peer
+  bool finished_given_ = false;
+  bool end_given_ = false;
 };
 
 }  // namespace netstack::tcp

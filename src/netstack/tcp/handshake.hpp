@@ -1,0 +1,68 @@
+// handshake: the SYN or SYN-ACK of a connection and when it goes out again (RFC 9293, 3.10; RFC 6298, 2). Owned by
+// tcp::connection.
+//
+// A SYN is sent at 0, 1, 3 and 7 s and given up at 10 s: the host's client waits behind it. A SYN-ACK is sent at 0, 1, 3,
+// 7 and 15 s and given up at 31 s. The number of sendings counts, not the time: a process that was stopped goes on.
+#pragma once
+
+#include <cstdint>
+
+#include "netstack/tcp/limits.hpp"
+#include "netstack/tcp/receiver.hpp"
+#include "netstack/tcp/segment.hpp"
+#include "netstack/tcp/sender.hpp"
+#include "netstack/tcp/sequence.hpp"
+#include "netstack/time_point.hpp"
+
+namespace netstack::tcp {
+
+class handshake {
+ public:
+  enum class side : std::uint8_t { opens, accepts };
+
+  handshake(side s, sequence ours) : side_(s), ours_(ours) {}
+
+  // The peer's SYN. Again for another one that takes its place.
+  void take(const segment& syn);
+
+  void send_now() { due_ = true; }
+  [[nodiscard]] bool is_due() const { return due_; }
+  // The segment; it counts as sent.
+  void fill(segment& to, const limits& l, const receiver& r, time_point now);
+  // An answer came: nothing is sent any more.
+  void end() {
+    due_ = false;
+    deadline_ = never;
+  }
+
+  // Whether it is given up.
+  [[nodiscard]] bool on_time(time_point now);
+  [[nodiscard]] time_point wake_at() const { return deadline_; }
+
+  [[nodiscard]] sequence ours() const { return ours_; }
+  [[nodiscard]] sequence theirs() const { return theirs_; }
+  // Behind the SYN and the payload that came with it: what a refusal acknowledges.
+  [[nodiscard]] sequence behind_syn() const { return theirs_ + syn_length_; }
+  [[nodiscard]] const peer_terms& terms() const { return terms_; }
+  [[nodiscard]] bool is_same(const segment& syn) const { return has_theirs_ && syn.number == theirs_; }
+  // It was sent once: the answer measures the round trip.
+  [[nodiscard]] bool was_sent_once() const { return sendings_ == 1; }
+  [[nodiscard]] time_point sent_at() const { return sent_at_; }
+
+ private:
+  [[nodiscard]] unsigned most_sendings() const { return side_ == side::opens ? 4 : 5; }
+  [[nodiscard]] duration wait() const;
+
+  side side_;
+  bool has_theirs_ = false;
+  bool due_ = false;
+  unsigned sendings_ = 0;
+  sequence ours_;
+  sequence theirs_;
+  std::uint32_t syn_length_ = 1;
+  peer_terms terms_;
+  time_point sent_at_;
+  time_point deadline_ = never;
+};
+
+}  // namespace netstack::tcp

@@ -1,0 +1,38 @@
+// keep_alive: finds a peer that is gone while nothing is under way (RFC 9293, 3.8.4). Owned by tcp::connection.
+//
+// A probe goes out after four minutes of silence, then each half minute; the fifth that is not answered ends the
+// connection, within eight minutes. Linux forgets FIN_WAIT_2 after a minute without a word: it answers a probe with a
+// RST. Probes go out at whole half minutes of the clock, so that many idle connections wake the process once. The number
+// of probes counts, not the time: a process that was stopped asks again.
+#pragma once
+
+#include <chrono>
+
+#include "netstack/time_point.hpp"
+
+namespace netstack::tcp {
+
+class keep_alive {
+ public:
+  static constexpr duration idle = std::chrono::minutes(4);
+  static constexpr duration interval = std::chrono::seconds(30);
+  static constexpr unsigned most_probes = 5;
+
+  void heard(time_point now) {
+    since_ = now;
+    probes_ = 0;
+    due_ = false;
+  }
+  // Whether the peer is gone.
+  [[nodiscard]] bool on_time(time_point now);
+  [[nodiscard]] time_point wake_at() const;
+  // A probe goes out now. Once.
+  [[nodiscard]] bool take_due();
+
+ private:
+  time_point since_;  // the last segment or the last probe
+  unsigned probes_ = 0;
+  bool due_ = false;
+};
+
+}  // namespace netstack::tcp

@@ -1,0 +1,93 @@
+// receiver: the half of a connection that receives: what is in the window, what comes next, and what the peer must know.
+//
+// Theory of operation. The window's right edge is what the owner has consumed plus the limit. It never moves to the
+// left: a lower limit lets what was announced come and then stays behind. It moves to the right only by a step worth
+// announcing (RFC 9293, 3.8.6.2.2: two segments or half of the window), so that a slow reader does not make the peer send
+// crumbs. When the owner's reading moves it that far and the peer was near the edge, an acknowledgement of its own says
+// so.
+//
+// Acknowledgements: one for all segments of a batch, since next_segment() is asked at its end. A peer without SACK needs
+// three equal ones to see a loss (RFC 5681): it gets one for each segment out of order, up to three.
+//
+// Owned by tcp::connection.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "netstack/bytes.hpp"
+#include "netstack/tcp/limits.hpp"
+#include "netstack/tcp/receive_queue.hpp"
+#include "netstack/tcp/segment.hpp"
+#include "netstack/tcp/sequence.hpp"
+
+namespace netstack::tcp {
+
+class receiver {
+ public:
+  explicit receiver(const limits& l);
+
+  // `first`: the number of the peer's first byte. Without `scales` the window is at most 65,535.
+  void start(sequence first, bool scales, bool sack);
+
+  // Whether the segment has a part in the window, or is an acknowledgement at its edge (RFC 9293, 3.10.7.4).
+  [[nodiscard]] bool is_acceptable(const segment& s) const;
+  [[nodiscard]] bool is_in_window(sequence at) const { return next() <= at && at <= edge_; }
+  // Takes the payload and the FIN of an acceptable segment.
+  void take(const segment& s);
+  // A segment that is not acceptable: what it holds came before.
+  void repeated(const segment& s);
+
+  [[nodiscard]] std::span<const bytes_view> arrived() const { return queue_.arrived(); }
+  void consume(std::size_t bytes);
+  void keep() { queue_.keep(); }
+  // Nothing more is wanted.
+  void drop_all() { queue_.clear(); }
+  void trim() { queue_.trim(); }
+  // Nothing more comes: what is in order stays.
+  void stop() { queue_.forget_out_of_order(); }
+  void set_window(std::size_t bytes);
+
+  // What is acknowledged.
+  [[nodiscard]] sequence next() const { return queue_.next() + (finished_ ? 1U : 0U); }
+  // The peer's FIN and everything before it are here.
+  [[nodiscard]] bool finished() const { return finished_; }
+  [[nodiscard]] bool is_empty() const { return queue_.consumed() == queue_.next(); }
+
+  void acknowledge() { due_ = due_ == 0 ? 1 : due_; }
+  [[nodiscard]] bool must_acknowledge() const { return due_ > 0; }
+  // The acknowledgement has to be a segment of its own: it reports blocks, or is one of several.
+  [[nodiscard]] bool must_be_alone() const { return due_ > 1 || queue_.has_hole() || queue_.has_duplicate(); }
+  // Acknowledgement, window and (`alone`) SACK blocks of a segment that goes out now.
+  void fill(segment& to, bool alone);
+
+  // Our SYN's options: the shift that set_window()'s largest window needs.
+  [[nodiscard]] std::uint8_t shift() const { return offered_shift_; }
+  // The window of a SYN, which is not scaled.
+  [[nodiscard]] std::uint16_t first_window() const;
+  [[nodiscard]] bool has_spare() const { return is_empty() && !queue_.has_hole() && queue_.memory() > 0; }
+  [[nodiscard]] std::size_t memory() const { return queue_.memory(); }
+
+ private:
+  static constexpr unsigned most_due = 3;
+
+  void take_payload(sequence at, bytes_view payload);
+  [[nodiscard]] std::size_t gain() const;
+  void move_edge();
+
+  receive_queue queue_;
+  std::size_t window_;
+  std::size_t most_segment_;
+  std::size_t most_window_;
+  sequence edge_;                // the first number that the peer may not send
+  std::optional<sequence> fin_;  // the number of the peer's FIN
+  std::uint8_t offered_shift_;
+  std::uint8_t shift_ = 0;
+  unsigned due_ = 0;
+  bool sack_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace netstack::tcp

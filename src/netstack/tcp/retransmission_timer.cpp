@@ -1,0 +1,42 @@
+#include "netstack/tcp/retransmission_timer.hpp"
+
+#include <algorithm>
+
+namespace netstack::tcp {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr duration granularity = milliseconds(1);
+constexpr duration delayed_acknowledgement = milliseconds(45);  // Linux: 40 ms
+constexpr duration least_probe = milliseconds(5);
+constexpr unsigned most_doublings = 9;  // 200 ms × 2^9 is above the most
+
+}  // namespace
+
+void retransmission_timer::measured(duration round_trip) {
+  round_trip = std::max(round_trip, duration(1));
+  shortest_ = std::min(shortest_, round_trip);
+  if (!has_measured()) {
+    smoothed_ = round_trip;
+    variation_ = round_trip / 2;
+    return;
+  }
+  variation_ = (3 * variation_ + std::chrono::abs(smoothed_ - round_trip)) / 4;
+  smoothed_ = (7 * smoothed_ + round_trip) / 8;
+}
+
+void retransmission_timer::back_off() { doublings_ = std::min(doublings_ + 1, most_doublings); }
+
+duration retransmission_timer::timeout() const {
+  const auto once =
+      has_measured() ? std::clamp(smoothed_ + std::max(granularity, 4 * variation_), least, most) : initial;
+  return std::min(once * (1U << doublings_), most);
+}
+
+duration retransmission_timer::probe_timeout(bool alone) const {
+  const auto wait = 2 * smoothed_ + (alone ? delayed_acknowledgement : least_probe);
+  return has_measured() ? std::min(wait, timeout()) : timeout();
+}
+
+}  // namespace netstack::tcp
