@@ -111,9 +111,9 @@ void receive_queue::reserve(sequence end) {
 }
 
 void receive_queue::clear() {
-  slices_ = {};
+  slices_ = std::vector<bytes_view>();
   first_ = 0;
-  intervals_ = {};
+  intervals_ = std::vector<interval>();
   recents_ = 0;
   duplicate_.reset();
   consumed_ = next_;
@@ -121,17 +121,17 @@ void receive_queue::clear() {
 }
 
 void receive_queue::forget_out_of_order() {
-  intervals_ = {};
+  intervals_ = std::vector<interval>();
   recents_ = 0;
 }
 
 void receive_queue::trim() {
   if (consumed_ == next_ && !has_hole()) {
     ring_.release();
-    slices_ = {};
+    slices_ = std::vector<bytes_view>();
     first_ = 0;
   }
-  if (!has_hole()) intervals_ = {};
+  if (!has_hole()) intervals_ = std::vector<interval>();
 }
 
 void receive_queue::remember(sequence at) {

@@ -99,8 +99,7 @@ void sack_scoreboard::deliver(transmission& t, report& r, time_point now) {
   r.delivered += t.size();
   (t.lost ? lost_ : in_flight_) -= t.size();
   t.lost = false;
-  if (highest_delivered_ && t.end < *highest_delivered_ && !t.repeated) reordering_ = std::max(reordering_, 1U);
-  if (!highest_delivered_ || *highest_delivered_ < t.end) highest_delivered_ = t.end;
+  note_place(t);
   if (newest_order_ != 0 && is_before(t.order, newest_order_)) return;
   const auto round_trip = now - t.sent;
   // The answer may be to the first sending if it comes sooner than a round trip.
@@ -108,6 +107,15 @@ void sack_scoreboard::deliver(transmission& t, report& r, time_point now) {
   newest_order_ = t.order;
   newest_round_trip_ = round_trip;
   if (!t.repeated) r.round_trip = round_trip;
+}
+
+// A segment that was overtaken and comes by itself shows that the path reorders.
+void sack_scoreboard::note_place(const transmission& t) {
+  const bool furthest = !highest_delivered_ || *highest_delivered_ <= t.end;
+  if (furthest)
+    highest_delivered_ = t.end;
+  else if (!t.repeated)
+    reordering_ = std::max(reordering_, 1U);
 }
 
 duration sack_scoreboard::patience(duration shortest, bool repairing) const {
@@ -196,7 +204,7 @@ void sack_scoreboard::clear() {
 }
 
 void sack_scoreboard::trim() {
-  if (empty()) records_ = {};
+  if (empty()) records_ = std::vector<transmission>();  // an empty list would keep its memory
 }
 
 }  // namespace netstack::tcp

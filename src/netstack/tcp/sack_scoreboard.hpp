@@ -90,6 +90,7 @@ class sack_scoreboard {
   void remove_before(sequence to, report& r, time_point now);
   void mark_delivered(const sack_block& block, report& r, time_point now);
   void deliver(transmission& t, report& r, time_point now);
+  void note_place(const transmission& t);
   void lose(transmission& t);
   [[nodiscard]] duration patience(duration shortest, bool repairing) const;
 

@@ -45,10 +45,11 @@ void read_sack(options& o, bytes_view blocks) {
 
 // `body`: what stands behind kind and length.
 void read_option(options& o, std::uint8_t kind, bytes_view body, bool syn) {
-  if (kind == most_segment_size && syn && body.size() == 2) o.most_segment = load_16(body, 0);
-  if (kind == window_scale && syn && body.size() == 1) o.window_shift = std::min(body[0], most_window_shift);
-  if (kind == sack_permitted && syn && body.empty()) o.sack_permitted = true;
   if (kind == sack && !syn && body.size() % 8 == 0) read_sack(o, body);
+  if (!syn) return;
+  if (kind == most_segment_size && body.size() == 2) o.most_segment = load_16(body, 0);
+  if (kind == window_scale && body.size() == 1) o.window_shift = std::min(body[0], most_window_shift);
+  if (kind == sack_permitted && body.empty()) o.sack_permitted = true;
 }
 
 options read_options(bytes_view bytes, bool syn) {

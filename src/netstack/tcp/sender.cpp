@@ -60,7 +60,7 @@ void sender::on_segment(const segment& s, time_point now) {
     timer_.answered();
     duplicates_ = 0;
     tail_probed_ = false;
-    waits_for_ = wait::nothing;  // the deadline is a new one
+    stop_waiting();  // the deadline is a new one
   }
   set_wait(now);
 }
@@ -84,7 +84,7 @@ void sender::take_back_probe() {
   scoreboard_.clear();
   next_ = oldest_;
   probe_sent_ = false;
-  waits_for_ = wait::nothing;
+  stop_waiting();
 }
 
 void sender::take_acknowledgement(const segment& s, time_point now) {
@@ -92,22 +92,28 @@ void sender::take_acknowledgement(const segment& s, time_point now) {
   const auto blocks = std::span(s.options.sack).first(terms_.sack ? s.options.sack_blocks : 0);
   const auto progress = s.acknowledged > oldest_;
   const auto report = scoreboard_.acknowledged(s.acknowledged, blocks, now);
-  if (progress) {
-    oldest_ = s.acknowledged;
-    queue_.acknowledged(std::min(oldest_, queue_.end()));
-    probe_sent_ = false;
-  }
+  if (progress) advance(s.acknowledged);
   if (report.round_trip) timer_.measured(*report.round_trip);
-  if (report.duplicate && repeated_ > 0 && --repeated_ == 0) {
-    congestion_.undo();
-    if (!repairs_time_out_) scoreboard_.tolerate_reordering();
-  }
-  if (repairing_ && oldest_ >= repaired_at_) repairing_ = repairs_time_out_ = false;
+  if (report.duplicate) count_needless_repetition();
   if (report.delivered > 0 && (!repairing_ || repairs_time_out_)) congestion_.acknowledged(report.delivered, in_flight);
   if (terms_.sack)
     repair(in_flight, scoreboard_.find_losses(now, timer_.shortest(), repairing_));
   else if (progress && repairing_ && scoreboard_.lost() == 0)
     scoreboard_.lose_first();  // a partial acknowledgement: the next hole (RFC 6582)
+}
+
+void sender::advance(sequence to) {
+  oldest_ = to;
+  queue_.acknowledged(std::min(oldest_, queue_.end()));
+  probe_sent_ = false;
+  if (oldest_ >= repaired_at_) repairing_ = repairs_time_out_ = false;
+}
+
+// When every repetition of a repair was one too many, nothing had been lost.
+void sender::count_needless_repetition() {
+  if (repeated_ == 0 || --repeated_ > 0) return;
+  congestion_.undo();
+  if (!repairs_time_out_) scoreboard_.tolerate_reordering();
 }
 
 // A peer without SACK repeats its acknowledgement for each segment that comes out of order.
@@ -158,7 +164,7 @@ void sender::on_time(time_point now) {
       scoreboard_.lose_all();
       break;
   }
-  waits_for_ = wait::nothing;
+  stop_waiting();
   set_wait(now);
 }
 
@@ -174,6 +180,11 @@ sender::wait sender::what_to_wait_for() const {
 
 duration sender::how_long(wait w) const {
   return w == wait::tail_probe ? timer_.probe_timeout(scoreboard_.records() == 1) : timer_.timeout();
+}
+
+void sender::stop_waiting() {
+  waits_for_ = wait::nothing;
+  deadline_ = never;
 }
 
 // Begins to wait where what there is to wait for has changed.
@@ -302,8 +313,7 @@ void sender::drop_all() {
   queue_.clear();
   scoreboard_.clear();
   scoreboard_.trim();
-  deadline_ = never;
-  waits_for_ = wait::nothing;
+  stop_waiting();
 }
 
 void sender::trim() {

@@ -94,11 +94,14 @@ class sender {
 
   void update_window(const segment& s);
   void take_acknowledgement(const segment& s, time_point now);
+  void advance(sequence to);
   void count_duplicate(const segment& s);
+  void count_needless_repetition();
   void repair(std::size_t in_flight, bool found);
   void find_losses(time_point now);
   void take_back_probe();
   void set_wait(time_point now);
+  void stop_waiting();
   [[nodiscard]] wait what_to_wait_for() const;
   [[nodiscard]] duration how_long(wait w) const;
   [[nodiscard]] std::size_t unsent() const { return static_cast<std::size_t>(queue_.end() - unsent_from()); }
