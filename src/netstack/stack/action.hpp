@@ -1,0 +1,102 @@
+// action: what the owner of the stack shall do for the VM. Ids name flows of the stack; views are valid until the next
+// call of a member of the stack other than next_action().
+//
+// The life of a flow, as the owner sees it:
+//   the VM connects: connect → (connected() → readable | writable | finished)* → closed | reset
+//                            → (connect_failed(): the flow is gone)
+//   the owner opens: open() → established → as above
+//                           → refused
+// After refused, reset, closed, connect_failed() and abort() the id finds nothing, and its calls do nothing.
+#pragma once
+
+#include <cstdint>
+#include <system_error>
+#include <variant>
+
+#include "net/mac_address.hpp"
+#include "netstack/fragments.hpp"
+#include "netstack/stack/flow_id.hpp"
+
+namespace netstack {
+
+// An address of the subnet that belongs to one interface of a VM.
+struct lease {
+  net::mac_address mac;
+  ipv4::address address;
+  bool fixed = false;  // by the settings
+  bool asked = false;  // the VM got it by DHCP from this process
+  time_point expires = time_point::max();
+};
+
+namespace action {
+
+// The VM opens a connection. `asked` is the destination in its SYN, `to` the same after the nat table. Where `to` is an
+// address of the gateway, a service of the owner is meant. Answer with connected() or connect_failed().
+struct connect {
+  flow_id flow;
+  endpoint from, asked, to;
+  std::uint8_t ttl = 0;  // what is left of it
+};
+// The VM has answered open().
+struct established {
+  flow_id flow;
+};
+// open() failed: ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH or ENETUNREACH. The flow is gone.
+struct refused {
+  flow_id flow;
+  std::error_code reason;
+};
+// arrived() has bytes that were not there before.
+struct readable {
+  flow_id flow;
+};
+// The VM sends nothing more, and all its bytes are consumed: shut the socket down for writing.
+struct finished {
+  flow_id flow;
+};
+// send_room() has room again, after it was full.
+struct writable {
+  flow_id flow;
+};
+// The VM's RST, its silence, or a limit of the stack: reset the host's socket. The flow is gone.
+struct reset {
+  flow_id flow;
+};
+// Both ways have ended in order. The flow is gone.
+struct closed {
+  flow_id flow;
+};
+// A UDP datagram of the VM, put together from its fragments. Addresses as in connect.
+struct datagram {
+  endpoint from, asked, to;
+  bytes_view payload;
+  std::uint8_t ttl = 0;
+  bool dont_fragment = false;
+};
+// An echo request for another address than ours: ask it, and answer with send_echo_reply().
+struct echo {
+  ipv4::address from, to;
+  std::uint16_t id = 0, sequence = 0;
+  bytes_view payload;
+  std::uint8_t ttl = 0;
+  bool dont_fragment = false;
+};
+// The VM says by ICMP that the datagram that went from `from` to its port `to` was not taken: its port is closed
+// (ECONNREFUSED), or it is too large (EMSGSIZE).
+struct datagram_refused {
+  endpoint from, to;
+  std::error_code reason;
+};
+// A VM has got, confirmed or lost an address.
+struct lease_changed {
+  lease what;
+  bool lost = false;
+};
+
+}  // namespace action
+
+using any_action = std::variant<action::connect, action::established, action::refused, action::readable,
+                                action::finished, action::writable, action::reset, action::closed, action::datagram,
+                                action::echo, action::datagram_refused, action::lease_changed>;
+
+}  // namespace netstack

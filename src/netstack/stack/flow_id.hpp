@@ -1,0 +1,30 @@
+// How the stack and its owner name things: one end of a flow, a flow, and a link.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+
+#include "netstack/ipv4.hpp"
+
+namespace netstack {
+
+struct endpoint {
+  ipv4::address address;
+  std::uint16_t port = 0;
+
+  auto operator<=>(const endpoint&) const = default;
+};
+
+// A TCP connection of the stack. The index is reused; the generation then differs, so that an old id finds nothing.
+struct flow_id {
+  std::uint32_t index = 0;
+  std::uint32_t generation = 0;  // of a flow never 0
+
+  bool operator==(const flow_id&) const = default;
+};
+
+// The owner numbers its links. The stack compares numbers and nothing else.
+using link_id = std::uint32_t;
+inline constexpr link_id every_link = 0xffff'ffff;
+
+}  // namespace netstack

@@ -1,0 +1,102 @@
+// stack: the gateway of the virtual network. It ends the VMs' TCP and UDP, answers ARP, ICMP and DHCP, and says what
+// the host's sockets shall do (action.hpp).
+//
+// Pure: frames, socket events and time go in; frames and actions come out. Nothing here blocks, reads a clock or opens
+// a socket. One thread at a time; the data plane of host-switch owns it.
+//
+// A turn of the owner:
+//   on_frames()  → next_action() until nothing is left, with the calls that answer actions in between
+//                → end_batch(): what was not consumed is copied, and the frames' memory is free again
+//   socket events → written(), finish(), send_datagram() …
+//   next_frame() until it returns false, then write them all: parts stay valid until the next call of another member
+//   on_time() when wake_at() has come; look at wake_at() again after each turn
+//
+// A VM can do no harm beyond its own traffic: every table has a bound in stack_limits, and each bound is counted in
+// statistics when it is reached.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "netstack/icmp.hpp"
+#include "netstack/stack/action.hpp"
+#include "netstack/stack/frame.hpp"
+#include "netstack/stack/settings.hpp"
+#include "netstack/stack/statistics.hpp"
+
+namespace netstack {
+
+// An ICMP error that the host's kernel reported for a packet of the VM (IP_RECVERR).
+struct icmp_report {
+  ipv4::address router;  // who sent the error
+  icmp::type what = icmp::type::unreachable;
+  std::uint8_t code = 0;
+  std::uint16_t mtu = 0;  // of unreachable::fragmentation_needed
+  ipv4::protocol protocol = ipv4::protocol::udp;
+  // The VM's packet: its ports, or id and sequence of an echo request.
+  ipv4::address from, asked;
+  std::uint16_t source_port_or_id = 0;
+  std::uint16_t destination_port_or_sequence = 0;
+};
+
+class stack {
+ public:
+  stack(stack_settings settings, time_point now);
+  ~stack();
+  stack(const stack&) = delete;
+  stack& operator=(const stack&) = delete;
+
+  // A link begins or ends. The stack then asks the known VMs for their MAC, or forgets where they were.
+  void link_up(link_id link, const link_properties& properties, time_point now);
+  void link_down(link_id link, time_point now);
+
+  // The bytes must stay where they are until end_batch().
+  void on_frames(std::span<const frame_in> frames, time_point now);
+  [[nodiscard]] std::optional<any_action> next_action();
+  void end_batch(time_point now);
+  // False: nothing to send now.
+  [[nodiscard]] bool next_frame(frame_out& to, time_point now);
+  [[nodiscard]] time_point wake_at() const;  // max() for never
+  void on_time(time_point now);
+
+  // TCP from the VM: the answers to action::connect. `error` is an errno: ECONNREFUSED becomes a RST, ENETUNREACH,
+  // EHOSTUNREACH, EACCES and EPERM an ICMP error, ETIMEDOUT nothing, and all others a RST.
+  void connected(flow_id flow, time_point now);
+  void connect_failed(flow_id flow, int error, time_point now);
+
+  // TCP to the VM. `from` is the gateway, or a client of the host whose address the VM shall see; its port 0 means a
+  // port that `to` has not seen of late. Nothing if there is no such port, or too many flows.
+  [[nodiscard]] std::optional<flow_id> open(endpoint from, endpoint to, time_point now);
+
+  // Bytes of the VM, in order; valid until the next call with this flow, or end_batch().
+  [[nodiscard]] std::span<const bytes_view> arrived(flow_id flow) const;
+  void consumed(flow_id flow, std::size_t bytes, time_point now);
+  // Where bytes for the VM go; fill it from the front, then say how much. Both empty: action::writable comes later.
+  [[nodiscard]] std::array<bytes_span, 2> send_room(flow_id flow);
+  void written(flow_id flow, std::size_t bytes, time_point now);
+  void finish(flow_id flow, time_point now);  // FIN behind all that was written
+  void abort(flow_id flow, time_point now);   // RST; the flow is gone
+
+  // UDP to the VM. `from` is the endpoint that the VM shall see. False: the queue is full, and the datagram is dropped.
+  bool send_datagram(endpoint from, endpoint to, bytes_view payload, bool dont_fragment, time_point now);
+  // The host refused a datagram of the VM, by errno: becomes an ICMP error. `mtu`: of EMSGSIZE.
+  void datagram_failed(endpoint from, endpoint asked, int error, std::uint16_t mtu, time_point now);
+  // Answers action::echo.
+  bool send_echo_reply(const action::echo& request, bytes_view payload, time_point now);
+  void pass_error(const icmp_report& report, time_point now);
+
+  // The domains that DHCP offers from now on.
+  void set_search_domains(std::vector<std::string> domains);
+
+  [[nodiscard]] statistics counters() const;
+  [[nodiscard]] std::vector<lease> leases() const;
+
+ private:
+  class machine;
+  std::unique_ptr<machine> machine_;
+};
+
+}  // namespace netstack
