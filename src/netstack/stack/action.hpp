@@ -13,20 +13,13 @@
 #include <system_error>
 #include <variant>
 
-#include "net/mac_address.hpp"
-#include "netstack/fragments.hpp"
+#include "netstack/dhcp/lease_table.hpp"
 #include "netstack/stack/flow_id.hpp"
 
 namespace netstack {
 
 // An address of the subnet that belongs to one interface of a VM.
-struct lease {
-  net::mac_address mac;
-  ipv4::address address;
-  bool fixed = false;  // by the settings
-  bool asked = false;  // the VM got it by DHCP from this process
-  time_point expires = time_point::max();
-};
+using dhcp::lease;
 
 namespace action {
 
@@ -87,10 +80,9 @@ struct datagram_refused {
   endpoint from, to;
   std::error_code reason;
 };
-// A VM has got, confirmed or lost an address.
+// DHCP has given an address to a VM, or confirmed it.
 struct lease_changed {
   lease what;
-  bool lost = false;
 };
 
 }  // namespace action

@@ -10,6 +10,7 @@
 
 #include "net/cidr.hpp"
 #include "net/mac_address.hpp"
+#include "netstack/dhcp/lease_table.hpp"
 #include "netstack/fragments.hpp"
 #include "netstack/stack/flow_id.hpp"
 
@@ -32,10 +33,7 @@ struct nat_entry {
   ipv4::address host;    // where the owner connects
 };
 
-struct fixed_lease {
-  net::mac_address mac;
-  ipv4::address address;
-};
+using dhcp::fixed_lease;
 
 struct stack_settings {
   net::cidr subnet{net::address::v4(192, 168, 127, 0), 24};  // IPv4; the gateway is its first address

@@ -8,6 +8,7 @@
 //   on_frames()  → next_action() until nothing is left, with the calls that answer actions in between
 //                → end_batch(): what was not consumed is copied, and the frames' memory is free again
 //   socket events → written(), finish(), send_datagram() …
+//   next_action() again: socket events have consequences, too
 //   next_frame() until it returns false, then write them all: parts stay valid until the next call of another member
 //   on_time() when wake_at() has come; look at wake_at() again after each turn
 //
@@ -21,26 +22,13 @@
 #include <span>
 #include <vector>
 
-#include "netstack/icmp.hpp"
 #include "netstack/stack/action.hpp"
 #include "netstack/stack/frame.hpp"
+#include "netstack/stack/icmp_report.hpp"
 #include "netstack/stack/settings.hpp"
 #include "netstack/stack/statistics.hpp"
 
 namespace netstack {
-
-// An ICMP error that the host's kernel reported for a packet of the VM (IP_RECVERR).
-struct icmp_report {
-  ipv4::address router;  // who sent the error
-  icmp::type what = icmp::type::unreachable;
-  std::uint8_t code = 0;
-  std::uint16_t mtu = 0;  // of unreachable::fragmentation_needed
-  ipv4::protocol protocol = ipv4::protocol::udp;
-  // The VM's packet: its ports, or id and sequence of an echo request.
-  ipv4::address from, asked;
-  std::uint16_t source_port_or_id = 0;
-  std::uint16_t destination_port_or_sequence = 0;
-};
 
 class stack {
  public:
@@ -78,7 +66,9 @@ class stack {
   [[nodiscard]] std::array<bytes_span, 2> send_room(flow_id flow);
   void written(flow_id flow, std::size_t bytes, time_point now);
   void finish(flow_id flow, time_point now);  // FIN behind all that was written
-  void abort(flow_id flow, time_point now);   // RST; the flow is gone
+  // RST behind all that was written, or at once; the flow is gone.
+  void finish_with_reset(flow_id flow, time_point now);
+  void abort(flow_id flow, time_point now);
 
   // UDP to the VM. `from` is the endpoint that the VM shall see. False: the queue is full, and the datagram is dropped.
   bool send_datagram(endpoint from, endpoint to, bytes_view payload, bool dont_fragment, time_point now);
@@ -89,7 +79,7 @@ class stack {
   void pass_error(const icmp_report& report, time_point now);
 
   // The domains that DHCP offers from now on.
-  void set_search_domains(std::vector<std::string> domains);
+  void set_search_domains(const std::vector<std::string>& domains);
 
   [[nodiscard]] statistics counters() const;
   [[nodiscard]] std::vector<lease> leases() const;

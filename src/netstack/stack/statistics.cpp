@@ -36,8 +36,7 @@ std::array<statistics::named, statistics::count> statistics::all() const {
       {"half_open", half_open, true},
       {"neighbours", neighbours, true},
       {"fragments_waiting", fragments_waiting, true},
-      {"send_memory", send_memory, true},
-      {"receive_memory", receive_memory, true},
+      {"tcp_memory", tcp_memory, true},
       {"queued_packets", queued_packets, true},
   }};
 }

@@ -41,14 +41,14 @@ struct statistics {
 
   // Now.
   std::uint64_t flows = 0, half_open = 0, neighbours = 0, fragments_waiting = 0;
-  std::uint64_t send_memory = 0, receive_memory = 0, queued_packets = 0;
+  std::uint64_t tcp_memory = 0, queued_packets = 0;
 
   struct named {
     std::string_view name;  // for metrics: lower case, with underscores
     std::uint64_t value = 0;
     bool is_gauge = false;
   };
-  static constexpr std::size_t count = 35;
+  static constexpr std::size_t count = 34;
   [[nodiscard]] std::array<named, count> all() const;
 };
 

@@ -1,0 +1,434 @@
+#include "netstack/stack/tcp_flows.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <utility>
+
+namespace netstack {
+namespace {
+
+constexpr std::size_t plain_window = std::size_t{256} << 10U;  // what a tap's queue of 1,000 packets holds
+constexpr std::size_t large_window = std::size_t{1} << 20U;
+constexpr std::size_t least_window = std::size_t{16} << 10U;
+constexpr std::size_t least_ring = std::size_t{64} << 10U;
+constexpr std::size_t most_ring = std::size_t{1} << 20U;
+constexpr std::size_t tcp_headers = ipv4::header_size + tcp::header_size;
+
+}  // namespace
+
+tcp_flows::tcp_flows(const surroundings& around)
+    : around_(around),
+      hash_(around.settings.secret),
+      numbers_(around.settings.secret),
+      table_(hash_),
+      ports_(hash_),
+      frames_(around.settings.gateway_mac) {}
+
+const tcp_flows::flow* tcp_flows::find(flow_id id) const {
+  if (id.index >= flows_.size()) return nullptr;
+  const auto& f = flows_[id.index];
+  return f.machine && f.owned && f.generation == id.generation ? &f : nullptr;
+}
+
+tcp_flows::flow* tcp_flows::find(flow_id id) { return const_cast<flow*>(std::as_const(*this).find(id)); }
+
+std::optional<std::uint32_t> tcp_flows::begin(const flow_key& key) {
+  std::uint32_t index = 0;
+  if (free_.empty()) {
+    index = static_cast<std::uint32_t>(flows_.size());
+    flows_.emplace_back();
+  } else {
+    index = free_.back();
+    free_.pop_back();
+  }
+  auto& f = flows_[index];
+  const auto generation = f.generation + 1 == 0 ? 1 : f.generation + 1;
+  f = flow{};
+  f.generation = generation;
+  f.key = key;
+  f.owned = true;
+  table_.add(key, index);
+  return index;
+}
+
+void tcp_flows::free(std::uint32_t index, time_point now) {
+  auto& f = flows_[index];
+  if (f.is_ours) ports_.release(f.key, now);
+  table_.remove(f.key);
+  timers_.cancel(index);
+  half_open_.remove(index);
+  time_wait_.remove(index);
+  unconsumed_.remove(index);
+  order_.done(index);
+  if (sending_ == index && frames_.in_progress()) frames_.drop();
+  memory_ -= f.memory;
+  f.memory = 0;
+  f.machine.reset();
+  f.owned = false;
+  free_.push_back(index);
+}
+
+void tcp_flows::orphan(std::uint32_t index) {
+  flows_[index].owned = false;
+  half_open_.remove(index);
+}
+
+tcp::limits tcp_flows::limits_for(ipv4::address vm) const {
+  const auto* at = around_.all_neighbours.find(vm);
+  const auto link = around_.all_links.find(at != nullptr ? at->link : every_link);
+  tcp::limits l;
+  l.most_segment = static_cast<std::uint16_t>(around_.settings.mtu - tcp_headers);
+  l.largest_segment = std::max<std::size_t>(l.most_segment, link.most_segment_data);
+  const auto share = around_.settings.limits.send_memory / (table_.size() + 1);
+  l.send_capacity = std::bit_floor(std::clamp(share, least_ring, most_ring));
+  l.most_receive_window = link.most_segment_data > 0 ? large_window : plain_window;
+  l.receive_window = l.most_receive_window;
+  return l;
+}
+
+std::size_t tcp_flows::window_for(const flow& f) const {
+  const auto share = around_.settings.limits.receive_memory / (table_.size() + 1);
+  return std::clamp(share, least_window, f.large_window ? large_window : plain_window);
+}
+
+// ---- From the VM
+
+void tcp_flows::on_segment(const ipv4::packet& packet, const tcp::segment& s, const destination& where,
+                           time_point now) {
+  const flow_key key{.vm = {packet.source, s.source_port}, .peer = {packet.destination, s.destination_port}};
+  const auto found = table_.find(key);
+  if (!found) return on_first_segment(packet, s, where, now);
+  auto& f = flows_[*found];
+  if (s.flags.syn && f.machine->gives_way_to(s)) {
+    if (f.owned) around_.actions.add(action::reset{id_of(*found)});
+    free(*found, now);
+    return on_first_segment(packet, s, where, now);
+  }
+  const auto& limits = around_.settings.limits;
+  if (!s.payload.empty() && memory_ > limits.receive_memory + limits.send_memory && f.memory > 0) {
+    ++around_.counted.memory_full;
+    return;
+  }
+  if (s.flags.rst) ++around_.counted.resets_in;
+  f.machine->on_segment(s, now);
+  if (!s.payload.empty()) unconsumed_.push_back(*found);
+  changed(*found);
+}
+
+void tcp_flows::on_first_segment(const ipv4::packet& packet, const tcp::segment& s, const destination& where,
+                                 time_point now) {
+  const bool begins = s.flags.syn && !s.flags.ack && !s.flags.rst && !s.flags.fin;
+  if (!begins || is_refused(where, s.destination_port)) {
+    around_.errors.reset(packet, s, now);
+    return;
+  }
+  take_syn(packet, s, where, now);
+}
+
+bool tcp_flows::is_refused(const destination& where, std::uint16_t port) {
+  if (where.kind == destination_kind::host) return port == 0;
+  if (where.kind != destination_kind::gateway) {
+    ++around_.counted.forbidden;
+    return true;
+  }
+  const auto& services = around_.settings.tcp_services;
+  return std::ranges::find(services, port) == services.end();
+}
+
+void tcp_flows::take_syn(const ipv4::packet& packet, const tcp::segment& s, const destination& where, time_point now) {
+  const auto& limits = around_.settings.limits;
+  if (table_.size() >= limits.flows)
+    if (const auto oldest = time_wait_.front()) free(*oldest, now);
+  if (table_.size() >= limits.flows) {
+    ++around_.counted.flows_refused;
+    around_.errors.reset(packet, s, now);
+    return;
+  }
+  if (half_open_.size() >= limits.half_open) evict_half_open(now);
+  const flow_key key{.vm = {packet.source, s.source_port}, .peer = {packet.destination, s.destination_port}};
+  const auto l = limits_for(key.vm.address);
+  const auto index = *begin(key);
+  auto& f = flows_[index];
+  f.syn = s.number;
+  f.large_window = l.most_receive_window == large_window;
+  const auto initial = numbers_(key.peer.address, key.peer.port, key.vm.address, key.vm.port, now);
+  f.machine.emplace(tcp::connection::accept(s, l, initial, now));
+  half_open_.push_back(index);
+  ++around_.counted.accepted;
+  around_.actions.add(action::connect{
+      .flow = id_of(index), .from = key.vm, .asked = key.peer, .to = {where.to, key.peer.port}, .ttl = packet.ttl});
+  update(index);
+}
+
+void tcp_flows::evict_half_open(time_point now) {
+  const auto oldest = *half_open_.front();
+  if (flows_[oldest].owned) around_.actions.add(action::reset{id_of(oldest)});
+  free(oldest, now);
+  ++around_.counted.half_open_evicted;
+}
+
+void tcp_flows::on_unreachable(const icmp::message& error, const icmp::quoted_packet& about, time_point now) {
+  const flow_key key{.vm = {about.packet.destination, about.destination_port},
+                     .peer = {about.packet.source, about.source_port}};
+  const auto found = table_.find(key);
+  if (!found || about.packet.payload.size() < 8) return;
+  auto& f = flows_[*found];
+  if (!f.machine->is_under_way({load_32(about.packet.payload, 4)})) return;
+  const auto code = static_cast<icmp::unreachable>(error.code);
+  if (code == icmp::unreachable::fragmentation_needed) {
+    constexpr std::uint16_t least_mtu = 576;
+    const auto mtu = std::clamp(error.sequence, least_mtu, around_.settings.mtu);
+    f.machine->set_most_segment(static_cast<std::uint16_t>(mtu - tcp_headers));
+    return changed(*found);
+  }
+  if (!f.is_opening) return;  // of an established connection, such an error is a hint and no end (RFC 1122, 4.2.3.9)
+  const bool closed = code == icmp::unreachable::port || code == icmp::unreachable::protocol;
+  refuse_open(*found, closed ? std::errc::connection_refused : std::errc::host_unreachable, now);
+}
+
+void tcp_flows::refuse_open(std::uint32_t index, std::errc reason, time_point now) {
+  if (flows_[index].owned) around_.actions.add(action::refused{id_of(index), std::make_error_code(reason)});
+  free(index, now);
+}
+
+// ---- Events
+
+void tcp_flows::touch(std::uint32_t index) {
+  if (std::exchange(flows_[index].touched, true)) return;
+  touched_.push_back(index);
+}
+
+void tcp_flows::changed(std::uint32_t index) {
+  touch(index);
+  order_.add(index);
+}
+
+void tcp_flows::settle(time_point now) {
+  for (std::size_t i = 0; i < touched_.size(); ++i) {
+    const auto index = touched_[i];
+    auto& f = flows_[index];
+    f.touched = false;
+    if (!f.machine) continue;
+    const auto e = f.machine->take_events();
+    report(index, e);
+    if (e.closed) {
+      free(index, now);
+    } else {
+      update(index);
+    }
+  }
+  touched_.clear();
+}
+
+void tcp_flows::report(std::uint32_t index, const tcp::events& e) {
+  auto& f = flows_[index];
+  if (e.established) {
+    half_open_.remove(index);
+    f.give_up = time_point::max();
+    if (std::exchange(f.is_opening, false) && f.owned) around_.actions.add(action::established{id_of(index)});
+  }
+  if (!f.owned) return;
+  if (e.readable) around_.actions.add(action::readable{id_of(index)});
+  if (e.peer_finished) {
+    f.finished = true;
+    around_.actions.add(action::finished{id_of(index)});
+  }
+  if (e.writable) around_.actions.add(action::writable{id_of(index)});
+  report_end(index, e);
+}
+
+void tcp_flows::report_end(std::uint32_t index, const tcp::events& e) {
+  auto& f = flows_[index];
+  if (e.timed_out) ++around_.counted.timed_out;
+  const bool waits = f.machine->state() == tcp::state::time_wait && f.finished;
+  if (e.reset || e.timed_out) {
+    const auto reason = std::make_error_code(e.reset ? std::errc::connection_refused : std::errc::timed_out);
+    if (f.is_opening) around_.actions.add(action::refused{id_of(index), reason});
+    if (!f.is_opening) around_.actions.add(action::reset{id_of(index)});
+  } else if (e.closed || waits) {
+    around_.actions.add(action::closed{id_of(index)});
+  } else {
+    return;
+  }
+  orphan(index);
+  if (waits) time_wait_.push_back(index);
+}
+
+void tcp_flows::update(std::uint32_t index) {
+  auto& f = flows_[index];
+  const auto window = window_for(f);
+  if (window != f.window) f.machine->set_receive_window(f.window = window);
+  timers_.set(index, std::min(f.machine->wake_at(), f.give_up));
+  const auto memory = f.machine->memory();
+  memory_ += memory - f.memory;
+  f.memory = memory;
+}
+
+void tcp_flows::keep_arrived() {
+  while (const auto index = unconsumed_.front()) {
+    unconsumed_.remove(*index);
+    flows_[*index].machine->keep();
+    update(*index);
+  }
+}
+
+void tcp_flows::on_time(time_point now) {
+  while (const auto index = timers_.take_due(now)) {
+    auto& f = flows_[*index];
+    if (f.give_up <= now) {
+      refuse_open(*index, std::errc::timed_out, now);
+      continue;
+    }
+    f.machine->on_time(now);
+    changed(*index);
+  }
+  settle(now);
+}
+
+// ---- From the owner
+
+void tcp_flows::connected(flow_id id, time_point now) {
+  auto* f = find(id);
+  if (f == nullptr) return;
+  f->machine->connected(now);
+  changed(id.index);
+}
+
+void tcp_flows::connect_failed(flow_id id, int error, time_point now) {
+  auto* f = find(id);
+  if (f == nullptr || f->machine->state() != tcp::state::connecting) return abort(id);
+  ++around_.counted.connects_failed;
+  std::optional<icmp::unreachable> code;
+  if (error == ENETUNREACH) code = icmp::unreachable::network;
+  if (error == EHOSTUNREACH) code = icmp::unreachable::host;
+  if (error == EACCES || error == EPERM) code = icmp::unreachable::administratively_prohibited;
+  if (!code && error != ETIMEDOUT) return abort(id);
+  const lost_packet lost{.protocol = ipv4::protocol::tcp, .from = f->key.vm, .to = f->key.peer, .rest = f->syn.value};
+  free(id.index, now);
+  if (code)
+    around_.errors.send_about(lost, around_.settings.gateway(), icmp::type::unreachable,
+                              static_cast<std::uint8_t>(*code), 0, now);
+}
+
+std::optional<flow_id> tcp_flows::open(endpoint from, endpoint to, time_point now) {
+  const auto& limits = around_.settings.limits;
+  if (table_.size() >= limits.flows)
+    if (const auto oldest = time_wait_.front()) free(*oldest, now);
+  if (table_.size() >= limits.flows || !is_in_subnet(around_.settings, to.address)) {
+    ++around_.counted.flows_refused;
+    return std::nullopt;
+  }
+  if (from.port == 0) from.port = ports_.choose(from.address, to, table_, now).value_or(0);
+  const flow_key key{.vm = to, .peer = from};
+  if (from.port == 0 || table_.find(key)) return std::nullopt;
+  const auto l = limits_for(to.address);
+  const auto index = *begin(key);
+  auto& f = flows_[index];
+  f.is_ours = f.is_opening = true;
+  f.give_up = now + around_.settings.open_limit;
+  f.large_window = l.most_receive_window == large_window;
+  const auto initial = numbers_(from.address, from.port, to.address, to.port, now);
+  f.machine.emplace(tcp::connection::open(l, initial, now));
+  ++around_.counted.opened;
+  order_.add(index);
+  update(index);
+  return id_of(index);
+}
+
+std::span<const bytes_view> tcp_flows::arrived(flow_id id) const {
+  const auto* f = find(id);
+  return f == nullptr ? std::span<const bytes_view>{} : f->machine->arrived();
+}
+
+void tcp_flows::consumed(flow_id id, std::size_t bytes, time_point now) {
+  auto* f = find(id);
+  if (f == nullptr) return;
+  f->machine->consume(bytes, now);
+  changed(id.index);
+}
+
+std::array<bytes_span, 2> tcp_flows::send_room(flow_id id) {
+  auto* f = find(id);
+  return f == nullptr ? std::array<bytes_span, 2>{} : f->machine->send_room();
+}
+
+void tcp_flows::written(flow_id id, std::size_t bytes, time_point now) {
+  auto* f = find(id);
+  if (f == nullptr) return;
+  f->machine->written(bytes, now);
+  changed(id.index);
+}
+
+void tcp_flows::finish(flow_id id, time_point now) {
+  auto* f = find(id);
+  if (f == nullptr) return;
+  f->machine->finish(now);
+  changed(id.index);
+}
+
+void tcp_flows::finish_with_reset(flow_id id, time_point now) {
+  auto* f = find(id);
+  if (f == nullptr) return;
+  f->machine->finish_with_reset(now);
+  orphan(id.index);
+  changed(id.index);
+}
+
+void tcp_flows::abort(flow_id id) {
+  auto* f = find(id);
+  if (f == nullptr) return;
+  f->machine->abort();
+  orphan(id.index);
+  changed(id.index);
+}
+
+// ---- Frames
+
+bool tcp_flows::next_frame(frame_out& to, time_point now) {
+  while (true) {
+    if (!frames_.in_progress()) {
+      const auto index = order_.current();
+      if (!index) return false;
+      tcp::outgoing next;
+      if (!flows_[*index].machine->next_segment(next, now)) {
+        sent_all(*index, now);
+        continue;
+      }
+      sending_ = *index;
+      frames_.start(next, flows_[*index].key);
+    }
+    const auto& key = flows_[sending_].key;
+    if (const auto* at = around_.all_neighbours.find(key.vm.address)) {
+      frames_.take(to, *at, around_.all_links.find(at->link), around_.packets.next_id());
+      order_.sent(sending_, to.size);
+      return true;
+    }
+    let_wait(key, now);
+  }
+}
+
+void tcp_flows::sent_all(std::uint32_t index, time_point now) {
+  order_.done(index);
+  const auto& f = flows_[index];
+  if (!f.owned && f.machine->state() == tcp::state::closed) return free(index, now);
+  touch(index);
+  update(index);
+}
+
+// The VM has to be found first. A SYN and other small segments wait; the rest is lost, and TCP repeats it.
+void tcp_flows::let_wait(const flow_key& key, time_point now) {
+  frame_out frame;
+  while (frames_.in_progress()) {
+    frames_.take(frame, {}, {}, around_.packets.next_id());
+    if (frame.size > ethernet::header_size + around_.settings.mtu) continue;
+    neighbours::packet packet;
+    packet.reserve(frame.size);
+    for (const auto& part : frame.parts) packet.insert(packet.end(), part.begin(), part.end());
+    packet.erase(packet.begin(), packet.begin() + ethernet::header_size);
+    static_cast<void>(around_.all_neighbours.wait_for(key.vm.address, std::move(packet), now));
+  }
+  order_.sent(sending_, 1);
+}
+
+}  // namespace netstack
