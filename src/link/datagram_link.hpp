@@ -1,0 +1,75 @@
+// datagram_link: one end of a link of which each datagram is a frame: SOCK_SEQPACKET ("bess"), or SOCK_DGRAM of UNIX
+// sockets ("vfkit", unixgram). Its owner and its turns are those of stream_link.
+//
+// A SOCK_DGRAM socket that is bound and not connected takes the sender of the first datagram as its peer. Datagrams of
+// others are counted and dropped from then on. A datagram "VFKT", vfkit's greeting, is no frame.
+//
+// A datagram leaves whole or not at all. What the peer's queue does not take is copied and kept up to a bound; beyond it
+// frames are dropped and counted.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "link/framing.hpp"
+#include "link/link_counters.hpp"
+#include "net/endpoint.hpp"
+
+namespace links {
+
+class datagram_link {
+ public:
+  static constexpr std::size_t most_frames = 64;  // of one read, and of one write
+  static constexpr std::size_t most_parts = 8;    // of one frame
+  static constexpr std::size_t default_backlog = std::size_t{1} << 20U;
+
+  // `backlog`: bytes of frames that are kept for a peer that does not read.
+  explicit datagram_link(base::unique_fd fd, std::size_t backlog = default_backlog);
+
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+  // As in stream_link. An end exists for SOCK_SEQPACKET alone; a SOCK_DGRAM peer that has gone shows at the next write.
+  [[nodiscard]] base::result<std::size_t> read();
+  [[nodiscard]] std::span<const received_frame> frames() const { return frames_; }
+  [[nodiscard]] base::result<> send(std::span<const bytes_view> parts);
+  [[nodiscard]] base::result<> flush();
+  [[nodiscard]] bool is_blocked() const { return !kept_.empty(); }
+  [[nodiscard]] const link_counters& counters() const { return counters_; }
+
+ private:
+  struct sender {
+    net::socket_address at;
+    bool operator==(const sender& other) const;
+  };
+  [[nodiscard]] bool is_from_peer(std::size_t i);
+  [[nodiscard]] bool is_frame(std::size_t i);
+  base::result<std::size_t> write(std::span<mmsghdr> messages);
+  base::result<> write_kept();
+  void keep_from(std::size_t first);
+
+  base::unique_fd fd_;
+  bool learns_peer_ = false;  // SOCK_DGRAM without a connection
+  std::optional<sender> peer_;
+  std::unique_ptr<std::uint8_t[]> buffer_;
+  std::array<iovec, most_frames> rooms_{};
+  std::array<sender, most_frames> senders_{};
+  std::array<mmsghdr, most_frames> arriving_{};
+  std::vector<received_frame> frames_;
+
+  std::vector<iovec> parts_;      // of the frames that leave in this turn; never grows beyond its first capacity
+  std::vector<mmsghdr> leaving_;  // the same
+  std::size_t most_kept_, kept_bytes_ = 0;
+  std::deque<std::vector<std::uint8_t>> kept_;
+  link_counters counters_;
+};
+
+}  // namespace links

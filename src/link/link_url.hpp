@@ -1,0 +1,37 @@
+// link_url: where a link comes from, as -listen and -connect take it. Pure.
+//
+//   vsock://CID          virtual sockets, with the handshake (handshake/)
+//   unix://PATH          a UNIX stream socket, frames with 2 bytes of length; offload is asked for in-band
+//   qemu://PATH          the same with 4 bytes of length, for QEMU's -netdev stream
+//   unixgram://PATH      UNIX datagrams, a frame each
+//   fd://N               an open descriptor: a connected socket; its kind says whether it is a stream
+//   handshake://PATH     the handshake of vsock://, over UNIX sockets: PATH, and PATH.data for the data connection
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "link/framing.hpp"
+
+namespace links {
+
+enum class link_kind : std::uint8_t { vsock, unix_stream, qemu, unix_datagram, descriptor, handshake };
+
+struct link_url {
+  link_kind kind = link_kind::vsock;
+  std::string path;          // of UNIX sockets
+  std::uint32_t number = 0;  // the context id, or the descriptor
+
+  static base::result<link_url> parse(std::string_view text);
+  bool operator==(const link_url&) const = default;
+};
+
+[[nodiscard]] std::string to_string(const link_url& url);
+// Of a stream.
+[[nodiscard]] constexpr framing framing_of(link_kind kind) {
+  return kind == link_kind::qemu ? framing::qemu : framing::stdio;
+}
+
+}  // namespace links
