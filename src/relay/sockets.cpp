@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <linux/filter.h>
-#include <linux/vm_sockets.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -169,13 +168,6 @@ void reset_on_close(int fd) {
 
 bool is_abandoned(int fd) {
   return ::send(fd, nullptr, 0, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN && errno != EINTR;
-}
-
-std::uint32_t peer_cid(int fd) {
-  sockaddr_vm peer{};
-  socklen_t size = sizeof peer;
-  const bool known = ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0 && peer.svm_family == AF_VSOCK;
-  return known ? peer.svm_cid : 0;
 }
 
 bool out_of_resources(int error_number) {

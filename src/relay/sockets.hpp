@@ -47,8 +47,6 @@ struct dialled {
 void reset_on_close(int fd);
 // Of a UNIX or virtual socket with nothing left to read: whether its peer has closed it, and reads nothing more.
 [[nodiscard]] bool is_abandoned(int fd);
-// The context id of a virtual socket's peer; 0 for other sockets.
-[[nodiscard]] std::uint32_t peer_cid(int fd);
 // Whether errno says that this process or the kernel is short of resources for now.
 [[nodiscard]] bool out_of_resources(int error_number);
 

@@ -17,6 +17,7 @@
 #include "base/log.hpp"
 #include "base/unique_fd.hpp"
 #include "net/endpoint.hpp"
+#include "os/vsock.hpp"
 #include "relay/port_share.hpp"
 #include "relay/sockets.hpp"
 #include "relay/stream_target.hpp"
@@ -60,7 +61,7 @@ void tcp_listener::on_event(unsigned /*which*/, std::uint32_t /*events*/) {
 }
 
 void tcp_listener::take(base::unique_fd client, const net::socket_address& from) {
-  if (target_.only_cid != 0 && peer_cid(client.get()) != target_.only_cid)
+  if (target_.only_cid != 0 && os::peer_cid(client.get()) != target_.only_cid)
     return refuse(std::move(client), "it comes from another machine");
   if (admit_ && !admit_(client.get())) return refuse(std::move(client), "its owner may not connect");
   const auto peer = net::from_sockaddr(from);

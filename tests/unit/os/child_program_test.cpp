@@ -1,0 +1,93 @@
+#include "os/child_program.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "os/namespaces.hpp"
+#include "tests/support/event_loop.hpp"
+#include "tests/support/socket_peer.hpp"
+
+namespace os {
+namespace {
+
+using namespace std::chrono_literals;
+
+class child_program_test : public testing::Test {
+ protected:
+  void TearDown() override { loop_.stop(); }
+  base::result<child_program> start(std::vector<std::string> argv) {
+    return child_program::start(loop_.executor(), {.argv = std::move(argv)});
+  }
+  support::event_loop loop_;
+};
+
+TEST_F(child_program_test, ends_with_its_code_or_the_signal_s_number) {
+  auto one = start({"sh", "-c", "exit 7"});
+  ASSERT_TRUE(one);
+  EXPECT_EQ(loop_.run(one->ended()), 7);
+  EXPECT_EQ(loop_.run(one->ended()), 7) << "again";
+  auto other = start({"sleep", "100"});
+  ASSERT_TRUE(other);
+  other->send_signal(SIGTERM);
+  EXPECT_EQ(loop_.run(other->ended()), 128 + SIGTERM);
+}
+
+TEST_F(child_program_test, a_program_that_does_not_exist_is_an_error) {
+  EXPECT_EQ(start({"/no/such/program"}).error().code, std::errc::no_such_file_or_directory);
+}
+
+TEST_F(child_program_test, gets_its_descriptors_and_environment_and_no_others) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+  const base::unique_fd ours(ends[0]);
+  base::unique_fd theirs(ends[1]);
+  auto child =
+      child_program::start(loop_.executor(), {.argv = {"sh", "-c", "echo $NAME $(ls /proc/self/fd | wc -l) >&4"},
+                                              .environment = {"NAME=value"},
+                                              .descriptors = {{theirs.get(), 3}, {theirs.get(), 4}}});
+  ASSERT_TRUE(child);
+  theirs.reset();
+  EXPECT_EQ(loop_.run(child->ended()), 0);
+  // ls: 0, 1, 2, 3, 4 and the directory itself.
+  EXPECT_EQ(support::read_all(ours.get()), "value 6\n");
+}
+
+TEST_F(child_program_test, ends_with_its_owner_unless_it_shall_survive) {
+  pid_t owned = 0, surviving = 0;
+  {
+    const auto a = start({"sleep", "100"});
+    const auto b = child_program::start(loop_.executor(), {.argv = {"sleep", "100"}, .survives = true});
+    ASSERT_TRUE(a && b);
+    owned = a->pid();
+    surviving = b->pid();
+  }
+  EXPECT_NE(::kill(owned, 0), 0);
+  EXPECT_EQ(::kill(surviving, SIGKILL), 0);
+}
+
+TEST_F(child_program_test, stop_kills_what_ignores_sigterm) {
+  auto stubborn = start({"sh", "-c", "trap '' TERM; while :; do sleep 1; done"});
+  ASSERT_TRUE(stubborn);
+  auto stop = [](child_program* child) -> async::task<int> {
+    co_await child->stop(async::clock::now() + 100ms);
+    co_return co_await child->ended();
+  };
+  EXPECT_EQ(loop_.run(stop(&*stubborn)), 128 + SIGKILL);
+}
+
+TEST_F(child_program_test, starts_in_another_network_namespace) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const auto made = make_net_namespace();
+  if (!made) GTEST_SKIP() << made.error().message();
+  const auto child = child_program::start(loop_.executor(), {.argv = {"sleep", "100"}, .net_namespace = made->get()});
+  ASSERT_TRUE(child);
+  const auto theirs = net_namespace_of(child->pid());
+  ASSERT_TRUE(theirs);
+  EXPECT_TRUE(is_same_namespace(theirs->get(), made->get()));
+}
+
+}  // namespace
+}  // namespace os
