@@ -1,13 +1,15 @@
 #include "link/virtio_net.hpp"
 
-#include <linux/virtio_net.h>
-
 #include "netstack/ethernet.hpp"
 
 namespace links::virtio_net {
 namespace {
 
-static_assert(sizeof(virtio_net_hdr) == virtio_header_size);
+// linux/virtio_net.h, which is not C++.
+constexpr std::uint8_t needs_checksum = 1, data_valid = 2;  // VIRTIO_NET_HDR_F_NEEDS_CSUM, _DATA_VALID
+constexpr std::uint8_t gso_none = 0, gso_tcp4 = 1;          // VIRTIO_NET_HDR_GSO_NONE, _TCPV4
+constexpr std::size_t flags_at = 0, gso_type_at = 1, header_length_at = 2, gso_size_at = 4, checksum_start_at = 6,
+                      checksum_offset_at = 8;
 
 constexpr std::size_t ipv4_header = 20, tcp_header = 20;
 
@@ -35,33 +37,33 @@ bool can_be_cut(const netstack::offload& how, bytes_view frame) {
 
 std::optional<header> parse(bytes_view bytes, bytes_view frame) {
   if (bytes.size() < virtio_header_size) return std::nullopt;
-  const auto flags = bytes[offsetof(virtio_net_hdr, flags)], gso = bytes[offsetof(virtio_net_hdr, gso_type)];
+  const auto flags = bytes[flags_at], gso = bytes[gso_type_at];
   header found;
-  found.checksum_valid = (flags & VIRTIO_NET_HDR_F_DATA_VALID) != 0;
-  if ((flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0) {
+  found.checksum_valid = (flags & data_valid) != 0;
+  if ((flags & needs_checksum) != 0) {
     found.how.needs_checksum = true;
-    found.how.checksum_start = load(bytes, offsetof(virtio_net_hdr, csum_start));
-    found.how.checksum_offset = load(bytes, offsetof(virtio_net_hdr, csum_offset));
+    found.how.checksum_start = load(bytes, checksum_start_at);
+    found.how.checksum_offset = load(bytes, checksum_offset_at);
     if (!checksum_lies_within(found.how, frame)) return std::nullopt;
   }
-  if (gso == VIRTIO_NET_HDR_GSO_NONE) return found;
-  found.how.gso_size = load(bytes, offsetof(virtio_net_hdr, gso_size));
-  found.how.header_length = load(bytes, offsetof(virtio_net_hdr, hdr_len));
-  if (gso != VIRTIO_NET_HDR_GSO_TCPV4 || !can_be_cut(found.how, frame)) return std::nullopt;
+  if (gso == gso_none) return found;
+  found.how.gso_size = load(bytes, gso_size_at);
+  found.how.header_length = load(bytes, header_length_at);
+  if (gso != gso_tcp4 || !can_be_cut(found.how, frame)) return std::nullopt;
   return found;
 }
 
 std::array<std::uint8_t, virtio_header_size> to_bytes(const netstack::offload& how) {
   std::array<std::uint8_t, virtio_header_size> made{};
   if (how.needs_checksum) {
-    made[offsetof(virtio_net_hdr, flags)] = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-    store(made, offsetof(virtio_net_hdr, csum_start), how.checksum_start);
-    store(made, offsetof(virtio_net_hdr, csum_offset), how.checksum_offset);
+    made[flags_at] = needs_checksum;
+    store(made, checksum_start_at, how.checksum_start);
+    store(made, checksum_offset_at, how.checksum_offset);
   }
   if (how.gso_size != 0) {
-    made[offsetof(virtio_net_hdr, gso_type)] = VIRTIO_NET_HDR_GSO_TCPV4;
-    store(made, offsetof(virtio_net_hdr, gso_size), how.gso_size);
-    store(made, offsetof(virtio_net_hdr, hdr_len), how.header_length);
+    made[gso_type_at] = gso_tcp4;
+    store(made, gso_size_at, how.gso_size);
+    store(made, header_length_at, how.header_length);
   }
   return made;
 }

@@ -15,18 +15,6 @@ namespace vtunnel {
 
 inline constexpr std::string_view seed_phrase = "github.com/rancher-sandbox/rancher-desktop-vtunnel";
 
-// Compares received bytes with the phrase as they arrive. Pure.
-class phrase_reader {
- public:
-  enum class state { reading, matched, wrong };
-
-  state feed(std::string_view bytes);
-
- private:
-  std::size_t matched_ = 0;
-  bool wrong_ = false;
-};
-
 // The peer's side: sends the phrase to each client of `listening` (non-blocking), and closes. Runs until cancelled.
 async::task<> answer_handshakes(base::unique_fd listening);
 

@@ -1,7 +1,6 @@
 #include "programs/vtunnel/tunnel_end.hpp"
 
 #include <linux/vm_sockets.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -21,6 +20,7 @@
 #include "net/protocol.hpp"
 #include "net/stream_address.hpp"
 #include "os/unix_listener.hpp"
+#include "os/vsock.hpp"
 #include "programs/vtunnel/config_codec.hpp"
 #include "programs/vtunnel/handshake.hpp"
 #include "relay/privileged_port.hpp"
@@ -34,18 +34,8 @@ namespace log = base::log;
 using namespace std::chrono_literals;
 
 constexpr std::string_view component = "vtunnel";
-constexpr int backlog = 1024;
 constexpr auto between_tries = 1s;
 constexpr auto handshake_limit = 5s;
-
-base::result<base::unique_fd> listen_on_vsock(const net::stream_address& at) {
-  const auto address = net::to_sockaddr(at);
-  const auto name = "listen on " + net::to_string(at);
-  base::unique_fd fd(::socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd || ::bind(fd.get(), address.get(), address.size) != 0 || ::listen(fd.get(), backlog) != 0)
-    return base::fail_errno(name);
-  return fd;
-}
 
 }  // namespace
 
@@ -56,7 +46,7 @@ base::result<base::unique_fd> tunnel_end::listen_on(const net::stream_address& a
     return fd;
   }
   const auto* path = std::get_if<net::unix_path>(&at);
-  if (path == nullptr) return listen_on_vsock(at);
+  if (path == nullptr) return os::listen_on_vsock(std::get<net::vsock_address>(at));
   auto file = os::unix_listener::claim(path->path);
   if (!file) return std::unexpected(file.error());
   base::unique_fd fd(::dup(file->fd()));

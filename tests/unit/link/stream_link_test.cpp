@@ -136,17 +136,20 @@ TEST(stream_link, with_offload_at_both_ends_headers_cross) {
 
 TEST(stream_link, plain_frames_cross_while_the_ends_agree) {
   pair_of_links both({.offload = offload_role::vm}, {.offload = offload_role::host});
-  std::size_t at_host = 0, at_vm = 0;
+  std::uint32_t at_host = 0, at_vm = 0;
   for (std::uint32_t i = 0; i < 20; ++i) {
     send_one(both.vm, pattern(100 + i, i));
     send_one(both.host, pattern(200 + i, i));
     if (i % 3 == 0) continue;
-    ASSERT_TRUE(both.host.read());
-    for (const auto& f : both.host.frames())
-      EXPECT_EQ(copy(f.frame), pattern(100 + at_host, static_cast<std::uint32_t>(at_host))), ++at_host;
-    ASSERT_TRUE(both.vm.read());
-    for (const auto& f : both.vm.frames())
-      EXPECT_EQ(copy(f.frame), pattern(200 + at_vm, static_cast<std::uint32_t>(at_vm))), ++at_vm;
+    const auto check = [](stream_link& end, std::size_t size, std::uint32_t& arrived) {
+      ASSERT_TRUE(end.read());
+      for (const auto& f : end.frames()) {
+        EXPECT_EQ(copy(f.frame), pattern(size + arrived, arrived));
+        ++arrived;
+      }
+    };
+    check(both.host, 100, at_host);
+    check(both.vm, 200, at_vm);
   }
   EXPECT_EQ(at_host, 20U);
   EXPECT_EQ(at_vm, 20U);

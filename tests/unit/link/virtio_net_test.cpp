@@ -1,7 +1,6 @@
 #include "link/virtio_net.hpp"
 
 #include <gtest/gtest.h>
-#include <linux/virtio_net.h>
 
 #include <cstring>
 
@@ -9,6 +8,14 @@
 
 namespace links::virtio_net {
 namespace {
+
+// linux/virtio_net.h, which is not C++.
+struct virtio_net_hdr {
+  std::uint8_t flags, gso_type;
+  std::uint16_t hdr_len, gso_size, csum_start, csum_offset;
+};
+constexpr std::uint8_t VIRTIO_NET_HDR_F_NEEDS_CSUM = 1, VIRTIO_NET_HDR_F_DATA_VALID = 2, VIRTIO_NET_HDR_GSO_NONE = 0,
+                       VIRTIO_NET_HDR_GSO_TCPV4 = 1, VIRTIO_NET_HDR_GSO_UDP = 3, VIRTIO_NET_HDR_GSO_TCPV6 = 4;
 
 virtio_net_hdr tcp_segments() {
   virtio_net_hdr h{};
@@ -84,7 +91,8 @@ TEST(virtio_net, segments_need_a_size_a_checksum_and_payload) {
 }
 
 TEST(virtio_net, other_kinds_of_segments_are_refused) {
-  for (const int kind : {VIRTIO_NET_HDR_GSO_UDP, VIRTIO_NET_HDR_GSO_TCPV6, 5, 0x80 | VIRTIO_NET_HDR_GSO_TCPV4, 0xff}) {
+  for (const int kind : std::initializer_list<int>{VIRTIO_NET_HDR_GSO_UDP, VIRTIO_NET_HDR_GSO_TCPV6, 5,
+                                                   0x80 | VIRTIO_NET_HDR_GSO_TCPV4, 0xff}) {
     auto h = tcp_segments();
     h.gso_type = static_cast<std::uint8_t>(kind);
     EXPECT_FALSE(parsed(h)) << kind;

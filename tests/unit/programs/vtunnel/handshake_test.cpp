@@ -15,19 +15,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-TEST(phrase_reader, knows_the_phrase_in_any_pieces) {
-  using enum phrase_reader::state;
-  for (std::size_t cut = 0; cut <= seed_phrase.size(); ++cut) {
-    phrase_reader r;
-    EXPECT_EQ(r.feed(seed_phrase.substr(0, cut)), cut == seed_phrase.size() ? matched : reading);
-    EXPECT_EQ(r.feed(seed_phrase.substr(cut)), matched);
-    EXPECT_EQ(r.feed("more"), matched) << "exactly that many bytes are read";
-  }
-  phrase_reader wrong_one;
-  EXPECT_EQ(wrong_one.feed("github.com/x"), wrong);
-  EXPECT_EQ(wrong_one.feed(seed_phrase), wrong);
-}
-
 class handshake_test : public testing::Test {
  protected:
   void TearDown() override { loop_.stop(); }

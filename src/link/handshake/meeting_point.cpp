@@ -1,0 +1,47 @@
+#include "link/handshake/meeting_point.hpp"
+
+#include <fcntl.h>
+#include <linux/vm_sockets.h>
+
+#include "os/vsock.hpp"
+
+namespace handshake {
+namespace {
+
+constexpr const char* data_suffix = ".data";
+
+}  // namespace
+
+net::stream_address meeting_point::at(std::uint32_t cid, bool data) const {
+  if (url_.kind == links::link_kind::vsock) return net::vsock_address{cid, data ? data_port : handshake_port};
+  return net::unix_path{data ? url_.path + data_suffix : url_.path};
+}
+
+net::stream_address meeting_point::handshake_listener() const { return at(VMADDR_CID_ANY, false); }
+net::stream_address meeting_point::data_listener() const { return at(VMADDR_CID_ANY, true); }
+
+bool meeting_point::is_peer(int fd) const {
+  return url_.kind != links::link_kind::vsock || os::peer_cid(fd) == url_.number;
+}
+
+base::result<meeting_listener> meeting_listener::open(const net::stream_address& at) {
+  meeting_listener made;
+  if (const auto* path = std::get_if<net::unix_path>(&at)) {
+    auto file = os::unix_listener::claim(path->path);
+    if (!file) return std::unexpected(file.error());
+    made.file_.emplace(std::move(*file));
+    return made;
+  }
+  const auto* port = std::get_if<net::vsock_address>(&at);
+  if (port == nullptr) return base::fail(std::errc::address_family_not_supported, "listen on " + net::to_string(at));
+  auto fd = os::listen_on_vsock(*port);
+  if (!fd) return std::unexpected(fd.error());
+  made.fd_ = std::move(*fd);
+  return made;
+}
+
+base::unique_fd meeting_listener::duplicate() const {
+  return base::unique_fd(::fcntl(file_ ? file_->fd() : fd_.get(), F_DUPFD_CLOEXEC, 0));
+}
+
+}  // namespace handshake

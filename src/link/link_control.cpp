@@ -1,0 +1,95 @@
+#include "link/link_control.hpp"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+namespace links {
+namespace {
+
+constexpr std::string_view with_offload = "link offload=1", without_offload = "link offload=0", answer = "ok";
+
+// Room for one descriptor.
+union ancillary {
+  cmsghdr header;
+  std::array<char, CMSG_SPACE(sizeof(int))> bytes;
+};
+
+struct datagram {
+  std::array<char, 64> bytes{};
+  std::size_t size = 0;
+  base::unique_fd fd;
+  [[nodiscard]] std::string_view text() const { return {bytes.data(), size}; }
+};
+
+base::unique_fd descriptor_in(msghdr& message) {
+  const auto* header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) return {};
+  int fd = -1;
+  std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  return base::unique_fd(fd);
+}
+
+// Nothing if none waits.
+base::result<std::optional<datagram>> receive(int control) {
+  datagram got;
+  ancillary room{};
+  iovec text{got.bytes.data(), got.bytes.size()};
+  msghdr message{};
+  message.msg_iov = &text;
+  message.msg_iovlen = 1;
+  message.msg_control = room.bytes.data();
+  message.msg_controllen = room.bytes.size();
+  const auto size = ::recvmsg(control, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
+  if (size < 0) return base::fail_errno("link control");
+  if (size == 0) return base::fail(std::errc::connection_aborted, "link control");
+  got.size = static_cast<std::size_t>(size);
+  got.fd = descriptor_in(message);
+  return got;
+}
+
+}  // namespace
+
+base::result<std::array<base::unique_fd, 2>> make_control_pair() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0)
+    return base::fail_errno("link control");
+  return std::array<base::unique_fd, 2>{base::unique_fd(ends[0]), base::unique_fd(ends[1])};
+}
+
+base::result<> hand_link(int control, int link, bool asks_offload) {
+  const auto words = asks_offload ? with_offload : without_offload;
+  ancillary rights{};
+  iovec text{const_cast<char*>(words.data()), words.size()};  // iovec knows no const
+  msghdr message{};
+  message.msg_iov = &text;
+  message.msg_iovlen = 1;
+  message.msg_control = rights.bytes.data();
+  message.msg_controllen = rights.bytes.size();
+  auto* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof link);
+  std::memcpy(CMSG_DATA(header), &link, sizeof link);
+  if (::sendmsg(control, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return base::fail_errno("link control");
+  return {};
+}
+
+base::result<bool> take_answer(int control) {
+  const auto got = receive(control);
+  if (!got) return std::unexpected(got.error());
+  return *got && (*got)->text() == answer;
+}
+
+base::result<std::optional<handed_link>> take_link(int control) {
+  auto got = receive(control);
+  if (!got) return std::unexpected(got.error());
+  if (!*got || !(*got)->fd) return std::nullopt;
+  static_cast<void>(::send(control, answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
+  return handed_link{std::move((*got)->fd), (*got)->text() == with_offload};
+}
+
+}  // namespace links

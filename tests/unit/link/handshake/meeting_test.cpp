@@ -1,0 +1,222 @@
+// Both sides of the handshake over UNIX sockets, with each other, with an original, and with peers that mean harm.
+#include <gmock/gmock.h>
+#include <sys/socket.h>
+
+#include <filesystem>
+#include <optional>
+
+#include "link/handshake/host_side.hpp"
+#include "link/handshake/phrase.hpp"
+#include "link/handshake/vm_side.hpp"
+#include "os/connect.hpp"
+#include "tests/support/event_loop.hpp"
+#include "tests/support/socket_peer.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace handshake {
+namespace {
+
+using namespace std::chrono_literals;
+
+class meeting_test : public testing::Test {
+ protected:
+  void TearDown() override { loop_.stop(); }
+
+  void start_vm() {
+    vm_.emplace(loop_.executor(), point_);
+    auto keep = [](vm_side& side, std::optional<data_connection>& into) -> async::task<> {
+      into = co_await side.meet();
+    };
+    loop_.spawn(keep(*vm_, at_vm_));
+  }
+  void start_host(bool offers) {
+    host_.emplace(point_, offers);
+    auto keep = [](host_side& side, base::unique_fd& into) -> async::task<> { into = co_await side.meet(); };
+    loop_.spawn(keep(*host_, at_host_));
+  }
+  [[nodiscard]] bool met() {
+    return loop_.run_until([this] { return at_vm_ && at_host_; });
+  }
+  // A client of the VM's handshake port, with the VM already listening.
+  base::unique_fd connect_guest() {
+    EXPECT_TRUE(loop_.run_until([this] { return std::filesystem::exists(path_); }));
+    auto made = os::connect_now({path_});
+    EXPECT_TRUE(made);
+    loop_.settle();
+    return std::move(*made);
+  }
+  // What has arrived, without waiting; nothing at the connection's end.
+  static std::optional<std::string> received(const base::unique_fd& fd) {
+    std::string text(1000, '\0');
+    const auto got = ::recv(fd.get(), text.data(), text.size(), MSG_DONTWAIT);
+    if (got == 0 || (got < 0 && errno != EAGAIN)) return std::nullopt;
+    text.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+    return text;
+  }
+  bool closed(const base::unique_fd& fd) {
+    return loop_.run_until([&fd] { return !received(fd); });
+  }
+
+  support::temp_dir directory_;
+  std::string path_ = (directory_ / "link").string();
+  meeting_point point_{{.kind = links::link_kind::handshake, .path = path_}};
+  support::event_loop loop_;
+  std::optional<vm_side> vm_;
+  std::optional<host_side> host_;
+  std::optional<data_connection> at_vm_;
+  base::unique_fd at_host_;
+};
+
+TEST_F(meeting_test, the_two_sides_meet_and_nothing_precedes_the_frames) {
+  start_vm();
+  start_host(true);
+  ASSERT_TRUE(met());
+  EXPECT_TRUE(at_vm_->offers_offload);
+  support::send_all(at_vm_->fd.get(), "frame");
+  EXPECT_EQ(received(at_host_), "frame");
+  support::send_all(at_host_.get(), "answer");
+  EXPECT_EQ(received(at_vm_->fd), "answer");
+  EXPECT_FALSE(std::filesystem::exists(path_)) << "the VM has closed its listener";
+  EXPECT_FALSE(std::filesystem::exists(path_ + ".data"));
+}
+
+TEST_F(meeting_test, either_side_may_come_first) {
+  start_host(false);
+  loop_.settle();
+  start_vm();
+  loop_.settle();
+  loop_.pass_time(2s);
+  ASSERT_TRUE(met());
+  EXPECT_FALSE(at_vm_->offers_offload);
+}
+
+TEST_F(meeting_test, an_original_host_meets_the_vm) {
+  start_vm();
+  auto first = connect_guest();
+  EXPECT_EQ(received(first), network_phrase);
+  first.reset();
+  auto data = meeting_listener::open(point_.data_listener());
+  ASSERT_TRUE(data);
+  auto second = connect_guest();
+  support::send_all(second.get(), "READY");  // without reading, and closes
+  second.reset();
+  ASSERT_TRUE(loop_.run_until([this] { return at_vm_.has_value(); }));
+  EXPECT_FALSE(at_vm_->offers_offload);
+}
+
+TEST_F(meeting_test, an_original_vm_meets_the_host) {
+  auto listener = meeting_listener::open(point_.handshake_listener());
+  ASSERT_TRUE(listener);
+  start_host(true);
+  loop_.settle();
+  auto guest = os::accept_pending(listener->duplicate().get());
+  ASSERT_TRUE(guest);
+  send_phrase(guest->get(), network_phrase);
+  std::string ready;
+  ASSERT_TRUE(loop_.run_until([&] { return !(ready += received(*guest).value_or("")).empty(); }));
+  EXPECT_EQ(ready.substr(0, 5), "READY");
+  const auto data = os::connect_now({path_ + ".data"});
+  ASSERT_TRUE(data);
+  EXPECT_TRUE(loop_.run_until([this] { return static_cast<bool>(at_host_); }));
+}
+
+TEST_F(meeting_test, a_host_that_does_not_speak_is_given_up) {
+  start_vm();
+  const auto silent = connect_guest();
+  EXPECT_EQ(received(silent), network_phrase);
+  loop_.pass_time(vm_side::patience + 1s);
+  EXPECT_TRUE(closed(silent));
+  start_host(false);
+  EXPECT_TRUE(met()) << "others go on";
+}
+
+TEST_F(meeting_test, a_flood_of_silent_hosts_is_bounded) {
+  start_vm();
+  std::vector<base::unique_fd> flood;
+  std::size_t served = 0;
+  for (int i = 0; i < 100; ++i) flood.push_back(connect_guest());
+  for (const auto& fd : flood) served += received(fd).value_or("").empty() ? 0 : 1;
+  EXPECT_EQ(served, vm_side::most_guests);
+  loop_.pass_time(vm_side::patience + 1s);
+  for (const auto& fd : flood) EXPECT_TRUE(closed(fd));
+  start_host(false);
+  EXPECT_TRUE(met());
+}
+
+TEST_F(meeting_test, a_host_that_says_something_else_is_closed_at_once) {
+  start_vm();
+  const auto other = connect_guest();
+  EXPECT_EQ(received(other), network_phrase);
+  support::send_all(other.get(), "GET / HTTP/1.1\r\n" + std::string(100'000, 'x'));
+  EXPECT_TRUE(closed(other));
+}
+
+TEST_F(meeting_test, an_offer_that_never_ends_costs_a_moment) {
+  start_vm();
+  const auto data = meeting_listener::open(point_.data_listener());
+  const auto slow = connect_guest();
+  support::send_all(slow.get(), "READY offl");
+  loop_.settle();
+  EXPECT_FALSE(at_vm_);
+  loop_.pass_time(vm_side::offer_patience + 1ms);
+  ASSERT_TRUE(loop_.run_until([this] { return at_vm_.has_value(); }));
+  EXPECT_FALSE(at_vm_->offers_offload);
+}
+
+TEST_F(meeting_test, a_host_without_a_data_port_makes_the_vm_begin_again) {
+  start_vm();
+  {
+    const auto liar = connect_guest();
+    support::send_all(liar.get(), "READY");
+  }
+  ASSERT_TRUE(loop_.run_until([this] { return !std::filesystem::exists(path_); }));
+  loop_.pass_time(2s);
+  ASSERT_TRUE(loop_.run_until([this] { return std::filesystem::exists(path_); }));
+  start_host(false);
+  EXPECT_TRUE(met());
+}
+
+TEST_F(meeting_test, a_vm_that_speaks_another_phrase_is_not_taken) {
+  auto listener = meeting_listener::open(point_.handshake_listener());
+  ASSERT_TRUE(listener);
+  start_host(true);
+  loop_.settle();
+  const auto guest = os::accept_pending(listener->duplicate().get());
+  ASSERT_TRUE(guest);
+  support::send_all(guest->get(), std::string(network_phrase.size(), 'x'));
+  EXPECT_TRUE(closed(*guest));
+  EXPECT_FALSE(std::filesystem::exists(path_ + ".data")) << "no port was opened for it";
+}
+
+TEST_F(meeting_test, a_vm_that_does_not_speak_is_given_up) {
+  auto listener = meeting_listener::open(point_.handshake_listener());
+  ASSERT_TRUE(listener);
+  start_host(true);
+  loop_.settle();
+  const auto guest = os::accept_pending(listener->duplicate().get());
+  ASSERT_TRUE(guest);
+  loop_.pass_time(host_side::phrase_limit + 1s);
+  EXPECT_TRUE(closed(*guest));
+}
+
+// What is left of a former VM answers the phrase, but does not connect.
+TEST_F(meeting_test, a_data_connection_that_does_not_come_makes_the_host_begin_again) {
+  auto listener = meeting_listener::open(point_.handshake_listener());
+  ASSERT_TRUE(listener);
+  start_host(true);
+  loop_.settle();
+  auto former = os::accept_pending(listener->duplicate().get());
+  ASSERT_TRUE(former);
+  send_phrase(former->get(), network_phrase);
+  ASSERT_TRUE(loop_.run_until([this] { return std::filesystem::exists(path_ + ".data"); }));
+  listener = base::fail("closed");
+  start_vm();
+  loop_.settle();
+  loop_.pass_time(host_side::data_limit + 1s);
+  loop_.settle();
+  loop_.pass_time(host_side::between_tries + 1s);
+  EXPECT_TRUE(met());
+}
+
+}  // namespace
+}  // namespace handshake

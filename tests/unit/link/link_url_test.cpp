@@ -1,0 +1,29 @@
+#include "link/link_url.hpp"
+
+#include <gtest/gtest.h>
+
+namespace links {
+namespace {
+
+TEST(link_url, each_kind_survives_being_printed) {
+  for (const auto* text : {"vsock://2", "vsock://4294967295", "unix:///run/x.sock", "qemu:///run/q",
+                           "unixgram:///tmp/v", "fd://3", "handshake:///run/h"}) {
+    const auto url = link_url::parse(text);
+    ASSERT_TRUE(url) << text;
+    EXPECT_EQ(to_string(*url), text);
+  }
+  EXPECT_EQ(link_url::parse("qemu:///q")->kind, link_kind::qemu);
+  EXPECT_EQ(framing_of(link_kind::qemu), framing::qemu);
+  EXPECT_EQ(framing_of(link_kind::unix_stream), framing::stdio);
+}
+
+TEST(link_url, what_is_no_link_is_refused) {
+  for (const std::string text :
+       {"", "vsock://", "vsock://x", "vsock://-1", "vsock://4294967296", "unix://", "unix://relative",
+        "tcp://1.2.3.4:5", "/run/x.sock", "fd://4294967295", "fd://", "UNIX:///x"})
+    EXPECT_FALSE(link_url::parse(text)) << text;
+  EXPECT_FALSE(link_url::parse("unix:///" + std::string(200, 'x'))) << "longer than a socket's address";
+}
+
+}  // namespace
+}  // namespace links
