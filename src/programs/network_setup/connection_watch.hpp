@@ -1,0 +1,25 @@
+// connection_watch: notices the end of a connection that another process reads and writes. It is not woken by data.
+#pragma once
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include "async/task.hpp"
+#include "base/result.hpp"
+
+namespace network_setup {
+
+class connection_watch {
+ public:
+  // `connection` must stay open as long as this object lives.
+  static base::result<connection_watch> open(const async::executor& where, int connection);
+
+  // Returns when the peer has closed it, or our side has shut it down. Cancelled: throws operation_aborted.
+  async::task<> ended();
+
+ private:
+  explicit connection_watch(async::asio::posix::stream_descriptor epoll) : epoll_(std::move(epoll)) {}
+
+  async::asio::posix::stream_descriptor epoll_;  // reports ends alone
+};
+
+}  // namespace network_setup

@@ -1,0 +1,47 @@
+// engine_namespace: the network namespace in which the container engine runs, and the process that keeps it.
+//
+// With systemd (SYSTEMD_EXEC_PID is set) a service of its own makes it: the namespace is that of the service's MainPID.
+// Otherwise we make it, and run in it
+//
+//     unshare --pid --mount-proc --fork --propagation slave ARGUMENT
+//
+// whose process id goes to a file, mode 0600. That process is the VM's init: it outlives us. After a kill -9 the next
+// run finds it by that file and takes its namespace again.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <filesystem>
+#include <string>
+
+#include "async/task.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+
+namespace network_setup {
+
+class engine_namespace {
+ public:
+  // Of the running process of a service; waits until it runs.
+  static async::task<base::result<engine_namespace>> of_service(std::string service);
+  // Of the process in `pid_file`, if it lives, or a new one.
+  static base::result<engine_namespace> of_init(const async::executor& where, const std::string& argument,
+                                                const std::filesystem::path& pid_file);
+  static base::result<engine_namespace> of_process(const async::executor& where, pid_t process);
+
+  [[nodiscard]] int fd() const { return namespace_.get(); }
+  [[nodiscard]] pid_t process() const { return process_; }
+  // Returns when the process has ended. Cancelled: throws operation_aborted.
+  async::task<> ended();
+
+ private:
+  engine_namespace(const async::executor& where, base::unique_fd net_namespace, pid_t process, int pidfd)
+      : namespace_(std::move(net_namespace)), process_(process), exit_(where, pidfd) {}
+
+  base::unique_fd namespace_;
+  pid_t process_;
+  async::asio::posix::stream_descriptor exit_;
+};
+
+}  // namespace network_setup

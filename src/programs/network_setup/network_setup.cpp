@@ -1,0 +1,181 @@
+#include "programs/network_setup/network_setup.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <random>
+
+#include "async/first_of.hpp"
+#include "base/backoff.hpp"
+#include "base/log.hpp"
+#include "program/flag_values.hpp"
+#include "programs/network_setup/connection_watch.hpp"
+#include "programs/network_setup/veth_pair.hpp"
+
+namespace network_setup {
+namespace {
+
+namespace log = base::log;
+using namespace std::chrono_literals;
+
+constexpr const char* component = "network-setup";
+constexpr base::backoff pauses{.first = 100ms, .cap = 5s};
+constexpr auto stop_margin = 300ms;  // to remove the interfaces after vm-switch
+
+constexpr auto description =
+    "Sets up the network of a VM: meets host-switch over virtual sockets, connects the container engine's network "
+    "namespace to the default one by a pair of interfaces (veth-rd-wsl 192.168.143.2, veth-rd-ns 192.168.143.1), and "
+    "runs vm-switch in it. When the connection to host-switch ends it meets the next one, and vm-switch goes on with "
+    "it. Runs as root in the default namespace.\n\n"
+    "Under systemd (SYSTEMD_EXEC_PID is set) the namespace is that of the main process of -namespace-service. "
+    "Otherwise it is made, and unshare --pid --mount-proc --fork --propagation slave ARGUMENT runs in it, with its "
+    "process id in /run/wsl-init.pid.";
+
+bool is_run_by_systemd() { return ::getenv("SYSTEMD_EXEC_PID") != nullptr; }  // NOLINT(concurrency-mt-unsafe)
+
+async::task<> wait_for_end(switch_process* running) { co_await running->ended(); }
+async::task<> wait_for_end(connection_watch* watched) { co_await watched->ended(); }
+
+}  // namespace
+
+program::about network_setup::info() const { return {.name = component, .description = description}; }
+
+void network_setup::declare(program::flag_set& flags) {
+  flags.add("trace-packets", tracing_, "Passed on to vm-switch.");
+  flags.add("tap-interface", tap_, "Passed on to vm-switch: the `name` of the tap interface.");
+  flags.add("tap-mac-address", mac_, "Passed on to vm-switch: the `address` of the tap interface.");
+  flags.add("subnet", subnet_, "Passed on to vm-switch: the virtual network as a `CIDR`.");
+  flags.add("dhcp-script", script_, "Passed on to vm-switch: the `file` that udhcpc runs.");
+  flags.add("vm-switch-path", switch_path_, program::absolute_path, "The `file` of the program vm-switch. Required.");
+  flags.add("vm-switch-logfile", switch_log_, "The log `file` of vm-switch; empty: its own default.");
+  flags.add("unshare-arg", unshare_argument_, "The `program` that runs in the new namespace. Not with systemd.");
+  flags.add("namespace-service", service_, "With systemd: the `service` whose namespace it is.");
+  flags.add("connect", connect_, links::link_url::parse,
+            "Where host-switch is: vsock://CID, handshake:///path, unix:///path (where it listens) or fd://N.");
+  flags.add("pid-file", pid_file_, program::absolute_path, "The `file` for the process id of unshare.");
+}
+
+base::result<> network_setup::check(const program::command_line& given) {
+  has_systemd_ = is_run_by_systemd();
+  debug_ = given.is_set("debug");
+  if (switch_path_.empty()) return base::fail("-vm-switch-path is required");
+  if (!has_systemd_ && unshare_argument_.empty()) return base::fail("-unshare-arg is required without systemd");
+  return {};
+}
+
+base::result<> network_setup::open(const async::executor& where) {
+  where_ = where;
+  if (has_systemd_ && !unshare_argument_.empty()) log::warn(component, "-unshare-arg is ignored under systemd");
+  if (auto removed = remove_veth_pair(); !removed) return removed;
+  auto source = link_source::open(where, connect_);
+  if (!source) return std::unexpected(source.error());
+  source_.emplace(std::move(*source));
+  return {};
+}
+
+std::string network_setup::start(async::task_group& tasks) {
+  tasks_ = &tasks;
+  tasks.spawn("network", run());
+  return "connect=" + links::to_string(connect_);
+}
+
+std::vector<std::string> network_setup::switch_command() const {
+  std::vector<std::string> argv{switch_path_, "-tap-interface", tap_, "-tap-mac-address", mac_, "-subnet", subnet_};
+  if (!script_.empty()) argv.insert(argv.end(), {"-dhcp-script", script_});
+  if (!switch_log_.empty()) argv.insert(argv.end(), {"-logfile", switch_log_});
+  if (debug_) argv.emplace_back("-debug");
+  if (tracing_) argv.emplace_back("-trace-packets");
+  return argv;
+}
+
+void network_setup::end(const std::string& reason) {
+  log::error(component, "ends reason=\"{}\"", reason);
+  static_cast<void>(remove_veth_pair());
+  std::_Exit(program::exit_failure);
+}
+
+async::task<handshake::data_connection> network_setup::next_connection() {
+  auto next = co_await source_->next();
+  if (!next) end(next.error().message());
+  co_return std::move(*next);
+}
+
+async::task<> network_setup::set_up_namespace() {
+  auto found = has_systemd_ ? co_await engine_namespace::of_service(service_)
+                            : engine_namespace::of_init(where_, unshare_argument_, pid_file_);
+  if (!found) end(found.error().message());
+  namespace_.emplace(std::move(*found));
+  if (const auto made = make_veth_pair(namespace_->fd()); !made) end(made.error().message());
+  log::info(component, "namespace ready process={}", namespace_->process());
+}
+
+async::task<> network_setup::watch_namespace() {
+  co_await namespace_->ended();
+  end("the process of the namespace has ended");
+}
+
+async::task<> network_setup::run() {
+  auto connection = co_await next_connection();
+  co_await set_up_namespace();
+  tasks_->spawn("namespace", watch_namespace());
+  while (true) {
+    co_await serve(std::move(connection));
+    connection = co_await next_connection();
+  }
+}
+
+// False after a pause, if it does not start.
+async::task<bool> network_setup::start_switch(const handshake::data_connection& connection) {
+  auto started = switch_process::start(where_, switch_command(), namespace_->fd(), connection);
+  if (started) {
+    switch_.emplace(std::move(*started));
+    log::info(component, "vm-switch started pid={}", switch_->pid());
+    co_return true;
+  }
+  log::warn(component, "cannot start vm-switch reason=\"{}\"", started.error().message());
+  co_await async::sleep_for(pauses.delay(++failures_, std::random_device{}()));
+  co_return false;
+}
+
+async::task<> network_setup::until_either_ends(int connection) {
+  auto watch = connection_watch::open(where_, connection);
+  if (!watch) end(watch.error().message());
+  co_await async::first_of(wait_for_end(&*switch_), wait_for_end(&*watch));
+}
+
+// Until the connection has ended, or vm-switch has and took it along.
+async::task<> network_setup::serve(handshake::data_connection connection) {
+  if (switch_) {
+    const auto taken = co_await switch_->hand_over(connection);
+    if (!taken) {
+      log::warn(component, "vm-switch does not take the connection reason=\"{}\"", taken.error().message());
+      co_await switch_->stop(async::clock::now() + 2s);
+      switch_.reset();
+    }
+  }
+  if (!switch_ && !co_await start_switch(connection)) co_return;
+  const auto began = async::clock::now();
+  co_await until_either_ends(connection.fd.get());
+  while (stopping_) co_await async::sleep_for(1h);  // until cancelled
+  if (switch_->is_running()) {
+    failures_ = 0;
+    log::warn(component, "connection lost");
+    co_return;
+  }
+  const int code = co_await switch_->ended();
+  switch_.reset();
+  ::shutdown(connection.fd.get(), SHUT_RDWR);
+  failures_ = async::clock::now() - began > 30s ? 1 : failures_ + 1;
+  log::warn(component, "vm-switch ended code={}", code);
+  co_await async::sleep_for(pauses.delay(failures_, std::random_device{}()));
+}
+
+async::task<> network_setup::shut_down(async::clock::time_point deadline) {
+  stopping_ = true;
+  if (switch_) co_await switch_->stop(deadline - stop_margin);
+  if (const auto removed = remove_veth_pair(); !removed)
+    log::warn(component, "cannot remove the interfaces reason=\"{}\"", removed.error().message());
+}
+
+}  // namespace network_setup

@@ -1,0 +1,60 @@
+// network_setup: sets up the VM's network, in the default namespace as root: finds host-switch by the handshake, finds or
+// makes the container engine's network namespace, connects it to the default one by a veth pair, and runs vm-switch in
+// it with the data connection.
+//
+//   connection ends   → handshake again → the running vm-switch gets the new one; its interface stays as it is
+//   vm-switch ends    → a new connection and a new vm-switch, after a pause
+//   the namespace's process ends → we end with 1: whatever supervises us begins from the start
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "async/task_group.hpp"
+#include "link/link_url.hpp"
+#include "program/daemon.hpp"
+#include "programs/network_setup/engine_namespace.hpp"
+#include "programs/network_setup/link_source.hpp"
+#include "programs/network_setup/switch_process.hpp"
+
+namespace network_setup {
+
+class network_setup final : public program::daemon {
+ public:
+  [[nodiscard]] program::about info() const override;
+  [[nodiscard]] std::string log_file() const override { return "/var/log/network-setup.log"; }
+  void declare(program::flag_set& flags) override;
+  base::result<> check(const program::command_line& given) override;
+  base::result<> open(const async::executor& where) override;
+  std::string start(async::task_group& tasks) override;
+  async::task<> shut_down(async::clock::time_point deadline) override;
+
+ private:
+  [[nodiscard]] std::vector<std::string> switch_command() const;
+  async::task<> run();
+  async::task<handshake::data_connection> next_connection();
+  async::task<> set_up_namespace();
+  async::task<> watch_namespace();
+  async::task<> serve(handshake::data_connection connection);
+  async::task<bool> start_switch(const handshake::data_connection& connection);
+  async::task<> until_either_ends(int connection);
+  [[noreturn]] void end(const std::string& reason);
+
+  std::string switch_path_, switch_log_, unshare_argument_, service_ = "network-namespace.service";
+  std::string tap_ = "eth0", mac_ = "5a:94:ef:e4:0c:ee", subnet_ = "192.168.127.0/24", script_;
+  std::string pid_file_ = "/run/wsl-init.pid";
+  links::link_url connect_{.kind = links::link_kind::vsock, .path = {}, .number = 2};
+  bool tracing_ = false, debug_ = false, has_systemd_ = false;
+  bool stopping_ = false;  // shut_down() owns switch_ then
+
+  async::executor where_;
+  async::task_group* tasks_ = nullptr;
+  std::optional<link_source> source_;
+  std::optional<engine_namespace> namespace_;
+  std::optional<switch_process> switch_;
+  unsigned failures_ = 0;  // of vm-switch, in a row
+};
+
+}  // namespace network_setup
