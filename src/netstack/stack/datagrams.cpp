@@ -26,12 +26,16 @@ std::optional<icmp::unreachable> code_for(int error) {
 
 // ---- From the VM
 
+bool datagrams::is_served(std::uint16_t port) const {
+  const auto& services = settings_.udp_services;
+  return settings_.udp_client_ports.contains(port) || std::ranges::find(services, port) != services.end();
+}
+
 void datagrams::on_udp(const ipv4::packet& packet, const udp::datagram& d, const destination& where, time_point now) {
   const auto refuse = [&](icmp::unreachable code) {
     errors_.send(icmp::type::unreachable, code_of(code), packet, now);
   };
-  const auto& services = settings_.udp_services;
-  if (where.kind == destination_kind::gateway && std::ranges::find(services, d.destination_port) == services.end())
+  if (where.kind == destination_kind::gateway && !is_served(d.destination_port))
     return refuse(icmp::unreachable::port);
   if (where.kind != destination_kind::gateway && where.kind != destination_kind::host) {
     ++counted_.forbidden;

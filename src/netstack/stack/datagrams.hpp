@@ -28,6 +28,8 @@ class datagrams {
   void pass_error(const icmp_report& report, time_point now);
 
  private:
+  [[nodiscard]] bool is_served(std::uint16_t port) const;
+
   const stack_settings& settings_;
   statistics& counted_;
   action_queue& actions_;

@@ -28,6 +28,12 @@ struct stack_limits {
   fragment_limits fragments;
 };
 
+struct port_range {
+  std::uint16_t first = 1, last = 0;  // both belong to it; empty if first is the larger one
+
+  [[nodiscard]] constexpr bool contains(std::uint16_t port) const { return first <= port && port <= last; }
+};
+
 struct nat_entry {
   ipv4::address inside;  // as the VM asks for it; the stack answers ARP and echo for it if it is in the subnet
   ipv4::address host;    // where the owner connects
@@ -45,6 +51,9 @@ struct stack_settings {
   // Services of the owner at the gateway's address. Other ports are refused.
   std::vector<std::uint16_t> tcp_services{53, 80};
   std::vector<std::uint16_t> udp_services{53};
+  // Ports of the gateway's address from which the owner sends datagrams of its clients. What comes back is the owner's,
+  // too; it answers datagram_failed() for a port without a client.
+  port_range udp_client_ports;
   std::chrono::seconds open_limit{10};  // for the VM's answer to open()
   stack_limits limits;
   // Random bytes, for the keyed hashes of sequence numbers, ports and the flow table. Not to be logged.
