@@ -22,6 +22,7 @@ namespace os {
 namespace {
 
 constexpr std::size_t batch = 128;
+constexpr clock::duration longest_sleep = std::chrono::hours(24);
 constexpr std::size_t stack_bytes = 256 << 10;  // mostly for sanitizers
 
 void check(int error_number, const char* what) {
@@ -76,7 +77,7 @@ void event_loop::call(const std::function<void()>& command) {
     run_posted();
     command();
     retired_.clear();
-    if (tickers_.size() != tickers_before) wake();  // it may sleep too long now
+    if (tickers_.size() != tickers_before || finish_) wake();  // it may sleep too long now
   }
   --callers_;
   callers_.notify_all();
@@ -124,13 +125,20 @@ void event_loop::every(std::chrono::milliseconds period, std::function<bool()> t
   tickers_.push_back({period, due, std::move(tick)});
 }
 
-// How long epoll may sleep, in milliseconds; -1: for ever.
-int event_loop::run_tickers() {
-  if (tickers_.empty()) return -1;
+// When the next tick is due.
+clock::time_point event_loop::run_tickers() {
+  if (tickers_.empty()) return clock::time_point::max();
   if (next_due_ <= now_) call_due();
-  if (tickers_.empty()) return -1;
-  return static_cast<int>(
-      std::chrono::ceil<std::chrono::milliseconds>(std::max(next_due_ - now_, clock::duration::zero())).count());
+  return tickers_.empty() ? clock::time_point::max() : next_due_;
+}
+
+// How long epoll may sleep, in milliseconds; -1: for ever.
+int event_loop::finish_turn() {
+  auto due = run_tickers();
+  if (finish_) due = std::min(due, finish_());
+  if (due == clock::time_point::max()) return -1;
+  const auto wait = std::clamp<clock::duration>(due - now_, clock::duration::zero(), longest_sleep);
+  return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(wait).count());
 }
 
 void event_loop::call_due() {
@@ -168,7 +176,7 @@ void event_loop::run() {
   std::unique_lock turn(turn_);
   while (!stopping_) {
     now_ = clock::now();
-    const int timeout = run_tickers();
+    const int timeout = finish_turn();
     const auto calls_before = calls_;
     turn.unlock();
     const int count = ::epoll_wait(epoll_.get(), events.data(), batch, timeout);

@@ -17,6 +17,9 @@
 //   with the loop                        the destructor joins the thread first
 //
 // What a posted command or a tick refers to lives as long as the loop, or is shared, or stop_ticking() comes first.
+//
+// Edge-triggered handlers (EPOLLET) are possible on a loop that is used by post() alone: a batch that is dropped for a
+// call() would take their edges along.
 #pragma once
 
 #include <pthread.h>
@@ -68,6 +71,9 @@ class event_loop {
   // Calls `tick` about every `period` until it returns false. Several may run.
   void every(std::chrono::milliseconds period, std::function<bool()> tick);
   [[nodiscard]] std::size_t tickers() const { return tickers_.size(); }  // NOLINT: for tests; an idle loop has none
+  // `finish` runs at the end of every turn, after its events, commands and ticks. It returns when the next turn is due
+  // without an event: max() for never. One for each loop, for work that many events of a turn share.
+  void after_each_turn(std::function<clock::time_point()> finish) { finish_ = std::move(finish); }
   // Ends all ticks, in the call() that ends what they work on.
   void stop_ticking() { tickers_.clear(); }
 
@@ -82,7 +88,8 @@ class event_loop {
   void run_posted();
   void let_callers_go_first();
   void dispatch(std::span<const epoll_event> events);
-  [[nodiscard]] int run_tickers();
+  [[nodiscard]] clock::time_point run_tickers();
+  [[nodiscard]] int finish_turn();
   void call_due();
 
   base::unique_fd epoll_;
@@ -90,6 +97,7 @@ class event_loop {
   clock::time_point now_ = clock::now();
   std::vector<std::unique_ptr<event_handler>> retired_;
   std::vector<ticker> tickers_;
+  std::function<clock::time_point()> finish_;
   clock::time_point next_due_{};  // no ticker is due earlier: most wake-ups need not check them
   std::mutex turn_;               // guards all members but epoll_, wake_, callers_ and posted_
   std::atomic<int> callers_{0};   // in call()

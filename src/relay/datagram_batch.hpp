@@ -6,6 +6,8 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <span>
 
 #include "net/endpoint.hpp"
 
@@ -34,6 +36,10 @@ class datagram_batch {
   int send(int fd, unsigned first, unsigned last);
   int send(int fd, unsigned first, unsigned last, const net::socket_address& to, const local_address& from);
 
+  // A received datagram.
+  [[nodiscard]] std::span<const std::uint8_t> bytes(unsigned i) const {
+    return {static_cast<const std::uint8_t*>(vectors_[i].iov_base), vectors_[i].iov_len};
+  }
   // The addresses of a received datagram; only after receive() with addresses.
   [[nodiscard]] const net::socket_address& source(unsigned i) const { return sources_[i]; }
   [[nodiscard]] local_address destination(unsigned i) const;
