@@ -1,0 +1,16 @@
+// exposed_port: a listening or bound socket of the host whose clients reach a port of the VM. Owned by plane.
+#pragma once
+
+#include "os/event_loop.hpp"
+
+namespace translator {
+
+class exposed_port : public os::event_handler {
+ public:
+  // Begins. False: see errno.
+  [[nodiscard]] virtual bool watch() = 0;
+  // Closes the socket. Events of the same batch may still come, and are ignored.
+  virtual void close() = 0;
+};
+
+}  // namespace translator

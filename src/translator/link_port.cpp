@@ -1,0 +1,82 @@
+#include "translator/link_port.hpp"
+
+#include <sys/epoll.h>
+
+#include <array>
+
+#include "link/virtio_net.hpp"
+#include "translator/link_ports.hpp"
+
+namespace translator {
+
+int link_port::fd() const {
+  return std::visit([](const auto& one) { return one.fd(); }, link_);
+}
+
+bool link_port::is_blocked() const {
+  return std::visit([](const auto& one) { return one.is_blocked(); }, link_);
+}
+
+bool link_port::takes_offload() const {
+  const auto* const stream = std::get_if<links::stream_link>(&link_);
+  return stream != nullptr && stream->takes_offload();
+}
+
+const links::link_counters& link_port::counters() const {
+  return std::visit([](const auto& one) -> const links::link_counters& { return one.counters(); }, link_);
+}
+
+bool link_port::watch() { return owner_.common().loop.watch(fd(), *this, 0, EPOLLIN); }
+
+void link_port::on_event(unsigned /*which*/, std::uint32_t events) {
+  if (!over_ && (events & EPOLLOUT) != 0) flush();
+  if (!over_ && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) receive();
+}
+
+void link_port::receive() {
+  const auto got = std::visit([](auto& one) { return one.read(); }, link_);
+  if (!got) return end(got.error());
+  if (!offload_ && takes_offload()) {
+    offload_ = true;
+    owner_.properties_changed(*this);
+  }
+  if (*got > 0) owner_.received(*this, std::visit([](const auto& one) { return one.frames(); }, link_));
+}
+
+void link_port::send(netstack::bytes_view header, std::span<const netstack::bytes_view> parts) {
+  if (over_) return;
+  dirty_ = true;
+  auto* const stream = std::get_if<links::stream_link>(&link_);
+  auto sent = stream != nullptr ? stream->send(header, parts) : std::get<links::datagram_link>(link_).send(parts);
+  if (!sent) end(sent.error());
+}
+
+void link_port::send(const netstack::frame_out& frame) {
+  const auto header = links::virtio_net::to_bytes(frame.how);
+  send(offload_ ? netstack::bytes_view(header) : netstack::bytes_view(), frame.parts);
+}
+
+void link_port::send(const links::received_frame& frame) {
+  const std::array parts{frame.frame};
+  send(offload_ ? frame.header : netstack::bytes_view(), parts);
+}
+
+void link_port::flush() {
+  if (over_ || (!dirty_ && !waits_for_room_)) return;
+  dirty_ = false;
+  if (auto sent = std::visit([](auto& one) { return one.flush(); }, link_); !sent) return end(sent.error());
+  if (waits_for_room_ == is_blocked()) return;
+  waits_for_room_ = is_blocked();
+  owner_.common().loop.change(fd(), *this, 0, EPOLLIN | (waits_for_room_ ? EPOLLOUT : 0U));
+}
+
+void link_port::end(const base::error& why) {
+  if (!over_) owner_.ended(*this, why);
+}
+
+void link_port::close() {
+  over_ = true;
+  owner_.common().loop.unwatch(fd());
+}
+
+}  // namespace translator

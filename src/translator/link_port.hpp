@@ -1,0 +1,48 @@
+// link_port: one link to a VM, on the loop. Reads its frames, hands them on together, and writes what leaves once a
+// turn. Owned by link_ports; loop thread only. Any error ends the link (stream_link.hpp); the port then does nothing
+// more.
+#pragma once
+
+#include <variant>
+
+#include "link/datagram_link.hpp"
+#include "link/stream_link.hpp"
+#include "translator/shared.hpp"
+
+namespace translator {
+
+class link_ports;
+
+using any_link = std::variant<links::stream_link, links::datagram_link>;
+
+class link_port final : public os::event_handler {
+ public:
+  link_port(link_ports& owner, netstack::link_id id, any_link link) : owner_(owner), id_(id), link_(std::move(link)) {}
+
+  [[nodiscard]] bool watch();
+  void on_event(unsigned which, std::uint32_t events) override;
+  // Adds a frame to what leaves with this turn.
+  void send(const netstack::frame_out& frame);
+  void send(const links::received_frame& frame);
+  // Ends the turn: writes.
+  void flush();
+  void close();
+
+  [[nodiscard]] netstack::link_id id() const { return id_; }
+  [[nodiscard]] bool is_blocked() const;
+  [[nodiscard]] bool takes_offload() const;
+  [[nodiscard]] const links::link_counters& counters() const;
+
+ private:
+  [[nodiscard]] int fd() const;
+  void receive();
+  void send(netstack::bytes_view header, std::span<const netstack::bytes_view> parts);
+  void end(const base::error& why);
+
+  link_ports& owner_;
+  netstack::link_id id_;
+  any_link link_;
+  bool over_ = false, waits_for_room_ = false, offload_ = false, dirty_ = false;
+};
+
+}  // namespace translator

@@ -1,0 +1,128 @@
+#include "translator/link_ports.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/log.hpp"
+#include "link/virtio_net.hpp"
+#include "netstack/ethernet.hpp"
+
+namespace translator {
+namespace {
+
+// A frame of 65,535 bytes of IP, less its headers with the longest TCP options that the stack sends.
+constexpr std::size_t most_segment_data = 65'535 - 20 - 60;
+
+}  // namespace
+
+link_ports::link_ports(shared& common, net::mac_address gateway, std::function<bool()> process)
+    : common_(common), gateway_(gateway), process_(std::move(process)) {}
+
+link_ports::~link_ports() {
+  for (const auto& one : ports_) one.port->close();
+}
+
+base::result<> link_ports::add(any_link link, std::function<void(base::error)> over) {
+  if (ports_.size() >= most_links) return base::fail(std::errc::too_many_links, "");
+  auto port = std::make_unique<link_port>(*this, ++last_id_, std::move(link));
+  if (!port->watch()) return base::fail_errno("watch a link");
+  common_.stack.link_up(port->id(), {}, common_.now());
+  ports_.push_back({std::move(port), std::move(over)});
+  increment(common_.count.links);
+  return {};
+}
+
+void link_ports::ended(link_port& port, const base::error& why) {
+  const auto at = std::ranges::find(ports_, &port, [](const entry& e) { return e.port.get(); });
+  port.close();
+  common_.stack.link_down(port.id(), common_.now());
+  stations_.forget(port.id());
+  decrement(common_.count.links);
+  const auto over = std::move(at->over);
+  common_.loop.retire(std::move(at->port));
+  ports_.erase(at);
+  over(why);
+}
+
+void link_ports::properties_changed(const link_port& of) {
+  common_.stack.link_up(of.id(), {.checksum_offload = true, .most_segment_data = most_segment_data}, common_.now());
+}
+
+void link_ports::received(link_port& from, std::span<const links::received_frame> frames) {
+  batch_.clear();
+  for (const auto& one : frames) {
+    if (recording_) recording_->add(std::array{one.frame});
+    if (!switch_frame(from, one)) continue;
+    netstack::frame_in in;
+    in.bytes = one.frame;
+    in.link = from.id();
+    if (!one.header.empty()) {
+      const auto header = links::virtio_net::parse(one.header, one.frame);
+      if (!header) continue;
+      in.how = header->how;
+      in.checksum_valid = header->checksum_valid;
+    }
+    batch_.push_back(in);
+  }
+  common_.stack.on_frames(batch_, common_.now());
+  static_cast<void>(process_());
+  common_.stack.end_batch(common_.now());
+}
+
+std::vector<link_status> link_ports::status() const {
+  std::vector<link_status> made;
+  for (const auto& one : ports_)
+    made.push_back({one.port->id(), one.port->takes_offload(), one.port->is_blocked(), one.port->counters()});
+  return made;
+}
+
+link_port* link_ports::find(netstack::link_id id) const {
+  const auto at = std::ranges::find(ports_, id, [](const entry& e) { return e.port->id(); });
+  return at == ports_.end() ? nullptr : at->port.get();
+}
+
+void link_ports::flood(const link_port& from, const links::received_frame& frame) {
+  increment(common_.count.frames_flooded);
+  for (std::size_t i = ports_.size(); i-- > 0;)
+    if (ports_[i].port.get() != &from) ports_[i].port->send(frame);
+}
+
+bool link_ports::switch_frame(const link_port& from, const links::received_frame& frame) {
+  const auto head = netstack::ethernet::parse(frame.frame);
+  if (!head) return true;  // the stack counts it
+  stations_.learn(head->source, from.id(), common_.now());
+  if (head->destination == gateway_) return true;
+  if (head->destination.is_group()) {
+    if (ports_.size() > 1) flood(from, frame);
+    return true;
+  }
+  const auto to = stations_.find(head->destination, common_.now());
+  auto* const port = to ? find(*to) : nullptr;
+  if (port == nullptr || port == &from) return increment(common_.count.frames_unknown), false;
+  increment(common_.count.frames_switched);
+  port->send(frame);
+  return false;
+}
+
+bool link_ports::can_send() const {
+  return std::ranges::any_of(ports_, [](const entry& e) { return !e.port->is_blocked(); });
+}
+
+void link_ports::send(const netstack::frame_out& frame) {
+  if (recording_) recording_->add(frame.parts);
+  for (std::size_t i = ports_.size(); i-- > 0;)  // backwards: a port that fails goes
+    if (frame.link == netstack::every_link || ports_[i].port->id() == frame.link) ports_[i].port->send(frame);
+}
+
+void link_ports::transmit() {
+  netstack::frame_out frame;
+  while (can_send() && common_.stack.next_frame(frame, common_.now())) send(frame);
+  for (std::size_t i = ports_.size(); i-- > 0;) ports_[i].port->flush();
+  if (recording_ && !recording_->flush()) {
+    base::log::warn("pcap", "recording ended: cannot write");
+    recording_.reset();
+  }
+}
+
+}  // namespace translator

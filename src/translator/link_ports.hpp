@@ -1,0 +1,74 @@
+// link_ports: all links of the virtual network. Frames for the gateway go to the stack; frames between VMs go from link
+// to link (mac_table.hpp of src/link). Owned by plane; loop thread only.
+//
+// A link whose peer does not read blocks only what goes to it: while all links are blocked, the stack keeps what waits.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "link/mac_table.hpp"
+#include "translator/link_port.hpp"
+#include "translator/pcap_file.hpp"
+
+namespace translator {
+
+struct link_status {
+  netstack::link_id id = 0;
+  bool offload = false, blocked = false;
+  links::link_counters counters;
+};
+
+class link_ports {
+ public:
+  static constexpr std::size_t most_links = 64;
+
+  // `process` lets the owner take the stack's actions while the frames are still in memory.
+  link_ports(shared& common, net::mac_address gateway, std::function<bool()> process);
+  ~link_ports();
+  link_ports(const link_ports&) = delete;
+  link_ports& operator=(const link_ports&) = delete;
+
+  // `over` is called once, when the link has ended by itself. Fails with too_many_links, or the kernel's code.
+  base::result<> add(any_link link, std::function<void(base::error)> over);
+
+  // Takes the stack's frames and writes them.
+  void transmit();
+  [[nodiscard]] std::vector<link_status> status() const;
+  [[nodiscard]] std::vector<links::mac_table::station> stations() const { return stations_.stations(common_.now()); }
+  [[nodiscard]] std::size_t size() const { return ports_.size(); }
+  void record(std::optional<pcap_file> to) { recording_ = std::move(to); }
+
+  // For link_port.
+  [[nodiscard]] shared& common() { return common_; }
+  void received(link_port& from, std::span<const links::received_frame> frames);
+  void properties_changed(const link_port& of);
+  void ended(link_port& port, const base::error& why);
+
+ private:
+  struct entry {
+    std::unique_ptr<link_port> port;
+    std::function<void(base::error)> over;
+  };
+  [[nodiscard]] bool can_send() const;
+  [[nodiscard]] link_port* find(netstack::link_id id) const;
+  // Passes a frame between VMs on. Whether the stack shall have it, too.
+  [[nodiscard]] bool switch_frame(const link_port& from, const links::received_frame& frame);
+  void flood(const link_port& from, const links::received_frame& frame);
+  void send(const netstack::frame_out& frame);
+
+  shared& common_;
+  net::mac_address gateway_;
+  std::function<bool()> process_;
+  std::vector<entry> ports_;
+  std::vector<netstack::frame_in> batch_;
+  links::mac_table stations_;
+  netstack::link_id last_id_ = 0;
+  std::optional<pcap_file> recording_;
+};
+
+}  // namespace translator

@@ -1,0 +1,43 @@
+// shared: what all parts of the data plane use. Owned by plane; loop thread only, except counters.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "netstack/stack/stack.hpp"
+#include "os/event_loop.hpp"
+#include "relay/descriptor_budget.hpp"
+
+namespace translator {
+
+// What the host's side has counted since it began. Written by the loop's thread, read by any.
+struct counters {
+  using number = std::atomic<std::uint64_t>;
+  number connections{0};        // TCP, now
+  number connects_refused{0};   // by want of descriptors
+  number accepted{0};           // clients of exposed TCP ports
+  number clients_refused{0};    // of them: beyond a share, or the VM did not take them
+  number udp_flows{0};          // now, both directions
+  number udp_flows_evicted{0};  // ended for a newer one
+  number datagrams_dropped{0};  // by a full socket or a bound
+  number echo_flows{0};         // now
+  number questions_dropped{0};  // DNS questions that the control thread did not take in time
+  number links{0};              // now
+  number frames_flooded{0}, frames_switched{0}, frames_unknown{0};  // between VMs
+};
+
+struct shared {
+  os::event_loop& loop;
+  netstack::stack& stack;
+  relay::descriptor_budget& budget;
+  counters& count;
+
+  [[nodiscard]] netstack::time_point now() const { return loop.now(); }
+};
+
+inline void increment(counters::number& to, std::uint64_t amount = 1) {
+  to.fetch_add(amount, std::memory_order_relaxed);
+}
+inline void decrement(counters::number& from) { from.fetch_sub(1, std::memory_order_relaxed); }
+
+}  // namespace translator

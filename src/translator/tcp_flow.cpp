@@ -1,0 +1,145 @@
+#include "translator/tcp_flow.hpp"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <span>
+
+#include "relay/sockets.hpp"
+#include "translator/tcp_flows.hpp"
+
+namespace translator {
+namespace {
+
+constexpr std::size_t most_slices = 256;  // of one sendmsg
+constexpr std::size_t most_a_turn = std::size_t{512}
+                                    << 10U;  // bytes read from one socket, so that others have their turn
+
+using slices = std::span<const netstack::bytes_view>;
+
+iovec as_iovec(netstack::bytes_view bytes) { return {const_cast<std::uint8_t*>(bytes.data()), bytes.size()}; }
+
+ssize_t send_slices(int fd, slices from) {
+  std::array<iovec, most_slices> vectors;
+  const auto count = std::min(from.size(), vectors.size());
+  std::ranges::transform(from.first(count), vectors.begin(), as_iovec);
+  msghdr message{};
+  message.msg_iov = vectors.data();
+  message.msg_iovlen = count;
+  return ::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+std::size_t size_of(slices all) {
+  std::size_t size = 0;
+  for (const auto& one : all) size += one.size();
+  return size;
+}
+
+}  // namespace
+
+bool tcp_flow::watch() {
+  return owner_.common().loop.watch(fd_.get(), *this, 0, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+}
+
+void tcp_flow::on_event(unsigned /*which*/, std::uint32_t events) {
+  if (state_ == state::over) return;
+  if (state_ == state::connecting) return on_connected();
+  if (state_ == state::opening) {
+    if ((events & (EPOLLERR | EPOLLHUP)) != 0) abort();  // its client is gone before the VM has answered
+    return;
+  }
+  hung_up_ = hung_up_ || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+  if ((events & EPOLLOUT) != 0) push();
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) pull();
+  if ((events & EPOLLERR) != 0 && is_relaying() && socket_ended_ && relay::pending_error(fd_.get()) != 0) abort();
+}
+
+// epoll reports a socket that is neither connected nor connecting as hung up: only an error or a peer counts.
+void tcp_flow::on_connected() {
+  if (const int error = relay::pending_error(fd_.get()); error != 0) return owner_.connect_failed(*this, error);
+  net::socket_address peer;
+  if (::getpeername(fd_.get(), peer.get(), &peer.size) == 0) owner_.connected(*this);
+}
+
+void tcp_flow::relay() {
+  state_ = state::relaying;
+  hung_up_ = true;  // an edge may have come before: look once to the end
+  push();
+  if (is_relaying()) pull();
+}
+
+void tcp_flow::push() {
+  auto& stack = owner_.common().stack;
+  while (is_relaying()) {
+    const auto waiting = stack.arrived(id_);
+    if (waiting.empty()) return;
+    const auto size = size_of(waiting);
+    const auto sent = broken_ ? static_cast<ssize_t>(size) : send_slices(fd_.get(), waiting);
+    if (sent < 0) {
+      if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) return;
+      if (errno != EINTR) on_broken();
+      continue;
+    }
+    stack.consumed(id_, static_cast<std::size_t>(sent), owner_.common().now());
+  }
+}
+
+void tcp_flow::pull() {
+  auto& stack = owner_.common().stack;
+  std::size_t taken = 0;
+  while (is_relaying() && !socket_ended_) {
+    const auto room = stack.send_room(id_);
+    const auto size = room[0].size() + room[1].size();
+    if (size == 0) return;  // action::writable goes on
+    if (taken >= most_a_turn) return owner_.pull_again(*this);
+    const std::array<iovec, 2> vectors{as_iovec(room[0]), as_iovec(room[1])};
+    const auto got = ::readv(fd_.get(), vectors.data(), room[1].empty() ? 1 : 2);
+    if (got == 0) return on_socket_end();
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno == EAGAIN ? void() : abort();
+    stack.written(id_, static_cast<std::size_t>(got), owner_.common().now());
+    taken += static_cast<std::size_t>(got);
+    if (static_cast<std::size_t>(got) < size && !hung_up_) return;
+  }
+}
+
+void tcp_flow::on_socket_end() {
+  if (broken_) return abort();
+  socket_ended_ = true;
+  owner_.common().stack.finish(id_, owner_.common().now());
+}
+
+// The kernel reports an error once, to the write. What came before the reset can still be read.
+void tcp_flow::on_broken() {
+  broken_ = true;
+  hung_up_ = true;
+  if (socket_ended_) return abort();
+  pull();
+}
+
+void tcp_flow::finish() {
+  if (is_relaying()) ::shutdown(fd_.get(), SHUT_WR);
+}
+
+// The VM gets what was read before the reset.
+void tcp_flow::abort() {
+  auto& stack = owner_.common().stack;
+  if (state_ == state::relaying)
+    stack.finish_with_reset(id_, owner_.common().now());
+  else
+    stack.abort(id_, owner_.common().now());
+  owner_.end(*this, true);
+}
+
+void tcp_flow::close(bool reset) {
+  state_ = state::over;
+  owner_.common().loop.unwatch(fd_.get());
+  if (reset) relay::reset_on_close(fd_.get());
+  fd_.reset();
+}
+
+}  // namespace translator

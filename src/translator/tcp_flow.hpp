@@ -1,0 +1,69 @@
+// tcp_flow: one socket of the host and the VM's TCP connection that it belongs to. Owned by tcp_flows; loop thread only.
+//
+//   connecting   the host's connect() is under way     nothing is read or written
+//   opening      a client of an exposed port waits     only its end is noticed: push() and pull() wait for relay()
+//                for the VM's answer
+//   relaying     both ends are connected               push() and pull() on every event
+//   over         the socket is closed                  ignores events; destroyed after the batch
+//
+// Theory of operation. The socket is edge-triggered in both directions from its first moment, so no call changes what
+// epoll waits for. push() moves the VM's bytes to the socket until the socket is full; pull() reads the socket straight
+// into the connection's send ring until the socket is empty or the ring is full. The next edge, or action::writable,
+// goes on. No byte is copied in between.
+//
+// Ends. EOF of the socket becomes the VM's FIN, and the VM's FIN becomes SHUT_WR. A reset is passed on once all that was
+// read before it is delivered: after a failed write the socket is read to its end first. A reset of the VM closes
+// the socket with SO_LINGER 0.
+#pragma once
+
+#include <cstdint>
+
+#include "base/unique_fd.hpp"
+#include "relay/port_share.hpp"
+#include "translator/shared.hpp"
+
+namespace translator {
+
+class tcp_flows;
+
+class tcp_flow final : public os::event_handler {
+ public:
+  enum class state : std::uint8_t { connecting, opening, relaying, over };
+
+  tcp_flow(tcp_flows& owner, netstack::flow_id id, base::unique_fd fd, state begins)
+      : owner_(owner), id_(id), fd_(std::move(fd)), state_(begins) {}
+
+  // False: see errno.
+  [[nodiscard]] bool watch();
+  void on_event(unsigned which, std::uint32_t events) override;
+
+  void relay();   // both ends are connected now: from connecting or opening
+  void push();    // VM → socket
+  void pull();    // socket → VM
+  void finish();  // the VM sends nothing more
+  // Closes the socket; its peer sees a reset, or an ordinary end.
+  void close(bool reset);
+
+  [[nodiscard]] netstack::flow_id id() const { return id_; }
+  [[nodiscard]] state now() const { return state_; }
+
+  relay::connection_ticket ticket;  // of a client of an exposed port
+  relay::descriptor_lease lease;    // of a connection of the VM
+
+ private:
+  void on_connected();
+  void on_socket_end();
+  void on_broken();
+  void abort();
+  [[nodiscard]] bool is_relaying() const { return state_ == state::relaying; }
+
+  tcp_flows& owner_;
+  netstack::flow_id id_;
+  base::unique_fd fd_;
+  state state_;
+  bool socket_ended_ = false;  // EOF was read
+  bool hung_up_ = false;       // EPOLLRDHUP was seen: a short read is not the last one
+  bool broken_ = false;        // a write failed: what is left is read, then the VM's side is reset
+};
+
+}  // namespace translator

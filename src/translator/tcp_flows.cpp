@@ -1,0 +1,152 @@
+#include "translator/tcp_flows.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "relay/sockets.hpp"
+
+namespace translator {
+
+namespace action = netstack::action;
+
+net::endpoint to_net(const netstack::endpoint& e) { return {netstack::ipv4::to_net(e.address), e.port}; }
+
+tcp_flows::~tcp_flows() {
+  for (const auto& flow : flows_)
+    if (flow) flow->close(true);
+}
+
+tcp_flow* tcp_flows::find(netstack::flow_id id) const {
+  auto* const flow = id.index < flows_.size() ? flows_[id.index].get() : nullptr;
+  return flow != nullptr && flow->id() == id ? flow : nullptr;
+}
+
+tcp_flow& tcp_flows::keep(std::unique_ptr<tcp_flow> flow) {
+  const auto index = flow->id().index;
+  if (index >= flows_.size()) flows_.resize(index + 1);
+  if (flows_[index]) end(*flows_[index], false);  // its action::closed is still under way
+  increment(common_.count.connections);
+  flows_[index] = std::move(flow);
+  return *flows_[index];
+}
+
+void tcp_flows::end(tcp_flow& flow, bool reset) {
+  flow.close(reset);
+  decrement(common_.count.connections);
+  common_.loop.retire(std::move(flows_[flow.id().index]));
+}
+
+const service* tcp_flows::service_at(const netstack::endpoint& to) const {
+  if (to.address != gateway_) return nullptr;
+  const auto at = std::ranges::find(services_, to.port, [](const auto& one) { return one.first; });
+  return at == services_.end() ? nullptr : &at->second;
+}
+
+void tcp_flows::fail(netstack::flow_id id, int error) {
+  if (relay::out_of_resources(error)) increment(common_.count.connects_refused);
+  common_.stack.connect_failed(id, error, common_.now());
+}
+
+void tcp_flows::on(const action::connect& a) {
+  if (const auto* to = service_at(a.to)) return hand_over(a, *to);
+  if (a.to.address == gateway_) return fail(a.flow, ECONNREFUSED);
+  dial(a);
+}
+
+// The other end of the pair is the service's. A connection to it never touches a port of the host.
+void tcp_flows::hand_over(const action::connect& a, const service& to) {
+  std::array<int, 2> pair{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()) != 0)
+    return fail(a.flow, errno);
+  base::unique_fd here(pair[0]), there(pair[1]);
+  if (!to(std::move(there), to_net(a.from))) return fail(a.flow, ECONNREFUSED);
+  auto& flow = keep(std::make_unique<tcp_flow>(*this, a.flow, std::move(here), tcp_flow::state::connecting));
+  if (!flow.watch()) return connect_failed(flow, errno);
+  connected(flow);
+}
+
+void tcp_flows::dial(const action::connect& a) {
+  auto lease = common_.budget.take(relay::descriptor_use::connection);
+  if (!lease) return fail(a.flow, EMFILE);
+  auto made = relay::dial(net::to_sockaddr(to_net(a.to)));
+  if (!made) return fail(a.flow, made.error().code.value());
+  auto& flow = keep(std::make_unique<tcp_flow>(*this, a.flow, std::move(made->fd), tcp_flow::state::connecting));
+  flow.lease = std::move(lease);
+  if (!flow.watch()) return connect_failed(flow, errno);
+  if (made->connected) connected(flow);
+}
+
+void tcp_flows::connected(tcp_flow& flow) {
+  common_.stack.connected(flow.id(), common_.now());
+  flow.relay();
+}
+
+void tcp_flows::connect_failed(tcp_flow& flow, int error) {
+  fail(flow.id(), error);
+  end(flow, true);
+}
+
+void tcp_flows::open(base::unique_fd client, relay::connection_ticket ticket, netstack::endpoint from,
+                     netstack::endpoint to) {
+  increment(common_.count.accepted);
+  const auto id = common_.stack.open(from, to, common_.now());
+  if (!id) {
+    increment(common_.count.clients_refused);
+    return relay::reset_on_close(client.get());
+  }
+  auto& flow = keep(std::make_unique<tcp_flow>(*this, *id, std::move(client), tcp_flow::state::opening));
+  flow.ticket = std::move(ticket);
+  if (flow.watch()) return;
+  common_.stack.abort(*id, common_.now());
+  end(flow, true);
+}
+
+void tcp_flows::on(const action::established& a) {
+  if (auto* flow = find(a.flow)) flow->relay();
+}
+
+void tcp_flows::on(const action::refused& a) {
+  auto* const flow = find(a.flow);
+  if (flow == nullptr) return;
+  increment(common_.count.clients_refused);
+  end(*flow, true);
+}
+
+void tcp_flows::on(const action::readable& a) {
+  if (auto* flow = find(a.flow)) flow->push();
+}
+
+void tcp_flows::on(const action::writable& a) {
+  if (auto* flow = find(a.flow)) flow->pull();
+}
+
+void tcp_flows::on(const action::finished& a) {
+  if (auto* flow = find(a.flow)) flow->finish();
+}
+
+void tcp_flows::on(const action::reset& a) {
+  if (auto* flow = find(a.flow)) end(*flow, true);
+}
+
+void tcp_flows::on(const action::closed& a) {
+  if (auto* flow = find(a.flow)) end(*flow, false);
+}
+
+bool tcp_flows::run_again() {
+  for (const auto id : std::exchange(again_, {}))
+    if (auto* flow = find(id)) flow->pull();
+  return !again_.empty();
+}
+
+void tcp_flows::reset_all() {
+  for (std::size_t i = 0; i < flows_.size(); ++i) {
+    if (!flows_[i]) continue;
+    common_.stack.abort(flows_[i]->id(), common_.now());
+    end(*flows_[i], true);
+  }
+}
+
+}  // namespace translator

@@ -1,0 +1,71 @@
+// tcp_flows: the host's sockets of all TCP connections, by the stack's numbers. It connects for the VM, hands
+// connections to services of the control thread, and takes clients of exposed ports. Owned by plane; loop thread only.
+//
+// A connection of the VM needs one descriptor; without one it is refused, and all others go on.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "net/endpoint.hpp"
+#include "translator/tcp_flow.hpp"
+
+namespace translator {
+
+// Takes the connections of one service at the gateway's address. False: it has too many that wait.
+using service = std::function<bool(base::unique_fd fd, const net::endpoint& client)>;
+
+class tcp_flows {
+ public:
+  // `services`: by port, of the gateway's address.
+  tcp_flows(shared& common, netstack::ipv4::address gateway) : common_(common), gateway_(gateway) {}
+  ~tcp_flows();
+  tcp_flows(const tcp_flows&) = delete;
+  tcp_flows& operator=(const tcp_flows&) = delete;
+
+  void add_service(std::uint16_t port, service to) { services_.emplace_back(port, std::move(to)); }
+
+  void on(const netstack::action::connect& a);
+  void on(const netstack::action::established& a);
+  void on(const netstack::action::refused& a);
+  void on(const netstack::action::readable& a);
+  void on(const netstack::action::finished& a);
+  void on(const netstack::action::writable& a);
+  void on(const netstack::action::reset& a);
+  void on(const netstack::action::closed& a);
+
+  // A client of an exposed port. It is reset at once if the stack has no room for it.
+  void open(base::unique_fd client, relay::connection_ticket ticket, netstack::endpoint from, netstack::endpoint to);
+
+  // For tcp_flow.
+  void connected(tcp_flow& flow);
+  void connect_failed(tcp_flow& flow, int error);
+  void end(tcp_flow& flow, bool reset);
+  void pull_again(tcp_flow& flow) { again_.push_back(flow.id()); }
+  [[nodiscard]] shared& common() { return common_; }
+
+  // Goes on with the sockets that gave others their turn. Whether some are left.
+  bool run_again();
+  // Resets every connection: the VM is gone.
+  void reset_all();
+
+ private:
+  [[nodiscard]] tcp_flow* find(netstack::flow_id id) const;
+  tcp_flow& keep(std::unique_ptr<tcp_flow> flow);
+  [[nodiscard]] const service* service_at(const netstack::endpoint& to) const;
+  void hand_over(const netstack::action::connect& a, const service& to);
+  void dial(const netstack::action::connect& a);
+  void fail(netstack::flow_id id, int error);
+
+  shared& common_;
+  netstack::ipv4::address gateway_;
+  std::vector<std::pair<std::uint16_t, service>> services_;
+  std::vector<std::unique_ptr<tcp_flow>> flows_;  // by index; null: none
+  std::vector<netstack::flow_id> again_;
+};
+
+[[nodiscard]] net::endpoint to_net(const netstack::endpoint& e);
+
+}  // namespace translator

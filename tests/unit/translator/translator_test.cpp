@@ -1,0 +1,169 @@
+// The data plane behind its handle, with a link of hand-made frames. TCP against a real stack is in
+// tests/integration/virtual_network_test.cpp.
+#include "translator/translator.hpp"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <atomic>
+
+#include "netstack/ethernet.hpp"
+#include "netstack/udp_datagram.hpp"
+#include "tests/support/eventually.hpp"
+
+namespace translator {
+namespace {
+
+using namespace std::chrono_literals;
+using support::eventually;
+using bytes = std::vector<std::uint8_t>;
+
+constexpr net::mac_address vm_mac{{0x5a, 0x94, 0xef, 0xe4, 0x0c, 0xee}},
+    gateway_mac{{0x5a, 0x94, 0xef, 0xe4, 0x0c, 0xdd}};
+constexpr netstack::ipv4::address vm{0xc0a8'7f02}, gateway{0xc0a8'7f01};
+
+std::array<base::unique_fd, 2> make_pair(int kind) {
+  std::array<int, 2> pair{};
+  EXPECT_EQ(::socketpair(AF_UNIX, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()), 0);
+  return {base::unique_fd(pair[0]), base::unique_fd(pair[1])};
+}
+
+// A UDP datagram of the VM as the link carries it.
+bytes framed_datagram(netstack::endpoint from, netstack::endpoint to, std::string_view text) {
+  using namespace netstack;
+  const auto packet = ipv4::header_size + udp::header_size + text.size();
+  bytes all(2 + ethernet::header_size + packet);
+  all[0] = static_cast<std::uint8_t>(all.size() - 2);
+  const auto ip = std::span(all).subspan(2 + ethernet::header_size);
+  ethernet::write_header(std::span(all).subspan(2), gateway_mac, vm_mac, ethernet::ethertype::ipv4);
+  ipv4::write_header(ip, {.source = from.address, .destination = to.address, .protocol = ipv4::protocol::udp},
+                     udp::header_size + text.size());
+  std::ranges::copy(text, ip.begin() + ipv4::header_size + udp::header_size);
+  udp::write_header(ip.subspan(ipv4::header_size), from.address, to.address, from.port, to.port);
+  return all;
+}
+
+class translator_fixture : public testing::Test {
+ protected:
+  translator_fixture() : dns_(make_pair(SOCK_SEQPACKET)), budget_(1'000), plane_({}, budget_, std::move(dns_[1])) {}
+
+  base::unique_fd add_link() {
+    auto ends = make_pair(SOCK_STREAM);
+    EXPECT_TRUE(plane_.add_link(links::stream_link(std::move(ends[1]), {}), [this](const base::error&) { ++ended_; }));
+    return std::move(ends[0]);
+  }
+
+  std::array<base::unique_fd, 2> dns_;
+  relay::descriptor_budget budget_;
+  std::atomic<int> ended_ = 0;
+  translator plane_;
+};
+
+constexpr net::endpoint loopback(std::uint16_t port) { return {net::address::loopback_v4(), port}; }
+
+// A free port of the host, taken while the result lives.
+struct taken_port {
+  base::unique_fd fd;
+  std::uint16_t port = 0;
+};
+taken_port take_port() {
+  taken_port made{base::unique_fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))};
+  auto at = net::to_sockaddr(loopback(0));
+  EXPECT_EQ(::bind(made.fd.get(), at.get(), at.size), 0);
+  EXPECT_EQ(::listen(made.fd.get(), 1), 0);
+  EXPECT_EQ(::getsockname(made.fd.get(), at.get(), &at.size), 0);
+  made.port = net::from_sockaddr(at)->port;
+  return made;
+}
+
+TEST_F(translator_fixture, a_link_whose_peer_closes_ends_once_and_is_counted) {
+  auto link = add_link();
+  EXPECT_EQ(plane_.count().links, 1U);
+  link.reset();
+  EXPECT_TRUE(eventually(5s, [&] { return ended_ == 1; }));
+  EXPECT_EQ(plane_.count().links, 0U);
+  EXPECT_TRUE(plane_.links().empty());
+}
+
+TEST_F(translator_fixture, a_length_that_lies_ends_the_link_alone) {
+  const auto good = add_link();
+  const auto bad = add_link();
+  const std::array<std::uint8_t, 4> lie{0xff, 0xff, 0, 0};
+  ASSERT_EQ(::send(bad.get(), lie.data(), lie.size(), 0), 4);
+  ASSERT_EQ(::shutdown(bad.get(), SHUT_WR), 0);
+  EXPECT_TRUE(eventually(5s, [&] { return ended_ == 1; }));
+  EXPECT_EQ(plane_.count().links, 1U);
+}
+
+TEST_F(translator_fixture, a_dns_question_reaches_the_control_thread_with_its_asker) {
+  const auto link = add_link();
+  const auto frame = framed_datagram({vm, 4711}, {gateway, 53}, "question");
+  ASSERT_EQ(::send(link.get(), frame.data(), frame.size(), 0), static_cast<ssize_t>(frame.size()));
+  std::array<std::uint8_t, 64> record{};
+  ssize_t size = -1;
+  ASSERT_TRUE(
+      eventually(5s, [&] { return (size = ::recv(dns_[0].get(), record.data(), record.size(), MSG_DONTWAIT)) > 0; }));
+  ASSERT_EQ(size, 16);
+  EXPECT_EQ(dns_asker_of(record), (netstack::endpoint{vm, 4711}));
+  EXPECT_EQ(std::string(record.begin() + 8, record.begin() + 16), "question");
+}
+
+TEST_F(translator_fixture, questions_that_nothing_takes_are_dropped_and_counted) {
+  const auto link = add_link();
+  const auto frame = framed_datagram({vm, 4711}, {gateway, 53}, "question");
+  EXPECT_TRUE(eventually(20s, [&] {
+    for (int i = 0; i < 100; ++i) static_cast<void>(::send(link.get(), frame.data(), frame.size(), MSG_NOSIGNAL));
+    return plane_.count().questions_dropped > 0;
+  }));
+}
+
+TEST_F(translator_fixture, a_busy_port_a_second_name_and_a_stopped_one) {
+  auto busy = take_port();
+  const auto key = loopback(busy.port);
+  const auto refused = plane_.expose(net::protocol::tcp, key, {vm, 80});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, std::errc::address_in_use);
+  busy.fd.reset();
+  ASSERT_TRUE(plane_.expose(net::protocol::tcp, key, {vm, 80}));
+  const auto twice = plane_.expose(net::protocol::tcp, key, {vm, 80});
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().code, std::errc::file_exists);
+  plane_.stop(net::protocol::tcp, key);
+  EXPECT_TRUE(plane_.expose(net::protocol::tcp, key, {vm, 80}));
+}
+
+TEST_F(translator_fixture, listeners_have_a_part_of_the_descriptors_and_give_it_back) {
+  relay::descriptor_budget small(40);
+  auto pair = make_pair(SOCK_SEQPACKET);
+  translator plane({}, small, std::move(pair[1]));
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(plane.expose(net::protocol::udp, loopback(0), {vm, 80})) << i;
+    plane.stop(net::protocol::udp, loopback(0));
+  }
+  const auto other = [](int i) { return net::address::v4(127, 0, 0, static_cast<std::uint8_t>(i)); };
+  int held = 1;
+  while (held < 100 && plane.expose(net::protocol::udp, {other(held), 0}, {vm, 80})) ++held;
+  EXPECT_LT(held, 40);
+}
+
+// Without a VM a client waits for ten seconds at most; once links have been missing for as long, it is reset at once.
+TEST_F(translator_fixture, a_client_is_not_kept_where_no_vm_is) {
+  auto free = take_port();
+  const auto key = loopback(free.port);
+  free.fd.reset();
+  ASSERT_TRUE(plane_.expose(net::protocol::tcp, key, {vm, 80}));
+  base::unique_fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto at = net::to_sockaddr(key);
+  ASSERT_EQ(::connect(client.get(), at.get(), at.size), 0);
+  pollfd ready{client.get(), POLLIN, 0};
+  EXPECT_EQ(::poll(&ready, 1, 15'000), 1);
+  char byte = 0;
+  EXPECT_LT(::recv(client.get(), &byte, 1, 0), 0);
+  EXPECT_EQ(errno, ECONNRESET);
+  EXPECT_TRUE(eventually(5s, [&] { return plane_.count().connections == 0; }));
+}
+
+}  // namespace
+}  // namespace translator
