@@ -20,6 +20,12 @@ else()
 endif()
 set(OPENSSL_USE_STATIC_LIBS TRUE)
 find_package(OpenSSL 3 REQUIRED)
+# c-ares, the resolver of host-switch's DNS server. Debian has it static too; its pkg-config file names the shared one.
+find_library(CARES_LIBRARY libcares.a REQUIRED)
+find_path(CARES_INCLUDE_DIR ares.h REQUIRED)
+add_library(guestagent_cares INTERFACE)
+target_include_directories(guestagent_cares SYSTEM INTERFACE ${CARES_INCLUDE_DIR})
+target_link_libraries(guestagent_cares INTERFACE ${CARES_LIBRARY})
 
 find_program(CCACHE ccache)
 if(CCACHE)

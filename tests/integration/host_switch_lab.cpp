@@ -31,6 +31,7 @@ void host_switch_lab::start(std::vector<std::string> flags, std::optional<unsign
   std::vector<std::string> argv;
   if (limit) argv = {"prlimit", fmt::format("--nofile={0}:{0}", *limit)};
   argv.push_back(support::program_directory() / "host-switch");
+  argv.emplace_back("-network=kernel");
   argv.insert(argv.end(), flags.begin(), flags.end());
   host_switch_.kill9();
   host_switch_ = support::child_process({.argv = argv,

@@ -46,7 +46,9 @@ const std::vector<program> programs{
       {"tap-interface-ip", "192.168.127.2"},
       {"host-switch-url", "http://gateway.rancher-desktop.internal:80"}}},
     {"guestagentctl", {}, {{"json", ""}, {"watch", ""}, {"socket", "/run/rancher-desktop-guestagent.sock"}}},
-    {"host-switch", {"-api-address=127.0.0.1:8999"}, {{"subnet", "192.168.127.0/24"}, {"port-forward", ""}}},
+    {"host-switch",
+     {"-network=kernel", "-api-address=127.0.0.1:8999"},
+     {{"subnet", "192.168.127.0/24"}, {"port-forward", ""}}},
     {"wsl-proxy",
      {"-logfile=", "-socketFile=DIR/wsl-proxy.sock"},
      {{"logfile", "/var/log/wsl-proxy.log"},
@@ -170,7 +172,7 @@ TEST(guestagentctl, watches_until_the_agent_stops) {
   EXPECT_TRUE(shows("PROTOCOL"));
   EXPECT_TRUE(shows("non-admin"));
   leaves.kill9();
-  const auto server = start("host-switch", {"-api-address=127.0.0.1:8999"});
+  const auto server = start("host-switch", {"-network=kernel", "-api-address=127.0.0.1:8999"});
   EXPECT_TRUE(shows("127.0.0.1:8999"));
   EXPECT_EQ(agent.stop(), 0) << support::read_text(at("rancher-desktop-guestagent"));
   EXPECT_EQ(watch.wait(10s), 1);

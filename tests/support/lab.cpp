@@ -110,7 +110,7 @@ void lab::start_agent(const std::vector<std::string>& more_flags) {
 }
 
 void lab::start_host_switch(const std::vector<std::string>& more_flags) {
-  std::vector<std::string> flags{"-debug", "-subnet=192.168.127.0/24"};
+  std::vector<std::string> flags{"-debug", "-network=kernel", "-subnet=192.168.127.0/24"};
   flags.insert(flags.end(), more_flags.begin(), more_flags.end());
   host_switch_.kill9();
   host_switch_ = start(host_, "host-switch", std::move(flags));

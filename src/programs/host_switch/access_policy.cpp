@@ -39,8 +39,12 @@ std::string normalized(std::string_view host) {
 }  // namespace
 
 access_policy::access_policy(subnet vm_network, net::endpoint api, std::vector<std::string> more_hosts,
-                             own_address is_own)
-    : vm_network_(vm_network), api_(api), hosts_(std::move(more_hosts)), is_own_(std::move(is_own)) {}
+                             own_address is_own, remotes allowed)
+    : vm_network_(vm_network),
+      api_(api),
+      hosts_(std::move(more_hosts)),
+      is_own_(std::move(is_own)),
+      allowed_(allowed) {}
 
 base::result<> access_policy::check_address(const net::address& ip, std::string_view whose) const {
   if (!vm_network_.contains(ip))
@@ -56,8 +60,17 @@ base::result<> access_policy::check_client(const net::address& client) const {
   return check_address(client, "the client");
 }
 
-base::result<> access_policy::check_remote(const net::endpoint& remote) const {
+base::result<> access_policy::check_remote(const net::endpoint& remote,
+                                           const std::optional<net::address>& caller) const {
+  if (allowed_ == remotes::of_caller && caller && remote.ip != *caller)
+    return base::fail(fmt::format("remote {} is not the caller's address", remote.ip.to_string()));
   return check_address(remote.ip, "remote");
+}
+
+bool access_policy::may_withdraw(std::string_view remote, const std::optional<net::address>& caller) const {
+  if (allowed_ == remotes::any || !caller) return true;
+  const auto leads_to = net::parse_endpoint(remote);
+  return leads_to && leads_to->ip == *caller;
 }
 
 bool access_policy::is_ours(std::string_view text) const {

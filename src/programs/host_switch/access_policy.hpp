@@ -7,9 +7,13 @@
 //                          host's loopback addresses, or the API. The host alias of the subnet, 192.168.127.254, is
 //                          the host's 127.0.0.1 for the VM
 //
+// In the virtual network a client's address is its own, by the links: the stack drops what comes from another one. There
+// a client may name no remote but itself, and withdraw only what leads to it (remotes::of_caller).
+//
 // If the kernel cannot say whether an address is the host's, access is denied.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -24,14 +28,21 @@ namespace host_switch {
 
 class access_policy {
  public:
+  // Which remotes a client of the API may name: any machine of the VM's network, or itself alone.
+  enum class remotes : std::uint8_t { any, of_caller };
   using own_address = std::function<base::result<bool>(const net::address&)>;
 
   // `more_hosts`: further names allowed in Host, without port. `is_own` asks the kernel.
-  access_policy(subnet vm_network, net::endpoint api, std::vector<std::string> more_hosts, own_address is_own);
+  access_policy(subnet vm_network, net::endpoint api, std::vector<std::string> more_hosts, own_address is_own,
+                remotes allowed = remotes::any);
 
   // The error says why access is denied.
   [[nodiscard]] base::result<> check_client(const net::address& client) const;
-  [[nodiscard]] base::result<> check_remote(const net::endpoint& remote) const;
+  // `caller`: nothing for the owner of this host, who may name any machine of the VM's network.
+  [[nodiscard]] base::result<> check_remote(const net::endpoint& remote,
+                                            const std::optional<net::address>& caller = {}) const;
+  // Whether the caller may withdraw a forward to `remote`.
+  [[nodiscard]] bool may_withdraw(std::string_view remote, const std::optional<net::address>& caller) const;
   // The answer to a request that is denied.
   [[nodiscard]] std::optional<http::response> check_head(const http::request& request) const;
 
@@ -43,6 +54,7 @@ class access_policy {
   net::endpoint api_;
   std::vector<std::string> hosts_;  // in lower case
   own_address is_own_;
+  remotes allowed_;
 };
 
 // The value of -api-host: a name or an address allowed in Host. In lower case.

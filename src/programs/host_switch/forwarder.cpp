@@ -57,13 +57,13 @@ base::result<> forwarder::open(net::protocol protocol, const forwarder_api::forw
   return {};
 }
 
-base::result<> forwarder::expose(const forwarder_api::forward& wanted) {
+base::result<> forwarder::expose(const forwarder_api::forward& wanted, const caller_address& caller) {
   if (forwards_.contains({wanted.local, wanted.protocol})) return base::fail(forwarder_api::already_exposed(wanted));
   const auto protocol = parse_forwardable(wanted.protocol);
   if (!protocol) return base::fail("unknown protocol " + base::printable(wanted.protocol));
   const auto remote = forwarder_api::parse_remote(wanted.remote);
   if (!remote) return std::unexpected(remote.error());
-  if (const auto allowed = policy_.check_remote(*remote); !allowed)
+  if (const auto allowed = policy_.check_remote(*remote, caller); !allowed)
     return base::fail("invalid remote addr: " + allowed.error().message());
   const auto listen = forwarder_api::parse_local(wanted.local);
   if (!listen) return base::fail(fmt::format("listen {}: {}", wanted.protocol, listen.error().message()));
@@ -87,10 +87,11 @@ base::result<> forwarder::expose_static(const forwarder_api::forward& wanted) {
   return {};
 }
 
-base::result<> forwarder::unexpose(const forwarder_api::forward& which) {
+base::result<> forwarder::unexpose(const forwarder_api::forward& which, const caller_address& caller) {
   const auto at = forwards_.find({which.local, which.protocol});
   const auto protocol = parse_forwardable(which.protocol);
   if (at == forwards_.end() || !protocol) return base::fail(std::string(forwarder_api::not_exposed));
+  if (!policy_.may_withdraw(at->second.remote, caller)) return base::fail("the forward leads to another machine");
   network_.stop(*protocol, at->second.listen);
   if (at->second.is_static) --static_forwards_;
   forwards_.erase(at);
@@ -105,25 +106,25 @@ std::vector<forwarder_api::forward> forwarder::all() const {
   return list;
 }
 
-http::response forwarder::answer_expose(const http::request& request, std::string_view caller) {
+http::response forwarder::answer_expose(const http::request& request, const caller_address& caller) {
   auto wanted = forwarder_api::parse_expose(request.body);
   if (!wanted) return http::text_response(400, wanted.error().message());
   if (wanted->protocol != "unix" && wanted->protocol != "npipe") {  // the remote of these is a URL
-    auto remote = forwarder_api::complete_remote(wanted->remote, caller);
+    auto remote = forwarder_api::complete_remote(wanted->remote, caller ? caller->to_string() : std::string());
     if (!remote) return http::text_response(400, remote.error().message());
     wanted->remote = std::move(*remote);
   }
-  const auto done = expose(*wanted);
+  const auto done = expose(*wanted, caller);
   if (done) return ok();
-  base::log::throttled(failures_, base::log::level::info, "forwarder", "not exposed caller={} reason=\"{}\"", caller,
-                       done.error().message());
+  base::log::throttled(failures_, base::log::level::info, "forwarder", "not exposed caller={} reason=\"{}\"",
+                       caller ? caller->to_string() : "owner", done.error().message());
   return http::text_response(500, done.error().message());
 }
 
-http::response forwarder::answer_unexpose(const http::request& request) {
+http::response forwarder::answer_unexpose(const http::request& request, const caller_address& caller) {
   const auto which = forwarder_api::parse_unexpose(request.body);
   if (!which) return http::text_response(400, which.error().message());
-  const auto done = unexpose(*which);
+  const auto done = unexpose(*which, caller);
   return done ? ok() : http::text_response(500, done.error().message());
 }
 
@@ -137,13 +138,21 @@ std::optional<http::response> forwarder::refuse(const http::request& request, st
 
 http::response forwarder::answer(const http::request& request, std::string_view caller) {
   if (auto refusal = refuse(request, caller)) return std::move(*refusal);
+  const auto from = net::address::parse(caller);
+  if (!from) return http::text_response(403, "403 Forbidden: a client without an address");
+  return route(request, from);
+}
+
+http::response forwarder::answer_owner(const http::request& request) { return route(request, {}); }
+
+http::response forwarder::route(const http::request& request, const caller_address& caller) {
   if (!request.target.starts_with('/')) return http::text_response(400, "400 Bad Request: not a path");
   const auto path = request.target.substr(0, request.target.find('?'));
   if (path == forwarder_api::all_path) return forwarder_api::encode_all(all());
   const bool expose_call = path == forwarder_api::expose_path;
   if (!expose_call && path != forwarder_api::unexpose_path) return http::text_response(404, "404 page not found");
   if (request.method != "POST") return http::text_response(400, "post only");
-  return expose_call ? answer_expose(request, caller) : answer_unexpose(request);
+  return expose_call ? answer_expose(request, caller) : answer_unexpose(request, caller);
 }
 
 }  // namespace host_switch

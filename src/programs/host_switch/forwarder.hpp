@@ -26,10 +26,15 @@ class forwarder {
 
   // One request of the API; `caller` is the client's address.
   [[nodiscard]] http::response answer(const http::request& request, std::string_view caller);
+  // One request of the host's owner, by a socket that no browser and no VM reaches: its head is not checked, and it may
+  // name any VM.
+  [[nodiscard]] http::response answer_owner(const http::request& request);
 
   // The calls. The error's message is the API's answer.
-  base::result<> expose(const forwarder_api::forward& wanted);
-  base::result<> unexpose(const forwarder_api::forward& which);
+  // `caller`: the client's address; nothing for the owner of this host.
+  using caller_address = std::optional<net::address>;
+  base::result<> expose(const forwarder_api::forward& wanted, const caller_address& caller = {});
+  base::result<> unexpose(const forwarder_api::forward& which, const caller_address& caller = {});
   // A forward from the command line: to any address, and not limited. The error has the kernel's code.
   base::result<> expose_static(const forwarder_api::forward& wanted);
   [[nodiscard]] std::vector<forwarder_api::forward> all() const;  // sorted by local, then protocol
@@ -43,8 +48,9 @@ class forwarder {
   base::result<> open(net::protocol protocol, const forwarder_api::forward& wanted, const net::endpoint& listen,
                       const net::endpoint& remote);
   [[nodiscard]] std::optional<http::response> refuse(const http::request& request, std::string_view caller);
-  [[nodiscard]] http::response answer_expose(const http::request& request, std::string_view caller);
-  [[nodiscard]] http::response answer_unexpose(const http::request& request);
+  [[nodiscard]] http::response route(const http::request& request, const caller_address& caller);
+  [[nodiscard]] http::response answer_expose(const http::request& request, const caller_address& caller);
+  [[nodiscard]] http::response answer_unexpose(const http::request& request, const caller_address& caller);
 
   network& network_;
   const access_policy& policy_;

@@ -1,8 +1,11 @@
 #include "programs/host_switch/host_switch.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
 #include <cstddef>
 #include <expected>
 #include <memory>
@@ -33,11 +36,14 @@ namespace host_switch {
 namespace {
 
 constexpr auto description =
-    "Listens on this host on the ports that the guest agent of a VM exposes, and relays TCP and UDP to the VM. The "
-    "agent uses an HTTP API at the gateway's address, which serves the VM's network only: POST "
-    "/services/forwarder/expose and /services/forwarder/unexpose, GET /services/forwarder/all, as in "
-    "gvisor-tap-vsock.\n\n"
-    "The kernel must route to the VM, over a veth or a tap interface. 0.0.0.0 also listens on IPv6.";
+    "The host's end of a VM's network. It takes the VM's Ethernet frames (-listen) and turns its connections into "
+    "sockets of this host. It gives the VM an address (DHCP) and answers its DNS questions. It also listens on this "
+    "host on the ports that the guest agent of the VM exposes, and relays TCP and UDP to the VM.\n\n"
+    "The agent uses an HTTP API at the gateway's address, which serves the VM only: POST /services/forwarder/expose "
+    "and "
+    "/services/forwarder/unexpose, GET /services/forwarder/all, as in gvisor-tap-vsock. 0.0.0.0 also listens on IPv6."
+    "\n\n"
+    "With -network kernel it takes no frames: the kernel must route to the VM, over a veth or a tap interface.";
 
 // The API's connections use the reserve that the relays leave.
 http::server_limits api_limits() {
@@ -62,6 +68,18 @@ async::task<http::answer> handle(forwarder* served, http::incoming in) {
   co_return http::answer{served->answer(in.head, in.peer), {}};
 }
 
+async::task<http::answer> handle_owner(control_api* served, http::incoming in) {
+  co_return http::answer{served->answer(in.head), {}};
+}
+
+async::task<> record_on_signal(virtual_network* network) {
+  async::asio::signal_set signals(co_await async::asio::this_coro::executor, SIGUSR1);
+  while (true) {
+    co_await signals.async_wait(async::asio::use_awaitable);
+    network->toggle_recording();
+  }
+}
+
 }  // namespace
 
 program::about host_switch::info() const { return {.name = "host-switch", .description = description}; }
@@ -78,14 +96,78 @@ void host_switch::declare(program::flag_set& flags) {
   flags.add("api-host", api_hosts_, parse_host_name,
             "A further `name` that clients may use for the API, besides its address and names under .internal. May "
             "be given several times.");
+  flags.add("network", way_, parse_way, "virtual",
+            "How packets reach the VM: `virtual`, as Ethernet frames that this program ends, or \"kernel\", by the "
+            "host's own routes.");
+  virtual_.declare(flags);
+  flags.add("control-socket", control_socket_, program::own_socket_path, "",
+            "A UNIX socket at this `path`, mode 0600, with the API and the state of the virtual network: leases, "
+            "stations, counters, /metrics.");
 }
 
-base::result<> host_switch::open(const async::executor&) {
-  network_ = std::make_unique<kernel_network>(api());
+base::result<host_switch::way> host_switch::parse_way(std::string_view text) {
+  if (text == "virtual") return way::through_frames;
+  if (text == "kernel") return way::through_kernel;
+  return base::fail("neither \"virtual\" nor \"kernel\"");
+}
+
+base::result<> host_switch::check(const program::command_line& line) {
+  if (way_ == way::through_frames) {
+    if (api_) return base::fail("-api-address needs -network kernel: the virtual network's API is at the gateway");
+    return virtual_.check(vm_network_);
+  }
+  for (const auto* name : {"listen", "mtu", "dns-zone", "dns-aaaa", "dhcp-lease", "nat", "source-address", "vm-network",
+                           "pcap", "control-socket"})
+    if (line.is_set(name)) return base::fail(fmt::format("-{} needs -network virtual", name));
+  return {};
+}
+
+base::result<> host_switch::open_kernel_network() {
+  auto made = std::make_unique<kernel_network>(api());
   policy_ = std::make_unique<access_policy>(vm_network_, api(), api_hosts_, netlink::is_local_address);
+  const auto tried = try_to_listen(*made);
+  network_ = std::move(made);
+  return tried || may_pass(tried.error().code) ? base::result<>{} : tried;
+}
+
+// An address of the virtual network is never one of this host, whatever the host's other networks are.
+base::result<> host_switch::open_virtual_network(const async::executor& where) {
+  auto made = virtual_network::open(where, vm_network_, virtual_);
+  if (!made) return std::unexpected(made.error());
+  policy_ = std::make_unique<access_policy>(
+      vm_network_, api(), api_hosts_, [](const net::address&) -> base::result<bool> { return false; },
+      access_policy::remotes::of_caller);
+  frames_ = made->get();
+  network_ = std::move(*made);
+  return {};
+}
+
+base::result<> host_switch::open_control_socket() {
+  if (control_socket_.empty()) return {};
+  auto claimed = os::unix_listener::claim(control_socket_);
+  if (!claimed) return std::unexpected(claimed.error());
+  control_ = std::make_unique<os::unix_listener>(std::move(*claimed));
+  control_api_ = std::make_unique<control_api>(*frames_, *forwards_);
+  return {};
+}
+
+base::result<> host_switch::open(const async::executor& where) {
+  auto opened = way_ == way::through_frames ? open_virtual_network(where) : open_kernel_network();
+  if (!opened) return opened;
   forwards_ = std::make_unique<forwarder>(*network_, *policy_, most_forwards());
-  if (const auto tried = try_to_listen(*network_); !tried && !may_pass(tried.error().code)) return tried;
+  if (auto done = open_control_socket(); !done) return done;
   return open_static_forwards();
+}
+
+void host_switch::start_virtual_network(async::task_group& tasks) {
+  frames_->start(tasks);
+  tasks.spawn("recording", record_on_signal(frames_));
+  if (!control_) return;
+  const http::handler handler = [served = &*control_api_](http::incoming in) {
+    return handle_owner(served, std::move(in));
+  };
+  base::unique_fd listening(::fcntl(control_->fd(), F_DUPFD_CLOEXEC, 0));
+  tasks.spawn("control socket", http::serve(std::move(listening), handler, api_limits()));
 }
 
 base::result<> host_switch::open_static_forwards() {
@@ -112,7 +194,9 @@ std::string host_switch::start(async::task_group& tasks) {
   tasks.spawn("api", serve_api(network_.get(), handler, api_limits(),
                                [this](const net::address& client) { return admits(client); }));
   for (const auto& f : busy_forwards_) tasks.spawn("static forward", keep_trying(served, f));
-  return fmt::format("api={} static={}", net::to_string(api()), static_forwards_.size());
+  if (frames_ != nullptr) start_virtual_network(tasks);
+  const auto links = frames_ == nullptr ? std::string() : " links=" + frames_->listens();
+  return fmt::format("api={} static={}{}", net::to_string(api()), static_forwards_.size(), links);
 }
 
 }  // namespace host_switch

@@ -21,6 +21,7 @@ class subnet {
   [[nodiscard]] bool is_host_alias(const net::address& ip) const;
   // Whether a machine of the subnet can have the address: not its first one, and not its broadcast address.
   [[nodiscard]] bool contains(const net::address& ip) const;
+  [[nodiscard]] const net::cidr& network() const { return network_; }
   [[nodiscard]] std::string to_string() const { return network_.to_string(); }
 
  private:

@@ -1,0 +1,114 @@
+#include "programs/host_switch/control_api.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+namespace host_switch {
+namespace {
+
+http::response json(std::string body) { return {200, {{"Content-Type", "application/json"}}, std::move(body)}; }
+
+// Members of one object; names and values need no escapes.
+template <class All, class Member>
+std::string object_of(const All& all, Member member) {
+  std::string text = "{";
+  for (const auto& one : all) text += (text.size() == 1 ? "" : ",") + member(one);
+  return text + "}\n";
+}
+
+void add(std::vector<metric>& all, const netstack::statistics& stack) {
+  for (const auto& one : stack.all()) all.push_back({std::string(one.name), one.value, one.is_gauge});
+}
+
+void add(std::vector<metric>& all, const translator::counters& host) {
+  const auto put = [&all](const char* name, const translator::counters::number& from, bool is_gauge = false) {
+    all.push_back({name, from.load(std::memory_order_relaxed), is_gauge});
+  };
+  put("host_connections", host.connections, true);
+  put("host_connects_refused", host.connects_refused);
+  put("host_clients_accepted", host.accepted);
+  put("host_clients_refused", host.clients_refused);
+  put("host_udp_flows", host.udp_flows, true);
+  put("host_udp_flows_evicted", host.udp_flows_evicted);
+  put("host_datagrams_dropped", host.datagrams_dropped);
+  put("host_echo_flows", host.echo_flows, true);
+  put("dns_questions_dropped", host.questions_dropped);
+  put("links", host.links, true);
+  put("frames_flooded", host.frames_flooded);
+  put("frames_switched", host.frames_switched);
+  put("frames_unknown", host.frames_unknown);
+}
+
+void add(std::vector<metric>& all, const netstack::dns::counters& dns) {
+  all.push_back({"dns_questions", dns.questions});
+  all.push_back({"dns_answered_locally", dns.local});
+  all.push_back({"dns_asked_upstream", dns.upstream});
+  all.push_back({"dns_malformed", dns.malformed});
+  all.push_back({"dns_repeated", dns.repeated});
+  all.push_back({"dns_refused_at_limit", dns.refused_at_limit});
+  all.push_back({"dns_failed", dns.failed});
+  all.push_back({"dns_expired", dns.expired});
+  all.push_back({"dns_truncated", dns.truncated});
+}
+
+void add(std::vector<metric>& all, const std::vector<translator::link_status>& each) {
+  links::link_counters sum;
+  for (const auto& one : each) {
+    sum.dropped += one.counters.dropped;
+    sum.oversized += one.counters.oversized;
+    sum.reads += one.counters.reads;
+    sum.writes += one.counters.writes;
+  }
+  all.push_back({"link_frames_dropped", sum.dropped});
+  all.push_back({"link_frames_oversized", sum.oversized});
+  all.push_back({"link_reads", sum.reads});
+  all.push_back({"link_writes", sum.writes});
+}
+
+}  // namespace
+
+std::string leases_as_json(const std::vector<netstack::lease>& all) {
+  return object_of(all, [](const netstack::lease& one) {
+    return fmt::format(R"("{}":"{}")", netstack::ipv4::to_net(one.address).to_string(), one.mac.to_string());
+  });
+}
+
+std::string stations_as_json(const std::vector<links::mac_table::station>& all) {
+  return object_of(all, [](const auto& one) { return fmt::format(R"("{}":{})", one.mac.to_string(), one.link); });
+}
+
+std::string metrics_as_json(const std::vector<metric>& all) {
+  return object_of(all, [](const metric& one) { return fmt::format(R"("{}":{})", one.name, one.value); });
+}
+
+std::string metrics_as_text(const std::vector<metric>& all) {
+  std::string text;
+  for (const auto& one : all) {
+    const auto name = "host_switch_" + one.name + (one.is_gauge ? "" : "_total");
+    text += fmt::format("# TYPE {} {}\n{} {}\n", name, one.is_gauge ? "gauge" : "counter", name, one.value);
+  }
+  return text;
+}
+
+std::vector<metric> control_api::metrics() {
+  std::vector<metric> all;
+  add(all, network_.plane().statistics());
+  add(all, network_.plane().count());
+  add(all, network_.dns_counters());
+  add(all, network_.plane().links());
+  return all;
+}
+
+http::response control_api::answer(const http::request& request) {
+  const std::string_view path = std::string_view(request.target).substr(0, request.target.find('?'));
+  if (path.starts_with("/services/forwarder/")) return forwards_.answer_owner(request);
+  if (path == "/leases" || path == "/services/dhcp/leases") return json(leases_as_json(network_.plane().leases()));
+  if (path == "/cam") return json(stations_as_json(network_.plane().stations()));
+  if (path == "/stats") return json(metrics_as_json(metrics()));
+  if (path == "/metrics") return {200, {{"Content-Type", "text/plain; version=0.0.4"}}, metrics_as_text(metrics())};
+  return http::text_response(404, "404 page not found");
+}
+
+}  // namespace host_switch

@@ -1,0 +1,146 @@
+#include "programs/host_switch/link_source.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "async/condition.hpp"
+#include "base/log.hpp"
+#include "link/handshake/host_side.hpp"
+#include "net/stream_address.hpp"
+#include "os/acceptor.hpp"
+
+namespace host_switch {
+namespace {
+
+constexpr async::clock::duration after_a_failure = std::chrono::seconds(1);
+constexpr mode_t owner_alone = 0177;  // umask
+
+// Whether a link has ended, told by the data plane's thread.
+struct link_end {
+  explicit link_end(const async::executor& where) : happened(where) {}
+  async::condition happened;
+  bool over = false;  // control thread only
+};
+
+std::function<void(base::error)> announce(const std::shared_ptr<link_end>& end, const async::executor& where,
+                                          const std::string& name) {
+  return [end, where, name](const base::error& why) {
+    async::asio::post(where, [end, name, why] {
+      base::log::info("link", "link ended url={} reason=\"{}\"", name, why.message());
+      end->over = true;
+      end->happened.notify_all();
+    });
+  };
+}
+
+bool is_stream(int fd) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+}
+
+// A socket file of an earlier run is replaced; a file of another kind is not.
+base::result<base::unique_fd> bind_datagrams(const std::string& path) {
+  struct stat there{};
+  if (::lstat(path.c_str(), &there) == 0 && !S_ISSOCK(there.st_mode))
+    return base::fail(std::errc::file_exists, "bind " + path);
+  ::unlink(path.c_str());
+  base::unique_fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const auto address = net::to_sockaddr(net::stream_address(net::unix_path{path}));
+  const auto mask = ::umask(owner_alone);
+  const bool bound = fd && ::bind(fd.get(), address.get(), address.size) == 0;
+  auto failed = base::fail_errno("bind " + path);
+  ::umask(mask);
+  if (!bound) return failed;
+  return fd;
+}
+
+links::stream_options stream_options_of(links::link_kind kind) {
+  const bool ours = kind != links::link_kind::qemu;
+  return {.how = links::framing_of(kind), .offload = ours ? links::offload_role::host : links::offload_role::none};
+}
+
+}  // namespace
+
+base::result<link_source> link_source::open(links::link_url url, translator::translator& to) {
+  link_source made(std::move(url), to);
+  if (made.url_.kind == links::link_kind::unix_stream || made.url_.kind == links::link_kind::qemu) {
+    auto claimed = os::unix_listener::claim(made.url_.path);
+    if (!claimed) return std::unexpected(claimed.error());
+    made.listener_.emplace(std::move(*claimed));
+  }
+  if (made.url_.kind == links::link_kind::descriptor && ::fcntl(static_cast<int>(made.url_.number), F_GETFD) < 0)
+    return base::fail_errno(made.name());
+  return made;
+}
+
+async::task<> link_source::carry(translator::any_link link, bool waits) {
+  const auto where = co_await async::asio::this_coro::executor;
+  const auto end = std::make_shared<link_end>(where);
+  const auto added = to_->add_link(std::move(link), announce(end, where, name()));
+  if (!added) {
+    base::log::warn("link", "refused a link url={} reason=\"{}\"", name(), added.error().message());
+    co_return co_await async::sleep_for(after_a_failure);
+  }
+  base::log::info("link", "link begins url={}", name());
+  while (waits && !end->over) co_await end->happened.wait();
+}
+
+async::task<> link_source::serve_listener() {
+  base::unique_fd copy(::fcntl(listener_->fd(), F_DUPFD_CLOEXEC, 0));
+  os::socket_acceptor from(co_await async::asio::this_coro::executor, std::move(copy), "link");
+  while (true) {
+    auto client = co_await from.accept();
+    co_await carry(links::stream_link(std::move(client.fd), stream_options_of(url_.kind)), false);
+  }
+}
+
+async::task<> link_source::serve_handshakes() {
+  handshake::host_side vm(handshake::meeting_point(url_), true);
+  while (true) {
+    auto fd = co_await vm.meet();
+    co_await carry(links::stream_link(std::move(fd), stream_options_of(url_.kind)), true);
+  }
+}
+
+async::task<> link_source::serve_datagrams() {
+  base::log::episode trouble("link", "cannot listen url=" + name());
+  while (true) {
+    auto fd = bind_datagrams(url_.path);
+    trouble.note(fd ? base::result<>{} : std::unexpected(fd.error()));
+    if (fd)
+      co_await carry(links::datagram_link(std::move(*fd)), true);
+    else
+      co_await async::sleep_for(after_a_failure);
+  }
+}
+
+async::task<> link_source::serve_descriptor() {
+  base::unique_fd fd(static_cast<int>(url_.number));
+  ::fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
+  ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
+  if (is_stream(fd.get()))
+    co_await carry(links::stream_link(std::move(fd), stream_options_of(url_.kind)), true);
+  else
+    co_await carry(links::datagram_link(std::move(fd)), true);
+}
+
+async::task<> link_source::serve() {
+  switch (url_.kind) {
+    case links::link_kind::unix_stream:
+    case links::link_kind::qemu: return serve_listener();
+    case links::link_kind::unix_datagram: return serve_datagrams();
+    case links::link_kind::descriptor: return serve_descriptor();
+    case links::link_kind::vsock:
+    case links::link_kind::handshake: break;
+  }
+  return serve_handshakes();
+}
+
+}  // namespace host_switch

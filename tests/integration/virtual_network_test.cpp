@@ -1,0 +1,282 @@
+// host-switch's virtual network with Linux's own stack as the VM.
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <functional>
+#include <thread>
+
+#include "tests/integration/virtual_network_lab.hpp"
+#include "tests/support/eventually.hpp"
+
+namespace integration {
+namespace {
+
+using namespace std::chrono_literals;
+using net::protocol;
+using support::eventually;
+
+constexpr net::endpoint lan_server{net::address::v4(10, 99, 1, 2), 7000};
+
+// Bytes that show loss, repetition and exchange anywhere.
+struct pattern {
+  std::uint32_t state = 1;
+  std::uint8_t next() {
+    state = state * 1'664'525U + 1'013'904'223U;
+    return static_cast<std::uint8_t>(state >> 24U);
+  }
+};
+
+bool send_pattern(int fd, std::size_t bytes) {
+  pattern p;
+  std::vector<std::uint8_t> block(64 << 10);
+  for (std::size_t sent = 0; sent < bytes;) {
+    const auto size = std::min(block.size(), bytes - sent);
+    for (std::size_t i = 0; i < size; ++i) block[i] = p.next();
+    for (std::size_t at = 0; at < size;) {
+      const auto took = ::send(fd, block.data() + at, size - at, MSG_NOSIGNAL);
+      if (took <= 0) return false;
+      at += static_cast<std::size_t>(took);
+    }
+    sent += size;
+  }
+  return true;
+}
+
+// How many bytes came before the end, if all were the pattern's; nothing after a wrong one or an error.
+std::optional<std::size_t> receive_pattern(int fd) {
+  pattern p;
+  std::vector<std::uint8_t> block(64 << 10);
+  for (std::size_t total = 0;;) {
+    const auto got = ::recv(fd, block.data(), block.size(), 0);
+    if (got == 0) return total;
+    if (got < 0) return std::nullopt;
+    for (ssize_t i = 0; i < got; ++i)
+      if (block[static_cast<std::size_t>(i)] != p.next()) return std::nullopt;
+    total += static_cast<std::size_t>(got);
+  }
+}
+
+// The sockets block, with a limit for each call.
+void set_blocking(int fd) {
+  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+  const timeval limit{20, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
+base::unique_fd accept_from(int listener) {
+  pollfd ready{listener, POLLIN, 0};
+  if (::poll(&ready, 1, 5000) <= 0) return {};
+  base::unique_fd fd(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+  if (fd) set_blocking(fd.get());
+  return fd;
+}
+
+struct pair {
+  base::unique_fd client, server;
+};
+
+class virtual_network : public virtual_network_lab {
+ protected:
+  // A connection from one place to a server in another.
+  pair connect(const support::netns& from, const net::endpoint& to, const support::netns& at,
+               const net::endpoint& listen) {
+    auto listener = support::open_socket(at, protocol::tcp, listen, true);
+    pair made;
+    std::thread accepting([&] { made.server = accept_from(listener.get()); });
+    made.client = support::open_socket(from, protocol::tcp, to, false);
+    if (made.client) set_blocking(made.client.get());
+    accepting.join();
+    return made;
+  }
+  pair connect_out() { return connect(*vm_, lan_server, *lan_, lan_server); }
+  pair connect_in() {
+    EXPECT_EQ(expose("10.99.1.1:8080", "192.168.127.2:8080"), 200);
+    return connect(*lan_, {net::address::v4(10, 99, 1, 1), 8080}, *vm_, {net::address::any_v4(), 8080});
+  }
+};
+
+void expect_megabytes(int from, int to, std::size_t bytes) {
+  std::thread sending([&] {
+    EXPECT_TRUE(send_pattern(from, bytes));
+    ::shutdown(from, SHUT_WR);
+  });
+  EXPECT_EQ(receive_pattern(to), bytes);
+  sending.join();
+}
+
+constexpr std::size_t many = std::size_t{20} << 20U;
+
+TEST_F(virtual_network, megabytes_out_and_back_are_whole_after_a_half_close) {
+  start_and_wait();
+  auto both = connect_out();
+  ASSERT_TRUE(both.client && both.server);
+  expect_megabytes(both.client.get(), both.server.get(), many);
+  expect_megabytes(both.server.get(), both.client.get(), many);
+}
+
+TEST_F(virtual_network, megabytes_in_and_back_are_whole_after_a_half_close) {
+  start_and_wait();
+  auto both = connect_in();
+  ASSERT_TRUE(both.client && both.server);
+  expect_megabytes(both.client.get(), both.server.get(), many);
+  expect_megabytes(both.server.get(), both.client.get(), many);
+}
+
+TEST_F(virtual_network, a_closed_port_refuses_at_once) {
+  start_and_wait();
+  EXPECT_TRUE(support::refused(*vm_, lan_server));
+  EXPECT_TRUE(support::refused(*vm_, {host_alias, 9}));
+  EXPECT_TRUE(support::refused(*vm_, {gateway_api.ip, 81}));
+}
+
+void expect_reset(int fd) {
+  std::array<char, 16> bytes{};
+  EXPECT_LT(::recv(fd, bytes.data(), bytes.size(), 0), 0);
+  EXPECT_EQ(errno, ECONNRESET);
+}
+
+void reset(base::unique_fd& fd) {
+  const linger now{1, 0};
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  fd.reset();
+}
+
+TEST_F(virtual_network, a_reset_passes_both_ways) {
+  start_and_wait();
+  auto one = connect_out();
+  ASSERT_TRUE(one.client && one.server);
+  reset(one.server);
+  expect_reset(one.client.get());
+  auto other = connect_out();
+  ASSERT_TRUE(other.client && other.server);
+  reset(other.client);
+  expect_reset(other.server.get());
+}
+
+TEST_F(virtual_network, a_client_of_an_exposed_port_that_nothing_serves_is_reset) {
+  start_and_wait();
+  ASSERT_EQ(expose("10.99.1.1:8080", "192.168.127.2:8080"), 200);
+  auto client = support::open_socket(*lan_, protocol::tcp, {net::address::v4(10, 99, 1, 1), 8080}, false);
+  ASSERT_TRUE(client);
+  set_blocking(client.get());
+  expect_reset(client.get());
+}
+
+TEST_F(virtual_network, an_exposed_udp_port_answers_each_client) {
+  start_and_wait();
+  const auto server = serve(*vm_, {"udp:5300"}, "vm");
+  ASSERT_EQ(expose("0.0.0.0:5300", "192.168.127.2:5300", "udp"), 200);
+  const net::endpoint to{net::address::v4(10, 99, 1, 1), 5300};
+  EXPECT_TRUE(eventually(5s, [&] { return support::ask(*lan_, protocol::udp, to, "a") == "vm a"; }));
+  EXPECT_EQ(support::ask(*host_, protocol::udp, {net::address::loopback_v4(), 5300}, "b"), "vm b");
+  EXPECT_EQ(support::ask(*host_, protocol::udp, {net::address::loopback_v6(), 5300}, "c"), "vm c");
+  EXPECT_EQ(support::ask(*lan_, protocol::udp, to, std::string(8000, 'x')), "vm " + std::string(8000, 'x'));
+}
+
+TEST_F(virtual_network, the_vm_asks_udp_servers_of_the_lan_and_of_the_host) {
+  start_and_wait();
+  const auto lan = serve(*lan_, {"udp:5300"}, "lan"), host = serve(*host_, {"udp:127.0.0.1/5300"}, "host");
+  EXPECT_TRUE(eventually(
+      5s, [&] { return support::ask(*vm_, protocol::udp, {net::address::v4(10, 99, 1, 2), 5300}, "a") == "lan a"; }));
+  EXPECT_TRUE(eventually(5s, [&] { return support::ask(*vm_, protocol::udp, {host_alias, 5300}, "b") == "host b"; }));
+}
+
+TEST_F(virtual_network, a_closed_udp_port_is_said_to_the_vm) {
+  start_and_wait();
+  auto fd = support::open_socket(*vm_, protocol::udp, {net::address::v4(10, 99, 1, 2), 9}, false);
+  ASSERT_TRUE(fd);
+  EXPECT_TRUE(eventually(5s, [&] { return ::send(fd.get(), "x", 1, MSG_NOSIGNAL) < 0 && errno == ECONNREFUSED; }));
+}
+
+TEST_F(virtual_network, the_host_answers_by_its_alias_and_not_without_nat) {
+  const auto server = serve(*host_, {"tcp:127.0.0.1/7001"}, "host");
+  start_and_wait();
+  EXPECT_TRUE(eventually(5s, [&] { return support::ask(*vm_, protocol::tcp, {host_alias, 7001}, "\n").has_value(); }));
+  EXPECT_EQ(host_switch_.stop(), 0);
+  start_and_wait({"-nat=off"});
+  EXPECT_FALSE(support::ask(*vm_, protocol::tcp, {host_alias, 7001}, "\n"));
+}
+
+TEST_F(virtual_network, names_are_resolved_over_udp_and_tcp) {
+  start_and_wait();
+  const auto asked = in_vm({"busybox", "nslookup", "host.docker.internal", "192.168.127.1"});
+  EXPECT_NE(asked.text.find("192.168.127.254"), std::string::npos) << asked.text;
+}
+
+TEST_F(virtual_network, udhcpc_gets_the_vms_lease) {
+  start_and_wait();
+  const auto asked = in_vm({"busybox", "udhcpc", "-i", "eth0", "-n", "-q", "-f", "-s", "/bin/true"});
+  EXPECT_EQ(asked.exit_code, 0) << asked.text;
+  EXPECT_NE(asked.text.find("192.168.127.2 obtained"), std::string::npos) << asked.text;
+}
+
+TEST_F(virtual_network, ping_reaches_the_gateway_and_the_host) {
+  start_and_wait();
+  for (const auto* to : {"192.168.127.1", "192.168.127.254"})
+    EXPECT_EQ(in_vm({"busybox", "ping", "-c1", "-W2", "-s1472", to}).exit_code, 0) << to;
+}
+
+TEST_F(virtual_network, the_api_is_out_of_reach_for_the_lan_and_the_host) {
+  start_and_wait();
+  for (const auto* from : {&*lan_, &*host_})
+    EXPECT_FALSE(support::http_get(*from, gateway_api, "/services/forwarder/all"));
+  EXPECT_TRUE(support::listening_sockets(*host_).empty());
+}
+
+TEST_F(virtual_network, the_vm_exposes_its_own_address_alone) {
+  start_and_wait();
+  EXPECT_EQ(expose("127.0.0.1:8080", "192.168.127.3:80"), 500);
+  EXPECT_EQ(expose("127.0.0.1:8080", "192.168.127.254:80"), 500);
+  EXPECT_EQ(expose("127.0.0.1:8080", "192.168.127.2:80"), 200);
+}
+
+TEST_F(virtual_network, a_link_that_comes_back_finds_its_connections) {
+  start_and_wait();
+  auto both = connect_out();
+  ASSERT_TRUE(both.client && both.server);
+  carrier_->pause();
+  ASSERT_TRUE(eventually(5s, [&] { return log().find("link ended") != std::string::npos; }));
+  carrier_->resume();
+  expect_megabytes(both.client.get(), both.server.get(), std::size_t{1} << 20U);
+}
+
+TEST_F(virtual_network, a_killed_host_switch_comes_back_and_dead_connections_are_reset) {
+  start_and_wait();
+  auto both = connect_out();
+  ASSERT_TRUE(both.client && both.server);
+  host_switch_.kill9();
+  const auto began = std::chrono::steady_clock::now();
+  start();
+  ASSERT_TRUE(eventually(10s, [this] { return vm_is_connected(); })) << log();
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
+  static_cast<void>(::send(both.client.get(), "x", 1, MSG_NOSIGNAL));
+  expect_reset(both.client.get());
+}
+
+TEST_F(virtual_network, the_control_socket_shows_leases_stations_and_counters) {
+  start_and_wait();
+  const auto get = [&](const std::string& path) {
+    return support::run_command({.argv = {"curl", "-s", "--unix-socket", at("control.sock"), "http://x" + path}}).text;
+  };
+  EXPECT_NE(get("/leases").find("\"192.168.127.2\":\"5a:94:ef:e4:0c:ee\""), std::string::npos) << get("/leases");
+  EXPECT_NE(get("/cam").find("\"5a:94:ef:e4:0c:ee\":1"), std::string::npos) << get("/cam");
+  EXPECT_NE(get("/metrics").find("host_switch_links 1"), std::string::npos) << get("/metrics");
+  EXPECT_EQ(get("/services/forwarder/all"), "[]\n");
+}
+
+TEST_F(virtual_network, with_source_address_client_the_vm_sees_who_connects) {
+  start_and_wait({"-source-address=client"});
+  const auto both = connect_in();
+  ASSERT_TRUE(both.client && both.server);
+  net::socket_address peer;
+  ASSERT_EQ(::getpeername(both.server.get(), peer.get(), &peer.size), 0);
+  EXPECT_EQ(net::from_sockaddr(peer)->ip, net::address::v4(10, 99, 1, 2));
+}
+
+}  // namespace
+}  // namespace integration
