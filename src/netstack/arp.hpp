@@ -20,8 +20,7 @@ struct message {
   net::mac_address target_mac;  // zero in a request
   ipv4::address target;
 
-  // A host announces its own address, or asks whether another host has it (RFC 5227).
-  [[nodiscard]] bool is_announcement() const { return sender == target; }
+  // A host asks whether another host has an address (RFC 5227).
   [[nodiscard]] bool is_probe() const { return sender.value == 0; }
 };
 

@@ -21,11 +21,4 @@ namespace netstack {
   return finish_checksum(add_to_checksum(data, sum));
 }
 
-// A checksum after one 16-bit word under it has changed (RFC 1624).
-[[nodiscard]] constexpr std::uint16_t update_checksum(std::uint16_t check, std::uint16_t before, std::uint16_t after) {
-  const std::uint32_t complement_of_check = static_cast<std::uint16_t>(~check);
-  const std::uint32_t complement_of_before = static_cast<std::uint16_t>(~before);
-  return finish_checksum(complement_of_check + complement_of_before + after);
-}
-
 }  // namespace netstack

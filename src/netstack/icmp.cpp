@@ -54,10 +54,6 @@ std::optional<quoted_packet> parse_quoted(const message& error) {
   return quoted;
 }
 
-std::vector<std::uint8_t> make_echo_reply(const message& request) {
-  return make(static_cast<std::uint8_t>(type::echo_reply), 0, request.id, request.sequence, request.payload);
-}
-
 std::vector<std::uint8_t> make_echo_request(std::uint16_t id, std::uint16_t sequence, bytes_view data) {
   return make(static_cast<std::uint8_t>(type::echo_request), 0, id, sequence, data);
 }

@@ -45,8 +45,6 @@ struct quoted_packet {
 };
 [[nodiscard]] std::optional<quoted_packet> parse_quoted(const message& error);
 
-// An echo reply: the request with its type changed.
-[[nodiscard]] std::vector<std::uint8_t> make_echo_reply(const message& request);
 [[nodiscard]] std::vector<std::uint8_t> make_echo_request(std::uint16_t id, std::uint16_t sequence, bytes_view data);
 
 // An error about `packet`: quotes its header and as much behind it as fits into 548 bytes (RFC 1812, 4.3.2.3).

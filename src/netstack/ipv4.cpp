@@ -63,12 +63,6 @@ void write_header(bytes_span to, const header_fields& fields, std::size_t payloa
   store_16(to, at_checksum, checksum(to.first(header_size)));
 }
 
-void decrement_ttl(bytes_span packet) {
-  const auto before = load_16(packet, at_ttl);
-  --packet[at_ttl];
-  store_16(packet, at_checksum, update_checksum(load_16(packet, at_checksum), before, load_16(packet, at_ttl)));
-}
-
 std::uint32_t pseudo_header_sum(address source, address destination, ipv4::protocol protocol, std::size_t length) {
   const auto words = [](std::uint32_t value) { return (value >> 16U) + (value & 0xffffU); };
   return words(source.value) + words(destination.value) + static_cast<std::uint32_t>(protocol) +

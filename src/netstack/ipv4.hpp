@@ -67,9 +67,6 @@ struct header_fields {
 // Writes a header with its checksum to the first header_size bytes of `to`. `payload_size` is at most most_payload.
 void write_header(bytes_span to, const header_fields& fields, std::size_t payload_size);
 
-// Lowers the time to live of the packet at `packet` by one and corrects its checksum. It must be above zero.
-void decrement_ttl(bytes_span packet);
-
 // The part of a TCP or UDP checksum that covers the addresses, the protocol and the length.
 [[nodiscard]] std::uint32_t pseudo_header_sum(address source, address destination, ipv4::protocol protocol,
                                               std::size_t length);

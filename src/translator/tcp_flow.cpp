@@ -33,6 +33,15 @@ ssize_t send_slices(int fd, slices from) {
   return ::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+// Fills both pieces in order. As readv(2), but goes on after a signal.
+ssize_t read_into(int fd, const std::array<netstack::bytes_span, 2>& room) {
+  const std::array<iovec, 2> vectors{as_iovec(room[0]), as_iovec(room[1])};
+  ssize_t got = -1;
+  do got = ::readv(fd, vectors.data(), room[1].empty() ? 1 : 2);
+  while (got < 0 && errno == EINTR);
+  return got;
+}
+
 std::size_t size_of(slices all) {
   std::size_t size = 0;
   for (const auto& one : all) size += one.size();
@@ -96,10 +105,8 @@ void tcp_flow::pull() {
     const auto size = room[0].size() + room[1].size();
     if (size == 0) return;  // action::writable goes on
     if (taken >= most_a_turn) return owner_.pull_again(*this);
-    const std::array<iovec, 2> vectors{as_iovec(room[0]), as_iovec(room[1])};
-    const auto got = ::readv(fd_.get(), vectors.data(), room[1].empty() ? 1 : 2);
+    const auto got = read_into(fd_.get(), room);
     if (got == 0) return on_socket_end();
-    if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno == EAGAIN ? void() : abort();
     stack.written(id_, static_cast<std::size_t>(got), owner_.common().now());
     taken += static_cast<std::size_t>(got);

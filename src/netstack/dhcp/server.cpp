@@ -41,17 +41,6 @@ base::result<> settings::add_fixed(const fixed_lease& one) {
   return {};
 }
 
-base::result<fixed_lease> parse_fixed_lease(std::string_view text) {
-  const auto equals = text.find('=');
-  if (equals != std::string_view::npos) {
-    const auto mac = net::mac_address::parse(text.substr(0, equals));
-    const auto address = net::address::parse(text.substr(equals + 1));
-    if (mac && !mac->is_group() && address && address->is_v4())
-      return fixed_lease{.mac = *mac, .address = ipv4::from_net(*address)};
-  }
-  return base::fail("not a lease like 5a:94:ef:e4:0c:ee=192.168.127.2");
-}
-
 server::server(const settings& s) : settings_(s), leases_(s.subnet, reserved(s), s.fixed) {}
 
 std::optional<answer> server::on_message(bytes_view payload, const net::mac_address& source, time_point now) {

@@ -43,9 +43,6 @@ struct settings {
   base::result<> add_fixed(const fixed_lease& one);
 };
 
-// The value of -dhcp-lease: MAC=IP, "5a:94:ef:e4:0c:ee=192.168.127.2".
-[[nodiscard]] base::result<fixed_lease> parse_fixed_lease(std::string_view text);
-
 // To UDP port 68 from port 67 of the gateway.
 struct answer {
   bytes_view payload;           // valid until the next call of on_message()

@@ -35,8 +35,7 @@ void datagrams::on_udp(const ipv4::packet& packet, const udp::datagram& d, const
   const auto refuse = [&](icmp::unreachable code) {
     errors_.send(icmp::type::unreachable, code_of(code), packet, now);
   };
-  if (where.kind == destination_kind::gateway && !is_served(d.destination_port))
-    return refuse(icmp::unreachable::port);
+  if (where.kind == destination_kind::gateway && !is_served(d.destination_port)) return refuse(icmp::unreachable::port);
   if (where.kind != destination_kind::gateway && where.kind != destination_kind::host) {
     ++counted_.forbidden;
     return refuse(icmp::unreachable::administratively_prohibited);

@@ -26,7 +26,6 @@ class retransmission_timer {
   // For a probe that is sent before the time-out (RFC 8985, 7.2). `alone`: the peer may delay its acknowledgement.
   [[nodiscard]] duration probe_timeout(bool alone) const;
   [[nodiscard]] bool has_measured() const { return smoothed_ > duration::zero(); }
-  [[nodiscard]] duration smoothed() const { return smoothed_; }
   [[nodiscard]] duration shortest() const { return shortest_; }
 
  private:

@@ -21,7 +21,7 @@ namespace {
 constexpr async::clock::duration after_a_failure = std::chrono::seconds(1);
 constexpr mode_t owner_alone = 0177;  // umask
 
-// Whether a link has ended, told by the data plane's thread.
+// Whether a link has ended, as the data plane's thread announces it.
 struct link_end {
   explicit link_end(const async::executor& where) : happened(where) {}
   async::condition happened;

@@ -23,7 +23,6 @@ TEST(arp, a_message_and_back) {
   EXPECT_EQ(read->sender_mac, request.sender_mac);
   EXPECT_EQ(read->sender, vm);
   EXPECT_EQ(read->target, gateway);
-  EXPECT_FALSE(read->is_announcement());
   EXPECT_FALSE(read->is_probe());
 }
 
@@ -32,7 +31,6 @@ TEST(arp, probes_and_announcements) {
   m.sender = {};
   EXPECT_TRUE(m.is_probe());
   m.sender = m.target;
-  EXPECT_TRUE(m.is_announcement());
 }
 
 TEST(arp, other_kinds_are_refused) {

@@ -9,19 +9,15 @@ namespace {
 
 ipv4::header_fields fields_of(ipv4::protocol p) { return {.source = vm, .destination = gateway, .protocol = p}; }
 
-TEST(icmp, an_echo_reply_repeats_the_request) {
+TEST(icmp, an_echo_request_is_read_as_it_was_made) {
   for (const std::size_t size : {0U, 16U, 56U, 1'472U, 8'000U}) {
     const auto request = make_echo_request(77, 3, counting(size));
     const auto asked = parse(request);
     ASSERT_TRUE(asked);
-    ASSERT_TRUE(asked->is(type::echo_request));
-    const auto reply = make_echo_reply(*asked);
-    const auto answered = parse(reply);
-    ASSERT_TRUE(answered);
-    EXPECT_TRUE(answered->is(type::echo_reply));
-    EXPECT_EQ(answered->id, 77);
-    EXPECT_EQ(answered->sequence, 3);
-    EXPECT_EQ(to_bytes(answered->payload), counting(size));
+    EXPECT_TRUE(asked->is(type::echo_request));
+    EXPECT_EQ(asked->id, 77);
+    EXPECT_EQ(asked->sequence, 3);
+    EXPECT_EQ(to_bytes(asked->payload), counting(size));
   }
 }
 

@@ -88,14 +88,5 @@ TEST(ipv4, a_fragment_beyond_the_largest_datagram_is_refused) {
   EXPECT_FALSE(parse(make_packet(last, bytes(4))));
 }
 
-TEST(ipv4, the_time_to_live_goes_down_and_the_checksum_stays_right) {
-  auto p = make_packet(fields, text("hello"));
-  for (std::uint8_t ttl = 9; ttl > 0; --ttl) {
-    ASSERT_EQ(parse(p)->ttl, ttl);
-    decrement_ttl(p);
-  }
-  EXPECT_EQ(parse(p)->ttl, 0);
-}
-
 }  // namespace
 }  // namespace netstack::ipv4

@@ -48,18 +48,14 @@ TEST(event_loop, a_tick_may_add_another) {
 TEST(event_loop, a_turn_ends_with_its_last_call_and_begins_again_when_it_is_due) {
   std::atomic<int> turns = 0;
   event_loop loop;
-  loop.call([&] {
-    loop.after_each_turn([&] { return ++turns < 5 ? loop.now() + 1ms : clock::time_point::max(); });
-  });
+  loop.call([&] { loop.after_each_turn([&] { return ++turns < 5 ? loop.now() + 1ms : clock::time_point::max(); }); });
   EXPECT_TRUE(eventually(5s, [&] { return turns == 5; }));
 }
 
 TEST(event_loop, a_posted_command_ends_with_a_turn) {
   std::atomic<int> commands = 0, seen = 0;
   event_loop loop;
-  loop.call([&] {
-    loop.after_each_turn([&] { return seen = commands.load(), clock::time_point::max(); });
-  });
+  loop.call([&] { loop.after_each_turn([&] { return seen = commands.load(), clock::time_point::max(); }); });
   loop.post([&] { ++commands; });
   EXPECT_TRUE(eventually(5s, [&] { return seen == 1; }));
 }

@@ -252,13 +252,5 @@ TEST(dhcp_settings, fixed_leases_replace_each_other) {
     EXPECT_FALSE(s.add_fixed({mac(3), ip(wrong)})) << wrong;
 }
 
-TEST(dhcp_settings, the_flags_text) {
-  EXPECT_EQ(parse_fixed_lease("5A:94:ef:e4:0c:ee=192.168.127.7"), (fixed_lease{vm_mac, ip("192.168.127.7")}));
-  for (const auto* wrong :
-       {"", "=", "5a:94:ef:e4:0c:ee", "5a:94:ef:e4:0c:ee=", "=192.168.127.7", "5a:94=192.168.127.7",
-        "5a:94:ef:e4:0c:ee=::1", "ff:ff:ff:ff:ff:ff=192.168.127.7", "5a:94:ef:e4:0c:ee=192.168.127.7="})
-    EXPECT_FALSE(parse_fixed_lease(wrong)) << wrong;
-}
-
 }  // namespace
 }  // namespace netstack::dhcp

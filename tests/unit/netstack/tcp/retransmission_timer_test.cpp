@@ -27,7 +27,7 @@ TEST(retransmission_timer, the_estimator_of_rfc_6298) {
   t.measured(400ms);
   EXPECT_EQ(t.timeout(), 400ms + 4 * 150ms);
   t.measured(800ms);
-  EXPECT_EQ(t.smoothed(), 450ms);
+  EXPECT_EQ(t.timeout(), 450ms + 4 * 212'500us);
 }
 
 TEST(retransmission_timer, doubles_up_to_the_most_and_begins_again) {
