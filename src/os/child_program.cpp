@@ -83,8 +83,8 @@ base::result<child_program> child_program::start(const async::executor& where, c
              .survives = request.survives,
              .report = report.get(),
              .parent = ::getpid()};
+  p.environment = pointers(request.environment);  // first: of two words with one name the first one counts
   for (char** word = environ; *word != nullptr; ++word) p.environment.push_back(*word);
-  for (auto* word : pointers(request.environment)) p.environment.push_back(word);
   p.argv.push_back(nullptr);
   p.environment.push_back(nullptr);
   std::vector<base::unique_fd> copies;

@@ -17,7 +17,7 @@ namespace os {
 
 struct child_request {
   std::vector<std::string> argv;                   // argv[0] is looked up in PATH
-  std::vector<std::string> environment{};          // "NAME=value", in addition to this program's
+  std::vector<std::string> environment{};          // "NAME=value", before this program's
   std::vector<std::pair<int, int>> descriptors{};  // ours, and its number in the child: from 3 on, ascending
   int net_namespace = -1;                          // a descriptor of the namespace to start in; -1: this one's
   bool survives = false;                           // it goes on when this program ends, however it ends

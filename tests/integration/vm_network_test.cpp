@@ -290,7 +290,7 @@ TEST_F(vm_switch_alone_test, ends_with_the_link_when_no_one_hands_it_another) {
 }
 
 TEST_F(vm_switch_alone_test, does_not_start_where_the_interface_exists) {
-  vm_->ip({"link", "add", "eth0", "type", "dummy"});
+  vm_->ip({"link", "add", "eth0", "type", "veth", "peer", "name", "other"});
   start_switch();
   EXPECT_EQ(loop_.run(switch_->ended()), 1);
 }

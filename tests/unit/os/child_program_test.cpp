@@ -45,14 +45,14 @@ TEST_F(child_program_test, gets_its_descriptors_and_environment_and_no_others) {
   const base::unique_fd ours(ends[0]);
   base::unique_fd theirs(ends[1]);
   auto child =
-      child_program::start(loop_.executor(), {.argv = {"sh", "-c", "echo $NAME $(ls /proc/self/fd | wc -l) >&4"},
-                                              .environment = {"NAME=value"},
+      child_program::start(loop_.executor(), {.argv = {"sh", "-c", "echo $NAME $HOME $(ls /proc/self/fd | wc -l) >&4"},
+                                              .environment = {"NAME=value", "HOME=/elsewhere"},
                                               .descriptors = {{theirs.get(), 3}, {theirs.get(), 4}}});
   ASSERT_TRUE(child);
   theirs.reset();
   EXPECT_EQ(loop_.run(child->ended()), 0);
   // ls: 0, 1, 2, 3, 4 and the directory itself.
-  EXPECT_EQ(support::read_all(ours.get()), "value 6\n");
+  EXPECT_EQ(support::read_all(ours.get()), "value /elsewhere 6\n");
 }
 
 TEST_F(child_program_test, ends_with_its_owner_unless_it_shall_survive) {
@@ -69,8 +69,14 @@ TEST_F(child_program_test, ends_with_its_owner_unless_it_shall_survive) {
 }
 
 TEST_F(child_program_test, stop_kills_what_ignores_sigterm) {
-  auto stubborn = start({"sh", "-c", "trap '' TERM; while :; do sleep 1; done"});
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+  const base::unique_fd ours(ends[0]), theirs(ends[1]);
+  auto stubborn = child_program::start(loop_.executor(),
+                                       {.argv = {"sh", "-c", "trap '' TERM; echo ready >&3; while :; do sleep 1; done"},
+                                        .descriptors = {{theirs.get(), 3}}});
   ASSERT_TRUE(stubborn);
+  EXPECT_EQ(support::read_exactly(ours.get(), 5), "ready");
   auto stop = [](child_program* child) -> async::task<int> {
     co_await child->stop(async::clock::now() + 100ms);
     co_return co_await child->ended();

@@ -137,7 +137,7 @@ TEST_F(frame_pump_test, frames_of_all_sizes_cross_both_ways) {
     links::stream_link host(std::move(ends[1]), {});
     for (const std::size_t size : {60UL, 61UL, 1514UL, 9000UL, 65'535UL}) {
       inside.send(frame(size, 1));
-      EXPECT_EQ(next_frames(host, 1), std::vector{frame(size, 1)});
+      EXPECT_EQ(next_frames(host, 1), std::vector<bytes>{frame(size, 1)});
       send_one(host, frame(size, 2));
       EXPECT_EQ(inside.receive(), frame(size, 2));
     }
@@ -152,7 +152,7 @@ TEST_F(frame_pump_test, with_offload_at_both_ends_frames_cross_as_well) {
     ASSERT_TRUE(support::eventually(5s, [&] { return host.read() && host.flush() && host.takes_offload(); }));
     for (const std::size_t size : {60UL, 1514UL, 65'535UL}) {
       inside.send(frame(size, 1));
-      EXPECT_EQ(next_frames(host, 1), std::vector{frame(size, 1)});
+      EXPECT_EQ(next_frames(host, 1), std::vector<bytes>{frame(size, 1)});
       send_one(host, frame(size, 2));
       EXPECT_EQ(inside.receive(), frame(size, 2));
     }
@@ -172,7 +172,7 @@ TEST_F(frame_pump_test, after_a_lost_link_the_same_interface_goes_on_with_the_ne
         if (offload)
           ASSERT_TRUE(support::eventually(5s, [&] { return host.read() && host.flush() && host.takes_offload(); }));
         inside.send(frame(100, 1));
-        EXPECT_EQ(next_frames(host, 1), std::vector{frame(100, 1)});
+        EXPECT_EQ(next_frames(host, 1), std::vector<bytes>{frame(100, 1)});
       }
       EXPECT_TRUE(support::eventually(5s, [&] { return losses() == losses_before + 1; }));
       inside.send(frame(100, 7));  // of another time: thrown away with the next link
@@ -196,7 +196,7 @@ TEST_F(frame_pump_test, a_length_that_lies_ends_the_link_and_not_the_pump) {
     pump.attach(std::move(next[0]), false);
     links::stream_link host(std::move(next[1]), {});
     inside.send(frame(100, 1));
-    EXPECT_EQ(next_frames(host, 1), std::vector{frame(100, 1)});
+    EXPECT_EQ(next_frames(host, 1), std::vector<bytes>{frame(100, 1)});
   });
 }
 
@@ -231,10 +231,7 @@ TEST_F(frame_pump_test, a_host_that_does_not_read_stops_the_tap_and_not_the_othe
     for (std::uint32_t i = 0; i < 3000; ++i) inside.send(frame(9000, i));
     send_one(host, frame(100, 1));
     EXPECT_EQ(inside.receive(), frame(100, 1));
-    std::size_t arrived = 0;
-    while (!next_frames(host, 1).empty() && ++arrived < 100) {
-    }
-    EXPECT_EQ(arrived, 100U) << "it goes on";
+    EXPECT_GE(next_frames(host, 500).size(), 500U) << "it goes on";
   });
 }
 
