@@ -7,8 +7,8 @@
 
 #include <thread>
 
-#include "kernel/netlink/address_watch.hpp"
 #include "kernel/netlink/interface.hpp"
+#include "kernel/netlink/interface_addresses.hpp"
 #include "os/namespaces.hpp"
 
 namespace netlink {
@@ -97,7 +97,7 @@ TEST_F(interface_test, an_address_may_be_added_twice) {
     for (int i = 0; i < 2; ++i) EXPECT_TRUE(add_address("lo", ip, 24));
     const auto all = addresses_of("lo");
     ASSERT_TRUE(all);
-    EXPECT_EQ(std::ranges::count(*all, interface_address{ip, 24}), 1);
+    EXPECT_EQ(std::ranges::count(*all, interface_address{"lo", ip, 24, true}), 1);
   });
 }
 
