@@ -9,6 +9,7 @@
 #include <array>
 
 #include "net/stream_address.hpp"
+#include "os/vsock.hpp"
 #include "tests/support/refused_call.hpp"
 #include "tests/support/socket_peer.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -200,7 +201,7 @@ TEST(sockets, knows_the_family) {
   EXPECT_TRUE(is_inet(v6.get()));
   EXPECT_FALSE(is_inet(local.near.get()));
   EXPECT_FALSE(is_inet(-1));
-  for (const int fd : {tcp.near.get(), local.near.get(), v6.get(), -1}) EXPECT_EQ(peer_cid(fd), 0U);
+  for (const int fd : {tcp.near.get(), local.near.get(), v6.get(), -1}) EXPECT_EQ(os::peer_cid(fd), 0U);
 }
 
 TEST(sockets, a_shortage_is_no_other_failure) {
