@@ -392,7 +392,10 @@ bool tcp_flows::next_frame(frame_out& to, time_point now) {
       if (!index) return false;
       tcp::outgoing next;
       if (!flows_[*index].machine->next_segment(next, now)) {
-        sent_all(*index, now);
+        // An ended flow is freed by settle(), in a later call: frames of this turn may name slices of its ring.
+        order_.done(*index);
+        touch(*index);
+        update(*index);
         continue;
       }
       sending_ = *index;
@@ -406,14 +409,6 @@ bool tcp_flows::next_frame(frame_out& to, time_point now) {
     }
     let_wait(key, now);
   }
-}
-
-void tcp_flows::sent_all(std::uint32_t index, time_point now) {
-  order_.done(index);
-  const auto& f = flows_[index];
-  if (!f.owned && f.machine->state() == tcp::state::closed) return free(index, now);
-  touch(index);
-  update(index);
 }
 
 // The VM has to be found first. A SYN and other small segments wait; the rest is lost, and TCP repeats it.

@@ -113,7 +113,6 @@ class tcp_flows {
   void update(std::uint32_t index);
   [[nodiscard]] tcp::limits limits_for(ipv4::address vm) const;
   [[nodiscard]] std::size_t window_for(const flow& f) const;
-  void sent_all(std::uint32_t index, time_point now);
   void let_wait(const flow_key& key, time_point now);
 
   surroundings around_;

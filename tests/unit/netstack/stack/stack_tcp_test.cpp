@@ -93,6 +93,7 @@ TEST(stack_tcp, a_refusal_is_a_reset_that_acknowledges_the_syn_and_its_payload) 
     EXPECT_TRUE(s.flags.rst);
     EXPECT_TRUE(s.flags.ack);
     EXPECT_EQ(s.acknowledged.value, 5'001 + payload);
+    all.turn();
     EXPECT_EQ(all.net.counters().flows, 0U);
   }
 }
@@ -277,7 +278,32 @@ TEST(stack_tcp, an_abort_resets_the_vm) {
   all.net.abort(id, all.now);
   all.turn();
   EXPECT_TRUE(all.only_segment().flags.rst);
+  all.turn();
   EXPECT_TRUE(all.actions.empty());
+  EXPECT_EQ(all.net.counters().flows, 0U);
+}
+
+// The last bytes and the RST leave in one turn: the frames stay whole until they are written.
+TEST(stack_tcp, a_reset_behind_the_last_bytes_leaves_them_whole) {
+  fake_vm all;
+  tcp_client client{all};
+  const auto id = client.connect();
+  write(all, id, counting(5'000));
+  all.net.finish_with_reset(id, all.now);
+  while (all.net.next_action()) continue;
+  std::vector<frame_out> turn(10);
+  std::size_t frames = 0;
+  while (all.net.next_frame(turn[frames], all.now)) ++frames;
+  bytes got;
+  for (std::size_t i = 0; i < frames; ++i)
+    for (std::size_t part = 1; part < 3; ++part)
+      got.insert(got.end(), turn[i].parts[part].begin(), turn[i].parts[part].end());
+  EXPECT_EQ(got, counting(5'000));
+  for (int i = 0; i < 2; ++i) {
+    client.next = {5'001};
+    client.expected += 5'000;
+    client.ack();
+  }
   EXPECT_EQ(all.net.counters().flows, 0U);
 }
 
