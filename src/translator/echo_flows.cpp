@@ -63,8 +63,8 @@ class echo_flow final : public os::event_handler {
   netstack::time_point used;
 
  private:
-  [[nodiscard]] bool has_asked(netstack::ipv4::address whom) const {
-    return std::ranges::find(asked_, whom) != asked_.end();
+  [[nodiscard]] bool has_asked(netstack::ipv4::address host) const {
+    return std::ranges::find(asked_, host) != asked_.end();
   }
 
   void receive() {

@@ -35,7 +35,7 @@ std::size_t udp_clients::hash::operator()(const vm_side& s) const {
 std::optional<netstack::endpoint> udp_clients::choose_source(netstack::endpoint vm, const net::endpoint& from) {
   auto made = sources_.of(from);
   if (made.port != 0 && !by_vm_side_.contains({vm, made})) return made;
-  made.address = sources_.gateway();  // also for one who reaches a port of the VM by two ports of the host
+  made.address = sources_.gateway();  // also for a client that reaches a port of the VM by two ports of the host
   for (int i = 0; i < tried_ports; ++i) {
     last_port_ = last_port_ >= udp_ports.last ? udp_ports.first : static_cast<std::uint16_t>(last_port_ + 1);
     made.port = last_port_;

@@ -12,8 +12,6 @@ namespace action = netstack::action;
 constexpr auto never = netstack::time_point::max();
 constexpr std::uint16_t dns = 53;
 constexpr int most_rounds = 4;  // of one turn
-// A link that comes back within it finds its connections as they were.
-constexpr std::chrono::seconds grace_of_a_lost_link{10};
 
 }  // namespace
 
@@ -29,6 +27,7 @@ plane::plane(os::event_loop& loop, counters& count, relay::descriptor_budget& bu
       echo_(common_),
       dns_(common_, dns_service_, std::move(dns_end)),
       links_(common_, options.stack.gateway_mac, [this] { return process(); }),
+      grace_of_a_lost_link_(options.grace_of_a_lost_link),
       without_link_(never) {
   static_cast<void>(dns_.watch());
 }
@@ -102,7 +101,7 @@ void plane::expire() {
   echo_.expire();
   if (links_.size() > 0) return;
   if (without_link_ == never) without_link_ = now;
-  if (now - without_link_ >= grace_of_a_lost_link) tcp_.reset_all();
+  if (now - without_link_ >= grace_of_a_lost_link_) tcp_.reset_all();
 }
 
 netstack::time_point plane::finish_turn() {
@@ -118,7 +117,7 @@ netstack::time_point plane::finish_turn() {
   auto due = std::min({stack_.wake_at(), udp_.wake_at(), clients_.wake_at(), echo_.wake_at()});
   if (links_.size() == 0) {
     if (without_link_ == never) without_link_ = common_.now();
-    const auto end = without_link_ + grace_of_a_lost_link;
+    const auto end = without_link_ + grace_of_a_lost_link_;
     if (end > common_.now()) due = std::min(due, end);
   }
   return due;

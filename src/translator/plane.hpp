@@ -24,6 +24,8 @@ struct plane_options {
   netstack::stack_settings stack;
   source_address sources = source_address::gateway;
   std::vector<net::cidr> vm_networks;  // see client_source
+  // A link that comes back within it finds its connections as they were; then they are reset.
+  std::chrono::milliseconds grace_of_a_lost_link{10'000};
 };
 
 class plane {
@@ -64,6 +66,7 @@ class plane {
   dns_port dns_;
   link_ports links_;
   std::map<net::listen_key, std::unique_ptr<exposed_port>> exposed_;
+  std::chrono::milliseconds grace_of_a_lost_link_;
   netstack::time_point without_link_;  // since when there has been none; max() while there is one
 };
 

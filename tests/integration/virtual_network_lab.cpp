@@ -109,9 +109,12 @@ void virtual_network_lab::TearDown() {
   if (HasFailure() && directory_) std::fputs(log().c_str(), stderr);
 }
 
-void virtual_network_lab::start(std::vector<std::string> flags) {
-  std::vector<std::string> argv{GUESTAGENT_HOST_SWITCH, "-debug", "-listen=unix://" + at("link.sock"),
-                                "-control-socket=" + at("control.sock")};
+void virtual_network_lab::start(std::vector<std::string> flags) { start_by({}, flags); }
+
+void virtual_network_lab::start_by(std::vector<std::string> argv, const std::vector<std::string>& flags) {
+  for (const auto& word : {(support::program_directory() / "host-switch").string(), std::string("-debug"),
+                           "-listen=unix://" + at("link.sock"), "-control-socket=" + at("control.sock")})
+    argv.push_back(word);
   argv.insert(argv.end(), flags.begin(), flags.end());
   host_switch_.kill9();
   host_switch_ = support::child_process({.argv = argv, .log = at("host-switch.log"), .net_namespace = host_->path()});

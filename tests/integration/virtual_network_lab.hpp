@@ -55,6 +55,8 @@ class virtual_network_lab : public testing::Test {
   void TearDown() override;
 
   void start(std::vector<std::string> flags = {});
+  // The same through a program that execs the rest of its arguments.
+  void start_by(std::vector<std::string> argv, const std::vector<std::string>& flags = {});
   // Waits until the VM reaches the gateway.
   void start_and_wait(std::vector<std::string> flags = {});
   [[nodiscard]] bool vm_is_connected() const;

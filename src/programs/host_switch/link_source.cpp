@@ -14,6 +14,7 @@
 #include "link/handshake/host_side.hpp"
 #include "net/stream_address.hpp"
 #include "os/acceptor.hpp"
+#include "programs/host_switch/connect_request.hpp"
 
 namespace host_switch {
 namespace {
@@ -21,7 +22,7 @@ namespace {
 constexpr async::clock::duration after_a_failure = std::chrono::seconds(1);
 constexpr mode_t owner_alone = 0177;  // umask
 
-// Whether a link has ended, as the data plane's thread announces it.
+// Whether a link has ended, as the data plane's thread says.
 struct link_end {
   explicit link_end(const async::executor& where) : happened(where) {}
   async::condition happened;
@@ -97,6 +98,7 @@ async::task<> link_source::serve_listener() {
   os::socket_acceptor from(co_await async::asio::this_coro::executor, std::move(copy), "link");
   while (true) {
     auto client = co_await from.accept();
+    if (url_.kind == links::link_kind::unix_stream && !co_await skip_connect_request(client.fd.get())) continue;
     co_await carry(links::stream_link(std::move(client.fd), stream_options_of(url_.kind)), false);
   }
 }
