@@ -102,7 +102,7 @@ TEST_F(virtual_network_cases, datagrams_of_any_size_pass_unchanged) {
   ASSERT_TRUE(server.is_open());
   auto client = support::open_socket(*vm_, protocol::udp, {lan_ip, 5300}, false);
   ASSERT_TRUE(client);
-  for (const std::size_t size : {0, 1, 1472, 1473, 8192, 65507, 0, 1}) {
+  for (const std::size_t size : std::initializer_list<std::size_t>{0, 1, 1472, 1473, 8192, 65507, 0, 1}) {
     const auto sent = sized(size);
     ASSERT_EQ(::send(client.get(), sent.data(), sent.size(), 0), static_cast<ssize_t>(size));
     EXPECT_EQ(support::receive_once(client.get(), 5s), sent) << size;
@@ -115,7 +115,7 @@ TEST_F(virtual_network_cases, an_empty_datagram_and_the_largest_leave_an_exposed
   ASSERT_TRUE(server.is_open());
   ASSERT_EQ(expose("10.99.1.1:5300", "192.168.127.2:5300", "udp"), 200);
   auto client = support::open_socket(*lan_, protocol::udp, {host_ip, 5300}, false);
-  for (const std::size_t size : {0, 65507, 1}) {
+  for (const std::size_t size : std::initializer_list<std::size_t>{0, 65507, 1}) {
     const auto sent = sized(size);
     ASSERT_EQ(::send(client.get(), sent.data(), sent.size(), 0), static_cast<ssize_t>(size));
     EXPECT_EQ(support::receive_once(client.get(), 5s), sent) << size;

@@ -41,6 +41,8 @@ class access_policy {
   // `caller`: nothing for the owner of this host, who may name any machine of the VM's network.
   [[nodiscard]] base::result<> check_remote(const net::endpoint& remote,
                                             const std::optional<net::address>& caller = {}) const;
+  // Whether each client has to be known by its address.
+  [[nodiscard]] bool names_itself_alone() const { return allowed_ == remotes::of_caller; }
   // Whether the caller may withdraw a forward to `remote`.
   [[nodiscard]] bool may_withdraw(std::string_view remote, const std::optional<net::address>& caller) const;
   // The answer to a request that is denied.

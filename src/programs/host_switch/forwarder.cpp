@@ -139,7 +139,8 @@ std::optional<http::response> forwarder::refuse(const http::request& request, st
 http::response forwarder::answer(const http::request& request, std::string_view caller) {
   if (auto refusal = refuse(request, caller)) return std::move(*refusal);
   const auto from = net::address::parse(caller);
-  if (!from) return http::text_response(403, "403 Forbidden: a client without an address");
+  if (!from && policy_.names_itself_alone())
+    return http::text_response(403, "403 Forbidden: a client without an address");
   return route(request, from);
 }
 

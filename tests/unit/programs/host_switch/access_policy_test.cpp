@@ -69,5 +69,19 @@ TEST(access_policy, further_hosts_are_names_or_addresses) {
   for (const auto* text : {"", "a:80", "a/b", "http://a", "a b"}) EXPECT_FALSE(parse_host_name(text)) << text;
 }
 
+TEST(access_policy, in_the_virtual_network_a_client_names_itself_alone) {
+  const access_policy own(
+      subnet::parse("192.168.127.0/24").value(), {ip("192.168.127.1"), 80}, {},
+      [](const net::address&) -> base::result<bool> { return false; }, access_policy::remotes::of_caller);
+  const auto caller = ip("192.168.127.2");
+  EXPECT_TRUE(own.check_remote({caller, 80}, caller));
+  EXPECT_FALSE(own.check_remote({ip("192.168.127.3"), 80}, caller));
+  EXPECT_TRUE(own.check_remote({ip("192.168.127.3"), 80})) << "the owner of the host";
+  EXPECT_FALSE(own.check_remote({ip("192.168.127.254"), 80}, ip("192.168.127.254")));
+  EXPECT_TRUE(own.may_withdraw("192.168.127.2:80", caller));
+  EXPECT_FALSE(own.may_withdraw("192.168.127.3:80", caller));
+  EXPECT_TRUE(own.may_withdraw("192.168.127.3:80", {}));
+}
+
 }  // namespace
 }  // namespace host_switch
