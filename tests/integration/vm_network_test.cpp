@@ -236,6 +236,7 @@ TEST_F(vm_network_test, with_systemd_the_namespace_is_the_service_s) {
   ASSERT_TRUE(host_->meet()) << log();
   EXPECT_TRUE(up()) << log();
   EXPECT_TRUE(engine.run([] { return netlink::find_interface("eth0").has_value(); }));
+  EXPECT_EQ(setup_.stop(), 0) << log();  // before the service ends
 }
 
 TEST_F(vm_network_test, ends_when_the_namespace_s_process_has_ended) {
