@@ -1,7 +1,5 @@
 // agent_bench: what the agent costs and how quick it is, against a fake engine and a fake or real host-switch, in a
 // network namespace of its own. Every time is printed beside the same work done by a bare loop in this program.
-//
-//   agent_bench [PROGRAM_DIR] [IDLE_SECONDS]
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -17,6 +15,7 @@
 #include "http/connection.hpp"
 #include "http/server.hpp"
 #include "json/json.hpp"
+#include "tests/bench/bench_command_line.hpp"
 #include "tests/bench/figures.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/event_loop.hpp"
@@ -55,9 +54,9 @@ async::task<http::answer> note_expose(stamps* noted, http::incoming in) {
 
 constexpr int many_ports = 10'000;
 
-class bench {
+class agent_bench {
  public:
-  bench(const support::netns& host, std::filesystem::path programs, std::filesystem::path directory)
+  agent_bench(const support::netns& host, std::filesystem::path programs, std::filesystem::path directory)
       : host_(host),
         programs_(std::move(programs)),
         directory_(std::move(directory)),
@@ -360,12 +359,15 @@ class bench {
 }  // namespace
 
 int main(int argc, char** argv) try {
+  const auto options = bench::read_agent_options(
+      "agent_bench", "What the agent costs and how quick it is, beside the same work done by a bare loop.",
+      "the 10,000 ports alone.", argc, argv);
   const support::netns host("host"), vm("vm");
   support::connect({&host, "rd", "192.168.127.1/24"}, {&vm, "eth0", "192.168.127.2/24"});
   const support::inside in_vm(vm);
   const support::temp_dir directory;
   base::log::set_level(base::log::level::error);
-  bench(host, argc > 1 ? argv[1] : "build/bin", directory.path()).run(argc > 2 ? std::atoi(argv[2]) : 60);
+  agent_bench(host, options.programs, directory.path()).run(static_cast<int>(options.idle_seconds));
   return 0;
 } catch (const std::exception& e) {
   std::cerr << "agent_bench: " << e.what() << "\n";

@@ -2,9 +2,7 @@
 // without them (the agent may not load BPF programs), and with a poll of /proc/net every three seconds, which the
 // agent's predecessors did. In a network namespace of its own.
 //
-// Takes five minutes, and four times IDLE_SECONDS.
-//
-//   listeners_bench [PROGRAM_DIR] [IDLE_SECONDS]
+// Takes five minutes, and four idle phases.
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/socket.h>
@@ -16,6 +14,7 @@
 #include "base/descriptor_limit.hpp"
 #include "base/log.hpp"
 #include "http/server.hpp"
+#include "tests/bench/bench_command_line.hpp"
 #include "tests/bench/figures.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/event_loop.hpp"
@@ -247,12 +246,14 @@ void make_namespace() {
 }  // namespace
 
 int main(int argc, char** argv) try {
+  const auto options = bench::read_agent_options(
+      "listeners_bench", "How soon a server that just listens is forwarded, and what that costs.", "", argc, argv);
   make_namespace();
   std::string directory = std::filesystem::temp_directory_path() / "guestagent-bench-XXXXXX";
   if (::mkdtemp(directory.data()) == nullptr) throw std::runtime_error("no temporary directory");
   base::log::set_level(base::log::level::error);
   static_cast<void>(base::raise_descriptor_limit());
-  listeners_bench(argc > 1 ? argv[1] : "build/bin", directory).run(argc > 2 ? std::atoi(argv[2]) : 60);
+  listeners_bench(options.programs, directory).run(static_cast<int>(options.idle_seconds));
   std::filesystem::remove_all(directory);
   return 0;
 } catch (const std::exception& e) {

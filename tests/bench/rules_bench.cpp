@@ -2,8 +2,6 @@
 // beside, with each iptables, in a network namespace of its own. Beside it: a shell that lists the table every three
 // seconds, as the agent's predecessors did. Then: how long the loopback sink takes to add and to remove thousands of
 // its rules, beside iptables-restore doing the same.
-//
-//   rules_bench [PROGRAM_DIR] [IDLE_SECONDS]      0 seconds: the loopback sink alone
 #include <fmt/format.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -18,6 +16,7 @@
 #include "kernel/netlink/change_watch.hpp"
 #include "os/process.hpp"
 #include "sinks/loopback/loopback_sink.hpp"
+#include "tests/bench/bench_command_line.hpp"
 #include "tests/bench/figures.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/event_loop.hpp"
@@ -164,9 +163,9 @@ class loopback_bench {
   std::optional<loopback::loopback_sink> sink_;
 };
 
-class bench {
+class agent_bench {
  public:
-  bench(std::filesystem::path programs, std::filesystem::path directory, std::string variant)
+  agent_bench(std::filesystem::path programs, std::filesystem::path directory, std::string variant)
       : programs_(std::move(programs)), directory_(std::move(directory)), variant_(std::move(variant)) {
     auto* const to = &noted_;
     auto listener = support::listen_on_loopback();
@@ -177,7 +176,7 @@ class bench {
     lock_.emplace(netfilter::lock_watch::open(loop_.executor()).value());
     loop_.spawn(variant_ == "nft" ? note_changes(*rules_, changes_) : note_changes(*lock_, changes_));
   }
-  ~bench() { loop_.stop(); }
+  ~agent_bench() { loop_.stop(); }
 
   void run(int idle_seconds) {
     restore("*nat\n:CNI-HOSTPORT-DNAT -\n-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT\nCOMMIT\n");
@@ -346,13 +345,16 @@ void in_fresh_namespace(Run&& run) {
 }  // namespace
 
 int main(int argc, char** argv) try {
+  const auto options = bench::read_agent_options(
+      "rules_bench", "How quickly a port in a DNAT rule is exposed, and what that costs beside thousands of rules.",
+      "the loopback sink alone.", argc, argv);
   std::signal(SIGPIPE, SIG_IGN);
   base::log::set_level(base::log::level::error);
   for (const char* variant : {"nft", "legacy"}) {
     in_fresh_namespace([&](const std::filesystem::path& directory) { loopback_bench(directory, variant).run(); });
-    if (argc > 2 && std::atoi(argv[2]) == 0) continue;
+    if (options.idle_seconds == 0) continue;
     in_fresh_namespace([&](const std::filesystem::path& directory) {
-      bench(argc > 1 ? argv[1] : "build/bin", directory, variant).run(argc > 2 ? std::atoi(argv[2]) : 60);
+      agent_bench(options.programs, directory, variant).run(static_cast<int>(options.idle_seconds));
     });
   }
   return 0;

@@ -5,8 +5,6 @@
 // Client, relay and target share one processor, and so does a direct connection: the figures show what a relay costs.
 // With more of them (--processors) a relay that is quicker than the one thread of the client only waits for it, and
 // a latency shows how the scheduler placed the threads. Each relay has as many threads as there are processors.
-//
-//   relay_bench [--runs N] [--milliseconds N] [--processors N] [--only PART_OF_A_ROW] [--relays ours,nginx]
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -22,9 +20,11 @@
 #include <span>
 
 #include "base/descriptor_limit.hpp"
-#include "tests/bench/relay/load.hpp"
+#include "tests/bench/bench_command_line.hpp"
+#include "tests/bench/load/load.hpp"
+#include "tests/bench/load/load_socket.hpp"
+#include "tests/bench/load/target_server.hpp"
 #include "tests/bench/relay/rivals.hpp"
-#include "tests/bench/relay/target_server.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace {
@@ -36,37 +36,49 @@ struct row {
   std::function<double(std::uint16_t first, bench::duration length)> measure;
 };
 
+net::endpoint port_at(std::uint16_t first, std::uint16_t port) {
+  return bench::local(static_cast<std::uint16_t>(first + port));
+}
+
 std::vector<row> rows() {
   using bench::duration;
   constexpr double mega = 1e6, kilo = 1e3;
   return {
       {"throughput, 1 connection, MB/s", true, false,
-       [](auto first, duration d) { return bench::throughput(first, 1, d) / mega; }},
+       [](auto first, duration d) { return bench::throughput(port_at(first, bench::sink_port), 1, d) / mega; }},
       {"throughput, 8 connections, MB/s", true, false,
-       [](auto first, duration d) { return bench::throughput(first, 8, d) / mega; }},
+       [](auto first, duration d) { return bench::throughput(port_at(first, bench::sink_port), 8, d) / mega; }},
       {"connections, thousands/s", true, false,
-       [](auto first, duration d) { return bench::connection_rate(first, 64, d) / kilo; }},
+       [](auto first, duration d) { return bench::connection_rate(port_at(first, bench::answer_port), 64, d) / kilo; }},
       {"requests on 64 connections, thousands/s", true, false,
-       [](auto first, duration d) { return bench::requests(first, 64, d).per_second / kilo; }},
+       [](auto first, duration d) {
+         return bench::requests(port_at(first, bench::answer_port), 64, d).per_second / kilo;
+       }},
       {"request latency, 1 connection, p50, us", false, false,
-       [](auto first, duration d) { return bench::requests(first, 1, d).p50; }},
+       [](auto first, duration d) { return bench::requests(port_at(first, bench::answer_port), 1, d).p50; }},
       {"request latency, 1 connection, p99, us", false, false,
-       [](auto first, duration d) { return bench::requests(first, 1, d).p99; }},
+       [](auto first, duration d) { return bench::requests(port_at(first, bench::answer_port), 1, d).p99; }},
       {"request latency, 64 connections, p99, us", false, false,
-       [](auto first, duration d) { return bench::requests(first, 64, d).p99; }},
+       [](auto first, duration d) { return bench::requests(port_at(first, bench::answer_port), 64, d).p99; }},
       {"UDP, 1 client, 200 bytes, thousands/s", true, true,
-       [](auto first, duration d) { return bench::datagram_rate(first, 1, 64, 200, d) / kilo; }},
+       [](auto first, duration d) {
+         return bench::datagram_rate(port_at(first, bench::echo_port), 1, 64, 200, d) / kilo;
+       }},
       {"UDP, 16 clients, 200 bytes, thousands/s", true, true,
-       [](auto first, duration d) { return bench::datagram_rate(first, 16, 16, 200, d) / kilo; }},
+       [](auto first, duration d) {
+         return bench::datagram_rate(port_at(first, bench::echo_port), 16, 16, 200, d) / kilo;
+       }},
       {"UDP, 1 client, 1400 bytes, thousands/s", true, true,
-       [](auto first, duration d) { return bench::datagram_rate(first, 1, 64, 1400, d) / kilo; }},
+       [](auto first, duration d) {
+         return bench::datagram_rate(port_at(first, bench::echo_port), 1, 64, 1400, d) / kilo;
+       }},
   };
 }
 
 struct options {
-  int runs = 5;
-  int milliseconds = 200;
-  int processors = 1;
+  std::int64_t runs = 5;
+  std::int64_t milliseconds = 200;
+  std::int64_t processors = 1;
   std::string only;
   std::string relays = "direct,ours,socat,haproxy,nginx";
 };
@@ -79,7 +91,7 @@ double median(std::vector<double> values) {
 constexpr double not_measured = -1;
 
 // Of those that this process may run on, the first few; whatever it starts later has the same.
-void use_processors(int count) {
+void use_processors(std::int64_t count) {
   cpu_set_t usable, chosen;
   CPU_ZERO(&chosen);
   ::sched_getaffinity(0, sizeof usable, &usable);
@@ -96,7 +108,7 @@ double measure_one(const row& r, const bench::path& p, const options& o) try {
 
 std::vector<double> measure(const row& r, const std::vector<bench::path>& paths, const options& o) {
   std::vector<std::vector<double>> runs(paths.size());
-  for (int run = 0; run < o.runs; ++run)
+  for (std::int64_t run = 0; run < o.runs; ++run)
     for (std::size_t i = 0; i < paths.size(); ++i) {
       if (o.relays.find(paths[i].name) == std::string::npos || (r.udp && !paths[i].udp)) continue;
       runs[i].push_back(measure_one(r, paths[i], o));
@@ -132,23 +144,18 @@ void run(const options& o) {
   fmt::print("The last two columns: how many times as good ours is; above 1 it is ahead.\n");
 }
 
-int number(const char* text) { return std::max(1, std::atoi(text)); }
-
-options parse(std::span<char*> arguments) {
+options parse(int argc, char** argv) {
   options o;
-  for (std::size_t i = 0; i + 1 < arguments.size(); i += 2) {
-    const std::string_view name = arguments[i];
-    if (name == "--runs")
-      o.runs = number(arguments[i + 1]);
-    else if (name == "--milliseconds")
-      o.milliseconds = number(arguments[i + 1]);
-    else if (name == "--processors")
-      o.processors = number(arguments[i + 1]);
-    else if (name == "--only")
-      o.only = arguments[i + 1];
-    else if (name == "--relays")
-      o.relays = arguments[i + 1];
-  }
+  bench::command_line line(
+      "relay_bench",
+      "Our relay beside a direct connection, socat, HAProxy and nginx's stream module, on loopback "
+      "in namespaces of its own.");
+  line.add_count("runs", o.runs, "How `many` times each figure is measured; the median counts.");
+  line.add_count("milliseconds", o.milliseconds, "How `long` a run is.");
+  line.add_count("processors", o.processors, "How `many` processors all programs share.");
+  line.flags().add("only", o.only, "Only the rows whose names contain this `text`.");
+  line.flags().add("relays", o.relays, "Which `relays` are measured.");
+  line.parse(argc, argv);
   return o;
 }
 
@@ -182,7 +189,7 @@ std::uint16_t port(const char* text) { return static_cast<std::uint16_t>(std::at
 int main(int argc, char** argv) try {
   if (argc == 3 && std::strcmp(argv[1], "--target") == 0) bench::serve_target(port(argv[2]));
   if (argc == 4 && std::strcmp(argv[1], "--relay") == 0) bench::serve_relay(port(argv[2]), port(argv[3]));
-  return run_in_namespaces(parse(std::span(argv, static_cast<std::size_t>(argc)).subspan(1)));
+  return run_in_namespaces(parse(argc, argv));
 } catch (const std::exception& e) {
   std::cerr << "relay_bench: " << e.what() << "\n";
   return 1;

@@ -9,8 +9,8 @@
 #include <stdexcept>
 
 #include "relay/listener_set.hpp"
-#include "tests/bench/relay/load_socket.hpp"
-#include "tests/bench/relay/target_server.hpp"
+#include "tests/bench/load/load_socket.hpp"
+#include "tests/bench/load/target_server.hpp"
 
 namespace bench {
 namespace {
@@ -105,6 +105,11 @@ std::vector<path> start_paths(const std::filesystem::path& directory) {
   if (installed("/usr/lib/nginx/modules/ngx_stream_module.so")) paths.push_back(start_nginx(directory));
   for (const auto& p : paths) wait_for(p);
   return paths;
+}
+
+void serve_target(std::uint16_t first) {
+  target_server server(net::address::loopback_v4(), first);
+  while (true) server.serve();
 }
 
 void serve_relay(std::uint16_t first, std::uint16_t target) {

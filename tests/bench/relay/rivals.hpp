@@ -21,7 +21,10 @@ struct path {
 // Direct first, then ours, then the others that are installed; ready to be used. Their files lie in `directory`.
 [[nodiscard]] std::vector<path> start_paths(const std::filesystem::path& directory);
 
-// Relays the three ports at `first` to those at `target` with our listener_set until the process is killed.
+// Serves a target_server on 127.0.0.1 until the process is killed.
+[[noreturn]] void serve_target(std::uint16_t first);
+
+// Relays the first three ports at `first` to those at `target` with our listener_set until the process is killed.
 [[noreturn]] void serve_relay(std::uint16_t first, std::uint16_t target);
 
 }  // namespace bench

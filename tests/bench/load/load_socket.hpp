@@ -1,5 +1,4 @@
-// The sockets of the bench's own client and server: non-blocking, on 127.0.0.1. What fails throws: a bench has no way
-// on.
+// The sockets of the benches' own clients and servers: non-blocking, IPv4. A failure throws: a bench has no way on.
 #pragma once
 
 #include <sys/socket.h>
@@ -16,9 +15,10 @@ namespace bench {
 int check(int answer, const char* what);  // throws std::system_error for -1
 
 [[nodiscard]] net::endpoint local(std::uint16_t port);
-[[nodiscard]] base::unique_fd listen_socket(std::uint16_t port);
-[[nodiscard]] base::unique_fd start_connection(std::uint16_t port);  // under way
-[[nodiscard]] base::unique_fd udp_socket();                          // with large buffers
+[[nodiscard]] base::unique_fd listen_socket(const net::endpoint& at);
+[[nodiscard]] base::unique_fd start_connection(const net::endpoint& to);  // under way
+[[nodiscard]] base::unique_fd udp_socket();                               // with large buffers
+void bind_socket(int fd, const net::endpoint& at);
 
 // A batch of small datagrams, for one system call each way.
 class datagrams {

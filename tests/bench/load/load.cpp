@@ -1,18 +1,17 @@
-#include "tests/bench/relay/load.hpp"
+#include "tests/bench/load/load.hpp"
 
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <functional>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "tests/bench/relay/load_socket.hpp"
-#include "tests/bench/relay/target_server.hpp"
+#include "tests/bench/load/load_socket.hpp"
+#include "tests/bench/load/poller.hpp"
+#include "tests/bench/load/target_server.hpp"
 
 namespace bench {
 namespace {
@@ -20,29 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
-std::uint16_t at(std::uint16_t first, std::uint16_t port) { return static_cast<std::uint16_t>(first + port); }
 double seconds(clock::duration d) { return std::chrono::duration<double>(d).count(); }
-
-class poller {
- public:
-  void watch(int fd, unsigned index, std::uint32_t events, int operation = EPOLL_CTL_ADD) {
-    epoll_event e{};
-    e.events = events;
-    e.data.u32 = index;
-    check(::epoll_ctl(epoll_.get(), operation, fd, &e), "epoll_ctl");
-  }
-  // How many are ready; 0 after `limit`.
-  int wait(std::chrono::milliseconds limit) {
-    return check(
-        ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), static_cast<int>(limit.count())),
-        "epoll_wait");
-  }
-  [[nodiscard]] unsigned ready(int i) const { return events_[static_cast<std::size_t>(i)].data.u32; }
-
- private:
-  base::unique_fd epoll_{::epoll_create1(EPOLL_CLOEXEC)};
-  std::array<epoll_event, 64> events_{};
-};
 
 void must_go_on(int ready) {
   if (ready == 0) throw std::runtime_error("nothing arrives any more");
@@ -50,12 +27,11 @@ void must_go_on(int ready) {
 
 }  // namespace
 
-double throughput(std::uint16_t first, unsigned connections, duration length) {
+double throughput(const net::endpoint& to, unsigned connections, duration length) {
   const std::vector<char> block(256 << 10, 'x');
   std::vector<base::unique_fd> open;
   poller p;
-  for (unsigned i = 0; i < connections; ++i)
-    p.watch(open.emplace_back(start_connection(at(first, sink_port))).get(), i, EPOLLOUT);
+  for (unsigned i = 0; i < connections; ++i) p.watch(open.emplace_back(start_connection(to)).get(), i, EPOLLOUT);
   const auto begin = clock::now();
   while (clock::now() - begin < length) {
     const int ready = p.wait(5s);
@@ -85,7 +61,7 @@ double throughput(std::uint16_t first, unsigned connections, duration length) {
 
 // As few system calls as a client can make do with: what is measured is the relay, not the load. The request is sent
 // at once where the connection stands when connect() comes back.
-double connection_rate(std::uint16_t first, unsigned at_once, duration length) {
+connections_made make_connections(const net::endpoint& to, unsigned at_once, std::uint64_t count, duration limit) {
   const std::string request(request_bytes, 'c');
   std::vector<base::unique_fd> open(at_once);
   std::vector<bool> asked(at_once);
@@ -97,13 +73,13 @@ double connection_rate(std::uint16_t first, unsigned at_once, duration length) {
     return asked[i] = sent > 0;
   };
   const auto dial = [&](unsigned i) {
-    open[i] = start_connection(at(first, answer_port));
+    open[i] = start_connection(to);
     p.watch(open[i].get(), i, ask(i) ? EPOLLIN : EPOLLOUT);
   };
   for (unsigned i = 0; i < at_once; ++i) dial(i);
   std::uint64_t done = 0;
   const auto begin = clock::now();
-  while (clock::now() - begin < length) {
+  while (done < count && clock::now() - begin < limit) {
     const int ready = p.wait(5s);
     must_go_on(ready);
     for (int k = 0; k < ready; ++k) {
@@ -116,10 +92,15 @@ double connection_rate(std::uint16_t first, unsigned at_once, duration length) {
       }
     }
   }
-  return static_cast<double>(done) / seconds(clock::now() - begin);
+  return {done, seconds(clock::now() - begin)};
 }
 
-request_times requests(std::uint16_t first, unsigned connections, duration length) {
+double connection_rate(const net::endpoint& to, unsigned at_once, duration length) {
+  const auto made = make_connections(to, at_once, std::numeric_limits<std::uint64_t>::max(), length);
+  return static_cast<double>(made.count) / made.seconds;
+}
+
+request_times requests(const net::endpoint& to, unsigned connections, duration length) {
   const std::string request(request_bytes, 'r');
   struct asking {
     base::unique_fd fd;
@@ -136,7 +117,16 @@ request_times requests(std::uint16_t first, unsigned connections, duration lengt
     check(static_cast<int>(::send(a.fd.get(), request.data(), request.size(), MSG_NOSIGNAL)), "send");
   };
   for (unsigned i = 0; i < connections; ++i) {
-    open[i].fd = start_connection(at(first, answer_port));
+    open[i].fd = start_connection(to);
+    p.watch(open[i].fd.get(), i, EPOLLOUT);
+  }
+  for (unsigned left = connections; left > 0;) {
+    const int ready = p.wait(5s);
+    must_go_on(ready);
+    for (int k = 0; k < ready; ++k, --left)
+      p.watch(open[p.ready(k)].fd.get(), 0, 0, EPOLL_CTL_DEL);  // stands, or is refused
+  }
+  for (unsigned i = 0; i < connections; ++i) {
     p.watch(open[i].fd.get(), i, EPOLLIN);
     ask(open[i]);
   }
@@ -162,14 +152,14 @@ request_times requests(std::uint16_t first, unsigned connections, duration lengt
 }
 
 // Datagrams get lost: a client without an answer for a while begins a new window.
-double datagram_rate(std::uint16_t first, unsigned clients, unsigned window, std::size_t bytes, duration length) {
+double datagram_rate(const net::endpoint& to, unsigned clients, unsigned window, std::size_t bytes, duration length) {
   std::vector<base::unique_fd> open(clients);
   datagrams batch(false);
   poller p;
-  const auto to = net::to_sockaddr(local(at(first, echo_port)));
+  const auto address = net::to_sockaddr(to);
   for (unsigned i = 0; i < clients; ++i) {
     open[i] = udp_socket();
-    check(::connect(open[i].get(), to.get(), to.size), "connect");
+    check(::connect(open[i].get(), address.get(), address.size), "connect");
     p.watch(open[i].get(), i, EPOLLIN);
     batch.send(open[i].get(), window, bytes);
   }

@@ -1,4 +1,4 @@
-#include "tests/bench/relay/load_socket.hpp"
+#include "tests/bench/load/load_socket.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,21 +25,25 @@ int check(int answer, const char* what) {
 
 net::endpoint local(std::uint16_t port) { return {net::address::loopback_v4(), port}; }
 
-base::unique_fd listen_socket(std::uint16_t port) {
+void bind_socket(int fd, const net::endpoint& at) {
+  const auto address = net::to_sockaddr(at);
+  check(::bind(fd, address.get(), address.size), "bind");
+}
+
+base::unique_fd listen_socket(const net::endpoint& at) {
   auto fd = make(SOCK_STREAM);
   set(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
   set(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);  // what is accepted inherits it
-  const auto at = net::to_sockaddr(local(port));
-  check(::bind(fd.get(), at.get(), at.size), "bind");
+  bind_socket(fd.get(), at);
   check(::listen(fd.get(), 4096), "listen");
   return fd;
 }
 
-base::unique_fd start_connection(std::uint16_t port) {
+base::unique_fd start_connection(const net::endpoint& to) {
   auto fd = make(SOCK_STREAM);
   set(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
-  const auto to = net::to_sockaddr(local(port));
-  if (::connect(fd.get(), to.get(), to.size) != 0 && errno != EINPROGRESS) check(-1, "connect");
+  const auto address = net::to_sockaddr(to);
+  if (::connect(fd.get(), address.get(), address.size) != 0 && errno != EINPROGRESS) check(-1, "connect");
   return fd;
 }
 
