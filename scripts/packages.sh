@@ -8,7 +8,7 @@ readonly run_packages=(
   iproute2 iptables nftables docker.io containerd containernetworking-plugins busybox-static curl ca-certificates procps
   util-linux socat podman)
 readonly vm_packages=(qemu-system-x86)  # and scripts/guest_kernel
-readonly bench_packages=(haproxy nginx-light libnginx-mod-stream)
+readonly bench_packages=(haproxy nginx-light libnginx-mod-stream passt slirp4netns)
 readonly lint_packages=(clang-tidy-19 clang-format-19)
 readonly package_packages=(dpkg-dev fakeroot)
 
