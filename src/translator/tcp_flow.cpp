@@ -33,12 +33,12 @@ ssize_t send_slices(int fd, slices from) {
   return ::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-// Fills both pieces in order. As readv(2), but goes on after a signal.
 ssize_t read_into(int fd, const std::array<netstack::bytes_span, 2>& room) {
   const std::array<iovec, 2> vectors{as_iovec(room[0]), as_iovec(room[1])};
   ssize_t got = -1;
-  do got = ::readv(fd, vectors.data(), room[1].empty() ? 1 : 2);
-  while (got < 0 && errno == EINTR);
+  do {
+    got = ::readv(fd, vectors.data(), room[1].empty() ? 1 : 2);
+  } while (got < 0 && errno == EINTR);
   return got;
 }
 
@@ -106,12 +106,19 @@ void tcp_flow::pull() {
     if (size == 0) return;  // action::writable goes on
     if (taken >= most_a_turn) return owner_.pull_again(*this);
     const auto got = read_into(fd_.get(), room);
-    if (got == 0) return on_socket_end();
-    if (got < 0) return errno == EAGAIN ? void() : abort();
+    if (got <= 0) return on_nothing_read(got);
     stack.written(id_, static_cast<std::size_t>(got), owner_.common().now());
     taken += static_cast<std::size_t>(got);
     if (static_cast<std::size_t>(got) < size && !hung_up_) return;
   }
+}
+
+// What readv() said other than bytes: the end, nothing for now, or a broken connection.
+void tcp_flow::on_nothing_read(ssize_t got) {
+  if (got == 0)
+    on_socket_end();
+  else if (errno != EAGAIN)
+    abort();
 }
 
 void tcp_flow::on_socket_end() {

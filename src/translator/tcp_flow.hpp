@@ -16,6 +16,8 @@
 // the socket with SO_LINGER 0.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 
 #include "base/unique_fd.hpp"
@@ -52,6 +54,7 @@ class tcp_flow final : public os::event_handler {
 
  private:
   void on_connected();
+  void on_nothing_read(ssize_t got);
   void on_socket_end();
   void on_broken();
   void abort();

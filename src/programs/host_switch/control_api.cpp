@@ -103,7 +103,8 @@ std::vector<metric> control_api::metrics() {
 
 http::response control_api::answer(const http::request& request) {
   const std::string_view path = std::string_view(request.target).substr(0, request.target.find('?'));
-  if (path.starts_with("/services/forwarder/")) return forwards_.answer_owner(request);
+  if (path == forwarder_api::all_path || path == forwarder_api::expose_path || path == forwarder_api::unexpose_path)
+    return forwards_.answer_owner(request);
   if (path == "/leases" || path == "/services/dhcp/leases") return json(leases_as_json(network_.plane().leases()));
   if (path == "/cam") return json(stations_as_json(network_.plane().stations()));
   if (path == "/stats") return json(metrics_as_json(metrics()));
