@@ -33,8 +33,9 @@ inline constexpr std::size_t virtio_header_size = 10;  // struct virtio_net_hdr 
 [[nodiscard]] constexpr std::size_t largest_frame(framing how) { return how == framing::stdio ? 65'535 : 69'632; }
 [[nodiscard]] constexpr std::size_t prefix_size(framing how) { return how == framing::stdio ? 2 : 4; }
 
+// What stands before a frame: its length and, with offload, its virtio-net header.
 struct prefix {
-  std::array<std::uint8_t, largest_prefix> bytes{};
+  std::array<std::uint8_t, largest_prefix + virtio_header_size> bytes{};
   std::size_t size = 0;
 };
 // `length`: of all that follows the prefix.

@@ -90,10 +90,10 @@ base::result<> stream_link::send_as(framing how, bytes_view header, std::span<co
     out_.add(make_prefix(how, size), parts);
     return {};
   }
-  std::array<bytes_view, send_queue::most_parts> with_header{header.empty() ? bytes_view(plain_header) : header};
-  const auto count = std::min(parts.size(), with_header.size() - 1);
-  std::ranges::copy(parts.first(count), with_header.begin() + 1);
-  out_.add(make_prefix(how, size + virtio_header_size), std::span(with_header).first(count + 1));
+  auto before = make_prefix(how, size + virtio_header_size);
+  std::ranges::copy(header.empty() ? bytes_view(plain_header) : header, before.bytes.data() + before.size);
+  before.size += virtio_header_size;  // the header is copied: its owner builds it for this call alone
+  out_.add(before, parts);
   return {};
 }
 

@@ -47,9 +47,9 @@ class stream_link {
   [[nodiscard]] base::result<std::size_t> read();
   [[nodiscard]] std::span<const received_frame> frames() const { return frames_; }
 
-  // Adds a frame to what leaves. `header`: virtio-net, or empty for one without offload. Without takes_offload() it is
-  // left out, so the frame must not need it. `parts`: the frame, at most send_queue::most_parts - 1 of them. A frame
-  // that is too long for the framing is dropped and counted.
+  // Adds a frame to what leaves. `header`: virtio-net, or empty for one without offload; it is copied. Without
+  // takes_offload() it is left out, so the frame must not need it. `parts`: the frame, at most send_queue::most_parts of
+  // them; they must stay until flush(). A frame that is too long for the framing is dropped and counted.
   [[nodiscard]] base::result<> send(bytes_view header, std::span<const bytes_view> parts);
   // Sends what was added and what waits, without waiting. What send() got is no longer used after it.
   [[nodiscard]] base::result<> flush();

@@ -134,6 +134,24 @@ TEST(stream_link, with_offload_at_both_ends_headers_cross) {
   }
 }
 
+// A header is built for each frame and is gone when the turn's frames are written.
+TEST(stream_link, a_header_is_copied) {
+  pair_of_links both({.offload = offload_role::vm}, {.offload = offload_role::host});
+  both.settle();
+  const auto first = pattern(60, 1), second = pattern(60, 2);
+  const auto original = virtio_net::to_bytes({.needs_checksum = true, .checksum_start = 34, .checksum_offset = 16});
+  auto header = original;
+  for (const auto* frame : {&first, &second}) {
+    const std::array<bytes_view, 1> parts{*frame};
+    ASSERT_TRUE(both.host.send(header, parts));
+    header.fill(0xee);
+    if (frame == &first) header = original;
+  }
+  ASSERT_TRUE(both.host.flush());
+  ASSERT_EQ(*both.vm.read(), 2U);
+  for (const auto& f : both.vm.frames()) EXPECT_EQ(copy(f.header), bytes(original.begin(), original.end()));
+}
+
 TEST(stream_link, plain_frames_cross_while_the_ends_agree) {
   pair_of_links both({.offload = offload_role::vm}, {.offload = offload_role::host});
   std::uint32_t at_host = 0, at_vm = 0;
