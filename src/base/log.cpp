@@ -52,7 +52,11 @@ void set_level(level least) { logger()->set_level(translate(least)); }
 
 bool set_file(const std::string& path) try {
   const auto least = logger()->level();
-  logger() = make_logger(std::make_shared<spdlog::sinks::basic_file_sink_mt>(path));
+  // The open descriptor: under systemd it is a socket, which cannot be opened by its name.
+  if (path == "/dev/stdout")
+    logger() = make_logger(std::make_shared<spdlog::sinks::stdout_sink_mt>());
+  else
+    logger() = make_logger(std::make_shared<spdlog::sinks::basic_file_sink_mt>(path));
   logger()->set_level(least);
   return true;
 } catch (const spdlog::spdlog_ex&) {

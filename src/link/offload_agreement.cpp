@@ -48,7 +48,10 @@ offload_agreement::outcome offload_agreement::go() {
 offload_agreement::outcome offload_agreement::on_frame(bytes_view frame) {
   if (role_ == offload_role::none) return {};
   const auto m = parse_marker(frame);
-  if (!m) return {};
+  if (!m) {
+    if (role_ == offload_role::host && !sends_) role_ = offload_role::none;  // it asks first, or never
+    return {};
+  }
   if (*m == marker::ask) return role_ == offload_role::host ? go() : outcome{.consumed = true};
   // A host that was not asked has sent no `go`, so a peer's is out of order.
   if (role_ == offload_role::host && !sends_) return {.consumed = true};

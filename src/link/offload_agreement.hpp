@@ -10,8 +10,12 @@
 //   go    ─────────────────────────────────▶            from here on the VM's frames have headers
 //
 // A direction changes directly behind its `go`. Neither end sends a header before it has seen a marker of the other on
-// this very connection, so a peer that does not know offload never sees one: it drops
-// `ask`, whose destination and protocol it does not know, and plain frames go on. Each connection begins anew: after a reconnect to an older peer frames are plain.
+// this very connection, so a peer that does not know offload never sees one: it drops `ask`, whose destination and
+// protocol it does not know, and plain frames go on. Each connection begins anew: after a reconnect to an older peer
+// frames are plain.
+//
+// The host takes `ask` as the first frame alone. Behind an older VM end, a container with a raw socket can send any
+// frame; it must not change the framing of a link whose end does not know it.
 //
 // Pure; one for each connection, owned by stream_link.
 #pragma once

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
 #include <boost/asio/signal_set.hpp>
@@ -152,6 +153,8 @@ base::result<> host_switch::open_control_socket() {
 }
 
 base::result<> host_switch::open(const async::executor& where) {
+  // Frames of the VM are parsed from here on: no program that is started could win rights.
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return base::fail_errno("give up new privileges");
   auto opened = way_ == way::through_frames ? open_virtual_network(where) : open_kernel_network();
   if (!opened) return opened;
   forwards_ = std::make_unique<forwarder>(*network_, *policy_, most_forwards());

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <boost/asio/post.hpp>
+#include <optional>
 #include <utility>
 
 #include "async/condition.hpp"
@@ -40,10 +41,11 @@ std::function<void(base::error)> announce(const std::shared_ptr<link_end>& end, 
   };
 }
 
-bool is_stream(int fd) {
+// Nothing if the descriptor is no socket.
+std::optional<int> socket_type(int fd) {
   int type = 0;
   socklen_t size = sizeof type;
-  return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+  return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 ? std::optional(type) : std::nullopt;
 }
 
 // A socket file of an earlier run is replaced; a file of another kind is not.
@@ -76,8 +78,8 @@ base::result<link_source> link_source::open(links::link_url url, translator::tra
     if (!claimed) return std::unexpected(claimed.error());
     made.listener_.emplace(std::move(*claimed));
   }
-  if (made.url_.kind == links::link_kind::descriptor && ::fcntl(static_cast<int>(made.url_.number), F_GETFD) < 0)
-    return base::fail_errno(made.name());
+  if (made.url_.kind == links::link_kind::descriptor && !socket_type(static_cast<int>(made.url_.number)))
+    return base::fail(made.name() + " is not an inherited socket");
   return made;
 }
 
@@ -127,7 +129,7 @@ async::task<> link_source::serve_descriptor() {
   base::unique_fd fd(static_cast<int>(url_.number));
   ::fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
   ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
-  if (is_stream(fd.get()))
+  if (socket_type(fd.get()) == SOCK_STREAM)
     co_await carry(links::stream_link(std::move(fd), stream_options_of(url_.kind)), true);
   else
     co_await carry(links::datagram_link(std::move(fd)), true);

@@ -122,9 +122,13 @@ base::result<> virtual_options::check(const subnet& network) const {
   }
   const bool off = std::ranges::any_of(nat, &nat_value::off);
   if (off && nat.size() > 1) return base::fail("-nat: \"off\" and addresses exclude each other");
-  for (const auto& one : nat)
-    if (!one.off && !taken.insert(one.entry.inside).second)
-      return base::fail(fmt::format("-nat: {} is taken", netstack::ipv4::to_net(one.entry.inside).to_string()));
+  // With the defaults, which the flags replace.
+  const auto made = plane(network).stack;
+  for (const auto& one : made.leases) taken.insert(one.address);
+  for (const auto& one : made.nat)
+    if (!taken.insert(one.inside).second)
+      return base::fail(fmt::format("-nat, -dhcp-lease: {} has two meanings, an alias and a lease or the gateway",
+                                    netstack::ipv4::to_net(one.inside).to_string()));
   return {};
 }
 

@@ -1,6 +1,7 @@
 #include "programs/network_setup/link_source.hpp"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 
 #include "base/log.hpp"
 #include "os/connect.hpp"
@@ -14,6 +15,12 @@ using links::link_kind;
 constexpr auto between_tries = 250ms;
 constexpr auto connect_limit = 5s;
 
+bool is_stream_socket(int fd) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+}
+
 bool has_handshake(link_kind kind) { return kind == link_kind::vsock || kind == link_kind::handshake; }
 
 }  // namespace
@@ -26,6 +33,8 @@ link_source::link_source(const async::executor& where, const links::link_url& ur
 base::result<link_source> link_source::open(const async::executor& where, const links::link_url& url) {
   if (!has_handshake(url.kind) && url.kind != link_kind::unix_stream && url.kind != link_kind::descriptor)
     return base::fail("-connect: vm-switch does not speak " + links::to_string(url));
+  if (url.kind == link_kind::descriptor && !is_stream_socket(static_cast<int>(url.number)))
+    return base::fail("-connect: " + links::to_string(url) + " is not an inherited stream socket");
   return link_source(where, url);
 }
 

@@ -1,11 +1,16 @@
 #include "base/log.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <array>
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <regex>
 
+#include "base/unique_fd.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace base::log {
@@ -49,6 +54,24 @@ TEST_F(log_test, the_level_survives_another_file) {
   set_level(level::debug);
   ASSERT_TRUE(set_file(path_ + "2"));
   EXPECT_TRUE(enabled(level::debug));
+}
+
+// Under systemd standard output is a socket, and open("/dev/stdout") fails.
+TEST_F(log_test, standard_output_may_be_a_socket) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+  const unique_fd far(ends[0]), near(ends[1]), before(::dup(STDOUT_FILENO));
+  std::fflush(stdout);
+  ASSERT_EQ(::dup2(near.get(), STDOUT_FILENO), STDOUT_FILENO);
+  const bool set = set_file("/dev/stdout");
+  info("a", "line");
+  std::fflush(stdout);
+  ASSERT_EQ(::dup2(before.get(), STDOUT_FILENO), STDOUT_FILENO);
+  EXPECT_TRUE(set);
+  std::array<char, 200> text{};
+  ASSERT_GT(::recv(far.get(), text.data(), text.size(), MSG_DONTWAIT), 0);
+  EXPECT_NE(std::string(text.data()).find("INFO a: line"), std::string::npos);
+  ASSERT_TRUE(set_file(path_));
 }
 
 TEST_F(log_test, a_file_that_cannot_be_opened_is_told) { EXPECT_FALSE(set_file("/dev/null/log")); }

@@ -36,6 +36,15 @@ TEST(offload_agreement, an_older_peer_keeps_plain_frames) {
   EXPECT_FALSE(vm.sends() || vm.receives() || host.sends() || host.receives());
 }
 
+// A container behind an older VM end may send any frame.
+TEST(offload_agreement, who_asks_late_is_a_frame_of_the_network) {
+  offload_agreement host(offload_role::host);
+  EXPECT_FALSE(host.on_frame(pattern(60, 1)).consumed);
+  const auto late = host.on_frame(marker_frame(marker::ask));
+  EXPECT_FALSE(late.answer || late.consumed);
+  EXPECT_FALSE(host.sends() || host.receives());
+}
+
 TEST(offload_agreement, markers_out_of_order_change_nothing) {
   offload_agreement host(offload_role::host);
   EXPECT_FALSE(host.on_frame(marker_frame(marker::go)).answer) << "nothing was asked";

@@ -81,6 +81,12 @@ TEST(virtual_options, nat_cannot_take_an_address_that_a_vm_has) {
   EXPECT_FALSE(options.check(network));
   options.nat = {parse_nat("192.168.127.10=127.0.0.1").value(), parse_nat("off").value()};
   EXPECT_FALSE(options.check(network));
+  options.nat = {parse_nat("192.168.127.2=127.0.0.1").value()};
+  EXPECT_FALSE(options.check(network)) << "the default lease";
+  options.nat = {};
+  EXPECT_TRUE(options.check(network));
+  options.leases = {parse_lease("5a:94:ef:e4:0c:01=192.168.127.254").value()};
+  EXPECT_FALSE(options.check(network)) << "the default alias";
 }
 
 }  // namespace
