@@ -34,7 +34,7 @@ TEST(framing, prefixes_are_those_of_the_peers) {
   const auto stdio = make_prefix(framing::stdio, 0x1234), qemu = make_prefix(framing::qemu, 0x12345);
   EXPECT_THAT(std::vector(stdio.bytes.begin(), stdio.bytes.begin() + 2), testing::ElementsAre(0x34, 0x12));
   EXPECT_EQ(stdio.size, 2U);
-  EXPECT_THAT(qemu.bytes, testing::ElementsAre(0, 1, 0x23, 0x45));
+  EXPECT_THAT(std::vector(qemu.bytes.begin(), qemu.bytes.begin() + 4), testing::ElementsAre(0, 1, 0x23, 0x45));
   EXPECT_EQ(qemu.size, 4U);
 }
 
