@@ -7,9 +7,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <string_view>
 
 #include "async/timeout.hpp"
 #include "base/unique_fd.hpp"
@@ -66,6 +68,19 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
   return made;
 }
 
+// A name occurs once: of two words with one name, libc takes the first, and shells take the last.
+std::vector<char*> environment_of(const child_request& request) {
+  auto made = pointers(request.environment);
+  const auto is_given = [&](std::string_view word) {
+    const auto name = word.substr(0, word.find('=') + 1);
+    return std::ranges::any_of(request.environment, [&](const auto& given) { return given.starts_with(name); });
+  };
+  for (char** word = environ; *word != nullptr; ++word)
+    if (!is_given(*word)) made.push_back(*word);
+  made.push_back(nullptr);
+  return made;
+}
+
 int wait_status_code(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
 
 }  // namespace
@@ -75,21 +90,20 @@ base::result<child_program> child_program::start(const async::executor& where, c
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return base::fail_errno("pipe");
   base::unique_fd read_end(ends[0]), low(ends[1]), report(::fcntl(low.get(), F_DUPFD_CLOEXEC, above));
+  if (!report) return base::fail_errno("copy a descriptor for " + request.argv[0]);
   low.reset();
   prepared p{.argv = pointers(request.argv),
-             .environment = {},
+             .environment = environment_of(request),
              .descriptors = {},
              .net_namespace = request.net_namespace,
              .survives = request.survives,
              .report = report.get(),
              .parent = ::getpid()};
-  p.environment = pointers(request.environment);  // first: of two words with one name the first one counts
-  for (char** word = environ; *word != nullptr; ++word) p.environment.push_back(*word);
   p.argv.push_back(nullptr);
-  p.environment.push_back(nullptr);
   std::vector<base::unique_fd> copies;
   for (const auto& [ours, number] : request.descriptors) {
     copies.emplace_back(::fcntl(ours, F_DUPFD_CLOEXEC, above));
+    if (!copies.back()) return base::fail_errno("copy a descriptor for " + request.argv[0]);
     p.descriptors.emplace_back(copies.back().get(), number);
   }
   const pid_t pid = ::fork();

@@ -1,6 +1,7 @@
 #include "os/child_program.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -37,6 +38,19 @@ TEST_F(child_program_test, ends_with_its_code_or_the_signal_s_number) {
 
 TEST_F(child_program_test, a_program_that_does_not_exist_is_an_error) {
   EXPECT_EQ(start({"/no/such/program"}).error().code, std::errc::no_such_file_or_directory);
+}
+
+TEST_F(child_program_test, a_descriptor_that_cannot_be_copied_is_an_error) {
+  const auto closed =
+      child_program::start(loop_.executor(), {.argv = {"sleep", "100"}, .descriptors = {{1'000'000, 3}}});
+  EXPECT_EQ(closed.error().code, std::errc::bad_file_descriptor);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit few{.rlim_cur = 64, .rlim_max = before.rlim_max};  // the copies have higher numbers
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  const auto full = start({"sleep", "100"});
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_FALSE(full);
 }
 
 TEST_F(child_program_test, gets_its_descriptors_and_environment_and_no_others) {
