@@ -1,5 +1,6 @@
 #include "programs/vm_switch/dhcp_client.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <random>
 
@@ -21,8 +22,14 @@ std::vector<std::string> command(const std::string& interface, const std::string
 
 }  // namespace
 
-dhcp_client::dhcp_client(const async::executor& where, const std::string& interface, const std::string& script)
-    : where_(where), argv_(command(interface, script)), trouble_(component, "udhcpc does not run") {}
+dhcp_client::dhcp_client(const async::executor& where, const std::string& interface, const std::string& script,
+                         std::function<bool()> has_link)
+    : where_(where),
+      argv_(command(interface, script)),
+      trouble_(component, "udhcpc does not run"),
+      has_link_(std::move(has_link)),
+      next_(async::clock::now() + renew_interval),
+      sooner_(where) {}
 
 async::task<> dhcp_client::run() {
   std::mt19937 random(std::random_device{}());
@@ -45,14 +52,26 @@ async::task<> dhcp_client::run() {
 
 async::task<> dhcp_client::renew_regularly() {
   while (true) {
-    co_await async::sleep_for(renew_interval);
+    co_await sooner_.wait_until(next_);
+    if (async::clock::now() < next_) continue;
+    next_ = async::clock::now() + renew_interval;
     if (running_) trouble_.note({});
     renew();
   }
 }
 
+void dhcp_client::renew_soon() {
+  const auto now = async::clock::now();
+  next_ = now + link_age;
+  if (signal_) next_ = std::max(next_, *signal_ + least_distance);
+  sooner_.notify_all();
+}
+
+// renew_soon() has set the time by the age of the link.
 void dhcp_client::renew() {
-  if (running_) running_->send_signal(SIGUSR1);
+  if (!running_ || !has_link_()) return;
+  signal_ = async::clock::now();
+  running_->send_signal(SIGUSR1);
 }
 
 void dhcp_client::restart() {

@@ -1,9 +1,14 @@
 // dhcp_client: udhcpc on the tap interface: `udhcpc -f -i TAP [-s SCRIPT]`. It is started again when it ends, with a
 // growing pause. It renews its lease every renew_interval, so that changes of the host's network (search domains) reach
 // the VM, and when a link has come: the host may have forgotten the lease. Owned by vm_switch; control thread.
+//
+// BusyBox' udhcpc takes the address and routes away when SIGUSR1 finds no server for most of a minute, and at once when
+// the second SIGUSR1 comes while it still asks. So a renewal needs a link that has lived for link_age, and two signals
+// are least_distance apart: an outage of the host leaves the interface as it is.
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -17,23 +22,32 @@ namespace vm_switch {
 class dhcp_client {
  public:
   static constexpr std::chrono::seconds renew_interval{50};
+  static constexpr std::chrono::seconds link_age{1};
+  static constexpr std::chrono::seconds least_distance{30};
 
-  // `script`: udhcpc's; empty: its own default.
-  dhcp_client(const async::executor& where, const std::string& interface, const std::string& script);
+  // `script`: udhcpc's; empty: its own default. `has_link`: whether frames reach the host now.
+  dhcp_client(const async::executor& where, const std::string& interface, const std::string& script,
+              std::function<bool()> has_link);
 
   // Runs until cancelled.
   async::task<> run();
   async::task<> renew_regularly();
-  // Asks for the lease again now.
-  void renew();
+  // A link has come: asks for the lease again once it has lived for link_age, and least_distance after the last time.
+  void renew_soon();
   // Begins anew with a fresh program: the interface has another MAC.
   void restart();
 
  private:
+  void renew();
+
   async::executor where_;
   std::vector<std::string> argv_;
   std::optional<os::child_program> running_;
   base::log::episode trouble_;
+  std::function<bool()> has_link_;
+  async::clock::time_point next_;                   // when the lease is renewed
+  std::optional<async::clock::time_point> signal_;  // the last one
+  async::condition sooner_;                         // next_ has changed
 };
 
 }  // namespace vm_switch

@@ -63,6 +63,12 @@ pump_counters frame_pump::counters() {
   return all;
 }
 
+bool frame_pump::has_link() {
+  bool linked = false;
+  loop_.call([&] { linked = link_.has_value(); });
+  return linked;
+}
+
 void frame_pump::throw_away_what_waited() {
   for (std::size_t i = 0; i < most_out_of_date && !tap_dead_; ++i) {
     const auto frame = tap_.read({buffer_.get(), room_of_frame});

@@ -46,6 +46,7 @@ class frame_pump final : public os::event_handler {
   // A line in the log for each frame, while on.
   void trace(bool on) { tracing_ = on; }
   [[nodiscard]] pump_counters counters();
+  [[nodiscard]] bool has_link();
 
   void on_event(unsigned which, std::uint32_t events) override;
 

@@ -125,7 +125,7 @@ base::result<> vm_switch::open_tap(const async::executor& where) {
 }
 
 std::string vm_switch::start(async::task_group& tasks) {
-  dhcp_.emplace(where_, tap_, script_);
+  dhcp_.emplace(where_, tap_, script_, [this] { return pump_->has_link(); });
   pump_->attach(std::move(first_link_), asks_offload_);
   tasks.spawn("interface", keep_mac());
   tasks.spawn("trace", toggle_trace());
@@ -154,7 +154,7 @@ async::task<> vm_switch::wait_for_links() {
     if (!*next) continue;
     pump_->attach(std::move((*next)->fd), (*next)->asks_offload);
     log::info(component, "new connection offload_offered={}", (*next)->asks_offload);
-    dhcp_->renew();
+    dhcp_->renew_soon();
   }
 }
 

@@ -173,8 +173,10 @@ TEST_F(frame_pump_test, after_a_lost_link_the_same_interface_goes_on_with_the_ne
           ASSERT_TRUE(support::eventually(5s, [&] { return host.read() && host.flush() && host.takes_offload(); }));
         inside.send(frame(100, 1));
         EXPECT_EQ(next_frames(host, 1), std::vector<bytes>{frame(100, 1)});
+        EXPECT_TRUE(pump.has_link());
       }
       EXPECT_TRUE(support::eventually(5s, [&] { return losses() == losses_before + 1; }));
+      EXPECT_FALSE(pump.has_link());
       inside.send(frame(100, 7));  // of another time: thrown away with the next link
       EXPECT_EQ(::if_nametoindex("eth0"), index);
     }
