@@ -1,6 +1,9 @@
 #include "programs/network_setup/engine_namespace.hpp"
 
+#include <fmt/format.h>
+#include <signal.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/episode.hpp"
@@ -40,6 +43,26 @@ pid_t init_in(const std::filesystem::path& pid_file) {
   return theirs && ours && !os::is_same_namespace(theirs->get(), ours->get()) ? *pid : 0;
 }
 
+base::result<> differs_from_ours(int net_namespace) {
+  const auto ours = os::net_namespace_of(::getpid());
+  if (!ours) return std::unexpected(ours.error());
+  if (os::is_same_namespace(net_namespace, ours->get()))
+    return base::fail("its process is in the default network namespace");
+  return {};
+}
+
+// Ends unshare and what it runs, which is not ours to wait for. unshare --kill-child would do it, but BusyBox' unshare
+// does not have that. It is stopped first, so that it starts no program meanwhile.
+void kill_with_children(pid_t unshare) {
+  ::kill(unshare, SIGSTOP);
+  ::waitpid(unshare, nullptr, WUNTRACED);
+  const auto children = base::read_file(fmt::format("/proc/{0}/task/{0}/children", unshare)).value_or("");
+  for (const auto word : base::split(base::trim(children), ' '))
+    if (const auto child = base::parse_number<pid_t>(word)) ::kill(*child, SIGKILL);
+  ::kill(unshare, SIGKILL);
+  ::waitpid(unshare, nullptr, 0);
+}
+
 }  // namespace
 
 base::result<engine_namespace> engine_namespace::of_process(const async::executor& where, pid_t process) {
@@ -60,11 +83,12 @@ async::task<base::result<engine_namespace>> engine_namespace::of_service(std::st
     if (pid && *pid == 0) pid = base::fail("it does not run");
     if (pid) {
       auto found = of_process(where, *pid);
-      if (found) {
+      const auto usable = found ? differs_from_ours(found->fd()) : std::unexpected(found.error());
+      if (usable) {
         trouble.note({});
         co_return found;
       }
-      pid = std::unexpected(found.error());
+      pid = std::unexpected(usable.error());
     }
     trouble.note(std::unexpected(pid.error()));
     co_await async::sleep_for(1s);
@@ -84,8 +108,10 @@ base::result<engine_namespace> engine_namespace::of_init(const async::executor& 
               .net_namespace = made->get(),
               .survives = true});
   if (!init) return std::unexpected(init.error());
-  if (auto written = base::replace_file(pid_file, std::to_string(init->pid())); !written)
+  if (auto written = base::replace_file(pid_file, std::to_string(init->pid())); !written) {
+    kill_with_children(init->pid());
     return std::unexpected(written.error());
+  }
   return of_process(where, init->pid());
 }
 

@@ -1,6 +1,7 @@
 // engine_namespace: the network namespace in which the container engine runs, and the process that keeps it.
 //
-// With systemd (SYSTEMD_EXEC_PID is set) a service of its own makes it: the namespace is that of the service's MainPID.
+// With systemd (SYSTEMD_EXEC_PID is set) a service of its own makes it: the namespace is that of the service's MainPID,
+// once that has left the default one.
 // Otherwise we make it, and run in it
 //
 //     unshare --pid --mount-proc --fork --propagation slave ARGUMENT
@@ -23,9 +24,9 @@ namespace network_setup {
 
 class engine_namespace {
  public:
-  // Of the running process of a service; waits until it runs.
+  // Of the running process of a service; waits until it runs, in another namespace than ours.
   static async::task<base::result<engine_namespace>> of_service(std::string service);
-  // Of the process in `pid_file`, if it lives, or a new one.
+  // Of the process in `pid_file`, if it lives, or a new one, which ends if its id cannot be written there.
   static base::result<engine_namespace> of_init(const async::executor& where, const std::string& argument,
                                                 const std::filesystem::path& pid_file);
   static base::result<engine_namespace> of_process(const async::executor& where, pid_t process);
