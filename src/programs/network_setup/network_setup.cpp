@@ -9,6 +9,7 @@
 #include "async/first_of.hpp"
 #include "base/backoff.hpp"
 #include "base/log.hpp"
+#include "link/tap_values.hpp"
 #include "program/flag_values.hpp"
 #include "programs/network_setup/connection_watch.hpp"
 #include "programs/network_setup/veth_pair.hpp"
@@ -44,8 +45,11 @@ program::about network_setup::info() const { return {.name = component, .descrip
 void network_setup::declare(program::flag_set& flags) {
   flags.add("trace-packets", tracing_, "Passed on to vm-switch.");
   flags.add("tap-interface", tap_, "Passed on to vm-switch: the `name` of the tap interface.");
-  flags.add("tap-mac-address", mac_, "Passed on to vm-switch: the `address` of the tap interface.");
-  flags.add("subnet", subnet_, "Passed on to vm-switch: the virtual network as a `CIDR`.");
+  flags.add("tap-mac-address", mac_, links::tap_mac, "Passed on to vm-switch: the `address` of the tap interface.");
+  flags.add("subnet", subnet_, links::tap_subnet, "Passed on to vm-switch: the virtual network as a `CIDR`.");
+  flags.add("mtu", mtu_, links::tap_mtu, "Passed on to vm-switch: the largest packet, in `bytes`.");
+  flags.add("tap-queue", queue_length_, links::tap_queue_length,
+            "Passed on to vm-switch: the `packets` that may wait in the tap interface.");
   flags.add("dhcp-script", script_, "Passed on to vm-switch: the `file` that udhcpc runs.");
   flags.add("vm-switch-path", switch_path_, program::absolute_path, "The `file` of the program vm-switch. Required.");
   flags.add("vm-switch-logfile", switch_log_, "The log `file` of vm-switch; empty: its own default.");
@@ -57,8 +61,9 @@ void network_setup::declare(program::flag_set& flags) {
 }
 
 base::result<> network_setup::check(const program::command_line& given) {
+  passes_mtu_ = given.is_set("mtu");
+  passes_queue_length_ = given.is_set("tap-queue");
   has_systemd_ = is_run_by_systemd();
-  debug_ = given.is_set("debug");
   if (switch_path_.empty()) return base::fail("-vm-switch-path is required");
   if (!has_systemd_ && unshare_argument_.empty()) return base::fail("-unshare-arg is required without systemd");
   return {};
@@ -81,10 +86,14 @@ std::string network_setup::start(async::task_group& tasks) {
 }
 
 std::vector<std::string> network_setup::switch_command() const {
-  std::vector<std::string> argv{switch_path_, "-tap-interface", tap_, "-tap-mac-address", mac_, "-subnet", subnet_};
+  std::vector<std::string> argv{switch_path_,     "-tap-interface", tap_,   "-tap-mac-address",
+                                mac_.to_string(), "-subnet",        subnet_};
+  // The original vm-switch does not know these two: they are passed on only if they are given.
+  if (passes_mtu_) argv.insert(argv.end(), {"-mtu", std::to_string(mtu_)});
+  if (passes_queue_length_) argv.insert(argv.end(), {"-tap-queue", std::to_string(queue_length_)});
   if (!script_.empty()) argv.insert(argv.end(), {"-dhcp-script", script_});
   if (!switch_log_.empty()) argv.insert(argv.end(), {"-logfile", switch_log_});
-  if (debug_) argv.emplace_back("-debug");
+  if (log::enabled(log::level::debug)) argv.emplace_back("-debug");
   if (tracing_) argv.emplace_back("-trace-packets");
   return argv;
 }

@@ -14,6 +14,7 @@
 
 #include "async/task_group.hpp"
 #include "link/link_url.hpp"
+#include "net/mac_address.hpp"
 #include "program/daemon.hpp"
 #include "programs/network_setup/engine_namespace.hpp"
 #include "programs/network_setup/link_source.hpp"
@@ -43,10 +44,14 @@ class network_setup final : public program::daemon {
   [[noreturn]] void end(const std::string& reason);
 
   std::string switch_path_, switch_log_, unshare_argument_, service_ = "network-namespace.service";
-  std::string tap_ = "eth0", mac_ = "5a:94:ef:e4:0c:ee", subnet_ = "192.168.127.0/24", script_;
+  std::string tap_ = "eth0", subnet_ = "192.168.127.0/24", script_;
+  net::mac_address mac_{{0x5a, 0x94, 0xef, 0xe4, 0x0c, 0xee}};
+  std::uint16_t mtu_ = 1500;
+  std::int64_t queue_length_ = 4096;
+  bool passes_mtu_ = false, passes_queue_length_ = false;
   std::string pid_file_ = "/run/wsl-init.pid";
   links::link_url connect_{.kind = links::link_kind::vsock, .path = {}, .number = 2};
-  bool tracing_ = false, debug_ = false, has_systemd_ = false;
+  bool tracing_ = false, has_systemd_ = false;
   bool stopping_ = false;  // shut_down() owns switch_ then
 
   async::executor where_;

@@ -14,7 +14,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "kernel/netlink/interface.hpp"
-#include "net/cidr.hpp"
+#include "link/tap_values.hpp"
 
 namespace vm_switch {
 namespace {
@@ -29,32 +29,6 @@ constexpr auto description =
     "It does not start if the interface exists. It sets the MAC address, also when another program changes it, brings "
     "the interface and lo up, and runs udhcpc -f -i INTERFACE [-s SCRIPT], again when that ends. SIGUSR1 switches the "
     "log of packets on and off.";
-
-base::result<net::mac_address> unicast_mac(std::string_view text) {
-  const auto mac = net::mac_address::parse(text);
-  if (!mac || mac->is_group() || *mac == net::mac_address{}) return base::fail("not a MAC address of one interface");
-  return *mac;
-}
-
-base::result<std::string> subnet(std::string_view text) {
-  const auto network = net::cidr::parse(text);
-  if (!network || !network->network().is_v4()) return base::fail("not an IPv4 subnet like 192.168.127.0/24");
-  return network->to_string();
-}
-
-base::result<std::uint16_t> mtu(std::string_view text) {
-  const auto bytes = base::parse_number<std::uint16_t>(text);
-  constexpr std::uint16_t least = 576, most = 65'521;
-  if (!bytes || *bytes < least || *bytes > most) return base::fail("not a size from 576 to 65521");
-  return *bytes;
-}
-
-base::result<std::int64_t> queue_length(std::string_view text) {
-  const auto packets = base::parse_number<std::int64_t>(text);
-  constexpr std::int64_t most = 100'000;
-  if (!packets || *packets < 1 || *packets > most) return base::fail("not a number from 1 to 100000");
-  return *packets;
-}
 
 // Takes the descriptor away from its number, so that programs that we start do not get it.
 base::result<base::unique_fd> take_over(int number, int type) {
@@ -80,13 +54,14 @@ program::about vm_switch::info() const { return {.name = component, .description
 void vm_switch::declare(program::flag_set& flags) {
   flags.add("trace-packets", tracing_, "Write a line to the log for each packet.");
   flags.add("tap-interface", tap_, "The `name` of the tap interface.");
-  flags.add("tap-mac-address", mac_, unicast_mac,
+  flags.add("tap-mac-address", mac_, links::tap_mac,
             "Its MAC `address`. The DHCP server gives 192.168.127.2 to the default.");
-  flags.add("subnet", subnet_, subnet, "The virtual network as a `CIDR`; accepted for the original's callers.");
+  flags.add("subnet", subnet_, links::tap_subnet,
+            "The virtual network as a `CIDR`; accepted for the original's callers.");
   flags.add("vsock-fd", link_fd_, "The `number` of the descriptor that is connected to host-switch.");
   flags.add("dhcp-script", script_, "The `file` that udhcpc runs; empty: its own default.");
-  flags.add("mtu", mtu_, mtu, "The largest packet, in `bytes`.");
-  flags.add("tap-queue", queue_length_, queue_length, "The `packets` that may wait in the tap interface.");
+  flags.add("mtu", mtu_, links::tap_mtu, "The largest packet, in `bytes`.");
+  flags.add("tap-queue", queue_length_, links::tap_queue_length, "The `packets` that may wait in the tap interface.");
 }
 
 base::result<> vm_switch::open(const async::executor& where) {
