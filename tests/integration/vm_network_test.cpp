@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <optional>
 
@@ -109,7 +110,7 @@ class vm_network_test : public testing::Test {
   [[nodiscard]] std::vector<std::string> path_variable() const {
     return {fmt::format("PATH={}:/usr/sbin:/usr/bin:/sbin:/bin", at("bin"))};
   }
-  void start_setup(const std::vector<std::string>& more = {}) {
+  void start_setup(const std::vector<std::string>& more = {}, const std::vector<std::string>& passed_on = {}) {
     std::vector<std::string> argv{support::program_directory() / "network-setup",
                                   "-logfile",
                                   at("setup.log"),
@@ -123,6 +124,7 @@ class vm_network_test : public testing::Test {
                                   at("pid")};
     if (more.empty()) argv.insert(argv.end(), {"-unshare-arg", at("init")});
     argv.insert(argv.end(), more.begin(), more.end());
+    argv.insert(argv.end(), passed_on.begin(), passed_on.end());
     auto environment = path_variable();
     if (!more.empty()) environment.emplace_back("SYSTEMD_EXEC_PID=1");
     setup_ = support::child_process(
@@ -203,6 +205,40 @@ TEST_F(vm_network_test, after_the_host_s_return_the_same_tap_carries_traffic_wit
     EXPECT_EQ(tap_index(), tap);
     EXPECT_EQ(switch_pid(), process);
   }
+}
+
+TEST_F(vm_network_test, passes_on_the_flags_that_it_is_given) {
+  start_setup({}, {"-debug=false", "-mtu", "1400", "-tap-mac-address", "5A:94:EF:E4:0C:DD"});
+  ASSERT_TRUE(host_->meet()) << log();
+  ASSERT_TRUE(up()) << log();
+  auto words = support::read_text(fmt::format("/proc/{}/cmdline", switch_pid()));
+  std::ranges::replace(words, '\0', ' ');
+  EXPECT_THAT(words, testing::HasSubstr(" -mtu 1400 "));
+  EXPECT_THAT(words, testing::HasSubstr(" -tap-mac-address 5a:94:ef:e4:0c:dd "));
+  EXPECT_THAT(words, testing::Not(testing::HasSubstr("-debug")));
+  EXPECT_THAT(words, testing::Not(testing::HasSubstr("-tap-queue")));
+}
+
+TEST_F(vm_network_test, a_flag_that_vm_switch_would_refuse_ends_it_at_start) {
+  for (const auto* wrong : {"-tap-mac-address=01:00:5e:00:00:01", "-subnet=fd00::/8", "-mtu=10", "-tap-queue=0"}) {
+    start_setup({}, {wrong});
+    EXPECT_EQ(setup_.wait(10s), 2) << wrong;
+  }
+}
+
+// vm-switch is stopped, and does not take the next connection. It must not be started again while the program ends.
+TEST_F(vm_network_test, ends_while_it_hands_over_a_connection) {
+  start_setup();
+  ASSERT_TRUE(host_->meet()) << log();
+  ASSERT_TRUE(up()) << log();
+  ::kill(switch_pid(), SIGSTOP);
+  host_->hang_up();
+  ASSERT_TRUE(host_->meet()) << log();
+  EXPECT_EQ(setup_.stop(), 0) << log();
+  const auto text = support::read_text(at("setup.log"));
+  const std::string_view words = "vm-switch started";
+  EXPECT_EQ(text.find(words), text.rfind(words)) << text;
+  EXPECT_THAT(text, testing::HasSubstr("stopped"));
 }
 
 TEST_F(vm_network_test, a_killed_vm_switch_is_replaced) {

@@ -22,6 +22,8 @@ using namespace std::chrono_literals;
 
 constexpr const char* component = "network-setup";
 constexpr base::backoff pauses{.first = 100ms, .cap = 5s};
+constexpr auto short_life = 1s;  // of a connection: the host gives it up at once, and would the next one too
+constexpr auto after_short_life = 250ms;
 constexpr auto stop_margin = 300ms;  // to remove the interfaces after vm-switch
 
 constexpr auto description =
@@ -153,23 +155,33 @@ async::task<> network_setup::until_either_ends(int connection) {
   co_await async::first_of(wait_for_end(&*switch_), wait_for_end(&*watch));
 }
 
+// While the program stops, shut_down() owns switch_: waits until cancelled.
+async::task<> network_setup::leave_switch_to_shut_down() {
+  while (stopping_) co_await async::sleep_for(1h);
+}
+
+// To the running vm-switch, which is stopped if it does not take the connection.
+async::task<> network_setup::hand_over(const handshake::data_connection& connection) {
+  const auto taken = co_await switch_->hand_over(connection);
+  co_await leave_switch_to_shut_down();
+  if (taken) co_return;
+  log::warn(component, "vm-switch does not take the connection reason=\"{}\"", taken.error().message());
+  co_await switch_->stop(async::clock::now() + 2s);
+  co_await leave_switch_to_shut_down();
+  switch_.reset();
+}
+
 // Until the connection has ended, or vm-switch has and took it along.
 async::task<> network_setup::serve(handshake::data_connection connection) {
-  if (switch_) {
-    const auto taken = co_await switch_->hand_over(connection);
-    if (!taken) {
-      log::warn(component, "vm-switch does not take the connection reason=\"{}\"", taken.error().message());
-      co_await switch_->stop(async::clock::now() + 2s);
-      switch_.reset();
-    }
-  }
+  if (switch_) co_await hand_over(connection);
   if (!switch_ && !co_await start_switch(connection)) co_return;
   const auto began = async::clock::now();
   co_await until_either_ends(connection.fd.get());
-  while (stopping_) co_await async::sleep_for(1h);  // until cancelled
+  co_await leave_switch_to_shut_down();
   if (switch_->is_running()) {
     failures_ = 0;
     log::warn(component, "connection lost");
+    if (async::clock::now() - began < short_life) co_await async::sleep_for(after_short_life);
     co_return;
   }
   const int code = co_await switch_->ended();

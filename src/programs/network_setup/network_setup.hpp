@@ -38,6 +38,8 @@ class network_setup final : public program::daemon {
   async::task<handshake::data_connection> next_connection();
   async::task<> set_up_namespace();
   async::task<> watch_namespace();
+  async::task<> leave_switch_to_shut_down();
+  async::task<> hand_over(const handshake::data_connection& connection);
   async::task<> serve(handshake::data_connection connection);
   async::task<bool> start_switch(const handshake::data_connection& connection);
   async::task<> until_either_ends(int connection);

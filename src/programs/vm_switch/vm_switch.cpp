@@ -137,8 +137,9 @@ void vm_switch::correct_mac() {
   const auto found = netlink::find_interface(tap_);
   if (!found || found->mac == mac_) return;
   const auto done = netlink::change_interface(tap_, {.mac = mac_});
-  log::warn(component, "another program changed the MAC address interface={} to={} restored={}", tap_,
-            found->mac.to_string(), done.has_value());
+  log::throttled(mac_changes_, log::level::warn, component,
+                 "another program changed the MAC address interface={} to={} restored={}", tap_, found->mac.to_string(),
+                 done.has_value());
   if (done) dhcp_->restart();
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "async/condition.hpp"
+#include "base/episode.hpp"
 #include "link/link_control.hpp"
 #include "net/mac_address.hpp"
 #include "program/daemon.hpp"
@@ -52,6 +53,7 @@ class vm_switch final : public program::daemon {
   std::optional<async::asio::posix::stream_descriptor> control_;
   std::optional<dhcp_client> dhcp_;
   std::unique_ptr<frame_pump> pump_;
+  base::log::throttle mac_changes_;
 };
 
 }  // namespace vm_switch
