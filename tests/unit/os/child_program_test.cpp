@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -80,6 +81,7 @@ TEST_F(child_program_test, ends_with_its_owner_unless_it_shall_survive) {
   }
   EXPECT_NE(::kill(owned, 0), 0);
   EXPECT_EQ(::kill(surviving, SIGKILL), 0);
+  EXPECT_EQ(::waitpid(surviving, nullptr, 0), surviving);
 }
 
 TEST_F(child_program_test, stop_kills_what_ignores_sigterm) {
