@@ -90,6 +90,7 @@ void connection::on_segment_synchronized(const segment& s, time_point now) {
   receiver_.take(s);
   if (receiver_.arrived().size() != before) events_.readable = true;
   if (receiver_.finished()) on_peers_fin(now);
+  if (resets_behind_) receiver_.discard();
 }
 
 // In syn_received: whether `s` ends the handshake and is to be looked at further.
@@ -192,7 +193,7 @@ void connection::close() {
   trim_at_ = never;
   sender_.drop_all();
   receiver_.stop();
-  if (receiver_.is_empty()) receiver_.drop_all();
+  if (resets_behind_ || receiver_.is_empty()) receiver_.drop_all();
 }
 
 void connection::end_by_reset() {
@@ -228,6 +229,7 @@ void connection::finish(time_point) {
 void connection::finish_with_reset(time_point) {
   if (!is_synchronized() || sender_.drained()) return abort();
   resets_behind_ = true;
+  receiver_.discard();
 }
 
 bool connection::may_write() const {

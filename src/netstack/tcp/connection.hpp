@@ -113,7 +113,7 @@ class connection {
   void written(std::size_t bytes, time_point now);
   // FIN behind all that was written. Nothing may be written afterwards.
   void finish(time_point now);
-  // RST behind all that was written: the host's end was reset.
+  // RST behind all that was written: the host's end was reset. What the peer has sent and still sends is discarded.
   void finish_with_reset(time_point now);
   // The next segment is a RST, then closed. What was written and is not sent is dropped.
   void abort();

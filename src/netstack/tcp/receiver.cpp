@@ -71,6 +71,11 @@ void receiver::consume(std::size_t bytes) {
   if (!finished_ && (gain() >= half || (near && gain() >= std::min(half, 2 * most_segment_)))) acknowledge();
 }
 
+void receiver::discard() {
+  const auto bytes = static_cast<std::size_t>(queue_.next() - queue_.consumed());
+  if (bytes > 0) consume(bytes);
+}
+
 // By how much the edge could move.
 std::size_t receiver::gain() const {
   const auto edge = queue_.consumed() + static_cast<std::uint32_t>(window_);

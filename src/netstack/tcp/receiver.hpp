@@ -43,6 +43,8 @@ class receiver {
   [[nodiscard]] std::span<const bytes_view> arrived() const { return queue_.arrived(); }
   void consume(std::size_t bytes);
   void keep() { queue_.keep(); }
+  // Consumes everything in order.
+  void discard();
   // Nothing more is wanted.
   void drop_all() { queue_.clear(); }
   void trim() { queue_.trim(); }

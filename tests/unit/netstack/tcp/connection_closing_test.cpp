@@ -180,6 +180,42 @@ TEST(resetting, the_hosts_reset_goes_behind_its_bytes) {
   EXPECT_TRUE(p.c->take_events().closed);
 }
 
+TEST(resetting, the_vms_reset_ends_a_connection_that_resets_behind_its_bytes) {
+  scripted_peer p;
+  p.accept();
+  p.write(100);
+  p.give(p.data(0, "held"));
+  p.c->keep();
+  p.c->finish_with_reset(p.now);
+  p.sent();
+  p.give(p.data(4, "more"));
+  p.give(p.rst(8));
+  EXPECT_TRUE(p.c->take_events().closed);
+  EXPECT_EQ(p.c->wake_at(), never);
+  EXPECT_EQ(p.c->memory(), 0U);
+}
+
+TEST(resetting, behind_the_hosts_bytes_the_vm_may_send_more_than_its_window) {
+  scripted_peer p;
+  p.accept();
+  p.write(100);
+  p.c->finish_with_reset(p.now);
+  p.sent();
+  const std::string payload(1'000, 'x');
+  for (std::uint32_t i = 0; i < 1'000; ++i) {
+    p.give(p.data(i * 1'000, payload));
+    EXPECT_TRUE(p.c->arrived().empty());
+    p.c->keep();
+    const auto sent = p.sent();
+    ASSERT_EQ(sent.size(), 1U);
+    ASSERT_EQ(p.acknowledges(sent[0]), (i + 1) * 1'000);
+  }
+  EXPECT_FALSE(p.c->take_events().closed);
+  p.give(p.acknowledgement(100, {}, 1'000'000));
+  EXPECT_TRUE(p.sent().at(0).header.flags.rst);
+  EXPECT_TRUE(p.c->take_events().closed);
+}
+
 TEST(resetting, a_syn_flood_with_resets_leaves_nothing) {
   scripted_peer p;
   p.c.emplace(connection::accept(p.syn(), p.l, p.ours, p.now));
