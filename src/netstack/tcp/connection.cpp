@@ -100,7 +100,7 @@ bool connection::complete_handshake(const segment& s, time_point now) {
     return false;
   }
   if (s.flags.syn && handshake_.is_same(s) && !s.flags.ack) {
-    handshake_.send_now();  // our SYN-ACK was lost
+    handshake_.answer_again();  // our SYN-ACK was lost
     return false;
   }
   const auto first = handshake_.theirs() + (s.flags.syn ? 0U : 1U);

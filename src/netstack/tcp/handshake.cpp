@@ -1,6 +1,8 @@
 #include "netstack/tcp/handshake.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace netstack::tcp {
 
@@ -23,19 +25,21 @@ void handshake::fill(segment& to, const limits& l, const receiver& r, time_point
   to.options.sack_permitted = !has_theirs_ || terms_.sack;
   due_ = false;
   sent_at_ = now;
+  repeated_ = sendings_ > 0;
+  if (!std::exchange(counts_, false)) return;
   deadline_ = now + wait();
   ++sendings_;
 }
 
 duration handshake::wait() const {
   if (side_ == side::opens && sendings_ + 1 >= most_sendings()) return std::chrono::seconds(3);
-  return std::chrono::seconds(1U << sendings_);
+  return std::chrono::seconds(1U << std::min(sendings_, most_sendings()));
 }
 
 bool handshake::on_time(time_point now) {
   if (deadline_ > now) return false;
   deadline_ = never;
-  due_ = sendings_ < most_sendings();
+  due_ = counts_ = sendings_ < most_sendings();
   return !due_;
 }
 

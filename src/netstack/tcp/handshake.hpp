@@ -2,7 +2,9 @@
 // tcp::connection.
 //
 // A SYN is sent at 0, 1, 3 and 7 s and given up at 10 s: the host's client waits behind it. A SYN-ACK is sent at 0, 1, 3,
-// 7 and 15 s and given up at 31 s. The number of sendings counts, not the time: a process that was stopped goes on.
+// 7 and 15 s and given up at 31 s. The number of sendings counts, not the time: a process that was stopped goes on. A
+// SYN-ACK that answers a repeated SYN neither counts nor moves the deadline: a peer that repeats its SYN for ever is given
+// up, too.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +27,9 @@ class handshake {
   // The peer's SYN. Again for another one that takes its place.
   void take(const segment& syn);
 
-  void send_now() { due_ = true; }
+  void send_now() { due_ = counts_ = true; }
+  // The peer repeated its SYN: the answer goes out once more and does not count.
+  void answer_again() { due_ = true; }
   [[nodiscard]] bool is_due() const { return due_; }
   // The segment; it counts as sent.
   void fill(segment& to, const limits& l, const receiver& r, time_point now);
@@ -46,7 +50,7 @@ class handshake {
   [[nodiscard]] const peer_terms& terms() const { return terms_; }
   [[nodiscard]] bool is_same(const segment& syn) const { return has_theirs_ && syn.number == theirs_; }
   // It was sent once: the answer measures the round trip.
-  [[nodiscard]] bool was_sent_once() const { return sendings_ == 1; }
+  [[nodiscard]] bool was_sent_once() const { return !repeated_; }
   [[nodiscard]] time_point sent_at() const { return sent_at_; }
 
  private:
@@ -56,7 +60,9 @@ class handshake {
   side side_;
   bool has_theirs_ = false;
   bool due_ = false;
-  unsigned sendings_ = 0;
+  bool counts_ = false;    // the next sending
+  bool repeated_ = false;  // it was sent more than once
+  unsigned sendings_ = 0;  // that count
   sequence ours_;
   sequence theirs_;
   std::uint32_t syn_length_ = 1;

@@ -47,9 +47,26 @@ TEST(opening, a_lost_syn_ack_is_repeated_for_a_repeated_syn_and_by_time) {
   p.give(p.syn());
   EXPECT_EQ(p.sent().size(), 1U);
   p.wait(20s);
-  EXPECT_EQ(p.answered.size(), 3U);  // the waits are 2, 4 and 8 s
+  EXPECT_EQ(p.answered.size(), 4U);  // at 1, 3, 7 and 15 s
   for (const auto& s : p.answered) EXPECT_TRUE(s.header.flags.syn && s.header.flags.ack);
   p.wait(40s);
+  EXPECT_TRUE(p.c->take_events().timed_out);
+  EXPECT_EQ(p.c->state(), state::closed);
+}
+
+TEST(opening, a_vm_that_repeats_its_syn_for_ever_is_given_up_as_soon_as_a_silent_one) {
+  scripted_peer p;
+  p.c.emplace(connection::accept(p.syn(), p.l, p.ours, p.now));
+  p.c->connected(p.now);
+  EXPECT_EQ(p.sent().size(), 1U);
+  for (int i = 0; i < 310; ++i) {
+    ASSERT_EQ(p.c->state(), state::syn_received) << i;
+    p.give(p.syn());
+    ASSERT_EQ(p.sent().size(), 1U);
+    ASSERT_LE(p.c->wake_at(), p.now + 16s);
+    p.wait(100ms);
+  }
+  EXPECT_EQ(p.answered.size(), 4U);
   EXPECT_TRUE(p.c->take_events().timed_out);
   EXPECT_EQ(p.c->state(), state::closed);
 }
