@@ -39,7 +39,9 @@ bool receiver::is_acceptable(const segment& s) const {
 }
 
 void receiver::repeated(const segment& s) {
-  if (sack_ && !s.payload.empty() && s.number < queue_.next()) take_payload(s.number, s.payload);
+  if (!sack_ || s.payload.empty() || s.number >= queue_.next()) return;
+  const auto before = static_cast<std::size_t>(queue_.next() - s.number);
+  take_payload(s.number, s.payload.first(std::min(s.payload.size(), before)));
 }
 
 void receiver::take(const segment& s) {

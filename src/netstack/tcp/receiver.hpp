@@ -37,7 +37,8 @@ class receiver {
   [[nodiscard]] bool is_in_window(sequence at) const { return next() <= at && at <= edge_; }
   // Takes the payload and the FIN of an acceptable segment.
   void take(const segment& s);
-  // A segment that is not acceptable: what it holds came before.
+  // A segment that is not acceptable: what it holds came before, and is reported. next() counts the peer's FIN, so the
+  // payload may reach one byte further; nothing follows a FIN, and that byte is not taken.
   void repeated(const segment& s);
 
   [[nodiscard]] std::span<const bytes_view> arrived() const { return queue_.arrived(); }

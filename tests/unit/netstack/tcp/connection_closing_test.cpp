@@ -114,6 +114,25 @@ TEST(closing, bytes_behind_the_fin_are_dropped) {
   EXPECT_TRUE(p.c->arrived().empty());
 }
 
+TEST(closing, a_byte_in_the_place_of_the_fin_is_not_taken) {
+  scripted_peer p;
+  p.accept();
+  p.give(p.data(0, "0123456789abcdef"));  // the numbers wrap behind the last one
+  p.give(p.fin(16));
+  EXPECT_EQ(p.read(), "0123456789abcdef");
+  p.sent();
+  static_cast<void>(p.c->take_events());
+  p.give(p.data(15, "fX"));
+  EXPECT_TRUE(p.c->arrived().empty());
+  const auto sent = p.sent();
+  ASSERT_EQ(sent.size(), 1U);
+  EXPECT_EQ(p.acknowledges(sent[0]), 17U);
+  EXPECT_EQ(sent[0].header.options.sack[0], (sack_block{p.theirs + 16, p.theirs + 17}));
+  p.give(p.data(16, "X"));
+  EXPECT_TRUE(p.c->arrived().empty());
+  EXPECT_EQ(p.c->take_events(), events{});
+}
+
 // --- resets
 
 TEST(resetting, the_vms_reset_comes_behind_its_bytes) {
