@@ -10,8 +10,8 @@
 //
 // In flight is what was sent, is not delivered and not lost. It is a sum that is kept up to date.
 //
-// Bounds: a record for each segment under way; a block cuts no record when there are `most_records`. A block that is not
-// within what is under way is ignored. Owned by tcp::sender.
+// Bounds: a record for each segment under way; with `most_records` of them the sender begins no other one until some are
+// acknowledged, and a block cuts none. A block that is not within what is under way is ignored. Owned by tcp::sender.
 #pragma once
 
 #include <cstddef>

@@ -198,8 +198,9 @@ void sender::set_wait(time_point now) {
 // --- what goes out
 
 bool sender::next_segment(outgoing& to, time_point now, std::size_t budget) {
-  const bool sent = repeat_lost(to, now, budget) || repeat_tail(to, now, budget) || send_new(to, now, budget) ||
-                    send_probe(to, now, budget);
+  const bool full = scoreboard_.records() >= sack_scoreboard::most_records;
+  const bool sent = repeat_lost(to, now, budget) || repeat_tail(to, now, budget) ||
+                    (!full && send_new(to, now, budget)) || send_probe(to, now, budget);
   if (sent || waits_for_ == wait::nothing || waits_for_ == wait::persist) set_wait(now);
   return sent;
 }

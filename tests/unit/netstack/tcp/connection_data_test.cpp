@@ -465,5 +465,25 @@ TEST(sending, an_idle_connection_is_small) {
   EXPECT_LT(sizeof(connection), 1'024U);
 }
 
+TEST(sending, small_segments_under_way_are_bounded_and_go_on_when_some_are_acknowledged) {
+  scripted_peer p;
+  p.accept();
+  constexpr std::size_t all = sack_scoreboard::most_records + 1'000;
+  std::size_t segments = 0;
+  for (std::size_t i = 0; i < all; ++i) {
+    ASSERT_EQ(p.write(1), 1U);
+    segments += p.sent().size();
+  }
+  EXPECT_EQ(segments, sack_scoreboard::most_records);
+  EXPECT_NE(p.c->wake_at(), never);
+  p.give(p.acknowledgement(1));
+  std::size_t bytes = 0;
+  for (const auto& s : p.sent()) bytes += s.payload.size();
+  EXPECT_EQ(bytes, 1'000U);
+  p.give(p.acknowledgement(all));
+  p.write(1);
+  EXPECT_EQ(p.sent().size(), 1U);
+}
+
 }  // namespace
 }  // namespace netstack::tcp
