@@ -84,14 +84,14 @@ void lease_table::withdraw_offer(const net::mac_address& mac) {
     if (s.mac == mac && !s.acknowledged && !s.reserved) s = {};
 }
 
-void lease_table::acknowledge(const net::mac_address& mac, time_point expires) {
+void lease_table::acknowledge(const net::mac_address& mac, time_point expires, time_point now) {
   const auto fixed = std::ranges::find(fixed_, mac, &lease::mac);
   if (fixed != fixed_.end()) {
     fixed->expires = expires;
     return;
   }
-  const auto held = std::ranges::find_if(
-      pool_, [&](const slot& s) { return s.mac == mac && !s.reserved && s.expires != time_point::min(); });
+  const auto held =
+      std::ranges::find_if(pool_, [&](const slot& s) { return s.mac == mac && !s.reserved && now < s.expires; });
   if (held == pool_.end()) return;
   held->expires = expires;
   held->acknowledged = true;

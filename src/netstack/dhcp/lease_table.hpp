@@ -53,7 +53,7 @@ class lease_table {
   // A client did not take its offer.
   void withdraw_offer(const net::mac_address& mac);
   // The client has the address that find() returns, until `expires`.
-  void acknowledge(const net::mac_address& mac, time_point expires);
+  void acknowledge(const net::mac_address& mac, time_point expires, time_point now);
 
   // Whether the client may send from this address. Constant time but for the fixed leases. An offer alone does not count.
   [[nodiscard]] bool owns(const net::mac_address& mac, ipv4::address address, time_point now) const;

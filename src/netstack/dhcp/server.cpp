@@ -79,7 +79,7 @@ std::optional<answer> server::on_request(const request& r, time_point now) {
   }
   if (!holds(r, now)) return refuse(r);
   const auto expires = now + settings_.lease_time;
-  leases_.acknowledge(r.hardware, expires);
+  leases_.acknowledge(r.hardware, expires, now);
   ++counted_.acks;
   const auto address = leases_.find(r.hardware, now).value();
   auto a = give(r, message_type::ack, address);

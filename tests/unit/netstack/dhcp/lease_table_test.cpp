@@ -29,7 +29,7 @@ TEST(lease_table, an_offer_is_no_lease_yet) {
   const auto given = t.offer(mac(1), start);
   EXPECT_FALSE(t.owns(mac(1), *given, start));
   EXPECT_EQ(t.list(start).size(), 1U);  // the fixed one
-  t.acknowledge(mac(1), start + hour);
+  t.acknowledge(mac(1), start + hour, start);
   EXPECT_TRUE(t.owns(mac(1), *given, start));
   EXPECT_FALSE(t.owns(mac(2), *given, start));
   EXPECT_TRUE(t.owns(mac(1), *given, start + hour - seconds(1)));
@@ -47,7 +47,7 @@ TEST(lease_table, an_offer_that_is_not_taken_ends_after_a_minute) {
 TEST(lease_table, a_discover_does_not_shorten_a_lease) {
   auto t = table();
   t.offer(mac(1), start);
-  t.acknowledge(mac(1), start + hour);
+  t.acknowledge(mac(1), start + hour, start);
   EXPECT_EQ(t.offer(mac(1), start + seconds(1)), ip("192.168.127.3"));
   EXPECT_TRUE(t.owns(mac(1), ip("192.168.127.3"), start + hour - seconds(1)));
 }
@@ -57,7 +57,7 @@ TEST(lease_table, fixed_addresses_belong_to_their_mac_alone_and_for_ever) {
   EXPECT_TRUE(t.owns(mac(99), ip("192.168.127.2"), start));
   EXPECT_FALSE(t.owns(mac(1), ip("192.168.127.2"), start));
   EXPECT_FALSE(t.take(mac(1), ip("192.168.127.2"), start));
-  t.acknowledge(mac(99), start + hour);
+  t.acknowledge(mac(99), start + hour, start);
   EXPECT_TRUE(t.owns(mac(99), ip("192.168.127.2"), start + 10 * hour));
   EXPECT_EQ(t.list(start).at(0),
             (lease{.address = ip("192.168.127.2"), .mac = mac(99), .fixed = true, .expires = start + hour}));
@@ -79,7 +79,7 @@ TEST(lease_table, acknowledged_leases_never_make_room_and_offers_do) {
   auto t = table();
   std::uint32_t client = 1000;
   while (t.offer(mac(client), start)) {
-    t.acknowledge(mac(client), start + hour);
+    t.acknowledge(mac(client), start + hour, start);
     ++client;
   }
   EXPECT_EQ(client - 1000, 251U);  // .3 to .253
@@ -98,7 +98,7 @@ TEST(lease_table, a_large_subnet_has_a_bound) {
   std::size_t given = 0;
   for (std::uint32_t i = 0; i < 2'000; ++i) {
     if (!t.offer(mac(i + 1), start)) break;
-    t.acknowledge(mac(i + 1), start + hour);
+    t.acknowledge(mac(i + 1), start + hour, start);
     ++given;
   }
   EXPECT_EQ(given, lease_table::most_leases);
@@ -116,9 +116,20 @@ TEST(lease_table, a_withdrawn_offer_is_free_at_once) {
   t.withdraw_offer(mac(1));
   EXPECT_FALSE(t.find(mac(1), start));
   EXPECT_EQ(t.offer(mac(2), start), ip("192.168.127.3"));
-  t.acknowledge(mac(2), start + hour);
+  t.acknowledge(mac(2), start + hour, start);
   t.withdraw_offer(mac(2));
   EXPECT_TRUE(t.owns(mac(2), ip("192.168.127.3"), start));
+}
+
+TEST(lease_table, an_acknowledgement_does_not_bring_an_expired_lease_back) {
+  auto t = table();
+  t.offer(mac(1), start);
+  t.acknowledge(mac(1), start + hour, start);
+  EXPECT_TRUE(t.take(mac(1), ip("192.168.127.9"), start + 2 * hour));
+  t.acknowledge(mac(1), start + 3 * hour, start + 2 * hour);
+  EXPECT_EQ(t.find(mac(1), start + 2 * hour), ip("192.168.127.9"));
+  EXPECT_TRUE(t.owns(mac(1), ip("192.168.127.9"), start + 2 * hour));
+  EXPECT_FALSE(t.owns(mac(1), ip("192.168.127.3"), start + 2 * hour));
 }
 
 }  // namespace
