@@ -31,7 +31,7 @@ std::vector<std::uint8_t> message_of(bytes_view input) {
 void check(const dhcp::server& server, const dhcp::answer& a, const dhcp::settings& s, time_point now) {
   expect(a.payload.size() >= 300 && a.payload.size() <= 1'500);
   const ipv4::address yours{load_32(a.payload, 16)};
-  expect(yours != s.gateway && yours != s.host && a.payload[0] == 2);
+  expect(yours != s.gateway && std::ranges::find(s.hosts, yours) == s.hosts.end() && a.payload[0] == 2);
   if (!a.leased) return;
   expect(server.owns(a.leased->mac, a.leased->address, now));
   expect((a.leased->address == s.fixed[0].address) == (a.leased->mac == dhcp::vm_mac));

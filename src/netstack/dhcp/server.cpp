@@ -9,7 +9,7 @@ constexpr ipv4::address everyone{0xffff'ffff};
 
 std::vector<ipv4::address> reserved(const settings& s) {
   std::vector<ipv4::address> all{s.gateway};
-  if (s.host) all.push_back(*s.host);
+  all.insert(all.end(), s.hosts.begin(), s.hosts.end());
   return all;
 }
 
@@ -27,14 +27,14 @@ settings::settings(const net::cidr& network) : subnet(network), gateway(ipv4::fr
   constexpr std::uint32_t number_of_vm = 2, number_of_host = 254;
   fixed.push_back({.mac = vm_mac, .address = ipv4::from_net(network.at(number_of_vm).value())});
   const auto with_host = network.at(number_of_host);
-  if (with_host && *with_host != network.last()) host = ipv4::from_net(*with_host);
+  if (with_host && *with_host != network.last()) hosts.push_back(ipv4::from_net(*with_host));
 }
 
 base::result<> settings::add_fixed(const fixed_lease& one) {
   const auto address = ipv4::to_net(one.address);
   if (!subnet.contains(address) || address == subnet.network() || address == subnet.last())
     return base::fail(address.to_string() + " is no address for a machine of " + subnet.to_string());
-  if (one.address == gateway || one.address == host)
+  if (one.address == gateway || std::ranges::find(hosts, one.address) != hosts.end())
     return base::fail(address.to_string() + " is an address of host-switch");
   std::erase_if(fixed, [&](const fixed_lease& f) { return f.mac == one.mac || f.address == one.address; });
   fixed.push_back(one);

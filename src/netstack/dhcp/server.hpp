@@ -32,14 +32,14 @@ struct settings {
   explicit settings(const net::cidr& subnet);
 
   net::cidr subnet;
-  ipv4::address gateway;  // server id, router and DNS server
-  std::optional<ipv4::address> host;
+  ipv4::address gateway;             // server id, router and DNS server
+  std::vector<ipv4::address> hosts;  // of the host, inside the subnet: no client gets one
   std::uint16_t mtu = 1500;
   std::chrono::seconds lease_time{3600};
   std::vector<fixed_lease> fixed;
 
   // Replaces what was fixed for this MAC or this address. An error: the address is outside the subnet, its first or last
-  // one, the gateway's or the host's.
+  // one, the gateway's or one of the host's.
   base::result<> add_fixed(const fixed_lease& one);
 };
 

@@ -9,9 +9,9 @@ namespace {
 dhcp::settings dhcp_settings(const stack_settings& s) {
   dhcp::settings made(s.subnet);
   made.mtu = s.mtu;
-  made.host = std::nullopt;
+  made.hosts.clear();
   for (const auto& entry : s.nat)
-    if (is_in_subnet(s, entry.inside)) made.host = entry.inside;
+    if (is_in_subnet(s, entry.inside)) made.hosts.push_back(entry.inside);
   for (const auto& one : s.leases) static_cast<void>(made.add_fixed(one));  // the owner has checked them
   return made;
 }

@@ -237,9 +237,9 @@ TEST_F(dhcp_server, a_truncated_or_random_message_is_counted) {
 TEST(dhcp_settings, the_addresses_follow_the_subnet) {
   const settings s(*net::cidr::parse("10.9.0.0/16"));
   EXPECT_EQ(s.gateway, ip("10.9.0.1"));
-  EXPECT_EQ(s.host, ip("10.9.0.254"));
+  EXPECT_EQ(s.hosts, (std::vector{ip("10.9.0.254")}));
   EXPECT_EQ(s.fixed, (std::vector<fixed_lease>{{vm_mac, ip("10.9.0.2")}}));
-  EXPECT_FALSE(settings(*net::cidr::parse("10.9.0.0/25")).host);
+  EXPECT_TRUE(settings(*net::cidr::parse("10.9.0.0/25")).hosts.empty());
 }
 
 TEST(dhcp_settings, fixed_leases_replace_each_other) {

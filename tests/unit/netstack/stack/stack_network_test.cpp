@@ -104,6 +104,18 @@ TEST(stack_network, dhcp_gives_the_fixed_lease_with_whole_checksums) {
   EXPECT_EQ(all.net.counters().neighbours, 1U);  // and its place is known from now on
 }
 
+TEST(stack_network, no_address_of_the_nat_table_is_given_to_a_vm) {
+  stack_settings settings;
+  settings.nat = {{{0xc0a8'7f03}, localhost}, {{0xc0a8'7f04}, localhost}, {server, localhost}, {host_alias, localhost}};
+  fake_vm all(settings);
+  all.mac = other_mac;
+  ask_dhcp(all, 1);
+  EXPECT_EQ(load_32(udp::parse(all.only_frame().packet())->payload, 16), 0xc0a8'7f05U);
+  ask_dhcp(all, 3, ipv4::address{0xc0a8'7f04});
+  EXPECT_EQ(udp::parse(all.only_frame().packet())->payload[242], 6);
+  EXPECT_TRUE(all.actions.empty());
+}
+
 TEST(stack_network, a_request_for_another_address_is_refused) {
   fake_vm all;
   ask_dhcp(all, 3, ipv4::address{0xc0a87f37});
