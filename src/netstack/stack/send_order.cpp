@@ -19,12 +19,18 @@ void send_order::sent(std::uint32_t flow, std::size_t bytes) {
     left_[flow] -= bytes;
     return;
   }
-  done(flow);
+  remove(flow);
   left_[flow] = quantum;
   bulk_.push_back(flow);
 }
 
 void send_order::done(std::uint32_t flow) {
+  const bool waits = fresh_.contains(flow) && bulk_.size() > 0;
+  remove(flow);
+  if (waits) bulk_.push_back(flow);
+}
+
+void send_order::remove(std::uint32_t flow) {
   fresh_.remove(flow);
   bulk_.remove(flow);
 }

@@ -60,7 +60,7 @@ void tcp_flows::free(std::uint32_t index, time_point now) {
   half_open_.remove(index);
   time_wait_.remove(index);
   unconsumed_.remove(index);
-  order_.done(index);
+  order_.remove(index);
   if (sending_ == index && frames_.in_progress()) frames_.drop();
   memory_ -= f.memory;
   f.memory = 0;
