@@ -3,8 +3,11 @@
 //
 // Theory of operation. Each choice for one destination takes the next port of the range, beginning at a place that a
 // keyed hash of the destination gives (RFC 6056, 3.3.3), so a port returns only after all others. A port that was
-// released less than 60 s ago is skipped (Linux keeps TIME_WAIT that long). Where every port is in use or resting, the
-// one that has rested longest serves: initial sequence numbers rise with time, and Linux then accepts the SYN.
+// released less than 60 s ago is skipped (Linux keeps TIME_WAIT that long). Where every port is in use or resting, one
+// that has rested long serves: initial sequence numbers rise with time, and Linux then accepts the SYN.
+//
+// A choice takes the same time however many ports are in use: it looks at most_tries / 2 ports in order and as many
+// that a hash gives, then at most_tries releases from the oldest on.
 //
 // Bounds: most_resting ports rest at one time, in the order of their release; one above that ends the first one's rest.
 // most_counters destinations share counters by hash; a collision only makes ports advance faster.
@@ -27,11 +30,12 @@ class source_ports {
   static constexpr std::uint32_t count = 65'536 - first_port;
   static constexpr std::size_t most_resting = 65'536;
   static constexpr std::size_t most_counters = 256;
+  static constexpr std::uint32_t most_tries = 256;
   static constexpr std::chrono::seconds rest{60};
 
   explicit source_ports(const keyed_hash& hash) : hash_(hash), resting_(hash), counters_(most_counters) {}
 
-  // A port of `from` for a connection to `to`. Nothing: every port is in use.
+  // A port of `from` for a connection to `to`. Nothing: all that were looked at are in use.
   [[nodiscard]] std::optional<std::uint16_t> choose(ipv4::address from, endpoint to, const flow_table& in_use,
                                                     time_point now);
   // The flow has ended: its port rests.
@@ -45,12 +49,14 @@ class source_ports {
     time_point when;
   };
 
+  [[nodiscard]] std::optional<std::uint16_t> oldest_at_rest(ipv4::address from, endpoint to,
+                                                            const flow_table& in_use) const;
   void end_rests(time_point now);
   void end_first_rest();
 
   keyed_hash hash_;
   flow_table resting_;                 // flow → its number in queue_
-  std::vector<released> queue_;        // a ring, by time of release
+  std::vector<released> queue_;        // a ring, by time of release; only the last release of a flow counts
   std::uint32_t begin_ = 0, end_ = 0;  // numbers that wrap; the place is the number modulo the ring's size
   std::vector<std::uint32_t> counters_;
 };

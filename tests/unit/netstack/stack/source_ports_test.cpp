@@ -59,6 +59,47 @@ TEST(source_ports, what_rests_is_bounded_and_ends_after_a_minute) {
   EXPECT_EQ(ports.resting(), 1U);
 }
 
+TEST(source_ports, a_port_that_was_used_again_while_it_rested_rests_from_its_last_use_on) {
+  const keyed_hash hash({4});
+  source_ports ports(hash);
+  ports.release(flow(1), start);
+  ports.release(flow(1), start + 50s);
+  ports.release(flow(2), start + 70s);
+  EXPECT_EQ(ports.resting(), 2U);
+  ports.release(flow(3), start + 111s);
+  EXPECT_EQ(ports.resting(), 2U);
+}
+
+TEST(source_ports, a_choice_is_fast_when_every_port_rests) {
+  const keyed_hash hash({4});
+  source_ports ports(hash);
+  const flow_table in_use(hash);
+  for (std::uint32_t i = 0; i < source_ports::count; ++i)
+    ports.release(flow(static_cast<std::uint16_t>(source_ports::first_port + i)), start + std::chrono::microseconds(i));
+  const auto began = std::chrono::steady_clock::now();
+  for (std::uint32_t i = 0; i < 5'000; ++i) {
+    const auto port = ports.choose(gateway, web, in_use, start + 1s);
+    ASSERT_EQ(port, source_ports::first_port + i);  // the one that has rested longest
+    ports.release(flow(*port), start + 1s);
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
+  EXPECT_EQ(ports.resting(), source_ports::count);
+}
+
+TEST(source_ports, a_choice_passes_over_many_ports_in_use) {
+  const keyed_hash hash({4});
+  source_ports ports(hash);
+  flow_table in_use(hash);
+  const auto first = *ports.choose(gateway, web, in_use, start);
+  for (std::uint32_t i = 0; i < 10'000; ++i) {
+    const auto place = (first - source_ports::first_port + i) % source_ports::count;
+    in_use.add(flow(static_cast<std::uint16_t>(source_ports::first_port + place)), i);
+  }
+  const auto port = ports.choose(gateway, web, in_use, start);
+  ASSERT_TRUE(port);
+  EXPECT_FALSE(in_use.find(flow(*port)));
+}
+
 TEST(source_ports, other_secrets_begin_elsewhere) {
   std::set<std::uint16_t> first;
   for (std::uint8_t secret = 0; secret < 8; ++secret) {
