@@ -19,7 +19,7 @@ namespace netstack {
 struct stack_limits {
   std::size_t flows = 16'384;     // TCP, all states; a SYN above it is refused, an open() fails
   std::size_t half_open = 1'024;  // connects in progress and SYN-ACKs without an answer; the oldest goes
-  std::size_t send_memory = std::size_t{32} << 20U;     // rings toward the VM, all flows: new flows get smaller ones
+  std::size_t send_memory = std::size_t{32} << 20U;     // rings toward the VM, all flows: above it none grows
   std::size_t receive_memory = std::size_t{32} << 20U;  // kept for slow sockets, all flows: windows shrink
   std::size_t queued_packets = std::size_t{4} << 20U;   // bytes of datagrams, errors and answers toward the VM
   std::size_t neighbours = 1'024;                       // interfaces of VMs

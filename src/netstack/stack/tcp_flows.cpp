@@ -62,8 +62,7 @@ void tcp_flows::free(std::uint32_t index, time_point now) {
   unconsumed_.remove(index);
   order_.remove(index);
   if (sending_ == index && frames_.in_progress()) frames_.drop();
-  memory_ -= f.memory;
-  f.memory = 0;
+  count_memory(f, 0, 0);
   f.machine.reset();
   f.owned = false;
   free_.push_back(index);
@@ -105,15 +104,22 @@ void tcp_flows::on_segment(const ipv4::packet& packet, const tcp::segment& s, co
     free(*found, now);
     return on_first_segment(packet, s, where, now);
   }
-  const auto& limits = around_.settings.limits;
-  if (!s.payload.empty() && memory_ > limits.receive_memory + limits.send_memory && f.memory > 0) {
-    ++around_.counted.memory_full;
-    return;
-  }
   if (s.flags.rst) ++around_.counted.resets_in;
-  f.machine->on_segment(s, now);
-  if (!s.payload.empty()) unconsumed_.push_back(*found);
+  auto taken = s;
+  if (is_full_for(f, s)) {
+    ++around_.counted.memory_full;
+    taken.payload = {};
+    taken.flags.fin = false;
+  }
+  f.machine->on_segment(taken, now);
+  if (!taken.payload.empty()) unconsumed_.push_back(*found);
   changed(*found);
+}
+
+// A flow whose owner keeps up may receive: what comes in order costs memory only if the owner leaves it.
+bool tcp_flows::is_full_for(const flow& f, const tcp::segment& s) const {
+  if (s.payload.empty() || receive_memory_ <= around_.settings.limits.receive_memory) return false;
+  return f.is_behind || f.machine->is_out_of_order(s);
 }
 
 void tcp_flows::on_first_segment(const ipv4::packet& packet, const tcp::segment& s, const destination& where,
@@ -260,15 +266,22 @@ void tcp_flows::update(std::uint32_t index) {
   const auto window = window_for(f);
   if (window != f.window) f.machine->set_receive_window(f.window = window);
   timers_.set(index, std::min(f.machine->wake_at(), f.give_up));
-  const auto memory = f.machine->memory();
-  memory_ += memory - f.memory;
-  f.memory = memory;
+  count_memory(f, f.machine->send_memory(), f.machine->receive_memory());
+}
+
+void tcp_flows::count_memory(flow& f, std::size_t send, std::size_t receive) {
+  send_memory_ += send - f.send_memory;
+  receive_memory_ += receive - f.receive_memory;
+  f.send_memory = send;
+  f.receive_memory = receive;
 }
 
 void tcp_flows::keep_arrived() {
   while (const auto index = unconsumed_.front()) {
     unconsumed_.remove(*index);
-    flows_[*index].machine->keep();
+    auto& f = flows_[*index];
+    f.machine->keep();
+    f.is_behind = !f.machine->arrived().empty();
     update(*index);
   }
 }
@@ -345,12 +358,16 @@ void tcp_flows::consumed(flow_id id, std::size_t bytes, time_point now) {
   auto* f = find(id);
   if (f == nullptr) return;
   f->machine->consume(bytes, now);
+  f->is_behind = f->is_behind && !f->machine->arrived().empty();
   changed(id.index);
 }
 
 std::array<bytes_span, 2> tcp_flows::send_room(flow_id id) {
   auto* f = find(id);
-  return f == nullptr ? std::array<bytes_span, 2>{} : f->machine->send_room();
+  if (f == nullptr) return {};
+  const auto room = f->machine->send_room(send_memory_ < around_.settings.limits.send_memory);
+  count_memory(*f, f->machine->send_memory(), f->receive_memory);
+  return room;
 }
 
 void tcp_flows::written(flow_id id, std::size_t bytes, time_point now) {

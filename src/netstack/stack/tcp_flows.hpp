@@ -11,8 +11,10 @@
 // batch. A flow that may have something to send stands in send_order until its connection says that it has nothing.
 //
 // Bounds, all counted: stack_limits::flows, where a connection in TIME_WAIT makes room first and then a SYN is refused;
-// half_open, where the oldest goes without a word (its SYN comes again if its VM lives); memory, where windows shrink with
-// the number of flows and above the bound payload is dropped as if it were lost.
+// half_open, where the oldest goes without a word (its SYN comes again if its VM lives); and memory. receive_memory: the
+// windows shrink with the number of flows, and above the bound a flow whose owner is behind gets no more payload, as if it
+// were lost; the acknowledgement and the window of such a segment count. send_memory: above it no send ring grows, and
+// each flow keeps a small one.
 #pragma once
 
 #include <deque>
@@ -74,7 +76,7 @@ class tcp_flows {
 
   [[nodiscard]] std::size_t size() const { return table_.size(); }
   [[nodiscard]] std::size_t half_open() const { return half_open_.size(); }
-  [[nodiscard]] std::size_t memory() const { return memory_; }
+  [[nodiscard]] std::size_t memory() const { return send_memory_ + receive_memory_; }
 
  private:
   struct flow {
@@ -83,12 +85,14 @@ class tcp_flows {
     std::optional<tcp::connection> machine;  // none: the place is free
     tcp::sequence syn;                       // of the VM's SYN
     time_point give_up = time_point::max();  // open(): when the VM has not answered
-    std::size_t memory = 0;                  // as counted in memory_
+    std::size_t send_memory = 0;             // as counted in send_memory_
+    std::size_t receive_memory = 0;          // as counted in receive_memory_
     std::size_t window = 0;                  // as last set
     bool owned = false;
     bool is_opening = false;  // open() is not answered yet
     bool is_ours = false;     // by open()
     bool finished = false;    // action::finished was given
+    bool is_behind = false;   // the owner left bytes of an earlier batch
     bool touched = false;
     bool large_window = false;
   };
@@ -111,6 +115,8 @@ class tcp_flows {
   void report(std::uint32_t index, const tcp::events& e);
   void report_end(std::uint32_t index, const tcp::events& e);
   void update(std::uint32_t index);
+  void count_memory(flow& f, std::size_t send, std::size_t receive);
+  [[nodiscard]] bool is_full_for(const flow& f, const tcp::segment& s) const;
   [[nodiscard]] tcp::limits limits_for(ipv4::address vm) const;
   [[nodiscard]] std::size_t window_for(const flow& f) const;
   void let_wait(const flow_key& key, time_point now);
@@ -130,7 +136,8 @@ class tcp_flows {
   index_list time_wait_;
   index_list unconsumed_;  // flows with bytes in the batch's frames
   std::vector<std::uint32_t> touched_;
-  std::size_t memory_ = 0;
+  std::size_t send_memory_ = 0;
+  std::size_t receive_memory_ = 0;
 };
 
 }  // namespace netstack

@@ -252,9 +252,9 @@ void connection::consume(std::size_t bytes, time_point now) {
 
 void connection::keep() { receiver_.keep(); }
 
-std::array<bytes_span, 2> connection::send_room() {
+std::array<bytes_span, 2> connection::send_room(bool may_grow) {
   if (!may_write()) return {};
-  return sender_.room();
+  return sender_.room(may_grow);
 }
 
 void connection::written(std::size_t bytes, time_point now) {

@@ -108,8 +108,8 @@ class connection {
   void keep();
 
   // To the VM. Fill the room, then written() says how much of it; written(0) gives an unused ring back. Both slices are
-  // empty when there is no room: then `writable` follows.
-  [[nodiscard]] std::array<bytes_span, 2> send_room();
+  // empty when there is no room: then `writable` follows. Without `may_grow` the ring keeps its size.
+  [[nodiscard]] std::array<bytes_span, 2> send_room(bool may_grow = true);
   void written(std::size_t bytes, time_point now);
   // FIN behind all that was written. Nothing may be written afterwards.
   void finish(time_point now);
@@ -134,8 +134,14 @@ class connection {
   [[nodiscard]] bool gives_way_to(const segment& syn) const;
   // An ICMP error that quotes this number is about a segment under way (RFC 5927).
   [[nodiscard]] bool is_under_way(sequence number) const;
+  // Whether the segment begins behind a hole: its payload would be kept.
+  [[nodiscard]] bool is_out_of_order(const segment& s) const {
+    return is_synchronized() && s.number > receiver_.next();
+  }
   // Heap bytes held: rings, queues and lists.
-  [[nodiscard]] std::size_t memory() const { return sender_.memory() + receiver_.memory(); }
+  [[nodiscard]] std::size_t send_memory() const { return sender_.memory(); }
+  [[nodiscard]] std::size_t receive_memory() const { return receiver_.memory(); }
+  [[nodiscard]] std::size_t memory() const { return send_memory() + receive_memory(); }
 
  private:
   static constexpr duration time_wait = std::chrono::milliseconds(500);

@@ -9,18 +9,19 @@ constexpr std::size_t growth = 4;
 
 }  // namespace
 
-std::array<bytes_span, 2> send_queue::room(sequence sent) {
-  if (was_full_ && sent >= end_) {
+std::array<bytes_span, 2> send_queue::room(sequence sent, bool may_grow) {
+  may_grow_ = may_grow;
+  if (may_grow && was_full_ && sent >= end_) {
     wanted_ = std::min(wanted_ * growth, limit_);
     was_full_ = false;
   }
-  ring_.grow(std::min(wanted_, limit_), begin_, size());
+  ring_.grow(std::min(may_grow ? wanted_ : byte_ring::smallest, limit_), begin_, size());
   return ring_.slices(end_, std::min(ring_.capacity(), limit_) - size());
 }
 
 bool send_queue::has_room(sequence sent) const {
   const auto capacity = std::min(ring_.capacity(), limit_);
-  return size() <= capacity - capacity / 4 || (was_full_ && sent >= end_ && capacity < limit_);
+  return size() <= capacity - capacity / 4 || (may_grow_ && was_full_ && sent >= end_ && capacity < limit_);
 }
 
 void send_queue::written(std::size_t bytes) {

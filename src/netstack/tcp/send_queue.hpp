@@ -29,8 +29,9 @@ class send_queue {
   [[nodiscard]] sequence end() const { return end_; }
   [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(end_ - begin_); }
 
-  // Where the next bytes go. `sent`: everything before it has been sent.
-  [[nodiscard]] std::array<bytes_span, 2> room(sequence sent);
+  // Where the next bytes go. `sent`: everything before it has been sent. Without `may_grow` the ring stays as it is; one
+  // of byte_ring::smallest is always there.
+  [[nodiscard]] std::array<bytes_span, 2> room(sequence sent, bool may_grow = true);
   // The first `bytes` of room() are filled; 0 gives an unused ring back.
   void written(std::size_t bytes);
   // Everything before `end` arrived; `end` is within the queue.
@@ -53,6 +54,7 @@ class send_queue {
   sequence begin_;
   sequence end_;
   bool was_full_ = false;
+  bool may_grow_ = true;  // as room() was last asked
 };
 
 }  // namespace netstack::tcp

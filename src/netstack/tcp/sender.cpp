@@ -36,8 +36,8 @@ void sender::start(const peer_terms& terms, std::uint32_t window, const segment&
   window_acknowledged_ = last.acknowledged;
 }
 
-std::array<bytes_span, 2> sender::room() {
-  const auto slices = queue_.room(next_);
+std::array<bytes_span, 2> sender::room(bool may_grow) {
+  const auto slices = queue_.room(next_, may_grow);
   if (slices[0].empty()) room_wanted_ = true;
   return slices;
 }

@@ -59,7 +59,7 @@ class sender {
   // The round trip of the handshake.
   void measured(duration round_trip) { timer_.measured(round_trip); }
 
-  [[nodiscard]] std::array<bytes_span, 2> room();
+  [[nodiscard]] std::array<bytes_span, 2> room(bool may_grow);
   void written(std::size_t bytes) { queue_.written(bytes); }
   void finish() { finishing_ = true; }
   // An acceptable segment with an acknowledgement between oldest() and next().

@@ -205,6 +205,80 @@ TEST(hostile_vm, a_slow_receiver_bounds_the_memory_of_all_flows) {
   EXPECT_GT(now.tcp_memory, std::size_t{1} << 19U);
 }
 
+TEST(hostile_vm, a_segment_above_the_memory_bound_still_acknowledges) {
+  stack_settings settings;
+  settings.limits.receive_memory = 1;
+  fake_vm all(settings);
+  tcp_client client{all};
+  const auto id = client.connect();
+  client.data(counting(1'000));  // the owner leaves it
+  write(all, id, counting(100));
+  all.turn();
+  all.actions.clear();
+  EXPECT_EQ(client.receive(), counting(100));
+  client.send({.fin = true, .ack = true}, text("dropped"));
+  EXPECT_EQ(all.net.counters().memory_full, 1U);
+  EXPECT_EQ(take_all(all, id), counting(1'000));
+  all.pass(3s);
+  for (const auto& frame : std::exchange(all.seen, {}))  // nothing goes out again: the acknowledgement counted
+    EXPECT_TRUE(tcp::parse(frame.packet(), tcp::check::skip)->payload.empty());
+  for (const auto& a : all.actions) EXPECT_FALSE(std::holds_alternative<action::finished>(a));
+  all.actions.clear();
+  client.next = {6'001};
+  client.send({.fin = true, .ack = true}, text("again"));
+  EXPECT_EQ(take_all(all, id), text("again"));
+}
+
+TEST(hostile_vm, one_slow_owner_does_not_starve_the_uploads_of_others) {
+  stack_settings settings;
+  settings.limits.receive_memory = 1;
+  fake_vm all(settings);
+  tcp_client slow{all, {vm, 10'000}};
+  slow.connect();
+  slow.data(bytes(1'460));
+  all.actions.clear();
+  all.seen.clear();
+  tcp_client good{all};
+  const auto id = good.connect();
+  for (int i = 0; i < 100; ++i) {
+    good.data(counting(1'460));
+    ASSERT_EQ(take_all(all, id), counting(1'460)) << i;
+  }
+  EXPECT_EQ(all.net.counters().memory_full, 0U);
+}
+
+TEST(hostile_vm, downloads_that_are_not_acknowledged_bound_their_rings_and_stop_no_upload) {
+  stack_settings settings;
+  settings.limits.receive_memory = settings.limits.send_memory = std::size_t{128} << 10U;
+  fake_vm all(settings);
+  std::vector<tcp_client> clients;
+  std::vector<flow_id> ids;
+  for (std::uint16_t i = 0; i < 24; ++i) {
+    clients.push_back({all, {vm, static_cast<std::uint16_t>(10'000 + i)}});
+    ids.push_back(clients.back().connect());
+  }
+  const auto large = bytes(65'536);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    for (int round = 0; round < 20; ++round) {
+      EXPECT_TRUE(write(all, ids[i], large) > 0 || round > 0);  // each flow has a small ring
+      all.turn();
+      clients[i].receive();
+      if (round < 19) clients[i].ack();
+    }
+    write(all, ids[i], large);
+    all.turn();
+    all.seen.clear();
+  }
+  const auto memory = all.net.counters().tcp_memory;
+  EXPECT_GT(memory, std::size_t{256} << 10U);
+  EXPECT_LE(memory, std::size_t{128 + 64 + 24 * 20} << 10U);
+  for (int i = 0; i < 10; ++i) {
+    clients[0].data(counting(1'000));
+    ASSERT_EQ(take_all(all, ids[0]), counting(1'000)) << i;
+  }
+  EXPECT_EQ(all.net.counters().memory_full, 0U);
+}
+
 TEST(hostile_vm, random_bytes_behind_right_headers) {
   fake_vm all;
   tcp_client good{all};

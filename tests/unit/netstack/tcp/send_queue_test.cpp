@@ -92,5 +92,19 @@ TEST(send_queue, a_limit_that_is_no_power_of_two_holds) {
   EXPECT_EQ(q.size(), 20'000U);
 }
 
+TEST(send_queue, a_ring_that_may_not_grow_keeps_its_size_and_says_when_it_has_room) {
+  send_queue q(1 << 20);
+  q.start(first);
+  EXPECT_EQ(q.room(first, false)[0].size() + q.room(first, false)[1].size(), byte_ring::smallest);
+  fill(q, first);
+  EXPECT_TRUE(q.room(q.end(), false)[0].empty());
+  EXPECT_EQ(q.memory(), byte_ring::smallest);
+  EXPECT_FALSE(q.has_room(q.end()));
+  q.acknowledged(q.begin() + byte_ring::smallest / 4);
+  EXPECT_TRUE(q.has_room(q.end()));
+  EXPECT_FALSE(q.room(q.end(), true)[0].empty());
+  EXPECT_GT(q.memory(), byte_ring::smallest);
+}
+
 }  // namespace
 }  // namespace netstack::tcp
