@@ -56,7 +56,8 @@ class stack {
   void connect_failed(flow_id flow, int error, time_point now);
 
   // TCP to the VM. `from` is the gateway, or a client of the host whose address the VM shall see; its port 0 means a
-  // port that `to` has not seen of late. Nothing if there is no such port, or too many flows.
+  // port that `to` has not seen of late. Where another flow uses `from` to reach `to`, the gateway stands in for it.
+  // Nothing if there is no port, or too many flows.
   [[nodiscard]] std::optional<flow_id> open(endpoint from, endpoint to, time_point now);
 
   // Bytes of the VM, in order; valid until the next call with this flow, or end_batch().

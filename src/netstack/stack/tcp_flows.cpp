@@ -324,7 +324,21 @@ void tcp_flows::connect_failed(flow_id id, int error, time_point now) {
                               static_cast<std::uint8_t>(*code), 0, now);
 }
 
-std::optional<flow_id> tcp_flows::open(endpoint from, endpoint to, time_point now) {
+// The endpoint that the VM sees. A flow that no owner has any more gives its place; one with an owner keeps it, and the
+// gateway stands in for the client.
+std::optional<endpoint> tcp_flows::source_of(endpoint from, endpoint to, time_point now) {
+  const auto held = from.port == 0 ? std::nullopt : table_.find({.vm = to, .peer = from});
+  if (held && !flows_[*held].owned) {
+    free(*held, now);
+  } else if (held) {
+    from = {around_.settings.gateway(), 0};
+  }
+  if (from.port != 0) return from;
+  const auto port = ports_.choose(from.address, to, table_, now);
+  return port ? std::optional(endpoint{from.address, *port}) : std::nullopt;
+}
+
+std::optional<flow_id> tcp_flows::open(endpoint wanted, endpoint to, time_point now) {
   const auto& limits = around_.settings.limits;
   if (table_.size() >= limits.flows)
     if (const auto oldest = time_wait_.front()) free(*oldest, now);
@@ -332,11 +346,11 @@ std::optional<flow_id> tcp_flows::open(endpoint from, endpoint to, time_point no
     ++around_.counted.flows_refused;
     return std::nullopt;
   }
-  if (from.port == 0) from.port = ports_.choose(from.address, to, table_, now).value_or(0);
-  const flow_key key{.vm = to, .peer = from};
-  if (from.port == 0 || table_.find(key)) return std::nullopt;
+  const auto source = source_of(wanted, to, now);
+  if (!source) return std::nullopt;
+  const auto from = *source;
   const auto l = limits_for(to.address);
-  const auto index = *begin(key);
+  const auto index = *begin({.vm = to, .peer = from});
   auto& f = flows_[index];
   f.is_ours = f.is_opening = true;
   f.give_up = now + around_.settings.open_limit;

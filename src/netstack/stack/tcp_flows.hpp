@@ -107,6 +107,7 @@ class tcp_flows {
   void on_first_segment(const ipv4::packet& packet, const tcp::segment& s, const destination& where, time_point now);
   void take_syn(const ipv4::packet& packet, const tcp::segment& s, const destination& where, time_point now);
   [[nodiscard]] bool is_refused(const destination& where, std::uint16_t port);
+  [[nodiscard]] std::optional<endpoint> source_of(endpoint from, endpoint to, time_point now);
   void refuse_open(std::uint32_t index, std::errc reason, time_point now);
   void evict_half_open(time_point now);
 

@@ -244,9 +244,28 @@ TEST(stack_tcp, the_vm_sees_the_client_of_the_host) {
   EXPECT_EQ(client.to, lan);
   client.send({.syn = true, .ack = true});
   EXPECT_EQ(all.only<action::established>().flow, id);
-  EXPECT_FALSE(all.net.open(lan, {vm, 8'080}, all.now));  // in use
+  all.seen.clear();
+  EXPECT_EQ(open(all, lan).client.to.address, gateway);  // in use
   client.data(text("to 10.0.0.5"));
   EXPECT_EQ(all.only<action::readable>().flow, id);
+}
+
+TEST(stack_tcp, a_client_of_the_host_may_come_again_from_the_port_of_an_ended_flow) {
+  fake_vm all;
+  const endpoint lan{{0x0a00'0005}, 51'000};
+  auto [id, client] = open(all, lan);
+  client.send({.syn = true, .ack = true});
+  write(all, id, text("not acknowledged"));
+  all.net.finish_with_reset(id, all.now);  // it waits for the VM
+  all.turn();
+  all.actions.clear();
+  all.seen.clear();
+  EXPECT_EQ(all.net.counters().flows, 1U);
+  auto [second, again] = open(all, lan);
+  EXPECT_EQ(again.to, lan);
+  EXPECT_EQ(all.net.counters().flows, 1U);
+  again.send({.syn = true, .ack = true});
+  EXPECT_EQ(all.only<action::established>().flow, second);
 }
 
 TEST(stack_tcp, a_port_is_not_used_again_while_the_vm_may_remember_it) {
