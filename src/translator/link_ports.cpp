@@ -36,13 +36,19 @@ base::result<> link_ports::add(any_link link, std::function<void(base::error)> o
 void link_ports::ended(link_port& port, const base::error& why) {
   const auto at = std::ranges::find(ports_, &port, [](const entry& e) { return e.port.get(); });
   port.close();
-  common_.stack.link_down(port.id(), common_.now());
-  stations_.forget(port.id());
-  decrement(common_.count.links);
-  const auto over = std::move(at->over);
-  common_.loop.retire(std::move(at->port));
+  gone_.emplace_back(std::move(*at), why);
   ports_.erase(at);
-  over(why);
+}
+
+void link_ports::let_ended_leave() {
+  for (auto& [left, why] : std::exchange(gone_, {})) {
+    const auto id = left.port->id();
+    common_.stack.link_down(id, common_.now());
+    stations_.forget(id);
+    decrement(common_.count.links);
+    common_.loop.retire(std::move(left.port));
+    left.over(why);
+  }
 }
 
 void link_ports::properties_changed(const link_port& of) {
@@ -115,10 +121,12 @@ void link_ports::send(const netstack::frame_out& frame) {
     if (frame.link == netstack::every_link || ports_[i].port->id() == frame.link) ports_[i].port->send(frame);
 }
 
+// The stack keeps each frame's bytes until one of its other members is called: none is before all ports have written.
 void link_ports::transmit() {
   netstack::frame_out frame;
   while (can_send() && common_.stack.next_frame(frame, common_.now())) send(frame);
   for (std::size_t i = ports_.size(); i-- > 0;) ports_[i].port->flush();
+  let_ended_leave();
   if (recording_ && !recording_->flush()) {
     base::log::warn("pcap", "recording ended: cannot write");
     recording_.reset();

@@ -1,6 +1,9 @@
 // link_ports: all links of the virtual network. Frames for the gateway go to the stack; frames between VMs go from link
 // to link (mac_table.hpp of src/link). Owned by plane; loop thread only.
 //
+// A link that ends leaves at the end of its turn, when all links have written: the others may still hold views of the
+// stack's headers and of its frames.
+//
 // A link whose peer does not read blocks only what goes to it: while all links are blocked, the stack keeps what waits.
 #pragma once
 
@@ -8,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -36,7 +40,7 @@ class link_ports {
   // `over` is called once, when the link has ended by itself. Fails with too_many_links, or the kernel's code.
   base::result<> add(any_link link, std::function<void(base::error)> over);
 
-  // Takes the stack's frames and writes them.
+  // Takes the stack's frames and writes them. Then the links that have ended leave.
   void transmit();
   [[nodiscard]] std::vector<link_status> status() const;
   [[nodiscard]] std::vector<links::mac_table::station> stations() const { return stations_.stations(common_.now()); }
@@ -60,11 +64,13 @@ class link_ports {
   [[nodiscard]] bool switch_frame(const link_port& from, const links::received_frame& frame);
   void flood(const link_port& from, const links::received_frame& frame);
   void send(const netstack::frame_out& frame);
+  void let_ended_leave();
 
   shared& common_;
   net::mac_address gateway_;
   std::function<bool()> process_;
   std::vector<entry> ports_;
+  std::vector<std::pair<entry, base::error>> gone_;  // have ended in this turn
   std::vector<netstack::frame_in> batch_;
   links::mac_table stations_;
   netstack::link_id last_id_ = 0;

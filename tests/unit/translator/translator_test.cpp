@@ -6,9 +6,11 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 
+#include "netstack/arp.hpp"
 #include "netstack/ethernet.hpp"
 #include "netstack/udp_datagram.hpp"
 #include "tests/support/eventually.hpp"
@@ -43,6 +45,34 @@ bytes framed_datagram(netstack::endpoint from, netstack::endpoint to, std::strin
   std::ranges::copy(text, ip.begin() + ipv4::header_size + udp::header_size);
   udp::write_header(ip.subspan(ipv4::header_size), from.address, to.address, from.port, to.port);
   return all;
+}
+
+// An ARP request of the VM, which all stations get, as the link carries it.
+bytes framed_question(netstack::ipv4::address about) {
+  using namespace netstack;
+  bytes all(2 + ethernet::header_size + arp::message_size);
+  all[0] = static_cast<std::uint8_t>(all.size() - 2);
+  ethernet::write_header(std::span(all).subspan(2), net::mac_address::broadcast(), vm_mac, ethernet::ethertype::arp);
+  arp::write(std::span(all).subspan(2 + ethernet::header_size),
+             {.what = arp::operation::request, .sender_mac = vm_mac, .sender = vm, .target_mac = {}, .target = about});
+  return all;
+}
+
+void send_all(const base::unique_fd& link, const bytes& all) {
+  ASSERT_EQ(::send(link.get(), all.data(), all.size(), MSG_NOSIGNAL), static_cast<ssize_t>(all.size()));
+}
+
+// What a link has carried, up to `size` bytes, within 5 s.
+bytes receive_all(const base::unique_fd& link, std::size_t size) {
+  bytes got(size);
+  std::size_t have = 0;
+  static_cast<void>(eventually(5s, [&] {
+    const auto more = ::recv(link.get(), got.data() + have, size - have, MSG_DONTWAIT);
+    have += static_cast<std::size_t>(std::max<ssize_t>(more, 0));
+    return have == size;
+  }));
+  got.resize(have);
+  return got;
 }
 
 plane_options with_short_grace() {
@@ -102,6 +132,23 @@ TEST_F(translator_fixture, a_peer_that_leaves_within_a_frame_ends_its_link_alone
   ASSERT_EQ(::shutdown(bad.get(), SHUT_WR), 0);
   EXPECT_TRUE(eventually(5s, [&] { return ended_ == 1; }));
   EXPECT_EQ(plane_.count().links, 1U);
+}
+
+// The flooded frames lie in the memory of the link that fails, and its answers in that of the stack.
+TEST_F(translator_fixture, frames_of_a_link_whose_write_fails_reach_the_others_whole) {
+  const auto before = add_link(), failing = add_link(), behind = add_link();
+  ASSERT_EQ(::shutdown(failing.get(), SHUT_RD), 0);
+  bytes all;
+  for (int i = 0; i < 100; ++i) {
+    const auto one = framed_question(i % 2 == 0 ? gateway : vm);
+    all.insert(all.end(), one.begin(), one.end());
+  }
+  send_all(failing, all);
+  EXPECT_EQ(receive_all(before, all.size()), all);
+  EXPECT_EQ(receive_all(behind, all.size()), all);
+  EXPECT_TRUE(eventually(5s, [&] { return ended_ == 1; }));
+  EXPECT_EQ(plane_.links().size(), 2U);
+  EXPECT_TRUE(plane_.stations().empty());
 }
 
 TEST_F(translator_fixture, a_dns_question_reaches_the_control_thread_with_its_asker) {
