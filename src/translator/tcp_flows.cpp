@@ -58,12 +58,15 @@ void tcp_flows::on(const action::connect& a) {
 
 // The other end of the pair is the service's. A connection to it never touches a port of the host.
 void tcp_flows::hand_over(const action::connect& a, const service& to) {
+  auto lease = common_.budget.take(relay::descriptor_use::connection);
+  if (!lease) return fail(a.flow, EMFILE);
   std::array<int, 2> pair{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()) != 0)
     return fail(a.flow, errno);
   base::unique_fd here(pair[0]), there(pair[1]);
   if (!to(std::move(there), to_net(a.from))) return fail(a.flow, ECONNREFUSED);
   auto& flow = keep(std::make_unique<tcp_flow>(*this, a.flow, std::move(here), tcp_flow::state::connecting));
+  flow.lease = std::move(lease);
   if (!flow.watch()) return connect_failed(flow, errno);
   connected(flow);
 }

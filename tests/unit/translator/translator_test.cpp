@@ -12,6 +12,7 @@
 
 #include "netstack/arp.hpp"
 #include "netstack/ethernet.hpp"
+#include "netstack/tcp/segment.hpp"
 #include "netstack/udp_datagram.hpp"
 #include "tests/support/eventually.hpp"
 
@@ -55,6 +56,24 @@ bytes framed_question(netstack::ipv4::address about) {
   ethernet::write_header(std::span(all).subspan(2), net::mac_address::broadcast(), vm_mac, ethernet::ethertype::arp);
   arp::write(std::span(all).subspan(2 + ethernet::header_size),
              {.what = arp::operation::request, .sender_mac = vm_mac, .sender = vm, .target_mac = {}, .target = about});
+  return all;
+}
+
+// The VM's first segment of a connection as the link carries it.
+bytes framed_syn(netstack::endpoint from, netstack::endpoint to) {
+  using namespace netstack;
+  bytes all(2 + ethernet::header_size + ipv4::header_size + tcp::header_size);
+  all[0] = static_cast<std::uint8_t>(all.size() - 2);
+  const auto ip = std::span(all).subspan(2 + ethernet::header_size);
+  ethernet::write_header(std::span(all).subspan(2), gateway_mac, vm_mac, ethernet::ethertype::ipv4);
+  ipv4::write_header(ip, {.source = from.address, .destination = to.address, .protocol = ipv4::protocol::tcp},
+                     tcp::header_size);
+  tcp::segment syn;
+  syn.source_port = from.port;
+  syn.destination_port = to.port;
+  syn.flags.syn = true;
+  syn.window = 65'535;
+  tcp::write_header(ip.subspan(ipv4::header_size), from.address, to.address, syn);
   return all;
 }
 
@@ -200,6 +219,21 @@ TEST_F(translator_fixture, listeners_have_a_part_of_the_descriptors_and_give_it_
   int held = 1;
   while (held < 100 && plane.expose(net::protocol::udp, {other(held), 0}, {vm, 80})) ++held;
   EXPECT_LT(held, 40);
+}
+
+TEST_F(translator_fixture, a_connection_to_a_service_needs_a_descriptor_and_gives_it_back) {
+  std::atomic<int> calls = 0;
+  plane_.add_service(80, [&](base::unique_fd, const net::endpoint&) { return ++calls > 0; });
+  const auto link = add_link();
+  std::vector<relay::descriptor_lease> all;
+  while (auto one = budget_.take(relay::descriptor_use::connection)) all.push_back(std::move(one));
+  send_all(link, framed_syn({vm, 4711}, {gateway, 80}));
+  EXPECT_TRUE(eventually(5s, [&] { return plane_.count().connects_refused == 1; }));
+  EXPECT_EQ(calls, 0);
+  all.pop_back();
+  send_all(link, framed_syn({vm, 4712}, {gateway, 80}));
+  EXPECT_TRUE(eventually(5s, [&] { return calls == 1; }));
+  EXPECT_TRUE(eventually(5s, [&] { return plane_.count().connections == 0; }));  // the service has closed its end
 }
 
 TEST_F(translator_fixture, a_client_is_not_kept_where_no_vm_is) {
