@@ -56,12 +56,12 @@ bool tcp_flow::watch() {
 
 void tcp_flow::on_event(unsigned /*which*/, std::uint32_t events) {
   if (state_ == state::over) return;
+  hung_up_ = hung_up_ || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
   if (state_ == state::connecting) return on_connected();
   if (state_ == state::opening) {
     if ((events & (EPOLLERR | EPOLLHUP)) != 0) abort();  // its client is gone before the VM has answered
     return;
   }
-  hung_up_ = hung_up_ || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
   if ((events & EPOLLOUT) != 0) push();
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) pull();
   if ((events & EPOLLERR) != 0 && is_relaying() && socket_ended_ && relay::pending_error(fd_.get()) != 0) abort();
@@ -76,9 +76,8 @@ void tcp_flow::on_connected() {
 
 void tcp_flow::relay() {
   state_ = state::relaying;
-  hung_up_ = true;  // an edge may have come before: look once to the end
   push();
-  if (is_relaying()) pull();
+  if (is_relaying()) pull(until::nothing_is_left);  // an edge may have come before
 }
 
 void tcp_flow::push() {
@@ -97,7 +96,7 @@ void tcp_flow::push() {
   }
 }
 
-void tcp_flow::pull() {
+void tcp_flow::pull(until when) {
   auto& stack = owner_.common().stack;
   std::size_t taken = 0;
   while (is_relaying() && !socket_ended_) {
@@ -109,15 +108,17 @@ void tcp_flow::pull() {
     if (got <= 0) return on_nothing_read(got);
     stack.written(id_, static_cast<std::size_t>(got), owner_.common().now());
     taken += static_cast<std::size_t>(got);
-    if (static_cast<std::size_t>(got) < size && !hung_up_) return;
+    if (static_cast<std::size_t>(got) < size && !hung_up_ && when == until::short_read) return;
   }
 }
 
 // What readv() said other than bytes: the end, nothing for now, or a broken connection.
 void tcp_flow::on_nothing_read(ssize_t got) {
+  const int error = got < 0 ? errno : 0;
+  owner_.common().stack.written(id_, 0, owner_.common().now());  // gives back the room that was made for nothing
   if (got == 0)
     on_socket_end();
-  else if (errno != EAGAIN)
+  else if (error != EAGAIN)
     abort();
 }
 

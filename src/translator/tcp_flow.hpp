@@ -39,9 +39,11 @@ class tcp_flow final : public os::event_handler {
   [[nodiscard]] bool watch();
   void on_event(unsigned which, std::uint32_t events) override;
 
-  void relay();   // both ends are connected now: from connecting or opening
-  void push();    // VM → socket
-  void pull();    // socket → VM
+  void relay();  // both ends are connected now: from connecting or opening
+  void push();   // VM → socket
+  // socket → VM. A short read means that the socket is empty, but for its end, which has an event of its own.
+  enum class until : std::uint8_t { short_read, nothing_is_left };
+  void pull(until when = until::short_read);
   void finish();  // the VM sends nothing more
   // Closes the socket; its peer sees a reset, or an ordinary end.
   void close(bool reset);
@@ -65,7 +67,7 @@ class tcp_flow final : public os::event_handler {
   base::unique_fd fd_;
   state state_;
   bool socket_ended_ = false;  // EOF was read
-  bool hung_up_ = false;       // EPOLLRDHUP was seen: a short read is not the last one
+  bool hung_up_ = false;       // an event has said so: a short read is not the last one
   bool broken_ = false;        // a write failed: what is left is read, then the VM's side is reset
 };
 
