@@ -96,6 +96,7 @@ bool plane::process() {
 void plane::expire() {
   const auto now = common_.now();
   if (stack_.wake_at() <= now) stack_.on_time(now);
+  tcp_.expire();
   udp_.expire();
   clients_.expire();
   echo_.expire();
@@ -114,7 +115,7 @@ netstack::time_point plane::finish_turn() {
     more = more || i + 1 == most_rounds;
   }
   if (more) return common_.now();
-  auto due = std::min({stack_.wake_at(), udp_.wake_at(), clients_.wake_at(), echo_.wake_at()});
+  auto due = std::min({stack_.wake_at(), tcp_.wake_at(), udp_.wake_at(), clients_.wake_at(), echo_.wake_at()});
   if (links_.size() == 0) {
     if (without_link_ == never) without_link_ = common_.now();
     const auto end = without_link_ + grace_of_a_lost_link_;

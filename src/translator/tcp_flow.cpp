@@ -88,7 +88,8 @@ void tcp_flow::push() {
     const auto size = size_of(waiting);
     const auto sent = broken_ ? static_cast<ssize_t>(size) : send_slices(fd_.get(), waiting);
     if (sent < 0) {
-      if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) return;
+      if (errno == EAGAIN) return;
+      if (errno == ENOBUFS || errno == ENOMEM) return owner_.push_later(*this);  // it has room: no edge will come
       if (errno != EINTR) on_broken();
       continue;
     }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 #include "relay/sockets.hpp"
@@ -11,6 +12,10 @@
 namespace translator {
 
 namespace action = netstack::action;
+
+namespace {
+constexpr std::chrono::milliseconds wait_for_memory{1};
+}  // namespace
 
 net::endpoint to_net(const netstack::endpoint& e) { return {netstack::ipv4::to_net(e.address), e.port}; }
 
@@ -142,6 +147,19 @@ bool tcp_flows::run_again() {
   for (const auto id : std::exchange(again_, {}))
     if (auto* flow = find(id)) flow->pull();
   return !again_.empty();
+}
+
+void tcp_flows::push_later(tcp_flow& flow) {
+  if (std::ranges::find(to_push_, flow.id()) != to_push_.end()) return;
+  to_push_.push_back(flow.id());
+  push_at_ = std::min(push_at_, common_.now() + wait_for_memory);
+}
+
+void tcp_flows::expire() {
+  if (push_at_ > common_.now()) return;
+  push_at_ = netstack::time_point::max();
+  for (const auto id : std::exchange(to_push_, {}))
+    if (auto* flow = find(id)) flow->push();
 }
 
 void tcp_flows::reset_all() {

@@ -44,10 +44,14 @@ class tcp_flows {
   void connect_failed(tcp_flow& flow, int error);
   void end(tcp_flow& flow, bool reset);
   void pull_again(tcp_flow& flow) { again_.push_back(flow.id()); }
+  // The host had no memory for it: tries again soon.
+  void push_later(tcp_flow& flow);
   [[nodiscard]] shared& common() { return common_; }
 
   // Goes on with the sockets that gave others their turn. Whether some are left.
   bool run_again();
+  [[nodiscard]] netstack::time_point wake_at() const { return push_at_; }  // max() for never
+  void expire();
   // Resets every connection: the VM is gone.
   void reset_all();
 
@@ -64,6 +68,8 @@ class tcp_flows {
   std::vector<std::pair<std::uint16_t, service>> services_;
   std::vector<std::unique_ptr<tcp_flow>> flows_;  // by index; null: none
   std::vector<netstack::flow_id> again_;
+  std::vector<netstack::flow_id> to_push_;  // at push_at_, each once
+  netstack::time_point push_at_ = netstack::time_point::max();
 };
 
 [[nodiscard]] net::endpoint to_net(const netstack::endpoint& e);
