@@ -41,7 +41,7 @@ class echo_flow final : public os::event_handler {
 
   void on_event(unsigned /*which*/, std::uint32_t events) override {
     if (!fd_) return;
-    if ((events & EPOLLERR) != 0) report_errors();
+    if ((events & EPOLLERR) != 0) static_cast<void>(report_errors());
     if ((events & EPOLLIN) != 0) receive();
   }
 
@@ -52,17 +52,46 @@ class echo_flow final : public os::event_handler {
     asked_.push_back(a.to);
     set(fd_.get(), IP_TTL, a.ttl);
     set(fd_.get(), IP_MTU_DISCOVER, a.dont_fragment ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
-    const auto message = netstack::icmp::make_echo_request(a.id, a.sequence, a.payload);
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_addr.s_addr = htonl(a.to.value);
-    static_cast<void>(::sendto(fd_.get(), message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                               reinterpret_cast<const sockaddr*>(&to), sizeof to));
+    latest_ = a.sequence;
+    int error = send(a);
+    if (error == 0) return;
+    const bool reported = report_errors();
+    if (error != EMSGSIZE && reported) error = send(a);  // it was the error of an earlier one
+    if (error == ENETUNREACH) report(a.to, netstack::icmp::unreachable::network);
+    if (error == EHOSTUNREACH) report(a.to, netstack::icmp::unreachable::host);
   }
 
   netstack::time_point used;
 
  private:
+  // 0, or errno.
+  [[nodiscard]] int send(const netstack::action::echo& a) {
+    const auto message = netstack::icmp::make_echo_request(a.id, a.sequence, a.payload);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_addr.s_addr = htonl(a.to.value);
+    const auto sent = ::sendto(fd_.get(), message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+                               reinterpret_cast<const sockaddr*>(&to), sizeof to);
+    return sent < 0 ? errno : 0;
+  }
+
+  // This host has refused the latest request.
+  void report(netstack::ipv4::address asked, netstack::icmp::unreachable why, std::uint16_t mtu = 0) {
+    pass(latest_, {.router = owner_.gateway(),
+                   .what = netstack::icmp::type::unreachable,
+                   .code = static_cast<std::uint8_t>(why),
+                   .mtu = mtu,
+                   .from = vm_,
+                   .asked = asked});
+  }
+
+  void pass(std::uint16_t sequence, netstack::icmp_report what) {
+    what.protocol = netstack::ipv4::protocol::icmp;
+    what.source_port_or_id = id_;
+    what.destination_port_or_sequence = sequence;
+    owner_.common().stack.pass_error(what, owner_.common().now());
+  }
+
   [[nodiscard]] bool has_asked(netstack::ipv4::address host) const {
     return std::ranges::find(asked_, host) != asked_.end();
   }
@@ -88,20 +117,22 @@ class echo_flow final : public os::event_handler {
     }
   }
 
-  void report_errors() {
-    read_errors(fd_.get(), [this](const socket_error& e) {
+  // Whether there were any. An error of this host's kernel comes without the request: it concerns the latest.
+  bool report_errors() {
+    bool any = false;
+    read_errors(fd_.get(), [&](const socket_error& e) {
+      any = true;
+      if (!e.is_icmp && e.error == EMSGSIZE)
+        report(e.destination.address, netstack::icmp::unreachable::fragmentation_needed, e.mtu);
       if (!e.is_icmp) return;
-      owner_.common().stack.pass_error({.router = e.router,
-                                        .what = static_cast<netstack::icmp::type>(e.type),
-                                        .code = e.code,
-                                        .mtu = e.mtu,
-                                        .protocol = netstack::ipv4::protocol::icmp,
-                                        .from = vm_,
-                                        .asked = e.destination.address,
-                                        .source_port_or_id = id_,
-                                        .destination_port_or_sequence = e.sequence},
-                                       owner_.common().now());
+      pass(e.sequence, {.router = e.router,
+                        .what = static_cast<netstack::icmp::type>(e.type),
+                        .code = e.code,
+                        .mtu = e.mtu,
+                        .from = vm_,
+                        .asked = e.destination.address});
     });
+    return any;
   }
 
   echo_flows& owner_;
@@ -109,9 +140,10 @@ class echo_flow final : public os::event_handler {
   std::uint16_t id_;
   base::unique_fd fd_;
   std::deque<netstack::ipv4::address> asked_;
+  std::uint16_t latest_ = 0;  // sequence
 };
 
-echo_flows::echo_flows(shared& common) : common_(common) {}
+echo_flows::echo_flows(shared& common, netstack::ipv4::address gateway) : common_(common), gateway_(gateway) {}
 
 echo_flows::~echo_flows() {
   while (!flows_.empty()) end(flows_.begin());

@@ -23,7 +23,8 @@ class echo_flows {
   static constexpr std::size_t most_flows = 64;
   static constexpr std::chrono::seconds idle{30};
 
-  explicit echo_flows(shared& common);
+  // `gateway`: speaks for this host's kernel when that refuses a request.
+  echo_flows(shared& common, netstack::ipv4::address gateway);
   ~echo_flows();
   echo_flows(const echo_flows&) = delete;
   echo_flows& operator=(const echo_flows&) = delete;
@@ -32,6 +33,7 @@ class echo_flows {
   [[nodiscard]] netstack::time_point wake_at() const;  // max() for never
   void expire();
   [[nodiscard]] shared& common() { return common_; }
+  [[nodiscard]] netstack::ipv4::address gateway() const { return gateway_; }
 
  private:
   using list = std::list<std::unique_ptr<echo_flow>>;
@@ -39,6 +41,7 @@ class echo_flows {
   void end(list::iterator at);
 
   shared& common_;
+  netstack::ipv4::address gateway_;
   list flows_;  // the longest idle one first
   base::log::throttle denied_;
 };

@@ -24,7 +24,7 @@ plane::plane(os::event_loop& loop, counters& count, relay::descriptor_budget& bu
       tcp_(common_, options.stack.gateway()),
       udp_(common_, batch_),
       clients_(common_, batch_, sources_),
-      echo_(common_),
+      echo_(common_, options.stack.gateway()),
       dns_(common_, dns_service_, std::move(dns_end)),
       links_(common_, options.stack.gateway_mac, [this] { return process(); }),
       grace_of_a_lost_link_(options.grace_of_a_lost_link),
