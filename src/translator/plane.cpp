@@ -11,7 +11,8 @@ namespace action = netstack::action;
 
 constexpr auto never = netstack::time_point::max();
 constexpr std::uint16_t dns = 53;
-constexpr int most_rounds = 4;  // of one turn
+constexpr int most_rounds = 4;                     // of one turn
+constexpr std::chrono::seconds time_to_answer{1};  // ARP, on a new link
 
 }  // namespace
 
@@ -28,7 +29,8 @@ plane::plane(os::event_loop& loop, counters& count, relay::descriptor_budget& bu
       dns_(common_, dns_service_, std::move(dns_end)),
       links_(common_, options.stack.gateway_mac, [this] { return process(); }),
       grace_of_a_lost_link_(options.grace_of_a_lost_link),
-      without_link_(never) {
+      without_link_(never),
+      look_for_lost_(never) {
   static_cast<void>(dns_.watch());
 }
 
@@ -56,8 +58,13 @@ void plane::stop(const net::listen_key& key) {
 }
 
 base::result<> plane::add_link(any_link link, std::function<void(base::error)> over) {
-  auto added = links_.add(std::move(link), std::move(over));
-  if (added) without_link_ = never;
+  auto added = links_.add(std::move(link), [this, over = std::move(over)](const base::error& why) {
+    look_for_lost_ = common_.now();
+    over(why);
+  });
+  if (!added) return added;
+  without_link_ = never;
+  if (look_for_lost_ != never) look_for_lost_ = common_.now() + time_to_answer;  // its VM is being asked
   return added;
 }
 
@@ -100,6 +107,7 @@ void plane::expire() {
   udp_.expire();
   clients_.expire();
   echo_.expire();
+  if (look_for_lost_ <= now) look_for_lost_ = tcp_.reset_lost(grace_of_a_lost_link_);
   if (links_.size() > 0) return;
   if (without_link_ == never) without_link_ = now;
   if (now - without_link_ >= grace_of_a_lost_link_) tcp_.reset_all();
@@ -115,7 +123,8 @@ netstack::time_point plane::finish_turn() {
     more = more || i + 1 == most_rounds;
   }
   if (more) return common_.now();
-  auto due = std::min({stack_.wake_at(), tcp_.wake_at(), udp_.wake_at(), clients_.wake_at(), echo_.wake_at()});
+  auto due =
+      std::min({look_for_lost_, stack_.wake_at(), tcp_.wake_at(), udp_.wake_at(), clients_.wake_at(), echo_.wake_at()});
   if (links_.size() == 0) {
     if (without_link_ == never) without_link_ = common_.now();
     const auto end = without_link_ + grace_of_a_lost_link_;

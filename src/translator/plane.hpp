@@ -67,7 +67,8 @@ class plane {
   link_ports links_;
   std::map<net::listen_key, std::unique_ptr<exposed_port>> exposed_;
   std::chrono::milliseconds grace_of_a_lost_link_;
-  netstack::time_point without_link_;  // since when there has been none; max() while there is one
+  netstack::time_point without_link_;   // since when there has been none; max() while there is one
+  netstack::time_point look_for_lost_;  // for VMs that are on no link; max() for never
 };
 
 }  // namespace translator

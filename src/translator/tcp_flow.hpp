@@ -51,8 +51,10 @@ class tcp_flow final : public os::event_handler {
   [[nodiscard]] netstack::flow_id id() const { return id_; }
   [[nodiscard]] state now() const { return state_; }
 
-  relay::connection_ticket ticket;  // of a client of an exposed port
-  relay::descriptor_lease lease;    // of a connection of the VM
+  netstack::ipv4::address vm;
+  netstack::time_point lost_since = netstack::time_point::max();  // the VM's link is gone
+  relay::connection_ticket ticket;                                // of a client of an exposed port
+  relay::descriptor_lease lease;                                  // of a connection of the VM
 
  private:
   void on_connected();

@@ -15,6 +15,7 @@ namespace action = netstack::action;
 
 namespace {
 constexpr std::chrono::milliseconds wait_for_memory{1};
+constexpr std::chrono::seconds look_for_vms{1};  // a VM that is back and lost again has the whole grace again
 }  // namespace
 
 net::endpoint to_net(const netstack::endpoint& e) { return {netstack::ipv4::to_net(e.address), e.port}; }
@@ -72,6 +73,7 @@ void tcp_flows::hand_over(const action::connect& a, const service& to) {
   if (!to(std::move(there), to_net(a.from))) return fail(a.flow, ECONNREFUSED);
   auto& flow = keep(std::make_unique<tcp_flow>(*this, a.flow, std::move(here), tcp_flow::state::connecting));
   flow.lease = std::move(lease);
+  flow.vm = a.from.address;
   if (!flow.watch()) return connect_failed(flow, errno);
   connected(flow);
 }
@@ -83,6 +85,7 @@ void tcp_flows::dial(const action::connect& a) {
   if (!made) return fail(a.flow, made.error().code.value());
   auto& flow = keep(std::make_unique<tcp_flow>(*this, a.flow, std::move(made->fd), tcp_flow::state::connecting));
   flow.lease = std::move(lease);
+  flow.vm = a.from.address;
   if (!flow.watch()) return connect_failed(flow, errno);
   if (made->connected) connected(flow);
 }
@@ -107,6 +110,7 @@ void tcp_flows::open(base::unique_fd client, relay::connection_ticket ticket, ne
   }
   auto& flow = keep(std::make_unique<tcp_flow>(*this, *id, std::move(client), tcp_flow::state::opening));
   flow.ticket = std::move(ticket);
+  flow.vm = to.address;
   if (flow.watch()) return;
   common_.stack.abort(*id, common_.now());
   end(flow, true);
@@ -162,11 +166,32 @@ void tcp_flows::expire() {
     if (auto* flow = find(id)) flow->push();
 }
 
+bool tcp_flows::is_lost(tcp_flow& flow) const {
+  const bool lost = flow.now() != tcp_flow::state::opening && !common_.stack.is_located(flow.vm);
+  flow.lost_since = lost ? std::min(flow.lost_since, common_.now()) : netstack::time_point::max();
+  return lost;
+}
+
+netstack::time_point tcp_flows::reset_lost(std::chrono::milliseconds grace) {
+  auto next = netstack::time_point::max();
+  for (const auto& flow : flows_) {
+    if (!flow || !is_lost(*flow)) continue;
+    const auto due = flow->lost_since + grace;
+    if (due > common_.now()) {
+      next = std::min({next, due, common_.now() + look_for_vms});
+      continue;
+    }
+    common_.stack.abort(flow->id(), common_.now());
+    end(*flow, true);
+  }
+  return next;
+}
+
 void tcp_flows::reset_all() {
-  for (std::size_t i = 0; i < flows_.size(); ++i) {
-    if (!flows_[i]) continue;
-    common_.stack.abort(flows_[i]->id(), common_.now());
-    end(*flows_[i], true);
+  for (const auto& flow : flows_) {
+    if (!flow) continue;
+    common_.stack.abort(flow->id(), common_.now());
+    end(*flow, true);
   }
 }
 

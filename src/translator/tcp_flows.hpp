@@ -4,6 +4,7 @@
 // A connection of the VM needs one descriptor; without one it is refused, and all others go on.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -52,8 +53,11 @@ class tcp_flows {
   bool run_again();
   [[nodiscard]] netstack::time_point wake_at() const { return push_at_; }  // max() for never
   void expire();
-  // Resets every connection: the VM is gone.
+  // Resets every connection: no VM is there.
   void reset_all();
+  // Resets the connections of VMs that have been on no link for `grace`. Returns when to look again: max() if no VM with
+  // connections is lost. A client that still waits for the VM has a limit of its own (stack_settings::open_limit).
+  [[nodiscard]] netstack::time_point reset_lost(std::chrono::milliseconds grace);
 
  private:
   [[nodiscard]] tcp_flow* find(netstack::flow_id id) const;
@@ -62,6 +66,8 @@ class tcp_flows {
   void hand_over(const netstack::action::connect& a, const service& to);
   void dial(const netstack::action::connect& a);
   void fail(netstack::flow_id id, int error);
+  // Whether its VM is on no link now; notes since when.
+  [[nodiscard]] bool is_lost(tcp_flow& flow) const;
 
   shared& common_;
   netstack::ipv4::address gateway_;

@@ -19,6 +19,12 @@ void stack::link_down(link_id link, time_point now) {
   machine_->link_down(link);
 }
 
+bool stack::is_located(ipv4::address vm) const { return machine_->is_located(vm); }
+
+bool stack::owns(const net::mac_address& mac, ipv4::address address, time_point now) const {
+  return machine_->dhcp().owns(mac, address, now);
+}
+
 void stack::on_frames(std::span<const frame_in> frames, time_point now) {
   machine_->begin_call(now);
   for (const auto& frame : frames) machine_->on_frame(frame, now);

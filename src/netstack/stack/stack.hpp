@@ -41,6 +41,11 @@ class stack {
   void link_up(link_id link, const link_properties& properties, time_point now);
   void link_down(link_id link, time_point now);
 
+  // Whether the VM with this address has said where it is, and that link is up.
+  [[nodiscard]] bool is_located(ipv4::address vm) const;
+  // Whether the address belongs to this MAC by lease: what the stack asks of a VM's frames before it believes them.
+  [[nodiscard]] bool owns(const net::mac_address& mac, ipv4::address address, time_point now) const;
+
   // The bytes must stay where they are until end_batch().
   void on_frames(std::span<const frame_in> frames, time_point now);
   [[nodiscard]] std::optional<any_action> next_action();

@@ -236,6 +236,22 @@ TEST_F(translator_fixture, a_connection_to_a_service_needs_a_descriptor_and_give
   EXPECT_TRUE(eventually(5s, [&] { return plane_.count().connections == 0; }));  // the service has closed its end
 }
 
+TEST_F(translator_fixture, connections_of_a_vm_whose_link_is_gone_end_while_others_have_theirs) {
+  base::unique_fd held;
+  std::atomic<bool> called = false;
+  plane_.add_service(80, [&](base::unique_fd fd, const net::endpoint&) {
+    held = std::move(fd);
+    return called = true;
+  });
+  auto link = add_link();
+  const auto other = add_link();
+  send_all(link, framed_syn({vm, 4711}, {gateway, 80}));
+  ASSERT_TRUE(eventually(5s, [&] { return called && plane_.count().connections == 1; }));
+  link.reset();
+  EXPECT_TRUE(eventually(5s, [&] { return plane_.count().connections == 0; }));
+  EXPECT_EQ(plane_.links().size(), 1U);
+}
+
 TEST_F(translator_fixture, a_client_is_not_kept_where_no_vm_is) {
   auto free = take_port();
   const auto key = loopback(free.port);
