@@ -57,9 +57,10 @@ void link_port::send(const netstack::frame_out& frame) {
   send(offload_ ? netstack::bytes_view(header) : netstack::bytes_view(), frame.parts);
 }
 
-void link_port::send(const links::received_frame& frame) {
-  const std::array parts{frame.frame};
-  send(offload_ ? frame.header : netstack::bytes_view(), parts);
+void link_port::send(const netstack::offload& how, netstack::bytes_view frame) {
+  const auto header = links::virtio_net::to_bytes(how);
+  const std::array parts{frame};
+  send(offload_ ? netstack::bytes_view(header) : netstack::bytes_view(), parts);
 }
 
 void link_port::flush() {

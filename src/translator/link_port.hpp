@@ -23,7 +23,7 @@ class link_port final : public os::event_handler {
   void on_event(unsigned which, std::uint32_t events) override;
   // Adds a frame to what leaves with this turn.
   void send(const netstack::frame_out& frame);
-  void send(const links::received_frame& frame);
+  void send(const netstack::offload& how, netstack::bytes_view frame);
   // Ends the turn: writes.
   void flush();
   void close();

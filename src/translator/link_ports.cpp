@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "link/plain_frame.hpp"
 #include "link/virtio_net.hpp"
-#include "netstack/ethernet.hpp"
+#include "netstack/arp.hpp"
+#include "netstack/ipv4.hpp"
 
 namespace translator {
 namespace {
@@ -55,21 +57,24 @@ void link_ports::properties_changed(const link_port& of) {
   common_.stack.link_up(of.id(), {.checksum_offload = true, .most_segment_data = most_segment_data}, common_.now());
 }
 
+std::optional<netstack::frame_in> link_ports::take(const link_port& from, const links::received_frame& received) {
+  netstack::frame_in in;
+  in.bytes = received.frame;
+  in.link = from.id();
+  if (received.header.empty()) return in;
+  const auto header = links::virtio_net::parse(received.header, received.frame);
+  if (!header) return increment(common_.count.frames_refused), std::nullopt;
+  in.how = header->how;
+  in.checksum_valid = header->checksum_valid;
+  return in;
+}
+
 void link_ports::received(link_port& from, std::span<const links::received_frame> frames) {
   batch_.clear();
   for (const auto& one : frames) {
     if (recording_) recording_->add(std::array{one.frame});
-    if (!switch_frame(from, one)) continue;
-    netstack::frame_in in;
-    in.bytes = one.frame;
-    in.link = from.id();
-    if (!one.header.empty()) {
-      const auto header = links::virtio_net::parse(one.header, one.frame);
-      if (!header) continue;
-      in.how = header->how;
-      in.checksum_valid = header->checksum_valid;
-    }
-    batch_.push_back(in);
+    const auto in = take(from, one);
+    if (in && switch_frame(from, *in)) batch_.push_back(*in);
   }
   common_.stack.on_frames(batch_, common_.now());
   static_cast<void>(process_());
@@ -88,26 +93,56 @@ link_port* link_ports::find(netstack::link_id id) const {
   return at == ports_.end() ? nullptr : at->port.get();
 }
 
-void link_ports::flood(const link_port& from, const links::received_frame& frame) {
-  increment(common_.count.frames_flooded);
-  for (std::size_t i = ports_.size(); i-- > 0;)
-    if (ports_[i].port.get() != &from) ports_[i].port->send(frame);
+bool link_ports::is_honest(const netstack::ethernet::frame& frame) const {
+  using netstack::ethernet::ethertype;
+  if (frame.is(ethertype::arp)) {
+    const auto m = netstack::arp::parse(frame.payload);
+    if (!m || m->sender_mac != frame.source) return false;
+    return m->is_probe() || common_.stack.owns(frame.source, m->sender, common_.now());
+  }
+  if (!frame.is(ethertype::ipv4)) return true;
+  const auto packet = netstack::ipv4::parse(frame.payload);
+  return packet && common_.stack.owns(frame.source, packet->source, common_.now());
 }
 
-bool link_ports::switch_frame(const link_port& from, const links::received_frame& frame) {
-  const auto head = netstack::ethernet::parse(frame.frame);
-  if (!head) return true;  // the stack counts it
+void link_ports::pass_on(link_port& to, const netstack::frame_in& frame, netstack::bytes_view& plain) {
+  if (to.takes_offload()) return to.send(frame.how, frame.bytes);
+  if (frame.how.gso_size != 0) return increment(common_.count.frames_uncut);
+  if (plain.empty() && !frame.how.needs_checksum) plain = frame.bytes;
+  if (plain.empty()) {
+    const auto copy = copies_.add(frame.bytes);
+    if (!links::make_plain(frame.how, copy)) return increment(common_.count.frames_refused);
+    plain = copy;
+  }
+  to.send({}, plain);
+}
+
+void link_ports::flood(const link_port& from, const netstack::frame_in& frame) {
+  increment(common_.count.frames_flooded);
+  netstack::bytes_view plain;
+  for (std::size_t i = ports_.size(); i-- > 0;)
+    if (ports_[i].port.get() != &from) pass_on(*ports_[i].port, frame, plain);
+}
+
+// A request of DHCP is from no address: the stack alone needs it. The stack counts what it refuses itself.
+bool link_ports::switch_frame(const link_port& from, const netstack::frame_in& frame) {
+  const auto head = netstack::ethernet::parse(frame.bytes);
+  if (!head || head->source.is_group()) return true;
+  if (head->source == gateway_) return increment(common_.count.frames_refused), false;
   stations_.learn(head->source, from.id(), common_.now());
   if (head->destination == gateway_) return true;
+  const bool honest = ports_.size() > 1 && is_honest(*head);
   if (head->destination.is_group()) {
-    if (ports_.size() > 1) flood(from, frame);
+    if (honest) flood(from, frame);
     return true;
   }
   const auto to = stations_.find(head->destination, common_.now());
   auto* const port = to ? find(*to) : nullptr;
   if (port == nullptr || port == &from) return increment(common_.count.frames_unknown), false;
+  if (!honest) return increment(common_.count.frames_refused), false;
   increment(common_.count.frames_switched);
-  port->send(frame);
+  netstack::bytes_view plain;
+  pass_on(*port, frame, plain);
   return false;
 }
 
@@ -126,6 +161,7 @@ void link_ports::transmit() {
   netstack::frame_out frame;
   while (can_send() && common_.stack.next_frame(frame, common_.now())) send(frame);
   for (std::size_t i = ports_.size(); i-- > 0;) ports_[i].port->flush();
+  copies_.release();
   let_ended_leave();
   if (recording_ && !recording_->flush()) {
     base::log::warn("pcap", "recording ended: cannot write");

@@ -1,5 +1,5 @@
 // link_ports: all links of the virtual network. Frames for the gateway go to the stack; frames between VMs go from link
-// to link (mac_table.hpp of src/link). Owned by plane; loop thread only.
+// to link (mac_table.hpp of src/link), where their sources are the sender's own. Owned by plane; loop thread only.
 //
 // A link that ends leaves at the end of its turn, when all links have written: the others may still hold views of the
 // stack's headers and of its frames.
@@ -16,6 +16,8 @@
 
 #include "base/result.hpp"
 #include "link/mac_table.hpp"
+#include "netstack/ethernet.hpp"
+#include "translator/frame_copies.hpp"
 #include "translator/link_port.hpp"
 #include "translator/pcap_file.hpp"
 
@@ -60,9 +62,15 @@ class link_ports {
   };
   [[nodiscard]] bool can_send() const;
   [[nodiscard]] link_port* find(netstack::link_id id) const;
+  // Nothing, and counted, if its header lies.
+  [[nodiscard]] std::optional<netstack::frame_in> take(const link_port& from, const links::received_frame& received);
   // Passes a frame between VMs on. Whether the stack shall have it, too.
-  [[nodiscard]] bool switch_frame(const link_port& from, const links::received_frame& frame);
-  void flood(const link_port& from, const links::received_frame& frame);
+  [[nodiscard]] bool switch_frame(const link_port& from, const netstack::frame_in& frame);
+  // Whether the frame's IPv4 or ARP source belongs to its sender.
+  [[nodiscard]] bool is_honest(const netstack::ethernet::frame& frame) const;
+  void flood(const link_port& from, const netstack::frame_in& frame);
+  // `plain`: the frame for links without offload, once it is made.
+  void pass_on(link_port& to, const netstack::frame_in& frame, netstack::bytes_view& plain);
   void send(const netstack::frame_out& frame);
   void let_ended_leave();
 
@@ -73,6 +81,7 @@ class link_ports {
   std::vector<std::pair<entry, base::error>> gone_;  // have ended in this turn
   std::vector<netstack::frame_in> batch_;
   links::mac_table stations_;
+  frame_copies copies_;
   netstack::link_id last_id_ = 0;
   std::optional<pcap_file> recording_;
 };

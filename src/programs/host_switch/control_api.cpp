@@ -39,6 +39,8 @@ void add(std::vector<metric>& all, const translator::counters& host) {
   put("frames_flooded", host.frames_flooded);
   put("frames_switched", host.frames_switched);
   put("frames_unknown", host.frames_unknown);
+  put("frames_refused", host.frames_refused);
+  put("frames_uncut", host.frames_uncut);
 }
 
 void add(std::vector<metric>& all, const netstack::dns::counters& dns) {

@@ -5,8 +5,8 @@
 
 #include <array>
 
+#include "link/plain_frame.hpp"
 #include "programs/vm_switch/frame_trace.hpp"
-#include "programs/vm_switch/plain_frame.hpp"
 
 namespace vm_switch {
 namespace {
@@ -119,7 +119,7 @@ base::result<std::size_t> frame_pump::read_tap() {
 base::result<> frame_pump::send(links::bytes_span with_header) {
   if (with_header.size() < virtio_header_size) return {};
   const auto header = with_header.first(virtio_header_size), frame = with_header.subspan(virtio_header_size);
-  if (!link_->takes_offload() && !make_plain(header, frame)) {
+  if (!link_->takes_offload() && !links::make_plain(header, frame)) {
     ++counters_.not_plain;
     return {};
   }

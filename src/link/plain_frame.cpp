@@ -1,14 +1,17 @@
-#include "programs/vm_switch/plain_frame.hpp"
+#include "link/plain_frame.hpp"
 
 #include "link/virtio_net.hpp"
 #include "netstack/checksum.hpp"
 
-namespace vm_switch {
+namespace links {
 
-bool make_plain(links::bytes_view header, links::bytes_span frame) {
-  const auto parsed = links::virtio_net::parse(header, frame);
-  if (!parsed || parsed->how.gso_size != 0) return false;
-  const auto& how = parsed->how;
+bool make_plain(bytes_view header, bytes_span frame) {
+  const auto parsed = virtio_net::parse(header, frame);
+  return parsed && make_plain(parsed->how, frame);
+}
+
+bool make_plain(const netstack::offload& how, bytes_span frame) {
+  if (how.gso_size != 0) return false;
   if (!how.needs_checksum) return true;
   // The field holds the sum of the pseudo header.
   const auto sum = netstack::checksum(frame.subspan(how.checksum_start));
@@ -16,4 +19,4 @@ bool make_plain(links::bytes_view header, links::bytes_span frame) {
   return true;
 }
 
-}  // namespace vm_switch
+}  // namespace links

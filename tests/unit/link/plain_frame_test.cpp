@@ -1,4 +1,4 @@
-#include "programs/vm_switch/plain_frame.hpp"
+#include "link/plain_frame.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include "netstack/ethernet.hpp"
 #include "netstack/ipv4.hpp"
 
-namespace vm_switch {
+namespace links {
 namespace {
 
 using bytes = std::vector<std::uint8_t>;
@@ -62,4 +62,4 @@ TEST(plain_frame, what_is_to_be_cut_or_lies_cannot_go) {
 }
 
 }  // namespace
-}  // namespace vm_switch
+}  // namespace links
