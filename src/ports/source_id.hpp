@@ -30,7 +30,7 @@ class source_id {
   // The first one, for a forward that was found at a peer and that no source has claimed yet.
   constexpr source_id();
   // A rank that is too high does not compile. `name` is a literal.
-  consteval source_id(std::uint8_t rank, std::string_view name, sight seen = sight::own_ports)
+  consteval source_id(std::uint8_t rank, const char* name, sight seen = sight::own_ports)
       : name_(name), rank_(rank), sight_(seen) {
     if (rank >= max_sources) throw std::out_of_range("no such rank");
   }
@@ -43,7 +43,7 @@ class source_id {
   friend constexpr auto operator<=>(const source_id& a, const source_id& b) { return a.rank_ <=> b.rank_; }
 
  private:
-  std::string_view name_;
+  const char* name_;  // a literal; one word, because each forward has an id
   std::uint8_t rank_;
   sight sight_;
 };
