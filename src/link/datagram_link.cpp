@@ -50,7 +50,7 @@ datagram_link::datagram_link(base::unique_fd fd, std::size_t backlog)
 bool datagram_link::is_from_peer(std::size_t i) {
   if (!learns_peer_) return true;
   senders_[i].at.size = arriving_[i].msg_hdr.msg_namelen;
-  if (!peer_ && senders_[i].at.size > sizeof(sa_family_t)) peer_ = senders_[i];  // one without a name gets no answer
+  if (!peer_ && senders_[i].at.size > sizeof(sa_family_t)) peer_ = senders_[i];  // an unnamed sender cannot be answered
   if (peer_ == senders_[i]) return true;
   ++counters_.strangers;
   return false;
@@ -89,7 +89,7 @@ base::result<std::size_t> datagram_link::read() {
 }
 
 base::result<> datagram_link::send(std::span<const bytes_view> parts) {
-  if (learns_peer_ && !peer_) {  // nowhere to send to yet
+  if (learns_peer_ && !peer_) {  // no peer yet
     ++counters_.dropped;
     return {};
   }
@@ -99,7 +99,7 @@ base::result<> datagram_link::send(std::span<const bytes_view> parts) {
   message.msg_hdr.msg_iov = parts_.data() + parts_.size();
   std::size_t size = 0;
   for (const auto part : parts.first(std::min(parts.size(), most_parts))) {
-    parts_.push_back({const_cast<std::uint8_t*>(part.data()), part.size()});  // iovec knows no const
+    parts_.push_back({const_cast<std::uint8_t*>(part.data()), part.size()});  // iovec has no const variant
     size += part.size();
   }
   message.msg_hdr.msg_iovlen = std::min(parts.size(), most_parts);
@@ -112,7 +112,7 @@ base::result<> datagram_link::send(std::span<const bytes_view> parts) {
   return {};
 }
 
-// How many of them left. An error that concerns one frame alone, its size, costs that frame.
+// Returns how many were sent. An error that concerns one frame alone, its size, drops only that frame.
 base::result<std::size_t> datagram_link::write(std::span<mmsghdr> messages) {
   std::size_t done = 0;
   while (done < messages.size()) {

@@ -1,11 +1,11 @@
-// datagram_link: one end of a link of which each datagram is a frame: SOCK_SEQPACKET ("bess"), or SOCK_DGRAM of UNIX
-// sockets ("vfkit", unixgram). Its owner and its turns are those of stream_link.
+// datagram_link: one end of a link that carries each frame as one datagram: SOCK_SEQPACKET ("bess"), or SOCK_DGRAM over
+// UNIX sockets ("vfkit", unixgram). Ownership and turns are those of stream_link.
 //
-// A SOCK_DGRAM socket that is bound and not connected takes the sender of the first datagram as its peer. Datagrams of
-// others are counted and dropped from then on. A datagram "VFKT", vfkit's greeting, is no frame.
+// A SOCK_DGRAM socket that is bound but not connected takes the sender of the first datagram as its peer. From then on
+// it counts and drops datagrams from other senders. The datagram "VFKT", vfkit's greeting, is not a frame.
 //
-// A datagram leaves whole or not at all. What the peer's queue does not take is copied and kept up to a bound; beyond it
-// frames are dropped and counted.
+// A datagram is sent whole or not at all. Datagrams that do not fit the peer's queue are copied and kept up to a bound;
+// beyond it frames are dropped and counted.
 #pragma once
 
 #include <sys/socket.h>
@@ -28,16 +28,16 @@ namespace links {
 
 class datagram_link {
  public:
-  static constexpr std::size_t most_frames = 64;  // of one read, and of one write
-  static constexpr std::size_t most_parts = 8;    // of one frame
+  static constexpr std::size_t most_frames = 64;  // per read, and per write
+  static constexpr std::size_t most_parts = 8;    // per frame
   static constexpr std::size_t default_backlog = std::size_t{1} << 20U;
 
-  // `backlog`: bytes of frames that are kept for a peer that does not read.
+  // `backlog`: bytes of frames to keep for a peer that does not read.
   explicit datagram_link(base::unique_fd fd, std::size_t backlog = default_backlog);
 
   [[nodiscard]] int fd() const { return fd_.get(); }
 
-  // As in stream_link. An end exists for SOCK_SEQPACKET alone; a SOCK_DGRAM peer that has gone shows at the next write.
+  // As in stream_link. Only SOCK_SEQPACKET reports the peer's end; with SOCK_DGRAM the next write fails instead.
   [[nodiscard]] base::result<std::size_t> read();
   [[nodiscard]] std::span<const received_frame> frames() const { return frames_; }
   [[nodiscard]] base::result<> send(std::span<const bytes_view> parts);
@@ -57,7 +57,7 @@ class datagram_link {
   void keep_from(std::size_t first);
 
   base::unique_fd fd_;
-  bool learns_peer_ = false;  // SOCK_DGRAM without a connection
+  bool learns_peer_ = false;  // unconnected SOCK_DGRAM
   std::optional<sender> peer_;
   std::unique_ptr<std::uint8_t[]> buffer_;
   std::array<iovec, most_frames> rooms_{};
@@ -65,7 +65,7 @@ class datagram_link {
   std::array<mmsghdr, most_frames> arriving_{};
   std::vector<received_frame> frames_;
 
-  std::vector<iovec> parts_;      // of the frames that leave in this turn; never grows beyond its first capacity
+  std::vector<iovec> parts_;      // of the frames of this turn; never grows beyond its initial capacity
   std::vector<mmsghdr> leaving_;  // the same
   std::size_t most_kept_, kept_bytes_ = 0;
   std::deque<std::vector<std::uint8_t>> kept_;

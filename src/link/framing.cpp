@@ -11,7 +11,7 @@ std::size_t load_length(framing how, bytes_view from) {
   return netstack::load_32(from, 0);
 }
 
-// The bounds of all that follows a prefix.
+// Bounds on the length after a prefix.
 std::size_t least_length(framing how) { return how == framing::virtio ? virtio_header_size : 0; }
 std::size_t most_length(framing how) { return largest_frame(how) + least_length(how); }
 

@@ -32,7 +32,7 @@ base::unique_fd descriptor_in(msghdr& message) {
   return base::unique_fd(fd);
 }
 
-// Nothing if none waits.
+// nullopt if no connection is waiting.
 base::result<std::optional<datagram>> receive(int control) {
   datagram got;
   ancillary room{};
@@ -63,7 +63,7 @@ base::result<std::array<base::unique_fd, 2>> make_control_pair() {
 base::result<> hand_link(int control, int link, bool asks_offload) {
   const auto words = asks_offload ? with_offload : without_offload;
   ancillary rights{};
-  iovec text{const_cast<char*>(words.data()), words.size()};  // iovec knows no const
+  iovec text{const_cast<char*>(words.data()), words.size()};  // iovec has no const variant
   msghdr message{};
   message.msg_iov = &text;
   message.msg_iovlen = 1;

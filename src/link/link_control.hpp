@@ -1,11 +1,11 @@
-// link_control: how network-setup hands a new data connection to a running vm-switch: over a pair of SOCK_SEQPACKET
-// sockets that vm-switch inherits, with the connection as SCM_RIGHTS. vm-switch answers "ok". It learns of the socket,
-// and whether the first connection asks for offload, by two variables of its environment, which the original ignores:
+// link_control: how network-setup passes a new data connection to a running vm-switch: over a pair of SOCK_SEQPACKET
+// sockets that vm-switch inherits, with the connection as SCM_RIGHTS. vm-switch answers "ok". Two environment
+// variables, which the original ignores, name the socket and say whether the first connection asks for offload:
 //
 //   GUESTAGENT_LINK_CONTROL=4     the descriptor
 //   GUESTAGENT_LINK_OFFLOAD=1     ask the other end of descriptor 3 for offload
 //
-// Non-blocking. Errors are those of the kernel; connection_aborted: the other program has gone.
+// Non-blocking. Errors are the kernel's; connection_aborted: the other program has ended.
 #pragma once
 
 #include <array>
@@ -28,10 +28,10 @@ struct handed_link {
 
 // network-setup's side. The descriptor is copied.
 base::result<> hand_link(int control, int link, bool asks_offload);
-// True: vm-switch has taken the last one; false: no answer yet.
+// True: vm-switch has accepted the last connection; false: no answer yet.
 [[nodiscard]] base::result<bool> take_answer(int control);
 
-// vm-switch's side. Nothing waits: nullopt. Answers what it takes.
+// vm-switch's side. nullopt if no connection is waiting. Answers the one that it returns.
 [[nodiscard]] base::result<std::optional<handed_link>> take_link(int control);
 
 }  // namespace links

@@ -17,7 +17,7 @@ constexpr std::array schemes{scheme{"vsock://", link_kind::vsock},   scheme{"uni
                              scheme{"qemu://", link_kind::qemu},     scheme{"unixgram://", link_kind::unix_datagram},
                              scheme{"fd://", link_kind::descriptor}, scheme{"handshake://", link_kind::handshake}};
 
-constexpr std::string_view data_suffix = ".data";  // behind the path of a handshake
+constexpr std::string_view data_suffix = ".data";  // appended to the path of a handshake
 
 bool has_number(link_kind kind) { return kind == link_kind::vsock || kind == link_kind::descriptor; }
 

@@ -1,10 +1,10 @@
-// link_url: where a link comes from, as -listen and -connect take it. Pure.
+// link_url: the place that a link comes from, as given to -listen and -connect. Pure.
 //
 //   vsock://CID          virtual sockets, with the handshake (handshake/)
-//   unix://PATH          a UNIX stream socket, frames with 2 bytes of length; offload is asked for in-band
+//   unix://PATH          a UNIX stream socket, frames with 2 bytes of length; offload is negotiated in-band
 //   qemu://PATH          the same with 4 bytes of length, for QEMU's -netdev stream
-//   unixgram://PATH      UNIX datagrams, a frame each
-//   fd://N               an open descriptor: a connected socket; its kind says whether it is a stream
+//   unixgram://PATH      UNIX datagrams, one frame each
+//   fd://N               an open descriptor, a connected socket; its type decides whether it is a stream
 //   handshake://PATH     the handshake of vsock://, over UNIX sockets: PATH, and PATH.data for the data connection
 #pragma once
 
@@ -29,7 +29,7 @@ struct link_url {
 };
 
 [[nodiscard]] std::string to_string(const link_url& url);
-// Of a stream.
+// For a stream.
 [[nodiscard]] constexpr framing framing_of(link_kind kind) {
   return kind == link_kind::qemu ? framing::qemu : framing::stdio;
 }

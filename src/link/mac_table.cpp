@@ -37,7 +37,7 @@ void mac_table::add(const net::mac_address& mac, link_id link, time_point now) {
   ++size_;
 }
 
-// Only for a station that is new. Stations that have aged out go first.
+// Makes room for a new station. A link at its bound loses its oldest; otherwise one that has aged out goes.
 bool mac_table::make_room(link_id link, time_point now) {
   std::size_t of_link = 0, oldest = slot_count, aged = slot_count;
   for (std::size_t i = 0; i < slot_count; ++i) {

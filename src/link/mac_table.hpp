@@ -1,9 +1,9 @@
-// mac_table: on which link each station was seen last, as a switch learns it. For frames between several VMs on one
-// network: a known station's frame goes to its link, a group address goes to all other links, and a frame for an
-// unknown station is dropped. Entries age, a link that left takes its entries along, and no link can fill the table: it
-// has a bound of its own, and its new stations then replace its oldest ones. Pure; owned by host-switch's data plane.
+// mac_table: the link on which each station was last seen, as a switch learns it. It directs frames between VMs on one
+// network: a frame for a known station goes to that station's link, one for a group address to all other links, and one
+// for an unknown station is dropped. Entries age, a link that ends takes its entries along, and no link can fill the
+// table: beyond a link's own bound, its new stations replace its oldest. Pure; owned by host-switch's data plane.
 //
-// Open addressing with a fixed number of slots, so nothing is allocated for a frame.
+// Open addressing with a fixed number of slots, so no frame causes an allocation.
 #pragma once
 
 #include <chrono>
@@ -31,22 +31,22 @@ class mac_table {
     time_point seen;
   };
   struct counts {
-    std::uint64_t replaced = 0;  // a station gave way to a newer one of its link
+    std::uint64_t replaced = 0;  // a station was replaced by a newer one of its link
     std::uint64_t refused = 0;   // the table is full
     std::uint64_t moved = 0;     // a station appeared on another link
-    std::uint64_t unknown = 0;   // lookups of a station that is not known
+    std::uint64_t unknown = 0;   // lookups of unknown stations
   };
 
   mac_table() : slots_(slot_count) {}
 
-  // The source address of a frame from `link`. Group addresses are no stations.
+  // Learns the source address of a frame from `link`. Ignores group addresses.
   void learn(const net::mac_address& mac, link_id link, time_point now);
-  // Where the station is; nothing, and counted, if that is not known.
+  // The station's link; nullopt, and counted, if it is unknown.
   [[nodiscard]] std::optional<link_id> find(const net::mac_address& mac, time_point now);
   // The link has ended.
   void forget(link_id link);
 
-  // Those that have not aged out, in no order.
+  // The stations that have not aged out, in no particular order.
   [[nodiscard]] std::vector<station> stations(time_point now) const;
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] const counts& counters() const { return counts_; }

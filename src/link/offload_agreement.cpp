@@ -9,7 +9,7 @@
 namespace links {
 namespace {
 
-// Local experimental ethertype 1 of IEEE 802. To a group address that no bridge forwards (802.1D, 7.12.6), from none.
+// IEEE 802 Local Experimental Ethertype 1. No bridge forwards the destination (802.1D, 7.12.6); the source is zero.
 constexpr std::uint16_t experimental = 0x88b5;
 constexpr net::mac_address nearest_bridge{{0x01, 0x80, 0xc2, 0x00, 0x00, 0x0e}};
 constexpr std::string_view name = "guestagent offload 1 ";  // 1: the version

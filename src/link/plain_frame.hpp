@@ -1,5 +1,5 @@
-// plain_frame: a frame with a virtio-net header for a link without offload: what waited in a tap's queue while the link
-// changed, and what one VM sends to another. Pure.
+// plain_frame: converts a frame with a virtio-net header for a link without offload. Such frames come from another VM,
+// or waited in a tap's queue while the link changed. Pure.
 #pragma once
 
 #include "link/framing.hpp"
@@ -7,10 +7,10 @@
 
 namespace links {
 
-// Fills in the checksum that the header leaves open. False: the frame cannot go as it is: it is to be cut into segments,
-// or its header is not one.
+// Computes the checksum that the header leaves open. False: the frame cannot be sent unchanged, because it needs
+// segmentation or its header is invalid.
 [[nodiscard]] bool make_plain(bytes_view header, bytes_span frame);
-// The same for a header that virtio_net::parse() has taken.
+// The same for a header that virtio_net::parse() has accepted.
 [[nodiscard]] bool make_plain(const netstack::offload& how, bytes_span frame);
 
 }  // namespace links

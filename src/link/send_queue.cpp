@@ -26,7 +26,7 @@ void send_queue::add(const prefix& before, std::span<const bytes_view> parts) {
   buffers_.push_back({frame.before.bytes.data(), before.size});
   for (const auto part : parts) {
     if (part.empty()) continue;
-    buffers_.push_back({const_cast<std::uint8_t*>(part.data()), part.size()});  // iovec knows no const
+    buffers_.push_back({const_cast<std::uint8_t*>(part.data()), part.size()});  // iovec has no const variant
     frame.size += part.size();
   }
   frame.end = buffers_.size();
@@ -58,7 +58,7 @@ void send_queue::keep(std::size_t from, std::size_t to) {
   }
 }
 
-// What is written stays at the front until it is the larger half: a stream that takes little must not cost much.
+// Written bytes stay at the front until they are more than half, so that a slow stream causes few moves.
 void send_queue::drop_written_from_kept() {
   if (kept_sent_ <= kept_.size() / 2 && backlog() > 0) return;
   kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(kept_sent_));

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int wanted = 4 << 20;
 
-// With the right to pass the machine's limit, or up to it.
+// Beyond the system's limit with the right to exceed it, otherwise up to it.
 void widen(int fd, int forced, int plain) {
   if (::setsockopt(fd, SOL_SOCKET, forced, &wanted, sizeof wanted) != 0)
     ::setsockopt(fd, SOL_SOCKET, plain, &wanted, sizeof wanted);
@@ -30,7 +30,7 @@ void widen_buffers(int fd) {
   int family = 0;
   socklen_t size = sizeof family;
   ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
-  if (family == AF_VSOCK) {  // it has one size, that of the receive buffer, and ignores the others
+  if (family == AF_VSOCK) {  // it has only a receive buffer, and ignores the other options
     const std::uint64_t bytes = wanted;
     ::setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_MAX_SIZE, &bytes, sizeof bytes);
     ::setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &bytes, sizeof bytes);

@@ -1,12 +1,12 @@
-// socket_buffers: room in the kernel for several large frames, and what it says when there is none.
+// socket_buffers: kernel buffers for several large frames, and the errors that report a full or empty one.
 #pragma once
 
 namespace links {
 
-// Asks for larger buffers of a socket of any family; what the kernel denies stays as it was.
+// Requests larger buffers for a socket of any family; a size that the kernel denies stays unchanged.
 void widen_buffers(int fd);
 
-// Whether an error number of a read or a write means that the kernel has no bytes or no room now, and has later.
+// Whether the error of a read or a write is temporary: the kernel has no bytes or no room at the moment.
 [[nodiscard]] bool is_temporary(int error_number);
 
 }  // namespace links

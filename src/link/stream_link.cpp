@@ -11,7 +11,7 @@
 namespace links {
 namespace {
 
-constexpr std::array<std::uint8_t, virtio_header_size> plain_header{};  // no checksum to fill in, not to be cut
+constexpr std::array<std::uint8_t, virtio_header_size> plain_header{};  // no checksum to fill in, no segmentation
 
 std::size_t size_of(std::span<const bytes_view> parts) {
   std::size_t size = 0;
@@ -92,7 +92,7 @@ base::result<> stream_link::send_as(framing how, bytes_view header, std::span<co
   }
   auto before = make_prefix(how, size + virtio_header_size);
   std::ranges::copy(header.empty() ? bytes_view(plain_header) : header, before.bytes.data() + before.size);
-  before.size += virtio_header_size;  // the header is copied: its owner builds it for this call alone
+  before.size += virtio_header_size;  // the header is copied: the caller builds it for this call only
   out_.add(before, parts);
   return {};
 }

@@ -7,12 +7,12 @@
 //   send()     adds a frame to the list that leaves; its bytes stay where they are until flush()
 //   flush()    one sendmsg(2) for all of them
 //
-// The peer may stop reading. Then flush() keeps up to send_queue's bound and drops whole frames beyond it, counted;
-// is_blocked() says so, and a good owner takes no frames from elsewhere until the descriptor is writable and flush() has
-// sent what waits.
+// If the peer stops reading, flush() keeps bytes up to send_queue's bound, and drops and counts whole frames beyond it.
+// is_blocked() is true then: the owner should accept no frames from elsewhere until the descriptor is writable and
+// flush() has sent the backlog.
 //
-// Any error of read() or flush() ends the link: the owner destroys it. That includes the peer's end and a length that
-// lies. Nothing is logged here.
+// Any error of read() or flush() ends the link: the owner destroys it. That includes end of file and an invalid length.
+// This class logs nothing.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ namespace links {
 
 struct stream_options {
   framing how = framing::stdio;
-  offload_role offload = offload_role::none;  // another role needs framing::stdio
+  offload_role offload = offload_role::none;  // any other role requires framing::stdio
   std::size_t read_bytes = frame_reader::default_capacity;
   std::size_t backlog_bytes = send_queue::default_backlog;
 };
@@ -47,16 +47,16 @@ class stream_link {
   [[nodiscard]] base::result<std::size_t> read();
   [[nodiscard]] std::span<const received_frame> frames() const { return frames_; }
 
-  // Adds a frame to what leaves. `header`: virtio-net, or empty for one without offload; it is copied. Without
-  // takes_offload() it is left out, so the frame must not need it. `parts`: the frame, at most send_queue::most_parts of
-  // them; they must stay until flush(). A frame that is too long for the framing is dropped and counted.
+  // Queues a frame. `header`: virtio-net, or empty for a frame without offload; it is copied. Without takes_offload()
+  // it is omitted, so the frame must not need it. `parts`: the frame, in at most send_queue::most_parts parts, which
+  // must stay until flush(). A frame that is too long for the framing is dropped and counted.
   [[nodiscard]] base::result<> send(bytes_view header, std::span<const bytes_view> parts);
-  // Sends what was added and what waits, without waiting. What send() got is no longer used after it.
+  // Sends the queued frames and the backlog, without waiting. Afterwards the arguments of send() are not used any more.
   [[nodiscard]] base::result<> flush();
-  // The peer does not read: bytes wait. The owner waits until fd() is writable and calls flush().
+  // There is a backlog: the peer does not read. The owner waits until fd() is writable and calls flush().
   [[nodiscard]] bool is_blocked() const { return out_.backlog() > 0; }
 
-  // Whether frames may leave with a virtio-net header. It becomes true at most once, within read().
+  // Whether frames may be sent with a virtio-net header. Becomes true at most once, during read().
   [[nodiscard]] bool takes_offload() const { return agreement_.sends(); }
   [[nodiscard]] const link_counters& counters() const { return counters_; }
 

@@ -66,8 +66,9 @@ base::result<bytes_span> tap_device::read(bytes_span into) const {
 
 bool tap_device::write(bytes_view header, bytes_view frame) const {
   if (header.empty()) header = plain_header;
-  std::array<iovec, 2> parts{iovec{const_cast<std::uint8_t*>(header.data()), header.size()},  // iovec knows no const
-                             iovec{const_cast<std::uint8_t*>(frame.data()), frame.size()}};
+  std::array<iovec, 2> parts{
+      iovec{const_cast<std::uint8_t*>(header.data()), header.size()},  // iovec has no const variant
+      iovec{const_cast<std::uint8_t*>(frame.data()), frame.size()}};
   while (true) {
     if (::writev(fd_.get(), parts.data(), parts.size()) >= 0) return true;
     if (errno != EINTR) return false;

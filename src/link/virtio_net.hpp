@@ -12,8 +12,8 @@
 
 namespace links::virtio_net {
 
-// The least payload of a segment: TCP_MIN_SND_MSS less the longest TCP options (net/tcp.h, TCP_MIN_GSO_SIZE). A smaller
-// one would turn a frame into tens of thousands of segments.
+// The smallest payload of a segment: TCP_MIN_SND_MSS less the longest TCP options (net/tcp.h, TCP_MIN_GSO_SIZE). A
+// smaller one would turn a frame into tens of thousands of segments.
 inline constexpr std::uint16_t smallest_gso_size = 8;
 
 struct header {
@@ -23,8 +23,8 @@ struct header {
   bool operator==(const header&) const = default;
 };
 
-// The header of `frame`. Nothing if it asks for more than TSO4 and CSUM, or for something that the frame cannot be:
-// offsets beyond its end, a segment of less than smallest_gso_size, segments without a checksum to fill in.
+// The header of `frame`. nullopt if it requires more than TSO4 and CSUM, or contradicts the frame: offsets beyond its
+// end, a segment of less than smallest_gso_size, segments without a checksum to fill in.
 [[nodiscard]] std::optional<header> parse(bytes_view bytes, bytes_view frame);
 
 [[nodiscard]] std::array<std::uint8_t, virtio_header_size> to_bytes(const netstack::offload& how);

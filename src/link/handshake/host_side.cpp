@@ -28,7 +28,7 @@ async::task<base::result<base::unique_fd>> host_side::accept_vm(base::unique_fd 
   }
 }
 
-// The VM's side answers each connection with the phrase and then reads: one connection is enough for both.
+// The VM's side answers each connection with the phrase and then reads, so one connection serves for both.
 async::task<base::result<base::unique_fd>> host_side::meet_once() {
   auto vm = co_await expect_phrase(at_.handshake(), network_phrase, phrase_limit);
   if (!vm) co_return vm;

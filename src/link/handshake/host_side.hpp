@@ -1,6 +1,6 @@
 // host_side: host-switch's part of the handshake: it looks for the VM once a second, verifies its phrase, listens for
-// its data connection, and answers READY. Only the VM that was found may connect. If the data connection does not come
-// in time it begins again: the answer may have come from what is left of a former VM.
+// its data connection, and answers READY. Only that VM may connect. If the data connection does not arrive in time, the
+// handshake starts over: a process that an earlier VM left behind may have sent the phrase.
 #pragma once
 
 #include <chrono>
@@ -18,11 +18,11 @@ class host_side {
   static constexpr std::chrono::milliseconds data_limit{10'000};  // for the data connection
   static constexpr std::chrono::milliseconds between_tries{1'000};
 
-  // `offers_offload`: says so behind READY.
+  // `offers_offload`: adds the offer after READY.
   host_side(meeting_point at, bool offers_offload);
 
-  // Looks for the VM until its data connection is there. The descriptor is non-blocking and close-on-exec; frames follow
-  // at once. Cancelled: throws operation_aborted.
+  // Looks for the VM until its data connection is open. The descriptor is non-blocking and close-on-exec; frames may
+  // follow immediately. Cancelled: throws operation_aborted.
   async::task<base::unique_fd> meet();
 
  private:

@@ -1,5 +1,5 @@
-// meeting_point: where host-switch and a VM's network-setup find each other: one port for the handshake, on which the VM
-// listens, and one for the data connection, on which the host listens.
+// meeting_point: where host-switch and a VM's network-setup find each other: one port for the handshake, on which the
+// VM listens, and one for the data connection, on which the host listens.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 namespace handshake {
 
 inline constexpr std::string_view network_phrase = "github.com/rancher-sandbox/rancher-desktop/src/go/networking";
-inline constexpr std::uint32_t handshake_port = 6669, data_port = 6656;  // of AF_VSOCK
+inline constexpr std::uint32_t handshake_port = 6669, data_port = 6656;  // AF_VSOCK ports
 
 class meeting_point {
  public:
@@ -39,7 +39,7 @@ class meeting_point {
   links::link_url url_;
 };
 
-// A listening socket at a UNIX path or a port of AF_VSOCK. Removes its socket file at the end.
+// A listening socket at a UNIX path or an AF_VSOCK port. Its destructor removes the socket file.
 class meeting_listener {
  public:
   static base::result<meeting_listener> open(const net::stream_address& at);

@@ -1,5 +1,5 @@
-// phrase: how one side verifies that the other side of a fresh connection runs the program that it expects: that side
-// sends a phrase first. vtunnel and the virtual network do the same with different phrases.
+// phrase: how one side of a new connection verifies that the other side runs the expected program: the other side sends
+// a phrase first. vtunnel and the virtual network use different phrases.
 #pragma once
 
 #include <chrono>
@@ -30,11 +30,11 @@ class phrase_reader {
   bool wrong_ = false;
 };
 
-// Sends the phrase to a connection that has just been accepted. It fits into an empty socket's buffer.
+// Sends the phrase to a connection that was just accepted. It fits an empty socket buffer.
 void send_phrase(int fd, std::string_view phrase);
 
-// Connects to `peer` and reads exactly the phrase. Returns the connection. An error without an answer within `limit`,
-// or with another answer. `phrase` outlives the task.
+// Connects to `peer` and reads exactly the phrase. Returns the connection. Fails if no answer arrives within `limit`,
+// or a different one. `phrase` outlives the task.
 async::task<base::result<base::unique_fd>> expect_phrase(net::stream_address peer, std::string_view phrase,
                                                          std::chrono::milliseconds limit);
 

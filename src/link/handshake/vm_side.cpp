@@ -16,7 +16,7 @@ using descriptor = boost::asio::posix::stream_descriptor;
 
 constexpr const char* component = "handshake";
 
-// Until the answer has at least `wanted`, or cannot have it any more. The peer's end is no error: the host closes.
+// Reads until the answer has reached `wanted`, or cannot. End of file is not an error: the host closes.
 async::task<base::result<>> read_until(descriptor* stream, ready_reader* answer, ready_reader::state wanted) {
   auto now = answer->feed({});
   std::array<char, 64> bytes;

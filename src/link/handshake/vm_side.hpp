@@ -1,9 +1,9 @@
 // vm_side: network-setup's part of the handshake: it listens, sends the phrase to each connection, and takes the one
-// that answers READY for the host. Then it connects to the host's data port.
+// that answers READY as the host's. Then it connects to the host's data port.
 //
-// The port is open to the other side's machine, and over UNIX sockets to their owner. A connection that is silent, sends
-// something else or comes from another machine is closed after `patience`; at most most_guests are served at a time, and
-// further ones are closed at once.
+// Any program of the other side's machine can connect to the port; over UNIX sockets, only their owner. A connection
+// that is silent, sends another text or comes from another machine is closed after `patience`. At most most_guests are
+// served at a time; further ones are closed immediately.
 #pragma once
 
 #include <chrono>
@@ -19,21 +19,21 @@
 namespace handshake {
 
 struct data_connection {
-  base::unique_fd fd;           // non-blocking, close-on-exec; frames follow at once
-  bool offers_offload = false;  // the host has offered it behind READY
+  base::unique_fd fd;           // non-blocking, close-on-exec; frames may follow immediately
+  bool offers_offload = false;  // the host offered it after READY
 };
 
 class vm_side {
  public:
   static constexpr std::size_t most_guests = 16;
   static constexpr std::chrono::milliseconds patience{5'000};        // for READY
-  static constexpr std::chrono::milliseconds offer_patience{300};    // for what follows READY
+  static constexpr std::chrono::milliseconds offer_patience{300};    // for the words after READY
   static constexpr std::chrono::milliseconds connect_limit{10'000};  // for the data connection
   static constexpr std::chrono::milliseconds between_tries{1'000};
 
   vm_side(const async::executor& where, meeting_point at);
 
-  // Shakes hands until a data connection is there. Cancelled: throws operation_aborted.
+  // Repeats the handshake until a data connection is open. Cancelled: throws operation_aborted.
   async::task<data_connection> meet();
 
  private:
@@ -45,7 +45,7 @@ class vm_side {
 
   meeting_point at_;
   std::size_t guests_ = 0;
-  std::optional<ready_reader> answer_;  // of the host
+  std::optional<ready_reader> answer_;  // the host's
   async::condition ready_;
   base::log::episode trouble_;
   base::log::throttle strangers_;
