@@ -20,11 +20,11 @@ struct message {
   net::mac_address target_mac;  // zero in a request
   ipv4::address target;
 
-  // A host asks whether another host has an address (RFC 5227).
+  // A host checks whether another host has an address (RFC 5227).
   [[nodiscard]] bool is_probe() const { return sender.value == 0; }
 };
 
-// Nothing for other hardware, other protocols and other operations.
+// nullopt for other hardware, protocols and operations.
 [[nodiscard]] std::optional<message> parse(bytes_view payload);
 
 // Writes to the first message_size bytes of `to`.

@@ -17,8 +17,8 @@ std::uint16_t to_network_order(std::uint16_t native) {
 
 }  // namespace
 
-// The sum does not depend on the byte order in which the words are read, but for a swap at the end (RFC 1071, 2 B): so
-// it is taken over whole 32-bit words as the processor has them, which the compiler turns into vector additions.
+// The sum does not depend on the byte order in which the words are read, except for a swap at the end (RFC 1071, 2 B).
+// So it is computed over 32-bit words in native order, which the compiler turns into vector additions.
 std::uint32_t add_to_checksum(bytes_view data, std::uint32_t sum) {
   std::uint64_t native = 0;
   std::size_t at = 0;

@@ -22,7 +22,7 @@ struct frame {
   [[nodiscard]] bool is(ethertype t) const { return type == static_cast<std::uint16_t>(t); }
 };
 
-// Nothing for a frame that is shorter than its header.
+// nullopt for a frame that is shorter than its header.
 [[nodiscard]] std::optional<frame> parse(bytes_view bytes);
 
 // Writes a header to the first header_size bytes of `to`.

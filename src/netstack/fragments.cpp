@@ -45,7 +45,7 @@ bool fragments::is_repeated(const datagram& d, const ipv4::packet& fragment) {
   return last != fragment.more_fragments;
 }
 
-// No overlap with a neighbour, nothing behind the end, no second end.
+// No overlap with a neighbour, nothing after the end, no second end.
 bool fragments::fits(const datagram& d, const ipv4::packet& fragment) {
   const std::size_t begin = fragment.fragment_offset;
   const std::size_t end = begin + fragment.payload.size();
@@ -83,7 +83,7 @@ void fragments::drop(place at) {
   ++dropped_;
 }
 
-// `bytes` alone are within the bound, so what has to go in the end is at most everything else.
+// `bytes` alone are within the bound, so at worst everything else has to go.
 void fragments::make_room(std::size_t bytes, place keep) {
   while (bytes_ + bytes > limits_.most_bytes && waiting_.size() > 1)
     drop(waiting_.begin() == keep ? std::next(waiting_.begin()) : waiting_.begin());

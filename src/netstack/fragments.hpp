@@ -1,13 +1,13 @@
-// fragments: puts IPv4 fragments together (RFC 791, 3.2; RFC 815), and cuts packets that are too large.
+// fragments: reassembles IPv4 fragments (RFC 791, 3.2; RFC 815), and fragments packets that are too large.
 //
-// Theory of operation. A datagram under way is known by source, destination, protocol and id. Its fragments are kept as
-// they came, in the order of their offsets. Fragments may arrive in any order and twice. Two that overlap with
-// different extents are an attack or a reused id: the whole datagram is dropped (RFC 5722 does so for IPv6). A datagram
-// is complete when its fragments leave no gap and the last one is there.
+// Theory of operation. Source, destination, protocol and id identify a datagram in progress. Its fragments are kept as
+// they arrived, in the order of their offsets. They may arrive in any order and twice. Two that overlap with different
+// extents are an attack or a reused id: the whole datagram is dropped (RFC 5722 does so for IPv6). A datagram is
+// complete when its fragments leave no gap and the last one has arrived.
 //
-// Bounds: `most_datagrams` datagrams and `most_bytes` of payload wait at one time; where a fragment would exceed one of
-// them, the oldest datagram goes. A datagram that is not complete 30 s after its first fragment goes, too (RFC 1122,
-// 3.3.2 asks for 60 to 120 s, Linux takes 30). No fragment of 0 bytes is kept, so a datagram has at most 8,192.
+// Bounds: at most `most_datagrams` datagrams with `most_bytes` of payload wait at one time; if a fragment would exceed
+// a bound, the oldest datagram is dropped. So is a datagram that is not complete 30 s after its first fragment (RFC
+// 1122, 3.3.2 requires 60 to 120 s, Linux uses 30). Fragments of 0 bytes are not kept, so a datagram has at most 8,192.
 #pragma once
 
 #include <chrono>
@@ -32,7 +32,7 @@ class fragments {
  public:
   explicit fragments(fragment_limits limits = {}) : limits_(limits) {}
 
-  // The whole packet once `fragment` completes it; its payload and header are valid until the next call.
+  // The whole packet if `fragment` completes it; its payload and header are valid until the next call.
   [[nodiscard]] std::optional<ipv4::packet> add(const ipv4::packet& fragment, time_point now);
   void expire(time_point now);
   // When expire() has something to do; max() for never.
@@ -55,7 +55,7 @@ class fragments {
     std::vector<std::uint8_t> header;                         // of the first fragment
     std::map<std::size_t, std::vector<std::uint8_t>> pieces;  // by offset
     std::size_t bytes = 0;                                    // in pieces
-    std::optional<std::size_t> size;                          // known when the last fragment is there
+    std::optional<std::size_t> size;                          // known once the last fragment has arrived
   };
   using place = std::list<datagram>::iterator;
 
@@ -74,7 +74,7 @@ class fragments {
   std::vector<std::uint8_t> header_, payload_;  // of the packet that add() returned last
 };
 
-// The fragments of a packet with these fields and this payload, each with its header, none larger than `mtu`.
+// The fragments of a packet with these fields and this payload, each with its header and at most `mtu` bytes long.
 // The payload of all but the last is a multiple of 8. `mtu` is at least 68.
 [[nodiscard]] std::vector<std::vector<std::uint8_t>> cut(const ipv4::header_fields& fields, bytes_view payload,
                                                          std::size_t mtu);

@@ -1,4 +1,4 @@
-// ICMP (RFC 792): echo, and errors that carry the beginning of the packet they are about.
+// ICMP (RFC 792): echo, and errors that quote the beginning of the packet that caused them.
 #pragma once
 
 #include <cstdint>
@@ -28,16 +28,16 @@ struct message {
   std::uint8_t code = 0;
   std::uint16_t id = 0;        // echo
   std::uint16_t sequence = 0;  // echo; of fragmentation_needed the MTU
-  bytes_view payload;          // echo: its data; an error: the packet it is about
+  bytes_view payload;          // echo: its data; an error: the packet that caused it
 
   [[nodiscard]] bool is(icmp::type t) const { return type == static_cast<std::uint8_t>(t); }
 };
 
-// Nothing for a message without a whole header or with a wrong checksum.
+// nullopt for a message without a whole header or with a wrong checksum.
 [[nodiscard]] std::optional<message> parse(bytes_view payload);
 
-// What an error says of the packet that caused it. Of a quoted header the checksum is not verified: routers on the way
-// have changed it.
+// What an error says about the packet that caused it. The checksum of a quoted header is not verified: routers on the
+// path have changed the header.
 struct quoted_packet {
   ipv4::packet packet;
   std::uint16_t source_port = 0;
@@ -47,8 +47,8 @@ struct quoted_packet {
 
 [[nodiscard]] std::vector<std::uint8_t> make_echo_request(std::uint16_t id, std::uint16_t sequence, bytes_view data);
 
-// An error about `packet`: quotes its header and as much behind it as fits into 548 bytes (RFC 1812, 4.3.2.3).
-// `mtu` stands in errors of kind fragmentation_needed alone.
+// An error about `packet`: quotes its header and as much of the payload as fits into 548 bytes (RFC 1812, 4.3.2.3).
+// Only errors of kind fragmentation_needed carry `mtu`.
 [[nodiscard]] std::vector<std::uint8_t> make_error(type what, std::uint8_t code, const ipv4::packet& packet,
                                                    std::uint16_t mtu = 0);
 

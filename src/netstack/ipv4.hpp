@@ -13,7 +13,7 @@ namespace netstack::ipv4 {
 inline constexpr std::size_t header_size = 20;
 inline constexpr std::size_t most_payload = 65'535 - header_size;
 
-// An address as a number in host order: what flow tables compare and hash.
+// An address as a number in host order, for comparison and hashing in the flow tables.
 struct address {
   std::uint32_t value = 0;
 
@@ -48,8 +48,8 @@ struct packet {
 
 enum class check : std::uint8_t { verify, skip };
 
-// Nothing for another version, a header or a total length that the bytes do not hold, a wrong checksum (unless
-// skipped), and a fragment that would end beyond 65,535 bytes.
+// nullopt for another version, a header or total length that exceeds the bytes, a wrong checksum (unless skipped), and
+// a fragment that would end beyond 65,535 bytes.
 [[nodiscard]] std::optional<packet> parse(bytes_view bytes, check header_checksum = check::verify);
 
 struct header_fields {

@@ -1,4 +1,5 @@
-// The time that the netstack's code takes as an argument: steady, so neither a suspend nor a set clock ends anything.
+// The time that the netstack's code takes as an argument: steady, so neither a suspend nor a clock change ends
+// anything.
 #pragma once
 
 #include <chrono>

@@ -19,11 +19,11 @@ struct datagram {
 
 enum class check : std::uint8_t { verify, skip };
 
-// `packet` is a whole packet, not a fragment. Nothing for a length that the packet does not hold and for a wrong
-// checksum; a checksum of zero means that the sender made none. Bytes behind the length are ignored.
+// `packet` is a whole packet, not a fragment. nullopt for a length that exceeds the packet and for a wrong checksum; a
+// checksum of zero means that the sender computed none. Bytes after the length are ignored.
 [[nodiscard]] std::optional<datagram> parse(const ipv4::packet& packet, check payload_checksum = check::verify);
 
-// Writes a header to the first header_size bytes of `to`, behind which the payload stands already.
+// Writes a header to the first header_size bytes of `to`; the payload already follows them.
 void write_header(bytes_span to, ipv4::address source, ipv4::address destination, std::uint16_t source_port,
                   std::uint16_t destination_port);
 

@@ -24,7 +24,7 @@ lease_table::lease_table(const net::cidr& subnet, std::vector<ipv4::address> res
 }
 
 lease_table::slot* lease_table::at(ipv4::address address) {
-  const std::size_t number = address.value - first_.value;  // wraps to a large one below the pool
+  const std::size_t number = address.value - first_.value;  // wraps to a large number for addresses below the pool
   return address < first_ || number >= pool_.size() ? nullptr : &pool_[number];
 }
 

@@ -80,7 +80,7 @@ void read_option(found& f, std::uint8_t code, bytes_view body) {
   }
 }
 
-// False: an option is longer than the field, or no end option stands in it.
+// False: an option is longer than the field, or the end option is missing.
 bool read_options(found& f, bytes_view field) {
   while (!field.empty() && field[0] != end_of_options) {
     if (field[0] == pad) {
@@ -132,7 +132,7 @@ class option_writer {
     store_32(body, 0, value);
     put(code, body);
   }
-  // A long value takes several options with one code (RFC 3396).
+  // A long value is split into several options with the same code (RFC 3396).
   void put_long(option code, bytes_view value) {
     while (!value.empty()) {
       const auto size = std::min(value.size(), most_option);
@@ -205,7 +205,7 @@ std::size_t room_for_search(const request& r, std::uint16_t mtu) {
   const auto fixed = size_of_ip_and_udp + at_options + others + (r.client_id.empty() ? 0 : 2 + r.client_id.size());
   if (most <= fixed) return 0;
   const auto room = most - fixed;
-  const auto headers = (room + most_option + 1) / (most_option + 2) * 2;  // one for each 255 bytes that are begun
+  const auto headers = (room + most_option + 1) / (most_option + 2) * 2;  // one for each 255 bytes or part of them
   return room > headers ? room - headers : 0;
 }
 

@@ -25,7 +25,7 @@ enum class message_type : std::uint8_t {
   inform = 8,
 };
 
-// What a client sent. Views lie within the parsed bytes.
+// A client's message. Views point into the parsed bytes.
 struct request {
   message_type type{};
   std::uint32_t transaction = 0;           // xid
@@ -39,12 +39,12 @@ struct request {
   bytes_view client_id;                    // option 61
 };
 
-// Nothing for a message that is too short, that is not a BOOTREQUEST for Ethernet with DHCP's magic cookie, whose
-// options exceed their field or do not end with an end option, and that has no valid message type. Of an option that
-// comes twice, the first counts. With option 52 the fields `file` and `sname` hold more options (RFC 2131, 4.1).
+// nullopt for a message that is too short, is not a BOOTREQUEST for Ethernet with DHCP's magic cookie, has options that
+// exceed their field or lack an end option, or has no valid message type. Of an option that occurs twice, the first
+// counts. With option 52 the fields `file` and `sname` hold more options (RFC 2131, 4.1).
 [[nodiscard]] std::optional<request> parse(bytes_view payload);
 
-// What an OFFER and an ACK give. `search` is the content of option 119, from search_list.
+// The configuration in an OFFER and an ACK. `search` is the content of option 119, from search_list.
 struct configuration {
   ipv4::address address{};  // yiaddr
   std::chrono::seconds lease_time{};
@@ -55,13 +55,13 @@ struct configuration {
   bytes_view search{};
 };
 
-// Makes `to` the answer to `r`. It is padded with zeros to the 300 bytes that BOOTP asks for. Without configuration it
-// has the server's id and the client's alone: a NAK.
+// Writes the answer to `r` into `to`, padded with zeros to BOOTP's minimum of 300 bytes. Without a configuration it is
+// a NAK, which holds only the server's and the client's ids.
 void write(std::vector<std::uint8_t>& to, const request& r, message_type type, ipv4::address server,
            const std::optional<configuration>& given);
 
-// How many bytes of option 119 an answer to `r` may carry: what remains of the size that the client takes (576 if it
-// does not say more) and of the MTU.
+// How many bytes of option 119 an answer to `r` may carry: what remains of the size that the client accepts (576 by
+// default) and of the MTU.
 [[nodiscard]] std::size_t room_for_search(const request& r, std::uint16_t mtu);
 
 }  // namespace netstack::dhcp

@@ -1,5 +1,5 @@
-// search_list: domain search names as the content of DHCP option 119 (RFC 3397): names of RFC 1035, and where a name ends
-// like an earlier one, a pointer to it. Owned by the server. A name that is none is left out.
+// search_list: domain search names as the content of DHCP option 119 (RFC 3397): names of RFC 1035, which end with a
+// pointer where they share a suffix with an earlier one. Owned by the server. Invalid names are left out.
 #pragma once
 
 #include <cstdint>
@@ -13,14 +13,14 @@ namespace netstack::dhcp {
 
 class search_list {
  public:
-  // More names than this are left out.
+  // Further names are left out.
   static constexpr std::size_t most_names = 32;
 
   search_list() = default;
   // "example.org", with or without a dot at the end.
   explicit search_list(std::span<const std::string> names);
 
-  // As many names as fit into `room` bytes, the first ones first.
+  // As many names as fit into `room` bytes, in their order.
   [[nodiscard]] bytes_view within(std::size_t room) const;
 
  private:
@@ -32,7 +32,7 @@ class search_list {
   void add(std::string_view name, std::vector<suffix>& known);
 
   std::vector<std::uint8_t> bytes_;
-  std::vector<std::size_t> ends_;  // of each name in bytes_
+  std::vector<std::size_t> ends_;  // the end of each name in bytes_
 };
 
 }  // namespace netstack::dhcp

@@ -88,7 +88,7 @@ std::optional<answer> server::on_request(const request& r, time_point now) {
   return a;
 }
 
-// Whether the client has each address that it names.
+// Whether each address in the request is the client's.
 bool server::holds(const request& r, time_point now) {
   const auto wanted = r.requested.value_or(r.client_address);
   if (r.client_address.value != 0 && r.client_address != wanted) return false;
@@ -97,14 +97,14 @@ bool server::holds(const request& r, time_point now) {
   return !r.server && leases_.take(r.hardware, wanted, now);
 }
 
-// Always a broadcast: the client may have no address that works (RFC 2131, 4.1).
+// Always a broadcast: the client may have no usable address (RFC 2131, 4.1).
 std::optional<answer> server::refuse(const request& r) {
   ++counted_.naks;
   write(payload_, r, message_type::nak, settings_.gateway, std::nullopt);
   return answer{.payload = payload_, .mac = net::mac_address::broadcast(), .address = everyone, .leased = std::nullopt};
 }
 
-// RFC 2131, 4.1: to ciaddr if the client has an address, else as the broadcast flag says.
+// RFC 2131, 4.1: to ciaddr if the client has an address, otherwise as the broadcast flag says.
 answer server::give(const request& r, message_type type, ipv4::address address) {
   write(payload_, r, type, settings_.gateway,
         configuration{.address = address,

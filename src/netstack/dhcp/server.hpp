@@ -1,12 +1,12 @@
 // server: the DHCP server of the virtual network (RFC 2131), as a pure function of messages and time. Owned by
-// netstack::stack. It fails by silence: what it does not answer is counted.
+// netstack::stack. It reports no failure: a message that it does not answer is counted.
 //
-// Theory of operation. A client is its MAC: the message's chaddr, which must be the source of its frame. It has one
-// address (lease_table). DISCOVER gets an OFFER of it. REQUEST gets an ACK if each address that it names (option 50,
-// ciaddr) is the client's, else a NAK, which makes the client begin again. A client without a lease that asks for a free
-// address by name keeps it: it had the address from an earlier run of this server. A REQUEST to another server
-// withdraws our offer. RELEASE, DECLINE and INFORM are ignored: leases end by time. Messages of relays are dropped, for
-// the network has none.
+// Theory of operation. The message's chaddr identifies the client, and must be the source of its frame. A client has
+// one address (lease_table). A DISCOVER gets an OFFER of it. A REQUEST gets an ACK if each address in it (option 50,
+// ciaddr) is the client's, otherwise a NAK, which makes the client start over. A client without a lease that requests a
+// specific free address gets it: an earlier run of this server may have assigned it. A REQUEST to another server
+// withdraws our offer. RELEASE, DECLINE and INFORM are ignored: only time ends a lease. Relayed messages are dropped,
+// because the network has no relays.
 #pragma once
 
 #include <cstdint>
@@ -33,30 +33,30 @@ struct settings {
 
   net::cidr subnet;
   ipv4::address gateway;             // server id, router and DNS server
-  std::vector<ipv4::address> hosts;  // of the host, inside the subnet: no client gets one
+  std::vector<ipv4::address> hosts;  // the host's addresses inside the subnet: no client gets one
   std::uint16_t mtu = 1500;
   std::chrono::seconds lease_time{3600};
   std::vector<fixed_lease> fixed;
 
-  // Replaces what was fixed for this MAC or this address. An error: the address is outside the subnet, its first or last
-  // one, the gateway's or one of the host's.
+  // Replaces earlier fixed leases of this MAC or address. An error: the address is outside the subnet, is its first or
+  // last one, the gateway's or one of the host's.
   base::result<> add_fixed(const fixed_lease& one);
 };
 
-// To UDP port 68 from port 67 of the gateway.
+// Sent from the gateway's port 67 to UDP port 68.
 struct answer {
   bytes_view payload;           // valid until the next call of on_message()
   net::mac_address mac;         // the frame's destination
   ipv4::address address;        // the packet's destination: 255.255.255.255, or the client's address
-  std::optional<lease> leased;  // an ACK: what the client has from now on
+  std::optional<lease> leased;  // the client's new lease, in an ACK
 };
 
 struct counters {
   std::uint64_t offers = 0, acks = 0, naks = 0;
-  std::uint64_t ignored = 0;    // RELEASE, DECLINE, INFORM, and what is meant for another server
-  std::uint64_t malformed = 0;  // and answers of other servers
+  std::uint64_t ignored = 0;    // RELEASE, DECLINE, INFORM, and messages for another server
+  std::uint64_t malformed = 0;  // and replies from other servers
   std::uint64_t relayed = 0;
-  std::uint64_t spoofed = 0;    // chaddr is not the frame's source
+  std::uint64_t spoofed = 0;    // chaddr differs from the frame's source
   std::uint64_t exhausted = 0;  // no address was free
 
   bool operator==(const counters&) const = default;
@@ -69,7 +69,7 @@ class server {
   // `payload`: of a UDP datagram to port 67; `source`: of its frame.
   [[nodiscard]] std::optional<answer> on_message(bytes_view payload, const net::mac_address& source, time_point now);
 
-  // For the answers from now on.
+  // Applies to later answers.
   void set_search_domains(std::span<const std::string> names) { search_ = search_list(names); }
 
   [[nodiscard]] bool owns(const net::mac_address& mac, ipv4::address address, time_point now) const {

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view white_space = " \t\r\f\v";
 
-// Takes the next word from the begin of `line`; empty: there is none.
+// Takes the next word from the beginning of `line`; empty: there is none.
 std::string_view take_word(std::string_view& line) {
   line.remove_prefix(std::min(line.find_first_not_of(white_space), line.size()));
   const auto word = line.substr(0, line.find_first_of(white_space));

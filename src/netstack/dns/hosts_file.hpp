@@ -1,5 +1,5 @@
-// hosts_file: names and addresses of a text like /etc/hosts (hosts(5)). A value; the shell parses the file anew when it
-// changes. Lines, addresses and names that are malformed are skipped, as the C library does.
+// hosts_file: names and addresses of a text like /etc/hosts (hosts(5)). A value; the shell parses the file again when
+// it changes. Malformed lines, addresses and names are skipped, as in the C library.
 #pragma once
 
 #include <map>
@@ -13,15 +13,15 @@ namespace netstack::dns {
 
 class hosts_file {
  public:
-  // What is longer is cut at the end of a line; names beyond the bound are left out.
+  // A longer text is cut at the end of a line; names beyond the bound are left out.
   static constexpr std::size_t most_bytes = std::size_t{4} << 20U;
   static constexpr std::size_t most_names = 100'000;
-  // Addresses of one name, and names of one address: lists of blocked names have one address for all of them.
+  // Addresses per name, and names per address: block lists give one address to thousands of names.
   static constexpr std::size_t most_of_one = 32;
 
   static hosts_file parse(std::string_view text);
 
-  // In the file's order, of both families. Empty: the name is not there.
+  // In the file's order, of both families. Empty: the name is not in the file.
   [[nodiscard]] const std::vector<net::address>& addresses_of(const name& host) const;
   // The first name of each line of the address.
   [[nodiscard]] const std::vector<name>& names_of(const net::address& address) const;

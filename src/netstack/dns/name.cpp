@@ -11,7 +11,7 @@ namespace {
 
 std::uint8_t to_byte(char c) { return static_cast<std::uint8_t>(c); }
 
-// The labels before `suffix`, outermost first; nothing if the name does not end with it.
+// The labels before `suffix`, outermost first; nullopt if the name does not end with it.
 std::optional<std::vector<std::string_view>> labels_before(std::string_view wire, std::string_view suffix) {
   if (!wire.ends_with(suffix)) return std::nullopt;
   std::vector<std::string_view> labels;

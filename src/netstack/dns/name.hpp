@@ -1,5 +1,5 @@
-// name: a domain name (RFC 1035, 3.1) in the form that messages carry, in lower case: names are compared without case.
-// A value. Compressed names are not read: the questions that a server is asked have none to point to.
+// name: a domain name (RFC 1035, 3.1) in wire format, in lower case, because names are compared without case. A value.
+// Compressed names are not supported: in a question there is no earlier name to point to.
 #pragma once
 
 #include <compare>
@@ -20,17 +20,17 @@ class name {
 
   name() = default;  // the root
 
-  // The name at the begin of `bytes`. Nothing for a name that they do not hold, that is too long, and for a pointer.
+  // The name at the beginning of `bytes`. nullopt for a name that exceeds them, is too long, or contains a pointer.
   static std::optional<name> parse(bytes_view bytes);
-  // "host.docker.internal", with or without a dot at the end. Letters, digits, '-' and '_' alone.
+  // "host.docker.internal", with or without a dot at the end. Only letters, digits, '-' and '_'.
   static std::optional<name> from_text(std::string_view text);
 
   [[nodiscard]] bool is_root() const { return wire_.size() == 1; }
   [[nodiscard]] bool is_within(const name& zone) const;  // or equal to it
   [[nodiscard]] std::size_t size() const { return wire_.size(); }
-  // Labels with their lengths, and a zero.
+  // Labels with their lengths, and the final zero.
   [[nodiscard]] bytes_view wire() const;
-  // The address that a question for the name's PTR records means (RFC 1035, 3.5; RFC 3596, 2.5).
+  // The address in the name of a PTR question (RFC 1035, 3.5; RFC 3596, 2.5).
   [[nodiscard]] std::optional<net::address> reverse_address() const;
 
   auto operator<=>(const name&) const = default;

@@ -21,7 +21,7 @@ std::optional<pending::refusal> pending::refuses(const client& from, bytes_view 
   return full ? std::optional(refusal::full) : std::nullopt;
 }
 
-// Ends: there are more ids than slots.
+// Terminates: there are more ids than slots.
 std::uint16_t pending::new_id() const {
   auto id = random_id_();
   while (std::ranges::any_of(slots_, [&](const slot& s) { return s.used && s.upstream_id == id; })) ++id;

@@ -1,11 +1,11 @@
-// pending: the questions that an upstream is asked at this time, and who waits for the answers. Owned by the server.
+// pending: the questions in progress at an upstream, and the clients that wait for the answers. Owned by the server.
 //
-// Theory of operation. A question has a slot until its answer, its failure or its deadline. The slot's generation makes a
-// late answer harmless: its token names no question any more. Upstream a question has an id of its own, which no other
-// question in progress has.
+// Theory of operation. A question has a slot until its answer, its failure or its deadline. The slot's generation makes
+// a late answer harmless: its token identifies no question any more. Upstream a question has an id of its own, which no
+// other question in progress has.
 //
-// Bounds: most questions in all, for each client's address and for each connection. What comes at a bound is refused;
-// questions in progress stay. A question that its client repeats is not asked again.
+// Bounds: the number of questions in all, for each client's address and for each connection. Questions beyond a bound
+// are refused; those in progress stay. A question that its client repeats is not sent again.
 #pragma once
 
 #include <chrono>
@@ -23,7 +23,7 @@ namespace netstack::dns {
 
 enum class transport : std::uint8_t { udp, tcp };
 
-// Where an answer goes.
+// The destination of an answer.
 struct client {
   ipv4::address address;
   std::uint16_t port = 0;
@@ -33,7 +33,7 @@ struct client {
   bool operator==(const client&) const = default;
 };
 
-// A question in progress; never used again while it could be confused.
+// Identifies a question in progress; not reused while it could be confused with another one.
 struct token {
   std::uint32_t slot = 0;
   std::uint32_t generation = 0;
@@ -50,12 +50,12 @@ struct pending_limits {
 
 class pending {
  public:
-  // `random_id` must be unpredictable: the ids are a part of what makes a forged answer fail (RFC 5452).
+  // `random_id` must be unpredictable: a forged answer has to guess the id (RFC 5452).
   pending(pending_limits limits, std::function<std::uint16_t()> random_id);
 
   struct question {
     client from;
-    std::vector<std::uint8_t> bytes;  // as the client wrote them
+    std::vector<std::uint8_t> bytes;  // as the client sent them
   };
   struct started {
     dns::token token;
@@ -63,15 +63,15 @@ class pending {
   };
   enum class refusal : std::uint8_t { repeated, full };
 
-  // `bytes` has at least two, which are the client's id.
+  // `bytes` has at least two bytes, the client's id.
   std::expected<started, refusal> add(const client& from, bytes_view bytes, time_point now);
-  // Nothing: answered before, expired or forgotten.
+  // nullopt: already answered, expired or removed.
   std::optional<question> take(token t);
-  // One whose deadline has come; the next call yields the next one.
+  // A question whose deadline has passed; the next call returns the next one.
   std::optional<question> take_expired(time_point now);
-  // When take_expired() has something to yield; max() for never.
+  // When take_expired() has something to return; max() for never.
   [[nodiscard]] time_point wake_at() const;
-  // The connection (not 0) is gone, and the questions that came by it.
+  // Removes the questions of the connection (not 0), which is closed.
   void forget(std::uint64_t connection);
 
   [[nodiscard]] std::size_t size() const { return used_; }

@@ -30,7 +30,7 @@ edns read_edns(bytes_view message, const record_place& at) {
           .dnssec_ok = (ttl & bit_dnssec_ok) != 0};
 }
 
-// All records of the message. False: it does not hold them, or there is more than one OPT, or one with a name.
+// All records of the message. False: they exceed it, or there is more than one OPT, or an OPT with a name.
 bool read_records(query& q, bytes_view message) {
   const std::size_t answers = load_16(message, 6), authorities = load_16(message, 8), more = load_16(message, 10);
   if (answers + authorities + more > most_records) return false;

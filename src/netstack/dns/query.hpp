@@ -1,5 +1,5 @@
-// A question to the DNS server (RFC 1035, 4.1; EDNS: RFC 6891). Its parser reads no more than it needs: other records are
-// skipped.
+// A question to the DNS server (RFC 1035, 4.1; EDNS: RFC 6891). The parser reads no more than it needs and skips other
+// records.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ enum class rcode : std::uint16_t {
   name_error = 3,  // NXDOMAIN
   not_implemented = 4,
   refused = 5,
-  bad_version = 16,  // RFC 6891, 9: its upper bits stand in the OPT record
+  bad_version = 16,  // RFC 6891, 9: its upper bits are in the OPT record
 };
 
 // Bits of the header's second word.
@@ -44,32 +44,32 @@ struct edns {
   bool dnssec_ok = false;
 };
 
-// Views lie within the parsed bytes.
+// Views point into the parsed bytes.
 struct query {
   std::uint16_t id = 0;
-  std::uint16_t bits = 0;  // of the header
+  std::uint16_t bits = 0;  // the header's
   name asked;
   std::uint16_t type = 0;
   std::uint16_t asked_class = 0;
-  bytes_view question;  // the section as the client wrote it
+  bytes_view question;  // the section as the client sent it
   std::optional<dns::edns> edns;
 };
 
-// An error is the code that the client gets, or nothing: no answer (bytes that are no question).
+// An error is the code for the client, or nullopt for no answer (the bytes are not a question).
 [[nodiscard]] std::expected<query, std::optional<rcode>> parse_query(bytes_view message);
 
-// The end of the record at `at`, which may have a compressed name. Nothing if the message does not hold it.
+// The end of the record at `at`, whose name may be compressed. nullopt if it exceeds the message.
 struct record_place {
   std::uint16_t type = 0;
-  std::size_t fixed = 0;  // where the type stands: behind the name
+  std::size_t fixed = 0;  // the offset of the type, after the name
   std::size_t end = 0;
 };
 [[nodiscard]] std::optional<record_place> find_record(bytes_view message, std::size_t at);
 
-// The end of the question section. Nothing if the message does not hold it, or has more than one question.
+// The end of the question section. nullopt if it exceeds the message, or has more than one question.
 [[nodiscard]] std::optional<std::size_t> end_of_question(bytes_view message);
 
-// How long an answer over UDP may be: what the client takes, and `most`.
+// The largest answer over UDP: what the client accepts, and at most `most`.
 [[nodiscard]] std::size_t udp_limit(const query& q, std::size_t most);
 
 }  // namespace netstack::dns

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint16_t pointer_to_question = 0xc00c;
 constexpr std::uint32_t time_to_live = 60;     // seconds: the records change with the flags alone
-constexpr std::uint16_t our_udp_size = 1'232;  // what we take in a question; fits a frame of IPv6 as well
+constexpr std::uint16_t our_udp_size = 1'232;  // what we accept in a question; fits an IPv6 frame as well
 constexpr std::size_t size_of_opt = 11;
 
 void put_16(std::vector<std::uint8_t>& to, std::uint16_t value) {
@@ -23,7 +23,7 @@ void put_32(std::vector<std::uint8_t>& to, std::uint32_t value) {
 }
 void put(std::vector<std::uint8_t>& to, bytes_view bytes) { to.insert(to.end(), bytes.begin(), bytes.end()); }
 
-// Type, class, TTL, length and content: what stands behind the owner's name.
+// Type, class, TTL, length and content: what follows the owner's name.
 void put_body(std::vector<std::uint8_t>& to, std::uint16_t type, bytes_view data) {
   put_16(to, type);
   put_16(to, class_internet);
@@ -89,7 +89,7 @@ bytes_view opt_of(bytes_view answer, std::size_t at) {
   return {};
 }
 
-// The end of the first answer records that end within `room` bytes, and how many they are.
+// The end and the number of the first answer records that fit into `room` bytes.
 std::pair<std::size_t, std::uint16_t> answers_within(bytes_view answer, std::size_t at, std::size_t room) {
   const std::uint16_t all = load_16(answer, at_answers);
   for (std::uint16_t i = 0; i < all; ++i) {
@@ -121,7 +121,7 @@ std::vector<std::uint8_t> soa_data(const name& zone) {
   constexpr std::string_view mailbox = "\12hostmaster";
   std::vector<std::uint8_t> data;
   put(data, zone.wire());
-  // Where the longer name would exceed the bound, the zone's own stands for its mailbox.
+  // If the longer name would exceed the bound, the zone's name is its mailbox.
   if (mailbox.size() + zone.size() <= name::most_size) data.insert(data.end(), mailbox.begin(), mailbox.end());
   put(data, zone.wire());
   for (const auto time : times) put_32(data, time);

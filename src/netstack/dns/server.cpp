@@ -12,7 +12,7 @@ record address_record(const net::address& a) {
   return {.type = a.is_v4() ? record_type::a : record_type::aaaa, .data = {a.data(), a.data() + size}};
 }
 
-// The asking machine itself (RFC 6761, 6.3).
+// The asking machine (RFC 6761, 6.3).
 std::optional<response> answer_from_localhost(const query& q) {
   static const auto localhost = name::from_text("localhost").value();
   if (!q.asked.is_within(localhost)) return std::nullopt;
@@ -22,7 +22,7 @@ std::optional<response> answer_from_localhost(const query& q) {
   return r;
 }
 
-// What no upstream is asked, whatever the name.
+// Questions that never go to an upstream, whatever the name.
 std::optional<rcode> refusal(const query& q) {
   if (q.edns && q.edns->version != 0) return rcode::bad_version;
   if (q.asked_class != class_internet || q.type == record_type::axfr || q.type == record_type::ixfr)
