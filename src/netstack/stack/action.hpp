@@ -1,4 +1,4 @@
-// action: what the owner of the stack shall do for the VM. Ids name flows of the stack; views are valid until the next
+// action: what the stack's owner has to do for the VM. Ids identify flows of the stack; views are valid until the next
 // call of a member of the stack other than next_action().
 //
 // The life of a flow, as the owner sees it:
@@ -6,7 +6,7 @@
 //                            → (connect_failed(): the flow is gone)
 //   the owner opens: open() → established → as above
 //                           → refused
-// After refused, reset, closed, connect_failed() and abort() the id finds nothing, and its calls do nothing.
+// After refused, reset, closed, connect_failed() and abort() the id is invalid, and calls with it do nothing.
 #pragma once
 
 #include <cstdint>
@@ -23,12 +23,12 @@ using dhcp::lease;
 
 namespace action {
 
-// The VM opens a connection. `asked` is the destination in its SYN, `to` the same after the nat table. Where `to` is an
-// address of the gateway, a service of the owner is meant. Answer with connected() or connect_failed().
+// The VM opens a connection. `asked` is the destination in its SYN, `to` the same after the nat table. If `to` is an
+// address of the gateway, it means a service of the owner. Answer with connected() or connect_failed().
 struct connect {
   flow_id flow;
   endpoint from, asked, to;
-  std::uint8_t ttl = 0;  // what is left of it
+  std::uint8_t ttl = 0;  // remaining
 };
 // The VM has answered open().
 struct established {
@@ -39,34 +39,35 @@ struct refused {
   flow_id flow;
   std::error_code reason;
 };
-// arrived() has bytes that were not there before.
+// arrived() has new bytes.
 struct readable {
   flow_id flow;
 };
-// The VM sends nothing more, and all its bytes are consumed: shut the socket down for writing.
+// The VM has finished sending, and all its bytes are consumed: shut the socket down for writing.
 struct finished {
   flow_id flow;
 };
-// send_room() has room again, after it was full.
+// send_room() is not empty any more.
 struct writable {
   flow_id flow;
 };
-// The VM's RST, its silence, or a limit of the stack: reset the host's socket. The flow is gone.
+// The VM reset the connection or is silent, or a limit of the stack is reached: reset the host's socket. The flow is
+// gone.
 struct reset {
   flow_id flow;
 };
-// Both ways have ended in order. The flow is gone.
+// Both directions have ended in order. The flow is gone.
 struct closed {
   flow_id flow;
 };
-// A UDP datagram of the VM, put together from its fragments. Addresses as in connect.
+// A UDP datagram of the VM, reassembled. Addresses as in connect.
 struct datagram {
   endpoint from, asked, to;
   bytes_view payload;
   std::uint8_t ttl = 0;
   bool dont_fragment = false;
 };
-// An echo request for another address than ours: ask it, and answer with send_echo_reply().
+// An echo request for an address that is not ours: send it on, and answer with send_echo_reply().
 struct echo {
   ipv4::address from, to;
   std::uint16_t id = 0, sequence = 0;
@@ -74,13 +75,13 @@ struct echo {
   std::uint8_t ttl = 0;
   bool dont_fragment = false;
 };
-// The VM says by ICMP that the datagram that went from `from` to its port `to` was not taken: its port is closed
-// (ECONNREFUSED), or it is too large (EMSGSIZE).
+// By ICMP the VM refuses the datagram from `from` to its port `to`: the port is closed (ECONNREFUSED), or the datagram
+// is too large (EMSGSIZE).
 struct datagram_refused {
   endpoint from, to;
   std::error_code reason;
 };
-// DHCP has given an address to a VM, or confirmed it.
+// DHCP has assigned an address to a VM, or confirmed it.
 struct lease_changed {
   lease what;
 };

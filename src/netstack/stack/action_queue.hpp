@@ -1,5 +1,5 @@
-// action_queue: actions in the order in which the owner takes them, and copies of bytes that they name. Owned by the
-// stack.
+// action_queue: actions in the order in which the owner takes them, and copies of the bytes that they refer to. Owned
+// by the stack.
 #pragma once
 
 #include <memory>
@@ -22,9 +22,9 @@ class action_queue {
     return std::nullopt;
   }
 
-  // A view of a copy that lives until release().
+  // A view of a copy that stays valid until release().
   [[nodiscard]] bytes_view keep(bytes_view bytes) { return kept_.emplace_back(bytes.begin(), bytes.end()); }
-  // The batch has ended: no action names kept bytes any more.
+  // The batch has ended: no action refers to copies any more.
   void release() { kept_.clear(); }
 
  private:

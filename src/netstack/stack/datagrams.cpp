@@ -97,7 +97,7 @@ void datagrams::failed(endpoint from, endpoint asked, int error, std::uint16_t m
   const auto code = code_for(error);
   if (!code) return;
   const bool too_large = *code == icmp::unreachable::fragmentation_needed;
-  // A closed port is what the destination says; all else a router.
+  // A closed port is reported by the destination; everything else by a router.
   const auto router = *code == icmp::unreachable::port ? asked.address : settings_.gateway();
   errors_.send_about({.protocol = ipv4::protocol::udp, .from = from, .to = asked}, router, icmp::type::unreachable,
                      code_of(*code), too_large ? mtu : std::uint16_t{0}, now);

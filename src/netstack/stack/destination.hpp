@@ -1,4 +1,4 @@
-// destination: what an address and a port mean that a VM sends to.
+// destination: the meaning of an address and a port to which a VM sends.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ enum class destination_kind : std::uint8_t {
   gateway,    // ours: a service of the owner, or a closed port
   neighbour,  // another address of the subnet: reached on the link, never through us
   group,      // a multicast or broadcast
-  forbidden,  // never asked of the host
+  forbidden,  // never passed to the host
 };
 
 struct destination {
@@ -21,8 +21,8 @@ struct destination {
   bool translated = false;  // by the nat table
 };
 
-// The nat table comes first: what it names is allowed, wherever it leads. Forbidden are addresses that mean the host
-// itself or no host (RFC 6890): 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 240.0.0.0/4.
+// The nat table comes first: its addresses are allowed, wherever they lead. Forbidden are addresses that mean the host
+// or no host (RFC 6890): 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 240.0.0.0/4.
 [[nodiscard]] destination look_up(const stack_settings& settings, ipv4::address asked);
 
 // Whether the stack answers ARP and echo requests for this address: the gateway, and the nat table's addresses in the

@@ -1,5 +1,5 @@
-// error_sender: ICMP errors to VMs, and RSTs that belong to no flow. Owned by the stack. Their number a second is
-// bounded, so that a VM that sends nonsense costs little; an answer above the bound is dropped and counted.
+// error_sender: ICMP errors to VMs, and RSTs that belong to no flow. Owned by the stack. Their number per second is
+// bounded, so that invalid packets of a VM cost little; an answer beyond the bound is dropped and counted.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace netstack {
 
-// The beginning of a packet of the VM that is gone: what an error about it quotes.
+// The beginning of a packet of the VM that is no longer in memory: what an error about it quotes.
 struct lost_packet {
   ipv4::protocol protocol{};
   endpoint from, to;       // of an echo request: the ports are 0
@@ -23,12 +23,12 @@ class error_sender {
   error_sender(const stack_settings& settings, packet_sender& out, statistics& counted)
       : settings_(settings), out_(out), counted_(counted) {}
 
-  // About `packet`, from the gateway. Nothing happens where RFC 1122 forbids an error.
+  // About `packet`, from the gateway. Does nothing if RFC 1122 forbids an error.
   void send(icmp::type what, std::uint8_t code, const ipv4::packet& packet, time_point now);
-  // `from`: the router or host that says so.
+  // `from`: the router or host that reports it.
   void send_about(const lost_packet& lost, ipv4::address from, icmp::type what, std::uint8_t code, std::uint16_t mtu,
                   time_point now);
-  // Refuses a segment (RFC 9293, 3.10.7.1). A RST is never answered.
+  // Refuses a segment (RFC 9293, 3.10.7.1). Never answers a RST.
   void reset(const ipv4::packet& packet, const tcp::segment& s, time_point now);
 
  private:
@@ -38,7 +38,7 @@ class error_sender {
   const stack_settings& settings_;
   packet_sender& out_;
   statistics& counted_;
-  time_point second_ = time_point::min();  // the current one began
+  time_point second_ = time_point::min();  // the start of the current one
   std::size_t sent_ = 0;                   // in it
 };
 

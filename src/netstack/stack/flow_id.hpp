@@ -1,4 +1,4 @@
-// How the stack and its owner name things: one end of a flow, a flow, and a link.
+// The identifiers that the stack and its owner share: one end of a flow, a flow, and a link.
 #pragma once
 
 #include <compare>
@@ -15,15 +15,15 @@ struct endpoint {
   auto operator<=>(const endpoint&) const = default;
 };
 
-// A TCP connection of the stack. The index is reused; the generation then differs, so that an old id finds nothing.
+// A TCP connection of the stack. The index is reused with another generation, so an old id finds nothing.
 struct flow_id {
   std::uint32_t index = 0;
-  std::uint32_t generation = 0;  // of a flow never 0
+  std::uint32_t generation = 0;  // never 0 for a flow
 
   bool operator==(const flow_id&) const = default;
 };
 
-// The owner numbers its links. The stack compares numbers and nothing else.
+// The owner numbers its links; the stack only compares the numbers.
 using link_id = std::uint32_t;
 inline constexpr link_id every_link = 0xffff'ffff;
 

@@ -1,8 +1,8 @@
 // flow_table: finds a flow by its addresses and ports. Owned by tcp_flows; it holds numbers of flows, not flows.
 //
-// Theory of operation: open addressing with linear probing and a keyed hash. An entry moves back when one before it is
-// removed, so there are no tombstones, and a look-up that fails ends at the first empty place. The table doubles when it
-// is three quarters full, and never more often than flows are added: nothing is allocated for a packet.
+// Theory of operation: open addressing with linear probing and a keyed hash. A removal moves later entries back, so
+// there are no tombstones, and a failed look-up ends at the first empty place. The table doubles when it is three
+// quarters full, and only when a flow is added: no packet causes an allocation.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace netstack {
 
-// A TCP flow as packets name it: the VM's end, and the other end as the VM sees it.
+// A TCP flow as its packets identify it: the VM's end, and the other end as the VM sees it.
 struct flow_key {
   endpoint vm;
   endpoint peer;

@@ -1,4 +1,4 @@
-// Frames as they cross the border of the stack: bytes, and what a virtio-net header says about them.
+// Frames at the border of the stack: bytes, and the contents of a virtio-net header.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@ struct offload {
   bool needs_checksum = false;  // the checksum at checksum_start + checksum_offset covers the pseudo header alone
   std::uint16_t checksum_start = 0;
   std::uint16_t checksum_offset = 0;
-  std::uint16_t gso_size = 0;  // payload of each TCP segment into which the frame may be cut; 0: it is not to be cut
+  std::uint16_t gso_size = 0;       // payload of each TCP segment into which the frame may be cut; 0: no segmentation
   std::uint16_t header_length = 0;  // Ethernet, IPv4 and TCP header, where gso_size is not 0
 
   bool operator==(const offload&) const = default;
@@ -34,13 +34,13 @@ struct frame_out {
   std::array<bytes_view, 3> parts;  // in order; the last ones may be empty
   std::size_t size = 0;             // of all parts
   net::mac_address destination;     // as in the frame; a group address goes to every link
-  link_id link = every_link;        // where the destination was seen last; every_link for group addresses
+  link_id link = every_link;        // the destination's latest link; every_link for group addresses
   offload how;
 };
 
-// What the other end of a link said that it takes.
+// What the other end of a link accepts.
 struct link_properties {
-  bool checksum_offload = false;      // frames may leave with needs_checksum
+  bool checksum_offload = false;      // frames may be sent with needs_checksum
   std::size_t most_segment_data = 0;  // payload of a TCP segment with gso_size; 0: none. Needs checksum_offload
 };
 

@@ -9,12 +9,12 @@
 namespace netstack {
 
 struct icmp_report {
-  ipv4::address router;  // who sent the error
+  ipv4::address router;  // the sender of the error
   icmp::type what = icmp::type::unreachable;
   std::uint8_t code = 0;
   std::uint16_t mtu = 0;  // of unreachable::fragmentation_needed
   ipv4::protocol protocol = ipv4::protocol::udp;
-  // The VM's packet: its ports, or id and sequence of an echo request.
+  // The VM's packet: its ports, or the id and sequence of an echo request.
   ipv4::address from, asked;
   std::uint16_t source_port_or_id = 0;
   std::uint16_t destination_port_or_sequence = 0;

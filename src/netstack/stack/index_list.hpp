@@ -1,5 +1,5 @@
-// index_list: an ordered list of numbered owners, each at most once. Adding and removing take constant time and, once the
-// largest number has been seen, no memory.
+// index_list: an ordered list of numbered owners, each at most once. Adding and removing take constant time and, once
+// the largest number has been seen, no memory.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,9 @@ namespace netstack {
 
 class index_list {
  public:
-  // Nothing happens if it is there.
+  // Does nothing if it is already in the list.
   void push_back(std::uint32_t owner);
-  void remove(std::uint32_t owner);  // nothing happens if it is not there
+  void remove(std::uint32_t owner);  // does nothing if it is not in the list
   [[nodiscard]] std::optional<std::uint32_t> front() const;
   [[nodiscard]] bool contains(std::uint32_t owner) const { return owner < nodes_.size() && nodes_[owner].in; }
   [[nodiscard]] std::size_t size() const { return size_; }

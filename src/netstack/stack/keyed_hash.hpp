@@ -1,5 +1,5 @@
-// keyed_hash: SipHash-2-4 of a key of two words. A VM chooses addresses and ports; it does not know the secret, so it
-// can neither make the flow table degenerate nor predict ports.
+// keyed_hash: SipHash-2-4 of a key of two words. A VM chooses addresses and ports, but does not know the secret. So it
+// can neither degrade the flow table nor predict ports.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// links: what each link of the owner takes. Owned by the stack.
+// links: the properties of the owner's links. Owned by the stack.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@ class links {
   void remove(link_id id) {
     std::erase_if(all_, [&](const one& o) { return o.id == id; });
   }
-  // Of every_link and of an unknown link: a plain one, unless there is only one link at all.
+  // For every_link and an unknown link: those of a plain link, except that every_link with one link means that one.
   [[nodiscard]] link_properties find(link_id id) const {
     const auto found = std::ranges::find(all_, id, &one::id);
     if (found != all_.end()) return found->properties;

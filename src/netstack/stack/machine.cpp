@@ -41,7 +41,7 @@ void stack::machine::begin_call(time_point now) {
 
 // ---- Links and neighbours
 
-// A VM that kept its address says nothing by itself: all that have a lease are asked where they are.
+// A VM that kept its address may stay silent, so the stack sends an ARP request for each leased address.
 void stack::machine::link_up(link_id link, const link_properties& properties, time_point now) {
   links_.add(link, properties);
   for (const auto& one : dhcp_.leases(now)) neighbours_.ask(one.address, now);
@@ -186,7 +186,7 @@ void stack::machine::on_icmp(const ipv4::packet& packet, const destination& wher
   if (m->is(icmp::type::echo_request)) return datagrams_.on_echo_request(packet, *m, where, now);
   if (!m->is(icmp::type::unreachable)) return;
   const auto about = icmp::parse_quoted(*m);
-  // A VM speaks for itself alone: the packet that it quotes went to it.
+  // A VM may only report about its own traffic: the quoted packet went to it.
   if (!about || about->packet.destination != packet.source) return;
   if (about->packet.is(ipv4::protocol::tcp)) flows_.on_unreachable(*m, *about, now);
   if (about->packet.is(ipv4::protocol::udp)) datagrams_.on_unreachable(*m, *about);

@@ -1,9 +1,9 @@
-// stack::machine: the parts of the stack, and the way of a frame through them. Each part has its own file; this one
+// stack::machine: the parts of the stack, and the path of a frame through them. Each part has its own file; this one
 // decides which part a packet reaches, and drops what must not reach any.
 //
-// The way of a frame: Ethernet (ours, or a group) → ARP, or IPv4 (checksum, lengths) → DHCP, before anything else, for its
-// sender has no address yet → the source is the sender's lease, else it is dropped → fragments → time to live → TCP, UDP
-// or ICMP, with what the destination means.
+// The path of a frame: Ethernet (ours, or a group) → ARP, or IPv4 (checksum, lengths) → DHCP, first of all, because its
+// sender has no address yet → the source is the sender's lease, otherwise dropped → fragments → time to live → TCP, UDP
+// or ICMP, according to the destination.
 #pragma once
 
 #include "netstack/arp.hpp"
@@ -28,7 +28,7 @@ class stack::machine {
   void link_up(link_id link, const link_properties& properties, time_point now);
   void link_down(link_id link);
 
-  // Every call but next_frame() begins with it: the frames are written.
+  // Every call except next_frame() begins with it: the frames have been written.
   void begin_call(time_point now);
 
   [[nodiscard]] tcp_flows& flows() { return flows_; }

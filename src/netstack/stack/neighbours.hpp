@@ -1,15 +1,15 @@
-// neighbours: where the VMs are: the MAC and the link of each address, and packets that wait for them. Owned by the
-// stack, which decides what is learnt: only addresses that belong to their sender by lease.
+// neighbours: the MAC and link of each VM address, and packets that wait for them. Owned by the stack, which decides
+// what is learned: only addresses that the sender leases.
 //
-// Theory of operation (RFC 826, RFC 1122 2.3.2). An address is located, asked for, or forgotten:
-//   located    packets go out at once; a packet or ARP message from another place of the same lease moves it
-//   asked for  a request goes out at once and then once a second; packets wait. After three requests without an answer
-//              the packets are dropped and the address is forgotten
-//   forgotten  no entry: the next packet begins to ask
-// A located entry stays: its VM says where it is by each frame, and its link's end forgets it.
+// Theory of operation (RFC 826, RFC 1122 2.3.2). An address is located, requested, or unknown:
+//   located    packets are sent immediately; a packet or ARP message from another place of the same lease moves it
+//   requested  an ARP request is sent immediately and then once a second; packets wait. After three requests without an
+//              answer the packets are dropped and the address is unknown
+//   unknown    no entry: the next packet starts the requests
+// A located entry does not age: each frame of its VM renews its place, and the end of its link removes it.
 //
-// Bounds: most_entries, where an address that is asked for makes room first; most_waiting packets for an address, where
-// the oldest goes, and most_waiting_bytes for all.
+// Bounds: most_entries, where a requested address makes room first; most_waiting packets for an address, where the
+// oldest is dropped, and most_waiting_bytes for all.
 #pragma once
 
 #include <chrono>
@@ -42,16 +42,16 @@ class neighbours {
       : most_entries_(most_entries), most_waiting_(most_waiting) {}
 
   [[nodiscard]] const location* find(ipv4::address a) const;
-  // The address is there. What waited for it, oldest first.
+  // The address is located. Returns the packets that waited for it, oldest first.
   std::vector<packet> learn(ipv4::address a, const location& at);
-  // Makes the packet wait, and asks if nothing does yet. False: it was dropped.
+  // Queues the packet, and starts the requests if needed. False: it was dropped.
   bool wait_for(ipv4::address a, packet p, time_point now);
-  // Asks, if the address is not located.
+  // Starts the requests, unless the address is located.
   void ask(ipv4::address a, time_point now);
-  // The link has ended: what was there is forgotten.
+  // Removes the entries of a link that has ended.
   void forget_link(link_id link);
 
-  // The next address to send a request for, when its time has come.
+  // The next address whose request is due.
   [[nodiscard]] std::optional<ipv4::address> take_due(time_point now);
   [[nodiscard]] time_point wake_at() const { return wake_at_; }
 
@@ -77,7 +77,7 @@ class neighbours {
   std::size_t most_entries_;
   std::size_t most_waiting_;
   std::vector<entry> entries_;
-  mutable std::size_t latest_ = 0;  // found last: a stream of packets finds it again at once
+  mutable std::size_t latest_ = 0;  // the last one found, which a stream of packets needs again
   std::size_t waiting_bytes_ = 0;
   time_point wake_at_ = time_point::max();
   std::uint64_t dropped_ = 0;

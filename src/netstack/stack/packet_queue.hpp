@@ -1,10 +1,9 @@
 // packet_queue: finished frames that wait for next_frame(): datagrams, ARP, ICMP, answers without a flow. Owned by the
 // stack.
 //
-// Theory of operation. Frames lie one behind the other in chunks, none across two. A chunk is free again when all its
-// frames were taken and the taker has said that it has written them. Free chunks are reused, so that a steady stream of
-// datagrams allocates nothing; what a burst needed beyond kept_chunks is given back.
-// Bound: the bytes of the chunks in use. A frame above it is not begun.
+// Theory of operation. Frames are stored one after the other in chunks; no frame spans two. A chunk is free again when
+// all its frames were taken and written. Free chunks are reused, so that a steady stream of datagrams allocates
+// nothing; chunks beyond kept_chunks are freed. Bound: the bytes of the chunks in use. Beyond it no frame is accepted.
 #pragma once
 
 #include <cstdint>
@@ -22,13 +21,13 @@ class packet_queue {
 
   explicit packet_queue(std::size_t most_bytes) : most_chunks_(most_bytes / chunk_size + 1) {}
 
-  // Place for a frame, which add() then ends; at most chunk_size. Empty: the queue is full.
+  // Space for a frame of at most chunk_size, which add() completes. Empty: the queue is full.
   [[nodiscard]] bytes_span begin(std::size_t size);
-  // The frame that begin() gave place for; `destination` is in its header.
+  // Completes the frame in the space from begin(); `destination` is in its header.
   void add(const net::mac_address& destination, link_id link);
 
   [[nodiscard]] bool take(frame_out& to);
-  // What take() gave has been written.
+  // The frames from take() have been written.
   void release_taken();
 
   [[nodiscard]] std::size_t bytes() const { return chunks_.size() * chunk_size; }

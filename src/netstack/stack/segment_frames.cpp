@@ -16,7 +16,7 @@ std::array<bytes_view, 2> slice(const std::array<bytes_view, 2>& of, std::size_t
   return {head, of[1].subspan(at - first, size - head.size())};
 }
 
-// The sum of two slices that follow each other: behind an odd number of bytes, words change sides.
+// The sum of two consecutive slices: after an odd number of bytes, words are byte-swapped.
 std::uint32_t add_slices(const std::array<bytes_view, 2>& slices, std::uint32_t sum) {
   sum = add_to_checksum(slices[0], sum);
   if (slices[0].size() % 2 == 0) return add_to_checksum(slices[1], sum);

@@ -1,9 +1,10 @@
-// segment_frames: TCP segments as frames: headers in an arena of its own, payload as slices of the flow's ring. Owned by
-// tcp_flows.
+// segment_frames: TCP segments as frames: headers in an arena of its own, payload as slices of the flow's ring. Owned
+// by tcp_flows.
 //
-// Theory of operation. A link with offload gets a segment as it is, with the sum of the pseudo header alone and the size
-// to cut at. A plain link gets a whole checksum; a segment that is too large for it, because the VM's link was another
-// one when the connection began, is cut here. The arena is a list of blocks; headers stay valid until release().
+// Theory of operation. A link with offload gets a segment unchanged, with the sum of the pseudo header only and the
+// size for segmentation. A plain link gets a complete checksum. A segment that is too large for it, because the VM had
+// another link when the connection began, is cut here. The arena is a list of blocks; headers stay valid until
+// release().
 #pragma once
 
 #include <array>
@@ -23,15 +24,15 @@ class segment_frames {
  public:
   explicit segment_frames(const net::mac_address& own) : own_(own) {}
 
-  // Begins with a segment of the flow; its payload must stay valid until release().
+  // Starts a segment of the flow; its payload must stay valid until release().
   void start(const tcp::outgoing& what, const flow_key& flow);
-  // Whether a part of it has not been taken.
+  // Whether a part of it was not taken yet.
   [[nodiscard]] bool in_progress() const { return in_progress_; }
-  // Its next part, all of it where the link can cut it.
+  // Its next part, or all of it if the link can cut it.
   void take(frame_out& to, const location& at, const link_properties& link, std::uint16_t id);
-  // The flow is gone: what is in progress is dropped.
+  // The flow is gone: drops its segment in progress.
   void drop() { in_progress_ = false; }
-  // The frames have been written. What is still in progress is dropped.
+  // The frames have been written. Drops the segment in progress.
   void release();
 
  private:

@@ -1,4 +1,5 @@
-// settings: what the stack is configured with. Every bound on what a VM can make it hold is here, with its default.
+// settings: the configuration of the stack. Every bound on the memory that a VM can make it use is here, with its
+// default.
 #pragma once
 
 #include <array>
@@ -17,25 +18,26 @@
 namespace netstack {
 
 struct stack_limits {
-  std::size_t flows = 16'384;     // TCP, all states; a SYN above it is refused, an open() fails
-  std::size_t half_open = 1'024;  // connects in progress and SYN-ACKs without an answer; the oldest goes
-  std::size_t send_memory = std::size_t{32} << 20U;     // rings toward the VM, all flows: above it none grows
+  std::size_t flows = 16'384;  // TCP, all states; beyond it SYNs are refused and open() fails
+  std::size_t half_open =
+      1'024;  // connects in progress and SYN-ACKs without an answer; beyond it the oldest is dropped
+  std::size_t send_memory = std::size_t{32} << 20U;     // rings toward the VM, all flows: beyond it none grows
   std::size_t receive_memory = std::size_t{32} << 20U;  // kept for slow sockets, all flows: windows shrink
   std::size_t queued_packets = std::size_t{4} << 20U;   // bytes of datagrams, errors and answers toward the VM
   std::size_t neighbours = 1'024;                       // interfaces of VMs
-  std::size_t waiting_packets = 64;                     // for one VM whose MAC is not known; the oldest goes
-  std::size_t errors_a_second = 1'000;                  // ICMP errors and RSTs without a flow
+  std::size_t waiting_packets = 64;     // for one VM whose MAC is not known; beyond it the oldest is dropped
+  std::size_t errors_a_second = 1'000;  // ICMP errors and RSTs without a flow
   fragment_limits fragments;
 };
 
 struct port_range {
-  std::uint16_t first = 1, last = 0;  // both belong to it; empty if first is the larger one
+  std::uint16_t first = 1, last = 0;  // inclusive; empty if first is larger
 
   [[nodiscard]] constexpr bool contains(std::uint16_t port) const { return first <= port && port <= last; }
 };
 
 struct nat_entry {
-  ipv4::address inside;  // as the VM asks for it; the stack answers ARP and echo for it if it is in the subnet
+  ipv4::address inside;  // the VM's destination; the stack answers ARP and echo for it if it is in the subnet
   ipv4::address host;    // where the owner connects
 };
 
@@ -48,15 +50,15 @@ struct stack_settings {
   std::vector<nat_entry> nat{{{0xc0a8'7ffe}, {0x7f00'0001}}};
   std::vector<fixed_lease> leases{{{{0x5a, 0x94, 0xef, 0xe4, 0x0c, 0xee}}, {0xc0a8'7f02}}};
   std::vector<std::string> search_domains;
-  // Services of the owner at the gateway's address. Other ports are refused.
+  // Ports of the owner's services at the gateway's address. Other ports are refused.
   std::vector<std::uint16_t> tcp_services{53, 80};
   std::vector<std::uint16_t> udp_services{53};
-  // Ports of the gateway's address from which the owner sends datagrams of its clients. What comes back is the owner's,
-  // too; it answers datagram_failed() for a port without a client.
+  // Ports of the gateway's address from which the owner sends datagrams of its clients. Replies belong to the owner as
+  // well; it calls datagram_failed() for a port without a client.
   port_range udp_client_ports;
   std::chrono::seconds open_limit{10};  // for the VM's answer to open()
   stack_limits limits;
-  // Random bytes, for the keyed hashes of sequence numbers, ports and the flow table. Not to be logged.
+  // Random bytes for the keyed hashes of sequence numbers, ports and the flow table. Must not be logged.
   std::array<std::uint8_t, 16> secret{};
 
   [[nodiscard]] ipv4::address gateway() const { return {ipv4::from_net(subnet.network()).value + 1}; }

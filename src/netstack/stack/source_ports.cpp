@@ -39,7 +39,7 @@ std::optional<std::uint16_t> source_ports::oldest_at_rest(ipv4::address from, en
 
 void source_ports::release(const flow_key& flow, time_point now) {
   end_rests(now);
-  if (resting_.find(flow)) resting_.remove(flow);  // it was used while it rested: the rest begins again
+  if (resting_.find(flow)) resting_.remove(flow);  // it was used while it rested: the rest starts over
   if (end_ - begin_ == most_resting) end_first_rest();
   if (end_ - begin_ == queue_.size()) {
     std::vector<released> larger(queue_.empty() ? 64 : queue_.size() * 2);
@@ -51,7 +51,7 @@ void source_ports::release(const flow_key& flow, time_point now) {
   resting_.add(flow, end_++);
 }
 
-// Releases at the front that a later one of the same flow has replaced go with them.
+// Also removes releases at the front that a later release of the same flow has replaced.
 void source_ports::end_rests(time_point now) {
   while (begin_ != end_) {
     const auto& first = queue_[begin_ % queue_.size()];

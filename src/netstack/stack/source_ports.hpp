@@ -1,16 +1,16 @@
-// source_ports: chooses the port from which the gateway opens a connection to a VM, such that the VM has no TIME_WAIT
-// for it. Owned by tcp_flows.
+// source_ports: chooses the gateway's port for a connection to a VM, such that the VM has no TIME_WAIT for it. Owned by
+// tcp_flows.
 //
-// Theory of operation. Each choice for one destination takes the next port of the range, beginning at a place that a
-// keyed hash of the destination gives (RFC 6056, 3.3.3), so a port returns only after all others. A port that was
-// released less than 60 s ago is skipped (Linux keeps TIME_WAIT that long). Where every port is in use or resting, one
-// that has rested long serves: initial sequence numbers rise with time, and Linux then accepts the SYN.
+// Theory of operation. Each choice for one destination takes the next port of the range, starting at a keyed hash of
+// the destination (RFC 6056, 3.3.3), so a port returns only after all others. A port that was released less than 60 s
+// ago is skipped (Linux keeps TIME_WAIT that long). If every port is in use or resting, one that has rested for a long
+// time is used: initial sequence numbers rise with time, and Linux then accepts the SYN.
 //
-// A choice takes the same time however many ports are in use: it looks at most_tries / 2 ports in order and as many
-// that a hash gives, then at most_tries releases from the oldest on.
+// A choice takes the same time however many ports are in use: it examines most_tries / 2 consecutive ports and as many
+// that a hash selects, then the oldest most_tries releases.
 //
-// Bounds: most_resting ports rest at one time, in the order of their release; one above that ends the first one's rest.
-// most_counters destinations share counters by hash; a collision only makes ports advance faster.
+// Bounds: most_resting ports rest at one time, in the order of their release; a further one ends the rest of the
+// oldest. most_counters destinations share counters by hash; a collision only makes ports advance faster.
 #pragma once
 
 #include <chrono>
@@ -35,7 +35,7 @@ class source_ports {
 
   explicit source_ports(const keyed_hash& hash) : hash_(hash), resting_(hash), counters_(most_counters) {}
 
-  // A port of `from` for a connection to `to`. Nothing: all that were looked at are in use.
+  // A port of `from` for a connection to `to`. nullopt: all examined ports are in use.
   [[nodiscard]] std::optional<std::uint16_t> choose(ipv4::address from, endpoint to, const flow_table& in_use,
                                                     time_point now);
   // The flow has ended: its port rests.

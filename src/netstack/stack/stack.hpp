@@ -1,19 +1,19 @@
-// stack: the gateway of the virtual network. It ends the VMs' TCP and UDP, answers ARP, ICMP and DHCP, and says what
-// the host's sockets shall do (action.hpp).
+// stack: the gateway of the virtual network. It terminates the VMs' TCP and UDP, answers ARP, ICMP and DHCP, and
+// instructs the owner of the host's sockets (action.hpp).
 //
 // Pure: frames, socket events and time go in; frames and actions come out. Nothing here blocks, reads a clock or opens
 // a socket. One thread at a time; the data plane of host-switch owns it.
 //
 // A turn of the owner:
 //   on_frames()  → next_action() until nothing is left, with the calls that answer actions in between
-//                → end_batch(): what was not consumed is copied, and the frames' memory is free again
+//                → end_batch(): copies what was not consumed; the frames' memory is free again
 //   socket events → written(), finish(), send_datagram() …
-//   next_action() again: socket events have consequences, too
+//   next_action() again: socket events have consequences as well
 //   next_frame() until it returns false, then write them all: parts stay valid until the next call of another member
-//   on_time() when wake_at() has come; look at wake_at() again after each turn
+//   on_time() when wake_at() has passed; check wake_at() again after each turn
 //
-// A VM can do no harm beyond its own traffic: every table has a bound in stack_limits, and each bound is counted in
-// statistics when it is reached.
+// A VM can only harm its own traffic: every table has a bound in stack_limits, and each bound is counted in statistics
+// when it is reached.
 #pragma once
 
 #include <array>
@@ -37,13 +37,13 @@ class stack {
   stack(const stack&) = delete;
   stack& operator=(const stack&) = delete;
 
-  // A link begins or ends. The stack then asks the known VMs for their MAC, or forgets where they were.
+  // A link begins or ends. The stack then requests the MACs of the known VMs, or forgets where they were.
   void link_up(link_id link, const link_properties& properties, time_point now);
   void link_down(link_id link, time_point now);
 
-  // Whether the VM with this address has said where it is, and that link is up.
+  // Whether the VM with this address is located on a link that is up.
   [[nodiscard]] bool is_located(ipv4::address vm) const;
-  // Whether the address belongs to this MAC by lease: what the stack asks of a VM's frames before it believes them.
+  // Whether this MAC leases the address: the stack's condition for a frame's source.
   [[nodiscard]] bool owns(const net::mac_address& mac, ipv4::address address, time_point now) const;
 
   // The bytes must stay where they are until end_batch().
@@ -60,15 +60,15 @@ class stack {
   void connected(flow_id flow, time_point now);
   void connect_failed(flow_id flow, int error, time_point now);
 
-  // TCP to the VM. `from` is the gateway, or a client of the host whose address the VM shall see; its port 0 means a
-  // port that `to` has not seen of late. Where another flow uses `from` to reach `to`, the gateway stands in for it.
-  // Nothing if there is no port, or too many flows.
+  // TCP to the VM. `from` is the gateway, or a client of the host whose address the VM should see; port 0 in it means a
+  // port that `to` has not seen recently. If another flow uses `from` to reach `to`, the gateway's address replaces it.
+  // nullopt if no port is free, or there are too many flows.
   [[nodiscard]] std::optional<flow_id> open(endpoint from, endpoint to, time_point now);
 
   // Bytes of the VM, in order; valid until the next call with this flow, or end_batch().
   [[nodiscard]] std::span<const bytes_view> arrived(flow_id flow) const;
   void consumed(flow_id flow, std::size_t bytes, time_point now);
-  // Where bytes for the VM go; fill it from the front, then say how much. Both empty: action::writable comes later.
+  // Room for the VM's bytes; fill it from the front, then call written(). Both empty: action::writable follows later.
   [[nodiscard]] std::array<bytes_span, 2> send_room(flow_id flow);
   void written(flow_id flow, std::size_t bytes, time_point now);
   void finish(flow_id flow, time_point now);  // FIN behind all that was written
@@ -76,9 +76,10 @@ class stack {
   void finish_with_reset(flow_id flow, time_point now);
   void abort(flow_id flow, time_point now);
 
-  // UDP to the VM. `from` is the endpoint that the VM shall see. False: the queue is full, and the datagram is dropped.
+  // UDP to the VM. `from` is the endpoint that the VM should see. False: the queue is full, and the datagram is
+  // dropped.
   bool send_datagram(endpoint from, endpoint to, bytes_view payload, bool dont_fragment, time_point now);
-  // The host refused a datagram of the VM, by errno: becomes an ICMP error. `mtu`: of EMSGSIZE.
+  // The host refused a datagram of the VM with this errno: sends an ICMP error. `mtu`: for EMSGSIZE.
   void datagram_failed(endpoint from, endpoint asked, int error, std::uint16_t mtu, time_point now);
   // Answers action::echo.
   bool send_echo_reply(const action::echo& request, bytes_view payload, time_point now);

@@ -1,4 +1,4 @@
-// statistics: what the stack has counted since it began, and what it holds now.
+// statistics: the stack's counters since its start, and its present totals.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@ struct statistics {
   std::uint64_t frames_in = 0, bytes_in = 0, frames_out = 0, bytes_out = 0;
 
   // Dropped frames and packets, by reason.
-  std::uint64_t malformed = 0;   // any header whose lengths lie, and wrong checksums
+  std::uint64_t malformed = 0;   // headers with invalid lengths, and wrong checksums
   std::uint64_t not_for_us = 0;  // another MAC, or an address of the subnet that is not the stack's
   std::uint64_t ipv6 = 0;
   std::uint64_t other_types = 0;  // neither IPv4, ARP nor IPv6; protocols other than TCP, UDP and ICMP
@@ -19,10 +19,10 @@ struct statistics {
   std::uint64_t multicast = 0;    // multicasts and broadcasts other than DHCP
   std::uint64_t ttl_exceeded = 0;
   std::uint64_t fragments_dropped = 0;  // datagrams whose fragments overlap, are late or are too many
-  std::uint64_t errors_suppressed = 0;  // ICMP errors and RSTs above the limit
+  std::uint64_t errors_suppressed = 0;  // ICMP errors and RSTs beyond the limit
   std::uint64_t queue_full = 0;         // datagrams and answers toward the VM
-  std::uint64_t no_neighbour = 0;       // packets for an address whose MAC was not found out
-  std::uint64_t memory_full = 0;        // TCP payload above receive_memory; the VM repeats it
+  std::uint64_t no_neighbour = 0;       // packets for an address without a known MAC
+  std::uint64_t memory_full = 0;        // TCP payload beyond receive_memory; the VM sends it again
 
   // TCP.
   std::uint64_t accepted = 0;       // the VM's connections

@@ -116,7 +116,7 @@ void tcp_flows::on_segment(const ipv4::packet& packet, const tcp::segment& s, co
   changed(*found);
 }
 
-// A flow whose owner keeps up may receive: what comes in order costs memory only if the owner leaves it.
+// A flow whose owner keeps up may receive: in-order bytes cost memory only if the owner does not consume them.
 bool tcp_flows::is_full_for(const flow& f, const tcp::segment& s) const {
   if (s.payload.empty() || receive_memory_ <= around_.settings.limits.receive_memory) return false;
   return f.is_behind || f.machine->is_out_of_order(s);
@@ -188,7 +188,7 @@ void tcp_flows::on_unreachable(const icmp::message& error, const icmp::quoted_pa
     f.machine->set_most_segment(static_cast<std::uint16_t>(mtu - tcp_headers));
     return changed(*found);
   }
-  if (!f.is_opening) return;  // of an established connection, such an error is a hint and no end (RFC 1122, 4.2.3.9)
+  if (!f.is_opening) return;  // once established, it is a hint and not fatal (RFC 1122, 4.2.3.9)
   const bool closed = code == icmp::unreachable::port || code == icmp::unreachable::protocol;
   refuse_open(*found, closed ? std::errc::connection_refused : std::errc::host_unreachable, now);
 }
@@ -324,8 +324,8 @@ void tcp_flows::connect_failed(flow_id id, int error, time_point now) {
                               static_cast<std::uint8_t>(*code), 0, now);
 }
 
-// The endpoint that the VM sees. A flow that no owner has any more gives its place; one with an owner keeps it, and the
-// gateway stands in for the client.
+// The endpoint that the VM sees. An orphaned flow gives up its place; an owned one keeps it, and the gateway replaces
+// the client's address.
 std::optional<endpoint> tcp_flows::source_of(endpoint from, endpoint to, time_point now) {
   const auto held = from.port == 0 ? std::nullopt : table_.find({.vm = to, .peer = from});
   if (held && !flows_[*held].owned) {
@@ -442,7 +442,7 @@ bool tcp_flows::next_frame(frame_out& to, time_point now) {
   }
 }
 
-// The VM has to be found first. A SYN and other small segments wait; the rest is lost, and TCP repeats it.
+// The VM has to be located first. A SYN and other small segments wait; the rest is dropped, and TCP sends it again.
 void tcp_flows::let_wait(const flow_key& key, time_point now) {
   frame_out frame;
   while (frames_.in_progress()) {

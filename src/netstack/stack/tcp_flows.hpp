@@ -1,20 +1,20 @@
-// tcp_flows: the TCP connections between the VMs and the owner's sockets. It finds the flow of a segment, begins and ends
-// flows within the limits, turns the events of a connection into actions, and pulls segments in fair order. Owned by the
-// stack.
+// tcp_flows: the TCP connections between the VMs and the owner's sockets. It finds the flow of a segment, creates and
+// ends flows within the limits, turns the events of a connection into actions, and takes segments in fair order. Owned
+// by the stack.
 //
-// Theory of operation. A flow is a place in a list that grows to the largest number of flows at one time; places are
+// Theory of operation. A flow is a place in a list that grows to the largest number of simultaneous flows; places are
 // reused with another generation. A flow is
 //   owned     the owner knows its id; its calls reach it
-//   orphaned  the owner was given the end (reset, refused, closed) or has said it (abort, connect_failed); what TCP still
-//             has to send goes on, then the place is free
-// A flow that something happened to is touched; settle() gives the owner the events of touched flows, once for each
-// batch. A flow that may have something to send stands in send_order until its connection says that it has nothing.
+//   orphaned  the owner has received the end (reset, refused, closed) or caused it (abort, connect_failed); TCP sends
+//             what remains, then the place is free
+// A flow with an event is touched; settle() gives the owner the events of touched flows, once per batch. A flow that
+// may have something to send is in send_order until its connection has nothing to send.
 //
 // Bounds, all counted: stack_limits::flows, where a connection in TIME_WAIT makes room first and then a SYN is refused;
-// half_open, where the oldest goes without a word (its SYN comes again if its VM lives); and memory. receive_memory: the
-// windows shrink with the number of flows, and above the bound a flow whose owner is behind gets no more payload, as if it
-// were lost; the acknowledgement and the window of such a segment count. send_memory: above it no send ring grows, and
-// each flow keeps a small one.
+// half_open, where the oldest is dropped silently (its VM, if alive, sends its SYN again); and memory. receive_memory:
+// the windows shrink with the number of flows, and beyond the bound a flow whose owner is behind gets no more payload,
+// as if it were lost; the acknowledgement and window of such a segment count. send_memory: beyond it no send ring
+// grows, and each flow keeps a small one.
 #pragma once
 
 #include <deque>
@@ -38,7 +38,7 @@ namespace netstack {
 
 class tcp_flows {
  public:
-  // What of the stack the flows use. All of it outlives them.
+  // The parts of the stack that the flows use. All of them outlive the flows.
   struct surroundings {
     const stack_settings& settings;
     statistics& counted;
@@ -82,7 +82,7 @@ class tcp_flows {
   struct flow {
     std::uint32_t generation = 0;
     flow_key key;
-    std::optional<tcp::connection> machine;  // none: the place is free
+    std::optional<tcp::connection> machine;  // nullopt: the place is free
     tcp::sequence syn;                       // of the VM's SYN
     time_point give_up = time_point::max();  // open(): when the VM has not answered
     std::size_t send_memory = 0;             // as counted in send_memory_
@@ -92,7 +92,7 @@ class tcp_flows {
     bool is_opening = false;  // open() is not answered yet
     bool is_ours = false;     // by open()
     bool finished = false;    // action::finished was given
-    bool is_behind = false;   // the owner left bytes of an earlier batch
+    bool is_behind = false;   // the owner has not consumed bytes of an earlier batch
     bool touched = false;
     bool large_window = false;
   };

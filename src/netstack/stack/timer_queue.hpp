@@ -1,7 +1,7 @@
 // timer_queue: one time for each of many numbered owners. Owned by tcp_flows.
 //
 // Theory of operation: a binary heap that also knows the place of each owner, so that a changed time costs O(log n) and
-// no stale entry ever wakes the process. An owner whose time is max() is not in the heap: idle flows cost nothing.
+// no stale entry wakes the process. An owner whose time is max() is not in the heap: idle flows cost nothing.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ class timer_queue {
   void set(std::uint32_t owner, time_point when);
   void cancel(std::uint32_t owner) { set(owner, time_point::max()); }
   [[nodiscard]] time_point earliest() const { return heap_.empty() ? time_point::max() : heap_.front().when; }
-  // Takes the owner out whose time has come first. Nothing: none is due.
+  // Removes the owner with the earliest time. nullopt: none is due.
   std::optional<std::uint32_t> take_due(time_point now);
 
  private:
@@ -33,7 +33,7 @@ class timer_queue {
   void remove_at(std::size_t at);
 
   std::vector<entry> heap_;
-  std::vector<std::size_t> places_;  // by owner
+  std::vector<std::size_t> places_;  // index: the owner
 };
 
 }  // namespace netstack
