@@ -15,18 +15,18 @@ namespace netstack::tcp {
 
 class byte_ring {
  public:
-  // What a ring begins with. One of this size is given back as soon as it is empty.
+  // The initial capacity. A ring of this size is freed as soon as it is empty.
   static constexpr std::size_t smallest = std::size_t{16} << 10U;
 
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
-  // The place of `size` bytes at `at`; at most capacity(). The second slice is empty unless the place wraps.
+  // The place of `size` bytes at `at`; at most capacity(). The second slice is empty unless the place wraps around.
   [[nodiscard]] std::array<bytes_span, 2> slices(sequence at, std::size_t size);
   [[nodiscard]] std::array<bytes_view, 2> slices(sequence at, std::size_t size) const;
   void store(sequence at, bytes_view from);
   // Whether `slice` lies in the ring.
   [[nodiscard]] bool holds(bytes_view slice) const;
-  // At least `capacity` bytes from now on. The `size` bytes at `first` keep their content; a slice of them that did not
-  // wrap does not wrap afterwards.
+  // Makes the capacity at least `capacity`. The `size` bytes at `first` keep their content; a slice of them that did
+  // not wrap does not wrap afterwards.
   void grow(std::size_t capacity, sequence first, std::size_t size);
   void release();
 

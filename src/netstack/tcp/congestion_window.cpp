@@ -5,7 +5,7 @@
 namespace netstack::tcp {
 
 void congestion_window::acknowledged(std::size_t bytes, std::size_t in_flight) {
-  if (in_flight < size() / 2) return;  // the window is not what limits the flow
+  if (in_flight < size() / 2) return;  // the window does not limit the flow
   const auto more = size_ < threshold_ ? bytes : std::max<std::size_t>(bytes / 8, 1);
   size_ = std::min(size() + more, most);
 }

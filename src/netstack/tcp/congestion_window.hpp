@@ -1,11 +1,11 @@
-// congestion_window: how much may be in flight when segments get lost.
+// congestion_window: how many bytes may be in flight when segments get lost.
 //
-// Theory of operation. On a link to a VM the peer's window is what limits a flow. A loss means that a queue of the VM is
-// full: many flows at once, or a container behind a slow bridge. Then the window is reduced to seven tenths (RFC 9438,
-// 4.6) and grows again by an eighth each round trip, far more quickly than RFC 5681 allows on the Internet: a round
-// trip takes microseconds, and no other sender's traffic shares the queue. It begins with 64 KiB and doubles each round
-// trip until the first loss. After a time-out it begins with its floor and doubles up to half of what was in flight.
-// A loss that turns out to be reordering (RFC 2883: each repeated segment is reported as a duplicate) is undone.
+// Theory of operation. On a link to a VM the peer's window usually limits a flow. A loss means that a queue of the VM
+// is full: many flows at once, or a container behind a slow bridge. The window is then reduced to seven tenths (RFC
+// 9438, 4.6) and grows again by an eighth each round trip, far faster than RFC 5681 allows on the Internet: a round
+// trip takes microseconds, and no other sender's traffic shares the queue. It starts at 64 KiB and doubles each round
+// trip until the first loss. After a time-out it restarts at its floor and doubles up to half of what was in flight. A
+// loss that turns out to be reordering (RFC 2883: each repeated segment is reported as a duplicate) is undone.
 //
 // Owned by tcp::sender. All sizes are bytes.
 #pragma once
@@ -19,16 +19,16 @@ class congestion_window {
   static constexpr std::size_t initial = std::size_t{64} << 10U;
   static constexpr std::size_t most = std::size_t{16} << 20U;
 
-  // `floor`: below it the window never falls.
+  // `floor`: the window never falls below it.
   explicit congestion_window(std::size_t floor) : floor_(floor) {}
 
   [[nodiscard]] std::size_t size() const { return size_ < floor_ ? floor_ : size_; }
   // `in_flight`: before the acknowledgement came.
   void acknowledged(std::size_t bytes, std::size_t in_flight);
-  // `in_flight`: when the loss was seen, with what is lost.
+  // `in_flight`: when the loss was detected, including the lost bytes.
   void lost(std::size_t in_flight);
   void timed_out(std::size_t in_flight);
-  // The last loss was none.
+  // The last loss was reordering.
   void undo();
 
  private:

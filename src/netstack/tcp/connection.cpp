@@ -40,7 +40,7 @@ void connection::on_segment(const segment& s, time_point now) {
   }
 }
 
-// The host has not answered yet. The VM may give up, or begin again with another number.
+// The host has not answered yet. The VM may give up, or start over with another number.
 void connection::on_segment_connecting(const segment& s) {
   if (s.flags.rst) {
     if (s.number == handshake_.theirs() + 1) end_by_reset();
@@ -93,7 +93,7 @@ void connection::on_segment_synchronized(const segment& s, time_point now) {
   if (resets_behind_) receiver_.discard();
 }
 
-// In syn_received: whether `s` ends the handshake and is to be looked at further.
+// In syn_received: whether `s` ends the handshake and is processed further.
 bool connection::complete_handshake(const segment& s, time_point now) {
   if (s.flags.rst) {
     if (s.number == handshake_.theirs() + 1) end_by_reset();
@@ -134,7 +134,7 @@ void connection::on_reset_segment(const segment& s, time_point now) {
   if (receiver_.is_in_window(s.number)) challenge(now);
 }
 
-// It came before, or it is a keep-alive: the peer lives, and learns what we have.
+// A repetition or a keep-alive: the peer is alive, and gets an acknowledgement.
 void connection::on_not_acceptable(const segment& s, time_point now) {
   keep_alive_.heard(now);
   receiver_.repeated(s);
@@ -144,7 +144,7 @@ void connection::on_not_acceptable(const segment& s, time_point now) {
     receiver_.acknowledge();
 }
 
-// Whether the rest of the segment counts.
+// Whether the rest of the segment is processed.
 bool connection::take_acknowledgement(const segment& s, time_point now) {
   if (s.acknowledged > sender_.next()) {
     challenge(now);
@@ -213,7 +213,7 @@ void connection::abort() {
   if (state_ == state::closed) return receiver_.drop_all();
   reset_due_ = state_ != state::syn_sent && state_ != state::time_wait;
   if (state_ != state::connecting && state_ != state::syn_received) receiver_.drop_all();
-  // The RST needs the numbers of the state that it ends.
+  // The RST's numbers depend on the state that it ends.
   if (reset_due_ && !is_synchronized())
     stray_reset_ = state_ == state::connecting ? sequence{0} : handshake_.ours() + 1;
   close();
@@ -344,7 +344,7 @@ bool connection::fill_acknowledgement(outgoing& to) {
   return true;
 }
 
-// RFC 9293, 3.10.7.1: a RST that answers an acknowledgement takes its number; one that answers a SYN acknowledges it.
+// RFC 9293, 3.10.7.1: a RST that answers an acknowledgement uses its number; one that answers a SYN acknowledges it.
 bool connection::fill_reset(outgoing& to) {
   to.header.flags.rst = true;
   to.header.number = stray_reset_.value_or(sender_.next());

@@ -1,40 +1,41 @@
 // connection: one TCP connection toward the VM (RFC 9293), as a pure machine: segments, socket events and time go in,
-// segments and events come out. It knows no addresses, no frames and no sockets; netstack::stack owns it. It fails by an
-// event: reset, or timed_out. Hostile segments end at worst their own connection.
+// segments and events come out. It knows no addresses, frames or sockets; netstack::stack owns it. It reports failure
+// as an event: reset, or timed_out. A hostile segment can at worst end its own connection.
 //
-// Theory of operation. The parts do the work: handshake (SYN), sender (what goes out, and again), receiver (what came,
-// and what is acknowledged), keep_alive (dead peers). The connection decides by the state which part a segment reaches,
-// and which end closes. It is asked: after each batch of segments, after each event and when wake_at() has come, the owner
-// calls next_segment() until it returns false, and take_events() once.
+// Theory of operation. The parts do the work: handshake (SYN), sender (transmission and repetition), receiver
+// (reception and acknowledgement), keep_alive (dead peers). The connection decides by its state which part a segment
+// reaches, and which end closes. It is polled: after each batch of segments, after each event and when wake_at() has
+// passed, the owner calls next_segment() until it returns false, and take_events() once.
 //
-// The host comes first: a SYN from the VM is answered when the host has accepted, so a refusal is a refusal.
+// The host comes first: a SYN from the VM is answered when the host has accepted, so the VM sees a refusal as a
+// refusal.
 //
-// Checks of what comes (RFC 9293, 3.10.7.4; RFC 5961): a segment must touch the window, else an acknowledgement answers
-// it. A RST counts only at the exact number that is next, elsewhere in the window it is challenged; a SYN is challenged.
-// An acknowledgement of what was never sent is answered and its segment dropped. Challenges are bounded in a second, so that
-// two ends that disagree do not answer each other for ever. Urgent data is data.
+// Checks of segments (RFC 9293, 3.10.7.4; RFC 5961): a segment must overlap the window, otherwise an acknowledgement
+// answers it. A RST counts only at exactly the next number, and is challenged elsewhere in the window; a SYN is
+// challenged. An acknowledgement of unsent bytes is answered and its segment dropped. The number of challenges per
+// second is bounded, so that two ends that disagree do not answer each other forever. Urgent data is ordinary data.
 //
-// Ends. A FIN passes each way behind its bytes. finish_with_reset() sends a RST behind them. The peer's RST becomes an
-// event when the bytes before it have been consumed. An active close waits half a second in TIME_WAIT: long enough for a
-// repeated FIN, which a RST would answer as well. Nothing else is closed by time while the peer answers (RFC 1122,
-// 4.2.3.6): not an idle connection, not a half-closed one.
+// Ends. A FIN travels each way after its bytes. finish_with_reset() sends a RST after them. The peer's RST becomes an
+// event once the bytes before it are consumed. An active close waits half a second in TIME_WAIT: long enough for a
+// repeated FIN, which a RST would answer as well. No other state times out while the peer answers (RFC 1122, 4.2.3.6):
+// neither an idle connection nor a half-closed one.
 //
-// States, and what the owner may do (everything else is ignored); on_segment(), on_time(), next_segment(), take_events()
-// and abort() are always legal:
+// States, and what the owner may do (everything else is ignored); on_segment(), on_time(), next_segment(),
+// take_events() and abort() are always legal:
 //   connecting    the VM's SYN came                         connected()
-//   syn_sent      our SYN is out, or is to go out           send_room(), written(), finish()
-//   syn_received  our SYN-ACK is out                        send_room(), written(), finish()
+//   syn_sent      our SYN is sent, or is due           send_room(), written(), finish()
+//   syn_received  our SYN-ACK is sent                        send_room(), written(), finish()
 //   established   both directions are open                  consume(), send_room(), written(), finish()
 //   fin_wait_1    we finish, the peer has not               consume()
 //   fin_wait_2    our FIN is acknowledged                   consume()
 //   close_wait    the peer finished, we have not            consume(), send_room(), written(), finish()
-//   closing       both finished, our FIN is on its way      consume()
-//   last_ack      the peer finished first, then we          consume()
+//   closing       both finished, our FIN is not acknowledged      consume()
+//   last_ack      the peer finished first, then we did          consume()
 //   time_wait     both are done, we closed first            consume()
 //   closed        nothing remains                           consume()
 //
-// Bounds: see send_queue, sack_scoreboard and receive_queue. An idle connection holds no heap memory a second or two after
-// its last byte.
+// Bounds: see send_queue, sack_scoreboard and receive_queue. An idle connection holds no heap memory from a second or
+// two after its last byte.
 #pragma once
 
 #include <array>
@@ -71,70 +72,71 @@ enum class state : std::uint8_t {
   closed,
 };
 
-// What happened since the last take_events().
+// What has happened since the last take_events().
 struct events {
   bool established = false;    // the handshake is done
   bool readable = false;       // arrived() has more bytes
-  bool peer_finished = false;  // the FIN came, and every byte before it has been consumed
+  bool peer_finished = false;  // the FIN has arrived, and every byte before it is consumed
   bool writable = false;       // send_room() has room again after it had none
-  bool reset = false;          // the peer's RST; given once what came before it has been consumed
-  bool timed_out = false;      // no answer to SYN, data or keep-alive; given at once
-  bool closed = false;         // nothing is left to do or to send: the owner may drop the connection
+  bool reset = false;          // the peer's RST; reported once the bytes before it are consumed
+  bool timed_out = false;      // no answer to SYN, data or keep-alive; reported immediately
+  bool closed = false;         // nothing remains to do: the owner may destroy the connection
 
   bool operator==(const events&) const = default;
 };
 
 class connection {
  public:
-  // The VM's SYN. Nothing is answered until connected(): the host's connect() comes first. A repeated SYN meanwhile is
-  // ignored; abort() refuses it with a RST.
+  // From the VM's SYN. It is not answered before connected(): the host's connect() comes first. A SYN that is repeated
+  // meanwhile is ignored; abort() refuses it with a RST.
   [[nodiscard]] static connection accept(const segment& syn, const limits& l, sequence initial, time_point now);
   // We open: the first next_segment() is the SYN.
   [[nodiscard]] static connection open(const limits& l, sequence initial, time_point now);
 
-  // state::connecting alone: the host accepted; the SYN-ACK goes out.
+  // Only in state::connecting: the host has accepted, so the SYN-ACK is sent.
   void connected(time_point now);
-  // The payload must stay valid until keep(), or until consume() has taken it.
+  // The payload must stay valid until keep(), or until it is consumed.
   void on_segment(const segment& s, time_point now);
   void on_time(time_point now);
-  // When on_time() has something to do; `never` only if nothing is left to do.
+  // When on_time() has something to do; `never` only if nothing remains to do.
   [[nodiscard]] time_point wake_at() const;
 
   // From the VM: slices in the order of the stream, valid until the next call of on_segment(), consume() or keep().
   [[nodiscard]] std::span<const bytes_view> arrived() const;
-  // The first `bytes` of arrived() are done with: the peer gets their room.
+  // The first `bytes` of arrived() are processed: the peer may send that many more.
   void consume(std::size_t bytes, time_point now);
-  // The batch ends and its frames go: what arrived and is not consumed is copied.
+  // The batch ends and its frames are freed: copies the bytes that are not consumed.
   void keep();
 
-  // To the VM. Fill the room, then written() says how much of it; written(0) gives an unused ring back. Both slices are
-  // empty when there is no room: then `writable` follows. Without `may_grow` the ring keeps its size.
+  // To the VM. Fill the room and report the number of bytes to written(); written(0) returns an unused ring. Both
+  // slices are empty when there is no room; then `writable` follows. Without `may_grow` the ring keeps its size.
   [[nodiscard]] std::array<bytes_span, 2> send_room(bool may_grow = true);
   void written(std::size_t bytes, time_point now);
-  // FIN behind all that was written. Nothing may be written afterwards.
+  // Sends a FIN after everything written. Nothing may be written afterwards.
   void finish(time_point now);
-  // RST behind all that was written: the host's end was reset. What the peer has sent and still sends is discarded.
+  // Sends a RST after everything written: the host's end was reset. Everything from the peer is discarded.
   void finish_with_reset(time_point now);
-  // The next segment is a RST, then closed. What was written and is not sent is dropped.
+  // The next segment is a RST, then the connection is closed. Unsent bytes are dropped.
   void abort();
 
-  // The next segment to send now, with at most `budget` bytes of payload, or false. The payload's slices are valid until
-  // the next call of a member other than next_segment().
+  // The next segment to send now, with at most `budget` bytes of payload, or false. The payload's slices are valid
+  // until the next call of a member other than next_segment().
   [[nodiscard]] bool next_segment(outgoing& to, time_point now,
                                   std::size_t budget = std::numeric_limits<std::size_t>::max());
   [[nodiscard]] events take_events();
 
-  // The window that the peer may use from now on; what was announced already stays valid. At most most_receive_window.
+  // The peer's window from now on; what was announced already stays valid. At most most_receive_window.
   void set_receive_window(std::size_t bytes);
-  // ICMP "fragmentation needed": what is under way and too large is sent again in smaller segments.
+  // ICMP "fragmentation needed": sends larger segments that are in flight again, in smaller ones.
   void set_most_segment(std::uint16_t bytes);
 
   [[nodiscard]] tcp::state state() const { return state_; }
-  // A SYN for the same ports begins a new connection (RFC 9293, 3.10.7.4; RFC 6191): drop this one and accept() it.
+  // Whether this SYN for the same ports begins a new connection (RFC 9293, 3.10.7.4; RFC 6191): destroy this one and
+  // accept() it.
   [[nodiscard]] bool gives_way_to(const segment& syn) const;
-  // An ICMP error that quotes this number is about a segment under way (RFC 5927).
+  // Whether an ICMP error that quotes this number concerns a segment in flight (RFC 5927).
   [[nodiscard]] bool is_under_way(sequence number) const;
-  // Whether the segment begins behind a hole: its payload would be kept.
+  // Whether the segment begins after a gap, so that its payload would be kept.
   [[nodiscard]] bool is_out_of_order(const segment& s) const {
     return is_synchronized() && s.number > receiver_.next();
   }

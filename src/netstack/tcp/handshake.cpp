@@ -13,7 +13,8 @@ void handshake::take(const segment& syn) {
   has_theirs_ = true;
 }
 
-// Without ECE and CWR: ECN is refused (RFC 3168, 6.1.1). A payload of the peer's SYN is not acknowledged; it comes again.
+// Without ECE and CWR: ECN is refused (RFC 3168, 6.1.1). A payload of the peer's SYN is not acknowledged, so it is sent
+// again.
 void handshake::fill(segment& to, const limits& l, const receiver& r, time_point now) {
   to.number = ours_;
   to.flags.syn = true;

@@ -1,10 +1,10 @@
-// handshake: the SYN or SYN-ACK of a connection and when it goes out again (RFC 9293, 3.10; RFC 6298, 2). Owned by
+// handshake: the SYN or SYN-ACK of a connection, and when it is sent again (RFC 9293, 3.10; RFC 6298, 2). Owned by
 // tcp::connection.
 //
-// A SYN is sent at 0, 1, 3 and 7 s and given up at 10 s: the host's client waits behind it. A SYN-ACK is sent at 0, 1, 3,
-// 7 and 15 s and given up at 31 s. The number of sendings counts, not the time: a process that was stopped goes on. A
-// SYN-ACK that answers a repeated SYN neither counts nor moves the deadline: a peer that repeats its SYN for ever is given
-// up, too.
+// A SYN is sent at 0, 1, 3 and 7 s and given up at 10 s, because a client of the host waits for it. A SYN-ACK is sent
+// at 0, 1, 3, 7 and 15 s and given up at 31 s. The number of attempts counts, not the time, so a process that was
+// stopped continues. A SYN-ACK that answers a repeated SYN does not count and does not move the deadline: a peer that
+// repeats its SYN forever is given up as well.
 #pragma once
 
 #include <cstdint>
@@ -24,32 +24,32 @@ class handshake {
 
   handshake(side s, sequence ours) : side_(s), ours_(ours) {}
 
-  // The peer's SYN. Again for another one that takes its place.
+  // The peer's SYN. Called again for another one that replaces it.
   void take(const segment& syn);
 
   void send_now() { due_ = counts_ = true; }
-  // The peer repeated its SYN: the answer goes out once more and does not count.
+  // The peer repeated its SYN: sends the answer once more, uncounted.
   void answer_again() { due_ = true; }
   [[nodiscard]] bool is_due() const { return due_; }
-  // The segment; it counts as sent.
+  // Writes the segment and counts it as sent.
   void fill(segment& to, const limits& l, const receiver& r, time_point now);
-  // An answer came: nothing is sent any more.
+  // An answer has arrived: nothing more is sent.
   void end() {
     due_ = false;
     deadline_ = never;
   }
 
-  // Whether it is given up.
+  // Whether the handshake is given up.
   [[nodiscard]] bool on_time(time_point now);
   [[nodiscard]] time_point wake_at() const { return deadline_; }
 
   [[nodiscard]] sequence ours() const { return ours_; }
   [[nodiscard]] sequence theirs() const { return theirs_; }
-  // Behind the SYN and the payload that came with it: what a refusal acknowledges.
+  // The number after the SYN and its payload, which a refusal acknowledges.
   [[nodiscard]] sequence behind_syn() const { return theirs_ + syn_length_; }
   [[nodiscard]] const peer_terms& terms() const { return terms_; }
   [[nodiscard]] bool is_same(const segment& syn) const { return has_theirs_ && syn.number == theirs_; }
-  // It was sent once: the answer measures the round trip.
+  // Sent only once, so the answer measures the round trip.
   [[nodiscard]] bool was_sent_once() const { return !repeated_; }
   [[nodiscard]] time_point sent_at() const { return sent_at_; }
 
@@ -60,9 +60,9 @@ class handshake {
   side side_;
   bool has_theirs_ = false;
   bool due_ = false;
-  bool counts_ = false;    // the next sending
+  bool counts_ = false;    // the next attempt
   bool repeated_ = false;  // it was sent more than once
-  unsigned sendings_ = 0;  // that count
+  unsigned sendings_ = 0;  // attempts that count
   sequence ours_;
   sequence theirs_;
   std::uint32_t syn_length_ = 1;

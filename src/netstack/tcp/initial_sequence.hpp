@@ -1,6 +1,7 @@
-// initial_sequence: the first sequence number of a connection (RFC 6528): a clock that advances each 4 µs, plus a keyed
-// hash of the connection's addresses and ports. A guest cannot guess the number of another guest's connection, and a
-// connection that reuses its ports begins above the one before. Owned by netstack::stack. The hash is SipHash-2-4.
+// initial_sequence: the first sequence number of a connection (RFC 6528): a clock that advances every 4 µs, plus a
+// keyed hash of the connection's addresses and ports. A guest cannot guess the number of another guest's connection,
+// and a connection that reuses its ports starts above the previous one. Owned by netstack::stack. The hash is
+// SipHash-2-4.
 #pragma once
 
 #include <array>
@@ -20,7 +21,7 @@ using secret = std::array<std::uint8_t, 16>;
 
 class initial_sequence {
  public:
-  // `key`: from the system's random numbers, once for each start.
+  // `key`: random bytes of the system, chosen once at the start.
   explicit initial_sequence(const secret& key) : key_(key) {}
 
   [[nodiscard]] sequence operator()(ipv4::address local, std::uint16_t local_port, ipv4::address peer,

@@ -1,9 +1,9 @@
-// keep_alive: finds a peer that is gone while nothing is under way (RFC 9293, 3.8.4). Owned by tcp::connection.
+// keep_alive: detects a peer that is gone while nothing is in flight (RFC 9293, 3.8.4). Owned by tcp::connection.
 //
-// A probe goes out after four minutes of silence, then each half minute; the fifth that is not answered ends the
-// connection, within eight minutes. Linux forgets FIN_WAIT_2 after a minute without a word: it answers a probe with a
-// RST. Probes go out at whole half minutes of the clock, so that many idle connections wake the process once. The number
-// of probes counts, not the time: a process that was stopped asks again.
+// A probe is sent after four minutes of silence, then every half minute; the fifth without an answer ends the
+// connection, within eight minutes. Linux drops FIN_WAIT_2 silently after a minute, and then answers a probe with a
+// RST. Probes are sent at whole half minutes of the clock, so that many idle connections wake the process once. The
+// number of probes counts, not the time: a process that was stopped sends probes again.
 #pragma once
 
 #include <chrono>
@@ -26,7 +26,7 @@ class keep_alive {
   // Whether the peer is gone.
   [[nodiscard]] bool on_time(time_point now);
   [[nodiscard]] time_point wake_at() const;
-  // A probe goes out now. Once.
+  // Whether to send a probe now. True once per probe.
   [[nodiscard]] bool take_due();
 
  private:

@@ -41,7 +41,7 @@ void receive_queue::append_from_ring(sequence end) {
 
 receive_queue::outcome receive_queue::store_out_of_order(sequence at, bytes_view payload) {
   const auto end = at + length(payload);
-  // The intervals that touch the payload become one with it.
+  // The intervals that touch the payload merge with it.
   const auto from = std::ranges::find_if(intervals_, [&](const interval& i) { return i.end >= at; });
   const auto to = std::find_if(from, intervals_.end(), [&](const interval& i) { return i.begin > end; });
   if (from == to && intervals_.size() >= most_intervals) return outcome::dropped;
@@ -94,7 +94,7 @@ void receive_queue::keep() {
   append_from_ring(end);
 }
 
-// The ring holds everything from consumed_ to `end`. What it held stays, and slices of it follow it.
+// Makes the ring hold everything from consumed_ to `end`. Its content stays, and slices of it follow it.
 void receive_queue::reserve(sequence end) {
   const auto needed = static_cast<std::size_t>(end - consumed_);
   if (needed <= ring_.capacity()) return;

@@ -1,19 +1,19 @@
-// receive_queue: the bytes of the peer's stream that the owner has not consumed, and those that came out of order.
+// receive_queue: the bytes of the peer's stream that the owner has not consumed, and those that arrived out of order.
 //
-// Theory of operation. In the usual case a segment's payload comes in order and is consumed before the caller's buffer
-// is used again: the queue holds a slice of that buffer, and no byte is copied. keep() copies what is left into a ring.
-// A payload that comes out of order is copied into the ring at once, at the place of its sequence number; a sorted list
-// of intervals says which bytes are there. When the hole before an interval is filled, slices of the ring continue the
-// stream. So memory is bounded by the window, however small or mixed up the segments are, and by `most_intervals`: a
-// segment that would begin one more is dropped, as if the network had lost it.
+// Theory of operation. Usually a segment's payload arrives in order and is consumed before the caller reuses its
+// buffer: the queue holds a slice of that buffer, and no byte is copied. keep() copies what remains into a ring. A
+// payload that arrives out of order is copied into the ring immediately, at the place of its sequence number; a sorted
+// list of intervals records which bytes are present. When the gap before an interval is filled, slices of the ring
+// continue the stream. So memory is bounded by the window, however small or mixed up the segments are, and by
+// `most_intervals`: a segment that would start a further interval is dropped, as if the network had lost it.
 //
-// Overlap: bytes that came before are cut off. Bytes that came out of order are replaced by a later copy until they are
-// in order; afterwards they never change.
+// Overlap: bytes that arrived before are cut off. Out-of-order bytes are replaced by a later copy until they are in
+// order; afterwards they never change.
 //
-// What to report (RFC 2018, RFC 2883): the interval that changed last comes first, then those before it. A duplicate is
-// reported once, before them.
+// Reports (RFC 2018, RFC 2883): the interval that changed last comes first, then those that changed before it. A
+// duplicate is reported once, before them.
 //
-// Owned by tcp::receiver, which says where the window ends.
+// Owned by tcp::receiver, which knows the end of the window.
 #pragma once
 
 #include <array>
@@ -36,9 +36,9 @@ class receive_queue {
 
   enum class outcome : std::uint8_t {
     in_order,      // arrived() has more
-    out_of_order,  // there is a hole before it; or before what follows it
-    duplicate,     // nothing new
-    dropped,       // no interval is left
+    out_of_order,  // there is a gap before it, or before the bytes after it
+    duplicate,     // no new bytes
+    dropped,       // the intervals are used up
   };
 
   // The sequence number of the first byte.
@@ -46,18 +46,18 @@ class receive_queue {
 
   // `payload` begins at `at` and must stay valid until keep(). The caller has cut it to the window.
   outcome add(sequence at, bytes_view payload);
-  // The slices in order: valid until the next call of a member that is not const.
+  // The slices in order, valid until the next call of a non-const member.
   [[nodiscard]] std::span<const bytes_view> arrived() const { return std::span(slices_).subspan(first_); }
   // At most next() - consumed().
   void consume(std::size_t bytes);
   void keep();
   void clear();
   void forget_out_of_order();
-  // The stream is idle: gives spare memory back.
+  // The stream is idle: frees spare memory.
   void trim();
 
   [[nodiscard]] sequence consumed() const { return consumed_; }
-  // The first byte that is missing.
+  // The first missing byte.
   [[nodiscard]] sequence next() const { return next_; }
   [[nodiscard]] bool has_hole() const { return !intervals_.empty(); }
   [[nodiscard]] bool has_duplicate() const { return duplicate_.has_value(); }
@@ -80,7 +80,7 @@ class receive_queue {
   byte_ring ring_;
   std::vector<bytes_view> slices_;  // in order, from consumed_ to next_; those before first_ are consumed
   std::size_t first_ = 0;
-  std::vector<interval> intervals_;                  // sorted, apart from each other, behind next_
+  std::vector<interval> intervals_;                  // sorted, separated by gaps, after next_
   std::array<sequence, most_sack_blocks> recent_{};  // a byte of each interval that changed, the latest first
   std::size_t recents_ = 0;
   std::optional<interval> duplicate_;

@@ -78,7 +78,7 @@ void receiver::discard() {
   if (bytes > 0) consume(bytes);
 }
 
-// By how much the edge could move.
+// How far the edge could move.
 std::size_t receiver::gain() const {
   const auto edge = queue_.consumed() + static_cast<std::uint32_t>(window_);
   return edge > edge_ ? static_cast<std::size_t>(edge - edge_) : 0;

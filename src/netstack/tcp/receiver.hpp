@@ -1,13 +1,14 @@
-// receiver: the half of a connection that receives: what is in the window, what comes next, and what the peer must know.
+// receiver: the receiving half of a connection: which bytes are in the window, which come next, and what to report to
+// the peer.
 //
-// Theory of operation. The window's right edge is what the owner has consumed plus the limit. It never moves to the
-// left: a lower limit lets what was announced come and then stays behind. It moves to the right only by a step worth
-// announcing (RFC 9293, 3.8.6.2.2: two segments or half of the window), so that a slow reader does not make the peer send
-// crumbs. When the owner's reading moves it that far and the peer was near the edge, an acknowledgement of its own says
-// so.
+// Theory of operation. The window's right edge is what the owner has consumed plus the limit. It never moves left:
+// after a limit is lowered, it stays until consumption has caught up. It moves right only by a step worth announcing
+// (RFC 9293, 3.8.6.2.2: two segments or half of the window), so that a slow reader does not make the peer send tiny
+// segments. When the owner's reading moves it that far and the peer was near the edge, an acknowledgement of its own
+// announces it.
 //
-// Acknowledgements: one for all segments of a batch, since next_segment() is asked at its end. A peer without SACK needs
-// three equal ones to see a loss (RFC 5681): it gets one for each segment out of order, up to three.
+// Acknowledgements: one for all segments of a batch, because next_segment() is called at its end. A peer without SACK
+// needs three equal ones to detect a loss (RFC 5681): it gets one for each out-of-order segment, up to three.
 //
 // Owned by tcp::connection.
 #pragma once
@@ -32,13 +33,13 @@ class receiver {
   // `first`: the number of the peer's first byte. Without `scales` the window is at most 65,535.
   void start(sequence first, bool scales, bool sack);
 
-  // Whether the segment has a part in the window, or is an acknowledgement at its edge (RFC 9293, 3.10.7.4).
+  // Whether the segment overlaps the window, or is an acknowledgement at its edge (RFC 9293, 3.10.7.4).
   [[nodiscard]] bool is_acceptable(const segment& s) const;
   [[nodiscard]] bool is_in_window(sequence at) const { return next() <= at && at <= edge_; }
   // Takes the payload and the FIN of an acceptable segment.
   void take(const segment& s);
-  // A segment that is not acceptable: what it holds came before, and is reported. next() counts the peer's FIN, so the
-  // payload may reach one byte further; nothing follows a FIN, and that byte is not taken.
+  // A segment that is not acceptable: it repeats earlier bytes, which is reported. next() counts the peer's FIN, so the
+  // payload may extend one byte further; nothing follows a FIN, and that byte is not taken.
   void repeated(const segment& s);
 
   [[nodiscard]] std::span<const bytes_view> arrived() const { return queue_.arrived(); }
@@ -46,24 +47,24 @@ class receiver {
   void keep() { queue_.keep(); }
   // Consumes everything in order.
   void discard();
-  // Nothing more is wanted.
+  // The owner wants no more bytes.
   void drop_all() { queue_.clear(); }
   void trim() { queue_.trim(); }
-  // Nothing more comes: what is in order stays.
+  // The peer sends no more: in-order bytes stay.
   void stop() { queue_.forget_out_of_order(); }
   void set_window(std::size_t bytes);
 
-  // What is acknowledged.
+  // The number to acknowledge.
   [[nodiscard]] sequence next() const { return queue_.next() + (finished_ ? 1U : 0U); }
-  // The peer's FIN and everything before it are here.
+  // The peer's FIN and everything before it have arrived.
   [[nodiscard]] bool finished() const { return finished_; }
   [[nodiscard]] bool is_empty() const { return queue_.consumed() == queue_.next(); }
 
   void acknowledge() { due_ = due_ == 0 ? 1 : due_; }
   [[nodiscard]] bool must_acknowledge() const { return due_ > 0; }
-  // The acknowledgement has to be a segment of its own: it reports blocks, or is one of several.
+  // Whether the acknowledgement needs a segment of its own: it reports blocks, or is one of several.
   [[nodiscard]] bool must_be_alone() const { return due_ > 1 || queue_.has_hole() || queue_.has_duplicate(); }
-  // Acknowledgement, window and (`alone`) SACK blocks of a segment that goes out now.
+  // Sets acknowledgement, window and (`alone`) SACK blocks of a segment that is sent now.
   void fill(segment& to, bool alone);
 
   // Our SYN's options: the shift that set_window()'s largest window needs.

@@ -10,7 +10,7 @@ using std::chrono::milliseconds;
 constexpr duration granularity = milliseconds(1);
 constexpr duration delayed_acknowledgement = milliseconds(45);  // Linux: 40 ms
 constexpr duration least_probe = milliseconds(5);
-constexpr unsigned most_doublings = 9;  // 200 ms × 2^9 is above the most
+constexpr unsigned most_doublings = 9;  // 200 ms × 2^9 exceeds the maximum
 
 }  // namespace
 

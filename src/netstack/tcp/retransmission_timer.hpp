@@ -1,7 +1,7 @@
-// retransmission_timer: how long to wait for an acknowledgement (RFC 6298), from the round trips that were measured.
-// Owned by tcp::sender, which holds the deadline. Times of segments that were sent twice are never passed here (Karn).
+// retransmission_timer: how long to wait for an acknowledgement (RFC 6298), from measured round trips. Owned by
+// tcp::sender, which holds the deadline. Round trips of repeated segments are never passed here (Karn).
 //
-// RFC 6298 asks for a minimum of 1 s and allows less; Linux takes 200 ms, which covers its delayed acknowledgements.
+// RFC 6298 requires a minimum of 1 s and permits less; Linux uses 200 ms, which covers its delayed acknowledgements.
 #pragma once
 
 #include <chrono>
@@ -17,7 +17,7 @@ class retransmission_timer {
   static constexpr duration most = std::chrono::seconds(60);
 
   void measured(duration round_trip);
-  // The wait was in vain: the next one is twice as long.
+  // The wait has expired: the next one is twice as long.
   void back_off();
   // The peer answered.
   void answered() { doublings_ = 0; }

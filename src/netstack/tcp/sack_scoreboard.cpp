@@ -9,7 +9,7 @@ namespace {
 
 constexpr unsigned most_reordering = 64;
 
-// Sendings are counted modulo 2^32.
+// Transmissions are counted modulo 2^32.
 bool is_before(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b) < 0; }
 
 }  // namespace
@@ -25,7 +25,7 @@ sack_scoreboard::report sack_scoreboard::acknowledged(sequence to, std::span<con
     r.duplicate = blocks[0].end <= to ||
                   (blocks.size() > 1 && blocks[1].begin <= blocks[0].begin && blocks[0].end <= blocks[1].end);
   remove_before(to, r, now);
-  // From the lowest to the highest: one that is below another in the same segment has not been overtaken.
+  // In ascending order: a block below another one of the same segment was not overtaken.
   std::array<sack_block, most_sack_blocks> sorted{};
   const auto last = std::ranges::copy(blocks.first(std::min(blocks.size(), sorted.size())), sorted.begin()).out;
   std::sort(sorted.begin(), last, [](const sack_block& a, const sack_block& b) { return a.begin < b.begin; });
@@ -102,14 +102,14 @@ void sack_scoreboard::deliver(transmission& t, report& r, time_point now) {
   note_place(t);
   if (newest_order_ != 0 && is_before(t.order, newest_order_)) return;
   const auto round_trip = now - t.sent;
-  // The answer may be to the first sending if it comes sooner than a round trip.
+  // An answer sooner than a round trip may acknowledge the first transmission.
   if (t.repeated && round_trip < newest_round_trip_ / 2) return;
   newest_order_ = t.order;
   newest_round_trip_ = round_trip;
   if (!t.repeated) r.round_trip = round_trip;
 }
 
-// A segment that was overtaken and comes by itself shows that the path reorders.
+// An overtaken segment that arrives without a repetition shows that the path reorders.
 void sack_scoreboard::note_place(const transmission& t) {
   const bool furthest = !highest_delivered_ || *highest_delivered_ <= t.end;
   if (furthest)
@@ -153,7 +153,7 @@ void sack_scoreboard::lose_first() {
 }
 
 void sack_scoreboard::lose_all() {
-  // A peer that has the first segment acknowledges it: this one has dropped what it reported (RFC 2018, 8).
+  // A peer acknowledges a first segment that it has: this one dropped bytes that it had reported (RFC 2018, 8).
   const bool reneged = !empty() && under_way().front().delivered;
   for (auto& t : under_way()) {
     if (reneged && t.delivered) {

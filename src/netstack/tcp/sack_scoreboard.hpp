@@ -1,17 +1,17 @@
-// sack_scoreboard: what has been sent and not acknowledged: when, how often, and which of it the peer has already.
+// sack_scoreboard: the bytes that are sent and not acknowledged: when and how often, and which of them the peer has.
 //
-// Theory of operation. There is one record for each segment under way, in the order of the stream. A cumulative
-// acknowledgement removes records, a SACK block marks them (RFC 2018; a block that covers a part of a record cuts it in
-// two). Losses are found as RFC 8985 (RACK) says, which contains RFC 6675's rule: once a segment has been delivered, what
-// was sent before it and is not delivered is lost, at once if three segments are (the "duplicate threshold") or if
-// losses are being repaired, else after a quarter of the shortest round trip. Repeated segments have a time of their
-// own, so a repetition that is lost again is found the same way. Where the path has reordered segments before, a segment
-// is lost only after that wait, and the wait grows with each loss that was none, up to a round trip.
+// Theory of operation. There is one record for each segment in flight, in stream order. A cumulative acknowledgement
+// removes records, a SACK block marks them (RFC 2018; a block that covers part of a record splits it). Losses are
+// detected as in RFC 8985 (RACK), which includes RFC 6675's rule. Once a segment has been delivered, an earlier one
+// that has not is lost: immediately if three segments are delivered (the "duplicate threshold") or if losses are being
+// repaired, otherwise after a quarter of the shortest round trip. Repeated segments have a time of their own, so the
+// loss of a repetition is detected in the same way. If the path has reordered segments before, a segment is lost only
+// after that wait, and the wait grows with each false loss, up to a round trip.
 //
-// In flight is what was sent, is not delivered and not lost. It is a sum that is kept up to date.
+// The bytes in flight are those that are sent, not delivered and not lost. Their sum is kept up to date.
 //
-// Bounds: a record for each segment under way; with `most_records` of them the sender begins no other one until some are
-// acknowledged, and a block cuts none. A block that is not within what is under way is ignored. Owned by tcp::sender.
+// Bounds: one record for each segment in flight. With `most_records` of them the sender starts no further one until
+// some are acknowledged, and a block splits none. A block outside the bytes in flight is ignored. Owned by tcp::sender.
 #pragma once
 
 #include <cstddef>
@@ -31,47 +31,47 @@ class sack_scoreboard {
   static constexpr std::size_t most_records = 4096;
   static constexpr std::size_t duplicate_threshold = 3;
 
-  // [begin, end) of the stream, with one for a FIN.
+  // [begin, end) of the stream; a FIN counts as one byte.
   struct transmission {
     sequence begin, end;
-    std::uint32_t order = 0;  // of this sending among all
+    std::uint32_t order = 0;  // the position of this transmission among all
     bool delivered = false;
-    bool lost = false;  // and not sent again since
+    bool lost = false;  // and not sent again yet
     bool repeated = false;
     time_point sent;
 
     [[nodiscard]] std::uint32_t size() const { return end.value - begin.value; }
   };
 
-  // What an acknowledgement says.
+  // What an acknowledgement reports.
   struct report {
-    std::size_t delivered = 0;           // bytes that it reports for the first time
-    std::optional<duration> round_trip;  // of the segment sent last among them that was sent once
-    bool duplicate = false;              // a segment came twice (RFC 2883)
+    std::size_t delivered = 0;           // bytes reported for the first time
+    std::optional<duration> round_trip;  // of the latest of these segments that was sent only once
+    bool duplicate = false;              // a segment arrived twice (RFC 2883)
   };
 
   void sent(sequence begin, sequence end, time_point now);
-  // `to`: the cumulative acknowledgement; the blocks are those of the same segment.
+  // `to`: the cumulative acknowledgement; `blocks`: from the same segment.
   report acknowledged(sequence to, std::span<const sack_block> blocks, time_point now);
-  // Marks what is lost by now; whether there is something new. `shortest`: the shortest round trip.
+  // Marks what is lost by now. True: there are new losses. `shortest`: the shortest round trip.
   bool find_losses(time_point now, duration shortest, bool repairing);
-  // When find_losses() finds the next one if no acknowledgement comes; `never` if none.
+  // When to call find_losses() again if no acknowledgement arrives; `never` if there is nothing to find.
   [[nodiscard]] time_point next_check() const { return next_check_; }
   // Marks the first record as lost: for a peer without SACK (RFC 6582).
   void lose_first();
   void lose_all();
-  // Marks what is larger than `bytes` as lost: it did not fit.
+  // Marks segments larger than `bytes` as lost: they did not fit the path.
   void lose_larger(std::size_t bytes);
-  // A loss was none: wait longer the next time.
+  // A loss was false: wait longer the next time.
   void tolerate_reordering();
 
-  // The first lost record, or nothing.
+  // The first lost record, or nullptr.
   [[nodiscard]] const transmission* first_lost() const;
-  // The last record, or nothing: what a probe repeats.
+  // The last record, which a probe repeats, or nullptr.
   [[nodiscard]] const transmission* last() const { return empty() ? nullptr : &records_.back(); }
-  // The first `bytes` of the record at `begin` are sent again; the rest of it is a record of its own, lost.
+  // The first `bytes` of the record at `begin` are sent again; the rest becomes a record of its own, lost.
   void sent_again(sequence begin, std::uint32_t bytes, time_point now);
-  // Forgets everything.
+  // Removes all records.
   void clear();
   void trim();
 
@@ -100,9 +100,9 @@ class sack_scoreboard {
   std::size_t lost_ = 0;       // bytes
   std::size_t delivered_ = 0;  // records marked by SACK
   std::uint32_t orders_ = 0;
-  std::uint32_t newest_order_ = 0;  // of the delivered segment that was sent last
+  std::uint32_t newest_order_ = 0;  // of the latest delivered segment
   duration newest_round_trip_{};
-  std::optional<sequence> highest_delivered_;  // the end of the stream's furthest delivered byte
+  std::optional<sequence> highest_delivered_;  // the end of the delivered byte furthest in the stream
   time_point next_check_ = never;
   unsigned reordering_ = 0;  // 0: never seen; else in quarters of the shortest round trip
 };

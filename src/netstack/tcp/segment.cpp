@@ -43,7 +43,7 @@ void read_sack(options& o, bytes_view blocks) {
   for (std::size_t i = 0; i < o.sack_blocks; ++i) o.sack[i] = {{load_32(blocks, 8 * i)}, {load_32(blocks, 8 * i + 4)}};
 }
 
-// `body`: what stands behind kind and length.
+// `body`: the bytes after kind and length.
 void read_option(options& o, std::uint8_t kind, bytes_view body, bool syn) {
   if (kind == sack && !syn && body.size() % 8 == 0) read_sack(o, body);
   if (!syn) return;
@@ -66,7 +66,7 @@ options read_options(bytes_view bytes, bool syn) {
   return o;
 }
 
-// Each option is padded to a multiple of four, as other stacks do.
+// Pads each option to a multiple of four, as other stacks do.
 std::size_t size_of_options(const options& o) {
   return (o.most_segment ? 4U : 0U) + (o.window_shift ? 4U : 0U) + (o.sack_permitted ? 4U : 0U) +
          (o.sack_blocks > 0 ? 4U + 8U * o.sack_blocks : 0U);

@@ -1,4 +1,4 @@
-// A TCP segment: its header with the options that we use (RFC 9293, 7323, 2018). Other options are skipped.
+// A TCP segment: its header with the supported options (RFC 9293, 7323, 2018). Other options are skipped.
 #pragma once
 
 #include <array>
@@ -22,7 +22,7 @@ struct flags {
   bool psh = false;
   bool ack = false;
   bool urg = false;
-  bool ece = false;  // RFC 3168: with cwr in a SYN it asks for ECN, which we do not accept
+  bool ece = false;  // RFC 3168: with cwr in a SYN it requests ECN, which we refuse
   bool cwr = false;
 
   bool operator==(const flags&) const = default;
@@ -37,9 +37,9 @@ struct sack_block {
 };
 
 struct options {
-  std::optional<std::uint16_t> most_segment;  // MSS; in a SYN alone
-  std::optional<std::uint8_t> window_shift;   // in a SYN alone; more than 14 counts as 14
-  bool sack_permitted = false;                // in a SYN alone
+  std::optional<std::uint16_t> most_segment;  // MSS; only in a SYN
+  std::optional<std::uint8_t> window_shift;   // only in a SYN; more than 14 counts as 14
+  bool sack_permitted = false;                // only in a SYN
   std::array<sack_block, most_sack_blocks> sack{};
   std::size_t sack_blocks = 0;
 
@@ -52,12 +52,12 @@ struct segment {
   sequence number;
   sequence acknowledged;  // meaningless without flags.ack
   tcp::flags flags;
-  std::uint16_t window = 0;  // as it stands in the header, not shifted
+  std::uint16_t window = 0;  // as in the header, not shifted
   std::uint16_t urgent = 0;
   tcp::options options;
   bytes_view payload;
 
-  // What the segment takes of the sequence space: its payload, and one for each of SYN and FIN.
+  // The segment's length in sequence numbers: its payload, and one each for SYN and FIN.
   [[nodiscard]] std::uint32_t length() const {
     return static_cast<std::uint32_t>(payload.size()) + (flags.syn ? 1U : 0U) + (flags.fin ? 1U : 0U);
   }
@@ -65,20 +65,20 @@ struct segment {
 
 enum class check : std::uint8_t { verify, skip };
 
-// Nothing for a header that the packet does not hold and for a wrong checksum. An option whose length is wrong ends the
+// nullopt for a header that exceeds the packet, and for a wrong checksum. An option with a wrong length ends the
 // options; those before it count.
 [[nodiscard]] std::optional<segment> parse(const ipv4::packet& packet, check payload_checksum = check::verify);
 
-// How many bytes the header needs with its options.
+// The size of the header with its options, in bytes.
 [[nodiscard]] std::size_t size_of_header(const options& o);
 
 enum class checksum_kind : std::uint8_t {
   whole,   // over header and payload
-  pseudo,  // over the pseudo header alone: the receiver of the frame completes it (checksum offload)
+  pseudo,  // over the pseudo header only: the frame's receiver completes it (checksum offload)
 };
 
-// Writes the header of `s` to the first size_of_header() bytes of `to`, behind which the payload stands already; what
-// s.payload names is not looked at.
+// Writes the header of `s` to the first size_of_header() bytes of `to`; the payload already follows them. s.payload is
+// not read.
 void write_header(bytes_span to, ipv4::address source, ipv4::address destination, const segment& s,
                   checksum_kind kind = checksum_kind::whole);
 

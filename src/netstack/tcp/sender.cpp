@@ -60,7 +60,7 @@ void sender::on_segment(const segment& s, time_point now) {
     timer_.answered();
     duplicates_ = 0;
     tail_probed_ = false;
-    stop_waiting();  // the deadline is a new one
+    stop_waiting();  // the deadline starts over
   }
   set_wait(now);
 }
@@ -79,7 +79,7 @@ void sender::update_window(const segment& s) {
   if (scoreboard_.empty()) timer_.answered();
 }
 
-// The byte beyond a shut window was not taken. It goes out again with those behind it.
+// The byte beyond a closed window was not accepted. It is sent again with those after it.
 void sender::take_back_probe() {
   scoreboard_.clear();
   next_ = oldest_;
@@ -109,14 +109,14 @@ void sender::advance(sequence to) {
   if (oldest_ >= repaired_at_) repairing_ = repairs_time_out_ = false;
 }
 
-// When every repetition of a repair was one too many, nothing had been lost.
+// If every repetition of a repair was unnecessary, nothing had been lost.
 void sender::count_needless_repetition() {
   if (repeated_ == 0 || --repeated_ > 0) return;
   congestion_.undo();
   if (!repairs_time_out_) scoreboard_.tolerate_reordering();
 }
 
-// A peer without SACK repeats its acknowledgement for each segment that comes out of order.
+// A peer without SACK repeats its acknowledgement for each out-of-order segment.
 void sender::count_duplicate(const segment& s) {
   const auto offered = std::uint32_t{s.window} << terms_.window_shift;
   if (terms_.sack || scoreboard_.empty() || s.length() > 0 || offered != window_ || probe_sent_) return;
@@ -187,7 +187,7 @@ void sender::stop_waiting() {
   deadline_ = never;
 }
 
-// Begins to wait where what there is to wait for has changed.
+// Starts a new wait if its reason has changed.
 void sender::set_wait(time_point now) {
   const auto w = what_to_wait_for();
   if (w == waits_for_) return;
@@ -229,7 +229,7 @@ void sender::fill(outgoing& to, sequence at, std::size_t bytes, bool fin) const 
   to.most_segment = terms_.most_segment;
 }
 
-// The bytes that went out, with one for the FIN; 0 if the budget does not reach.
+// The number of bytes sent, including one for the FIN; 0 if the budget is too small.
 std::size_t sender::repeat(outgoing& to, const sack_scoreboard::transmission& what, time_point now,
                            std::size_t budget) {
   const auto begin = what.begin;
@@ -260,13 +260,13 @@ bool sender::repeat_tail(outgoing& to, time_point now, std::size_t budget) {
   return last != nullptr && !last->delivered;
 }
 
-// How many of the bytes that the peer takes fit what may be in flight and the budget: whole segments, unless all fit.
+// How many of the bytes that the peer accepts fit the congestion window and the budget: whole segments, unless all fit.
 std::size_t sender::fit(std::size_t bytes, std::size_t budget) const {
   const std::size_t unit = terms_.most_segment;
   const auto size = congestion_.size();
   auto room = size - std::min(size, scoreboard_.in_flight());
   if (scoreboard_.in_flight() == 0) room = std::max(room, bytes);
-  if (bytes > room && room < std::min(largest(), size / 4)) return 0;  // no crumbs of a large segment
+  if (bytes > room && room < std::min(largest(), size / 4)) return 0;  // no tiny parts of a large segment
   const auto most = std::min(room, budget);
   return bytes <= most ? bytes : most / unit * unit;
 }

@@ -1,19 +1,19 @@
-// sender: the half of a connection that sends: what may go out now, and what must go out again.
+// sender: the sending half of a connection: what may be sent now, and what must be sent again.
 //
-// Theory of operation. Bytes that were written stand in the send queue. next() makes one segment: first of what is lost
-// (sack_scoreboard), then of what is new, as far as the peer's window, the congestion window and the owner's budget
-// reach. The FIN stands behind the last byte and takes one number. There is no Nagle algorithm: bytes come from a socket
-// whose writer has decided already. A segment that the peer's window would make small waits until a full one fits, until
-// everything that is left fits, or until half of the peer's largest window is free (RFC 9293, 3.8.6.2.1).
+// Theory of operation. Written bytes are in the send queue. next_segment() makes one segment: first of lost bytes
+// (sack_scoreboard), then of new ones, within the peer's window, the congestion window and the owner's budget. The FIN
+// follows the last byte and takes one number. There is no Nagle algorithm: the bytes come from a socket whose writer
+// has already decided. If the peer's window would make a segment small, it waits until a full one fits, until all
+// remaining bytes fit, or until half of the peer's largest window is free (RFC 9293, 3.8.6.2.1).
 //
 // One deadline at a time:
-// - probing the tail: twice the round trip after the last progress the last segment is sent again, once, so that a loss
-//   at the end of a burst is reported by SACK and need not wait for the time-out (RFC 8985, 7);
-// - retransmission: everything under way counts as lost; the wait doubles (RFC 6298);
-// - persist: nothing is under way and the window is shut: one byte beyond it, the wait doubles (RFC 9293, 3.8.6.1). When
-//   the window opens and the byte was not taken, it counts as never sent.
-// `most_retries` without any answer end the connection. An answer is any acceptable acknowledgement: a shut window is
-// probed for as long as the peer answers. Time alone ends nothing, so a process that was stopped goes on.
+// - tail probe: the last segment is sent again, once, two round trips after the last progress, so that SACK reports a
+//   loss at the end of a burst without waiting for the time-out (RFC 8985, 7);
+// - retransmission: everything in flight counts as lost; the wait doubles (RFC 6298);
+// - persist: nothing is in flight and the window is closed: one byte beyond it is sent, the wait doubles (RFC 9293,
+//   3.8.6.1). If the window opens and the byte was not accepted, it counts as never sent.
+// `most_retries` without any answer end the connection. Any acceptable acknowledgement is an answer: a closed window is
+// probed for as long as the peer answers. Time alone ends nothing, so a process that was stopped continues.
 //
 // Owned by tcp::connection, which has checked that acknowledgements are within what was sent.
 #pragma once
@@ -34,11 +34,11 @@
 
 namespace netstack::tcp {
 
-// What the peer's SYN says about what it takes.
+// The options of the peer's SYN.
 struct peer_terms {
-  std::uint16_t most_segment = 536;  // RFC 9293, 3.7.1: without the option
+  std::uint16_t most_segment = 536;  // RFC 9293, 3.7.1: if the option is missing
   std::uint8_t window_shift = 0;
-  bool scales = false;  // the option was there: ours may be used as well
+  bool scales = false;  // the option is present, so we may scale as well
   bool sack = false;
 };
 
@@ -46,15 +46,15 @@ struct peer_terms {
 
 class sender {
  public:
-  // 200 ms doubled up to 60 s: five minutes.
+  // 200 ms, doubled up to 60 s: five minutes in all.
   static constexpr unsigned most_retries = 12;
-  // Smaller ones would cost more headers than data, and only an attacker asks for them (Linux: 48, with options).
+  // Smaller segments would cost more headers than data, and only an attacker requests them (Linux: 48, with options).
   static constexpr std::uint16_t least_segment = 88;
 
   // `first`: the number of the first byte.
   sender(const limits& l, sequence first);
 
-  // The handshake is done. `window`: of `last`, the segment that ended it, scaled.
+  // The handshake is complete. `window`: the scaled window of `last`, the segment that completed it.
   void start(const peer_terms& terms, std::uint32_t window, const segment& last);
   // The round trip of the handshake.
   void measured(duration round_trip) { timer_.measured(round_trip); }
@@ -66,25 +66,25 @@ class sender {
   void on_segment(const segment& s, time_point now);
   void on_time(time_point now);
   [[nodiscard]] time_point wake_at() const;
-  // Header and payload of the next segment; flags.psh and flags.fin alone are set.
+  // Header and payload of the next segment; of the flags, only psh and fin are set.
   [[nodiscard]] bool next_segment(outgoing& to, time_point now, std::size_t budget);
 
   void set_most_segment(std::uint16_t bytes);
   void drop_all();
   void trim();
 
-  // The first number that is not acknowledged, and the one behind all that was sent.
+  // The first unacknowledged number, and the number after everything sent.
   [[nodiscard]] sequence oldest() const { return oldest_; }
   [[nodiscard]] sequence next() const { return next_; }
   [[nodiscard]] bool finishing() const { return finishing_; }
-  // The FIN, and so everything, is acknowledged.
+  // The FIN, and thus everything, is acknowledged.
   [[nodiscard]] bool finished() const { return fin_sent_ && oldest_ == queue_.end() + 1; }
-  // Everything that was written is acknowledged.
+  // Everything written is acknowledged.
   [[nodiscard]] bool drained() const { return queue_.size() == 0; }
   [[nodiscard]] bool timed_out() const { return retries_ > most_retries; }
   [[nodiscard]] bool idle() const { return scoreboard_.empty(); }
   [[nodiscard]] std::uint32_t largest_window() const { return largest_window_; }
-  // room() was empty, and is not any more. Once.
+  // room() was empty, and no longer is. True once.
   [[nodiscard]] bool take_writable();
   [[nodiscard]] bool has_spare() const { return drained() && memory() > 0; }
   [[nodiscard]] std::size_t memory() const { return queue_.memory() + scoreboard_.memory(); }
@@ -127,7 +127,7 @@ class sender {
 
   sequence oldest_;
   sequence next_;
-  std::uint32_t window_ = 0;  // the peer's, behind oldest_
+  std::uint32_t window_ = 0;  // the peer's, from oldest_ on
   std::uint32_t largest_window_ = 0;
   sequence window_number_;        // SND.WL1
   sequence window_acknowledged_;  // SND.WL2
@@ -143,7 +143,7 @@ class sender {
   bool finishing_ = false;
   bool fin_sent_ = false;
   bool probe_due_ = false;    // persist
-  bool probe_sent_ = false;   // its byte is all that is under way
+  bool probe_sent_ = false;   // only its byte is in flight
   bool tail_due_ = false;     // tail probe
   bool tail_probed_ = false;  // since the last progress
   bool room_wanted_ = false;
