@@ -1,4 +1,4 @@
-// client_source: which source address a client of an exposed port has in the VM (flag -source-address).
+// client_source: the source address that a client of an exposed port has in the VM (flag -source-address).
 #pragma once
 
 #include <cstdint>
@@ -14,12 +14,12 @@ enum class source_address : std::uint8_t { gateway, client };
 
 class client_source {
  public:
-  // `local`: networks that the VM has for itself. An answer to their addresses would not come back.
+  // `local`: networks inside the VM. An answer to their addresses would not leave it.
   client_source(source_address kind, netstack::ipv4::address gateway, std::vector<net::cidr> local)
       : kind_(kind), gateway_(gateway), local_(std::move(local)) {}
 
-  // The client's endpoint, or the gateway with port 0 for any port. The gateway stands for IPv6 and loopback clients as
-  // well, and for those whose address the VM would look for in its own networks.
+  // The client's endpoint, or the gateway with port 0 for any port. The gateway also represents IPv6 and loopback
+  // clients, and clients whose address lies in one of the VM's own networks.
   [[nodiscard]] netstack::endpoint of(const net::endpoint& client) const;
   [[nodiscard]] netstack::ipv4::address gateway() const { return gateway_; }
 

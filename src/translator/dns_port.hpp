@@ -1,7 +1,7 @@
-// dns_port: carries the VM's DNS questions over UDP to the control thread, and the answers back, by a pair of sockets of
-// this process. Each record of the pair is a head of 8 bytes (the VM's address and port, two bytes of zeros) and the DNS
-// message. Owned by plane; loop thread only. A question that the control thread does not take in time is dropped and
-// counted: DNS asks again.
+// dns_port: carries the VM's DNS questions over UDP to the control thread, and the answers back, by a pair of sockets
+// of this process. Each record has a head of 8 bytes (the VM's address and port, two zero bytes) and the DNS message.
+// Owned by plane; loop thread only. A question that the control thread does not accept in time is dropped and counted:
+// DNS clients repeat it.
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@ inline constexpr std::size_t dns_record_head = 8;
 
 class dns_port final : public os::event_handler {
  public:
-  // `fd`: one end of a pair of SOCK_SEQPACKET, non-blocking. `service`: what the answers come from.
+  // `fd`: one end of a non-blocking pair of SOCK_SEQPACKET sockets. `service`: the source of the answers.
   dns_port(shared& common, netstack::endpoint service, base::unique_fd fd)
       : common_(common), service_(service), fd_(std::move(fd)) {}
   ~dns_port() override;

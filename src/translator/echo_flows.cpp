@@ -56,7 +56,7 @@ class echo_flow final : public os::event_handler {
     int error = send(a);
     if (error == 0) return;
     const bool reported = report_errors();
-    if (error != EMSGSIZE && reported) error = send(a);  // it was the error of an earlier one
+    if (error != EMSGSIZE && reported) error = send(a);  // the error was of an earlier request
     if (error == ENETUNREACH) report(a.to, netstack::icmp::unreachable::network);
     if (error == EHOSTUNREACH) report(a.to, netstack::icmp::unreachable::host);
   }
@@ -75,7 +75,7 @@ class echo_flow final : public os::event_handler {
     return sent < 0 ? errno : 0;
   }
 
-  // This host has refused the latest request.
+  // This host's kernel has refused the latest request.
   void report(netstack::ipv4::address asked, netstack::icmp::unreachable why, std::uint16_t mtu = 0) {
     pass(latest_, {.router = owner_.gateway(),
                    .what = netstack::icmp::type::unreachable,
@@ -117,7 +117,7 @@ class echo_flow final : public os::event_handler {
     }
   }
 
-  // Whether there were any. An error of this host's kernel comes without the request: it concerns the latest.
+  // Returns whether there were any. An error of this host's kernel does not quote the request: it concerns the latest.
   bool report_errors() {
     bool any = false;
     read_errors(fd_.get(), [&](const socket_error& e) {

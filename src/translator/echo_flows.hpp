@@ -1,8 +1,8 @@
 // echo_flows: the VM's pings of other hosts, by unprivileged echo sockets (net.ipv4.ping_group_range; icmp(7)). One
-// socket for each address and id of the VM. Where the host does not allow them, echo requests are not answered, and the
+// socket for each address and id of the VM. If the host does not permit them, echo requests are not answered, and the
 // log says so once. Owned by plane; loop thread only.
 //
-// Bound: most_flows sockets; the one that was idle for longest goes. Idle for 30 s, a socket goes, too.
+// Bound: most_flows sockets; beyond it the longest idle one is closed. So is a socket that is idle for 30 s.
 #pragma once
 
 #include <chrono>
@@ -23,7 +23,7 @@ class echo_flows {
   static constexpr std::size_t most_flows = 64;
   static constexpr std::chrono::seconds idle{30};
 
-  // `gateway`: speaks for this host's kernel when that refuses a request.
+  // `gateway`: the source of errors if this host's kernel refuses a request.
   echo_flows(shared& common, netstack::ipv4::address gateway);
   ~echo_flows();
   echo_flows(const echo_flows&) = delete;

@@ -7,9 +7,9 @@ namespace translator {
 
 class exposed_port : public os::event_handler {
  public:
-  // Begins. False: see errno.
+  // Starts. False: see errno.
   [[nodiscard]] virtual bool watch() = 0;
-  // Closes the socket. Events of the same batch may still come, and are ignored.
+  // Closes the socket. Events of the same batch may still arrive, and are ignored.
   virtual void close() = 0;
 };
 

@@ -1,9 +1,9 @@
-// exposed_tcp: one listening TCP socket of the host whose clients reach a port of the VM. The kernel has answered the
-// client's SYN before accept() returns it. So nothing of the client is read before the VM has answered too, and a refusal
-// becomes a reset at once. Owned by plane; loop thread only.
+// exposed_tcp: one listening TCP socket of the host whose clients reach a port of the VM. The kernel answers the
+// client's SYN before accept() returns the client. So nothing is read from a client before the VM has answered too, and
+// a refusal becomes an immediate reset. Owned by plane; loop thread only.
 //
-// Beyond its share of the descriptors a client is reset. Out of descriptors, the listener pauses for a moment and does
-// not spin; clients wait in the kernel's queue.
+// A client beyond its share of the descriptors is reset. Without free descriptors the listener pauses briefly instead
+// of spinning; clients wait in the kernel's queue.
 #pragma once
 
 #include <memory>

@@ -83,7 +83,7 @@ bool udp_clients::on(const netstack::action::datagram& d) {
   return true;
 }
 
-// A host with a closed port would say so to the client by ICMP. A socket cannot; the flow ends, no more.
+// A host with a closed port would answer the client with an ICMP error. A socket cannot; the flow just ends.
 void udp_clients::on(const netstack::action::datagram_refused& a) {
   const auto at = by_vm_side_.find({a.to, a.from});
   if (at != by_vm_side_.end() && a.reason == std::errc::connection_refused) end(*at->second);

@@ -1,8 +1,8 @@
 // exposed_udp: UDP sockets of the host whose datagrams reach a port of the VM. Each client is a flow with a source
 // endpoint of its own in the VM: a port of the gateway, or the client's own address. Owned by plane; loop thread only.
 //
-// Bound: udp_clients::most_flows; a client needs no descriptor. There the choice of relay::flow_table keeps one client
-// from displacing the others. A flow that is idle for 90 s ends.
+// Bound: udp_clients::most_flows; a client needs no descriptor. At the bound relay::flow_table chooses the flow that
+// ends, such that one client cannot displace the others. A flow that is idle for 90 s ends.
 #pragma once
 
 #include <memory>
@@ -19,15 +19,15 @@ namespace translator {
 
 class exposed_udp;
 
-// Ports of the gateway's address that clients have in the VM.
+// Ports of the gateway's address that represent clients in the VM.
 inline constexpr netstack::port_range udp_ports{20'000, 65'000};
 
 // One client of one exposed port.
 struct udp_client {
   exposed_udp* port = nullptr;
   net::socket_address address;
-  relay::local_address local;  // where the client wrote to last
-  netstack::endpoint in_vm;    // its source there
+  relay::local_address local;  // the latest destination of the client
+  netstack::endpoint in_vm;    // the client's source there
 };
 
 // The clients of all exposed UDP ports.
@@ -38,9 +38,9 @@ class udp_clients {
 
   udp_clients(shared& common, relay::datagram_batch& batch, const client_source& sources);
 
-  // A datagram of the VM. False: it is not the answer to a client.
+  // A datagram of the VM. False: it does not answer a client.
   bool on(const netstack::action::datagram& d);
-  // The VM does not take the client's datagrams: its port is closed.
+  // The VM refuses the client's datagrams: its port is closed.
   void on(const netstack::action::datagram_refused& a);
   [[nodiscard]] netstack::time_point wake_at() const;  // max() for never
   void expire();

@@ -1,7 +1,8 @@
-// frame_copies: frames between VMs that had to be changed on their way; they stay until all links have written. Owned by
+// frame_copies: frames between VMs that had to be changed on the way; they stay until all links have written. Owned by
 // link_ports; loop thread only. Bound: what the links read in one turn.
 //
-// Frames lie one behind the other in chunks. kept_chunks stay for the next turn, so that few frames allocate nothing.
+// Frames are stored one after the other in chunks. kept_chunks stay for the next turn, so that few frames allocate
+// nothing.
 #pragma once
 
 #include <memory>
@@ -22,7 +23,7 @@ class frame_copies {
 
   std::vector<std::unique_ptr<std::uint8_t[]>> chunks_;
   std::size_t in_use_ = 0;  // chunks
-  std::size_t used_ = 0;    // bytes of the last one
+  std::size_t used_ = 0;    // bytes in the last one
 };
 
 }  // namespace translator

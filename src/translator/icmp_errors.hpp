@@ -1,4 +1,4 @@
-// icmp_errors: what the host's kernel says about packets that a socket has sent (IP_RECVERR, linux/errqueue.h).
+// icmp_errors: the errors that the host's kernel reports for packets of a socket (IP_RECVERR, linux/errqueue.h).
 #pragma once
 
 #include <cstdint>
@@ -12,17 +12,17 @@ struct socket_error {
   netstack::endpoint destination;  // of the packet
   int error = 0;                   // errno
   std::uint16_t mtu = 0;           // of EMSGSIZE
-  // Of an ICMP message; otherwise this host's kernel has refused the packet by itself.
+  // From an ICMP message; otherwise this host's kernel has refused the packet.
   bool is_icmp = false;
   std::uint8_t type = 0, code = 0;
   netstack::ipv4::address router;
-  // The first bytes of the packet behind its UDP header; of an echo request its ICMP header.
+  // The first bytes of the packet after its UDP header; for an echo request, of its ICMP header.
   std::uint16_t id = 0, sequence = 0;
 };
 
-// Asks for them. False: see errno.
+// Requests the reports. False: see errno.
 [[nodiscard]] bool ask_for_errors(int fd);
-// Calls `take` for each that waits, and clears the socket's pending error.
+// Calls `take` for each report that waits, and clears the socket's pending error.
 void read_errors(int fd, const std::function<void(const socket_error&)>& take);
 
 }  // namespace translator

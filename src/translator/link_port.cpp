@@ -36,7 +36,7 @@ void link_port::on_event(unsigned /*which*/, std::uint32_t events) {
 void link_port::receive() {
   const auto got = std::visit([](auto& one) { return one.read(); }, link_);
   if (!got) return end(got.error());
-  dirty_ = true;  // what was read may have an answer of the link's own, which waits to be written
+  dirty_ = true;  // the link itself may have an answer to what was read
   if (!offload_ && takes_offload()) {
     offload_ = true;
     owner_.properties_changed(*this);

@@ -1,6 +1,6 @@
-// link_port: one link to a VM, on the loop. Reads its frames, hands them on together, and writes what leaves once a
-// turn. Owned by link_ports; loop thread only. Any error ends the link (stream_link.hpp); the port then does nothing
-// more.
+// link_port: one link to a VM, on the loop. It reads frames, passes them on in batches, and writes the outgoing ones
+// once a turn. Owned by link_ports; loop thread only. Any error ends the link (stream_link.hpp); the port is inactive
+// afterwards.
 #pragma once
 
 #include <variant>
@@ -21,7 +21,7 @@ class link_port final : public os::event_handler {
 
   [[nodiscard]] bool watch();
   void on_event(unsigned which, std::uint32_t events) override;
-  // Adds a frame to what leaves with this turn.
+  // Adds a frame to those sent in this turn.
   void send(const netstack::frame_out& frame);
   void send(const netstack::offload& how, netstack::bytes_view frame);
   // Ends the turn: writes.

@@ -124,7 +124,7 @@ void link_ports::flood(const link_port& from, const netstack::frame_in& frame) {
     if (ports_[i].port.get() != &from) pass_on(*ports_[i].port, frame, plain);
 }
 
-// A request of DHCP is from no address: the stack alone needs it. The stack counts what it refuses itself.
+// A DHCP request has no source address yet: only the stack needs it. The stack counts what it refuses itself.
 bool link_ports::switch_frame(const link_port& from, const netstack::frame_in& frame) {
   const auto head = netstack::ethernet::parse(frame.bytes);
   if (!head || head->source.is_group()) return true;
@@ -152,11 +152,12 @@ bool link_ports::can_send() const {
 
 void link_ports::send(const netstack::frame_out& frame) {
   if (recording_) recording_->add(frame.parts);
-  for (std::size_t i = ports_.size(); i-- > 0;)  // backwards: a port that fails goes
+  for (std::size_t i = ports_.size(); i-- > 0;)  // backwards: a port that fails is removed
     if (frame.link == netstack::every_link || ports_[i].port->id() == frame.link) ports_[i].port->send(frame);
 }
 
-// The stack keeps each frame's bytes until one of its other members is called: none is before all ports have written.
+// The stack keeps each frame's bytes until another of its members is called: none is called before all ports have
+// written.
 void link_ports::transmit() {
   netstack::frame_out frame;
   while (can_send() && common_.stack.next_frame(frame, common_.now())) send(frame);

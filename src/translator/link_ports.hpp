@@ -1,10 +1,11 @@
 // link_ports: all links of the virtual network. Frames for the gateway go to the stack; frames between VMs go from link
-// to link (mac_table.hpp of src/link), where their sources are the sender's own. Owned by plane; loop thread only.
+// to link (mac_table.hpp of src/link), if their source addresses belong to the sender. Owned by plane; loop thread
+// only.
 //
-// A link that ends leaves at the end of its turn, when all links have written: the others may still hold views of the
-// stack's headers and of its frames.
+// A link that ends is removed at the end of its turn, after all links have written: the others may still hold views of
+// the stack's headers and of its frames.
 //
-// A link whose peer does not read blocks only what goes to it: while all links are blocked, the stack keeps what waits.
+// A link whose peer does not read delays only its own frames. While all links are blocked, the stack keeps its frames.
 #pragma once
 
 #include <functional>
@@ -39,10 +40,11 @@ class link_ports {
   link_ports(const link_ports&) = delete;
   link_ports& operator=(const link_ports&) = delete;
 
-  // `over` is called once, when the link has ended by itself. Fails with too_many_links, or the kernel's code.
+  // `over` is called once when the link ends, unless this object is destroyed. Fails with too_many_links, or the
+  // kernel's code.
   base::result<> add(any_link link, std::function<void(base::error)> over);
 
-  // Takes the stack's frames and writes them. Then the links that have ended leave.
+  // Takes the stack's frames and writes them. Then removes the links that have ended.
   void transmit();
   [[nodiscard]] std::vector<link_status> status() const;
   [[nodiscard]] std::vector<links::mac_table::station> stations() const { return stations_.stations(common_.now()); }
@@ -62,14 +64,14 @@ class link_ports {
   };
   [[nodiscard]] bool can_send() const;
   [[nodiscard]] link_port* find(netstack::link_id id) const;
-  // Nothing, and counted, if its header lies.
+  // nullopt, and counted, if its header is invalid.
   [[nodiscard]] std::optional<netstack::frame_in> take(const link_port& from, const links::received_frame& received);
-  // Passes a frame between VMs on. Whether the stack shall have it, too.
+  // Passes a frame between VMs on. Returns whether the stack needs it as well.
   [[nodiscard]] bool switch_frame(const link_port& from, const netstack::frame_in& frame);
   // Whether the frame's IPv4 or ARP source belongs to its sender.
   [[nodiscard]] bool is_honest(const netstack::ethernet::frame& frame) const;
   void flood(const link_port& from, const netstack::frame_in& frame);
-  // `plain`: the frame for links without offload, once it is made.
+  // `plain`: the frame for links without offload, once it is built.
   void pass_on(link_port& to, const netstack::frame_in& frame, netstack::bytes_view& plain);
   void send(const netstack::frame_out& frame);
   void let_ended_leave();
@@ -78,7 +80,7 @@ class link_ports {
   net::mac_address gateway_;
   std::function<bool()> process_;
   std::vector<entry> ports_;
-  std::vector<std::pair<entry, base::error>> gone_;  // have ended in this turn
+  std::vector<std::pair<entry, base::error>> gone_;  // ended in this turn
   std::vector<netstack::frame_in> batch_;
   links::mac_table stations_;
   frame_copies copies_;

@@ -9,7 +9,7 @@
 namespace translator {
 namespace {
 
-// A lower one is the VM's traceroute, and passed on. All other datagrams leave with the host's own.
+// A lower TTL is the VM's traceroute, and passed on. All other datagrams have the host's own.
 constexpr int usual_ttl = 32;
 
 }  // namespace

@@ -1,4 +1,4 @@
-// outgoing_datagrams: datagrams of the VM that leave one socket with one system call. Their bytes stay where they are.
+// outgoing_datagrams: datagrams of the VM that one socket sends with one system call. Their bytes are not copied.
 #pragma once
 
 #include <netinet/in.h>
@@ -17,7 +17,7 @@ class outgoing_datagrams {
 
   [[nodiscard]] bool empty() const { return count_ == 0; }
   [[nodiscard]] bool is_full() const { return count_ == capacity; }
-  // The payload must stay until send() has returned. Not when it is full.
+  // The payload must stay until send() has returned. Must not be full.
   void add(const netstack::action::datagram& d);
 
   struct failure {
@@ -25,11 +25,11 @@ class outgoing_datagrams {
     int error = 0;
   };
   struct outcome {
-    std::size_t dropped = 0;  // by a full socket
+    std::size_t dropped = 0;  // the socket was full
     std::size_t failures = 0;
     std::array<failure, capacity> failed;  // the first `failures`: refused by the kernel
   };
-  // Sends all, and is empty afterwards. A pending error of an earlier datagram is cleared and does not count.
+  // Sends all datagrams, and is empty afterwards. The pending error of an earlier datagram is cleared and not reported.
   void send(int fd, outcome& to);
 
  private:

@@ -19,7 +19,7 @@ class pcap_file {
   static base::result<pcap_file> create(const std::string& path);
 
   void add(std::span<const netstack::bytes_view> parts);
-  // What add() has collected reaches the file. False: a write failed.
+  // Writes what add() has collected to the file. False: a write failed.
   [[nodiscard]] bool flush();
 
  private:

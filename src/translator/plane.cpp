@@ -64,7 +64,8 @@ base::result<> plane::add_link(any_link link, std::function<void(base::error)> o
   });
   if (!added) return added;
   without_link_ = never;
-  if (look_for_lost_ != never) look_for_lost_ = common_.now() + time_to_answer;  // its VM is being asked
+  if (look_for_lost_ != never)
+    look_for_lost_ = common_.now() + time_to_answer;  // the stack has sent its VM an ARP request
   return added;
 }
 

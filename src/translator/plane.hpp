@@ -1,9 +1,9 @@
 // plane: the data plane of the virtual network: the stack, the links and the host's sockets, on one loop. Owned by
 // translator; every member is used in the loop's turns only.
 //
-// A turn: links hand their frames to the stack, sockets their bytes. The stack's actions are carried out as they come.
-// At the end of the turn all frames toward the VMs leave with one write a link. What has no event is looked at when it
-// is due: finish_turn() returns when.
+// A turn: links pass their frames to the stack, sockets their bytes. The stack's actions are carried out immediately.
+// At the end of the turn all frames toward the VMs are sent, with one write for each link. finish_turn() returns the
+// time of the next turn that no event starts.
 #pragma once
 
 #include <map>
@@ -24,7 +24,7 @@ struct plane_options {
   netstack::stack_settings stack;
   source_address sources = source_address::gateway;
   std::vector<net::cidr> vm_networks;  // see client_source
-  // A link that comes back within it finds its connections as they were; then they are reset.
+  // A VM whose link returns within it keeps its connections; after it they are reset.
   std::chrono::milliseconds grace_of_a_lost_link{10'000};
 };
 
@@ -37,7 +37,7 @@ class plane {
   plane& operator=(const plane&) = delete;
 
   void add_service(std::uint16_t port, service to) { tcp_.add_service(port, std::move(to)); }
-  // Takes a bound socket, TCP also listening. The error has the kernel's code.
+  // Takes a bound socket; a TCP socket also listens. The error has the kernel's code.
   base::result<> expose(const net::listen_key& key, base::unique_fd fd, netstack::endpoint vm);
   void stop(const net::listen_key& key);
   base::result<> add_link(any_link link, std::function<void(base::error)> over);
@@ -50,7 +50,7 @@ class plane {
   [[nodiscard]] netstack::time_point finish_turn();
 
  private:
-  bool process();  // whether there was something to do
+  bool process();  // whether it has done anything
   void on_datagram(const netstack::action::datagram& d);
   void expire();
 
@@ -67,8 +67,8 @@ class plane {
   link_ports links_;
   std::map<net::listen_key, std::unique_ptr<exposed_port>> exposed_;
   std::chrono::milliseconds grace_of_a_lost_link_;
-  netstack::time_point without_link_;   // since when there has been none; max() while there is one
-  netstack::time_point look_for_lost_;  // for VMs that are on no link; max() for never
+  netstack::time_point without_link_;   // when the last link ended; max() while there is one
+  netstack::time_point look_for_lost_;  // when to look for VMs without a link; max() for never
 };
 
 }  // namespace translator

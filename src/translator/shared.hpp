@@ -1,4 +1,4 @@
-// shared: what all parts of the data plane use. Owned by plane; loop thread only, except counters.
+// shared: what all parts of the data plane use. Owned by plane; loop thread only, except for the counters.
 #pragma once
 
 #include <atomic>
@@ -10,21 +10,21 @@
 
 namespace translator {
 
-// What the host's side has counted since it began. Written by the loop's thread, read by any.
+// The counters of the host's side. Written by the loop's thread, read by any thread.
 struct counters {
   using number = std::atomic<std::uint64_t>;
   number connections{0};        // TCP, now
-  number connects_refused{0};   // by want of descriptors
+  number connects_refused{0};   // for lack of descriptors
   number accepted{0};           // clients of exposed TCP ports
-  number clients_refused{0};    // of them: beyond a share, or the VM did not take them
+  number clients_refused{0};    // of these: beyond a share, or refused by the VM
   number udp_flows{0};          // now, both directions
-  number udp_flows_evicted{0};  // ended for a newer one
-  number datagrams_dropped{0};  // by a full socket or a bound
+  number udp_flows_evicted{0};  // ended to make room for a newer one
+  number datagrams_dropped{0};  // at a full socket or a bound
   number echo_flows{0};         // now
-  number questions_dropped{0};  // DNS questions that the control thread did not take in time
+  number questions_dropped{0};  // DNS questions that the control thread did not accept in time
   number links{0};              // now
   number frames_flooded{0}, frames_switched{0}, frames_unknown{0};  // between VMs
-  number frames_refused{0};  // a source that is not the sender's, or a virtio-net header that cannot be the frame's
+  number frames_refused{0};  // a source that is not the sender's, or an invalid virtio-net header
   number frames_uncut{0};    // between VMs: segments that a link without offload cannot carry
 };
 

@@ -59,7 +59,7 @@ void tcp_flow::on_event(unsigned /*which*/, std::uint32_t events) {
   hung_up_ = hung_up_ || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
   if (state_ == state::connecting) return on_connected();
   if (state_ == state::opening) {
-    if ((events & (EPOLLERR | EPOLLHUP)) != 0) abort();  // its client is gone before the VM has answered
+    if ((events & (EPOLLERR | EPOLLHUP)) != 0) abort();  // its client left before the VM answered
     return;
   }
   if ((events & EPOLLOUT) != 0) push();
@@ -77,7 +77,7 @@ void tcp_flow::on_connected() {
 void tcp_flow::relay() {
   state_ = state::relaying;
   push();
-  if (is_relaying()) pull(until::nothing_is_left);  // an edge may have come before
+  if (is_relaying()) pull(until::nothing_is_left);  // an edge may have occurred earlier
 }
 
 void tcp_flow::push() {
@@ -89,7 +89,8 @@ void tcp_flow::push() {
     const auto sent = broken_ ? static_cast<ssize_t>(size) : send_slices(fd_.get(), waiting);
     if (sent < 0) {
       if (errno == EAGAIN) return;
-      if (errno == ENOBUFS || errno == ENOMEM) return owner_.push_later(*this);  // it has room: no edge will come
+      if (errno == ENOBUFS || errno == ENOMEM)
+        return owner_.push_later(*this);  // the socket has room, so no edge follows
       if (errno != EINTR) on_broken();
       continue;
     }
@@ -103,7 +104,7 @@ void tcp_flow::pull(until when) {
   while (is_relaying() && !socket_ended_) {
     const auto room = stack.send_room(id_);
     const auto size = room[0].size() + room[1].size();
-    if (size == 0) return;  // action::writable goes on
+    if (size == 0) return;  // action::writable continues
     if (taken >= most_a_turn) return owner_.pull_again(*this);
     const auto got = read_into(fd_.get(), room);
     if (got <= 0) return on_nothing_read(got);
@@ -113,10 +114,10 @@ void tcp_flow::pull(until when) {
   }
 }
 
-// What readv() said other than bytes: the end, nothing for now, or a broken connection.
+// A result of readv() other than bytes: the end, nothing at the moment, or a broken connection.
 void tcp_flow::on_nothing_read(ssize_t got) {
   const int error = got < 0 ? errno : 0;
-  owner_.common().stack.written(id_, 0, owner_.common().now());  // gives back the room that was made for nothing
+  owner_.common().stack.written(id_, 0, owner_.common().now());  // returns the unused room
   if (got == 0)
     on_socket_end();
   else if (error != EAGAIN)
@@ -129,7 +130,7 @@ void tcp_flow::on_socket_end() {
   owner_.common().stack.finish(id_, owner_.common().now());
 }
 
-// The kernel reports an error once, to the write. What came before the reset can still be read.
+// The kernel reports an error once, to the write. Bytes from before the reset can still be read.
 void tcp_flow::on_broken() {
   broken_ = true;
   hung_up_ = true;
@@ -141,7 +142,7 @@ void tcp_flow::finish() {
   if (is_relaying()) ::shutdown(fd_.get(), SHUT_WR);
 }
 
-// The VM gets what was read before the reset.
+// The VM receives the bytes that were read before the reset.
 void tcp_flow::abort() {
   auto& stack = owner_.common().stack;
   if (state_ == state::relaying)

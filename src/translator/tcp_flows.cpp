@@ -15,7 +15,7 @@ namespace action = netstack::action;
 
 namespace {
 constexpr std::chrono::milliseconds wait_for_memory{1};
-constexpr std::chrono::seconds look_for_vms{1};  // a VM that is back and lost again has the whole grace again
+constexpr std::chrono::seconds look_for_vms{1};  // a VM that returns and is lost again gets the full grace again
 }  // namespace
 
 net::endpoint to_net(const netstack::endpoint& e) { return {netstack::ipv4::to_net(e.address), e.port}; }
@@ -33,7 +33,7 @@ tcp_flow* tcp_flows::find(netstack::flow_id id) const {
 tcp_flow& tcp_flows::keep(std::unique_ptr<tcp_flow> flow) {
   const auto index = flow->id().index;
   if (index >= flows_.size()) flows_.resize(index + 1);
-  if (flows_[index]) end(*flows_[index], false);  // its action::closed is still under way
+  if (flows_[index]) end(*flows_[index], false);  // its action::closed is still queued
   increment(common_.count.connections);
   flows_[index] = std::move(flow);
   return *flows_[index];
@@ -62,7 +62,7 @@ void tcp_flows::on(const action::connect& a) {
   dial(a);
 }
 
-// The other end of the pair is the service's. A connection to it never touches a port of the host.
+// The service owns the other end of the pair. A connection to it never uses a port of the host.
 void tcp_flows::hand_over(const action::connect& a, const service& to) {
   auto lease = common_.budget.take(relay::descriptor_use::connection);
   if (!lease) return fail(a.flow, EMFILE);

@@ -23,7 +23,7 @@ translator::~translator() {
   });
 }
 
-// Not by call(): the sockets are edge-triggered (os/event_loop.hpp).
+// Not with call(): the sockets are edge-triggered (os/event_loop.hpp).
 void translator::run(const std::function<void()>& command) {
   std::promise<void> done;
   loop_.post([&] {

@@ -1,8 +1,8 @@
-// translator: the control thread's handle of the data plane. It starts the thread, and moves ports, links and questions
-// into its turns. Owned by host-switch's virtual_network; one thread uses it.
+// translator: the control thread's handle to the data plane. It starts the thread, and passes ports, links and
+// questions to it. Owned by host-switch's virtual_network; one thread uses it.
 //
-// A call waits until the loop's thread has done it, which takes as long as one turn. The data plane itself never waits
-// for the control thread.
+// A call returns when the loop's thread has completed it, after at most one turn. The data plane never waits for the
+// control thread.
 #pragma once
 
 #include <functional>
@@ -18,26 +18,26 @@ namespace translator {
 
 class translator {
  public:
-  // `dns`: one end of a pair, see dns_port. Throws std::system_error without descriptors or threads.
+  // `dns`: one end of a pair, see dns_port. Throws std::system_error if it lacks descriptors or threads.
   translator(plane_options options, relay::descriptor_budget& budget, base::unique_fd dns);
   translator(const translator&) = delete;
   translator& operator=(const translator&) = delete;
   ~translator();  // closes everything: ports, links, sockets
 
-  // Connections to this port of the gateway's address go to `to`, which is called on the loop's thread.
+  // Passes connections to this port of the gateway's address to `to`, which is called on the loop's thread.
   void add_service(std::uint16_t port, service to);
 
-  // Listens at `host` and relays to `vm`; a wildcard is for both families. Errors: file_exists if it is exposed;
-  // otherwise the kernel's code, without context. too_many_files_open also says that listeners have used up their part of
-  // the descriptors.
+  // Listens at `host` and relays to `vm`; a wildcard covers both families. Errors: file_exists if `host` is exposed;
+  // otherwise the kernel's code, without context. too_many_files_open also means that listeners have used up their
+  // share of the descriptors.
   base::result<> expose(net::protocol protocol, const net::endpoint& host, const netstack::endpoint& vm);
-  // The socket is closed when it returns. TCP connections live on, UDP flows end.
+  // The socket is closed when it returns. TCP connections continue, UDP flows end.
   void stop(net::protocol protocol, const net::endpoint& host);
 
-  // `over` is called on the loop's thread, once, when the link has ended by itself.
+  // `over` is called once on the loop's thread when the link ends, unless this object is destroyed.
   base::result<> add_link(any_link link, std::function<void(base::error)> over);
 
-  // Records the frames of all links; nothing ends it.
+  // Records the frames of all links; nullopt ends the recording.
   void record(std::optional<pcap_file> to);
   void set_search_domains(const std::vector<std::string>& domains);
 

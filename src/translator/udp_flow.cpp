@@ -66,7 +66,7 @@ void udp_flow::set_dont_fragment(bool on) {
   ::setsockopt(fd_.get(), IPPROTO_IP, IP_MTU_DISCOVER, &mode, sizeof mode);
 }
 
-// The error queue has those that were too large, with the path's MTU; epoll says so.
+// The error queue has the datagrams that were too large, with the path's MTU; epoll reports it.
 void udp_flow::send(outgoing_datagrams& all, bool dont_fragment) {
   set_dont_fragment(dont_fragment);
   auto& done = owner_.last_outcome();

@@ -1,5 +1,5 @@
-// udp_flow: the host's socket of one source port of the VM. It is not connected, so answers from other ports of an asked
-// address arrive with their true source; those of addresses that were not asked are dropped. Owned by udp_flows.
+// udp_flow: the host's socket for one source port of the VM. It is not connected, so an answer from another port of a
+// known destination arrives with its true source; datagrams from other addresses are dropped. Owned by udp_flows.
 #pragma once
 
 #include <list>
@@ -13,13 +13,13 @@ namespace translator {
 
 class udp_flows;
 
-// Addresses that one flow has asked, the latest first, and by which address the VM knows each.
+// The destinations of one flow, latest first, and the address by which the VM knows each.
 class asked_addresses {
  public:
-  static constexpr std::size_t most = 128;  // the one not asked for longest goes
+  static constexpr std::size_t most = 128;  // beyond it the least recently used one is dropped
 
   void add(netstack::ipv4::address asked, netstack::ipv4::address host);
-  // Nothing for an address that was not asked.
+  // nullopt for an address that is not a destination of this flow.
   [[nodiscard]] std::optional<netstack::ipv4::address> name_of(netstack::ipv4::address host) const;
 
  private:

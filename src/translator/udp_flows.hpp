@@ -1,7 +1,7 @@
 // udp_flows: the host's sockets for the VM's UDP, one for each of its source ports. Owned by plane; loop thread only.
 //
-// Bounds: most_flows, and the flows' part of the process' descriptors. At either the flow that was idle for longest
-// goes, counted. A flow that is idle for 90 s goes, too.
+// Bounds: most_flows, and the flows' share of the process's descriptors. At either bound the longest idle flow is
+// closed, and counted. So is a flow that is idle for 90 s.
 #pragma once
 
 #include <chrono>
@@ -28,7 +28,7 @@ class udp_flows {
 
   // Collects the datagram, whose bytes stay until settle().
   void on(const netstack::action::datagram& d);
-  // Sends what was collected, and says to the stack what the kernel has refused.
+  // Sends the collected datagrams, and reports to the stack which of them the kernel refused.
   void settle();
 
   [[nodiscard]] netstack::time_point wake_at() const;  // max() for never
@@ -47,7 +47,7 @@ class udp_flows {
   void note_failure(const failure& what);
 
  private:
-  static constexpr std::size_t most_failures = 256;  // of one turn; more are not reported
+  static constexpr std::size_t most_failures = 256;  // per turn; further ones are not reported
   void send_collected();
   [[nodiscard]] udp_flow* flow_of(const netstack::endpoint& vm);
   [[nodiscard]] udp_flow* open(const netstack::endpoint& vm);
