@@ -1,4 +1,4 @@
-// access_policy: who may use the forwarder API, and for what. Three independent checks:
+// access_policy: who may use the forwarder API, and for which remotes. Three independent checks:
 //
 //   the client's address   in -subnet, and not an address of this host. On Linux an address of one interface answers on
 //                          all of them, so users of the host and machines of its other networks reach the API as well
@@ -7,8 +7,8 @@
 //                          host's loopback addresses, or the API. The host alias of the subnet, 192.168.127.254, is
 //                          the host's 127.0.0.1 for the VM
 //
-// In the virtual network a client's address is its own, by the links: the stack drops what comes from another one. There
-// a client may name no remote but itself, and withdraw only what leads to it (remotes::of_caller).
+// In the virtual network the links vouch for a client's address: the stack drops frames with another source. There a
+// client may only name itself as the remote, and only withdraw forwards to itself (remotes::of_caller).
 //
 // If the kernel cannot say whether an address is the host's, access is denied.
 #pragma once
@@ -28,7 +28,7 @@ namespace host_switch {
 
 class access_policy {
  public:
-  // Which remotes a client of the API may name: any machine of the VM's network, or itself alone.
+  // Which remotes a client of the API may name: any machine of the VM's network, or only itself.
   enum class remotes : std::uint8_t { any, of_caller };
   using own_address = std::function<base::result<bool>(const net::address&)>;
 
@@ -36,12 +36,12 @@ class access_policy {
   access_policy(subnet vm_network, net::endpoint api, std::vector<std::string> more_hosts, own_address is_own,
                 remotes allowed = remotes::any);
 
-  // The error says why access is denied.
+  // The error states why access is denied.
   [[nodiscard]] base::result<> check_client(const net::address& client) const;
-  // `caller`: nothing for the owner of this host, who may name any machine of the VM's network.
+  // `caller`: nullopt for the owner of this host, who may name any machine of the VM's network.
   [[nodiscard]] base::result<> check_remote(const net::endpoint& remote,
                                             const std::optional<net::address>& caller = {}) const;
-  // Whether each client has to be known by its address.
+  // Whether a client must be identified by its address.
   [[nodiscard]] bool names_itself_alone() const { return allowed_ == remotes::of_caller; }
   // Whether the caller may withdraw a forward to `remote`.
   [[nodiscard]] bool may_withdraw(std::string_view remote, const std::optional<net::address>& caller) const;

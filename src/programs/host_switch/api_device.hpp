@@ -1,5 +1,5 @@
-// api_device: the network interface that has the API's address, toward the VM. The API's socket is bound to it, so that
-// packets that arrive at another interface do not reach it. The host's own connections may: access_policy refuses them.
+// api_device: the network interface that has the API's address, toward the VM. The API's socket is bound to it, so
+// packets that arrive at another interface do not reach it. The host's own connections do: access_policy refuses them.
 #pragma once
 
 #include <compare>

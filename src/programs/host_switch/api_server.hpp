@@ -9,7 +9,7 @@
 
 namespace host_switch {
 
-// Whether a failure may pass by itself: the port is busy, or the address or a descriptor is missing.
+// Whether a failure may be temporary: the port is busy, or the address or a descriptor is missing.
 [[nodiscard]] bool may_pass(const std::error_code& why);
 
 // Runs until cancelled. `way` outlives it, and so does all that the functions refer to.

@@ -1,5 +1,5 @@
-// connect_request: gvforwarder begins a link with an HTTP request, "POST /connect", to which nothing is answered; frames
-// follow at once (gvisor-tap-vsock, cmd/vm/main_linux.go). vm-switch begins with a frame. Both come to the same socket.
+// connect_request: gvforwarder begins a link with an HTTP request, "POST /connect", which gets no response; frames
+// follow immediately (gvisor-tap-vsock, cmd/vm/main_linux.go). vm-switch begins with a frame. Both use the same socket.
 #pragma once
 
 #include <cstddef>
@@ -12,11 +12,11 @@ namespace host_switch {
 
 inline constexpr std::size_t longest_connect_request = 4'096;  // bytes
 
-// The size of the request that `received` begins with; 0: it is none. Nothing: more bytes are needed.
+// The size of the request at the beginning of `received`; 0: there is none. nullopt: more bytes are needed.
 [[nodiscard]] std::optional<std::size_t> connect_request_size(std::string_view received);
 
-// Takes the request from a fresh connection, if there is one, and no byte more. A peer that says nothing at first is
-// waited for only a moment: it sends frames. False: the connection has ended, or its request does not.
+// Removes the request from a new connection, if there is one, and reads no further byte. It waits only briefly for a
+// peer that is silent at first: such a peer sends frames. False: the connection has ended, or its request does not end.
 async::task<bool> skip_connect_request(int fd);
 
 }  // namespace host_switch

@@ -1,10 +1,10 @@
-// control_api: what -control-socket serves to programs of the host: the forwarder API without a bound on who asks, and
-// the state of the virtual network. The socket is a file with mode 0600: its owner may use it, browsers and the VM cannot.
-// Paths and formats are gvproxy's (gvisor-tap-vsock, pkg/virtualnetwork/mux.go), so its clients work:
+// control_api: what -control-socket serves to programs of the host: the forwarder API without a limit on callers, and
+// the state of the virtual network. The socket is a file with mode 0600: its owner may use it, browsers and the VM
+// cannot. Paths and formats are gvproxy's (gvisor-tap-vsock, pkg/virtualnetwork/mux.go), so its clients work:
 //
 //   /services/forwarder/all, expose, unexpose     as in the virtual network
 //   /leases, /services/dhcp/leases                {"192.168.127.2":"5a:94:ef:e4:0c:ee"}
-//   /cam                                          {"5a:94:ef:e4:0c:ee":1}: on which link each station is
+//   /cam                                          {"5a:94:ef:e4:0c:ee":1}: the link of each station
 //   /stats                                        counters, as one JSON object
 //   /metrics                                      the same for Prometheus; not gvproxy's
 #pragma once

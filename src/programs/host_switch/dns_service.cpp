@@ -29,7 +29,7 @@ dns::client udp_client(netstack::bytes_view record) {
   return {.address = asker.address, .port = asker.port, .connection = 0, .transport = dns::transport::udp};
 }
 
-// Returns when the file may have changed, or could not be watched for a while.
+// Returns when the file may have changed, or after a pause if it could not be watched.
 async::task<> changed(std::optional<os::file_watch>* watch, std::string path) {
   if (!*watch) {
     auto opened = os::file_watch::open(co_await async::asio::this_coro::executor, path);

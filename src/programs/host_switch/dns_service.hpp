@@ -1,8 +1,8 @@
 // dns_service: the DNS server at the gateway's address, as the control thread runs it: the pure server of
 // netstack/dns, the host's resolver, and the sockets from the data plane. Owned by virtual_network.
 //
-// A client whose connection does not take an answer at once loses the connection: the socket's buffer holds several of
-// the longest.
+// A client that does not read its answers loses its connection as soon as the socket's buffer is full; the buffer holds
+// several of the longest answers.
 #pragma once
 
 #include <functional>
@@ -27,10 +27,10 @@ struct dns_files {
 
 class dns_service {
  public:
-  static constexpr std::size_t most_connections = 64;  // a further one closes the oldest
+  static constexpr std::size_t most_connections = 64;  // beyond it the oldest is closed
 
-  // `datagrams`: the control thread's end of dns_port's pair. `domains` gets the host's search domains, at first and
-  // after each change.
+  // `datagrams`: the control thread's end of dns_port's pair. `domains` receives the host's search domains, at the
+  // start and after each change.
   dns_service(const async::executor& where, netstack::dns::settings settings, netstack::dns::zones zones,
               dns_files files, base::unique_fd datagrams, std::function<void(const std::vector<std::string>&)> domains);
 
@@ -56,9 +56,9 @@ class dns_service {
   netstack::dns::server server_;
   dns_upstream upstream_;
   descriptor datagrams_;
-  std::map<std::uint64_t, std::shared_ptr<descriptor>> streams_;  // by number, so the oldest first
+  std::map<std::uint64_t, std::shared_ptr<descriptor>> streams_;  // by number, hence the oldest first
   std::uint64_t last_stream_ = 0;
-  async::condition asked_;  // a question is in progress: its deadline counts
+  async::condition asked_;  // a question is in progress and has a deadline
 };
 
 }  // namespace host_switch

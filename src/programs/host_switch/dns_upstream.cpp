@@ -44,7 +44,7 @@ class dns_upstream::channel : public std::enable_shared_from_this<channel> {
 
   [[nodiscard]] const char* failure() const { return failure_ == ARES_SUCCESS ? nullptr : ares_strerror(failure_); }
 
-  // Ends it without results.
+  // Ends the channel without results.
   void stop() {
     silent_ = true;
     if (failure_ == ARES_SUCCESS) ares_destroy(ares_);
@@ -88,10 +88,10 @@ class dns_upstream::channel : public std::enable_shared_from_this<channel> {
 
   struct watched {
     explicit watched(const async::executor& where, int fd) : stream(where, fd) {}
-    ~watched() { static_cast<void>(stream.release()); }  // c-ares closes it
+    ~watched() { static_cast<void>(stream.release()); }  // c-ares closes the socket
     descriptor stream;
     bool reads = false, writes = false;            // what c-ares wants
-    bool waits_read = false, waits_write = false;  // what is under way
+    bool waits_read = false, waits_write = false;  // waits in progress
   };
 
   // Neither: c-ares is about to close the socket.

@@ -1,9 +1,10 @@
-// dns_upstream: asks the host's resolver the VM's questions as they are, by c-ares. Owned by dns_service; control thread
-// only. Every question gets one result: the resolver's message, or nothing for a failure of any kind.
+// dns_upstream: sends the VM's questions unchanged to the host's resolver, with c-ares. Owned by dns_service; control
+// thread only. Every question gets one result: the resolver's message, or nullopt for a failure of any kind.
 //
-// Theory of operation. A channel of c-ares reads resolv.conf once. renew() begins a new one; the old one goes with its
-// last answer. Questions by UDP ask the resolver by UDP, and a truncated answer is passed on, so that the VM's own
-// resolver asks again by TCP; questions by TCP ask by TCP. c-ares closes its sockets while no question is in progress.
+// Theory of operation. A channel of c-ares reads resolv.conf once. renew() creates a new one; the old one is destroyed
+// after its last answer. Questions by UDP go to the resolver by UDP, and a truncated answer is passed on, so that the
+// VM's own resolver repeats the question by TCP; questions by TCP go by TCP. c-ares closes its sockets while no
+// question is in progress.
 #pragma once
 
 #include <cstdint>
@@ -24,15 +25,15 @@ class dns_upstream {
  public:
   using result = std::function<void(std::optional<netstack::bytes_view>)>;
 
-  // `resolv_conf`: the file that channels read; for tests another one than /etc/resolv.conf.
+  // `resolv_conf`: the file that channels read; tests use one other than /etc/resolv.conf.
   dns_upstream(const async::executor& where, std::string resolv_conf);
-  ~dns_upstream();  // calls no result
+  ~dns_upstream();  // delivers no results
   dns_upstream(const dns_upstream&) = delete;
   dns_upstream& operator=(const dns_upstream&) = delete;
 
   // `question` has an id that no other question in progress has. May call `to` at once.
   void ask(netstack::bytes_view question, bool by_tcp, result to);
-  // From now on by the servers that resolv.conf names now.
+  // Uses the servers that resolv.conf names now for later questions.
   void renew();
   // Those of resolv.conf.
   [[nodiscard]] std::vector<std::string> search_domains() const;
@@ -44,7 +45,7 @@ class dns_upstream {
   async::executor where_;
   std::string resolv_conf_;
   std::shared_ptr<channel> by_udp_, by_tcp_;
-  std::list<std::weak_ptr<channel>> all_;  // those that still have questions in progress among them
+  std::list<std::weak_ptr<channel>> all_;  // including old ones with questions in progress
   base::log::episode trouble_{"dns", "no resolver"};
 };
 

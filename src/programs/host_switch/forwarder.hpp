@@ -24,18 +24,18 @@ class forwarder {
   forwarder(network& way, const access_policy& policy, std::size_t most)
       : network_(way), policy_(policy), most_(most) {}
 
-  // One request of the API; `caller` is the client's address.
+  // Handles one request of the API; `caller` is the client's address.
   [[nodiscard]] http::response answer(const http::request& request, std::string_view caller);
-  // One request of the host's owner, by a socket that no browser and no VM reaches: its head is not checked, and it may
-  // name any VM.
+  // Handles one request of the host's owner, by a socket that no browser and no VM can reach: its head is not checked,
+  // and it may name any VM.
   [[nodiscard]] http::response answer_owner(const http::request& request);
 
   // The calls. The error's message is the API's answer.
-  // `caller`: the client's address; nothing for the owner of this host.
+  // `caller`: the client's address; nullopt for the owner of this host.
   using caller_address = std::optional<net::address>;
   base::result<> expose(const forwarder_api::forward& wanted, const caller_address& caller = {});
   base::result<> unexpose(const forwarder_api::forward& which, const caller_address& caller = {});
-  // A forward from the command line: to any address, and not limited. The error has the kernel's code.
+  // Adds a forward from the command line: to any address, and outside the limit. The error has the kernel's code.
   base::result<> expose_static(const forwarder_api::forward& wanted);
   [[nodiscard]] std::vector<forwarder_api::forward> all() const;  // sorted by local, then protocol
 

@@ -57,7 +57,7 @@ std::size_t most_forwards() {
   return std::min(most, relay::descriptor_budget::of_process().capacity(relay::descriptor_use::listener));
 }
 
-// Whether the API can be served at all; serve_api() opens the socket that stays.
+// Whether the API can be served at all; serve_api() opens the socket that it keeps.
 base::result<> try_to_listen(kernel_network& network) {
   const auto device = find_device(network.api().ip);
   if (!device) return std::unexpected(device.error());
@@ -131,7 +131,7 @@ base::result<> host_switch::open_kernel_network() {
   return tried || may_pass(tried.error().code) ? base::result<>{} : tried;
 }
 
-// An address of the virtual network is never one of this host, whatever the host's other networks are.
+// An address of the virtual network never belongs to this host, whatever the host's other networks are.
 base::result<> host_switch::open_virtual_network(const async::executor& where) {
   auto made = virtual_network::open(where, vm_network_, virtual_);
   if (!made) return std::unexpected(made.error());
@@ -153,7 +153,7 @@ base::result<> host_switch::open_control_socket() {
 }
 
 base::result<> host_switch::open(const async::executor& where) {
-  // Frames of the VM are parsed from here on: no program that is started could win rights.
+  // The program parses frames of the VM from here on, so no child process may gain rights.
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return base::fail_errno("give up new privileges");
   auto opened = way_ == way::through_frames ? open_virtual_network(where) : open_kernel_network();
   if (!opened) return opened;

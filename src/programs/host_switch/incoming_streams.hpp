@@ -2,7 +2,7 @@
 // accepts them. The data plane's thread adds them, the control thread takes them. No port of the host is involved: only
 // the virtual network reaches such a service.
 //
-// At most `most` connections wait; a further one is refused.
+// At most `most` connections wait; further ones are refused.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,7 @@ class incoming_streams {
 
   // From any thread. False: too many wait.
   [[nodiscard]] bool add(base::unique_fd fd, const net::endpoint& client);
-  // Accepts from here; one at a time. It may outlive this object's owner.
+  // Accepts connections from here; one call at a time. It may outlive this object's owner.
   [[nodiscard]] std::unique_ptr<os::acceptor> acceptor() const;
 
  private:

@@ -20,7 +20,7 @@ class kernel_network final : public network {
   explicit kernel_network(net::endpoint api);
 
   [[nodiscard]] const net::endpoint& api() const override { return api_; }
-  // Fails while the interfaces cannot be read: an unbound socket would take what arrives at any of them.
+  // Fails while the interfaces cannot be read: an unbound socket would accept connections from any of them.
   [[nodiscard]] base::result<std::unique_ptr<os::acceptor>> listen_for_api(const async::executor& where) override;
   async::task<> api_moves() override;
   async::task<> api_may_return() override;
@@ -30,10 +30,10 @@ class kernel_network final : public network {
   base::result<> forward(net::protocol protocol, const net::endpoint& host, const net::endpoint& vm) override;
   void stop(net::protocol protocol, const net::endpoint& host) override;
 
-  // The API's listening socket, which takes what arrives at `device` alone. Without a device the address need not exist
-  // yet: the VM's network may come up later. Without the right to bind to an interface, the socket takes what arrives
-  // at any of them, and a warning says so once; access_policy still checks each client's address. Fails with
-  // address_in_use if another host-switch serves the API.
+  // The API's listening socket, which only accepts connections that arrive at `device`. Without a device the address
+  // need not exist yet: the VM's network may come up later. Without the right to bind to an interface, the socket
+  // accepts connections from any interface, and a warning says so once; access_policy still checks each client's
+  // address. Fails with address_in_use if another host-switch serves the API.
   [[nodiscard]] base::result<base::unique_fd> open_api_socket(const std::optional<api_device>& device);
   base::result<> bind_if_permitted(int fd, const std::string& device);
 

@@ -23,7 +23,7 @@ namespace {
 constexpr async::clock::duration after_a_failure = std::chrono::seconds(1);
 constexpr mode_t owner_alone = 0177;  // umask
 
-// Whether a link has ended, as the data plane's thread says.
+// Whether a link has ended, as reported by the data plane's thread.
 struct link_end {
   explicit link_end(const async::executor& where) : happened(where) {}
   async::condition happened;
@@ -41,14 +41,14 @@ std::function<void(base::error)> announce(const std::shared_ptr<link_end>& end, 
   };
 }
 
-// Nothing if the descriptor is no socket.
+// nullopt if the descriptor is not a socket.
 std::optional<int> socket_type(int fd) {
   int type = 0;
   socklen_t size = sizeof type;
   return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 ? std::optional(type) : std::nullopt;
 }
 
-// A socket file of an earlier run is replaced; a file of another kind is not.
+// Replaces a socket file of an earlier run, but no file of another kind.
 base::result<base::unique_fd> bind_datagrams(const std::string& path) {
   struct stat there{};
   if (::lstat(path.c_str(), &there) == 0 && !S_ISSOCK(there.st_mode))

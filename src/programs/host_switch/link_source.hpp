@@ -1,6 +1,6 @@
-// link_source: brings the links of one -listen to the data plane, one after the other, for as long as host-switch runs.
-// When a link ends, the next one comes the same way: by accept() on the same socket, or by a new handshake. A UNIX path
-// takes several VMs at a time; fd:// has one link, and none after it.
+// link_source: provides the data plane with the links of one -listen, one after the other, as long as host-switch runs.
+// When a link ends, the next one arrives the same way: by accept() on the same socket, or by a new handshake. A UNIX
+// path accepts several VMs at a time; fd:// has exactly one link.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,7 @@ namespace host_switch {
 
 class link_source {
  public:
-  // Opens what can be opened at once; `to` outlives it.
+  // Opens everything that can be opened in advance; `to` outlives it.
   static base::result<link_source> open(links::link_url url, translator::translator& to);
 
   link_source(link_source&&) = default;

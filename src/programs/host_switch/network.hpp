@@ -1,5 +1,5 @@
-// network: host-switch's way to the VM. It accepts the API's connections at the gateway's address, and relays ports of
-// the host into the VM. Owned by host_switch; control thread only.
+// network: host-switch's connection to the VM. It accepts the API's connections at the gateway's address, and relays
+// ports of the host into the VM. Owned by host_switch; control thread only.
 #pragma once
 
 #include <memory>
@@ -21,14 +21,14 @@ class network {
 
   [[nodiscard]] virtual const net::endpoint& api() const = 0;  // where the VM reaches the API
 
-  // Begins to accept the API's connections. The error has the kernel's code, such as address_in_use.
+  // Starts to accept the API's connections. The error has the kernel's code, such as address_in_use.
   [[nodiscard]] virtual base::result<std::unique_ptr<os::acceptor>> listen_for_api(const async::executor& where) = 0;
-  // Returns when the VM no longer reaches what the last listen_for_api() opened: listen again.
+  // Returns when the VM can no longer reach the socket of the last listen_for_api(): listen again.
   virtual async::task<> api_moves() = 0;
   // After a failure of listen_for_api(): returns when another try may succeed.
   virtual async::task<> api_may_return() = 0;
 
-  // Listens on the host and relays to `vm`. A wildcard is for both families. The error has the kernel's code.
+  // Listens on the host and relays to `vm`. A wildcard covers both families. The error has the kernel's code.
   virtual base::result<> forward(net::protocol protocol, const net::endpoint& host, const net::endpoint& vm) = 0;
   // The listening socket is closed when it returns.
   virtual void stop(net::protocol protocol, const net::endpoint& host) = 0;

@@ -1,4 +1,5 @@
-// static_forward: the forwards of -port-forward. One whose port is busy at the start is tried again until it is free.
+// static_forward: the forwards of -port-forward. If the port is busy at the start, it tries again until the port is
+// free.
 #pragma once
 
 #include <string_view>

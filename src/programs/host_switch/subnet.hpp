@@ -1,4 +1,4 @@
-// subnet: the virtual network between the VM and the host, as given by -subnet.
+// subnet: the virtual network between the VM and the host, as given with -subnet.
 #pragma once
 
 #include <string>
@@ -12,12 +12,12 @@ namespace host_switch {
 
 class subnet {
  public:
-  // IPv4, "192.168.127.0/24"; at most 30 bits.
+  // Parses an IPv4 network such as "192.168.127.0/24", of at most 30 bits.
   static base::result<subnet> parse(std::string_view text);
 
-  // Its first address, which is the host's. Every subnet has one: it has two bits at least.
+  // Its first address, which is the host's. Every subnet has one, because at least two bits remain.
   [[nodiscard]] net::address gateway() const { return network_.at(1).value_or(network_.network()); }
-  // 192.168.127.254, by which the VM reaches the host's 127.0.0.1. A subnet of less than 256 addresses has none.
+  // 192.168.127.254, by which the VM reaches the host's 127.0.0.1. A subnet of fewer than 256 addresses has none.
   [[nodiscard]] bool is_host_alias(const net::address& ip) const;
   // Whether a machine of the subnet can have the address: not its first one, and not its broadcast address.
   [[nodiscard]] bool contains(const net::address& ip) const;

@@ -24,7 +24,7 @@ std::uint16_t random_id() {
   return id;
 }
 
-// By which address the VM reaches the host's 127.0.0.1.
+// The address by which the VM reaches the host's 127.0.0.1.
 std::optional<netstack::ipv4::address> host_alias(const netstack::stack_settings& stack) {
   for (const auto& one : stack.nat)
     if (one.host.is_loopback()) return one.inside;

@@ -1,6 +1,6 @@
-// virtual_network: the network whose frames this process ends itself. It owns the data plane (translator), the DNS
-// server and the sources of links. The API and DNS are services inside the virtual network: no port of the host leads to
-// them, so neither the LAN nor the host's users reach them.
+// virtual_network: the network that this process terminates itself. It owns the data plane (translator), the DNS server
+// and the sources of links. The API and DNS are services inside the virtual network: no port of the host leads to them,
+// so neither the LAN nor the host's users reach them.
 #pragma once
 
 #include <memory>
@@ -33,7 +33,7 @@ class virtual_network final : public network {
 
   // Starts the tasks: links, DNS.
   void start(async::task_group& tasks);
-  // Ends the recording, or begins a new one.
+  // Ends the recording, or starts a new one.
   void toggle_recording();
 
   [[nodiscard]] translator::translator& plane() { return plane_; }

@@ -13,12 +13,12 @@
 namespace host_switch {
 namespace {
 
-constexpr std::uint16_t least_mtu = 576;  // RFC 791: what each host must take
+constexpr std::uint16_t least_mtu = 576;  // RFC 791: what each host must accept
 constexpr std::uint16_t most_mtu = 65'520;
 constexpr net::mac_address usual_vm{{0x5a, 0x94, 0xef, 0xe4, 0x0c, 0xee}};
 constexpr std::uint32_t usual_number = 2, host_number = 254;
 
-// Networks that container engines and the product itself give out inside a VM.
+// Networks that container engines and the product assign inside a VM.
 const std::array engine_networks{"172.17.0.0/16", "10.42.0.0/16", "10.43.0.0/16", "10.4.0.0/24", "192.168.143.0/24"};
 
 std::optional<std::pair<std::string_view, std::string_view>> split_at_equals(std::string_view text) {
@@ -122,7 +122,7 @@ base::result<> virtual_options::check(const subnet& network) const {
   }
   const bool off = std::ranges::any_of(nat, &nat_value::off);
   if (off && nat.size() > 1) return base::fail("-nat: \"off\" and addresses exclude each other");
-  // With the defaults, which the flags replace.
+  // Includes the defaults, which the flags replace.
   const auto made = plane(network).stack;
   for (const auto& one : made.leases) taken.insert(one.address);
   for (const auto& one : made.nat)

@@ -17,7 +17,7 @@
 
 namespace host_switch {
 
-// The value of one -nat: "192.168.127.254=127.0.0.1"; "off": none, not even the default one.
+// The value of one -nat: "192.168.127.254=127.0.0.1"; "off" removes all entries, including the default one.
 struct nat_value {
   bool off = false;
   netstack::nat_entry entry;
@@ -44,9 +44,9 @@ struct virtual_options {
   std::string pcap;
 
   void declare(program::flag_set& flags);
-  // Each value is valid by itself; whether they fit each other and the subnet.
+  // Each value is valid on its own; checks whether they agree with each other and with the subnet.
   [[nodiscard]] base::result<> check(const subnet& network) const;
-  // What the data plane is configured with; after check(). `secret` is chosen anew.
+  // The configuration of the data plane; call check() first. `secret` is generated.
   [[nodiscard]] translator::plane_options plane(const subnet& network) const;
 };
 

@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 
 constexpr const char* component = "namespace";
 
-// 0: the service has no process now.
+// 0: the service has no process at the moment.
 async::task<base::result<pid_t>> main_pid(std::string service) {
   const auto output = co_await os::run_process(
       {.argv = {"systemctl", "show", "--property=MainPID", "--value", service}, .input = {}, .output_limit = 4096}, 5s);
@@ -32,7 +32,7 @@ async::task<base::result<pid_t>> main_pid(std::string service) {
   co_return *pid;
 }
 
-// The init of an earlier run: a process of that id may by now be another one, so its name and namespace count too.
+// The init of an earlier run: the id may have been reused by now, so its name and namespace count as well.
 pid_t init_in(const std::filesystem::path& pid_file) {
   const auto text = base::read_file(pid_file);
   const auto pid = text ? base::parse_number<pid_t>(base::trim(*text)) : std::nullopt;
@@ -51,8 +51,8 @@ base::result<> differs_from_ours(int net_namespace) {
   return {};
 }
 
-// Ends unshare and what it runs, which is not ours to wait for. unshare --kill-child would do it, but BusyBox' unshare
-// does not have that. It is stopped first, so that it starts no program meanwhile.
+// Ends unshare and its child, which this program cannot wait for. unshare --kill-child would do it, but BusyBox'
+// unshare does not have that option. It is stopped first, so that it starts no program meanwhile.
 void kill_with_children(pid_t unshare) {
   ::kill(unshare, SIGSTOP);
   ::waitpid(unshare, nullptr, WUNTRACED);

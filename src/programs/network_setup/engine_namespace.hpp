@@ -1,13 +1,12 @@
 // engine_namespace: the network namespace in which the container engine runs, and the process that keeps it.
 //
-// With systemd (SYSTEMD_EXEC_PID is set) a service of its own makes it: the namespace is that of the service's MainPID,
-// once that has left the default one.
-// Otherwise we make it, and run in it
+// With systemd (SYSTEMD_EXEC_PID is set) a service creates it: the namespace is that of the service's MainPID, once
+// that process has left the default one. Otherwise we create it by running
 //
 //     unshare --pid --mount-proc --fork --propagation slave ARGUMENT
 //
-// whose process id goes to a file, mode 0600. That process is the VM's init: it outlives us. After a kill -9 the next
-// run finds it by that file and takes its namespace again.
+// in it. The process id is written to a file with mode 0600. That process is the VM's init: it outlives us. After a
+// kill -9 the next run finds it through that file and uses its namespace again.
 #pragma once
 
 #include <sys/types.h>
@@ -24,9 +23,9 @@ namespace network_setup {
 
 class engine_namespace {
  public:
-  // Of the running process of a service; waits until it runs, in another namespace than ours.
+  // Of the running process of a service; waits until it runs in a namespace other than ours.
   static async::task<base::result<engine_namespace>> of_service(std::string service);
-  // Of the process in `pid_file`, if it lives, or a new one, which ends if its id cannot be written there.
+  // Of the process in `pid_file`, if it is alive, or of a new one, which ends if its id cannot be written there.
   static base::result<engine_namespace> of_init(const async::executor& where, const std::string& argument,
                                                 const std::filesystem::path& pid_file);
   static base::result<engine_namespace> of_process(const async::executor& where, pid_t process);

@@ -1,6 +1,6 @@
-// link_source: where data connections come from, one after the other, as -connect says: from the handshake over virtual
-// sockets (the default) or UNIX sockets, from a UNIX socket where host-switch listens, or a descriptor that is open
-// already. Owned by network_setup; control thread.
+// link_source: provides the data connections, one after the other, as -connect says: from the handshake over virtual
+// sockets (the default) or UNIX sockets, from a UNIX socket where host-switch listens, or an open descriptor. Owned by
+// network_setup; control thread.
 #pragma once
 
 #include <optional>
@@ -15,11 +15,11 @@ namespace network_setup {
 
 class link_source {
  public:
-  // Fails for a kind of link that vm-switch does not speak.
+  // Fails for a kind of link that vm-switch does not support.
   static base::result<link_source> open(const async::executor& where, const links::link_url& url);
 
-  // Waits until the next one is there. An error is final: there is no further one. Over a UNIX socket offload is always
-  // asked for: a host that does not know it drops the question. Cancelled: throws operation_aborted.
+  // Waits for the next one. An error is final. Over a UNIX socket it always asks for offload: a host that does not know
+  // offload drops the request. Cancelled: throws operation_aborted.
   async::task<base::result<handshake::data_connection>> next();
 
  private:
@@ -28,7 +28,7 @@ class link_source {
 
   links::link_url url_;
   std::optional<handshake::vm_side> meeting_;
-  bool used_ = false;  // the descriptor
+  bool used_ = false;  // the descriptor has been returned
   base::log::episode trouble_;
 };
 

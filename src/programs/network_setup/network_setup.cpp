@@ -22,9 +22,9 @@ using namespace std::chrono_literals;
 
 constexpr const char* component = "network-setup";
 constexpr base::backoff pauses{.first = 100ms, .cap = 5s};
-constexpr auto short_life = 1s;  // of a connection: the host gives it up at once, and would the next one too
+constexpr auto short_life = 1s;  // of a connection: the host closed it at once, and may do the same with the next one
 constexpr auto after_short_life = 250ms;
-constexpr auto stop_margin = 300ms;  // to remove the interfaces after vm-switch
+constexpr auto stop_margin = 300ms;  // time to remove the interfaces after vm-switch
 
 constexpr auto description =
     "Sets up the network of a VM: meets host-switch over virtual sockets, connects the container engine's network "
@@ -90,7 +90,7 @@ std::string network_setup::start(async::task_group& tasks) {
 std::vector<std::string> network_setup::switch_command() const {
   std::vector<std::string> argv{switch_path_,     "-tap-interface", tap_,   "-tap-mac-address",
                                 mac_.to_string(), "-subnet",        subnet_};
-  // The original vm-switch does not know these two: they are passed on only if they are given.
+  // The original vm-switch does not know these two: pass them on only if they are given.
   if (passes_mtu_) argv.insert(argv.end(), {"-mtu", std::to_string(mtu_)});
   if (passes_queue_length_) argv.insert(argv.end(), {"-tap-queue", std::to_string(queue_length_)});
   if (!script_.empty()) argv.insert(argv.end(), {"-dhcp-script", script_});
@@ -160,7 +160,7 @@ async::task<> network_setup::leave_switch_to_shut_down() {
   while (stopping_) co_await async::sleep_for(1h);
 }
 
-// To the running vm-switch, which is stopped if it does not take the connection.
+// Hands the connection to the running vm-switch, and stops it if it does not accept it.
 async::task<> network_setup::hand_over(const handshake::data_connection& connection) {
   const auto taken = co_await switch_->hand_over(connection);
   co_await leave_switch_to_shut_down();
@@ -171,7 +171,7 @@ async::task<> network_setup::hand_over(const handshake::data_connection& connect
   switch_.reset();
 }
 
-// Until the connection has ended, or vm-switch has and took it along.
+// Waits until the connection has ended, or vm-switch has, which ends the connection too.
 async::task<> network_setup::serve(handshake::data_connection connection) {
   if (switch_) co_await hand_over(connection);
   if (!switch_ && !co_await start_switch(connection)) co_return;

@@ -1,10 +1,10 @@
-// network_setup: sets up the VM's network, in the default namespace as root: finds host-switch by the handshake, finds or
-// makes the container engine's network namespace, connects it to the default one by a veth pair, and runs vm-switch in
-// it with the data connection.
+// network_setup: sets up the VM's network, in the default namespace as root: it finds host-switch by the handshake,
+// finds or creates the container engine's network namespace, connects it to the default one by a veth pair, and runs
+// vm-switch in it with the data connection.
 //
-//   connection ends   → handshake again → the running vm-switch gets the new one; its interface stays as it is
-//   vm-switch ends    → a new connection and a new vm-switch, after a pause
-//   the namespace's process ends → we end with 1: whatever supervises us begins from the start
+//   connection ends              → new handshake → the running vm-switch gets the new connection and keeps its interface
+//   vm-switch ends               → a new connection and a new vm-switch, after a pause
+//   the namespace's process ends → exits with 1: the supervisor starts from the beginning
 #pragma once
 
 #include <memory>
@@ -54,14 +54,14 @@ class network_setup final : public program::daemon {
   std::string pid_file_ = "/run/wsl-init.pid";
   links::link_url connect_{.kind = links::link_kind::vsock, .path = {}, .number = 2};
   bool tracing_ = false, has_systemd_ = false;
-  bool stopping_ = false;  // shut_down() owns switch_ then
+  bool stopping_ = false;  // if so, shut_down() owns switch_
 
   async::executor where_;
   async::task_group* tasks_ = nullptr;
   std::optional<link_source> source_;
   std::optional<engine_namespace> namespace_;
   std::optional<switch_process> switch_;
-  unsigned failures_ = 0;  // of vm-switch, in a row
+  unsigned failures_ = 0;  // consecutive failures of vm-switch
 };
 
 }  // namespace network_setup

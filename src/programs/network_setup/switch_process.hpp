@@ -1,5 +1,5 @@
 // switch_process: a running vm-switch, with the data connection as descriptor 3 and the control socket as descriptor 4
-// (link/link_control.hpp). Killed with its owner.
+// (link/link_control.hpp). It is killed with its owner.
 #pragma once
 
 #include <optional>
@@ -19,7 +19,8 @@ class switch_process {
   static base::result<switch_process> start(const async::executor& where, std::vector<std::string> argv,
                                             int net_namespace, const handshake::data_connection& connection);
 
-  // Hands over a new connection. An error: it does not take it in time, as the original does not, or has gone.
+  // Passes on a new connection. An error: vm-switch does not accept it in time, as the original never does, or has
+  // ended.
   async::task<base::result<>> hand_over(const handshake::data_connection& connection);
   // Returns its exit code, as os::child_program does.
   async::task<int> ended() { return program_.ended(); }

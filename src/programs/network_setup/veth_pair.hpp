@@ -6,9 +6,9 @@
 
 namespace network_setup {
 
-// Removes a left-over pair first. Both interfaces are up and have their addresses.
+// Removes a left-over pair first. On success both interfaces are up and have their addresses.
 base::result<> make_veth_pair(int engine_namespace);
-// No pair is no error.
+// Succeeds if there is no pair.
 base::result<> remove_veth_pair();
 
 }  // namespace network_setup

@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* component = "dhcp";
 constexpr base::backoff pauses{.first = std::chrono::milliseconds(200), .cap = std::chrono::seconds(10)};
-constexpr std::chrono::seconds long_enough{30};  // a run of this length ends a row of failures
+constexpr std::chrono::seconds long_enough{30};  // a run of this length ends a series of failures
 
 std::vector<std::string> command(const std::string& interface, const std::string& script) {
   std::vector<std::string> argv{"udhcpc", "-f", "-i", interface};
@@ -67,7 +67,7 @@ void dhcp_client::renew_soon() {
   sooner_.notify_all();
 }
 
-// renew_soon() has set the time by the age of the link.
+// renew_soon() has derived the time from the age of the link.
 void dhcp_client::renew() {
   if (!running_ || !has_link_()) return;
   signal_ = async::clock::now();

@@ -101,7 +101,7 @@ void frame_pump::from_tap() {
   if (!outcome) return fail_tap(outcome.error());
 }
 
-// Up to frames_of_turn frames to the link. An error is the tap's.
+// Sends up to frames_of_turn frames to the link. An error is the tap's.
 base::result<std::size_t> frame_pump::read_tap() {
   std::size_t used = 0, frames = 0;
   base::result<> sent;
@@ -128,7 +128,7 @@ base::result<> frame_pump::send(links::bytes_span with_header) {
   return link_->send(header, parts);
 }
 
-// After each use of the link: its end, and what is watched from now on.
+// After each use of the link: handles its end, and sets the events to wait for.
 void frame_pump::settle(const base::result<>& outcome) {
   if (!outcome) {
     const auto why = outcome.error().message();
@@ -156,7 +156,7 @@ void frame_pump::set_interest() {
   loop_.change(link_->fd(), *this, link_side, wants_write_ ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
-// network-setup has a copy of the descriptor, so a close alone would not end the connection.
+// network-setup has a copy of the descriptor, so close() alone would not end the connection.
 void frame_pump::drop_link() {
   loop_.unwatch(link_->fd());
   ::shutdown(link_->fd(), SHUT_RDWR);

@@ -1,13 +1,13 @@
 // frame_pump: copies frames between the tap interface and the link, both ways. It is the data plane of vm-switch, on a
 // thread of its own; its owner calls it from the control thread.
 //
-// Theory of operation. From the tap up to 64 frames a turn, packed behind each other in one buffer, and one write to the
-// link. From the link one read of up to a megabyte, and one write to the tap for each of its frames. With offload both
-// directions pass the virtio-net header on as it is.
+// Theory of operation. From the tap it takes up to 64 frames a turn, packed one after the other in one buffer, and
+// sends them to the link with one write. From the link it reads up to a megabyte at once, and writes each frame to the
+// tap. With offload both directions pass the virtio-net header on unchanged.
 //
-// A link that does not take what is written stops the reading of the tap; the kernel then queues, and drops when the
-// tap's queue is full. Without a link the tap is not read at all. When a link comes, what waited is thrown away: it is
-// of another time.
+// While the link accepts no more, the tap is not read; the kernel then queues frames, and drops them when the tap's
+// queue is full. Without a link the tap is not read at all. When a link arrives, the queued frames are discarded: they
+// are outdated.
 //
 //   no link  ── attach() ──▶  flowing  ── the link takes no more ──▶  blocked ── writable ──▶ flowing
 //      ◀──────────────────────── an error of the link, reported once ───────────┘
@@ -26,24 +26,24 @@
 namespace vm_switch {
 
 struct pump_counters {
-  links::link_counters link{};    // of all links so far
-  std::uint64_t refused = 0;      // frames that the kernel did not take from us
+  links::link_counters link{};    // sum over all links so far
+  std::uint64_t refused = 0;      // frames that the kernel did not accept from us
   std::uint64_t not_plain = 0;    // frames of the tap that a link without offload cannot carry
   std::uint64_t out_of_date = 0;  // frames that waited while there was no link
 };
 
 class frame_pump final : public os::event_handler {
  public:
-  // `lost` is called on the pump's thread when the link has ended, with the reason; tap_failed when the tap has.
+  // `lost` is called on the pump's thread with the reason when the link has ended; `tap_failed` when the tap has.
   using report = std::function<void(std::string reason)>;
   frame_pump(links::tap_device tap, report lost, report tap_failed);
   frame_pump(const frame_pump&) = delete;
   frame_pump& operator=(const frame_pump&) = delete;
   ~frame_pump() override;
 
-  // The link from now on; the one before is closed. `asks_offload`: asks the other end for it.
+  // Uses this link from now on, and closes the previous one. `asks_offload`: asks the other end for offload.
   void attach(base::unique_fd link, bool asks_offload);
-  // A line in the log for each frame, while on.
+  // While on, logs a line for each frame.
   void trace(bool on) { tracing_ = on; }
   [[nodiscard]] pump_counters counters();
   [[nodiscard]] bool has_link();

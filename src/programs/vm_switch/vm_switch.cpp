@@ -30,7 +30,7 @@ constexpr auto description =
     "the interface and lo up, and runs udhcpc -f -i INTERFACE [-s SCRIPT], again when that ends. SIGUSR1 switches the "
     "log of packets on and off.";
 
-// Takes the descriptor away from its number, so that programs that we start do not get it.
+// Moves the descriptor to another number, so that child processes do not inherit it.
 base::result<base::unique_fd> take_over(int number, int type) {
   int found = 0;
   socklen_t size = sizeof found;

@@ -1,9 +1,9 @@
-// vm_switch: the VM's end of the virtual network: makes the tap interface, and copies its frames to the link that
-// network-setup has opened, and back. Runs in the namespace of the container engine, as root.
+// vm_switch: the VM's end of the virtual network: it makes the tap interface, and copies frames between it and the link
+// that network-setup has opened. Runs in the network namespace of the container engine, as root.
 //
-// Started by our network-setup it has a control socket (link/link_control.hpp): when the link ends it waits for the next
-// one, and the interface with its address and routes stays. Started by the original it has descriptor 3 alone, and ends
-// with 1 when that link ends: the original does not notice a dead link, and whatever supervises it starts it anew.
+// Started by our network-setup it has a control socket (link/link_control.hpp): when the link ends it waits for the
+// next one, and the interface keeps its address and routes. Started by the original it has only descriptor 3, and exits
+// with 1 when that link ends: the original does not notice a dead link, and the supervisor starts it again.
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
