@@ -15,7 +15,7 @@ class cidr {
  public:
   // The network of `ip` whose addresses share `prefix_length` bits, of which an address has 32 or 128 at most.
   cidr(const address& ip, unsigned prefix_length);
-  // Bits behind the prefix may be set in the text: they are dropped.
+  // Bits after the prefix may be set in the text: they are cleared.
   static std::optional<cidr> parse(std::string_view text);
 
   [[nodiscard]] const address& network() const { return network_; }  // its first address

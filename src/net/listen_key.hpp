@@ -1,5 +1,5 @@
 // listen_key: what only one listener of a machine can have: a protocol, an address and a port. Ordered so that all
-// listeners of one port stand together, whatever their addresses.
+// listeners of one port are adjacent, whatever their addresses.
 #pragma once
 
 #include <compare>

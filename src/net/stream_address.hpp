@@ -32,7 +32,7 @@ struct vsock_address {
 using stream_address = std::variant<endpoint, unix_path, vsock_address>;
 [[nodiscard]] std::string to_string(const stream_address& a);  // "127.0.0.1:80", "unix:/run/x.sock", "vsock:2:8989"
 [[nodiscard]] bool fits(const stream_address& a);              // false: a UNIX path that is too long
-// Cuts a path that does not fit; check it first.
+// Truncates a path that does not fit; check it first.
 [[nodiscard]] socket_address to_sockaddr(const stream_address& a);
 
 }  // namespace net

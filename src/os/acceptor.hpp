@@ -1,5 +1,5 @@
-// acceptor: where the connections of a server on the control thread come from. A listening socket is one kind; a
-// network in user space can be another.
+// acceptor: the source of a server's connections on the control thread. A listening socket is one kind; a network in
+// user space can be another.
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -17,7 +17,7 @@ namespace os {
 
 struct accepted {
   base::unique_fd fd;                   // a connected stream socket, non-blocking and close-on-exec
-  std::optional<net::endpoint> peer{};  // the client's end; nothing over a UNIX or virtual socket
+  std::optional<net::endpoint> peer{};  // the client's end; nullopt over a UNIX or virtual socket
 };
 
 class acceptor {
@@ -32,8 +32,8 @@ class acceptor {
   virtual async::task<accepted> accept() = 0;
 };
 
-// Takes one connection that waits at a listening, non-blocking socket. Skips connections that broke in the queue.
-// Errors: operation_would_block if none waits; any other says that the kernel cannot give one for now, for want of
+// Accepts one connection that waits at a listening, non-blocking socket. Skips connections that broke in the queue.
+// Errors: operation_would_block if none waits; any other means that the kernel cannot provide one now, for lack of
 // descriptors or memory.
 [[nodiscard]] base::result<base::unique_fd> accept_pending(int listening);
 

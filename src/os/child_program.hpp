@@ -1,5 +1,5 @@
-// child_program: a program that this one starts and owns: it inherits stdin, stdout and stderr, and the descriptors that
-// it is given. Unless it shall survive, it ends with its owner: the destructor kills it, and the kernel does if this
+// child_program: a program that this one starts and owns: it inherits stdin, stdout and stderr, and the given
+// descriptors. Unless it is to survive, it ends with its owner: the destructor kills it, and so does the kernel if this
 // program is killed. Control thread only, which must be the main thread: the kernel's signal follows it.
 #pragma once
 
@@ -20,7 +20,7 @@ struct child_request {
   std::vector<std::string> environment{};          // "NAME=value", before this program's
   std::vector<std::pair<int, int>> descriptors{};  // ours, and its number in the child: from 3 on, ascending
   int net_namespace = -1;                          // a descriptor of the namespace to start in; -1: this one's
-  bool survives = false;                           // it goes on when this program ends, however it ends
+  bool survives = false;                           // it continues when this program ends, however it ends
 };
 
 class child_program {

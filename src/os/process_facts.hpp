@@ -1,4 +1,4 @@
-// process_facts: what /proc/<pid>/stat says of a process. The start time distinguishes it from a later process with the
+// process_facts: the contents of /proc/<pid>/stat. The start time distinguishes a process from a later one with the
 // same pid. The only place that reads that file.
 #pragma once
 
@@ -23,7 +23,7 @@ struct process_facts {
 
 [[nodiscard]] std::optional<process_facts> parse_process_stat(std::string_view text);
 
-// Nothing: there is no such process any more. An error, such as too many open files, says nothing of the process.
+// nullopt: there is no such process any more. An error, such as too many open files, says nothing about the process.
 [[nodiscard]] base::result<std::optional<process_facts>> read_process_facts(pid_t pid);
 
 // How long a process that started at that tick has been running.

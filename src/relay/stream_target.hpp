@@ -23,7 +23,7 @@
 namespace relay {
 
 // Which side of the connections is a tunnel: a UNIX or virtual socket with another relay at its other end. A relay
-// passes on the end of each direction by itself. So a socket that it closes before the other direction has ended means
+// passes on the end of each direction separately. So a socket that it closes before the other direction has ended means
 // a reset on the far side, and is passed on as a reset.
 enum class tunnel_side : std::uint8_t { none, client, target };
 

@@ -38,7 +38,7 @@ void tcp_direction::note_read(ssize_t answer) {
 
 std::size_t tcp_direction::splice_in(int source, const pipe_pair& pipe) {
   const auto got = ::splice(source, nullptr, pipe.write.get(), nullptr, most_at_once, flags);
-  urgent_ = got == 0 && has_bytes(source);  // before a mark with the end behind it splice returns 0 as well
+  urgent_ = got == 0 && has_bytes(source);  // splice also returns 0 before a mark that the end follows
   if (urgent_) return 0;
   note_read(got);
   if (got <= 0) return 0;
@@ -69,7 +69,7 @@ void tcp_direction::pass_on(int destination, std::span<const char> bytes, int mo
   unsent_flags_ = left.empty() ? 0 : more & MSG_OOB;
 }
 
-// recv() stops at the mark by itself.
+// recv() stops at the mark.
 std::size_t tcp_direction::copy_to_mark(int source, int destination) {
   std::array<char, little> buffer;
   const bool at_mark = ::sockatmark(source) == 1;

@@ -1,5 +1,5 @@
-// Netlink's framing: messages in a datagram, attributes in a message, nested ones in an attribute. Each is visited with
-// its body; what is cut or claims to be longer than what holds it ends the visit. Pure.
+// Netlink's framing: messages in a datagram, attributes in a message, nested attributes in an attribute. Each is
+// visited with its body; a truncated one, or one with an invalid length, ends the visit. Pure.
 #pragma once
 
 #include <linux/netlink.h>
@@ -22,7 +22,7 @@ template <class T>
   return value;
 }
 
-// All that follows the first `size` bytes, which are padded to a multiple of four.
+// Everything after the first `size` bytes, which are padded to a multiple of four.
 [[nodiscard]] inline bytes_view behind(bytes_view bytes, std::size_t size) {
   return bytes.subspan(std::min(bytes.size(), (size + 3) & ~std::size_t{3}));
 }

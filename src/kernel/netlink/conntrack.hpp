@@ -1,5 +1,5 @@
 // conntrack: makes the kernel forget UDP flows. The kernel decides once for each flow where its datagrams go, and keeps
-// that while they come: a client that sent before a port's rules existed would never reach it.
+// the decision while they arrive: a client that sent before a port's rules existed would never reach it.
 #pragma once
 
 #include <cstddef>

@@ -19,7 +19,7 @@ struct udp_flow {
 };
 
 [[nodiscard]] std::vector<std::byte> flow_dump_request();
-// One datagram of the answer. Flows of other protocols, and what is cut or malformed, are passed over.
+// One datagram of the answer. Skips flows of other protocols, and truncated or malformed messages.
 [[nodiscard]] std::vector<udp_flow> parse_flow_dump(std::span<const std::byte> datagram);
 
 [[nodiscard]] std::vector<std::byte> flow_delete_request(const udp_flow& flow);

@@ -13,14 +13,14 @@
 
 namespace netlink {
 
-// no_such_device: there is none of that name.
+// no_such_device: no interface has that name.
 [[nodiscard]] base::result<interface_state> find_interface(const std::string& name);
 // An interface's MAC can be changed while it is up only if its driver allows it, as tun does.
 base::result<> change_interface(const std::string& name, const interface_change& change);
-// Both interfaces of a veth pair go when one is removed.
+// Removing one interface of a veth pair removes both.
 base::result<> remove_interface(const std::string& name);
 base::result<> add_veth(const std::string& name, const std::string& peer, int peer_namespace);
-// IPv4; an address that the interface has already is no error.
+// IPv4. Succeeds if the interface already has the address.
 base::result<> add_address(const std::string& name, const net::address& ip, unsigned prefix_length);
 
 // Reports changes of the interfaces of the namespace in which it was opened.

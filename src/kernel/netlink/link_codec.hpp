@@ -23,7 +23,7 @@ struct interface_state {
   bool up = false;   // administratively
 };
 
-// What to change; the rest stays.
+// The changes; an empty member leaves its value unchanged.
 struct interface_change {
   std::optional<net::mac_address> mac{};
   std::optional<unsigned> mtu{};           // bytes
@@ -43,7 +43,7 @@ inline constexpr std::uint32_t request_sequence = 1;  // of each request here
 // IPv4. `prefix_length` in bits.
 [[nodiscard]] request add_address_request(unsigned index, const net::address& ip, unsigned prefix_length);
 
-// The interface that an answer or a notice is about; nothing for another message.
+// The interface of an answer or a notice; nullopt for another message.
 [[nodiscard]] std::optional<interface_state> parse_interface(bytes_view datagram);
 
 }  // namespace netlink

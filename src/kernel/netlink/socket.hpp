@@ -12,8 +12,8 @@
 //   resource_unavailable_try_again  the objects kept changing during each attempt at a dump
 //   any other           the number that the kernel answered (NLMSG_ERROR, NLMSG_DONE), or that a system call returned
 //
-// An interrupted call is repeated. A dump that the kernel marks as inconsistent starts again. What an abandoned answer
-// left behind is read away before the next question, so that the kernel does not refuse it with EBUSY.
+// An interrupted call is repeated. A dump that the kernel marks as inconsistent starts again. The rest of an abandoned
+// answer is discarded before the next question, so that the kernel does not refuse it with EBUSY.
 #pragma once
 
 #include <linux/filter.h>
@@ -58,8 +58,8 @@ class socket {
   // For waiting in an event loop.
   [[nodiscard]] int fd() const { return fd_.get(); }
 
-  // The kernel takes a request whole or not at all; a larger one needs a larger buffer. Without the right to one, the
-  // buffer stays as it is and the request fails.
+  // The kernel accepts a request whole or not at all; a larger one needs a larger buffer. Without the right to one, the
+  // buffer keeps its size and the request fails.
   void reserve_for_requests(int bytes) const;
 
   // Sends a request whose answer does not matter.
@@ -68,7 +68,7 @@ class socket {
   // The single datagram that answers a request for one object.
   [[nodiscard]] base::result<std::vector<std::byte>> get(const question& q);
 
-  // The same, for a caller to which the kernel's refusal is an answer. An error means that there is no answer.
+  // The same, for a caller that handles the kernel's refusal as an answer. An error means that there is no answer.
   struct reply {
     std::vector<std::byte> object{};
     std::error_code refusal{};  // the number in NLMSG_ERROR
@@ -79,19 +79,19 @@ class socket {
   // `acknowledged`, or has refused any of them.
   [[nodiscard]] base::result<> transact(const question& q, std::uint32_t acknowledged);
 
-  // Asks for a list, and calls `visit` for each datagram of it.
+  // Requests a list, and calls `visit` for each datagram of it.
   enum class dump_end : std::uint8_t { complete, inconsistent };
   using visitor = std::function<void(bytes_view)>;
   [[nodiscard]] base::result<dump_end> dump_once(question q, const visitor& visit);
 
-  // Asks for a list until it is consistent. `read(datagram, T&)` adds a datagram to a T, which is new for each attempt.
+  // Requests a list until it is consistent. `read(datagram, T&)` adds a datagram to a T, which is new for each attempt.
   template <class T, class Read>
   [[nodiscard]] base::result<T> dump(const question& q, const Read& read);
 
-  // One notice, if one has arrived. An empty one stands for notices that the kernel has dropped.
+  // One notice, if one has arrived. An empty one means that the kernel has dropped notices.
   using notice_buffer = std::span<std::byte>;
   [[nodiscard]] std::optional<bytes_view> next_notice(notice_buffer into) const;
-  // Reads all notices away. True if there was any.
+  // Discards all notices. True if there were any.
   bool discard_notices() const;
 
  private:
