@@ -24,7 +24,7 @@ void write_header(bytes_span to, ipv4::address source, ipv4::address destination
   store_16(to, 4, static_cast<std::uint16_t>(to.size()));
   store_16(to, 6, 0);
   const auto sum = checksum(to, ipv4::pseudo_header_sum(source, destination, ipv4::protocol::udp, to.size()));
-  store_16(to, 6, sum == 0 ? 0xffff : sum);  // zero would say that there is none
+  store_16(to, 6, sum == 0 ? 0xffff : sum);  // zero would mean that there is none
 }
 
 }  // namespace netstack::udp

@@ -186,7 +186,7 @@ TEST_F(virtual_network, the_vm_asks_udp_servers_of_the_lan_and_of_the_host) {
   EXPECT_TRUE(eventually(5s, [&] { return support::ask(*vm_, protocol::udp, {host_alias, 5300}, "b") == "host b"; }));
 }
 
-TEST_F(virtual_network, a_closed_udp_port_is_said_to_the_vm) {
+TEST_F(virtual_network, a_closed_udp_port_is_reported_to_the_vm) {
   start_and_wait();
   auto fd = support::open_socket(*vm_, protocol::udp, {net::address::v4(10, 99, 1, 2), 9}, false);
   ASSERT_TRUE(fd);

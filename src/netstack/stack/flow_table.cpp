@@ -33,7 +33,7 @@ void flow_table::remove(const flow_key& key) {
   --size_;
   const auto mask = places_.size() - 1;
   for (auto at = (hole + 1) & mask; places_[at].index != none; at = (at + 1) & mask) {
-    // The entry may move into the hole unless its home lies behind the hole.
+    // The entry may move into the gap unless its home is after the gap.
     const auto from_home = (at - home_of(places_[at].key)) & mask;
     if (from_home < ((at - hole) & mask)) continue;
     places_[hole] = places_[at];

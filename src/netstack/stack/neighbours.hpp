@@ -57,7 +57,7 @@ class neighbours {
 
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   [[nodiscard]] std::size_t located() const;
-  [[nodiscard]] std::uint64_t dropped() const { return dropped_; }  // packets that waited in vain
+  [[nodiscard]] std::uint64_t dropped() const { return dropped_; }  // packets whose VM was not located
 
  private:
   struct entry {

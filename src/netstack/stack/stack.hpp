@@ -71,8 +71,8 @@ class stack {
   // Room for the VM's bytes; fill it from the front, then call written(). Both empty: action::writable follows later.
   [[nodiscard]] std::array<bytes_span, 2> send_room(flow_id flow);
   void written(flow_id flow, std::size_t bytes, time_point now);
-  void finish(flow_id flow, time_point now);  // FIN behind all that was written
-  // RST behind all that was written, or at once; the flow is gone.
+  void finish(flow_id flow, time_point now);  // FIN after all written bytes
+  // RST after all written bytes, or immediately; the flow is gone.
   void finish_with_reset(flow_id flow, time_point now);
   void abort(flow_id flow, time_point now);
 

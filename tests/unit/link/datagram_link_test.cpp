@@ -65,7 +65,7 @@ TEST(datagram_link, one_read_takes_many) {
   EXPECT_EQ(arrived, 50U);
 }
 
-TEST(datagram_link, the_first_sender_is_the_peer_and_its_greeting_is_no_frame) {
+TEST(datagram_link, the_first_sender_is_the_peer_and_its_greeting_is_not_a_frame) {
   const support::temp_dir directory;
   const auto ours = directory / "ours";
   datagram_link link(bound_datagram_socket(ours));

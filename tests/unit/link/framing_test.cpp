@@ -72,7 +72,7 @@ TEST(framing, a_frame_lies_where_it_was_read) {
   EXPECT_EQ((*reader.next())->frame.data(), room.data() + 4);
 }
 
-TEST(framing, a_virtio_header_stands_in_front_of_its_frame) {
+TEST(framing, a_virtio_header_precedes_its_frame) {
   frame_reader reader(framing::virtio);
   const auto whole = pattern(virtio_header_size + 60, 9);
   bytes stream;
@@ -85,7 +85,7 @@ TEST(framing, a_virtio_header_stands_in_front_of_its_frame) {
   EXPECT_EQ(copy((*next)->frame), bytes(whole.begin() + 10, whole.end()));
 }
 
-TEST(framing, a_length_that_lies_is_an_error) {
+TEST(framing, an_invalid_length_is_an_error) {
   struct lie {
     framing how;
     std::array<std::uint8_t, 4> prefix;
@@ -100,7 +100,7 @@ TEST(framing, a_length_that_lies_is_an_error) {
   }
 }
 
-TEST(framing, the_framing_changes_behind_a_frame) {
+TEST(framing, the_framing_changes_after_a_frame) {
   frame_reader reader(framing::stdio);
   bytes stream;
   append_frame(stream, framing::stdio, pattern(60, 1));

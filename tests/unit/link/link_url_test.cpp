@@ -17,7 +17,7 @@ TEST(link_url, each_kind_survives_being_printed) {
   EXPECT_EQ(framing_of(link_kind::unix_stream), framing::stdio);
 }
 
-TEST(link_url, what_is_no_link_is_refused) {
+TEST(link_url, other_texts_are_refused) {
   for (const std::string text :
        {"", "vsock://", "vsock://x", "vsock://-1", "vsock://4294967296", "unix://", "unix://relative",
         "tcp://1.2.3.4:5", "/run/x.sock", "fd://4294967295", "fd://", "UNIX:///x"})

@@ -36,7 +36,7 @@ TEST_F(mac_table_test, an_unknown_station_is_counted) {
   EXPECT_EQ(table_.counters().unknown, 1U);
 }
 
-TEST_F(mac_table_test, group_addresses_are_no_stations) {
+TEST_F(mac_table_test, group_addresses_are_not_stations) {
   table_.learn(net::mac_address::broadcast(), 1, now_);
   table_.learn({}, 1, now_);
   EXPECT_EQ(table_.size(), 0U);
@@ -49,7 +49,7 @@ TEST_F(mac_table_test, a_station_that_is_silent_is_forgotten) {
   EXPECT_TRUE(table_.stations(now_ + mac_table::lifetime + 1s).empty());
 }
 
-TEST_F(mac_table_test, a_link_that_invents_addresses_harms_itself_alone) {
+TEST_F(mac_table_test, a_link_that_invents_addresses_harms_only_itself) {
   table_.learn(mac(1), 1, now_);
   for (std::uint32_t i = 0; i < 100'000; ++i) table_.learn(mac(1000 + i), 2, now_ + std::chrono::milliseconds(i));
   EXPECT_EQ(table_.size(), 1 + mac_table::most_of_link);

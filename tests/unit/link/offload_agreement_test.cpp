@@ -37,7 +37,7 @@ TEST(offload_agreement, an_older_peer_keeps_plain_frames) {
 }
 
 // A container behind an older VM end may send any frame.
-TEST(offload_agreement, who_asks_late_is_a_frame_of_the_network) {
+TEST(offload_agreement, a_late_request_is_an_ordinary_frame) {
   offload_agreement host(offload_role::host);
   EXPECT_FALSE(host.on_frame(pattern(60, 1)).consumed);
   const auto late = host.on_frame(marker_frame(marker::ask));
@@ -75,7 +75,7 @@ TEST(offload_agreement, a_marker_is_a_frame_that_other_stacks_drop) {
   EXPECT_EQ(marker_frame(marker::go)[35], 2);
 }
 
-TEST(offload_agreement, a_frame_that_differs_in_one_byte_is_no_marker) {
+TEST(offload_agreement, a_frame_that_differs_in_one_byte_is_not_a_marker) {
   for (std::size_t i = 0; i < marker_size; ++i) {
     auto frame = copy(marker_frame(marker::ask));
     frame[i] ^= 4;

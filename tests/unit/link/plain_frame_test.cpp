@@ -44,14 +44,14 @@ TEST(plain_frame, an_open_checksum_is_filled_in) {
   }
 }
 
-TEST(plain_frame, a_frame_that_is_whole_stays_as_it_is) {
+TEST(plain_frame, a_complete_frame_is_unchanged) {
   auto frame = datagram(10);
   const auto before = frame;
   EXPECT_TRUE(make_plain(links::virtio_net::to_bytes({}), frame));
   EXPECT_EQ(frame, before);
 }
 
-TEST(plain_frame, what_is_to_be_cut_or_lies_cannot_go) {
+TEST(plain_frame, segments_and_invalid_headers_are_refused) {
   bytes frame(3000);
   EXPECT_FALSE(make_plain(
       links::virtio_net::to_bytes(

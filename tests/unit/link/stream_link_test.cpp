@@ -71,7 +71,7 @@ TEST(stream_link, a_turn_is_one_write_and_one_read) {
   EXPECT_EQ(copy(both.vm.frames()[299].frame), frame);
 }
 
-TEST(stream_link, nothing_to_read_is_no_error_and_an_end_is_one) {
+TEST(stream_link, an_empty_socket_is_not_an_error_but_end_of_file_is) {
   socket_pair sockets;
   stream_link link(std::move(sockets.a), {});
   EXPECT_EQ(*link.read(), 0U);
@@ -219,7 +219,7 @@ TEST(stream_link, a_tiny_send_buffer_harms_no_frame) {
   EXPECT_EQ(link.counters().dropped, 0U);
 }
 
-TEST(stream_link, a_length_that_lies_ends_the_link) {
+TEST(stream_link, an_invalid_length_ends_the_link) {
   socket_pair sockets;
   stream_link link(std::move(sockets.a), {.how = framing::qemu});
   ::send(sockets.b.get(), "\xff\xff\xff\xff", 4, 0);

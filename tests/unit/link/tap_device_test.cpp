@@ -40,12 +40,12 @@ TEST(tap_device, exists_as_long_as_it_is_open_and_only_once) {
   if (!ran) GTEST_SKIP() << "no network namespaces";
 }
 
-TEST(tap_device, refuses_an_interface_that_is_no_tap) {
+TEST(tap_device, refuses_an_interface_that_is_not_a_tap) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   in_new_namespace([] { EXPECT_EQ(tap_device::open("lo").error().code, std::errc::file_exists); });
 }
 
-TEST(tap_device, a_device_that_is_down_says_so) {
+TEST(tap_device, a_device_that_is_down_reports_it) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   in_new_namespace([] {
     auto made = tap_device::open("eth0");

@@ -59,7 +59,7 @@ TEST(icmp, a_quote_without_ports_is_refused) {
   EXPECT_FALSE(parse_quoted(*parse(error)));
 }
 
-TEST(icmp, no_error_about_what_must_not_get_one) {
+TEST(icmp, packets_that_must_not_get_an_error_get_none) {
   const auto allowed = [](ipv4::header_fields f, const bytes& payload = bytes(8)) {
     const auto packet = make_packet(f, payload);
     return allows_error(*ipv4::parse(packet));

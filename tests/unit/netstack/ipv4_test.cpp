@@ -59,7 +59,7 @@ TEST(ipv4, options_are_skipped) {
   EXPECT_EQ(to_bytes(p->payload), text("x"));
 }
 
-TEST(ipv4, lengths_that_lie_are_refused) {
+TEST(ipv4, invalid_lengths_are_refused) {
   const auto good = make_packet(fields, text("hello"));
   const auto refused = [&](std::size_t at, std::uint8_t value) {
     auto bent = good;

@@ -30,7 +30,7 @@ TEST(udp_datagram, every_size_and_back) {
   }
 }
 
-TEST(udp_datagram, lengths_that_lie_are_refused) {
+TEST(udp_datagram, invalid_lengths_are_refused) {
   for (const std::uint16_t length : {std::uint16_t{0}, std::uint16_t{7}, std::uint16_t{14}, std::uint16_t{65'535}}) {
     auto bent = make_datagram(text("hello"));
     store_16(bent, 4, length);

@@ -149,7 +149,7 @@ TEST_F(translator_fixture, a_link_whose_peer_closes_ends_once_and_is_counted) {
   EXPECT_TRUE(plane_.links().empty());
 }
 
-TEST_F(translator_fixture, a_peer_that_leaves_within_a_frame_ends_its_link_alone) {
+TEST_F(translator_fixture, a_peer_that_leaves_within_a_frame_ends_only_its_link) {
   const auto good = add_link();
   const auto bad = add_link();
   const std::array<std::uint8_t, 4> part{0xff, 0xff, 0, 0};
@@ -213,7 +213,7 @@ TEST_F(translator_fixture, a_dns_question_reaches_the_control_thread_with_its_as
   EXPECT_EQ(std::string(record.begin() + 8, record.begin() + 16), "question");
 }
 
-TEST_F(translator_fixture, questions_that_nothing_takes_are_dropped_and_counted) {
+TEST_F(translator_fixture, unread_questions_are_dropped_and_counted) {
   const auto link = add_link();
   const auto frame = framed_datagram({vm, 4711}, {gateway, 53}, "question");
   EXPECT_TRUE(eventually(20s, [&] {

@@ -120,7 +120,7 @@ TEST_F(meeting_test, an_original_vm_meets_the_host) {
   EXPECT_TRUE(loop_.run_until([this] { return static_cast<bool>(at_host_); }));
 }
 
-TEST_F(meeting_test, a_host_that_does_not_speak_is_given_up) {
+TEST_F(meeting_test, a_silent_host_is_given_up) {
   start_vm();
   const auto silent = connect_guest();
   EXPECT_EQ(received(silent), network_phrase);
@@ -143,7 +143,7 @@ TEST_F(meeting_test, a_flood_of_silent_hosts_is_bounded) {
   EXPECT_TRUE(met());
 }
 
-TEST_F(meeting_test, a_host_that_says_something_else_is_closed_at_once) {
+TEST_F(meeting_test, a_host_with_another_answer_is_closed_at_once) {
   start_vm();
   const auto other = connect_guest();
   EXPECT_EQ(received(other), network_phrase);
@@ -163,7 +163,7 @@ TEST_F(meeting_test, an_offer_that_never_ends_costs_a_moment) {
   EXPECT_FALSE(at_vm_->offers_offload);
 }
 
-TEST_F(meeting_test, a_host_without_a_data_port_makes_the_vm_begin_again) {
+TEST_F(meeting_test, a_host_without_a_data_port_makes_the_vm_start_over) {
   start_vm();
   {
     const auto liar = connect_guest();
@@ -176,7 +176,7 @@ TEST_F(meeting_test, a_host_without_a_data_port_makes_the_vm_begin_again) {
   EXPECT_TRUE(met());
 }
 
-TEST_F(meeting_test, a_vm_that_speaks_another_phrase_is_not_taken) {
+TEST_F(meeting_test, a_vm_with_another_phrase_is_refused) {
   auto listener = meeting_listener::open(point_.handshake_listener());
   ASSERT_TRUE(listener);
   start_host(true);
@@ -188,7 +188,7 @@ TEST_F(meeting_test, a_vm_that_speaks_another_phrase_is_not_taken) {
   EXPECT_FALSE(std::filesystem::exists(path_ + ".data")) << "no port was opened for it";
 }
 
-TEST_F(meeting_test, a_vm_that_does_not_speak_is_given_up) {
+TEST_F(meeting_test, a_silent_vm_is_given_up) {
   auto listener = meeting_listener::open(point_.handshake_listener());
   ASSERT_TRUE(listener);
   start_host(true);
@@ -200,7 +200,7 @@ TEST_F(meeting_test, a_vm_that_does_not_speak_is_given_up) {
 }
 
 // What is left of a former VM answers the phrase, but does not connect.
-TEST_F(meeting_test, a_data_connection_that_does_not_come_makes_the_host_begin_again) {
+TEST_F(meeting_test, a_missing_data_connection_makes_the_host_start_over) {
   auto listener = meeting_listener::open(point_.handshake_listener());
   ASSERT_TRUE(listener);
   start_host(true);

@@ -24,7 +24,7 @@ TEST(lease_table, addresses_are_given_from_the_third_on) {
   EXPECT_EQ(t.offer(mac(99), start), ip("192.168.127.2"));
 }
 
-TEST(lease_table, an_offer_is_no_lease_yet) {
+TEST(lease_table, an_offer_is_not_a_lease_yet) {
   auto t = table();
   const auto given = t.offer(mac(1), start);
   EXPECT_FALSE(t.owns(mac(1), *given, start));

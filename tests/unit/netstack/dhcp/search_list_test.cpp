@@ -44,7 +44,7 @@ TEST(search_list, many_names_come_back) {
   EXPECT_EQ(decoded(encoded(names)), names);
 }
 
-TEST(search_list, what_is_no_name_is_left_out) {
+TEST(search_list, invalid_names_are_left_out) {
   EXPECT_EQ(decoded(encoded({"", ".", "a..b", "sp ace", std::string(64, 'a'), std::string(63, 'b'),
                              std::string("nul\0", 4), ".lead", "good.example"})),
             (std::vector<std::string>{std::string(63, 'b') + ".", "good.example."}));

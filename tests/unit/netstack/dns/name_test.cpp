@@ -20,7 +20,7 @@ TEST(dns_name, what_follows_the_name_is_not_read) {
   EXPECT_EQ(name::parse(more)->size(), 5U);
 }
 
-TEST(dns_name, lies_and_loops_are_refused) {
+TEST(dns_name, malformed_names_and_loops_are_refused) {
   EXPECT_FALSE(name::parse({}));
   EXPECT_FALSE(name::parse(bytes{3, 'a', 'b'}));         // a label beyond the end
   EXPECT_FALSE(name::parse(bytes{1, 'a'}));              // no end
@@ -42,7 +42,7 @@ TEST(dns_name, sizes_up_to_255_bytes) {
   EXPECT_FALSE(name::from_text(std::string(64, 'a')));
 }
 
-TEST(dns_name, texts_that_are_no_names) {
+TEST(dns_name, invalid_texts_are_refused) {
   for (const auto* wrong : {"", ".", "..", "a..b", ".a", "a b", "a/b", "*.a", "a.."})
     EXPECT_FALSE(name::from_text(wrong)) << wrong;
 }

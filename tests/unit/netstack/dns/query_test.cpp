@@ -55,7 +55,7 @@ TEST(dns_query, exactly_one_question) {
   }
 }
 
-TEST(dns_query, counts_that_lie_are_refused) {
+TEST(dns_query, wrong_counts_are_refused) {
   for (const std::size_t at : {6U, 8U, 10U})
     for (const auto number : std::vector<std::uint16_t>{1, 65'535}) {
       auto sent = question{}.write();
@@ -64,7 +64,7 @@ TEST(dns_query, counts_that_lie_are_refused) {
     }
 }
 
-TEST(dns_query, an_opt_record_stands_once_and_at_the_root) {
+TEST(dns_query, an_opt_record_occurs_once_and_at_the_root) {
   auto twice = question{.udp_size = 512}.write();
   const bytes opt(twice.end() - 11, twice.end());
   put_bytes(twice, opt);

@@ -34,7 +34,7 @@ TEST(dns_response, no_opt_for_a_client_without_it) {
   EXPECT_EQ(additional_in(write(a.q, {}, 512)), 0);
 }
 
-TEST(dns_response, a_soa_record_stands_in_the_authority_section) {
+TEST(dns_response, a_soa_record_is_in_the_authority_section) {
   const asked a({.asked = "x.docker.internal"});
   const auto zone = named("docker.internal");
   const auto m = write(a.q, {.code = rcode::name_error, .zone = &zone}, 512);
@@ -78,7 +78,7 @@ TEST(dns_response, a_soa_of_the_longest_name_fits_or_is_left_out) {
   EXPECT_EQ(records_of(write(a.q, {.code = rcode::no_error, .zone = &zone}, 65'535)).size(), 1U);
 }
 
-TEST(dns_response, the_upper_bits_of_a_code_stand_in_the_opt_record) {
+TEST(dns_response, the_upper_bits_of_a_code_are_in_the_opt_record) {
   const asked a({.udp_size = 512, .version = 1});
   const auto m = write(a.q, {.code = rcode::bad_version}, 512);
   EXPECT_EQ(load_16(m, 2) & 0xf, 0);
@@ -120,7 +120,7 @@ TEST(dns_response, an_upstreams_answer_keeps_its_bytes_but_for_the_id) {
 }
 
 // for-mac#2160: 300 A records.
-TEST(dns_response, a_long_answer_is_cut_behind_a_record) {
+TEST(dns_response, a_long_answer_is_cut_after_a_record) {
   const asked a({.udp_size = 1'232});
   upstream_answer long_one{.asked = a.sent, .authority = {{2, bytes(10, 2)}}, .opt = true};
   for (int i = 0; i < 300; ++i) long_one.answers.push_back({1, {10, 0, 0, 1}});
@@ -138,7 +138,7 @@ TEST(dns_response, a_long_answer_is_cut_behind_a_record) {
   EXPECT_EQ(relay(from, a.q, 65'535).size(), from.size());
 }
 
-TEST(dns_response, a_long_answer_that_lies_is_cut_as_well) {
+TEST(dns_response, a_long_malformed_answer_is_cut_as_well) {
   const asked a(question{});
   upstream_answer long_one{.asked = a.sent, .opt = true};
   for (int i = 0; i < 100; ++i) long_one.answers.push_back({1, {10, 0, 0, 1}});

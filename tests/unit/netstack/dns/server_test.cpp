@@ -56,7 +56,7 @@ TEST_F(dns_server, gateway_and_host_in_both_zones_in_any_case) {
 }
 
 // gvisor-tap-vsock#729, lxd#8389.
-TEST_F(dns_server, another_type_of_a_zones_name_is_no_error_with_the_soa) {
+TEST_F(dns_server, another_type_of_a_zones_name_gets_the_soa_without_an_error) {
   for (const auto type : std::vector<std::uint16_t>{2, 5, 6, 12, 15, 16, 28, 33, 35, 64, 65, 257, 65'280}) {
     const auto m = answer_to({.asked = "host.docker.internal", .type = type});
     ASSERT_FALSE(m.empty()) << type;

@@ -149,7 +149,7 @@ TEST(hostile_vm, fragments_that_overlap_or_never_end_stay_within_their_bound) {
   EXPECT_EQ(all.net.counters().fragments_waiting, 0U);
 }
 
-TEST(hostile_vm, frames_of_any_length_and_lengths_that_lie) {
+TEST(hostile_vm, frames_of_any_length_and_with_wrong_lengths) {
   fake_vm all;
   for (const std::size_t size : {0UL, 1UL, 13UL, 14UL, 33UL, 34UL, 65'535UL}) {
     all.put(bytes(size));
@@ -279,7 +279,7 @@ TEST(hostile_vm, downloads_that_are_not_acknowledged_bound_their_rings_and_stop_
   EXPECT_EQ(all.net.counters().memory_full, 0U);
 }
 
-TEST(hostile_vm, random_bytes_behind_right_headers) {
+TEST(hostile_vm, random_bytes_after_valid_headers) {
   fake_vm all;
   tcp_client good{all};
   const auto id = good.connect();

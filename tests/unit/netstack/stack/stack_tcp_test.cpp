@@ -303,7 +303,7 @@ TEST(stack_tcp, an_abort_resets_the_vm) {
 }
 
 // The last bytes and the RST leave in one turn: the frames stay whole until they are written.
-TEST(stack_tcp, a_reset_behind_the_last_bytes_leaves_them_whole) {
+TEST(stack_tcp, a_reset_after_the_last_bytes_leaves_them_whole) {
   fake_vm all;
   tcp_client client{all};
   const auto id = client.connect();

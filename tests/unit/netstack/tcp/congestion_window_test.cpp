@@ -44,7 +44,7 @@ TEST(congestion_window, does_not_grow_while_the_peer_limits_the_flow) {
   EXPECT_EQ(w.size(), congestion_window::initial);
 }
 
-TEST(congestion_window, a_loss_that_was_none_is_undone) {
+TEST(congestion_window, a_false_loss_is_undone) {
   congestion_window w(floor_size);
   w.acknowledged(64'000, 64'000);
   const auto before = w.size();

@@ -98,7 +98,7 @@ TEST(closing, a_lost_fin_is_repeated) {
   EXPECT_EQ(p.answered[0].payload.size(), 10U);
 }
 
-TEST(closing, the_fin_passes_a_shut_window) {
+TEST(closing, the_fin_passes_a_closed_window) {
   scripted_peer p;
   p.window = 0;
   p.accept();
@@ -106,7 +106,7 @@ TEST(closing, the_fin_passes_a_shut_window) {
   EXPECT_TRUE(p.sent().at(0).header.flags.fin);
 }
 
-TEST(closing, bytes_behind_the_fin_are_dropped) {
+TEST(closing, bytes_after_the_fin_are_dropped) {
   scripted_peer p;
   p.accept();
   p.give(p.fin(0));
@@ -135,7 +135,7 @@ TEST(closing, a_byte_in_the_place_of_the_fin_is_not_taken) {
 
 // --- resets
 
-TEST(resetting, the_vms_reset_comes_behind_its_bytes) {
+TEST(resetting, the_vms_reset_follows_its_bytes) {
   scripted_peer p;
   p.accept();
   p.give(p.data(0, "last words"));
@@ -183,7 +183,7 @@ TEST(resetting, abort_is_one_reset_at_the_next_number) {
   EXPECT_EQ(p.c->memory(), 0U);
 }
 
-TEST(resetting, the_hosts_reset_goes_behind_its_bytes) {
+TEST(resetting, the_hosts_reset_follows_its_bytes) {
   scripted_peer p;
   p.accept();
   p.write(100);
@@ -214,7 +214,7 @@ TEST(resetting, the_vms_reset_ends_a_connection_that_resets_behind_its_bytes) {
   EXPECT_EQ(p.c->memory(), 0U);
 }
 
-TEST(resetting, behind_the_hosts_bytes_the_vm_may_send_more_than_its_window) {
+TEST(resetting, after_the_hosts_bytes_the_vm_may_send_more_than_its_window) {
   scripted_peer p;
   p.accept();
   p.write(100);

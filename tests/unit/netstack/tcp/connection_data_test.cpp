@@ -112,7 +112,7 @@ TEST(arriving, nothing_beyond_the_window_is_taken) {
   EXPECT_GT(p.sent().at(0).header.window, 0);  // the reader made room
 }
 
-TEST(arriving, a_slow_reader_announces_steps_and_no_crumbs) {
+TEST(arriving, a_slow_reader_announces_only_large_steps) {
   scripted_peer p;
   p.l.receive_window = 60'000;
   p.accept();
@@ -281,7 +281,7 @@ TEST(sending, a_lost_window_update_is_made_good_by_probes_of_a_byte) {
   EXPECT_EQ(p.c->take_events(), events{});
 }
 
-TEST(sending, a_window_that_stays_shut_is_probed_for_ever_while_it_is_answered) {
+TEST(sending, a_closed_window_is_probed_as_long_as_it_is_answered) {
   scripted_peer p;
   p.accept();
   p.write(500);
@@ -426,7 +426,7 @@ TEST(sending, a_smaller_path_sends_what_is_under_way_again) {
   EXPECT_EQ(bytes, 2U * 1'460);
 }
 
-TEST(sending, blocks_that_lie_change_nothing) {
+TEST(sending, invalid_blocks_change_nothing) {
   scripted_peer p;
   p.accept();
   p.write(4 * 1'460);

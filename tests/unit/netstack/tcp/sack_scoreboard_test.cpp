@@ -38,7 +38,7 @@ TEST(sack_scoreboard, a_cumulative_acknowledgement_empties_it) {
   EXPECT_FALSE(b.lost_now());
 }
 
-TEST(sack_scoreboard, three_segments_beyond_a_hole_make_it_a_loss) {
+TEST(sack_scoreboard, three_segments_beyond_a_gap_make_it_a_loss) {
   board b;
   b.send(5);
   EXPECT_EQ(b.acknowledge(0, {{1'000, 3'000}}).delivered, 2'000U);
@@ -59,7 +59,7 @@ TEST(sack_scoreboard, fewer_segments_and_a_quarter_of_a_round_trip_do_too) {
   EXPECT_TRUE(b.lost_now(125us));
 }
 
-TEST(sack_scoreboard, a_hole_that_fills_by_itself_means_reordering) {
+TEST(sack_scoreboard, a_gap_that_fills_without_a_repetition_means_reordering) {
   board b;
   b.send(12);
   b.acknowledge(0, {{1'000, 2'000}});

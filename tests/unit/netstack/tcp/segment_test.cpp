@@ -101,7 +101,7 @@ TEST(segment, a_window_shift_beyond_14_counts_as_14) {
   EXPECT_EQ(parse(*ipv4::parse(packet))->options.window_shift, 14);
 }
 
-TEST(segment, lengths_that_lie_are_refused) {
+TEST(segment, invalid_lengths_are_refused) {
   const auto good = make_segment(syn(), text("abc"));
   for (const std::uint8_t offset : {std::uint8_t{0x00}, std::uint8_t{0x40}, std::uint8_t{0xf0}}) {
     auto bent = good;

@@ -85,7 +85,7 @@ TEST(send_queue, wraps_and_keeps_its_bytes) {
   }
 }
 
-TEST(send_queue, a_limit_that_is_no_power_of_two_holds) {
+TEST(send_queue, a_limit_that_is_not_a_power_of_two_holds) {
   send_queue q(20'000);
   q.start(first);
   for (int i = 0; i < 5; ++i) fill(q, q.end());

@@ -48,7 +48,7 @@ TEST_F(api_device_test, is_the_interface_with_exactly_this_address) {
 }
 
 // A socket bound to the loopback interface would be out of the VM's reach.
-TEST_F(api_device_test, the_loopback_interface_is_none) {
+TEST_F(api_device_test, ignores_the_loopback_interface) {
   EXPECT_EQ(found(net::address::loopback_v4()), std::nullopt);
   EXPECT_EQ(found(net::address::loopback_v6()), std::nullopt);
   host_->ip({"address", "add", "192.168.127.1/32", "dev", "lo"});

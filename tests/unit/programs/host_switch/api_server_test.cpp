@@ -89,7 +89,7 @@ TEST(static_forward, a_busy_port_is_forwarded_once_it_is_free) {
   EXPECT_NO_THROW(support::accept_one(target.get()));
 }
 
-TEST(api_server, knows_what_passes_by_itself) {
+TEST(api_server, knows_which_failures_are_temporary) {
   EXPECT_TRUE(may_pass(std::make_error_code(std::errc::address_in_use)));
   EXPECT_TRUE(may_pass(std::error_code(EMFILE, std::system_category())));
   EXPECT_FALSE(may_pass(std::error_code(EACCES, std::system_category())));

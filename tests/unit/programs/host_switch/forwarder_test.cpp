@@ -75,7 +75,7 @@ TEST_F(forwarder_test, answers_are_word_for_word) {
   EXPECT_EQ(forwards_.answer(request("GET", "/other"), "").status, 404U);
 }
 
-TEST_F(forwarder_test, a_busy_port_is_told_in_the_kernels_words) {
+TEST_F(forwarder_test, a_busy_port_is_reported_in_the_kernels_words) {
   const auto holder = support::bound_socket(SOCK_STREAM, {loopback, 0});
   const auto local = net::to_string(support::local_endpoint(holder.get()));
   const auto answer = expose(local);
@@ -84,7 +84,7 @@ TEST_F(forwarder_test, a_busy_port_is_told_in_the_kernels_words) {
   EXPECT_EQ(all(), "[]\n");
 }
 
-TEST_F(forwarder_test, a_forward_to_itself_is_told_as_such) {
+TEST_F(forwarder_test, a_forward_to_itself_is_reported) {
   const auto local = at(support::free_port());
   EXPECT_EQ(expose(local, local).body, "listen tcp " + local + ": would relay to itself\n");
 }

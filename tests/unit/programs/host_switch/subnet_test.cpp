@@ -31,7 +31,7 @@ TEST(subnet, the_host_alias_is_number254) {
   EXPECT_FALSE(subnet::parse("10.1.2.4/30")->is_host_alias(ip("10.1.2.6"))) << "the VM itself";
 }
 
-TEST(subnet, refuses_what_is_none) {
+TEST(subnet, refuses_other_texts) {
   for (const auto* text : {"", "192.168.127.0", "192.168.127.0/", "192.168.127.0/0", "192.168.127.0/31", "fe80::/64",
                            "192.168.127.0/24x", "x/24"})
     EXPECT_FALSE(subnet::parse(text)) << text;

@@ -36,13 +36,13 @@ class connection_watch_test : public testing::Test {
   bool ended_ = false;
 };
 
-TEST_F(connection_watch_test, data_that_another_process_reads_is_no_end) {
+TEST_F(connection_watch_test, data_that_another_process_reads_is_not_an_end) {
   for (int i = 0; i < 100; ++i) support::send_all(peer_.get(), "frames");
   loop_.settle();
   EXPECT_FALSE(ended_);
 }
 
-TEST_F(connection_watch_test, the_peer_s_close_is_an_end_also_behind_data) {
+TEST_F(connection_watch_test, the_peer_s_close_is_an_end_even_after_data) {
   support::send_all(peer_.get(), "frames");
   peer_.reset();
   EXPECT_TRUE(loop_.run_until([this] { return ended_; }));

@@ -159,7 +159,7 @@ TEST_F(frame_pump_test, with_offload_at_both_ends_frames_cross_as_well) {
   });
 }
 
-TEST_F(frame_pump_test, after_a_lost_link_the_same_interface_goes_on_with_the_next) {
+TEST_F(frame_pump_test, after_a_lost_link_the_same_interface_continues_with_the_next) {
   with_pump([this](namespace_with_tap& inside, frame_pump& pump) {
     const auto index = ::if_nametoindex("eth0");
     for (const bool offload : {false, true, false}) {
@@ -184,7 +184,7 @@ TEST_F(frame_pump_test, after_a_lost_link_the_same_interface_goes_on_with_the_ne
   });
 }
 
-TEST_F(frame_pump_test, a_length_that_lies_ends_the_link_and_not_the_pump) {
+TEST_F(frame_pump_test, an_invalid_length_ends_the_link_and_not_the_pump) {
   with_pump([this](namespace_with_tap& inside, frame_pump& pump) {
     auto ends = make_link();
     pump.attach(std::move(ends[0]), true);
