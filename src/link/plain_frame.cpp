@@ -1,7 +1,12 @@
 #include "link/plain_frame.hpp"
 
+#include <cstddef>
+
+#include "link/framing.hpp"
 #include "link/virtio_net.hpp"
+#include "netstack/bytes.hpp"
 #include "netstack/checksum.hpp"
+#include "netstack/stack/frame.hpp"
 
 namespace links {
 

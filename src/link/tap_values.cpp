@@ -1,7 +1,12 @@
 #include "link/tap_values.hpp"
 
+#include <cstdint>
+#include <string_view>
+
+#include "base/result.hpp"
 #include "base/text.hpp"
 #include "net/cidr.hpp"
+#include "net/mac_address.hpp"
 
 namespace links {
 

@@ -1,7 +1,12 @@
 #include "netstack/arp.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 
+#include "net/mac_address.hpp"
+#include "netstack/bytes.hpp"
 #include "netstack/ethernet.hpp"
 
 namespace netstack::arp {

@@ -1,7 +1,10 @@
 #include "netstack/checksum.hpp"
 
 #include <bit>
+#include <cstdint>
 #include <cstring>
+
+#include "netstack/bytes.hpp"
 
 namespace netstack {
 namespace {

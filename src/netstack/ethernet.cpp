@@ -1,6 +1,12 @@
 #include "netstack/ethernet.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "net/mac_address.hpp"
+#include "netstack/bytes.hpp"
 
 namespace netstack::ethernet {
 namespace {

@@ -1,6 +1,12 @@
 #include "netstack/udp_datagram.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "netstack/bytes.hpp"
 #include "netstack/checksum.hpp"
+#include "netstack/ipv4.hpp"
 
 namespace netstack::udp {
 

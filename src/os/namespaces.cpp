@@ -4,8 +4,12 @@
 #include <sched.h>
 #include <sys/stat.h>
 
+#include <functional>
 #include <string>
 #include <thread>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
 
 namespace os {
 

@@ -3,6 +3,12 @@
 #include <linux/vm_sockets.h>
 #include <sys/socket.h>
 
+#include <cstdint>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "net/stream_address.hpp"
+
 namespace os {
 namespace {
 

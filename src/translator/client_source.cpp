@@ -2,6 +2,12 @@
 
 #include <algorithm>
 
+#include "net/address.hpp"
+#include "net/cidr.hpp"
+#include "net/endpoint.hpp"
+#include "netstack/ipv4.hpp"
+#include "netstack/stack/flow_id.hpp"
+
 namespace translator {
 
 bool client_source::passes(const net::address& ip) const {

@@ -5,9 +5,18 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
+#include <memory>
 #include <utility>
 
+#include "base/unique_fd.hpp"
+#include "net/endpoint.hpp"
+#include "netstack/stack/flow_id.hpp"
+#include "relay/port_share.hpp"
 #include "relay/sockets.hpp"
+#include "translator/client_source.hpp"
+#include "translator/shared.hpp"
+#include "translator/tcp_flows.hpp"
 
 namespace translator {
 namespace {

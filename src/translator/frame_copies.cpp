@@ -1,6 +1,10 @@
 #include "translator/frame_copies.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <memory>
+
+#include "netstack/bytes.hpp"
 
 namespace translator {
 

@@ -3,8 +3,11 @@
 #include <arpa/inet.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <utility>
+
+#include "netstack/stack/action.hpp"
 
 namespace translator {
 namespace {

@@ -4,21 +4,14 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <bit>
 #include <cstring>
 #include <expected>
-#include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
 #include "async/task.hpp"
 #include "base/result.hpp"
 #include "kernel/netlink/change_watch.hpp"
-#include "net/address.hpp"
-#include "net/endpoint.hpp"
+
 namespace netlink {
 
 base::result<address_watch> address_watch::open(const async::executor& where) {

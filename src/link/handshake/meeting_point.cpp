@@ -3,6 +3,16 @@
 #include <fcntl.h>
 #include <linux/vm_sockets.h>
 
+#include <cstdint>
+#include <expected>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include "base/result.hpp"
+#include "link/link_url.hpp"
+#include "net/stream_address.hpp"
+#include "os/unix_listener.hpp"
 #include "os/vsock.hpp"
 
 namespace handshake {

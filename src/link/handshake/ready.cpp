@@ -1,6 +1,8 @@
 #include "link/handshake/ready.hpp"
 
 #include <algorithm>
+#include <string>
+#include <string_view>
 
 #include "base/text.hpp"
 

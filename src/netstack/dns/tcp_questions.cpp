@@ -1,5 +1,11 @@
 #include "netstack/dns/tcp_questions.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "netstack/bytes.hpp"
 #include "netstack/dns/query.hpp"
 
 namespace netstack::dns {

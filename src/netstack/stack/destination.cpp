@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "netstack/ipv4.hpp"
+#include "netstack/stack/settings.hpp"
+
 namespace netstack {
 namespace {
 

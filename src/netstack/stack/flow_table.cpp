@@ -1,6 +1,10 @@
 #include "netstack/stack/flow_table.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <utility>
+#include <vector>
 
 namespace netstack {
 

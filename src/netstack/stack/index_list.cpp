@@ -1,5 +1,8 @@
 #include "netstack/stack/index_list.hpp"
 
+#include <cstdint>
+#include <optional>
+
 namespace netstack {
 
 void index_list::push_back(std::uint32_t owner) {

@@ -1,7 +1,15 @@
 #include "netstack/stack/packet_queue.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <utility>
+
+#include "net/mac_address.hpp"
+#include "netstack/bytes.hpp"
+#include "netstack/stack/flow_id.hpp"
+#include "netstack/stack/frame.hpp"
 
 namespace netstack {
 

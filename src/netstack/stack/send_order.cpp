@@ -1,5 +1,9 @@
 #include "netstack/stack/send_order.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
 namespace netstack {
 
 void send_order::add(std::uint32_t flow) {

@@ -1,5 +1,7 @@
 #include "netstack/stack/statistics.hpp"
 
+#include <array>
+
 namespace netstack {
 
 std::array<statistics::named, statistics::count> statistics::all() const {

@@ -1,5 +1,11 @@
 #include "netstack/stack/timer_queue.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "netstack/time_point.hpp"
+
 namespace netstack {
 
 void timer_queue::set(std::uint32_t owner, time_point when) {

@@ -1,9 +1,16 @@
 #include "netstack/tcp/byte_ring.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstdint>
 #include <cstring>
 #include <functional>
+#include <memory>
+#include <utility>
+
+#include "netstack/bytes.hpp"
+#include "netstack/tcp/sequence.hpp"
 
 namespace netstack::tcp {
 

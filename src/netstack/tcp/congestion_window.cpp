@@ -1,6 +1,7 @@
 #include "netstack/tcp/congestion_window.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace netstack::tcp {
 

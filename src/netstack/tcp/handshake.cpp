@@ -4,6 +4,12 @@
 #include <chrono>
 #include <utility>
 
+#include "netstack/tcp/limits.hpp"
+#include "netstack/tcp/receiver.hpp"
+#include "netstack/tcp/segment.hpp"
+#include "netstack/tcp/sender.hpp"
+#include "netstack/time_point.hpp"
+
 namespace netstack::tcp {
 
 void handshake::take(const segment& syn) {

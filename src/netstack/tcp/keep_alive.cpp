@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "netstack/time_point.hpp"
+
 namespace netstack::tcp {
 
 bool keep_alive::on_time(time_point now) {

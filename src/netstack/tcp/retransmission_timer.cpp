@@ -1,6 +1,9 @@
 #include "netstack/tcp/retransmission_timer.hpp"
 
 #include <algorithm>
+#include <chrono>
+
+#include "netstack/time_point.hpp"
 
 namespace netstack::tcp {
 namespace {

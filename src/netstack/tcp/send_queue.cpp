@@ -1,6 +1,12 @@
 #include "netstack/tcp/send_queue.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "netstack/bytes.hpp"
+#include "netstack/tcp/sequence.hpp"
 
 namespace netstack::tcp {
 namespace {

@@ -3,13 +3,12 @@
 #include <net/if.h>
 
 #include <cstring>
-#include <memory>
+#include <expected>
 #include <optional>
 
 #include "base/result.hpp"
 #include "kernel/netlink/interface_addresses.hpp"
 #include "net/address.hpp"
-#include "net/endpoint.hpp"
 
 namespace host_switch {
 

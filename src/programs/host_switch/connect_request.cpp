@@ -5,6 +5,12 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+#include "async/clock.hpp"
+#include "async/task.hpp"
 
 namespace host_switch {
 namespace {

@@ -1,7 +1,16 @@
 #include "programs/host_switch/incoming_streams.hpp"
 
 #include <boost/asio/post.hpp>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <utility>
+
+#include "async/task.hpp"
+#include "base/unique_fd.hpp"
+#include "net/endpoint.hpp"
+#include "os/acceptor.hpp"
 
 namespace host_switch {
 

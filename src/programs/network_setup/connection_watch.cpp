@@ -2,6 +2,11 @@
 
 #include <sys/epoll.h>
 
+#include <utility>
+
+#include "async/task.hpp"
+#include "base/result.hpp"
+
 namespace network_setup {
 
 base::result<connection_watch> connection_watch::open(const async::executor& where, int connection) {

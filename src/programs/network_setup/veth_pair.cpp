@@ -1,6 +1,10 @@
 #include "programs/network_setup/veth_pair.hpp"
 
+#include <system_error>
+
+#include "base/result.hpp"
 #include "kernel/netlink/interface.hpp"
+#include "net/address.hpp"
 #include "os/namespaces.hpp"
 
 namespace network_setup {

@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <string>
+#include <string_view>
+
 #include "base/log.hpp"
+#include "link/framing.hpp"
 #include "netstack/ethernet.hpp"
 #include "netstack/ipv4.hpp"
 

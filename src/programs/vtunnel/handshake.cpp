@@ -1,19 +1,16 @@
 #include "programs/vtunnel/handshake.hpp"
 
 #include <sys/socket.h>
-#include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <chrono>
 #include <expected>
-#include <system_error>
 #include <utility>
 
-#include "async/clock.hpp"
 #include "async/task.hpp"
-#include "async/timeout.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "base/unique_fd.hpp"
 #include "link/handshake/phrase.hpp"
 #include "net/stream_address.hpp"
 #include "os/acceptor.hpp"
