@@ -1,0 +1,139 @@
+// host-switch with a virtual machine as its VM: QEMU's own end of the link (-netdev stream), Debian's kernel with
+// virtio-net, BusyBox' udhcpc and resolver. guest/network runs inside.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <fstream>
+#include <thread>
+
+#include "tests/integration/guest_machine.hpp"
+#include "tests/integration/virtual_network_lab.hpp"
+#include "tests/support/eventually.hpp"
+
+namespace integration {
+namespace {
+
+using namespace std::chrono_literals;
+using net::protocol;
+using support::eventually;
+
+constexpr std::chrono::milliseconds boot_limit = 240s;  // ten seconds on an idle machine
+constexpr auto host_ip = net::address::v4(10, 99, 1, 1);
+
+// A resolver that knows each name: 10.99.1.2.
+class name_server {
+ public:
+  explicit name_server(const support::netns& where)
+      : fd_(support::open_socket(where, protocol::udp, {net::address::loopback_v4(), 53}, true)),
+        thread_([this](const std::stop_token& stopped) { serve(stopped); }) {}
+
+ private:
+  void serve(const std::stop_token& stopped) const {
+    const std::string record("\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x0a\x63\x01\x02", 16);
+    std::array<char, 512> question{};
+    while (!stopped.stop_requested()) {
+      pollfd ready{fd_.get(), POLLIN, 0};
+      if (::poll(&ready, 1, 50) <= 0) continue;
+      net::socket_address from;
+      const auto got = ::recvfrom(fd_.get(), question.data(), question.size(), 0, from.get(), &from.size);
+      if (got < 12) continue;
+      auto answer = std::string(question.data(), static_cast<std::size_t>(got)) + record;
+      answer[2] = static_cast<char>(0x81);
+      answer[3] = static_cast<char>(0x80);
+      answer[7] = 1;
+      ::sendto(fd_.get(), answer.data(), answer.size(), 0, from.get(), from.size);
+    }
+  }
+
+  base::unique_fd fd_;
+  std::jthread thread_;
+};
+
+class guest_network : public virtual_network_lab {
+ protected:
+  void SetUp() override {
+    make_places();
+    if (!lan_) return;
+    if (const auto missing = guest_machine::missing(); !missing.empty()) GTEST_SKIP() << missing;
+    names_.emplace(*host_);
+    port_ = serve(*host_, {"tcp:7000"}, "host");
+    hashes_ = support::child_process(
+        {.argv = {"busybox", "nc", "-ll", "-p", "7001", "-e", "md5sum"}, .net_namespace = host_->path()});
+    machine_.emplace("network");
+    machine_->add_file(std::filesystem::path(GUESTAGENT_SOURCE_DIR) / "tests/integration/guest/lease");
+    machine_->add_program(GUESTAGENT_ECHO_SERVER);
+    machine_->add_modules({"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
+                           "failover", "net_failover", "virtio_net"});
+    machine_->connect_network(at("qemu.sock"));
+    start_host_switch();
+  }
+  void TearDown() override {
+    if (HasFailure() && machine_) std::fputs(machine_->console().c_str(), stderr);
+    machine_.reset();
+    virtual_network_lab::TearDown();
+  }
+  // With a resolver of the test's own.
+  void start_host_switch() {
+    std::ofstream(at("resolv.conf")) << "nameserver 127.0.0.1\n";
+    std::ofstream(at("hosts")) << "";
+    start_by({"unshare", "-m", "sh", "-c",
+              "mount --bind \"$0\"/resolv.conf /etc/resolv.conf && mount --bind \"$0\"/hosts /etc/hosts && exec \"$@\"",
+              directory_->path().string()},
+             {"-listen=qemu://" + at("qemu.sock")});
+    ASSERT_TRUE(eventually(10s, [this] { return std::filesystem::exists(at("qemu.sock")); })) << log();
+  }
+  [[nodiscard]] bool boots_until(std::string_view what) {
+    machine_->start();
+    return eventually(boot_limit, [&] { return machine_->said(what); });
+  }
+  [[nodiscard]] bool is_reached() const {
+    return support::ask(*lan_, protocol::tcp, {host_ip, 8080}, "hello\n") == "guest\n";
+  }
+  // The hash that the guest computes of a file's bytes.
+  [[nodiscard]] std::string hash_in_guest(const std::string& file) const {
+    return support::run_command({.argv = {"busybox", "nc", host_ip.to_string(), "8081"},
+                                 .stdin_file = file,
+                                 .net_namespace = lan_->path()})
+        .text;
+  }
+
+  std::optional<name_server> names_;
+  support::child_process port_, hashes_;
+  std::optional<guest_machine> machine_;
+};
+
+TEST_F(guest_network, a_debian_kernel_has_its_address_names_and_ports) {
+  ASSERT_TRUE(boots_until("exposed")) << log();
+  for (const auto* what :
+       {"lease 192.168.127.2/24 router=192.168.127.1 dns=192.168.127.1 mtu=1500",
+        "name gateway.rancher-desktop.internal 192.168.127.1", "name host.docker.internal 192.168.127.254",
+        "name outside.example 10.99.1.2", "no such name", "host port host", "closed port", "out"})
+    EXPECT_TRUE(machine_->said(what)) << what;
+  EXPECT_TRUE(is_reached());
+  EXPECT_EQ(support::ask(*lan_, protocol::udp, {host_ip, 8080}, "hello"), "guest hello");
+  support::run_or_throw({.argv = {"dd", "if=/dev/urandom", "of=" + at("data"), "bs=1M", "count=8"}});
+  const auto hash = support::run_or_throw({.argv = {"md5sum"}, .stdin_file = at("data")});
+  EXPECT_EQ(hash_in_guest(at("data")), hash);
+}
+
+// The connection of a client ends with the machine. When that has booted again, the exposed port leads to it again.
+TEST_F(guest_network, a_killed_machine_is_noticed_and_takes_up_its_ports_when_it_is_back) {
+  ASSERT_TRUE(boots_until("exposed")) << log();
+  auto client = support::open_socket(*lan_, protocol::tcp, {host_ip, 8081}, false);
+  ASSERT_TRUE(client);
+  ASSERT_EQ(::send(client.get(), "x", 1, MSG_NOSIGNAL), 1);
+  machine_->kill9();
+  pollfd ended{client.get(), POLLIN, 0};
+  ASSERT_EQ(::poll(&ended, 1, 20'000), 1) << log();
+  char byte = 0;
+  EXPECT_EQ(::recv(client.get(), &byte, 1, 0), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+  ASSERT_TRUE(boots_until("out")) << log();
+  EXPECT_TRUE(eventually(10s, [this] { return is_reached(); })) << log();
+}
+
+}  // namespace
+}  // namespace integration
