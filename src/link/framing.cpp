@@ -1,7 +1,15 @@
 #include "link/framing.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+
+#include "base/result.hpp"
+#include "netstack/bytes.hpp"
 
 namespace links {
 namespace {

@@ -2,9 +2,17 @@
 
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <expected>
+#include <optional>
 #include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
 
 namespace links {
 namespace {

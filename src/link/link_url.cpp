@@ -1,8 +1,12 @@
 #include "link/link_url.hpp"
 
 #include <array>
+#include <cstdint>
 #include <limits>
+#include <string>
+#include <string_view>
 
+#include "base/result.hpp"
 #include "base/text.hpp"
 #include "net/stream_address.hpp"
 

@@ -1,6 +1,12 @@
 #include "link/mac_table.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <utility>
+#include <vector>
+
+#include "net/mac_address.hpp"
 
 namespace links {
 namespace {

@@ -2,8 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string_view>
 
+#include "link/framing.hpp"
+#include "net/mac_address.hpp"
 #include "netstack/ethernet.hpp"
 
 namespace links {

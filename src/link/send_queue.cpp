@@ -1,6 +1,11 @@
 #include "link/send_queue.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "link/framing.hpp"
 
 namespace links {
 

@@ -8,7 +8,16 @@
 
 #include <array>
 #include <cerrno>
-#include <string_view>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "link/framing.hpp"
 
 namespace links {
 namespace {

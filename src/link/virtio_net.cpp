@@ -1,6 +1,13 @@
 #include "link/virtio_net.hpp"
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "link/framing.hpp"
 #include "netstack/ethernet.hpp"
+#include "netstack/stack/frame.hpp"
 
 namespace links::virtio_net {
 namespace {

@@ -1,8 +1,14 @@
 #include "netstack/icmp.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
 
+#include "netstack/bytes.hpp"
 #include "netstack/checksum.hpp"
+#include "netstack/ipv4.hpp"
 
 namespace netstack::icmp {
 namespace {

@@ -1,7 +1,12 @@
 #include "netstack/ipv4.hpp"
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 
+#include "net/address.hpp"
+#include "netstack/bytes.hpp"
 #include "netstack/checksum.hpp"
 
 namespace netstack::ipv4 {

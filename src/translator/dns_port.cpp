@@ -4,6 +4,15 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "netstack/bytes.hpp"
+#include "netstack/stack/action.hpp"
+#include "netstack/stack/flow_id.hpp"
+#include "translator/shared.hpp"
+
 namespace translator {
 namespace {
 

@@ -7,10 +7,13 @@
 #include <sys/time.h>
 
 #include <array>
+#include <cstdint>
 #include <cstring>
+#include <functional>
 #include <optional>
 
 #include "netstack/bytes.hpp"
+#include "netstack/stack/flow_id.hpp"
 #include "relay/sockets.hpp"
 
 namespace translator {

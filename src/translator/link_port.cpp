@@ -3,8 +3,16 @@
 #include <sys/epoll.h>
 
 #include <array>
+#include <cstdint>
+#include <span>
+#include <variant>
 
+#include "base/result.hpp"
+#include "link/link_counters.hpp"
+#include "link/stream_link.hpp"
 #include "link/virtio_net.hpp"
+#include "netstack/bytes.hpp"
+#include "netstack/stack/frame.hpp"
 #include "translator/link_ports.hpp"
 
 namespace translator {

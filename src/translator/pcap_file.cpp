@@ -5,9 +5,15 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <span>
+#include <string>
 
+#include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "netstack/bytes.hpp"
 
 namespace translator {
 namespace {

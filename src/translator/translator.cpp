@@ -1,10 +1,30 @@
 #include "translator/translator.hpp"
 
+#include <cstdint>
+#include <expected>
+#include <functional>
 #include <future>
-#include <memory>
+#include <optional>
+#include <system_error>
 #include <utility>
+#include <vector>
 
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "link/mac_table.hpp"
+#include "net/endpoint.hpp"
+#include "net/listen_key.hpp"
+#include "net/protocol.hpp"
+#include "netstack/stack/action.hpp"
+#include "netstack/stack/flow_id.hpp"
+#include "netstack/stack/statistics.hpp"
+#include "relay/descriptor_budget.hpp"
 #include "relay/sockets.hpp"
+#include "translator/link_port.hpp"
+#include "translator/link_ports.hpp"
+#include "translator/pcap_file.hpp"
+#include "translator/plane.hpp"
+#include "translator/tcp_flows.hpp"
 
 namespace translator {
 

@@ -4,10 +4,18 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <memory>
 #include <utility>
 
+#include "base/unique_fd.hpp"
+#include "netstack/stack/action.hpp"
+#include "netstack/stack/flow_id.hpp"
+#include "relay/descriptor_budget.hpp"
 #include "relay/sockets.hpp"
 #include "translator/icmp_errors.hpp"
+#include "translator/shared.hpp"
+#include "translator/udp_flow.hpp"
 
 namespace translator {
 namespace {

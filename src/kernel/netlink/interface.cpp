@@ -3,6 +3,17 @@
 #include <fcntl.h>
 #include <linux/rtnetlink.h>
 
+#include <expected>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "async/task.hpp"
+#include "base/result.hpp"
+#include "kernel/netlink/link_codec.hpp"
+#include "kernel/netlink/socket.hpp"
+#include "net/address.hpp"
+
 namespace netlink {
 namespace {
 

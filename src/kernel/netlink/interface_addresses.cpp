@@ -10,8 +10,12 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/result.hpp"
+#include "net/address.hpp"
 #include "net/endpoint.hpp"
 
 namespace netlink {

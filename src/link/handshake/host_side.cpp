@@ -2,10 +2,16 @@
 
 #include <sys/socket.h>
 
+#include <expected>
 #include <string>
+#include <utility>
 
+#include "async/task.hpp"
 #include "async/timeout.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "link/handshake/meeting_point.hpp"
 #include "link/handshake/phrase.hpp"
 #include "link/handshake/ready.hpp"
 #include "os/acceptor.hpp"

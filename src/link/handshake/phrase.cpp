@@ -6,8 +6,17 @@
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <chrono>
+#include <expected>
+#include <string_view>
+#include <system_error>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/timeout.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "net/stream_address.hpp"
 #include "os/connect.hpp"
 
 namespace handshake {

@@ -1,9 +1,15 @@
 #include "netstack/dhcp/search_list.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/text.hpp"
+#include "netstack/bytes.hpp"
 
 namespace netstack::dhcp {
 namespace {

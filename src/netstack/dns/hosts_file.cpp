@@ -1,8 +1,12 @@
 #include "netstack/dns/hosts_file.hpp"
 
 #include <algorithm>
+#include <map>
+#include <string_view>
+#include <vector>
 
-#include "base/text.hpp"
+#include "net/address.hpp"
+#include "netstack/dns/name.hpp"
 
 namespace netstack::dns {
 namespace {

@@ -2,9 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "base/text.hpp"
+#include "net/address.hpp"
+#include "netstack/bytes.hpp"
 
 namespace netstack::dns {
 namespace {

@@ -1,7 +1,15 @@
 #include "netstack/dns/pending.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <optional>
 #include <utility>
+
+#include "netstack/bytes.hpp"
+#include "netstack/time_point.hpp"
 
 namespace netstack::dns {
 

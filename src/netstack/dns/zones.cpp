@@ -1,7 +1,14 @@
 #include "netstack/dns/zones.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "net/address.hpp"
+#include "netstack/dns/name.hpp"
+#include "netstack/ipv4.hpp"
 
 namespace netstack::dns {
 

@@ -2,6 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstdint>
+
+#include "netstack/bytes.hpp"
+#include "netstack/icmp.hpp"
+#include "netstack/ipv4.hpp"
+#include "netstack/tcp/segment.hpp"
+#include "netstack/time_point.hpp"
 
 namespace netstack {
 

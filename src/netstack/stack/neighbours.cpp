@@ -1,7 +1,13 @@
 #include "netstack/stack/neighbours.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <optional>
 #include <utility>
+#include <vector>
+
+#include "netstack/ipv4.hpp"
+#include "netstack/stack/flow_id.hpp"
 
 namespace netstack {
 

@@ -1,9 +1,17 @@
 #include "netstack/stack/packet_sender.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <utility>
 
+#include "net/mac_address.hpp"
 #include "netstack/arp.hpp"
+#include "netstack/bytes.hpp"
+#include "netstack/ethernet.hpp"
 #include "netstack/fragments.hpp"
+#include "netstack/ipv4.hpp"
+#include "netstack/stack/flow_id.hpp"
+#include "netstack/time_point.hpp"
 
 namespace netstack {
 

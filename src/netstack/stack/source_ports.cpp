@@ -1,7 +1,15 @@
 #include "netstack/stack/source_ports.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <utility>
+#include <vector>
+
+#include "netstack/ipv4.hpp"
+#include "netstack/stack/flow_id.hpp"
+#include "netstack/stack/flow_table.hpp"
+#include "netstack/time_point.hpp"
 
 namespace netstack {
 

@@ -1,7 +1,15 @@
 #include "netstack/tcp/initial_sequence.hpp"
 
+#include <array>
 #include <bit>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "netstack/bytes.hpp"
+#include "netstack/ipv4.hpp"
+#include "netstack/tcp/sequence.hpp"
+#include "netstack/time_point.hpp"
 
 namespace netstack::tcp {
 namespace {

@@ -3,7 +3,17 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-#include "base/log.hpp"
+#include <expected>
+#include <utility>
+
+#include "async/clock.hpp"
+#include "async/task.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "link/handshake/meeting_point.hpp"
+#include "link/handshake/vm_side.hpp"
+#include "link/link_url.hpp"
+#include "net/stream_address.hpp"
 #include "os/connect.hpp"
 
 namespace network_setup {

@@ -2,10 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <expected>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "async/task.hpp"
 #include "async/timeout.hpp"
+#include "base/result.hpp"
+#include "link/handshake/vm_side.hpp"
 #include "link/link_control.hpp"
+#include "os/child_program.hpp"
 
 namespace network_setup {
 namespace {

@@ -1,11 +1,22 @@
 #include "programs/vm_switch/dhcp_client.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
+#include <cstdint>
+#include <expected>
+#include <functional>
 #include <random>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "base/backoff.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
+#include "os/child_program.hpp"
 
 namespace vm_switch {
 namespace {
