@@ -1,7 +1,15 @@
 #include "netstack/fragments.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <iterator>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "netstack/ipv4.hpp"
+#include "netstack/time_point.hpp"
 
 namespace netstack {
 

@@ -2,7 +2,26 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <type_traits>
 #include <utility>
+#include <variant>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "net/listen_key.hpp"
+#include "net/protocol.hpp"
+#include "netstack/stack/action.hpp"
+#include "netstack/time_point.hpp"
+#include "os/event_loop.hpp"
+#include "relay/descriptor_budget.hpp"
+#include "translator/exposed_tcp.hpp"
+#include "translator/exposed_udp.hpp"
+#include "translator/link_port.hpp"
+#include "translator/shared.hpp"
 
 namespace translator {
 namespace {

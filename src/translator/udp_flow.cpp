@@ -5,8 +5,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 
+#include "net/endpoint.hpp"
+#include "netstack/icmp.hpp"
+#include "netstack/ipv4.hpp"
 #include "translator/icmp_errors.hpp"
+#include "translator/outgoing_datagrams.hpp"
+#include "translator/shared.hpp"
 #include "translator/udp_flows.hpp"
 
 namespace translator {

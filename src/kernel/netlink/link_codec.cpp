@@ -6,8 +6,16 @@
 #include <linux/veth.h>
 #include <sys/socket.h>
 
+#include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "kernel/netlink/attributes.hpp"
+#include "net/address.hpp"
 
 namespace netlink {
 namespace {

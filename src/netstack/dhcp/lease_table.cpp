@@ -1,6 +1,15 @@
 #include "netstack/dhcp/lease_table.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "net/cidr.hpp"
+#include "net/mac_address.hpp"
+#include "netstack/ipv4.hpp"
+#include "netstack/time_point.hpp"
 
 namespace netstack::dhcp {
 namespace {

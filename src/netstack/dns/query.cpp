@@ -1,6 +1,14 @@
 #include "netstack/dns/query.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <utility>
+
+#include "netstack/bytes.hpp"
+#include "netstack/dns/name.hpp"
 
 namespace netstack::dns {
 namespace {

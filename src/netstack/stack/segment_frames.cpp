@@ -1,8 +1,20 @@
 #include "netstack/stack/segment_frames.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 
+#include "netstack/bytes.hpp"
 #include "netstack/checksum.hpp"
+#include "netstack/ethernet.hpp"
+#include "netstack/ipv4.hpp"
+#include "netstack/stack/flow_table.hpp"
+#include "netstack/stack/frame.hpp"
+#include "netstack/stack/neighbours.hpp"
+#include "netstack/tcp/limits.hpp"
+#include "netstack/tcp/segment.hpp"
 
 namespace netstack {
 namespace {

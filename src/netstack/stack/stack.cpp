@@ -1,8 +1,26 @@
 #include "netstack/stack/stack.hpp"
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "net/mac_address.hpp"
+#include "netstack/bytes.hpp"
+#include "netstack/ipv4.hpp"
+#include "netstack/stack/action.hpp"
+#include "netstack/stack/flow_id.hpp"
+#include "netstack/stack/frame.hpp"
+#include "netstack/stack/icmp_report.hpp"
 #include "netstack/stack/machine.hpp"
+#include "netstack/stack/settings.hpp"
+#include "netstack/stack/statistics.hpp"
+#include "netstack/time_point.hpp"
 
 namespace netstack {
 

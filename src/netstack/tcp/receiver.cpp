@@ -1,7 +1,13 @@
 #include "netstack/tcp/receiver.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
+
+#include "netstack/tcp/limits.hpp"
+#include "netstack/tcp/segment.hpp"
+#include "netstack/tcp/sequence.hpp"
 
 namespace netstack::tcp {
 namespace {

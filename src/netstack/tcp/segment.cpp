@@ -1,8 +1,14 @@
 #include "netstack/tcp/segment.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
 
+#include "netstack/bytes.hpp"
 #include "netstack/checksum.hpp"
+#include "netstack/ipv4.hpp"
 
 namespace netstack::tcp {
 namespace {

@@ -2,8 +2,22 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <atomic>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
+
+#include "http/message.hpp"
+#include "link/link_counters.hpp"
+#include "link/mac_table.hpp"
+#include "netstack/dns/server.hpp"
+#include "netstack/ipv4.hpp"
+#include "netstack/stack/action.hpp"
+#include "netstack/stack/statistics.hpp"
+#include "protocols/forwarder_api/forward.hpp"
+#include "translator/link_ports.hpp"
+#include "translator/shared.hpp"
 
 namespace host_switch {
 namespace {
