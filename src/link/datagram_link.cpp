@@ -2,10 +2,21 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <expected>
+#include <memory>
+#include <span>
 #include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
 
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "link/framing.hpp"
 #include "link/socket_buffers.hpp"
+#include "net/endpoint.hpp"
 
 namespace links {
 namespace {

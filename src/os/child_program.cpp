@@ -11,9 +11,16 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <string>
 #include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
 #include "async/timeout.hpp"
+#include "base/result.hpp"
 #include "base/unique_fd.hpp"
 
 namespace os {

@@ -6,13 +6,25 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <deque>
+#include <memory>
+#include <utility>
 #include <vector>
 
+#include "base/episode.hpp"
+#include "base/log.hpp"
+#include "base/unique_fd.hpp"
+#include "netstack/bytes.hpp"
 #include "netstack/icmp.hpp"
+#include "netstack/ipv4.hpp"
+#include "netstack/stack/action.hpp"
+#include "netstack/stack/icmp_report.hpp"
+#include "os/event_loop.hpp"
 #include "translator/icmp_errors.hpp"
+#include "translator/shared.hpp"
 
 namespace translator {
 namespace {

@@ -5,8 +5,20 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <utility>
 
-#include "relay/sockets.hpp"
+#include "net/endpoint.hpp"
+#include "netstack/stack/action.hpp"
+#include "netstack/stack/flow_id.hpp"
+#include "netstack/time_point.hpp"
+#include "relay/datagram_batch.hpp"
+#include "translator/client_source.hpp"
+#include "translator/shared.hpp"
 #include "translator/udp_flows.hpp"
 
 namespace translator {

@@ -2,13 +2,28 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "base/log.hpp"
+#include "base/result.hpp"
+#include "link/framing.hpp"
 #include "link/plain_frame.hpp"
 #include "link/virtio_net.hpp"
+#include "net/mac_address.hpp"
 #include "netstack/arp.hpp"
+#include "netstack/ethernet.hpp"
 #include "netstack/ipv4.hpp"
+#include "netstack/stack/flow_id.hpp"
+#include "netstack/stack/frame.hpp"
+#include "translator/link_port.hpp"
+#include "translator/shared.hpp"
 
 namespace translator {
 namespace {

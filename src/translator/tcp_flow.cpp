@@ -7,8 +7,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <span>
 
+#include "net/endpoint.hpp"
+#include "netstack/bytes.hpp"
 #include "relay/sockets.hpp"
 #include "translator/tcp_flows.hpp"
 

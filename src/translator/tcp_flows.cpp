@@ -3,11 +3,21 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
+#include <memory>
 #include <utility>
 
+#include "base/unique_fd.hpp"
+#include "net/endpoint.hpp"
+#include "netstack/ipv4.hpp"
+#include "netstack/stack/action.hpp"
+#include "netstack/stack/flow_id.hpp"
+#include "relay/descriptor_budget.hpp"
+#include "relay/port_share.hpp"
 #include "relay/sockets.hpp"
+#include "translator/shared.hpp"
 
 namespace translator {
 

@@ -2,6 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "netstack/bytes.hpp"
+#include "netstack/ipv4.hpp"
 
 namespace netstack::dhcp {
 namespace {

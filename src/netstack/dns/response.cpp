@@ -2,8 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <utility>
+#include <vector>
+
+#include "netstack/bytes.hpp"
+#include "netstack/dns/name.hpp"
+#include "netstack/dns/query.hpp"
 
 namespace netstack::dns {
 namespace {

@@ -2,8 +2,21 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <optional>
+#include <system_error>
 
+#include "netstack/bytes.hpp"
 #include "netstack/checksum.hpp"
+#include "netstack/icmp.hpp"
+#include "netstack/ipv4.hpp"
+#include "netstack/stack/action.hpp"
+#include "netstack/stack/destination.hpp"
+#include "netstack/stack/error_sender.hpp"
+#include "netstack/stack/flow_id.hpp"
+#include "netstack/stack/icmp_report.hpp"
+#include "netstack/time_point.hpp"
+#include "netstack/udp_datagram.hpp"
 
 namespace netstack {
 namespace {

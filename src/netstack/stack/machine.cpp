@@ -1,7 +1,27 @@
 #include "netstack/stack/machine.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <utility>
+#include <vector>
+
+#include "netstack/arp.hpp"
+#include "netstack/dhcp/message.hpp"
+#include "netstack/dhcp/server.hpp"
+#include "netstack/ethernet.hpp"
+#include "netstack/icmp.hpp"
+#include "netstack/ipv4.hpp"
+#include "netstack/stack/action.hpp"
+#include "netstack/stack/destination.hpp"
+#include "netstack/stack/flow_id.hpp"
+#include "netstack/stack/frame.hpp"
+#include "netstack/stack/neighbours.hpp"
+#include "netstack/stack/settings.hpp"
+#include "netstack/stack/stack.hpp"
+#include "netstack/tcp/segment.hpp"
+#include "netstack/time_point.hpp"
+#include "netstack/udp_datagram.hpp"
 
 namespace netstack {
 namespace {

@@ -1,9 +1,30 @@
 #include "netstack/stack/tcp_flows.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <system_error>
 #include <utility>
+
+#include "netstack/bytes.hpp"
+#include "netstack/ethernet.hpp"
+#include "netstack/icmp.hpp"
+#include "netstack/ipv4.hpp"
+#include "netstack/stack/action.hpp"
+#include "netstack/stack/destination.hpp"
+#include "netstack/stack/error_sender.hpp"
+#include "netstack/stack/flow_id.hpp"
+#include "netstack/stack/flow_table.hpp"
+#include "netstack/stack/frame.hpp"
+#include "netstack/tcp/connection.hpp"
+#include "netstack/tcp/limits.hpp"
+#include "netstack/tcp/segment.hpp"
+#include "netstack/time_point.hpp"
 
 namespace netstack {
 namespace {

@@ -1,7 +1,19 @@
 #include "netstack/tcp/connection.hpp"
 
 #include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <utility>
+
+#include "netstack/bytes.hpp"
+#include "netstack/tcp/handshake.hpp"
+#include "netstack/tcp/limits.hpp"
+#include "netstack/tcp/segment.hpp"
+#include "netstack/tcp/sequence.hpp"
+#include "netstack/time_point.hpp"
 
 namespace netstack::tcp {
 

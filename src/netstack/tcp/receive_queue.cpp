@@ -1,8 +1,16 @@
 #include "netstack/tcp/receive_queue.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <iterator>
+#include <span>
 #include <utility>
+#include <vector>
+
+#include "netstack/bytes.hpp"
+#include "netstack/tcp/segment.hpp"
+#include "netstack/tcp/sequence.hpp"
 
 namespace netstack::tcp {
 namespace {

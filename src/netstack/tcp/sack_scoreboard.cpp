@@ -2,7 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <iterator>
+#include <span>
+#include <vector>
+
+#include "netstack/tcp/segment.hpp"
+#include "netstack/tcp/sequence.hpp"
+#include "netstack/time_point.hpp"
 
 namespace netstack::tcp {
 namespace {

@@ -1,6 +1,16 @@
 #include "netstack/tcp/sender.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "netstack/bytes.hpp"
+#include "netstack/tcp/limits.hpp"
+#include "netstack/tcp/segment.hpp"
+#include "netstack/tcp/sequence.hpp"
+#include "netstack/time_point.hpp"
 
 namespace netstack::tcp {
 namespace {

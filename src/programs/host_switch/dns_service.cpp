@@ -4,12 +4,32 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
 #include <utility>
+#include <variant>
+#include <vector>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
+#include "async/task_group.hpp"
 #include "async/timeout.hpp"
 #include "base/log.hpp"
 #include "base/read_file.hpp"
+#include "base/unique_fd.hpp"
+#include "netstack/bytes.hpp"
+#include "netstack/dns/hosts_file.hpp"
+#include "netstack/dns/pending.hpp"
+#include "netstack/dns/server.hpp"
 #include "netstack/dns/tcp_questions.hpp"
+#include "netstack/dns/zones.hpp"
+#include "netstack/ipv4.hpp"
+#include "os/acceptor.hpp"
 #include "os/file_watch.hpp"
 #include "translator/dns_port.hpp"
 

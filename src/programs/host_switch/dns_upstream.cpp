@@ -4,8 +4,18 @@
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstddef>
 #include <map>
+#include <memory>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
+
+#include "async/task.hpp"
+#include "base/result.hpp"
+#include "netstack/bytes.hpp"
 
 namespace host_switch {
 namespace {

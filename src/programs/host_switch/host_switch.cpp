@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <expected>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "async/task.hpp"
@@ -17,20 +18,24 @@
 #include "base/episode.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "base/unique_fd.hpp"
 #include "http/server.hpp"
 #include "kernel/netlink/route.hpp"
 #include "net/address.hpp"
 #include "net/endpoint.hpp"
+#include "os/unix_listener.hpp"
 #include "program/command_line.hpp"
 #include "program/flag_values.hpp"
 #include "program/go_flags.hpp"
 #include "programs/host_switch/access_policy.hpp"
 #include "programs/host_switch/api_device.hpp"
 #include "programs/host_switch/api_server.hpp"
+#include "programs/host_switch/control_api.hpp"
 #include "programs/host_switch/forwarder.hpp"
 #include "programs/host_switch/kernel_network.hpp"
 #include "programs/host_switch/static_forward.hpp"
 #include "programs/host_switch/subnet.hpp"
+#include "programs/host_switch/virtual_network.hpp"
 #include "relay/descriptor_budget.hpp"
 
 namespace host_switch {

@@ -4,10 +4,34 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
+#include <vector>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
+#include "async/task_group.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "link/link_url.hpp"
+#include "net/endpoint.hpp"
+#include "net/protocol.hpp"
+#include "netstack/dns/server.hpp"
+#include "netstack/dns/zones.hpp"
+#include "netstack/ipv4.hpp"
+#include "netstack/stack/settings.hpp"
+#include "os/acceptor.hpp"
+#include "programs/host_switch/link_source.hpp"
+#include "programs/host_switch/subnet.hpp"
+#include "programs/host_switch/virtual_options.hpp"
+#include "relay/descriptor_budget.hpp"
+#include "translator/pcap_file.hpp"
 
 namespace host_switch {
 namespace {

@@ -5,10 +5,26 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <expected>
+#include <optional>
 #include <set>
+#include <string_view>
+#include <utility>
 
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "link/link_url.hpp"
+#include "net/address.hpp"
+#include "net/cidr.hpp"
+#include "net/mac_address.hpp"
 #include "netstack/dns/zones.hpp"
+#include "netstack/ipv4.hpp"
+#include "netstack/stack/settings.hpp"
+#include "program/go_flags.hpp"
+#include "programs/host_switch/subnet.hpp"
+#include "translator/client_source.hpp"
+#include "translator/exposed_udp.hpp"
 
 namespace host_switch {
 namespace {

@@ -6,9 +6,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <expected>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "async/task.hpp"
 #include "base/episode.hpp"
+#include "base/log.hpp"
 #include "base/read_file.hpp"
 #include "base/replace_file.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
 #include "os/child_program.hpp"
 #include "os/namespaces.hpp"

@@ -4,14 +4,29 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <expected>
 #include <random>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "async/clock.hpp"
 #include "async/first_of.hpp"
+#include "async/task.hpp"
+#include "async/task_group.hpp"
 #include "base/backoff.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
+#include "link/handshake/vm_side.hpp"
+#include "link/link_url.hpp"
 #include "link/tap_values.hpp"
+#include "program/command_line.hpp"
 #include "program/flag_values.hpp"
+#include "program/go_flags.hpp"
 #include "programs/network_setup/connection_watch.hpp"
+#include "programs/network_setup/engine_namespace.hpp"
+#include "programs/network_setup/link_source.hpp"
+#include "programs/network_setup/switch_process.hpp"
 #include "programs/network_setup/veth_pair.hpp"
 
 namespace network_setup {

@@ -7,14 +7,29 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <limits>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <utility>
 
+#include "async/task.hpp"
+#include "async/task_group.hpp"
+#include "base/episode.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
+#include "base/unique_fd.hpp"
 #include "kernel/netlink/interface.hpp"
+#include "kernel/netlink/link_codec.hpp"
+#include "link/link_control.hpp"
+#include "link/tap_device.hpp"
 #include "link/tap_values.hpp"
+#include "program/command_line.hpp"
+#include "program/go_flags.hpp"
+#include "programs/vm_switch/frame_pump.hpp"
 
 namespace vm_switch {
 namespace {
