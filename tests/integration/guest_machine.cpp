@@ -18,7 +18,6 @@ using namespace std::chrono_literals;
 using support::run_or_throw;
 
 constexpr const char* qemu = "/usr/bin/qemu-system-x86_64";
-constexpr const char* vm_mac = "5a:94:ef:e4:0c:ee";  // that of the VM's lease
 
 const fs::path source = GUESTAGENT_SOURCE_DIR;
 
@@ -95,9 +94,9 @@ void guest_machine::add_unit(const std::string& unit) const {
   fs::permissions(file, fs::perms::owner_all);
 }
 
-void guest_machine::connect_network(const fs::path& socket) {
+void guest_machine::connect_network(const fs::path& socket, const std::string& mac) {
   network_ = {"-netdev", "stream,id=net,server=off,addr.type=unix,addr.path=" + socket.string(), "-device",
-              fmt::format("virtio-net-pci,netdev=net,mac={},romfile=", vm_mac)};
+              fmt::format("virtio-net-pci,netdev=net,mac={},romfile=", mac)};
 }
 
 void guest_machine::start() {

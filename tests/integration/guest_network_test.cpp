@@ -110,10 +110,14 @@ TEST_F(guest_network, a_debian_kernel_has_its_address_names_and_ports) {
   for (const auto* what :
        {"lease 192.168.127.2/24 router=192.168.127.1 dns=192.168.127.1 mtu=1500",
         "name gateway.rancher-desktop.internal 192.168.127.1", "name host.docker.internal 192.168.127.254",
-        "name outside.example 10.99.1.2", "no such name", "host port host", "closed port", "out"})
+        "name outside.example 10.99.1.2", "no such name", "ping 0", "ping 56", "ping 1472", "ping 8000",
+        "host port host", "closed port", "out"})
     EXPECT_TRUE(machine_->said(what)) << what;
   EXPECT_TRUE(is_reached());
-  EXPECT_EQ(support::ask(*lan_, protocol::udp, {host_ip, 8080}, "hello"), "guest hello");
+  for (const std::size_t size : std::initializer_list<std::size_t>{5, 8'000, 60'000}) {
+    const std::string datagram(size, 'x');
+    EXPECT_EQ(support::ask(*lan_, protocol::udp, {host_ip, 8080}, datagram, 10s), "guest " + datagram);
+  }
   support::run_or_throw({.argv = {"dd", "if=/dev/urandom", "of=" + at("data"), "bs=1M", "count=8"}});
   const auto hash = support::run_or_throw({.argv = {"md5sum"}, .stdin_file = at("data")});
   EXPECT_EQ(hash_in_guest(at("data")), hash);
@@ -133,6 +137,28 @@ TEST_F(guest_network, a_killed_machine_is_noticed_and_takes_up_its_ports_when_it
   EXPECT_EQ(errno, ECONNRESET);
   ASSERT_TRUE(boots_until("out")) << log();
   EXPECT_TRUE(eventually(10s, [this] { return is_reached(); })) << log();
+}
+
+// Linux behind a tap is the first VM, and has the fixed lease.
+class second_machine : public guest_network {
+ protected:
+  void SetUp() override {
+    guest_network::SetUp();
+    if (!machine_) return;
+    add_vm();
+    machine_->connect_network(at("qemu.sock"), "52:54:00:12:34:56");
+  }
+};
+
+TEST_F(second_machine, has_a_lease_and_ports_of_its_own_and_reaches_the_first_one) {
+  const auto first = serve(*vm_, {"tcp:7002"}, "first");
+  ASSERT_TRUE(eventually(10s, [this] { return vm_is_connected(); })) << log();
+  ASSERT_TRUE(boots_until("exposed")) << log();
+  EXPECT_TRUE(machine_->said("lease 192.168.127.3/24 router=192.168.127.1 dns=192.168.127.1 mtu=1500"));
+  EXPECT_TRUE(machine_->said("other machine first"));
+  EXPECT_TRUE(is_reached());
+  EXPECT_EQ(support::ask(*vm_, protocol::tcp, {net::address::v4(192, 168, 127, 3), 8080}, "hello\n", 10s), "guest\n");
+  EXPECT_EQ(expose("127.0.0.1:8090", "192.168.127.3:8080"), 500) << "the first one may expose its own address alone";
 }
 
 }  // namespace

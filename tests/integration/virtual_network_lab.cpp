@@ -102,7 +102,10 @@ void virtual_network_lab::make_places() {
 
 void virtual_network_lab::SetUp() {
   make_places();
-  if (!lan_) return;
+  if (lan_) add_vm();
+}
+
+void virtual_network_lab::add_vm() {
   carrier_.emplace(*vm_, at("link.sock"));
   vm_->ip({"link", "set", "eth0", "address", vm_mac, "up"});
   vm_->ip({"address", "add", "192.168.127.2/24", "dev", "eth0"});

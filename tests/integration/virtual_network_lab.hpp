@@ -54,6 +54,7 @@ class virtual_network_lab : public testing::Test {
   void SetUp() override;
   // The namespaces alone, without a VM's end of the link. Skips the test where there can be none.
   void make_places();
+  void add_vm();
   void TearDown() override;
 
   void start(std::vector<std::string> flags = {});
