@@ -83,7 +83,7 @@ class guest_network : public virtual_network_lab {
               "mount --bind \"$0\"/resolv.conf /etc/resolv.conf && mount --bind \"$0\"/hosts /etc/hosts && exec \"$@\"",
               directory_->path().string()},
              {"-listen=qemu://" + at("qemu.sock")});
-    ASSERT_TRUE(eventually(10s, [this] { return std::filesystem::exists(at("qemu.sock")); })) << log();
+    ASSERT_TRUE(eventually(10s, [this] { return log().find("ready") != std::string::npos; })) << log();
   }
   [[nodiscard]] bool boots_until(std::string_view what) {
     machine_->start();

@@ -30,10 +30,11 @@ void write_program(const std::filesystem::path& path, const std::string& text) {
   std::filesystem::permissions(path, std::filesystem::perms::owner_all);
 }
 
+// Empty if it does not accept yet.
 base::unique_fd connect_to(const std::string& path) {
   base::unique_fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const auto to = net::to_sockaddr(net::stream_address(net::unix_path{path}));
-  if (::connect(fd.get(), to.get(), to.size) != 0) throw std::runtime_error("cannot connect to " + path);
+  if (::connect(fd.get(), to.get(), to.size) != 0) return {};
   return fd;
 }
 
@@ -50,7 +51,7 @@ class gvproxy_link : public virtual_network_lab {
                   "ip route replace default via \"$router\"\n");
     servers_.push_back(serve(*host_, {"tcp:127.0.0.1/7000"}, "host"));
     servers_.push_back(serve(*lan_, {"tcp:7000", "udp:7000"}, "lan"));
-    servers_.push_back(serve(*vm_, {"tcp:8080", "udp:8080"}, "vm"));
+    server_ = serve(*vm_, {"tcp:8080", "udp:8080"}, "vm");
     servers_.push_back(hash_server(*lan_));
     servers_.push_back(hash_server(*vm_));
     support::run_or_throw({.argv = {"dd", "if=/dev/urandom", "of=" + at("data"), "bs=1M", "count=20"}});
@@ -82,11 +83,11 @@ class gvproxy_link : public virtual_network_lab {
     end_ = support::child_process({.argv = {program, "-ssh-port", "-1", "-listen", "unix://" + at("gv.sock")},
                                    .log = at("end.log"),
                                    .net_namespace = host_->path()});
-    ASSERT_TRUE(eventually(10s, [this] { return std::filesystem::exists(at("gv.sock")); }));
   }
   // As gvforwarder begins.
   void start_vm_switch() {
-    const auto link = connect_to(at("gv.sock"));
+    base::unique_fd link;
+    ASSERT_TRUE(eventually(10s, [&] { return static_cast<bool>(link = connect_to(at("gv.sock"))); }));
     const std::string_view request = "POST /connect HTTP/1.1\r\nHost: gvproxy\r\nContent-Length: 0\r\n\r\n";
     ASSERT_EQ(::send(link.get(), request.data(), request.size(), MSG_NOSIGNAL), static_cast<ssize_t>(request.size()));
     space_ = vm_->run([] { return *os::net_namespace_of(::gettid()); });
@@ -98,11 +99,12 @@ class gvproxy_link : public virtual_network_lab {
     ASSERT_TRUE(started) << started.error().message();
     vm_switch_.emplace(std::move(*started));
   }
+  // Without an engine, so that it knows all sources.
   void start_agent() {
     agent_ = support::child_process(
-        {.argv = {support::program_directory() / "rancher-desktop-guestagent", "-adminInstall", "-docker",
-                  "-docker-socket=" + at("no-docker.sock"), "-containerd=false", "-kubernetes=false", "-iptables=false",
-                  "-listeners", "-wsl-proxy-socket=" + at("no-proxy.sock"), "-status-socket=" + at("status.sock"),
+        {.argv = {support::program_directory() / "rancher-desktop-guestagent", "-adminInstall", "-docker=false",
+                  "-containerd=false", "-kubernetes=false", "-iptables", "-listeners",
+                  "-wsl-proxy-socket=" + at("no-proxy.sock"), "-status-socket=" + at("status.sock"),
                   "-state-dir=" + at("state"), "-host-switch-url=http://" + net::to_string(gateway_api), "-debug"},
          .log = at("agent.log"),
          .net_namespace = vm_->path()});
@@ -137,8 +139,20 @@ class gvproxy_link : public virtual_network_lab {
     EXPECT_TRUE(eventually(10s, [this] { return hash_by(*lan_, host_ip) == hash_; }));
   }
 
+  // After a kill the agent finds at the host's end what it had exposed, and withdraws it with the server.
+  void expect_withdrawal_after_a_kill_of_the_agent() {
+    agent_.kill9();
+    EXPECT_TRUE(reaches(*lan_, {host_ip, 8080}, "vm"));
+    start_agent();
+    ASSERT_TRUE(eventually(20s, [this] { return std::filesystem::exists(at("status.sock")); }));
+    EXPECT_TRUE(reaches(*lan_, {host_ip, 8080}, "vm"));
+    server_.kill9();
+    EXPECT_TRUE(eventually(20s, [this] { return support::refused(*lan_, {host_ip, 8080}); }));
+    EXPECT_EQ(hash_by(*lan_, host_ip), hash_);
+  }
+
   std::vector<support::child_process> servers_;
-  support::child_process end_, agent_;
+  support::child_process server_, end_, agent_;
   support::event_loop loop_;
   base::unique_fd space_;
   std::optional<os::child_program> vm_switch_;
@@ -157,6 +171,7 @@ TEST_F(gvproxy_link, gvforwarder_is_carried_by_host_switch) {
   start();
   expect_ways_out();
   expect_ways_in();
+  expect_withdrawal_after_a_kill_of_the_agent();
 }
 
 TEST_F(gvproxy_link, vm_switch_is_carried_by_gvproxy) {
@@ -167,6 +182,7 @@ TEST_F(gvproxy_link, vm_switch_is_carried_by_gvproxy) {
   start_agent();
   expect_ways_out();
   expect_ways_in();
+  expect_withdrawal_after_a_kill_of_the_agent();
 }
 
 }  // namespace
