@@ -1,9 +1,9 @@
 #include "translator/exposed_udp.hpp"
 
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +16,9 @@
 #include "netstack/stack/action.hpp"
 #include "netstack/stack/flow_id.hpp"
 #include "netstack/time_point.hpp"
+#include "os/random.hpp"
 #include "relay/datagram_batch.hpp"
+#include "relay/sockets.hpp"
 #include "translator/client_source.hpp"
 #include "translator/shared.hpp"
 #include "translator/udp_flows.hpp"
@@ -27,10 +29,12 @@ namespace {
 constexpr int rounds = 8;  // batches before other sockets have their turn
 constexpr int tried_ports = 256;
 
+// Where the search for free ports begins: after a restart, away from those of the last run. Without random bytes, at the
+// first one.
 std::uint16_t random_port() {
-  std::uint16_t number = 0;
-  static_cast<void>(::getrandom(&number, sizeof number, 0));
-  return static_cast<std::uint16_t>(udp_ports.first + number % (udp_ports.last - udp_ports.first));
+  std::array<std::uint8_t, 2> bytes{};
+  if (!os::fill_with_random(bytes)) bytes = {};
+  return static_cast<std::uint16_t>(udp_ports.first + netstack::load_16(bytes, 0) % (udp_ports.last - udp_ports.first));
 }
 
 }  // namespace

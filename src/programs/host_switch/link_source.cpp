@@ -15,12 +15,14 @@
 #include "link/handshake/host_side.hpp"
 #include "net/stream_address.hpp"
 #include "os/acceptor.hpp"
+#include "os/socket_facts.hpp"
 #include "programs/host_switch/connect_request.hpp"
 
 namespace host_switch {
 namespace {
 
 constexpr async::clock::duration after_a_failure = std::chrono::seconds(1);
+constexpr std::chrono::milliseconds between_datagram_links(50);
 constexpr mode_t owner_alone = 0177;  // umask
 
 // Whether a link has ended, as reported by the data plane's thread.
@@ -39,13 +41,6 @@ std::function<void(base::error)> announce(const std::shared_ptr<link_end>& end, 
       end->happened.notify_all();
     });
   };
-}
-
-// nullopt if the descriptor is not a socket.
-std::optional<int> socket_type(int fd) {
-  int type = 0;
-  socklen_t size = sizeof type;
-  return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 ? std::optional(type) : std::nullopt;
 }
 
 // Replaces a socket file of an earlier run, but no file of another kind.
@@ -78,7 +73,7 @@ base::result<link_source> link_source::open(links::link_url url, translator::tra
     if (!claimed) return std::unexpected(claimed.error());
     made.listener_.emplace(std::move(*claimed));
   }
-  if (made.url_.kind == links::link_kind::descriptor && !socket_type(static_cast<int>(made.url_.number)))
+  if (made.url_.kind == links::link_kind::descriptor && !os::socket_type(static_cast<int>(made.url_.number)))
     return base::fail(made.name() + " is not an inherited socket");
   return made;
 }
@@ -113,15 +108,22 @@ async::task<> link_source::serve_handshakes() {
   }
 }
 
-async::task<> link_source::serve_datagrams() {
+async::task<base::unique_fd> link_source::bind_in_time() {
   base::log::episode trouble("link", "cannot listen url=" + name());
   while (true) {
     auto fd = bind_datagrams(url_.path);
     trouble.note(fd ? base::result<>{} : std::unexpected(fd.error()));
-    if (fd)
-      co_await carry(links::datagram_link(std::move(*fd)), true);
-    else
-      co_await async::sleep_for(after_a_failure);
+    if (fd) co_return std::move(*fd);
+    co_await async::sleep_for(after_a_failure);
+  }
+}
+
+// One socket for all links: what the next VM sends before the end of the last link waits in it.
+async::task<> link_source::serve_datagrams() {
+  const auto bound = co_await bind_in_time();
+  while (true) {
+    co_await carry(links::datagram_link(base::unique_fd(::fcntl(bound.get(), F_DUPFD_CLOEXEC, 0))), true);
+    co_await async::sleep_for(between_datagram_links);
   }
 }
 
@@ -129,7 +131,7 @@ async::task<> link_source::serve_descriptor() {
   base::unique_fd fd(static_cast<int>(url_.number));
   ::fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
   ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
-  if (socket_type(fd.get()) == SOCK_STREAM)
+  if (os::socket_type(fd.get()) == SOCK_STREAM)
     co_await carry(links::stream_link(std::move(fd), stream_options_of(url_.kind)), true);
   else
     co_await carry(links::datagram_link(std::move(fd)), true);

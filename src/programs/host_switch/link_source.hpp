@@ -29,6 +29,7 @@ class link_source {
 
   async::task<> serve_listener();
   async::task<> serve_handshakes();
+  async::task<base::unique_fd> bind_in_time();
   async::task<> serve_datagrams();
   async::task<> serve_descriptor();
   // Adds the link; waits for its end if `waits`.

@@ -1,11 +1,11 @@
 #include "programs/host_switch/virtual_network.hpp"
 
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <expected>
 #include <memory>
 #include <optional>
@@ -27,6 +27,7 @@
 #include "netstack/ipv4.hpp"
 #include "netstack/stack/settings.hpp"
 #include "os/acceptor.hpp"
+#include "os/random.hpp"
 #include "programs/host_switch/link_source.hpp"
 #include "programs/host_switch/subnet.hpp"
 #include "programs/host_switch/virtual_options.hpp"
@@ -42,10 +43,11 @@ constexpr std::uint16_t api_port = 80, dns_port = 53;
 constexpr std::size_t udp_headers = 28;   // of IPv4 and UDP
 constexpr std::uint32_t first_guest = 3;  // the lowest context id that a VM can have (vsock(7))
 
+// The kernel has given random bytes at the start. If it refuses now, an id that others can guess would let them answer.
 std::uint16_t random_id() {
-  std::uint16_t id = 0;
-  static_cast<void>(::getrandom(&id, sizeof id, 0));
-  return id;
+  std::array<std::uint8_t, 2> id{};
+  if (!os::fill_with_random(id)) std::abort();
+  return netstack::load_16(id, 0);
 }
 
 // The address by which the VM reaches the host's 127.0.0.1.
@@ -79,13 +81,12 @@ base::result<virtual_network::dns_pair> virtual_network::make_pair() {
 }
 
 virtual_network::virtual_network(const async::executor& where, const subnet& vm_network, const virtual_options& options,
-                                 dns_pair pair)
+                                 const translator::plane_options& plane, dns_pair pair)
     : api_{vm_network.gateway(), api_port},
       api_streams_(where),
       dns_streams_(where),
-      plane_(options.plane(vm_network), relay::descriptor_budget::of_process(), std::move(pair.plane)),
-      dns_(where, dns_settings(options, options.plane(vm_network).stack),
-           dns_zones(options, options.plane(vm_network).stack), {}, std::move(pair.control),
+      plane_(plane, relay::descriptor_budget::of_process(), std::move(pair.plane)),
+      dns_(where, dns_settings(options, plane.stack), dns_zones(options, plane.stack), {}, std::move(pair.control),
            [this](const std::vector<std::string>& domains) { plane_.set_search_domains(domains); }),
       pcap_(options.pcap) {
   const auto into = [](incoming_streams& streams) {
@@ -113,7 +114,9 @@ base::result<std::unique_ptr<virtual_network>> virtual_network::open(const async
                                                                      const virtual_options& options) try {
   auto pair = make_pair();
   if (!pair) return std::unexpected(pair.error());
-  std::unique_ptr<virtual_network> made(new virtual_network(where, vm_network, options, std::move(*pair)));
+  auto plane = options.plane(vm_network);
+  if (auto filled = os::fill_with_random(plane.stack.secret); !filled) return std::unexpected(filled.error());
+  std::unique_ptr<virtual_network> made(new virtual_network(where, vm_network, options, plane, std::move(*pair)));
   if (auto opened = made->open_links(options); !opened) return std::unexpected(opened.error());
   if (!made->pcap_.empty()) {
     auto file = translator::pcap_file::create(made->pcap_);

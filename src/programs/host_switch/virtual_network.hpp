@@ -19,7 +19,7 @@ namespace host_switch {
 
 class virtual_network final : public network {
  public:
-  // Starts the data plane. The error is that of a socket, a thread or -listen.
+  // Starts the data plane. The error is that of a socket, a thread, -listen or the kernel's random numbers.
   static base::result<std::unique_ptr<virtual_network>> open(const async::executor& where, const subnet& vm_network,
                                                              const virtual_options& options);
   ~virtual_network() override;
@@ -45,7 +45,8 @@ class virtual_network final : public network {
     base::unique_fd plane, control;
   };
   static base::result<dns_pair> make_pair();
-  virtual_network(const async::executor& where, const subnet& vm_network, const virtual_options& options, dns_pair dns);
+  virtual_network(const async::executor& where, const subnet& vm_network, const virtual_options& options,
+                  const translator::plane_options& plane, dns_pair dns);
   base::result<> open_links(const virtual_options& options);
 
   net::endpoint api_;

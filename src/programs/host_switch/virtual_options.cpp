@@ -1,7 +1,6 @@
 #include "programs/host_switch/virtual_options.hpp"
 
 #include <fmt/format.h>
-#include <sys/random.h>
 
 #include <algorithm>
 #include <array>
@@ -165,7 +164,6 @@ translator::plane_options virtual_options::plane(const subnet& network) const {
   const bool has_usual =
       std::ranges::any_of(leases, [&](const auto& one) { return one.mac == usual_vm || one.address == usual; });
   if (!has_usual) stack.leases.push_back({usual_vm, usual});
-  static_cast<void>(::getrandom(stack.secret.data(), stack.secret.size(), 0));
   made.sources = source;
   made.vm_networks = vm_networks;
   made.vm_networks.push_back(network.network());

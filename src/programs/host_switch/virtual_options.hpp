@@ -46,7 +46,7 @@ struct virtual_options {
   void declare(program::flag_set& flags);
   // Each value is valid on its own; checks whether they agree with each other and with the subnet.
   [[nodiscard]] base::result<> check(const subnet& network) const;
-  // The configuration of the data plane; call check() first. `secret` is generated.
+  // The configuration of the data plane, but for the stack's secret; call check() first.
   [[nodiscard]] translator::plane_options plane(const subnet& network) const;
 };
 

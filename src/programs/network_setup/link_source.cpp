@@ -15,6 +15,7 @@
 #include "link/link_url.hpp"
 #include "net/stream_address.hpp"
 #include "os/connect.hpp"
+#include "os/socket_facts.hpp"
 
 namespace network_setup {
 namespace {
@@ -24,12 +25,6 @@ using links::link_kind;
 
 constexpr auto between_tries = 250ms;
 constexpr auto connect_limit = 5s;
-
-bool is_stream_socket(int fd) {
-  int type = 0;
-  socklen_t size = sizeof type;
-  return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
-}
 
 bool has_handshake(link_kind kind) { return kind == link_kind::vsock || kind == link_kind::handshake; }
 
@@ -43,7 +38,7 @@ link_source::link_source(const async::executor& where, const links::link_url& ur
 base::result<link_source> link_source::open(const async::executor& where, const links::link_url& url) {
   if (!has_handshake(url.kind) && url.kind != link_kind::unix_stream && url.kind != link_kind::descriptor)
     return base::fail("-connect: vm-switch does not speak " + links::to_string(url));
-  if (url.kind == link_kind::descriptor && !is_stream_socket(static_cast<int>(url.number)))
+  if (url.kind == link_kind::descriptor && os::socket_type(static_cast<int>(url.number)) != SOCK_STREAM)
     return base::fail("-connect: " + links::to_string(url) + " is not an inherited stream socket");
   return link_source(where, url);
 }

@@ -27,6 +27,7 @@
 #include "link/link_control.hpp"
 #include "link/tap_device.hpp"
 #include "link/tap_values.hpp"
+#include "os/socket_facts.hpp"
 #include "program/command_line.hpp"
 #include "program/go_flags.hpp"
 #include "programs/vm_switch/frame_pump.hpp"
@@ -47,9 +48,7 @@ constexpr auto description =
 
 // Moves the descriptor to another number, so that child processes do not inherit it.
 base::result<base::unique_fd> take_over(int number, int type) {
-  int found = 0;
-  socklen_t size = sizeof found;
-  if (::getsockopt(number, SOL_SOCKET, SO_TYPE, &found, &size) != 0 || found != type)
+  if (os::socket_type(number) != type)
     return base::fail(fmt::format("descriptor {} is not the socket that it should be", number));
   base::unique_fd copy(::fcntl(number, F_DUPFD_CLOEXEC, 0));
   if (!copy) return base::fail_errno(fmt::format("descriptor {}", number));

@@ -1,0 +1,24 @@
+#include "os/socket_facts.hpp"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "base/unique_fd.hpp"
+
+namespace os {
+
+std::optional<int> socket_type(int fd) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 ? std::optional(type) : std::nullopt;
+}
+
+// A socket that takes datagrams of its own peer alone refuses this one with EPERM.
+bool is_bound(const net::socket_address& name) {
+  const base::unique_fd probe(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!probe || ::connect(probe.get(), name.get(), name.size) == 0) return true;
+  return errno != ECONNREFUSED && errno != ENOENT;
+}
+
+}  // namespace os
