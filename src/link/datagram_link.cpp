@@ -17,19 +17,13 @@
 #include "link/framing.hpp"
 #include "link/socket_buffers.hpp"
 #include "net/endpoint.hpp"
+#include "os/socket_facts.hpp"
 
 namespace links {
 namespace {
 
 constexpr std::size_t room = largest_frame(framing::qemu);
 constexpr std::string_view greeting = "VFKT";
-
-int type_of(int fd) {
-  int type = 0;
-  socklen_t size = sizeof type;
-  ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
-  return type;
-}
 
 bool is_connected(int fd) {
   net::socket_address peer;
@@ -44,25 +38,37 @@ bool datagram_link::sender::operator==(const sender& other) const {
 
 datagram_link::datagram_link(base::unique_fd fd, std::size_t backlog)
     : fd_(std::move(fd)),
-      learns_peer_(type_of(fd_.get()) == SOCK_DGRAM && !is_connected(fd_.get())),
+      learns_peer_(os::socket_type(fd_.get()) == SOCK_DGRAM && !is_connected(fd_.get())),
       buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(most_frames * room)),
       most_kept_(backlog) {
   widen_buffers(fd_.get());
   frames_.reserve(most_frames);
   parts_.reserve(most_frames * most_parts);
   leaving_.reserve(most_frames);
-  for (std::size_t i = 0; i < most_frames; ++i) {
-    rooms_[i] = {buffer_.get() + i * room, room};
-    arriving_[i].msg_hdr.msg_iov = &rooms_[i];
-    arriving_[i].msg_hdr.msg_iovlen = 1;
-  }
+  for (std::size_t i = 0; i < most_frames; ++i) rooms_[i] = {buffer_.get() + i * room, room};
+}
+
+// Whether there is no peer, or no longer: what was kept for it is dropped. The kernel is asked once for each read, so that
+// a stranger's flood costs little.
+bool datagram_link::may_be_peer(const sender& s) {
+  if (s.at.size <= sizeof(sa_family_t) || peer_lives_) return false;  // one without a name gets no answer
+  peer_lives_ = peer_ && os::is_bound(peer_->at);
+  if (peer_lives_) return false;
+  counters_.dropped += kept_.size();
+  kept_.clear();
+  kept_bytes_ = 0;
+  return true;
 }
 
 bool datagram_link::is_from_peer(std::size_t i) {
   if (!learns_peer_) return true;
-  senders_[i].at.size = arriving_[i].msg_hdr.msg_namelen;
-  if (!peer_ && senders_[i].at.size > sizeof(sa_family_t)) peer_ = senders_[i];  // an unnamed sender cannot be answered
-  if (peer_ == senders_[i]) return true;
+  auto& from = senders_[i];
+  from.at.size = arriving_[i].msg_hdr.msg_namelen;
+  if (peer_ == from) return true;
+  if (may_be_peer(from)) {
+    peer_ = from;
+    return true;
+  }
   ++counters_.strangers;
   return false;
 }
@@ -79,9 +85,13 @@ bool datagram_link::is_frame(std::size_t i) {
 
 base::result<std::size_t> datagram_link::read() {
   frames_.clear();
-  for (std::size_t i = 0; learns_peer_ && i < most_frames; ++i) {
-    arriving_[i].msg_hdr.msg_name = senders_[i].at.get();
-    arriving_[i].msg_hdr.msg_namelen = sizeof senders_[i].at.storage;
+  peer_lives_ = false;
+  for (std::size_t i = 0; i < most_frames; ++i) {  // each time anew: the link may have moved
+    auto& header = arriving_[i].msg_hdr;
+    header.msg_iov = &rooms_[i];
+    header.msg_iovlen = 1;
+    header.msg_name = learns_peer_ ? senders_[i].at.get() : nullptr;
+    header.msg_namelen = learns_peer_ ? sizeof senders_[i].at.storage : 0;
   }
   const int got = ::recvmmsg(fd_.get(), arriving_.data(), most_frames, MSG_DONTWAIT, nullptr);
   if (got < 0 && is_temporary(errno)) return 0;

@@ -1,11 +1,13 @@
 // datagram_link: one end of a link that carries each frame as one datagram: SOCK_SEQPACKET ("bess"), or SOCK_DGRAM over
 // UNIX sockets ("vfkit", unixgram). Ownership and turns are those of stream_link.
 //
-// A SOCK_DGRAM socket that is bound but not connected takes the sender of the first datagram as its peer. From then on
-// it counts and drops datagrams from other senders. The datagram "VFKT", vfkit's greeting, is not a frame.
+// A SOCK_DGRAM socket that is bound but not connected takes the sender of the first datagram as its peer. It counts and
+// drops datagrams from other senders while the peer's socket exists. After that, the next sender becomes the peer: a
+// restarted VM binds another name. The datagram "VFKT", vfkit's greeting, is not a frame.
 //
 // A datagram is sent whole or not at all. Datagrams that do not fit the peer's queue are copied and kept up to a bound;
-// beyond it frames are dropped and counted.
+// beyond it frames are dropped and counted. For an unconnected socket epoll reports room although the peer's queue is
+// full.
 #pragma once
 
 #include <sys/socket.h>
@@ -37,12 +39,14 @@ class datagram_link {
 
   [[nodiscard]] int fd() const { return fd_.get(); }
 
-  // As in stream_link. Only SOCK_SEQPACKET reports the peer's end; with SOCK_DGRAM the next write fails instead.
+  // As in stream_link. Only SOCK_SEQPACKET reports the peer's end; with SOCK_DGRAM the next write fails instead, or a
+  // datagram from the next peer arrives.
   [[nodiscard]] base::result<std::size_t> read();
   [[nodiscard]] std::span<const received_frame> frames() const { return frames_; }
   [[nodiscard]] base::result<> send(std::span<const bytes_view> parts);
   [[nodiscard]] base::result<> flush();
   [[nodiscard]] bool is_blocked() const { return !kept_.empty(); }
+  [[nodiscard]] std::size_t backlog() const { return kept_bytes_; }
   [[nodiscard]] const link_counters& counters() const { return counters_; }
 
  private:
@@ -51,6 +55,7 @@ class datagram_link {
     bool operator==(const sender& other) const;
   };
   [[nodiscard]] bool is_from_peer(std::size_t i);
+  [[nodiscard]] bool may_be_peer(const sender& s);
   [[nodiscard]] bool is_frame(std::size_t i);
   base::result<std::size_t> write(std::span<mmsghdr> messages);
   base::result<> write_kept();
@@ -59,6 +64,7 @@ class datagram_link {
   base::unique_fd fd_;
   bool learns_peer_ = false;  // unconnected SOCK_DGRAM
   std::optional<sender> peer_;
+  bool peer_lives_ = false;  // as this read has found
   std::unique_ptr<std::uint8_t[]> buffer_;
   std::array<iovec, most_frames> rooms_{};
   std::array<sender, most_frames> senders_{};

@@ -55,6 +55,7 @@ class stream_link {
   [[nodiscard]] base::result<> flush();
   // There is a backlog: the peer does not read. The owner waits until fd() is writable and calls flush().
   [[nodiscard]] bool is_blocked() const { return out_.backlog() > 0; }
+  [[nodiscard]] std::size_t backlog() const { return out_.backlog(); }  // bytes
 
   // Whether frames may be sent with a virtio-net header. Becomes true at most once, during read().
   [[nodiscard]] bool takes_offload() const { return agreement_.sends(); }

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -25,6 +26,10 @@ bool link_port::is_blocked() const {
   return std::visit([](const auto& one) { return one.is_blocked(); }, link_);
 }
 
+std::size_t link_port::backlog() const {
+  return std::visit([](const auto& one) { return one.backlog(); }, link_);
+}
+
 bool link_port::takes_offload() const {
   const auto* const stream = std::get_if<links::stream_link>(&link_);
   return stream != nullptr && stream->takes_offload();
@@ -37,7 +42,7 @@ const links::link_counters& link_port::counters() const {
 bool link_port::watch() { return owner_.common().loop.watch(fd(), *this, 0, EPOLLIN); }
 
 void link_port::on_event(unsigned /*which*/, std::uint32_t events) {
-  if (!over_ && (events & EPOLLOUT) != 0) flush();
+  if (!over_ && (events & EPOLLOUT) != 0) on_room();
   if (!over_ && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) receive();
 }
 
@@ -75,9 +80,25 @@ void link_port::flush() {
   if (over_ || (!dirty_ && !waits_for_room_)) return;
   dirty_ = false;
   if (auto sent = std::visit([](auto& one) { return one.flush(); }, link_); !sent) return end(sent.error());
+  if (is_blocked() && retry_at_ <= owner_.common().now()) wait_longer();
   if (waits_for_room_ == is_blocked()) return;
   waits_for_room_ = is_blocked();
+  retry_at_ = netstack::time_point::max();
+  pause_ = first_pause;
   owner_.common().loop.change(fd(), *this, 0, EPOLLIN | (waits_for_room_ ? EPOLLOUT : 0U));
+}
+
+void link_port::on_room() {
+  const auto before = backlog();
+  flush();
+  if (over_ || !is_blocked() || backlog() < before) return;
+  wait_longer();
+  owner_.common().loop.change(fd(), *this, 0, EPOLLIN);
+}
+
+void link_port::wait_longer() {
+  retry_at_ = owner_.common().now() + pause_;
+  pause_ = std::min(2 * pause_, longest_pause);
 }
 
 void link_port::end(const base::error& why) {

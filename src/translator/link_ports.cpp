@@ -108,6 +108,12 @@ link_port* link_ports::find(netstack::link_id id) const {
   return at == ports_.end() ? nullptr : at->port.get();
 }
 
+netstack::time_point link_ports::wake_at() const {
+  auto first = netstack::time_point::max();
+  for (const auto& one : ports_) first = std::min(first, one.port->wake_at());
+  return first;
+}
+
 bool link_ports::is_honest(const netstack::ethernet::frame& frame) const {
   using netstack::ethernet::ethertype;
   if (frame.is(ethertype::arp)) {

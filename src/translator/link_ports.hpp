@@ -49,6 +49,7 @@ class link_ports {
   [[nodiscard]] std::vector<link_status> status() const;
   [[nodiscard]] std::vector<links::mac_table::station> stations() const { return stations_.stations(common_.now()); }
   [[nodiscard]] std::size_t size() const { return ports_.size(); }
+  [[nodiscard]] netstack::time_point wake_at() const;  // to transmit(); max() for never
   void record(std::optional<pcap_file> to) { recording_ = std::move(to); }
 
   // For link_port.

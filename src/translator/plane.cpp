@@ -143,8 +143,8 @@ netstack::time_point plane::finish_turn() {
     more = more || i + 1 == most_rounds;
   }
   if (more) return common_.now();
-  auto due =
-      std::min({look_for_lost_, stack_.wake_at(), tcp_.wake_at(), udp_.wake_at(), clients_.wake_at(), echo_.wake_at()});
+  auto due = std::min({look_for_lost_, stack_.wake_at(), tcp_.wake_at(), udp_.wake_at(), clients_.wake_at(),
+                       echo_.wake_at(), links_.wake_at()});
   if (links_.size() == 0) {
     if (without_link_ == never) without_link_ = common_.now();
     const auto end = without_link_ + grace_of_a_lost_link_;
