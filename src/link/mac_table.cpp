@@ -25,6 +25,18 @@ std::size_t mac_table::slot_of(const net::mac_address& mac) const {
   return at;
 }
 
+bool mac_table::knows(const net::mac_address& mac, time_point now) const {
+  const auto& known = slots_[slot_of(mac)];
+  return known.used && now - known.held.seen <= lifetime;
+}
+
+bool mac_table::refresh(const net::mac_address& mac, link_id link, time_point now) {
+  auto& known = slots_[slot_of(mac)];
+  if (!known.used || known.held.link != link || now - known.held.seen > lifetime) return false;
+  known.held.seen = now;
+  return true;
+}
+
 void mac_table::learn(const net::mac_address& mac, link_id link, time_point now) {
   if (mac.is_group() || mac == net::mac_address{}) return;
   auto& known = slots_[slot_of(mac)];

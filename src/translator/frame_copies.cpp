@@ -8,15 +8,20 @@
 
 namespace translator {
 
-netstack::bytes_span frame_copies::add(netstack::bytes_view frame) {
-  if (in_use_ == 0 || used_ + frame.size() > chunk_size) {
+netstack::bytes_span frame_copies::room(std::size_t size) {
+  if (in_use_ == 0 || used_ + size > chunk_size) {
     if (in_use_ == chunks_.size()) chunks_.push_back(std::make_unique_for_overwrite<std::uint8_t[]>(chunk_size));
     ++in_use_;
     used_ = 0;
   }
-  const netstack::bytes_span made(chunks_[in_use_ - 1].get() + used_, frame.size());
+  const netstack::bytes_span made(chunks_[in_use_ - 1].get() + used_, size);
+  used_ += size;
+  return made;
+}
+
+netstack::bytes_span frame_copies::add(netstack::bytes_view frame) {
+  const auto made = room(frame.size());
   std::ranges::copy(frame, made.begin());
-  used_ += frame.size();
   return made;
 }
 

@@ -1,5 +1,5 @@
-// frame_copies: frames between VMs that had to be changed on the way; they stay until all links have written. Owned by
-// link_ports; loop thread only. Bound: what the links read in one turn.
+// frame_copies: frames between VMs that had to be changed on their way; they stay until all links have written. Owned by
+// link_ports; loop thread only. Bound: what the links read in one turn, and the headers of cut segments.
 //
 // Frames are stored one after the other in chunks. kept_chunks stay for the next turn, so that few frames allocate
 // nothing.
@@ -15,6 +15,8 @@ namespace translator {
 class frame_copies {
  public:
   [[nodiscard]] netstack::bytes_span add(netstack::bytes_view frame);
+  // For a frame that the caller writes.
+  [[nodiscard]] netstack::bytes_span room(std::size_t size);
   void release();
 
  private:

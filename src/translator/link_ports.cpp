@@ -15,6 +15,7 @@
 #include "base/result.hpp"
 #include "link/framing.hpp"
 #include "link/plain_frame.hpp"
+#include "link/segment_cutter.hpp"
 #include "link/virtio_net.hpp"
 #include "net/mac_address.hpp"
 #include "netstack/arp.hpp"
@@ -114,21 +115,53 @@ netstack::time_point link_ports::wake_at() const {
   return first;
 }
 
-bool link_ports::is_honest(const netstack::ethernet::frame& frame) const {
+link_ports::claim link_ports::claim_of(const link_port& from, const netstack::ethernet::frame& frame) {
   using netstack::ethernet::ethertype;
+  netstack::ipv4::address source;
   if (frame.is(ethertype::arp)) {
     const auto m = netstack::arp::parse(frame.payload);
-    if (!m || m->sender_mac != frame.source) return false;
-    return m->is_probe() || common_.stack.owns(frame.source, m->sender, common_.now());
+    if (!m || m->sender_mac != frame.source) return claim::false_one;
+    source = m->sender;
+  } else if (frame.is(ethertype::ipv4)) {
+    const auto packet = netstack::ipv4::parse(frame.payload);
+    if (!packet) return claim::false_one;
+    source = packet->source;
   }
-  if (!frame.is(ethertype::ipv4)) return true;
-  const auto packet = netstack::ipv4::parse(frame.payload);
-  return packet && common_.stack.owns(frame.source, packet->source, common_.now());
+  if (source.value == 0) return claim::none;
+  const bool own = common_.stack.accepts_source(frame.source, source, from.id(), common_.now());
+  return own ? claim::own : claim::false_one;
+}
+
+// A request of DHCP is from no address: the stack alone needs it.
+bool link_ports::may_reach_others(const link_port& from, const netstack::ethernet::frame& frame) {
+  const auto made = claim_of(from, frame);
+  return made == claim::own || (made == claim::none && !frame.is(netstack::ethernet::ethertype::ipv4));
+}
+
+// A frame without an address of its own makes a station known, but takes none away from the link where it is.
+void link_ports::learn(const link_port& from, const netstack::ethernet::frame& frame) {
+  const auto now = common_.now();
+  if (stations_.refresh(frame.source, from.id(), now)) return;
+  const auto made = claim_of(from, frame);
+  if (made == claim::own || (made == claim::none && !stations_.knows(frame.source, now)))
+    stations_.learn(frame.source, from.id(), now);
+}
+
+// For a link without offload.
+void link_ports::pass_on_cut(link_port& to, const netstack::frame_in& frame) {
+  const auto cutter = links::segment_cutter::begin(frame.how, frame.bytes);
+  if (!cutter) return increment(common_.count.frames_refused);
+  increment(common_.count.frames_cut);
+  for (std::size_t i = 0; i < cutter->count(); ++i) {
+    const auto segment = copies_.room(cutter->size(i));
+    cutter->write(i, segment);
+    to.send({}, segment);
+  }
 }
 
 void link_ports::pass_on(link_port& to, const netstack::frame_in& frame, netstack::bytes_view& plain) {
   if (to.takes_offload()) return to.send(frame.how, frame.bytes);
-  if (frame.how.gso_size != 0) return increment(common_.count.frames_uncut);
+  if (frame.how.gso_size != 0) return pass_on_cut(to, frame);
   if (plain.empty() && !frame.how.needs_checksum) plain = frame.bytes;
   if (plain.empty()) {
     const auto copy = copies_.add(frame.bytes);
@@ -139,20 +172,21 @@ void link_ports::pass_on(link_port& to, const netstack::frame_in& frame, netstac
 }
 
 void link_ports::flood(const link_port& from, const netstack::frame_in& frame) {
+  if (frame.how.gso_size != 0) return increment(common_.count.frames_refused);  // TCP has no groups
   increment(common_.count.frames_flooded);
   netstack::bytes_view plain;
   for (std::size_t i = ports_.size(); i-- > 0;)
     if (ports_[i].port.get() != &from) pass_on(*ports_[i].port, frame, plain);
 }
 
-// A DHCP request has no source address yet: only the stack needs it. The stack counts what it refuses itself.
+// The stack counts what it refuses itself.
 bool link_ports::switch_frame(const link_port& from, const netstack::frame_in& frame) {
   const auto head = netstack::ethernet::parse(frame.bytes);
   if (!head || head->source.is_group()) return true;
   if (head->source == gateway_) return increment(common_.count.frames_refused), false;
-  stations_.learn(head->source, from.id(), common_.now());
+  learn(from, *head);
   if (head->destination == gateway_) return true;
-  const bool honest = ports_.size() > 1 && is_honest(*head);
+  const bool honest = ports_.size() > 1 && may_reach_others(from, *head);
   if (head->destination.is_group()) {
     if (honest) flood(from, frame);
     return true;

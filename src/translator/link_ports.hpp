@@ -8,6 +8,7 @@
 // A link whose peer does not read delays only its own frames. While all links are blocked, the stack keeps its frames.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -69,11 +70,15 @@ class link_ports {
   [[nodiscard]] std::optional<netstack::frame_in> take(const link_port& from, const links::received_frame& received);
   // Passes a frame between VMs on. Returns whether the stack needs it as well.
   [[nodiscard]] bool switch_frame(const link_port& from, const netstack::frame_in& frame);
-  // Whether the frame's IPv4 or ARP source belongs to its sender.
-  [[nodiscard]] bool is_honest(const netstack::ethernet::frame& frame) const;
+  // Which source address a frame names: none, one that belongs to its sender, or another one.
+  enum class claim : std::uint8_t { none, own, false_one };
+  [[nodiscard]] claim claim_of(const link_port& from, const netstack::ethernet::frame& frame);
+  [[nodiscard]] bool may_reach_others(const link_port& from, const netstack::ethernet::frame& frame);
+  void learn(const link_port& from, const netstack::ethernet::frame& frame);
   void flood(const link_port& from, const netstack::frame_in& frame);
   // `plain`: the frame for links without offload, once it is built.
   void pass_on(link_port& to, const netstack::frame_in& frame, netstack::bytes_view& plain);
+  void pass_on_cut(link_port& to, const netstack::frame_in& frame);
   void send(const netstack::frame_out& frame);
   void let_ended_leave();
 

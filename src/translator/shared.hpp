@@ -24,8 +24,8 @@ struct counters {
   number questions_dropped{0};  // DNS questions that the control thread did not accept in time
   number links{0};              // now
   number frames_flooded{0}, frames_switched{0}, frames_unknown{0};  // between VMs
-  number frames_refused{0};  // a source that is not the sender's, or an invalid virtio-net header
-  number frames_uncut{0};    // between VMs: segments that a link without offload cannot carry
+  number frames_refused{0};  // a source that is not the sender's, or a virtio-net header that cannot be the frame's
+  number frames_cut{0};      // between VMs: into segments, for a link without offload
 };
 
 struct shared {

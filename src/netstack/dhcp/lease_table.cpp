@@ -88,6 +88,13 @@ bool lease_table::take(const net::mac_address& mac, ipv4::address address, time_
   return true;
 }
 
+bool lease_table::adopt(const net::mac_address& mac, ipv4::address address, time_point expires, time_point now) {
+  const auto* const s = at(address);
+  if (s == nullptr || !s->is_free(now) || find(mac, now) || !take(mac, address, now)) return false;
+  acknowledge(mac, expires, now);
+  return true;
+}
+
 void lease_table::withdraw_offer(const net::mac_address& mac) {
   for (auto& s : pool_)
     if (s.mac == mac && !s.acknowledged && !s.reserved) s = {};

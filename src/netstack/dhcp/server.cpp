@@ -88,7 +88,15 @@ std::optional<answer> server::on_request(const request& r, time_point now) {
   return a;
 }
 
-// Whether each address in the request is the client's.
+std::optional<lease> server::adopt(const net::mac_address& mac, ipv4::address address, time_point now) {
+  const auto expires = now + settings_.lease_time;
+  if (now >= adopts_until_ || mac.is_group() || mac == net::mac_address{}) return std::nullopt;
+  if (!leases_.adopt(mac, address, expires, now)) return std::nullopt;
+  ++counted_.adopted;
+  return lease{.address = address, .mac = mac, .fixed = false, .expires = expires};
+}
+
+// Whether the client has each address that it names.
 bool server::holds(const request& r, time_point now) {
   const auto wanted = r.requested.value_or(r.client_address);
   if (r.client_address.value != 0 && r.client_address != wanted) return false;

@@ -50,6 +50,7 @@ stack::machine::machine(stack_settings settings, time_point now)
       flows_({settings_, counted_, actions_, errors_, packets_, neighbours_, links_}),
       now_(now) {
   dhcp_.set_search_domains(settings_.search_domains);
+  dhcp_.begin(now);
 }
 
 void stack::machine::begin_call(time_point now) {
@@ -74,6 +75,17 @@ void stack::machine::link_down(link_id link) {
 
 void stack::machine::locate(ipv4::address a, const location& at) {
   for (const auto& packet : neighbours_.learn(a, at)) packets_.send_waited(at, packet);
+}
+
+// Only for a link without a VM: else one link could take all addresses under invented MACs.
+bool stack::machine::accepts_source(const net::mac_address& mac, ipv4::address address, link_id link, time_point now) {
+  if (dhcp_.owns(mac, address, now)) return true;
+  if (neighbours_.has_any_on(link)) return false;
+  const auto adopted = dhcp_.adopt(mac, address, now);
+  if (!adopted) return false;
+  locate(address, {mac, link});
+  actions_.add(action::lease_changed{*adopted});
+  return true;
 }
 
 void stack::machine::ask_neighbours(time_point now) {
@@ -107,7 +119,7 @@ void stack::machine::on_arp(const ethernet::frame& frame, link_id link, time_poi
   }
   const location from{m->sender_mac, link};
   if (!m->is_probe()) {
-    if (!dhcp_.owns(m->sender_mac, m->sender, now)) {
+    if (!accepts_source(m->sender_mac, m->sender, link, now)) {
       ++counted_.spoofed;
       return;
     }
@@ -124,7 +136,7 @@ void stack::machine::on_ipv4(const ethernet::frame& frame, const frame_in& whole
     return;
   }
   if (on_dhcp(frame, *packet, whole, now)) return;
-  if (!dhcp_.owns(frame.source, packet->source, now)) {
+  if (!accepts_source(frame.source, packet->source, whole.link, now)) {
     ++counted_.spoofed;
     return;
   }

@@ -34,6 +34,7 @@ class stack::machine {
   [[nodiscard]] tcp_flows& flows() { return flows_; }
   [[nodiscard]] const tcp_flows& flows() const { return flows_; }
   [[nodiscard]] netstack::datagrams& datagrams() { return datagrams_; }
+  bool accepts_source(const net::mac_address& mac, ipv4::address address, link_id link, time_point now);
   [[nodiscard]] bool is_located(ipv4::address vm) const { return neighbours_.find(vm) != nullptr; }
   [[nodiscard]] dhcp::server& dhcp() { return dhcp_; }
   [[nodiscard]] statistics counters() const;

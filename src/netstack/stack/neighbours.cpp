@@ -72,6 +72,10 @@ void neighbours::ask(ipv4::address a, time_point now) {
   wake_at_ = std::min(wake_at_, now);
 }
 
+bool neighbours::has_any_on(link_id link) const {
+  return std::ranges::any_of(entries_, [&](const entry& e) { return e.at && e.at->link == link; });
+}
+
 void neighbours::forget_link(link_id link) {
   std::erase_if(entries_, [&](const entry& e) { return e.at && e.at->link == link; });
 }

@@ -48,7 +48,9 @@ class neighbours {
   bool wait_for(ipv4::address a, packet p, time_point now);
   // Starts the requests, unless the address is located.
   void ask(ipv4::address a, time_point now);
-  // Removes the entries of a link that has ended.
+  // Whether an address is located on the link.
+  [[nodiscard]] bool has_any_on(link_id link) const;
+  // The link has ended: what was there is forgotten.
   void forget_link(link_id link);
 
   // The next address whose request is due.

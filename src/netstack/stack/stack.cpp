@@ -39,8 +39,8 @@ void stack::link_down(link_id link, time_point now) {
 
 bool stack::is_located(ipv4::address vm) const { return machine_->is_located(vm); }
 
-bool stack::owns(const net::mac_address& mac, ipv4::address address, time_point now) const {
-  return machine_->dhcp().owns(mac, address, now);
+bool stack::accepts_source(const net::mac_address& mac, ipv4::address address, link_id link, time_point now) {
+  return machine_->accepts_source(mac, address, link, now);
 }
 
 void stack::on_frames(std::span<const frame_in> frames, time_point now) {

@@ -54,7 +54,7 @@ void add(std::vector<metric>& all, const translator::counters& host) {
   put("frames_switched", host.frames_switched);
   put("frames_unknown", host.frames_unknown);
   put("frames_refused", host.frames_refused);
-  put("frames_uncut", host.frames_uncut);
+  put("frames_cut", host.frames_cut);
 }
 
 void add(std::vector<metric>& all, const netstack::dns::counters& dns) {
@@ -69,21 +69,37 @@ void add(std::vector<metric>& all, const netstack::dns::counters& dns) {
   all.push_back({"dns_truncated", dns.truncated});
 }
 
-void add(std::vector<metric>& all, const std::vector<translator::link_status>& each) {
+}  // namespace
+
+std::vector<metric> link_metrics(const std::vector<translator::link_status>& all) {
   links::link_counters sum;
-  for (const auto& one : each) {
+  std::uint64_t with_offload = 0, blocked = 0;
+  for (const auto& one : all) {
+    with_offload += one.offload ? 1 : 0;
+    blocked += one.blocked ? 1 : 0;
     sum.dropped += one.counters.dropped;
     sum.oversized += one.counters.oversized;
+    sum.strangers += one.counters.strangers;
     sum.reads += one.counters.reads;
     sum.writes += one.counters.writes;
   }
-  all.push_back({"link_frames_dropped", sum.dropped});
-  all.push_back({"link_frames_oversized", sum.oversized});
-  all.push_back({"link_reads", sum.reads});
-  all.push_back({"link_writes", sum.writes});
+  return {{"links_with_offload", with_offload, true},
+          {"links_blocked", blocked, true},
+          {"link_frames_dropped", sum.dropped},
+          {"link_frames_oversized", sum.oversized},
+          {"link_datagrams_of_strangers", sum.strangers},
+          {"link_reads", sum.reads},
+          {"link_writes", sum.writes}};
 }
 
-}  // namespace
+std::string links_as_json(const std::vector<translator::link_status>& all) {
+  return object_of(all, [](const translator::link_status& one) {
+    const auto& c = one.counters;
+    return fmt::format(
+        R"("{}":{{"offload":{},"blocked":{},"frames_in":{},"bytes_in":{},"frames_out":{},"bytes_out":{},"dropped":{}}})",
+        one.id, one.offload, one.blocked, c.frames_in, c.bytes_in, c.frames_out, c.bytes_out, c.dropped);
+  });
+}
 
 std::string leases_as_json(const std::vector<netstack::lease>& all) {
   return object_of(all, [](const netstack::lease& one) {
@@ -113,7 +129,7 @@ std::vector<metric> control_api::metrics() {
   add(all, network_.plane().statistics());
   add(all, network_.plane().count());
   add(all, network_.dns_counters());
-  add(all, network_.plane().links());
+  for (auto& one : link_metrics(network_.plane().links())) all.push_back(std::move(one));
   return all;
 }
 
@@ -123,6 +139,7 @@ http::response control_api::answer(const http::request& request) {
     return forwards_.answer_owner(request);
   if (path == "/leases" || path == "/services/dhcp/leases") return json(leases_as_json(network_.plane().leases()));
   if (path == "/cam") return json(stations_as_json(network_.plane().stations()));
+  if (path == "/links") return json(links_as_json(network_.plane().links()));
   if (path == "/stats") return json(metrics_as_json(metrics()));
   if (path == "/metrics") return {200, {{"Content-Type", "text/plain; version=0.0.4"}}, metrics_as_text(metrics())};
   return http::text_response(404, "404 page not found");

@@ -4,7 +4,8 @@
 //
 //   /services/forwarder/all, expose, unexpose     as in the virtual network
 //   /leases, /services/dhcp/leases                {"192.168.127.2":"5a:94:ef:e4:0c:ee"}
-//   /cam                                          {"5a:94:ef:e4:0c:ee":1}: the link of each station
+//   /cam                                          {"5a:94:ef:e4:0c:ee":1}: on which link each station is
+//   /links                                        {"1":{"offload":true,"blocked":false,…}}: each link; not gvproxy's
 //   /stats                                        counters, as one JSON object
 //   /metrics                                      the same for Prometheus; not gvproxy's
 #pragma once
@@ -28,6 +29,8 @@ struct metric {
 
 [[nodiscard]] std::string leases_as_json(const std::vector<netstack::lease>& all);
 [[nodiscard]] std::string stations_as_json(const std::vector<links::mac_table::station>& all);
+[[nodiscard]] std::string links_as_json(const std::vector<translator::link_status>& all);
+[[nodiscard]] std::vector<metric> link_metrics(const std::vector<translator::link_status>& all);
 [[nodiscard]] std::string metrics_as_json(const std::vector<metric>& all);
 [[nodiscard]] std::string metrics_as_text(const std::vector<metric>& all);
 

@@ -31,6 +31,20 @@ TEST_F(mac_table_test, a_station_is_found_where_it_was_seen_last) {
   EXPECT_EQ(table_.size(), 2U);
 }
 
+TEST_F(mac_table_test, a_frame_refreshes_its_station_where_it_is_known_alone) {
+  EXPECT_FALSE(table_.refresh(mac(1), 10, now_));
+  EXPECT_FALSE(table_.knows(mac(1), now_));
+  EXPECT_EQ(table_.size(), 0U);
+  table_.learn(mac(1), 10, now_);
+  EXPECT_FALSE(table_.refresh(mac(1), 20, now_ + 1s));
+  EXPECT_EQ(table_.find(mac(1), now_ + 1s), 10U);
+  EXPECT_TRUE(table_.refresh(mac(1), 10, now_ + mac_table::lifetime));
+  EXPECT_EQ(table_.find(mac(1), now_ + 2 * mac_table::lifetime), 10U);
+  EXPECT_TRUE(table_.knows(mac(1), now_ + 2 * mac_table::lifetime));
+  EXPECT_FALSE(table_.knows(mac(1), now_ + 2 * mac_table::lifetime + 1s));
+  EXPECT_FALSE(table_.refresh(mac(1), 10, now_ + 2 * mac_table::lifetime + 1s));
+}
+
 TEST_F(mac_table_test, an_unknown_station_is_counted) {
   EXPECT_FALSE(table_.find(mac(1), now_));
   EXPECT_EQ(table_.counters().unknown, 1U);

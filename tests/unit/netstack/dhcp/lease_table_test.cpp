@@ -132,5 +132,21 @@ TEST(lease_table, an_acknowledgement_does_not_bring_an_expired_lease_back) {
   EXPECT_FALSE(t.owns(mac(1), ip("192.168.127.3"), start + 2 * hour));
 }
 
+TEST(lease_table, a_client_without_an_address_adopts_a_free_one_of_the_pool) {
+  auto t = table();
+  EXPECT_TRUE(t.adopt(mac(1), ip("192.168.127.77"), start + hour, start));
+  EXPECT_TRUE(t.owns(mac(1), ip("192.168.127.77"), start));
+  EXPECT_EQ(t.find(mac(1), start), ip("192.168.127.77"));
+  EXPECT_FALSE(t.adopt(mac(1), ip("192.168.127.78"), start + hour, start)) << "it has one";
+  EXPECT_FALSE(t.adopt(mac(2), ip("192.168.127.77"), start + hour, start)) << "another has it";
+  EXPECT_FALSE(t.adopt(mac(99), ip("192.168.127.78"), start + hour, start)) << "it has a fixed one";
+  t.offer(mac(3), start);
+  EXPECT_FALSE(t.adopt(mac(3), ip("192.168.127.78"), start + hour, start)) << "it has an offer";
+  for (const auto* reserved :
+       {"192.168.127.0", "192.168.127.1", "192.168.127.2", "192.168.127.254", "192.168.127.255", "10.0.0.3"})
+    EXPECT_FALSE(t.adopt(mac(4), ip(reserved), start + hour, start)) << reserved;
+  EXPECT_TRUE(t.adopt(mac(2), ip("192.168.127.77"), start + 2 * hour, start + hour)) << "the lease has ended";
+}
+
 }  // namespace
 }  // namespace netstack::dhcp

@@ -252,5 +252,24 @@ TEST(dhcp_settings, fixed_leases_replace_each_other) {
     EXPECT_FALSE(s.add_fixed({mac(3), ip(wrong)})) << wrong;
 }
 
+TEST_F(dhcp_server, leases_of_an_earlier_run_are_adopted_for_the_time_of_one) {
+  EXPECT_FALSE(server_.adopt(mac(1), ip("192.168.127.77"), start)) << "it has not begun";
+  server_.begin(start);
+  const auto last = start + settings(subnet).lease_time - seconds(1);
+  const auto adopted = server_.adopt(mac(1), ip("192.168.127.77"), last);
+  ASSERT_TRUE(adopted);
+  EXPECT_EQ(adopted->address, ip("192.168.127.77"));
+  EXPECT_EQ(adopted->expires, last + settings(subnet).lease_time);
+  EXPECT_TRUE(server_.owns(mac(1), ip("192.168.127.77"), last));
+  EXPECT_FALSE(server_.adopt(mac(2), ip("192.168.127.78"), last + seconds(1)));
+  EXPECT_FALSE(server_.adopt(net::mac_address::broadcast(), ip("192.168.127.78"), start));
+  EXPECT_FALSE(server_.adopt({}, ip("192.168.127.78"), start));
+  EXPECT_EQ(server_.counted().adopted, 1U);
+  const auto renewed =
+      send({.type = message_type::request, .hardware = mac(1), .client_address = ip("192.168.127.77")}, last);
+  ASSERT_TRUE(renewed);
+  EXPECT_EQ(type_of(renewed->payload), message_type::ack);
+}
+
 }  // namespace
 }  // namespace netstack::dhcp

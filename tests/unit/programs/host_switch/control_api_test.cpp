@@ -30,5 +30,32 @@ TEST(control_api, counters_end_with_total_and_gauges_do_not) {
             "# TYPE host_switch_links gauge\nhost_switch_links 1\n");
 }
 
+std::vector<translator::link_status> two_links() {
+  translator::link_status plain, cut;
+  plain.id = 1;
+  cut.id = 7;
+  cut.offload = cut.blocked = true;
+  plain.counters = {.frames_in = 1, .bytes_in = 60, .frames_out = 2, .bytes_out = 120, .dropped = 3, .strangers = 4};
+  cut.counters = {.frames_in = 10, .dropped = 30};
+  return {plain, cut};
+}
+
+TEST(control_api, each_link_says_whether_it_has_offload) {
+  EXPECT_EQ(links_as_json(two_links()),
+            "{\"1\":{\"offload\":false,\"blocked\":false,\"frames_in\":1,\"bytes_in\":60,\"frames_out\":2,"
+            "\"bytes_out\":120,\"dropped\":3},"
+            "\"7\":{\"offload\":true,\"blocked\":true,\"frames_in\":10,\"bytes_in\":0,\"frames_out\":0,"
+            "\"bytes_out\":0,\"dropped\":30}}\n");
+  EXPECT_EQ(links_as_json({}), "{}\n");
+}
+
+TEST(control_api, links_with_offload_are_counted) {
+  const auto text = metrics_as_text(link_metrics(two_links()));
+  for (const auto* line :
+       {"host_switch_links_with_offload 1\n", "host_switch_links_blocked 1\n",
+        "host_switch_link_frames_dropped_total 33\n", "host_switch_link_datagrams_of_strangers_total 4\n"})
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+}
+
 }  // namespace
 }  // namespace host_switch
