@@ -60,8 +60,9 @@ base::result<> differs_from_ours(int net_namespace) {
   return {};
 }
 
-// Ends unshare and its child, which this program cannot wait for. unshare --kill-child would do it, but BusyBox'
-// unshare does not have that option. It is stopped first, so that it starts no program meanwhile.
+}  // namespace
+
+// It is stopped first, so that it starts no program meanwhile.
 void kill_with_children(pid_t unshare) {
   ::kill(unshare, SIGSTOP);
   ::waitpid(unshare, nullptr, WUNTRACED);
@@ -71,8 +72,6 @@ void kill_with_children(pid_t unshare) {
   ::kill(unshare, SIGKILL);
   ::waitpid(unshare, nullptr, 0);
 }
-
-}  // namespace
 
 base::result<engine_namespace> engine_namespace::of_process(const async::executor& where, pid_t process) {
   // glibc 2.36 declares pidfd_open() without C linkage: call the kernel.

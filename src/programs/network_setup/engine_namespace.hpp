@@ -21,6 +21,10 @@
 
 namespace network_setup {
 
+// Ends unshare, a child of this process, and what it runs, which is not ours to wait for. unshare --kill-child would do
+// it, but BusyBox' unshare does not have that.
+void kill_with_children(pid_t unshare);
+
 class engine_namespace {
  public:
   // Of the running process of a service; waits until it runs in a namespace other than ours.

@@ -170,9 +170,9 @@ async::task<> network_setup::until_either_ends(int connection) {
   co_await async::first_of(wait_for_end(&*switch_), wait_for_end(&*watch));
 }
 
-// While the program stops, shut_down() owns switch_: waits until cancelled.
+// While the program stops, shut_down() owns switch_: the task then waits for its end, which daemon's limit brings.
 async::task<> network_setup::leave_switch_to_shut_down() {
-  while (stopping_) co_await async::sleep_for(1h);
+  if (stopping_) co_await async::sleep_until(async::clock::time_point::max());
 }
 
 // Hands the connection to the running vm-switch, and stops it if it does not accept it.

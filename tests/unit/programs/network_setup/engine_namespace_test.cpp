@@ -37,6 +37,11 @@ class engine_namespace_test : public testing::Test {
     std::filesystem::permissions(directory_ / name, std::filesystem::perms::owner_all);
   }
   [[nodiscard]] std::string at(const std::string& name) const { return (directory_ / name).string(); }
+  // A zombie has ended: where the process that adopted it does not reap, it stays.
+  [[nodiscard]] static bool has_ended(std::string_view id) {
+    const auto stat = base::read_file("/proc/" + std::string(id) + "/stat");
+    return !stat || stat->find(") Z ") != std::string::npos;
+  }
   base::result<os::child_program> sleep_in(int net_namespace) {
     return os::child_program::start(loop_.executor(), {.argv = {"sleep", "100"}, .net_namespace = net_namespace});
   }
@@ -79,17 +84,30 @@ TEST_F(engine_namespace_test, a_service_is_awaited_until_it_has_left_the_default
 }
 
 // unshare is a shell here; it writes its process id and its child's.
-TEST_F(engine_namespace_test, an_init_whose_id_cannot_be_written_ends) {
+TEST_F(engine_namespace_test, what_unshare_runs_ends_with_it) {
   write_program("unshare",
                 "sleep 1000 & echo $$ $! >" + at("ids.new") + "; mv " + at("ids.new") + " " + at("ids") + "; wait");
+  const auto started = os::child_program::start(loop_.executor(), {.argv = {"unshare"}, .survives = true});
+  ASSERT_TRUE(started);
+  ASSERT_TRUE(loop_.run_until([&] { return !base::read_file(at("ids")).value_or("").empty(); }));
+  kill_with_children(started->pid());
+  const auto ids = base::read_file(at("ids")).value();
+  const auto words = base::split(base::trim(ids), ' ');
+  ASSERT_EQ(words.size(), 2U);
+  EXPECT_EQ(words[0], std::to_string(started->pid()));
+  for (const auto word : words) EXPECT_TRUE(loop_.run_until([&] { return has_ended(word); })) << word;
+}
+
+TEST_F(engine_namespace_test, an_init_whose_id_cannot_be_written_ends) {
+  const auto children = [] { return base::read_file("/proc/thread-self/children").value(); };
+  const auto before = children();
+  write_program("unshare", "exec sleep 1000");
   std::filesystem::create_directory(at("taken"));
   std::ofstream(at("taken/file"));
   const auto found = engine_namespace::of_init(loop_.executor(), "/bin/true", at("taken"));
   ASSERT_FALSE(found);
-  const auto ids = base::read_file(at("ids")).value_or("");  // not there: it ended before it had a child
-  for (const auto word : base::split(base::trim(ids), ' '))
-    if (const auto id = base::parse_number<pid_t>(word))
-      EXPECT_TRUE(loop_.run_until([&] { return ::kill(*id, 0) != 0; })) << *id;
+  EXPECT_EQ(found.error().code, std::errc::is_a_directory) << found.error().message();
+  EXPECT_EQ(children(), before);
 }
 
 }  // namespace
