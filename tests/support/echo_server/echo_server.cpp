@@ -2,15 +2,20 @@
 // on each port, of every address of both families; `tcp:127.0.0.1/80` on one address; `tcp6:80` of IPv6 alone;
 // `tcpr:80` beside others that do the same (SO_REUSEPORT). Every answer begins with the host's name (the container's
 // short id, or what --hostname or ECHO_NAME says), so that a test sees who answered. TCP: one line or request of HTTP
-// is read and answered, then the connection ends. UDP: "<name> " and the datagram. `echo-server end` ends the container
-// from within; without a port it ends at once. Linked statically; ends on SIGTERM.
+// is read and answered, then the connection ends. UDP: "<name> " and the datagram. With ECHO_CLIENT in the environment
+// the client's address follows the name. `echo-server end` ends the container from within; without a port it ends at
+// once. `echo-server ask 10.0.0.1 80 TEXT` sends a text over TCP and prints the answer, or why there is none. Linked
+// statically; ends on SIGTERM.
 #include <arpa/inet.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -24,6 +29,18 @@ std::string host_name() {
   char name[256] = {};
   ::gethostname(name, sizeof name - 1);
   return name;
+}
+
+// The name; with ECHO_CLIENT, the client's address behind it.
+std::string introduction(const sockaddr_storage& client) {
+  if (std::getenv("ECHO_CLIENT") == nullptr) return host_name();
+  char text[INET6_ADDRSTRLEN] = {};
+  if (client.ss_family == AF_INET6)
+    ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6&>(client).sin6_addr, text, sizeof text);
+  else
+    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(client).sin_addr, text, sizeof text);
+  const std::string address(text), mapped = "::ffff:";
+  return host_name() + " " + (address.starts_with(mapped) ? address.substr(mapped.size()) : address);
 }
 
 struct server {
@@ -58,7 +75,9 @@ int listen_on(const server& s, int port) {
 }
 
 void serve_tcp(int listener) {
-  const int fd = ::accept(listener, nullptr, nullptr);
+  sockaddr_storage client{};
+  socklen_t size = sizeof client;
+  const int fd = ::accept(listener, reinterpret_cast<sockaddr*>(&client), &size);
   if (fd < 0 || ::fork() != 0) {
     ::close(fd);
     return;
@@ -66,7 +85,7 @@ void serve_tcp(int listener) {
   char request[4096];
   const auto got = ::read(fd, request, sizeof request);
   const bool http = got > 4 && std::strncmp(request, "GET ", 4) == 0;
-  const std::string line = host_name() + "\n";
+  const std::string line = introduction(client) + "\n";
   const std::string answer = http ? "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n" + line : line;
   const auto sent = ::write(fd, answer.data(), answer.size());
   ::shutdown(fd, SHUT_WR);
@@ -80,7 +99,7 @@ void serve_udp(int fd) {
   socklen_t size = sizeof from;
   const auto got = ::recvfrom(fd, buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
   if (got < 0) return;
-  const auto answer = host_name() + " " + std::string(buffer.data(), static_cast<std::size_t>(got));
+  const auto answer = introduction(from) + " " + std::string(buffer.data(), static_cast<std::size_t>(got));
   ::sendto(fd, answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
 }
 
@@ -101,10 +120,30 @@ void listen_on_all(const char* spec, std::vector<pollfd>& sockets, std::vector<b
   }
 }
 
+// Prints to stdout either way: the client of an engine shows it.
+int ask(const char* address, const char* port, const char* text) {
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(static_cast<std::uint16_t>(std::atoi(port)));
+  ::inet_pton(AF_INET, address, &to.sin_addr);
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  const timeval limit{2, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  const bool sent = ::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0 &&
+                    ::send(fd, text, std::strlen(text), MSG_NOSIGNAL) > 0;
+  ssize_t got = -1;
+  char answer[4096];
+  while (sent && (got = ::recv(fd, answer, sizeof answer, 0)) > 0) std::fwrite(answer, 1, std::size_t(got), stdout);
+  if (got < 0) std::printf("%s\n", std::strerror(errno));
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc == 2 && std::strcmp(argv[1], "end") == 0) return ::kill(1, SIGTERM);
+  if (argc == 5 && std::strcmp(argv[1], "ask") == 0) return ask(argv[2], argv[3], argv[4]);
   ::signal(SIGTERM, [](int) { ::_exit(0); });
   ::signal(SIGCHLD, SIG_IGN);
   const rlimit many{65'536, 65'536};
