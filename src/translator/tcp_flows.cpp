@@ -7,8 +7,10 @@
 #include <cerrno>
 #include <chrono>
 #include <memory>
+#include <string>
 #include <utility>
 
+#include "base/log.hpp"
 #include "base/unique_fd.hpp"
 #include "net/endpoint.hpp"
 #include "netstack/ipv4.hpp"
@@ -134,7 +136,18 @@ void tcp_flows::on(const action::refused& a) {
   auto* const flow = find(a.flow);
   if (flow == nullptr) return;
   increment(common_.count.clients_refused);
+  explain(*flow);
   end(*flow, true);
+}
+
+void tcp_flows::explain(const tcp_flow& refused) {
+  if (common_.stack.is_located(refused.vm)) return;
+  std::string present;
+  for (const auto& one : common_.stack.leases())
+    if (common_.stack.is_located(one.address))
+      present += (present.empty() ? "" : ",") + netstack::ipv4::to_net(one.address).to_string();
+  base::log::throttled(no_vm_, base::log::level::warn, "network", "no VM has the address of a forward vm={} present={}",
+                       netstack::ipv4::to_net(refused.vm).to_string(), present.empty() ? "none" : present);
 }
 
 void tcp_flows::on(const action::readable& a) {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/episode.hpp"
 #include "net/endpoint.hpp"
 #include "translator/tcp_flow.hpp"
 
@@ -67,6 +68,8 @@ class tcp_flows {
   void hand_over(const netstack::action::connect& a, const service& to);
   void dial(const netstack::action::connect& a);
   void fail(netstack::flow_id id, int error);
+  // To a client of an exposed port a forward that leads nowhere looks like a server that is down: the log says so.
+  void explain(const tcp_flow& refused);
   // Whether its VM has no link at the moment; notes since when.
   [[nodiscard]] bool is_lost(tcp_flow& flow) const;
 
@@ -77,6 +80,7 @@ class tcp_flows {
   std::vector<netstack::flow_id> again_;
   std::vector<netstack::flow_id> to_push_;  // at push_at_, each once
   netstack::time_point push_at_ = netstack::time_point::max();
+  base::log::throttle no_vm_;
 };
 
 [[nodiscard]] net::endpoint to_net(const netstack::endpoint& e);
