@@ -145,7 +145,7 @@ class second_machine : public guest_network {
   void SetUp() override {
     guest_network::SetUp();
     if (!machine_) return;
-    add_vm();
+    connect_vm({});
     machine_->connect_network(at("qemu.sock"), "52:54:00:12:34:56");
   }
 };

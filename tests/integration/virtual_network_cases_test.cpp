@@ -1,16 +1,14 @@
-// Cases that users of such networks reported, with Linux's own stack as the VM: datagrams, names, bounds.
-#include <fcntl.h>
-#include <fmt/format.h>
+// Cases that users of such networks reported, with Linux's own stack as the VM: datagrams, bounds.
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <fstream>
-#include <functional>
-#include <thread>
+#include <chrono>
+#include <initializer_list>
+#include <string>
+#include <vector>
 
-#include "base/text.hpp"
+#include "tests/integration/datagram_server.hpp"
 #include "tests/integration/virtual_network_lab.hpp"
 #include "tests/support/eventually.hpp"
 
@@ -23,78 +21,13 @@ using support::eventually;
 
 constexpr net::address lan_ip = net::address::v4(10, 99, 1, 2), host_ip = net::address::v4(10, 99, 1, 1);
 
-// A UDP server in a thread: `answer` gets each datagram and sends what it likes.
-class datagram_server {
- public:
-  using reply = std::function<void(int fd, const std::string& datagram, const net::socket_address& from)>;
-
-  datagram_server(const support::netns& where, const net::endpoint& at, reply answer)
-      : fd_(support::open_socket(where, protocol::udp, at, true)),
-        answer_(std::move(answer)),
-        thread_([this] { run(); }) {}
-  ~datagram_server() {
-    stopping_ = true;
-    thread_.join();
-  }
-  datagram_server(const datagram_server&) = delete;
-  datagram_server& operator=(const datagram_server&) = delete;
-
-  [[nodiscard]] bool is_open() const { return static_cast<bool>(fd_); }
-
- private:
-  void run() {
-    std::string buffer(70'000, '\0');
-    while (!stopping_) {
-      pollfd ready{fd_.get(), POLLIN, 0};
-      if (::poll(&ready, 1, 50) <= 0) continue;
-      net::socket_address from;
-      const auto got = ::recvfrom(fd_.get(), buffer.data(), buffer.size(), 0, from.get(), &from.size);
-      if (got >= 0) answer_(fd_.get(), buffer.substr(0, static_cast<std::size_t>(got)), from);
-    }
-  }
-
-  base::unique_fd fd_;
-  reply answer_;
-  std::atomic<bool> stopping_ = false;
-  std::thread thread_;
-};
-
-void echo(int fd, const std::string& datagram, const net::socket_address& from) {
-  ::sendto(fd, datagram.data(), datagram.size(), 0, from.get(), from.size);
-}
-
 std::string sized(std::size_t size) {
   std::string made(size, '\0');
   for (std::size_t i = 0; i < size; ++i) made[i] = static_cast<char>('a' + i % 23);
   return made;
 }
 
-class virtual_network_cases : public virtual_network_lab {
- protected:
-  [[nodiscard]] std::uint64_t metric(const std::string& name) const {
-    const auto all =
-        support::run_command({.argv = {"curl", "-s", "--unix-socket", at("control.sock"), "http://x/stats"}}).text;
-    const auto at = all.find("\"" + name + "\":");
-    if (at == std::string::npos) return 0;
-    const auto begin = at + name.size() + 3;
-    return base::parse_number<std::uint64_t>(
-               std::string_view(all).substr(begin, all.find_first_of(",}", begin) - begin))
-        .value_or(0);
-  }
-  // host-switch with a resolv.conf of the test's own.
-  void start_with_resolver(const std::string& text) {
-    std::ofstream(at("resolv.conf")) << text;
-    std::ofstream(at("hosts")) << "";
-    start_by({"unshare", "-m", "sh", "-c",
-              "mount --bind \"$0\"/resolv.conf /etc/resolv.conf && mount --bind \"$0\"/hosts /etc/hosts && exec \"$@\"",
-              directory_->path().string()});
-    ASSERT_TRUE(eventually(10s, [this] { return vm_is_connected(); })) << log();
-  }
-  // The answer to one question over UDP; empty without one.
-  [[nodiscard]] std::string resolve(const std::string& question, std::chrono::milliseconds limit = 12s) const {
-    return support::ask(*vm_, protocol::udp, {gateway_api.ip, 53}, question, limit).value_or("");
-  }
-};
+class virtual_network_cases : public virtual_network_lab {};
 
 TEST_F(virtual_network_cases, datagrams_of_any_size_pass_unchanged) {
   start_and_wait();
@@ -198,72 +131,6 @@ TEST_F(virtual_network_cases, cloud_metadata_and_loopback_are_refused) {
   start_and_wait();
   EXPECT_TRUE(support::refused(*vm_, {net::address::v4(169, 254, 169, 254), 80}));
   EXPECT_GE(metric("forbidden"), 1U);
-}
-
-// A question for `type` of example.org with the id 0x1234.
-std::string question(std::uint16_t type) {
-  std::string made(
-      "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07"
-      "example\x03org\x00",
-      25);
-  made += static_cast<char>(type >> 8);
-  made += static_cast<char>(type & 0xff);
-  return made + std::string("\x00\x01", 2);
-}
-
-constexpr std::uint16_t txt = 16, https = 65, aaaa = 28;
-
-// The question with the bits of an answer, one more record, and the code.
-std::string upstream_answer(const std::string& asked, int code) {
-  auto made = asked;
-  made[2] = static_cast<char>(0x81);
-  made[3] = static_cast<char>(0x80 | code);
-  if (code != 0) return made;
-  made[7] = 1;
-  return made + std::string("\xc0\x0c\x00\x10\x00\x01\x00\x00\x00\x2a\x00\x03\x02hi", 15);
-}
-
-TEST_F(virtual_network_cases, any_type_of_question_gets_the_upstreams_answer) {
-  std::atomic<int> asked = 0;
-  const datagram_server server(*host_, {net::address::loopback_v4(), 53},
-                               [&](int fd, const std::string& q, const net::socket_address& from) {
-                                 ++asked;
-                                 echo(fd, upstream_answer(q, 0), from);
-                               });
-  ASSERT_TRUE(server.is_open());
-  start_with_resolver("nameserver 127.0.0.1\n");
-  for (const auto type : {txt, https, std::uint16_t{65'280}})
-    EXPECT_EQ(resolve(question(type)), upstream_answer(question(type), 0)) << type;
-  EXPECT_EQ(asked, 3);
-  const auto none = resolve(question(aaaa));
-  ASSERT_GE(none.size(), 12U);
-  EXPECT_EQ(none[3] & 15, 0);
-  EXPECT_EQ(none[7], 0) << "the network is IPv4 only";
-  EXPECT_EQ(asked, 3);
-}
-
-TEST_F(virtual_network_cases, a_name_that_does_not_exist_stays_so_and_silence_is_servfail) {
-  std::atomic<bool> silent = false;
-  const datagram_server server(*host_, {net::address::loopback_v4(), 53},
-                               [&](int fd, const std::string& q, const net::socket_address& from) {
-                                 if (!silent) echo(fd, upstream_answer(q, 3), from);
-                               });
-  start_with_resolver("nameserver 127.0.0.1\n");
-  const auto missing = resolve(question(txt));
-  ASSERT_GE(missing.size(), 12U);
-  EXPECT_EQ(missing[3] & 15, 3);
-  silent = true;
-  const auto failed = resolve(question(https));
-  ASSERT_GE(failed.size(), 12U);
-  EXPECT_EQ(failed[3] & 15, 2);
-}
-
-TEST_F(virtual_network_cases, a_dead_first_server_is_passed_over) {
-  const datagram_server server(
-      *host_, {net::address::loopback_v4(), 53},
-      [](int fd, const std::string& q, const net::socket_address& from) { echo(fd, upstream_answer(q, 0), from); });
-  start_with_resolver("nameserver 127.0.0.9\nnameserver 127.0.0.1\n");
-  EXPECT_EQ(resolve(question(txt)), upstream_answer(question(txt), 0));
 }
 
 }  // namespace

@@ -2,19 +2,21 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <stdexcept>
+#include <utility>
 
-#include "link/stream_link.hpp"
+#include "base/text.hpp"
+#include "link/plain_frame.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/raw_request.hpp"
 
@@ -25,15 +27,20 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto vm_mac = "5a:94:ef:e4:0c:ee";
-constexpr int frames_a_turn = 64;
+constexpr std::size_t frames_a_turn = 64;
+constexpr std::size_t room_of_frame = links::virtio_header_size + links::largest_frame(links::framing::qemu);
+constexpr std::size_t buffer_size = megabyte + room_of_frame;
+constexpr std::uint32_t seed_toward_host = 1, seed_toward_vm = 2;
 
-base::unique_fd open_tap() {
-  base::unique_fd fd(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
-  ifreq request{};
-  request.ifr_flags = IFF_TAP | IFF_NO_PI;
-  std::strcpy(request.ifr_name, "eth0");
-  if (!fd || ::ioctl(fd.get(), TUNSETIFF, &request) != 0) throw std::runtime_error("no tap");
-  return fd;
+links::tap_device open_tap() {
+  auto made = links::tap_device::open("eth0");
+  if (!made) throw std::runtime_error(made.error().message());
+  return std::move(*made);
+}
+
+links::tap_device open_tap_in(const support::netns& vm) {
+  const support::inside there(vm);
+  return open_tap();
 }
 
 base::unique_fd connect_to(const std::string& path) {
@@ -46,10 +53,21 @@ base::unique_fd connect_to(const std::string& path) {
   return fd;
 }
 
+timespec until(std::chrono::steady_clock::time_point latest) {
+  const auto left = std::clamp<std::chrono::nanoseconds>(latest - std::chrono::steady_clock::now(), 0ns, 20ms);
+  return {.tv_sec = 0, .tv_nsec = left.count()};
+}
+
 }  // namespace
 
-frame_carrier::frame_carrier(const support::netns& vm, std::string link_path)
-    : tap_(vm.run([] { return open_tap(); })), path_(std::move(link_path)), thread_([this] { run(); }) {}
+frame_carrier::frame_carrier(const support::netns& vm, std::string link_path, const carrier_options& options)
+    : tap_(open_tap_in(vm)),
+      path_(std::move(link_path)),
+      asks_offload_(options.offload),
+      toward_host_(options.toward_host, seed_toward_host),
+      toward_vm_(options.toward_vm, seed_toward_vm),
+      buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(buffer_size)),
+      thread_([this] { run(); }) {}
 
 frame_carrier::~frame_carrier() {
   stopping_ = true;
@@ -59,35 +77,80 @@ frame_carrier::~frame_carrier() {
 void frame_carrier::run() {
   while (!stopping_) {
     auto link = paused_ ? base::unique_fd() : connect_to(path_);
-    if (link) {
-      ++connections_;
+    if (link)
       carry(std::move(link));
-    } else {
+    else
       ::poll(nullptr, 0, 10);
-    }
   }
 }
 
 void frame_carrier::carry(base::unique_fd fd) {
-  links::stream_link link(std::move(fd), {});
-  std::array<std::array<std::uint8_t, 2048>, frames_a_turn> frames;
-  while (!stopping_ && !paused_) {
-    std::array<pollfd, 2> ready{{{link.fd(), POLLIN, 0}, {tap_.get(), POLLIN, 0}}};
-    if (link.is_blocked()) ready = {{{link.fd(), POLLIN | POLLOUT, 0}, {tap_.get(), 0, 0}}};
-    ::poll(ready.data(), ready.size(), 20);
-    if ((ready[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
-      if (!link.read()) return;
-      for (const auto& one : link.frames()) static_cast<void>(!::write(tap_.get(), one.frame.data(), one.frame.size()));
-    }
-    for (auto& frame : frames) {
-      if (link.is_blocked()) break;
-      const auto got = ::read(tap_.get(), frame.data(), frame.size());
-      if (got <= 0) break;
-      const std::array parts{netstack::bytes_view(frame.data(), static_cast<std::size_t>(got))};
-      if (!link.send({}, parts)) return;
-    }
-    if (!link.flush()) return;
+  links::stream_link link(std::move(fd),
+                          {.offload = asks_offload_ ? links::offload_role::vm : links::offload_role::none});
+  bool good = static_cast<bool>(link.flush());
+  while (good && !stopping_ && !paused_) {
+    wait(link, std::min(toward_host_.due(), toward_vm_.due()));
+    good = from_link(link) && from_tap(link) && deliver(link) && link.flush();
   }
+  offload_ = false;
+  static_cast<void>(tap_.set_offload(false));
+}
+
+void frame_carrier::wait(const links::stream_link& link, std::chrono::steady_clock::time_point latest) {
+  const bool blocked = link.is_blocked();
+  std::array<pollfd, 2> ready{{{link.fd(), static_cast<short>(POLLIN | (blocked ? POLLOUT : 0)), 0},
+                               {tap_.fd(), static_cast<short>(blocked ? 0 : POLLIN), 0}}};
+  const auto limit = until(latest);
+  ::ppoll(ready.data(), ready.size(), &limit, nullptr);
+}
+
+bool frame_carrier::from_link(links::stream_link& link) {
+  const auto got = link.read();
+  if (!got) return false;
+  if (link.takes_offload() != offload_) {
+    offload_ = link.takes_offload();
+    static_cast<void>(tap_.set_offload(offload_));
+  }
+  const auto now = std::chrono::steady_clock::now();
+  for (const auto& one : link.frames()) {
+    if (toward_vm_.is_none())
+      static_cast<void>(tap_.write(one.header, one.frame));
+    else
+      toward_vm_.add(one.frame, now);
+  }
+  return true;
+}
+
+bool frame_carrier::from_tap(links::stream_link& link) {
+  std::size_t used = 0;
+  const auto now = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i < frames_a_turn && buffer_size - used >= room_of_frame && !link.is_blocked(); ++i) {
+    const auto got = tap_.read({buffer_.get() + used, room_of_frame});
+    if (!got || got->size() < links::virtio_header_size) break;
+    used += got->size();
+    if (toward_host_.is_none() && !send(link, *got)) return false;
+    if (!toward_host_.is_none()) toward_host_.add(got->subspan(links::virtio_header_size), now);
+  }
+  return static_cast<bool>(link.flush());
+}
+
+bool frame_carrier::send(links::stream_link& link, links::bytes_span with_header) {
+  const auto header = with_header.first(links::virtio_header_size), frame = with_header.subspan(header.size());
+  if (!link.takes_offload() && !links::make_plain(header, frame)) return true;
+  const std::array<links::bytes_view, 1> parts{frame};
+  return static_cast<bool>(link.send(header, parts));
+}
+
+// What a bad link has held back.
+bool frame_carrier::deliver(links::stream_link& link) {
+  const auto now = std::chrono::steady_clock::now();
+  for (const auto& one : toward_vm_.take(now)) static_cast<void>(tap_.write({}, one));
+  if (link.is_blocked()) return true;
+  for (const auto& one : toward_host_.take(now)) {
+    const std::array<links::bytes_view, 1> parts{one};
+    if (!link.send({}, parts)) return false;
+  }
+  return true;
 }
 
 void virtual_network_lab::make_places() {
@@ -102,12 +165,13 @@ void virtual_network_lab::make_places() {
 
 void virtual_network_lab::SetUp() {
   make_places();
-  if (lan_) add_vm();
+  if (lan_) connect_vm({});
 }
 
-void virtual_network_lab::add_vm() {
-  carrier_.emplace(*vm_, at("link.sock"));
-  vm_->ip({"link", "set", "eth0", "address", vm_mac, "up"});
+void virtual_network_lab::connect_vm(const carrier_options& options, unsigned mtu) {
+  carrier_.reset();
+  carrier_.emplace(*vm_, at("link.sock"), options);
+  vm_->ip({"link", "set", "eth0", "address", vm_mac, "mtu", std::to_string(mtu), "up"});
   vm_->ip({"address", "add", "192.168.127.2/24", "dev", "eth0"});
   vm_->ip({"route", "add", "default", "via", "192.168.127.1"});
 }
@@ -144,6 +208,31 @@ int virtual_network_lab::expose(std::string_view local, std::string_view remote,
        .headers = {"Host: gateway.rancher-desktop.internal"},
        .body = fmt::format(R"({{"local":"{}","remote":"{}","protocol":"{}"}})", local, remote, protocol)});
   return support::http_status(*vm_, gateway_api, request).value_or(0);
+}
+
+std::uint64_t virtual_network_lab::metric(const std::string& name) const {
+  const auto all =
+      support::run_command({.argv = {"curl", "-s", "--unix-socket", at("control.sock"), "http://x/stats"}}).text;
+  const auto found = all.find("\"" + name + "\":");
+  if (found == std::string::npos) return 0;
+  const auto begin = found + name.size() + 3;
+  return base::parse_number<std::uint64_t>(std::string_view(all).substr(begin, all.find_first_of(",}", begin) - begin))
+      .value_or(0);
+}
+
+tcp_pair virtual_network_lab::connect_out() {
+  const auto listener = support::open_socket(*lan_, net::protocol::tcp, lan_server, true);
+  return connect_by(listener.get(), *vm_, lan_server);
+}
+
+tcp_pair virtual_network_lab::connect_in() {
+  EXPECT_EQ(expose("10.99.1.1:8080", "192.168.127.2:8080"), 200);
+  return connect_exposed();
+}
+
+tcp_pair virtual_network_lab::connect_exposed() {
+  const auto listener = support::open_socket(*vm_, net::protocol::tcp, {net::address::any_v4(), exposed_port}, true);
+  return connect_by(listener.get(), *lan_, {host_address, exposed_port});
 }
 
 support::child_process virtual_network_lab::serve(const support::netns& where, std::vector<std::string> ports,

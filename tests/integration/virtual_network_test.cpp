@@ -1,13 +1,7 @@
 // host-switch's virtual network with Linux's own stack as the VM.
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <functional>
-#include <thread>
+#include <cerrno>
 
 #include "tests/integration/virtual_network_lab.hpp"
 #include "tests/support/eventually.hpp"
@@ -19,112 +13,24 @@ using namespace std::chrono_literals;
 using net::protocol;
 using support::eventually;
 
-constexpr net::endpoint lan_server{net::address::v4(10, 99, 1, 2), 7000};
+class virtual_network : public virtual_network_lab {};
 
-// Bytes that show loss, repetition and exchange anywhere.
-struct pattern {
-  std::uint32_t state = 1;
-  std::uint8_t next() {
-    state = state * 1'664'525U + 1'013'904'223U;
-    return static_cast<std::uint8_t>(state >> 24U);
-  }
-};
-
-bool send_pattern(int fd, std::size_t bytes) {
-  pattern p;
-  std::vector<std::uint8_t> block(64 << 10);
-  for (std::size_t sent = 0; sent < bytes;) {
-    const auto size = std::min(block.size(), bytes - sent);
-    for (std::size_t i = 0; i < size; ++i) block[i] = p.next();
-    for (std::size_t at = 0; at < size;) {
-      const auto took = ::send(fd, block.data() + at, size - at, MSG_NOSIGNAL);
-      if (took <= 0) return false;
-      at += static_cast<std::size_t>(took);
-    }
-    sent += size;
-  }
-  return true;
-}
-
-// How many bytes came before the end, if all were the pattern's; nothing after a wrong one or an error.
-std::optional<std::size_t> receive_pattern(int fd) {
-  pattern p;
-  std::vector<std::uint8_t> block(64 << 10);
-  for (std::size_t total = 0;;) {
-    const auto got = ::recv(fd, block.data(), block.size(), 0);
-    if (got == 0) return total;
-    if (got < 0) return std::nullopt;
-    for (ssize_t i = 0; i < got; ++i)
-      if (block[static_cast<std::size_t>(i)] != p.next()) return std::nullopt;
-    total += static_cast<std::size_t>(got);
-  }
-}
-
-// The sockets block, with a limit for each call.
-void set_blocking(int fd) {
-  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-  const timeval limit{20, 0};
-  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-}
-
-base::unique_fd accept_from(int listener) {
-  pollfd ready{listener, POLLIN, 0};
-  if (::poll(&ready, 1, 5000) <= 0) return {};
-  base::unique_fd fd(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
-  if (fd) set_blocking(fd.get());
-  return fd;
-}
-
-struct pair {
-  base::unique_fd client, server;
-};
-
-class virtual_network : public virtual_network_lab {
- protected:
-  // A connection from one place to a server in another.
-  pair connect(const support::netns& from, const net::endpoint& to, const support::netns& at,
-               const net::endpoint& listen) {
-    auto listener = support::open_socket(at, protocol::tcp, listen, true);
-    pair made;
-    std::thread accepting([&] { made.server = accept_from(listener.get()); });
-    made.client = support::open_socket(from, protocol::tcp, to, false);
-    if (made.client) set_blocking(made.client.get());
-    accepting.join();
-    return made;
-  }
-  pair connect_out() { return connect(*vm_, lan_server, *lan_, lan_server); }
-  pair connect_in() {
-    EXPECT_EQ(expose("10.99.1.1:8080", "192.168.127.2:8080"), 200);
-    return connect(*lan_, {net::address::v4(10, 99, 1, 1), 8080}, *vm_, {net::address::any_v4(), 8080});
-  }
-};
-
-void expect_megabytes(int from, int to, std::size_t bytes) {
-  std::thread sending([&] {
-    EXPECT_TRUE(send_pattern(from, bytes));
-    ::shutdown(from, SHUT_WR);
-  });
-  EXPECT_EQ(receive_pattern(to), bytes);
-  sending.join();
-}
-
-constexpr std::size_t many = std::size_t{20} << 20U;
+constexpr std::size_t many = 20 * megabyte;
 
 TEST_F(virtual_network, megabytes_out_and_back_are_whole_after_a_half_close) {
   start_and_wait();
   auto both = connect_out();
   ASSERT_TRUE(both.client && both.server);
-  expect_megabytes(both.client.get(), both.server.get(), many);
-  expect_megabytes(both.server.get(), both.client.get(), many);
+  expect_bytes(both.client.get(), both.server.get(), many);
+  expect_bytes(both.server.get(), both.client.get(), many);
 }
 
 TEST_F(virtual_network, megabytes_in_and_back_are_whole_after_a_half_close) {
   start_and_wait();
   auto both = connect_in();
   ASSERT_TRUE(both.client && both.server);
-  expect_megabytes(both.client.get(), both.server.get(), many);
-  expect_megabytes(both.server.get(), both.client.get(), many);
+  expect_bytes(both.client.get(), both.server.get(), many);
+  expect_bytes(both.server.get(), both.client.get(), many);
 }
 
 TEST_F(virtual_network, a_closed_port_refuses_at_once) {
@@ -132,18 +38,6 @@ TEST_F(virtual_network, a_closed_port_refuses_at_once) {
   EXPECT_TRUE(support::refused(*vm_, lan_server));
   EXPECT_TRUE(support::refused(*vm_, {host_alias, 9}));
   EXPECT_TRUE(support::refused(*vm_, {gateway_api.ip, 81}));
-}
-
-void expect_reset(int fd) {
-  std::array<char, 16> bytes{};
-  EXPECT_LT(::recv(fd, bytes.data(), bytes.size(), 0), 0);
-  EXPECT_EQ(errno, ECONNRESET);
-}
-
-void reset(base::unique_fd& fd) {
-  const linger now{1, 0};
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
-  fd.reset();
 }
 
 TEST_F(virtual_network, a_reset_passes_both_ways) {
@@ -206,6 +100,14 @@ TEST_F(virtual_network, names_are_resolved_over_udp_and_tcp) {
   start_and_wait();
   const auto asked = in_vm({"busybox", "nslookup", "host.docker.internal", "192.168.127.1"});
   EXPECT_NE(asked.text.find("192.168.127.254"), std::string::npos) << asked.text;
+  // Over TCP a question has its length in front.
+  const std::string question(
+      "\x00\x26\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x04host\x06"
+      "docker\x08internal\x00\x00\x01\x00\x01",
+      40);
+  const auto answer = support::ask(*vm_, protocol::tcp, {gateway_api.ip, 53}, question);
+  ASSERT_TRUE(answer);
+  EXPECT_TRUE(answer->ends_with("\xc0\xa8\x7f\xfe"));
 }
 
 TEST_F(virtual_network, udhcpc_gets_the_vms_lease) {
@@ -242,7 +144,7 @@ TEST_F(virtual_network, a_link_that_comes_back_finds_its_connections) {
   carrier_->pause();
   ASSERT_TRUE(eventually(5s, [&] { return log().find("link ended") != std::string::npos; }));
   carrier_->resume();
-  expect_megabytes(both.client.get(), both.server.get(), std::size_t{1} << 20U);
+  expect_bytes(both.client.get(), both.server.get(), megabyte);
 }
 
 TEST_F(virtual_network, a_killed_host_switch_comes_back_and_dead_connections_are_reset) {
