@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include "async/clock.hpp"
+
 namespace os {
 namespace {
 
@@ -72,7 +74,7 @@ void event_loop::call(const std::function<void()>& command) {
   {
     const std::lock_guard lock(turn_);
     ++calls_;
-    now_ = clock::now();
+    now_ = async::clock::now();
     const auto tickers_before = tickers_.size();
     run_posted();
     command();
@@ -120,7 +122,7 @@ void event_loop::change(int fd, event_handler& handler, unsigned which, std::uin
 void event_loop::unwatch(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
 void event_loop::every(std::chrono::milliseconds period, std::function<bool()> tick) {
-  const auto due = clock::now() + period;
+  const auto due = async::clock::now() + period;
   next_due_ = tickers_.empty() ? due : std::min(next_due_, due);
   tickers_.push_back({period, due, std::move(tick)});
 }
@@ -175,14 +177,14 @@ void event_loop::run() {
   std::array<epoll_event, batch> events;
   std::unique_lock turn(turn_);
   while (!stopping_) {
-    now_ = clock::now();
+    now_ = async::clock::now();
     const int timeout = finish_turn();
     const auto calls_before = calls_;
     turn.unlock();
     const int count = ::epoll_wait(epoll_.get(), events.data(), batch, timeout);
     let_callers_go_first();
     turn.lock();
-    now_ = clock::now();
+    now_ = async::clock::now();
     if (calls_ == calls_before && count > 0) dispatch(std::span(events).first(static_cast<std::size_t>(count)));
     retired_.clear();
   }

@@ -18,6 +18,8 @@
 //
 // What a posted command or a tick refers to lives as long as the loop, or is shared, or stop_ticking() comes first.
 //
+// Time is that of async::clock, which a test can move forward.
+//
 // Edge-triggered handlers (EPOLLET) are possible on a loop that is used by post() alone: a batch that is dropped for a
 // call() would take their edges along.
 #pragma once
@@ -94,7 +96,7 @@ class event_loop {
 
   base::unique_fd epoll_;
   base::unique_fd wake_;
-  clock::time_point now_ = clock::now();
+  clock::time_point now_{};  // set when a turn begins
   std::vector<std::unique_ptr<event_handler>> retired_;
   std::vector<ticker> tickers_;
   std::function<clock::time_point()> finish_;
