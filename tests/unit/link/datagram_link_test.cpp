@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <memory>
+
 #include "net/stream_address.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/unit/link/frames.hpp"
@@ -85,6 +87,22 @@ TEST(datagram_link, the_first_sender_is_the_peer_and_its_greeting_is_not_a_frame
   send_one(link, pattern(70, 4));
   bytes got(100);
   EXPECT_EQ(::recv(vm.get(), got.data(), got.size(), MSG_DONTWAIT), 70);
+}
+
+// As each link is on its way to the data plane.
+TEST(datagram_link, a_link_that_was_moved_reads_and_writes) {
+  auto sockets = make_pair(SOCK_SEQPACKET);
+  auto first = std::make_unique<datagram_link>(std::move(sockets[0]));
+  datagram_link a(std::move(*first)), b(std::move(sockets[1]));
+  first.reset();
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    send_one(b, pattern(1514, i));
+    ASSERT_EQ(*a.read(), 1U);
+    EXPECT_EQ(copy(a.frames()[0].frame), pattern(1514, i));
+    send_one(a, pattern(60, i));
+    ASSERT_EQ(*b.read(), 1U);
+    EXPECT_EQ(copy(b.frames()[0].frame), pattern(60, i));
+  }
 }
 
 TEST(datagram_link, a_peer_that_does_not_read_costs_a_bounded_backlog) {
