@@ -45,10 +45,19 @@ datagram_link::datagram_link(base::unique_fd fd, std::size_t backlog)
   frames_.reserve(most_frames);
   parts_.reserve(most_frames * most_parts);
   leaving_.reserve(most_frames);
-  for (std::size_t i = 0; i < most_frames; ++i) {
-    rooms_[i] = {buffer_.get() + i * room, room};
-    arriving_[i].msg_hdr.msg_iovlen = 1;
-  }
+  for (std::size_t i = 0; i < most_frames; ++i) rooms_[i] = {buffer_.get() + i * room, room};
+}
+
+// Whether there is no peer, or no longer: what was kept for it is dropped. The kernel is asked once for each read, so that
+// a stranger's flood costs little.
+bool datagram_link::may_be_peer(const sender& s) {
+  if (s.at.size <= sizeof(sa_family_t) || peer_lives_) return false;  // one without a name gets no answer
+  peer_lives_ = peer_ && os::is_bound(peer_->at);
+  if (peer_lives_) return false;
+  counters_.dropped += kept_.size();
+  kept_.clear();
+  kept_bytes_ = 0;
+  return true;
 }
 
 bool datagram_link::is_from_peer(std::size_t i) {
@@ -84,7 +93,6 @@ base::result<std::size_t> datagram_link::read() {
     header.msg_name = learns_peer_ ? senders_[i].at.get() : nullptr;
     header.msg_namelen = learns_peer_ ? sizeof senders_[i].at.storage : 0;
   }
-  for (std::size_t i = 0; i < most_frames; ++i) arriving_[i].msg_hdr.msg_iov = &rooms_[i];  // a move leaves them behind
   const int got = ::recvmmsg(fd_.get(), arriving_.data(), most_frames, MSG_DONTWAIT, nullptr);
   if (got < 0 && is_temporary(errno)) return 0;
   if (got < 0) return base::fail_errno("read from the link");

@@ -59,8 +59,8 @@ class echo_flow final : public os::event_handler {
 
   void ask(const netstack::action::echo& a) {
     used = owner_.common().now();
-    if (asked_.size() == most_asked) asked_.pop_front();
     std::erase(asked_, a.to);
+    if (asked_.size() == most_asked) asked_.pop_front();
     asked_.push_back(a.to);
     set(fd_.get(), IP_TTL, a.ttl);
     set(fd_.get(), IP_MTU_DISCOVER, a.dont_fragment ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);

@@ -9,7 +9,7 @@
 namespace translator {
 
 struct socket_error {
-  netstack::endpoint destination;  // of the packet
+  netstack::endpoint destination;  // of the packet; without a port if this host's kernel has refused it
   int error = 0;                   // errno
   std::uint16_t mtu = 0;           // of EMSGSIZE
   // From an ICMP message; otherwise this host's kernel has refused the packet.

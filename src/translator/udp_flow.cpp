@@ -80,8 +80,21 @@ void udp_flow::send(outgoing_datagrams& all, bool dont_fragment) {
   auto& done = owner_.last_outcome();
   all.send(fd_.get(), done);
   increment(owner_.common().count.datagrams_dropped, done.dropped);
-  for (std::size_t i = 0; i < done.failures; ++i)
-    if (done.failed[i].error != EMSGSIZE) owner_.note_failure({vm_, done.failed[i].asked, done.failed[i].error});
+  for (std::size_t i = 0; i < done.failures; ++i) {
+    const auto& one = done.failed[i];
+    if (one.error != EMSGSIZE)
+      owner_.note_failure({vm_, one.asked, one.error});
+    else if (too_large_.size() < outgoing_datagrams::capacity)
+      too_large_.push_back(one.asked);
+  }
+}
+
+// The kernel's own refusal of a datagram names its address and the MTU, but of an unconnected socket no port, and it may
+// come twice.
+void udp_flow::report_too_large(netstack::ipv4::address asked, std::uint16_t mtu) {
+  for (const auto& one : too_large_)
+    if (one.address == asked) owner_.common().stack.datagram_failed(vm_, one, EMSGSIZE, mtu, owner_.common().now());
+  std::erase_if(too_large_, [asked](const auto& one) { return one.address == asked; });
 }
 
 void udp_flow::report_errors() {
@@ -90,7 +103,7 @@ void udp_flow::report_errors() {
     const auto now = owner_.common().now();
     const auto asked = asked_.name_of(e.destination.address);
     if (!asked) return;
-    if (!e.is_icmp) return stack.datagram_failed(vm_, {*asked, e.destination.port}, e.error, e.mtu, now);
+    if (!e.is_icmp) return report_too_large(*asked, e.mtu);
     stack.pass_error({.router = e.router == e.destination.address ? *asked : e.router,
                       .what = static_cast<netstack::icmp::type>(e.type),
                       .code = e.code,

@@ -48,6 +48,7 @@ class udp_flow final : public os::event_handler {
  private:
   void receive();
   void report_errors();
+  void report_too_large(netstack::ipv4::address asked, std::uint16_t mtu);
   void set_dont_fragment(bool on);
 
   udp_flows& owner_;
@@ -56,6 +57,7 @@ class udp_flow final : public os::event_handler {
   relay::descriptor_lease lease_;
   asked_addresses asked_;
   std::optional<bool> dont_fragment_;
+  std::vector<netstack::endpoint> too_large_;  // refused by the kernel, which has not said the MTU yet
 };
 
 }  // namespace translator
