@@ -265,9 +265,10 @@ bool sender::repeat_lost(outgoing& to, time_point now, std::size_t budget) {
 bool sender::repeat_tail(outgoing& to, time_point now, std::size_t budget) {
   if (!tail_due_) return false;
   const auto* last = scoreboard_.last();
-  if (last != nullptr && !last->delivered && repeat(to, *last, now, budget) == 0) return false;
+  const bool missing = last != nullptr && !last->delivered;
+  if (missing && repeat(to, *last, now, budget) == 0) return false;  // a repetition may move the records
   tail_due_ = false;
-  return last != nullptr && !last->delivered;
+  return missing;
 }
 
 // How many of the bytes that the peer accepts fit the congestion window and the budget: whole segments, unless all fit.
