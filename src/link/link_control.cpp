@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <expected>
 #include <optional>
@@ -19,7 +20,8 @@ namespace {
 
 constexpr std::string_view with_offload = "link offload=1", without_offload = "link offload=0", answer = "ok";
 
-// Room for one descriptor.
+// Room for one descriptor, and with its padding for a second one: only the length of one may be offered to the kernel.
+constexpr std::size_t rights_size = CMSG_LEN(sizeof(int));
 union ancillary {
   cmsghdr header;
   std::array<char, CMSG_SPACE(sizeof(int))> bytes;
@@ -49,7 +51,7 @@ base::result<std::optional<datagram>> receive(int control) {
   message.msg_iov = &text;
   message.msg_iovlen = 1;
   message.msg_control = room.bytes.data();
-  message.msg_controllen = room.bytes.size();
+  message.msg_controllen = rights_size;  // the kernel closes what has no room
   const auto size = ::recvmsg(control, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
   if (size < 0) return base::fail_errno("link control");

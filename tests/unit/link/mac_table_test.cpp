@@ -94,6 +94,38 @@ TEST_F(mac_table_test, a_hundred_joins_and_leaves_leave_nothing) {
   EXPECT_TRUE(table_.stations(now_).empty());
 }
 
+TEST_F(mac_table_test, each_frame_prolongs_the_life_of_its_station_alone) {
+  table_.learn(mac(1), 1, now_);
+  table_.learn(mac(2), 1, now_);
+  for (int i = 1; i <= 10; ++i) {
+    const auto later = now_ + i * (mac_table::lifetime - 1s);
+    table_.learn(mac(1), 1, later);
+    EXPECT_TRUE(table_.find(mac(1), later + mac_table::lifetime));
+  }
+  const auto later = now_ + 10 * (mac_table::lifetime - 1s);
+  EXPECT_FALSE(table_.find(mac(2), later));
+  ASSERT_EQ(table_.stations(later).size(), 1U);
+  EXPECT_EQ(table_.stations(later)[0].seen, later);
+}
+
+TEST_F(mac_table_test, a_station_that_has_aged_out_comes_back_where_it_is_now) {
+  table_.learn(mac(1), 1, now_);
+  const auto later = now_ + mac_table::lifetime + 1s;
+  EXPECT_FALSE(table_.find(mac(1), later));
+  table_.learn(mac(1), 2, later);
+  EXPECT_EQ(table_.find(mac(1), later), 2U);
+  EXPECT_EQ(table_.size(), 1U);
+}
+
+TEST_F(mac_table_test, a_station_at_its_links_bound_keeps_its_place_when_it_is_seen_again) {
+  for (std::uint32_t i = 0; i < mac_table::most_of_link; ++i) table_.learn(mac(i), 1, now_ + std::chrono::seconds(i));
+  table_.learn(mac(0), 1, now_ + 100s);
+  EXPECT_EQ(table_.counters().replaced, 0U);
+  table_.learn(mac(1'000), 1, now_ + 101s);
+  EXPECT_TRUE(table_.find(mac(0), now_ + 101s));
+  EXPECT_FALSE(table_.find(mac(1), now_ + 101s)) << "the one not seen for longest";
+}
+
 // Against a map that forgets nothing by itself.
 TEST_F(mac_table_test, does_what_a_map_would_do) {
   std::mt19937 random(7);

@@ -107,6 +107,56 @@ TEST(send_queue, is_full_before_the_kernels_limit) {
   EXPECT_EQ(frames, 16U) << "a megabyte";
 }
 
+// A peer that takes a byte now and then must not make the queue move its bytes each time.
+TEST(send_queue, a_stream_that_takes_a_byte_at_a_time_gets_all_within_the_bound) {
+  send_queue queue(3'000);
+  bytes stream, expected;
+  for (int i = 0; i < 10; ++i) {
+    const auto frame = pattern(200, static_cast<std::uint32_t>(i));
+    append_frame(expected, framing::stdio, frame);
+    add(queue, frame);
+    write_some(queue, stream, 1);
+    EXPECT_EQ(queue.keep_rest(), 0U);
+  }
+  while (queue.backlog() > 0) {
+    ASSERT_EQ(write_some(queue, stream, 1), 1U);
+    queue.keep_rest();
+    ASSERT_EQ(queue.backlog() + stream.size(), expected.size());
+  }
+  EXPECT_EQ(stream, expected);
+}
+
+TEST(send_queue, without_a_backlog_only_what_has_begun_is_kept) {
+  send_queue queue(0);
+  bytes stream, expected;
+  const auto first = pattern(100, 1), second = pattern(100, 2);
+  append_frame(expected, framing::stdio, first);
+  add(queue, first);
+  add(queue, second);
+  write_some(queue, stream, 50);
+  EXPECT_EQ(queue.keep_rest(), 1U);
+  EXPECT_EQ(queue.backlog(), 52U);
+  write_some(queue, stream, 1'000);
+  EXPECT_EQ(queue.keep_rest(), 0U);
+  EXPECT_EQ(stream, expected);
+  EXPECT_EQ(queue.backlog(), 0U);
+}
+
+TEST(send_queue, empty_parts_and_empty_frames_are_frames) {
+  send_queue queue;
+  const bytes frame = pattern(60, 1);
+  const std::array<bytes_view, 4> parts{bytes_view(), bytes_view(frame).first(10), bytes_view(),
+                                        bytes_view(frame).subspan(10)};
+  queue.add(make_prefix(framing::qemu, 60), parts);
+  queue.add(make_prefix(framing::qemu, 0), {});
+  bytes stream, expected;
+  append_frame(expected, framing::qemu, frame);
+  append_frame(expected, framing::qemu, {});
+  write_some(queue, stream, 1'000);
+  EXPECT_EQ(queue.keep_rest(), 0U);
+  EXPECT_EQ(stream, expected);
+}
+
 // Whatever the stream takes at a time, what arrives is a sequence of whole frames: those that were not dropped.
 TEST(send_queue, any_stream_gets_whole_frames_in_order) {
   for (unsigned seed = 0; seed < 200; ++seed) {
