@@ -29,6 +29,7 @@ std::optional<ipv4::packet> fragments::add(const ipv4::packet& fragment, time_po
                      std::vector<std::uint8_t>(fragment.payload.begin(), fragment.payload.end()));
   at->bytes += fragment.payload.size();
   bytes_ += fragment.payload.size();
+  ++pieces_;
   if (fragment.fragment_offset == 0) at->header.assign(fragment.header.begin(), fragment.header.end());
   if (!fragment.more_fragments) at->size = end;
   if (at->size != at->bytes) return std::nullopt;
@@ -78,22 +79,25 @@ ipv4::packet fragments::assemble(place at) {
                            .id = at->what.id,
                            .header = header_,
                            .payload = payload_};
-  bytes_ -= at->bytes;
-  by_key_.erase(at->what);
-  waiting_.erase(at);
+  remove(at);
   return whole;
 }
 
-void fragments::drop(place at) {
+void fragments::remove(place at) {
   bytes_ -= at->bytes;
+  pieces_ -= at->pieces.size();
   by_key_.erase(at->what);
   waiting_.erase(at);
+}
+
+void fragments::drop(place at) {
+  remove(at);
   ++dropped_;
 }
 
-// `bytes` alone are within the bound, so at worst everything else has to go.
+// One datagram alone is within the bounds, so what has to go in the end is at most everything else.
 void fragments::make_room(std::size_t bytes, place keep) {
-  while (bytes_ + bytes > limits_.most_bytes && waiting_.size() > 1)
+  while ((bytes_ + bytes > limits_.most_bytes || pieces_ >= most_pieces) && waiting_.size() > 1)
     drop(waiting_.begin() == keep ? std::next(waiting_.begin()) : waiting_.begin());
 }
 

@@ -5,9 +5,10 @@
 // extents are an attack or a reused id: the whole datagram is dropped (RFC 5722 does so for IPv6). A datagram is
 // complete when its fragments leave no gap and the last one has arrived.
 //
-// Bounds: at most `most_datagrams` datagrams with `most_bytes` of payload wait at one time; if a fragment would exceed
-// a bound, the oldest datagram is dropped. So is a datagram that is not complete 30 s after its first fragment (RFC
-// 1122, 3.3.2 requires 60 to 120 s, Linux uses 30). Fragments of 0 bytes are not kept, so a datagram has at most 8,192.
+// Bounds: `most_datagrams` datagrams, `most_bytes` of payload and most_pieces fragments wait at one time; where a fragment
+// would exceed one of them, the oldest datagram goes. Small fragments cost more than their payload, so their number has a
+// bound of its own. A datagram that is not complete 30 s after its first fragment goes, too (RFC 1122, 3.3.2 asks for 60
+// to 120 s, Linux takes 30). No fragment of 0 bytes is kept, so a datagram has at most 8,192.
 #pragma once
 
 #include <chrono>
@@ -30,6 +31,8 @@ struct fragment_limits {
 
 class fragments {
  public:
+  static constexpr std::size_t most_pieces = 8'192;  // of all datagrams: a whole one of the smallest always fits
+
   explicit fragments(fragment_limits limits = {}) : limits_(limits) {}
 
   // The whole packet if `fragment` completes it; its payload and header are valid until the next call.
@@ -40,6 +43,7 @@ class fragments {
 
   [[nodiscard]] std::size_t datagrams() const { return waiting_.size(); }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  [[nodiscard]] std::size_t pieces() const { return pieces_; }
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }  // datagrams, for any reason
 
  private:
@@ -63,6 +67,7 @@ class fragments {
   [[nodiscard]] static bool fits(const datagram& d, const ipv4::packet& fragment);
   [[nodiscard]] static bool is_repeated(const datagram& d, const ipv4::packet& fragment);
   [[nodiscard]] ipv4::packet assemble(place at);
+  void remove(place at);
   void drop(place at);
   void make_room(std::size_t bytes, place keep);
 
@@ -70,6 +75,7 @@ class fragments {
   std::list<datagram> waiting_;  // oldest first
   std::map<key, place> by_key_;
   std::size_t bytes_ = 0;
+  std::size_t pieces_ = 0;
   std::uint64_t dropped_ = 0;
   std::vector<std::uint8_t> header_, payload_;  // of the packet that add() returned last
 };

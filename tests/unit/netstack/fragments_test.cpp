@@ -105,14 +105,41 @@ TEST(fragments, what_is_not_complete_in_time_goes) {
 
 TEST(fragments, a_flood_is_bounded_and_the_oldest_go) {
   fragments all({.most_datagrams = 8, .most_bytes = 65'536, .wait = 30s});
+  const auto payload = counting(60'000);
   for (std::uint16_t id = 0; id < 5'000; ++id) {
-    const auto packets = cut(fields(id), counting(60'000), 40'000);
-    EXPECT_FALSE(add(all, packets[0]));
+    EXPECT_FALSE(add(all, cut(fields(id), payload, 40'000)[0]));
     EXPECT_LE(all.datagrams(), 8U);
     EXPECT_LE(all.bytes(), 65'536U);
   }
-  const auto packets = cut(fields(4'999), counting(60'000), 40'000);
-  EXPECT_EQ(add(all, packets[1]), counting(60'000));
+  EXPECT_EQ(add(all, cut(fields(4'999), payload, 40'000)[1]), payload);
+}
+
+// Pieces of eight bytes with a hole behind each: they cost far more than their payload.
+TEST(fragments, the_number_of_small_pieces_is_bounded) {
+  fragments all;
+  for (std::uint32_t i = 0; i < 60'000; ++i) {
+    auto f = fields(static_cast<std::uint16_t>(i % 60));
+    f.fragment_offset = static_cast<std::uint16_t>(8 + i / 60 * 16);
+    f.more_fragments = true;
+    EXPECT_FALSE(add(all, make_packet(f, bytes(8))));
+    ASSERT_LE(all.pieces(), fragments::most_pieces);
+    ASSERT_LE(all.bytes(), 8 * fragments::most_pieces);
+  }
+  EXPECT_GT(all.dropped(), 0U);
+  all.expire(start + 30s);
+  EXPECT_EQ(all.pieces(), 0U);
+  EXPECT_EQ(all.bytes(), 0U);
+}
+
+TEST(fragments, the_largest_datagram_in_the_smallest_pieces_is_put_together) {
+  fragments all;
+  const auto payload = counting(65'515);
+  const auto packets = cut(fields(3), payload, ipv4::header_size + 8);
+  ASSERT_EQ(packets.size(), 8'190U);
+  for (std::size_t i = packets.size() - 1; i > 0; --i) ASSERT_FALSE(add(all, packets[i]));
+  EXPECT_EQ(all.pieces(), 8'189U);
+  EXPECT_EQ(add(all, packets[0]), payload);
+  EXPECT_EQ(all.pieces(), 0U);
 }
 
 TEST(fragments, cut_keeps_what_fits_whole) {
