@@ -113,6 +113,7 @@ class fake_vm {
   }
 
   void pull() {
+    if (!reads) return;
     frame_out out;
     while (net.next_frame(out, now)) {
       sent_frame frame{.whole = {}, .how = out.how, .link = out.link};
@@ -180,6 +181,7 @@ class fake_vm {
   net::mac_address destination_mac = gateway_mac;
   link_id link = 0;
   std::uint16_t id = 0;
+  bool reads = true;  // false: its link takes no frame
   std::vector<any_action> actions;
   std::vector<bytes> payloads;  // of datagrams and echoes
   std::vector<sent_frame> seen;

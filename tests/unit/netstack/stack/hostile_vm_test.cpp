@@ -1,23 +1,10 @@
 // A VM that means harm: tables and memory stay bounded, other flows go on, nothing wrong is sent.
 #include <random>
 
-#include "tests/unit/netstack/stack/tcp_client.hpp"
+#include "tests/unit/netstack/stack/hostile.hpp"
 
 namespace netstack {
 namespace {
-
-// A connection that was there before must still pass bytes both ways.
-void expect_alive(fake_vm& all, tcp_client& client, flow_id id) {
-  all.actions.clear();
-  all.seen.clear();
-  client.data(text("still"));
-  ASSERT_FALSE(all.actions.empty());
-  EXPECT_EQ(take_all(all, id), text("still"));
-  write(all, id, text("here"));
-  all.turn();
-  EXPECT_EQ(client.receive(), text("here"));
-  client.ack();
-}
 
 TEST(hostile_vm, a_flood_of_syns_costs_the_oldest_connects_and_nothing_else) {
   fake_vm all;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
 #include <set>
 
 namespace netstack {
@@ -76,13 +77,13 @@ TEST(source_ports, a_choice_is_fast_when_every_port_rests) {
   const flow_table in_use(hash);
   for (std::uint32_t i = 0; i < source_ports::count; ++i)
     ports.release(flow(static_cast<std::uint16_t>(source_ports::first_port + i)), start + std::chrono::microseconds(i));
-  const auto began = std::chrono::steady_clock::now();
+  const auto began = std::clock();  // of the processor: others may use it, too
   for (std::uint32_t i = 0; i < 5'000; ++i) {
     const auto port = ports.choose(gateway, web, in_use, start + 1s);
     ASSERT_EQ(port, source_ports::first_port + i);  // the one that has rested longest
     ports.release(flow(*port), start + 1s);
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
+  EXPECT_LT(std::clock() - began, 5 * CLOCKS_PER_SEC);
   EXPECT_EQ(ports.resting(), source_ports::count);
 }
 
@@ -107,6 +108,50 @@ TEST(source_ports, other_secrets_begin_elsewhere) {
     first.insert(*source_ports(hash).choose(gateway, web, flow_table(hash), start));
   }
   EXPECT_GE(first.size(), 6U);
+}
+
+// Each destination and each source has ports of its own: one that rests toward a server is free toward another.
+TEST(source_ports, rests_are_of_a_destination_and_a_source) {
+  const keyed_hash hash({4});
+  source_ports ports(hash);
+  const flow_table in_use(hash);
+  for (std::uint32_t i = 0; i < source_ports::count; ++i)
+    ports.release(flow(static_cast<std::uint16_t>(source_ports::first_port + i)), start);
+  const endpoint other_port{web.address, 81};
+  const auto first = ports.choose(gateway, other_port, in_use, start + 1s);
+  const auto second = ports.choose({0xc0a87f64}, web, in_use, start + 1s);
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(ports.resting(), source_ports::count);
+}
+
+TEST(source_ports, a_rest_ends_after_a_minute_to_the_second) {
+  const keyed_hash hash({4});
+  source_ports ports(hash);
+  ports.release(flow(20'000), start);
+  ports.release(flow(20'001), start + 30s);
+  const flow_table in_use(hash);
+  static_cast<void>(ports.choose(gateway, web, in_use, start + 60s - 1ns));
+  EXPECT_EQ(ports.resting(), 2U);
+  static_cast<void>(ports.choose(gateway, web, in_use, start + 60s));
+  EXPECT_EQ(ports.resting(), 1U);
+  static_cast<void>(ports.choose(gateway, web, in_use, start + 90s));
+  EXPECT_EQ(ports.resting(), 0U);
+}
+
+// Three minutes of 500 connections a second: what rests is a minute's worth, and no port comes within its rest.
+TEST(source_ports, many_short_connections_use_no_port_within_its_rest) {
+  const keyed_hash hash({4});
+  source_ports ports(hash);
+  const flow_table in_use(hash);
+  std::vector<time_point> last(65'536, time_point::min());
+  auto now = start;
+  for (int i = 0; i < 500 * 180; ++i, now += 2ms) {
+    const auto port = *ports.choose(gateway, web, in_use, now);
+    if (last[port] != time_point::min()) ASSERT_GE(now - last[port], 60s) << port;
+    last[port] = now;
+    ports.release(flow(port), now);
+    ASSERT_LE(ports.resting(), 30'001U);
+  }
 }
 
 }  // namespace

@@ -11,11 +11,13 @@ struct tcp_client {
   endpoint to{server, 80};
   tcp::sequence next{5'000};
   tcp::sequence expected{};
+  std::uint16_t window = 0xffff;         // as it stands in the header
+  std::optional<std::uint8_t> shift{7};  // of the windows, unless the SYN has no such option
 
-  static tcp::options syn_options() {
+  [[nodiscard]] tcp::options syn_options() const {
     tcp::options o;
     o.most_segment = 1'460;
-    o.window_shift = 7;
+    o.window_shift = shift;
     o.sack_permitted = true;
     return o;
   }
@@ -25,7 +27,7 @@ struct tcp_client {
     s.flags = flags;
     s.number = next;
     s.acknowledged = expected;
-    s.window = 0xffff;
+    s.window = window;
     if (flags.syn) s.options = syn_options();
     all.put_tcp(own, to, s, payload);
     next += static_cast<std::uint32_t>(payload.size()) + (flags.syn ? 1U : 0U) + (flags.fin ? 1U : 0U);
