@@ -1,6 +1,7 @@
 // A link between two TCP ends in simulated time: segments are lost, doubled, delayed and so reordered, by a seed.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -38,16 +39,23 @@ struct link_quality {
   duration delay = std::chrono::microseconds(50);
   std::uint64_t drops = 0;  // the number of one segment that is lost, from 1
   duration jitter{};        // at most this is added: more than the distance of two segments reorders them
+  duration spacing{};       // between two segments: the rate of the link
+  double reordering = 0;    // this part comes late by `late`
+  duration late{};
 };
 
 class random_link {
  public:
+  // A segment that was sent, and whether it is lost.
+  using observer = std::function<void(const carried&, time_point, bool lost)>;
+
   random_link(std::uint64_t seed, link_quality q) : random_(seed), quality_(q) {}
 
   void send(carried c, time_point now) {
     ++sent_;
-    if (sent_ == quality_.drops) return;
-    if (chance(quality_.loss)) return;
+    const bool lost = sent_ == quality_.drops || chance(quality_.loss);
+    if (watch) watch(c, now, lost);
+    if (lost) return;
     if (chance(quality_.duplication)) push(c, now);
     push(std::move(c), now);
   }
@@ -59,6 +67,8 @@ class random_link {
     return made;
   }
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
+
+  observer watch;
 
  private:
   struct entry {
@@ -73,12 +83,15 @@ class random_link {
     const auto more = quality_.jitter > duration::zero()
                           ? duration(std::uniform_int_distribution<duration::rep>(0, quality_.jitter.count())(random_))
                           : duration::zero();
-    queue_.push({now + quality_.delay + more, ++order_, std::move(c)});
+    free_ = std::max(free_, now) + quality_.spacing;
+    const auto late = chance(quality_.reordering) ? quality_.late : duration::zero();
+    queue_.push({free_ + quality_.delay + more + late, ++order_, std::move(c)});
   }
 
   std::mt19937_64 random_;
   link_quality quality_;
   std::priority_queue<entry, std::vector<entry>, std::greater<>> queue_;
+  time_point free_ = time_point::min();  // when the last segment is through
   std::uint64_t order_ = 0;
   std::uint64_t sent_ = 0;
 };
