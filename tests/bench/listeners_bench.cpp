@@ -1,12 +1,14 @@
 // listeners_bench: how soon a server that just listens is forwarded, and what that costs: with events of this kernel,
 // without them (the agent may not load BPF programs), and with a poll of /proc/net every three seconds, which the
-// agent's predecessors did. In a network namespace of its own.
+// agent's predecessors did. In namespaces of its own: its files are in a /run that goes with it, also when it is killed.
 //
-// Takes five minutes, and four idle phases.
+// Takes five minutes, and four idle phases. Each figure is printed when it is known, and all of them together at the end.
 #include <fmt/format.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 
+#include <cstdio>
 #include <iostream>
 #include <map>
 
@@ -71,33 +73,68 @@ class listeners_bench {
   }
 
   void run(int seconds) {
-    fmt::print("{:46} {:>12} {:>12} {:>18}\n", "", "events", "polling", "poll each 3 s");
     start_agent({});
-    const auto tcp = measure(true, 200, 30ms), udp = measure(false, 200, 30ms);
-    const auto cost = storm(net::address::any_v4()), loopback_cost = storm(net::address::loopback_v4());
-    const auto quiet = idle(seconds);
+    const auto notified = measure_all("events", 200, 30ms, seconds);
     start_agent({"setpriv", "--bounding-set=-sys_admin,-bpf,-perfmon"});
-    const auto poll_tcp = measure(true, 100, 77ms), poll_udp = measure(false, 100, 77ms);
-    const auto poll_cost = storm(net::address::any_v4()), poll_loopback_cost = storm(net::address::loopback_v4());
-    const auto poll_quiet = idle(seconds);
+    const auto polling = measure_all("polling", 100, 77ms, seconds);
     start_agent({"env"}, "-listeners=false");
-    const auto predecessor = measure_poll(8, 97ms);
-    print("listen() to expose request", tcp.open, poll_tcp.open, predecessor.open);
-    print("close() to unexpose request", tcp.close, poll_tcp.close, predecessor.close);
-    print("UDP: bind() to expose request", udp.open, poll_udp.open, predecessor.open);
-    print("UDP: close() to unexpose request", udp.close, poll_udp.close, predecessor.close);
-    row("1,000 listeners a second: CPU", cost, poll_cost, "%");
-    row("the same on 127.0.0.1, children included", loopback_cost, poll_loopback_cost, "%");
-    const auto without = idle(seconds), poller = idle_poller(seconds);
+    const auto predecessor = say("poll each 3 s, TCP", measure_poll(8, 97ms));
+    const auto without = say("without listeners", idle(seconds), seconds);
+    const auto poller = say("poll each 3 s", idle_poller(seconds), seconds);
+    print_latencies(notified, polling, predecessor);
     fmt::print("\n{:46} {:>9} {:>10} {:>10} {:>14}\n", fmt::format("idle, for {} s, a minute", seconds), "events",
                "polling", "without", "poll each 3 s");
-    fmt::print("{:46} {:>9.1f} {:>10.1f} {:>10.1f} {:>14.1f}\n", "CPU, ms", quiet.cpu_ms, poll_quiet.cpu_ms,
+    fmt::print("{:46} {:>9.1f} {:>10.1f} {:>10.1f} {:>14.1f}\n", "CPU, ms", notified.quiet.cpu_ms, polling.quiet.cpu_ms,
                without.cpu_ms, poller.cpu_ms);
-    fmt::print("{:46} {:>9} {:>10} {:>10} {:>14}\n", "wake-ups", quiet.switches, poll_quiet.switches, without.switches,
-               poller.switches);
+    fmt::print("{:46} {:>9} {:>10} {:>10} {:>14}\n", "wake-ups", notified.quiet.switches, polling.quiet.switches,
+               without.switches, poller.switches);
   }
 
  private:
+  // What is measured of an agent, one way of noticing listeners or the other.
+  struct figures_of_agent {
+    times tcp, udp;
+    double cost = 0, loopback_cost = 0;  // percent of a processor
+    process_use quiet;
+  };
+
+  figures_of_agent measure_all(std::string_view how, int count, std::chrono::milliseconds pause, int seconds) {
+    figures_of_agent f;
+    f.tcp = say(fmt::format("{}, TCP", how), measure(true, count, pause));
+    f.udp = say(fmt::format("{}, UDP", how), measure(false, count, pause));
+    f.cost = storm(net::address::any_v4());
+    f.loopback_cost = storm(net::address::loopback_v4());
+    fmt::print("{}: 1,000 listeners a second: {:.2f} % of a processor, on 127.0.0.1 {:.2f} %\n", how, f.cost,
+               f.loopback_cost);
+    f.quiet = say(how, idle(seconds), seconds);
+    return f;
+  }
+
+  // Prints what is known so far.
+  static times say(std::string_view what, times t) {
+    fmt::print("{}: opened p50 {:.2f} ms, p99 {:.2f} ms; closed p50 {:.2f} ms, p99 {:.2f} ms\n", what,
+               at_share(t.open, 0.5), at_share(t.open, 0.99), at_share(t.close, 0.5), at_share(t.close, 0.99));
+    std::fflush(stdout);
+    return t;
+  }
+  static process_use say(std::string_view what, process_use a_minute, int seconds) {
+    fmt::print("{}: idle for {} s: {:.1f} ms of CPU and {} wake-ups a minute\n", what, seconds, a_minute.cpu_ms,
+               a_minute.switches);
+    std::fflush(stdout);
+    return a_minute;
+  }
+
+  static void print_latencies(const figures_of_agent& notified, const figures_of_agent& polling,
+                              const times& predecessor) {
+    fmt::print("\n{:46} {:>12} {:>12} {:>18}\n", "", "events", "polling", "poll each 3 s");
+    print("listen() to expose request", notified.tcp.open, polling.tcp.open, predecessor.open);
+    print("close() to unexpose request", notified.tcp.close, polling.tcp.close, predecessor.close);
+    print("UDP: bind() to expose request", notified.udp.open, polling.udp.open, predecessor.open);
+    print("UDP: close() to unexpose request", notified.udp.close, polling.udp.close, predecessor.close);
+    row("1,000 listeners a second: CPU", notified.cost, polling.cost, "%");
+    row("the same on 127.0.0.1, children included", notified.loopback_cost, polling.loopback_cost, "%");
+  }
+
   static void row(std::string_view what, double notified, double own_poll, std::string_view unit, double polled = 0) {
     fmt::print("{:46} {:>9.2f} {:<2} {:>9.2f} {:<2}", what, notified, unit, own_poll, unit);
     if (polled > 0) fmt::print(" {:>8.0f} {} ({:.0f} x)", polled, unit, polled / notified);
@@ -233,8 +270,11 @@ class listeners_bench {
   support::child_process agent_;
 };
 
-void make_namespace() {
-  if (::unshare(CLONE_NEWNET) != 0) throw std::runtime_error("needs root, for a network namespace of its own");
+void make_namespaces() {
+  if (::unshare(CLONE_NEWNET | CLONE_NEWNS) != 0) throw std::runtime_error("needs root, for namespaces of its own");
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      ::mount("tmpfs", "/run", "tmpfs", 0, nullptr) != 0)
+    throw std::runtime_error("cannot make a mount namespace of its own");
   for (const auto* words :
        {"link set lo up", "link add eth0 type veth peer name eth1", "address add 192.168.127.2/24 dev eth0",
         "address add 192.168.143.1/24 dev eth0", "link set eth0 up"}) {
@@ -248,13 +288,12 @@ void make_namespace() {
 int main(int argc, char** argv) try {
   const auto options = bench::read_agent_options(
       "listeners_bench", "How soon a server that just listens is forwarded, and what that costs.", "", argc, argv);
-  make_namespace();
-  std::string directory = std::filesystem::temp_directory_path() / "guestagent-bench-XXXXXX";
-  if (::mkdtemp(directory.data()) == nullptr) throw std::runtime_error("no temporary directory");
+  make_namespaces();
+  const std::filesystem::path directory = "/run/listeners-bench";
+  std::filesystem::create_directory(directory);
   base::log::set_level(base::log::level::error);
   static_cast<void>(base::raise_descriptor_limit());
   listeners_bench(options.programs, directory).run(static_cast<int>(options.idle_seconds));
-  std::filesystem::remove_all(directory);
   return 0;
 } catch (const std::exception& e) {
   std::cerr << "listeners_bench: " << e.what() << "\n";

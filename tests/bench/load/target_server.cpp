@@ -16,9 +16,9 @@ target_server::target_server(const net::address& ip, std::uint16_t first)
       first_(first),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       orders_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  for (const auto port : {sink_port, answer_port, hold_port})
-    ports_[port] = listen_socket({ip_, static_cast<std::uint16_t>(first_ + port)});
   for (const auto port : {echo_port, count_port}) ports_[port] = udp_at(port);
+  for (std::uint16_t port = 0; port < target_ports; ++port)
+    if (!ports_[port]) ports_[port] = listen_socket({ip_, static_cast<std::uint16_t>(first_ + port)});
   for (const auto& fd : ports_) watch(fd.get());
   watch(orders_.get());
 }
@@ -60,7 +60,7 @@ void target_server::take(std::uint16_t port) {
   for (int i = 0; i < 64; ++i) {
     base::unique_fd fd(::accept4(ports_[port].get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd) return;
-    if (port == hold_port) {
+    if (port >= hold_port) {
       held_.push_back(std::move(fd));
       counters_.held = held_.size();
       continue;

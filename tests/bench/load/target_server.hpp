@@ -1,12 +1,13 @@
 // target_server: the target of the benches' loads. Its owner calls serve() in a loop, in a process or a thread of its
-// own; counters and the last two functions are for other threads. Five ports from `first` on:
+// own; counters and the last two functions are for other threads. The ports from `first` on:
 //
 //   sink_port     TCP  discards its input. At the end of file it answers with the number of bytes, as 8 bytes of the
 //                      machine
 //   answer_port   TCP  answers each request_bytes with answer_bytes, and then closes if the request begins with 'c'
 //   echo_port     UDP  sends every datagram back
-//   hold_port     TCP  keeps the connection and reads nothing
 //   count_port    UDP  discards and counts
+//   hold_port     TCP  keeps the connection and reads nothing. Four ports: where ports have shares of the descriptors,
+//                      one of them cannot hold thousands of connections of one client
 #pragma once
 
 #include <array>
@@ -23,8 +24,8 @@ namespace bench {
 
 constexpr std::size_t request_bytes = 128;
 constexpr std::size_t answer_bytes = 1024;
-constexpr std::uint16_t sink_port = 0, answer_port = 1, echo_port = 2, hold_port = 3, count_port = 4;  // + `first`
-constexpr std::uint16_t target_ports = 5;
+constexpr std::uint16_t sink_port = 0, answer_port = 1, echo_port = 2, count_port = 3, hold_port = 4;  // + `first`
+constexpr std::uint16_t hold_ports = 4, target_ports = hold_port + hold_ports;
 
 class target_server {
  public:
@@ -32,7 +33,7 @@ class target_server {
     std::atomic<std::uint64_t> sink_bytes = 0;
     std::atomic<std::uint64_t> datagrams = 0;  // at count_port
     std::atomic<std::size_t> sinking = 0;      // connections at sink_port
-    std::atomic<std::size_t> held = 0;         // connections at hold_port
+    std::atomic<std::size_t> held = 0;         // connections at the holding ports
   };
 
   // In the network namespace of the calling thread. Throws what fails.
@@ -42,7 +43,7 @@ class target_server {
   bool serve();
   [[nodiscard]] const counters& counted() const { return counters_; }
 
-  // Closes the connections at hold_port, soon.
+  // Closes the connections at the holding ports, soon.
   void drop_held();
   void stop();
 

@@ -27,9 +27,11 @@ struct exposed_port {
 
 std::vector<exposed_port> exposed_ports() {
   std::vector<exposed_port> all;
-  for (const auto port : {sink_port, answer_port, hold_port})
+  for (const auto port : {sink_port, answer_port})
     for (const auto first : {vm_first, container_first})
       all.push_back({"tcp", static_cast<std::uint16_t>(first + port)});
+  for (std::uint16_t port = hold_port; port < hold_port + hold_ports; ++port)
+    all.push_back({"tcp", static_cast<std::uint16_t>(vm_first + port)});
   for (const auto port : {echo_port, count_port}) all.push_back({"udp", static_cast<std::uint16_t>(vm_first + port)});
   return all;
 }

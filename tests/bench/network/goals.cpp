@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <functional>
-#include <span>
+#include <iterator>
+#include <string_view>
 
 #include "tests/bench/network/measures.hpp"
 #include "tests/bench/network/rivals.hpp"
@@ -130,23 +131,46 @@ std::vector<goal> other_goals() {
           {"wake-ups with 300 flows stuck", false, 0.2, "/s", most({lines::stuck_wakeups})}};
 }
 
-void print(const goal& g, const figure& measured) {
-  const bool holds = measured && (g.at_least ? *measured >= g.bound : *measured <= g.bound);
-  fmt::print("{:48}{:>16}{:>16}{:>16}\n", g.text, fmt::format("{} {:g} {}", g.at_least ? ">=" : "<=", g.bound, g.unit),
-             measured ? fmt::format("{:.3g} {}", *measured, g.unit) : "-",
-             !measured ? "not measured"
-             : holds   ? "yes"
-                       : "NO");
+// One line, of a table for eyes or for a document.
+void print(std::string_view goal, std::string_view bound, std::string_view measured, std::string_view outcome,
+           bool markdown) {
+  if (markdown)
+    fmt::print("| {} | {} | {} | {} |\n", goal, bound, measured, outcome);
+  else
+    fmt::print("{:48}{:>16}{:>16}{:>16}\n", goal, bound, measured, outcome);
+}
+
+bool is_met(const goal& g, double measured) { return g.at_least ? measured >= g.bound : measured <= g.bound; }
+
+void print(const goal& g, const figure& measured, bool markdown) {
+  print(g.text, fmt::format("{} {:g} {}", g.at_least ? "≥" : "≤", g.bound, g.unit),
+        measured ? fmt::format("{:.3g} {}", *measured, g.unit) : "-",
+        !measured              ? "not measured"
+        : is_met(g, *measured) ? "met"
+                               : "MISSED",
+        markdown);
+}
+
+std::vector<goal> all_goals() {
+  auto all = bulk_goals();
+  std::ranges::move(other_goals(), std::back_inserter(all));
+  return all;
 }
 
 }  // namespace
 
-void print_goals(const table& t, bool with_unmeasured) {
-  fmt::print("\n{:48}{:>16}{:>16}{:>16}\n", "goal", "bound", "measured", "holds");
-  for (const auto& goals : {bulk_goals(), other_goals()})
-    for (const auto& g : goals)
-      if (const auto measured = g.measured(t); measured || with_unmeasured) print(g, measured);
-  fmt::print("Measured is the worst of all figures that the goal is about.\n");
+void print_goals(const table& t, const goals_options& how) {
+  fmt::print("\n");
+  print("goal", "bound", "measured", "", how.markdown);
+  if (how.markdown) fmt::print("|---|--:|--:|---|\n");
+  std::size_t met = 0, missed = 0;
+  for (const auto& g : all_goals()) {
+    const auto measured = g.measured(t);
+    if (!measured && !how.with_unmeasured) continue;
+    print(g, measured, how.markdown);
+    if (measured) ++(is_met(g, *measured) ? met : missed);
+  }
+  fmt::print("\n{} goals met, {} missed. Measured is the worst of all figures that the goal is about.\n", met, missed);
 }
 
 }  // namespace bench

@@ -5,8 +5,12 @@
 
 namespace bench {
 
-// Prints a line for each goal: what it asks for, what was measured, and yes, no, or that it was not measured. The last
-// ones only `with_unmeasured`.
-void print_goals(const table& t, bool with_unmeasured);
+struct goals_options {
+  bool with_unmeasured = false;  // also the goals without figures
+  bool markdown = false;         // for a document
+};
+
+// Prints a line for each goal: what it asks for, what was measured, and whether it is met; then how many are.
+void print_goals(const table& t, const goals_options& how);
 
 }  // namespace bench

@@ -31,11 +31,11 @@ double wakeups(const subject& s, duration length) {
          std::chrono::duration<double>(length).count();
 }
 
-// Connections to the holding port, in the namespace of this thread. One after the other: slirp4netns' listeners have
-// room for one, and what does not fit is late by seconds.
+// Connections to the holding ports in turn, in the namespace of this thread. One after the other: slirp4netns' listeners
+// have room for one, and what does not fit is late by seconds.
 class held_connections {
  public:
-  explicit held_connections(const subject& s) : target_(s.target(inward)), to_(s.target(inward, hold_port)) {}
+  explicit held_connections(const subject& s) : subject_(s), target_(s.target(inward)) {}
   ~held_connections() {
     open_.clear();
     target_.drop_held();
@@ -46,7 +46,8 @@ class held_connections {
 
   void open(unsigned count) {
     for (const auto wanted = open_.size() + count; open_.size() < wanted;) {
-      open_.push_back(start_connection(to_));
+      const auto port = static_cast<std::uint16_t>(hold_port + open_.size() % hold_ports);
+      open_.push_back(start_connection(subject_.target(inward, port)));
       const auto deadline = support::clock::now() + opening_limit;
       while (target_.counted().held < open_.size()) {
         if (support::clock::now() > deadline)
@@ -84,8 +85,8 @@ class held_connections {
   }
 
  private:
+  const subject& subject_;
   target_server& target_;
-  net::endpoint to_;
   std::vector<base::unique_fd> open_;
 };
 
@@ -121,7 +122,8 @@ growth_figures growth_by_short_connections(const subject& s) {
   make_connections(to, 16, warm_up_connections, short_limit);
   const double before = resident_kib(s);
   const auto made = make_connections(to, 16, short_connections, short_limit);
-  return {(resident_kib(s) - before) / 1024, static_cast<double>(made.count)};
+  const double after = resident_kib(s);
+  return {after / 1024, (after - before) / 1024, static_cast<double>(made.count)};
 }
 
 }  // namespace bench

@@ -17,7 +17,8 @@ struct idle_figures {
 [[nodiscard]] idle_figures idle(const subject& s, duration length);
 
 struct growth_figures {
-  double megabytes = 0;    // over 30,000 short connections
+  double after = 0;        // megabytes resident, after 30,000 short connections
+  double megabytes = 0;    // by how much it grew over these
   double connections = 0;  // how many of these were made, within two minutes
 };
 // The same, of another fresh one: what an idle connection leaves behind counts for nothing here.

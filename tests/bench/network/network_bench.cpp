@@ -35,8 +35,9 @@ using bench::recipe;
 using bench::subject;
 
 struct options {
-  std::int64_t rounds = 5;
+  std::int64_t rounds = 5, limit = 1'800;
   double seconds = 1;
+  bool markdown = false;
   std::string only, subjects, programs = "build/bin";
 };
 
@@ -56,6 +57,8 @@ options parse(int argc, char** argv) {
       "GVFORWARDER name its two programs. Needs root, for namespaces of its own.");
   line.add_count("rounds", o.rounds, "How `many` times each figure is measured; the median counts.");
   line.flags().add("seconds", o.seconds, run_seconds, "1", "How many `seconds` a measurement takes.");
+  line.add_count("limit", o.limit, "After so many `seconds` each figure that is left is measured once.");
+  line.flags().add("markdown", o.markdown, "Print the figures and goals as Markdown, too, for docs/performance.md.");
   line.flags().add("only", o.only, "Only the figures whose names contain this `text`.");
   line.flags().add("subjects", o.subjects, "Only these `networks`, as veth,ours,passt.");
   line.add_programs(o.programs);
@@ -89,6 +92,7 @@ class network_bench {
       : options_(std::move(o)), directory_(std::move(directory)) {}
 
   void run() {
+    print_load("begins");
     start_all();
     bench::table t(subject_names());
     t.print_head();
@@ -100,10 +104,22 @@ class network_bench {
       if (is_chosen(m, options_)) measure_fresh(m, t);
     for (const auto& text : failures_) fmt::print("{}\n", text);
     t.print_ratios();
-    bench::print_goals(t, options_.only.empty() && options_.subjects.empty());
+    const bool whole = options_.only.empty() && options_.subjects.empty();
+    bench::print_goals(t, {.with_unmeasured = whole});
+    print_load("ends");
+    if (!options_.markdown) return;
+    t.print_markdown();
+    bench::print_goals(t, {.with_unmeasured = whole, .markdown = true});
   }
 
  private:
+  // What else the machine does is part of every figure.
+  static void print_load(std::string_view when) {
+    auto load = support::read_text("/proc/loadavg");
+    while (load.ends_with('\n')) load.pop_back();
+    fmt::print("{}: load average {}, {} processors\n", when, load, ::sysconf(_SC_NPROCESSORS_ONLN));
+  }
+
   std::unique_ptr<subject> start(const recipe& r) const {
     auto made = std::make_unique<subject>(r.name);
     try {
@@ -144,9 +160,13 @@ class network_bench {
   }
 
   void measure_in_rounds(const bench::measure& m, bench::table& t) {
-    for (std::int64_t round = 0; round < options_.rounds; ++round)
+    for (std::int64_t round = 0; round < options_.rounds && (round == 0 || !is_late()); ++round)
       for (const auto& s : subjects_) measure_one(m, *s, t);
     print(m, t);
+  }
+
+  [[nodiscard]] bool is_late() const {
+    return std::chrono::steady_clock::now() - begin_ > std::chrono::seconds(options_.limit);
   }
 
   void measure_once(const bench::measure& m, bench::table& t) {
@@ -174,6 +194,7 @@ class network_bench {
 
   options options_;
   std::filesystem::path directory_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   std::vector<recipe> recipes_;
   std::vector<std::unique_ptr<subject>> subjects_;
   std::set<std::string> failures_;

@@ -12,13 +12,13 @@
 namespace bench {
 namespace {
 
-constexpr int name_width = 48, column_width = 13, ratio_width = 12;
+constexpr int name_width = 44, column_width = 13, ratio_width = 12;
 
 const std::vector<std::pair<const char*, const char*>>& compared() {
   using namespace names;
   static const std::vector<std::pair<const char*, const char*>> pairs{
-      {plain, wire},   {plain, passt},   {plain, slirp},   {plain, gvproxy},
-      {offload, veth}, {offload, passt}, {offload, slirp}, {offload, gvproxy}};
+      {plain, veth},   {plain, wire},   {plain, passt},   {plain, slirp},   {plain, gvproxy},
+      {offload, veth}, {offload, wire}, {offload, passt}, {offload, slirp}, {offload, gvproxy}};
   return pairs;
 }
 
@@ -51,12 +51,27 @@ void table::print_head() const {
 
 void table::print(const line& l) const {
   fmt::print("{:{}}", l.name, name_width);
-  for (const auto& s : subjects_) {
-    const auto value = median(l.name, s);
-    fmt::print("{:>{}}", value ? fmt::format("{:.{}f}", *value, l.decimals) : "-", column_width);
-  }
+  for (const auto& s : subjects_) fmt::print("{:>{}}", text(l, s), column_width);
   fmt::print("\n");
   std::fflush(stdout);
+}
+
+std::string table::text(const line& l, const std::string& subject) const {
+  const auto value = median(l.name, subject);
+  return value ? fmt::format("{:.{}f}", *value, l.decimals) : "-";
+}
+
+void table::print_markdown() const {
+  fmt::print("\n| |");
+  for (const auto& s : subjects_) fmt::print(" {} |", s);
+  fmt::print("\n|---|");
+  for (std::size_t i = 0; i < subjects_.size(); ++i) fmt::print("--:|");
+  fmt::print("\n");
+  for (const auto& l : lines_) {
+    fmt::print("| {} |", l.about.name);
+    for (const auto& s : subjects_) fmt::print(" {} |", text(l.about, s));
+    fmt::print("\n");
+  }
 }
 
 std::string table::ratio(const line& l, const std::string& ours, const std::string& other) const {

@@ -29,6 +29,8 @@ class table {
 
   void print_head() const;
   void print(const line& l) const;
+  // All lines, for a document.
+  void print_markdown() const;
   // How many times as good ours are as the others; above 1 ours is ahead. Nothing without ours.
   void print_ratios() const;
 
@@ -37,6 +39,7 @@ class table {
     line about;
     std::map<std::string, std::vector<double>, std::less<>> runs;  // by subject
   };
+  [[nodiscard]] std::string text(const line& l, const std::string& subject) const;
   [[nodiscard]] std::string ratio(const line& l, const std::string& ours, const std::string& other) const;
 
   std::vector<std::string> subjects_;
