@@ -91,15 +91,17 @@ base::result<> hand_link(int control, int link, bool asks_offload) {
 base::result<bool> take_answer(int control) {
   const auto got = receive(control);
   if (!got) return std::unexpected(got.error());
-  return *got && (*got)->text() == answer;
+  const auto& record = *got;
+  return record && record->text() == answer;
 }
 
 base::result<std::optional<handed_link>> take_link(int control) {
   auto got = receive(control);
   if (!got) return std::unexpected(got.error());
-  if (!*got || !(*got)->fd) return std::nullopt;
+  auto& record = *got;
+  if (!record || !record->fd) return std::nullopt;
   static_cast<void>(::send(control, answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
-  return handed_link{std::move((*got)->fd), (*got)->text() == with_offload};
+  return handed_link{std::move(record->fd), record->text() == with_offload};
 }
 
 }  // namespace links

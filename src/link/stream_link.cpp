@@ -5,7 +5,17 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <system_error>
+#include <utility>
 
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "link/framing.hpp"
+#include "link/offload_agreement.hpp"
 #include "link/socket_buffers.hpp"
 
 namespace links {
@@ -48,8 +58,9 @@ base::result<> stream_link::take_frames() {
   while (true) {
     const auto next = in_.next();
     if (!next) return std::unexpected(next.error());
-    if (!*next) return {};
-    if (auto taken = take(**next); !taken) return taken;
+    const auto& frame = *next;
+    if (!frame) return {};
+    if (auto taken = take(*frame); !taken) return taken;
   }
 }
 

@@ -3,9 +3,21 @@
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <expected>
+#include <utility>
 
+#include "async/clock.hpp"
+#include "async/task.hpp"
+#include "async/task_group.hpp"
 #include "async/timeout.hpp"
+#include "base/episode.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "link/handshake/meeting_point.hpp"
 #include "link/handshake/phrase.hpp"
+#include "link/handshake/ready.hpp"
+#include "os/acceptor.hpp"
 #include "os/connect.hpp"
 
 namespace handshake {
@@ -96,7 +108,7 @@ async::task<data_connection> vm_side::meet() {
       auto connected = co_await os::connect_to(at_.data(), async::clock::now() + connect_limit);
       if (connected) {
         trouble_.note({});
-        const bool offers = answer_->offers_offload();
+        const bool offers = answer_ && answer_->offers_offload();
         log::info(component, "data connection link={} offload_offered={}", at_.name(), offers);
         co_return data_connection{std::move(*connected), offers};
       }

@@ -1,6 +1,17 @@
 #include "netstack/dhcp/server.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/result.hpp"
+#include "net/cidr.hpp"
+#include "netstack/bytes.hpp"
+#include "netstack/dhcp/lease_table.hpp"
+#include "netstack/dhcp/message.hpp"
+#include "netstack/ipv4.hpp"
+#include "netstack/time_point.hpp"
 
 namespace netstack::dhcp {
 namespace {
@@ -17,15 +28,19 @@ ipv4::address mask_of(const net::cidr& subnet) {
   return {subnet.prefix_length() == 0 ? 0 : ~std::uint32_t{0} << (32 - subnet.prefix_length())};
 }
 
+ipv4::address address_at(const net::cidr& subnet, std::uint32_t number) {
+  return {ipv4::from_net(subnet.network()).value + number};
+}
+
 bool is_of_server(message_type type) {
   return type == message_type::offer || type == message_type::ack || type == message_type::nak;
 }
 
 }  // namespace
 
-settings::settings(const net::cidr& network) : subnet(network), gateway(ipv4::from_net(network.at(1).value())) {
+settings::settings(const net::cidr& network) : subnet(network), gateway(address_at(network, 1)) {
   constexpr std::uint32_t number_of_vm = 2, number_of_host = 254;
-  fixed.push_back({.mac = vm_mac, .address = ipv4::from_net(network.at(number_of_vm).value())});
+  fixed.push_back({.mac = vm_mac, .address = address_at(network, number_of_vm)});
   const auto with_host = network.at(number_of_host);
   if (with_host && *with_host != network.last()) hosts.push_back(ipv4::from_net(*with_host));
 }
@@ -77,14 +92,14 @@ std::optional<answer> server::on_request(const request& r, time_point now) {
     ++counted_.malformed;
     return std::nullopt;
   }
-  if (!holds(r, now)) return refuse(r);
+  const auto address = holds(r, now) ? leases_.find(r.hardware, now) : std::nullopt;
+  if (!address) return refuse(r);
   const auto expires = now + settings_.lease_time;
   leases_.acknowledge(r.hardware, expires, now);
   ++counted_.acks;
-  const auto address = leases_.find(r.hardware, now).value();
-  auto a = give(r, message_type::ack, address);
+  auto a = give(r, message_type::ack, *address);
   const bool fixed = std::ranges::find(settings_.fixed, r.hardware, &fixed_lease::mac) != settings_.fixed.end();
-  a.leased = lease{.address = address, .mac = r.hardware, .fixed = fixed, .expires = expires};
+  a.leased = lease{.address = *address, .mac = r.hardware, .fixed = fixed, .expires = expires};
   return a;
 }
 

@@ -1,6 +1,18 @@
 #include "netstack/dns/server.hpp"
 
+#include <cstddef>
+#include <optional>
 #include <utility>
+
+#include "net/address.hpp"
+#include "netstack/bytes.hpp"
+#include "netstack/dns/name.hpp"
+#include "netstack/dns/pending.hpp"
+#include "netstack/dns/query.hpp"
+#include "netstack/dns/response.hpp"
+#include "netstack/dns/zones.hpp"
+#include "netstack/ipv4.hpp"
+#include "netstack/time_point.hpp"
 
 namespace netstack::dns {
 namespace {
@@ -14,7 +26,7 @@ record address_record(const net::address& a) {
 
 // The asking machine (RFC 6761, 6.3).
 std::optional<response> answer_from_localhost(const query& q) {
-  static const auto localhost = name::from_text("localhost").value();
+  static const auto localhost = name::from_text("localhost").value_or(name());
   if (!q.asked.is_within(localhost)) return std::nullopt;
   response r;
   if (q.type == record_type::a) r.answers.push_back(address_record(net::address::loopback_v4()));
@@ -42,13 +54,11 @@ std::size_t server::limit(const client& to, const query& q) const {
 outcome server::on_question(const client& from, bytes_view bytes, time_point now) {
   ++counted_.questions;
   const auto q = parse_query(bytes);
-  if (!q && !q.error()) {
-    ++counted_.dropped;
-    return dropped{};
-  }
   if (!q) {
-    ++counted_.malformed;
-    return answer{.to = from, .bytes = write_error(bytes, *q.error())};
+    const auto& code = q.error();
+    ++(code ? counted_.malformed : counted_.dropped);
+    if (!code) return dropped{};
+    return answer{.to = from, .bytes = write_error(bytes, *code)};
   }
   if (const auto code = refusal(*q)) {
     ++counted_.malformed;

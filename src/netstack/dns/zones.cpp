@@ -11,12 +11,18 @@
 #include "netstack/ipv4.hpp"
 
 namespace netstack::dns {
+namespace {
+
+// For the names in this file, which are valid.
+name valid_name(std::string_view text) { return name::from_text(text).value_or(name()); }
+
+}  // namespace
 
 zones::zones(ipv4::address gateway, std::optional<ipv4::address> host) {
   for (const std::string apex : {"rancher-desktop.internal", "docker.internal"}) {
-    auto& made = all_.emplace_back(zone{.apex = name::from_text(apex).value(), .entries = {}, .any_name = {}});
-    made.entries.push_back({.owner = name::from_text("gateway." + apex).value(), .addresses = {gateway}});
-    if (host) made.entries.push_back({.owner = name::from_text("host." + apex).value(), .addresses = {*host}});
+    auto& made = all_.emplace_back(zone{.apex = valid_name(apex), .entries = {}, .any_name = {}});
+    made.entries.push_back({.owner = valid_name("gateway." + apex), .addresses = {gateway}});
+    if (host) made.entries.push_back({.owner = valid_name("host." + apex), .addresses = {*host}});
   }
 }
 

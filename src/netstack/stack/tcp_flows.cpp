@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <system_error>
@@ -54,7 +55,7 @@ const tcp_flows::flow* tcp_flows::find(flow_id id) const {
 
 tcp_flows::flow* tcp_flows::find(flow_id id) { return const_cast<flow*>(std::as_const(*this).find(id)); }
 
-std::optional<std::uint32_t> tcp_flows::begin(const flow_key& key) {
+std::uint32_t tcp_flows::begin(const flow_key& key) {
   std::uint32_t index = 0;
   if (free_.empty()) {
     index = static_cast<std::uint32_t>(flows_.size());
@@ -175,12 +176,12 @@ void tcp_flows::take_syn(const ipv4::packet& packet, const tcp::segment& s, cons
   if (half_open_.size() >= limits.half_open) evict_half_open(now);
   const flow_key key{.vm = {packet.source, s.source_port}, .peer = {packet.destination, s.destination_port}};
   const auto l = limits_for(key.vm.address);
-  const auto index = *begin(key);
+  const auto index = begin(key);
   auto& f = flows_[index];
   f.syn = s.number;
   f.large_window = l.most_receive_window == large_window;
   const auto initial = numbers_(key.peer.address, key.peer.port, key.vm.address, key.vm.port, now);
-  f.machine.emplace(tcp::connection::accept(s, l, initial, now));
+  f.machine = std::make_unique<tcp::connection>(tcp::connection::accept(s, l, initial, now));
   half_open_.push_back(index);
   ++around_.counted.accepted;
   around_.actions.add(action::connect{
@@ -189,9 +190,10 @@ void tcp_flows::take_syn(const ipv4::packet& packet, const tcp::segment& s, cons
 }
 
 void tcp_flows::evict_half_open(time_point now) {
-  const auto oldest = *half_open_.front();
-  if (flows_[oldest].owned) around_.actions.add(action::reset{id_of(oldest)});
-  free(oldest, now);
+  const auto oldest = half_open_.front();
+  if (!oldest) return;
+  if (flows_[*oldest].owned) around_.actions.add(action::reset{id_of(*oldest)});
+  free(*oldest, now);
   ++around_.counted.half_open_evicted;
 }
 
@@ -371,13 +373,13 @@ std::optional<flow_id> tcp_flows::open(endpoint wanted, endpoint to, time_point 
   if (!source) return std::nullopt;
   const auto from = *source;
   const auto l = limits_for(to.address);
-  const auto index = *begin({.vm = to, .peer = from});
+  const auto index = begin({.vm = to, .peer = from});
   auto& f = flows_[index];
   f.is_ours = f.is_opening = true;
   f.give_up = now + around_.settings.open_limit;
   f.large_window = l.most_receive_window == large_window;
   const auto initial = numbers_(from.address, from.port, to.address, to.port, now);
-  f.machine.emplace(tcp::connection::open(l, initial, now));
+  f.machine = std::make_unique<tcp::connection>(tcp::connection::open(l, initial, now));
   ++around_.counted.opened;
   order_.add(index);
   update(index);

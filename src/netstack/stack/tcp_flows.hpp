@@ -18,6 +18,7 @@
 #pragma once
 
 #include <deque>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -82,12 +83,12 @@ class tcp_flows {
   struct flow {
     std::uint32_t generation = 0;
     flow_key key;
-    std::optional<tcp::connection> machine;  // nullopt: the place is free
-    tcp::sequence syn;                       // of the VM's SYN
-    time_point give_up = time_point::max();  // open(): when the VM has not answered
-    std::size_t send_memory = 0;             // as counted in send_memory_
-    std::size_t receive_memory = 0;          // as counted in receive_memory_
-    std::size_t window = 0;                  // as last set
+    std::unique_ptr<tcp::connection> machine;  // null: the place is free
+    tcp::sequence syn;                         // of the VM's SYN
+    time_point give_up = time_point::max();    // open(): when the VM has not answered
+    std::size_t send_memory = 0;               // as counted in send_memory_
+    std::size_t receive_memory = 0;            // as counted in receive_memory_
+    std::size_t window = 0;                    // as last set
     bool owned = false;
     bool is_opening = false;  // open() is not answered yet
     bool is_ours = false;     // by open()
@@ -99,7 +100,7 @@ class tcp_flows {
 
   [[nodiscard]] flow* find(flow_id id);
   [[nodiscard]] const flow* find(flow_id id) const;
-  [[nodiscard]] std::optional<std::uint32_t> begin(const flow_key& key);
+  [[nodiscard]] std::uint32_t begin(const flow_key& key);
   void free(std::uint32_t index, time_point now);
   void orphan(std::uint32_t index);
   [[nodiscard]] flow_id id_of(std::uint32_t index) const { return {index, flows_[index].generation}; }

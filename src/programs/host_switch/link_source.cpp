@@ -7,16 +7,35 @@
 #include <unistd.h>
 
 #include <boost/asio/post.hpp>
+#include <chrono>
+#include <expected>
+#include <functional>
+#include <memory>
 #include <optional>
+#include <string>
+#include <system_error>
 #include <utility>
 
+#include "async/clock.hpp"
 #include "async/condition.hpp"
+#include "async/task.hpp"
+#include "base/episode.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "link/datagram_link.hpp"
 #include "link/handshake/host_side.hpp"
+#include "link/handshake/meeting_point.hpp"
+#include "link/link_url.hpp"
+#include "link/offload_agreement.hpp"
+#include "link/stream_link.hpp"
 #include "net/stream_address.hpp"
 #include "os/acceptor.hpp"
 #include "os/socket_facts.hpp"
+#include "os/unix_listener.hpp"
 #include "programs/host_switch/connect_request.hpp"
+#include "translator/link_port.hpp"
+#include "translator/translator.hpp"
 
 namespace host_switch {
 namespace {
@@ -71,7 +90,7 @@ base::result<link_source> link_source::open(links::link_url url, translator::tra
   if (made.url_.kind == links::link_kind::unix_stream || made.url_.kind == links::link_kind::qemu) {
     auto claimed = os::unix_listener::claim(made.url_.path);
     if (!claimed) return std::unexpected(claimed.error());
-    made.listener_.emplace(std::move(*claimed));
+    made.listener_ = std::make_unique<os::unix_listener>(std::move(*claimed));
   }
   if (made.url_.kind == links::link_kind::descriptor && !os::socket_type(static_cast<int>(made.url_.number)))
     return base::fail(made.name() + " is not an inherited socket");

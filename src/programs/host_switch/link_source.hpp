@@ -37,7 +37,7 @@ class link_source {
 
   links::link_url url_;
   translator::translator* to_;
-  std::optional<os::unix_listener> listener_;
+  std::unique_ptr<os::unix_listener> listener_;
 };
 
 }  // namespace host_switch

@@ -34,7 +34,13 @@ constexpr net::mac_address usual_vm{{0x5a, 0x94, 0xef, 0xe4, 0x0c, 0xee}};
 constexpr std::uint32_t usual_number = 2, host_number = 254;
 
 // Networks that container engines and the product assign inside a VM.
-const std::array engine_networks{"172.17.0.0/16", "10.42.0.0/16", "10.43.0.0/16", "10.4.0.0/24", "192.168.143.0/24"};
+std::array<net::cidr, 5> engine_networks() {
+  const auto network = [](std::uint8_t a, std::uint8_t b, std::uint8_t c, unsigned prefix_length) {
+    return net::cidr(net::address::v4(a, b, c, 0), prefix_length);
+  };
+  return {network(172, 17, 0, 16), network(10, 42, 0, 16), network(10, 43, 0, 16), network(10, 4, 0, 24),
+          network(192, 168, 143, 24)};
+}
 
 std::optional<std::pair<std::string_view, std::string_view>> split_at_equals(std::string_view text) {
   const auto at = text.find('=');
@@ -167,7 +173,7 @@ translator::plane_options virtual_options::plane(const subnet& network) const {
   made.sources = source;
   made.vm_networks = vm_networks;
   made.vm_networks.push_back(network.network());
-  for (const auto* text : engine_networks) made.vm_networks.push_back(net::cidr::parse(text).value());
+  for (const auto& one : engine_networks()) made.vm_networks.push_back(one);
   return made;
 }
 

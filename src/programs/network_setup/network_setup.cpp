@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <expected>
+#include <memory>
 #include <random>
 #include <string>
 #include <utility>
@@ -92,7 +93,7 @@ base::result<> network_setup::open(const async::executor& where) {
   if (auto removed = remove_veth_pair(); !removed) return removed;
   auto source = link_source::open(where, connect_);
   if (!source) return std::unexpected(source.error());
-  source_.emplace(std::move(*source));
+  source_ = std::make_unique<link_source>(std::move(*source));
   return {};
 }
 
@@ -131,7 +132,7 @@ async::task<> network_setup::set_up_namespace() {
   auto found = has_systemd_ ? co_await engine_namespace::of_service(service_)
                             : engine_namespace::of_init(where_, unshare_argument_, pid_file_);
   if (!found) end(found.error().message());
-  namespace_.emplace(std::move(*found));
+  namespace_ = std::make_unique<engine_namespace>(std::move(*found));
   if (const auto made = make_veth_pair(namespace_->fd()); !made) end(made.error().message());
   log::info(component, "namespace ready process={}", namespace_->process());
 }
@@ -155,7 +156,7 @@ async::task<> network_setup::run() {
 async::task<bool> network_setup::start_switch(const handshake::data_connection& connection) {
   auto started = switch_process::start(where_, switch_command(), namespace_->fd(), connection);
   if (started) {
-    switch_.emplace(std::move(*started));
+    switch_ = std::make_unique<switch_process>(std::move(*started));
     log::info(component, "vm-switch started pid={}", switch_->pid());
     co_return true;
   }

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,9 +57,9 @@ class network_setup final : public program::daemon {
 
   async::executor where_;
   async::task_group* tasks_ = nullptr;
-  std::optional<link_source> source_;
-  std::optional<engine_namespace> namespace_;
-  std::optional<switch_process> switch_;
+  std::unique_ptr<link_source> source_;
+  std::unique_ptr<engine_namespace> namespace_;
+  std::unique_ptr<switch_process> switch_;
   unsigned failures_ = 0;  // consecutive failures of vm-switch
 };
 

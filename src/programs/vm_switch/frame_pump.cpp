@@ -4,8 +4,21 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <system_error>
+#include <utility>
 
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "link/framing.hpp"
+#include "link/link_counters.hpp"
+#include "link/offload_agreement.hpp"
 #include "link/plain_frame.hpp"
+#include "link/stream_link.hpp"
+#include "link/tap_device.hpp"
 #include "programs/vm_switch/frame_trace.hpp"
 
 namespace vm_switch {
@@ -47,8 +60,8 @@ void frame_pump::attach(base::unique_fd link, bool asks_offload) {
   loop_.call([&] {
     if (link_) drop_link();
     throw_away_what_waited();
-    link_.emplace(std::move(link),
-                  links::stream_options{.offload = asks_offload ? links::offload_role::vm : links::offload_role::none});
+    const auto role = asks_offload ? links::offload_role::vm : links::offload_role::none;
+    link_ = std::make_unique<links::stream_link>(std::move(link), links::stream_options{.offload = role});
     if (!loop_.watch(link_->fd(), *this, link_side, EPOLLIN)) return settle(base::fail_errno("watch the link"));
     settle(link_->flush());  // it may have a marker to send
   });
@@ -65,7 +78,7 @@ pump_counters frame_pump::counters() {
 
 bool frame_pump::has_link() {
   bool linked = false;
-  loop_.call([&] { linked = link_.has_value(); });
+  loop_.call([&] { linked = link_ != nullptr; });
   return linked;
 }
 

@@ -16,7 +16,6 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "link/stream_link.hpp"
@@ -66,7 +65,7 @@ class frame_pump final : public os::event_handler {
   links::tap_device tap_;
   report lost_, tap_failed_;
   std::atomic<bool> tracing_ = false;
-  std::optional<links::stream_link> link_;
+  std::unique_ptr<links::stream_link> link_;  // null: there is none
   bool tap_watched_ = false, tap_dead_ = false, wants_write_ = false, offload_ = false;
   std::unique_ptr<std::uint8_t[]> buffer_;
   pump_counters counters_;

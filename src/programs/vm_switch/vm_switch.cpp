@@ -30,6 +30,7 @@
 #include "os/socket_facts.hpp"
 #include "program/command_line.hpp"
 #include "program/go_flags.hpp"
+#include "programs/vm_switch/dhcp_client.hpp"
 #include "programs/vm_switch/frame_pump.hpp"
 
 namespace vm_switch {
@@ -93,7 +94,7 @@ base::result<> vm_switch::take_over_descriptors(const async::executor& where) {
   if (!number) return {};
   auto control = take_over(*number, SOCK_SEQPACKET);
   if (!control) return std::unexpected(control.error());
-  control_.emplace(where, control->release());
+  control_ = std::make_unique<async::asio::posix::stream_descriptor>(where, control->release());
   return {};
 }
 
@@ -114,14 +115,14 @@ base::result<> vm_switch::open_tap(const async::executor& where) {
 }
 
 std::string vm_switch::start(async::task_group& tasks) {
-  dhcp_.emplace(where_, tap_, script_, [this] { return pump_->has_link(); });
+  dhcp_ = std::make_unique<dhcp_client>(where_, tap_, script_, [this] { return pump_->has_link(); });
   pump_->attach(std::move(first_link_), asks_offload_);
   tasks.spawn("interface", keep_mac());
   tasks.spawn("trace", toggle_trace());
   tasks.spawn("dhcp", dhcp_->run());
   tasks.spawn("dhcp renewal", dhcp_->renew_regularly());
   if (control_) tasks.spawn("links", wait_for_links());
-  return fmt::format("tap={} mac={} mtu={} keeps_tap={}", tap_, mac_.to_string(), mtu_, control_.has_value());
+  return fmt::format("tap={} mac={} mtu={} keeps_tap={}", tap_, mac_.to_string(), mtu_, control_ != nullptr);
 }
 
 void vm_switch::end(const std::string& reason) {
@@ -140,9 +141,10 @@ async::task<> vm_switch::wait_for_links() {
     co_await async::check_cancelled();
     auto next = links::take_link(control_->native_handle());
     if (!next) end("network-setup has gone: " + next.error().message());
-    if (!*next) continue;
-    pump_->attach(std::move((*next)->fd), (*next)->asks_offload);
-    log::info(component, "new connection offload_offered={}", (*next)->asks_offload);
+    auto& link = *next;
+    if (!link) continue;
+    pump_->attach(std::move(link->fd), link->asks_offload);
+    log::info(component, "new connection offload_offered={}", link->asks_offload);
     dhcp_->renew_soon();
   }
 }

@@ -8,7 +8,6 @@
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "async/condition.hpp"
@@ -50,8 +49,8 @@ class vm_switch final : public program::daemon {
   async::executor where_;
   bool asks_offload_ = false;
   base::unique_fd first_link_;
-  std::optional<async::asio::posix::stream_descriptor> control_;
-  std::optional<dhcp_client> dhcp_;
+  std::unique_ptr<async::asio::posix::stream_descriptor> control_;
+  std::unique_ptr<dhcp_client> dhcp_;
   std::unique_ptr<frame_pump> pump_;
   base::log::throttle mac_changes_;
 };
