@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <cstring>
+#include <map>
 #include <ostream>
 #include <string>
 #include <thread>
@@ -40,12 +42,12 @@ std::vector<duration> ask_for(int fd, const std::vector<std::uint32_t>& sizes) {
   return times;
 }
 
-// 2,000 around 64 KiB, then some around 256 KiB.
+// 2,000 around 64 KiB, then some around 256 KiB; each size several times.
 std::vector<std::uint32_t> sizes_around_windows() {
   constexpr std::uint32_t kib = 1'024;
   std::vector<std::uint32_t> all;
   for (std::uint32_t i = 0; i < 2'000; ++i) all.push_back(64 * kib - 200 + i % 401);
-  for (std::uint32_t i = 0; i < 100; ++i) all.push_back(256 * kib - 200 + i * 4);
+  for (std::uint32_t i = 0; i < 160; ++i) all.push_back(256 * kib - 200 + i % 40 * 10);
   return all;
 }
 
@@ -64,17 +66,21 @@ class answers : public virtual_network_lab, public testing::WithParamInterface<a
     start_and_wait({"-mtu=" + std::to_string(GetParam().mtu)});
     ASSERT_TRUE(eventually(5s, [this] { return carrier_->offload() == GetParam().offload; }));
   }
-  // A timer makes many wait 200 ms. Other programs of this machine may delay a few.
+  // What waits for a timer does so each time. Other programs of this machine delay some answers: the quickest of each
+  // size counts, and most of all.
   static void expect_quick_answers(const tcp_pair& both) {
     std::jthread server([&] { serve_answers(both.server.get()); });
     const auto sizes = sizes_around_windows();
-    auto times = ask_for(both.client.get(), sizes);
+    const auto times = ask_for(both.client.get(), sizes);
     ::shutdown(both.client.get(), SHUT_RDWR);
     ASSERT_EQ(times.size(), sizes.size());
-    std::ranges::sort(times);
-    const auto slow = std::ranges::count_if(times, [](duration one) { return one > 50ms; });
-    EXPECT_LT(slow, std::ssize(times) / 100) << "the slowest took " << times.back() / 1ms << " ms";
-    EXPECT_LT(times[times.size() / 2], 20ms);
+    std::map<std::uint32_t, duration> quickest;
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      const auto known = quickest.emplace(sizes[i], times[i]).first;
+      known->second = std::min(known->second, times[i]);
+    }
+    for (const auto& [size, time] : quickest) EXPECT_LT(time, 50ms) << size;
+    EXPECT_LT(std::ranges::count_if(times, [](duration one) { return one > 50ms; }), std::ssize(times) / 10);
   }
 };
 INSTANTIATE_TEST_SUITE_P(, answers,
