@@ -62,7 +62,15 @@ void link_port::send(netstack::bytes_view header, std::span<const netstack::byte
   dirty_ = true;
   auto* const stream = std::get_if<links::stream_link>(&link_);
   auto sent = stream != nullptr ? stream->send(header, parts) : std::get<links::datagram_link>(link_).send(parts);
-  if (!sent) end(sent.error());
+  if (!sent) return end(sent.error());
+  report_blocked();
+}
+
+// The stack then keeps what goes to this link, and goes on with the others.
+void link_port::report_blocked() {
+  if (reported_blocked_ == is_blocked()) return;
+  reported_blocked_ = is_blocked();
+  owner_.common().stack.link_blocked(id_, reported_blocked_);
 }
 
 void link_port::send(const netstack::frame_out& frame) {
@@ -81,6 +89,7 @@ void link_port::flush() {
   dirty_ = false;
   if (auto sent = std::visit([](auto& one) { return one.flush(); }, link_); !sent) return end(sent.error());
   if (is_blocked() && retry_at_ <= owner_.common().now()) wait_longer();
+  report_blocked();
   if (waits_for_room_ == is_blocked()) return;
   waits_for_room_ = is_blocked();
   retry_at_ = netstack::time_point::max();

@@ -49,12 +49,13 @@ class link_port final : public os::event_handler {
   void on_room();
   void wait_longer();
   void send(netstack::bytes_view header, std::span<const netstack::bytes_view> parts);
+  void report_blocked();
   void end(const base::error& why);
 
   link_ports& owner_;
   netstack::link_id id_;
   any_link link_;
-  bool over_ = false, waits_for_room_ = false, offload_ = false, dirty_ = false;
+  bool over_ = false, waits_for_room_ = false, offload_ = false, dirty_ = false, reported_blocked_ = false;
   netstack::time_point retry_at_ = netstack::time_point::max();  // not max(): room is waited for by time
   std::chrono::milliseconds pause_ = first_pause;
 };

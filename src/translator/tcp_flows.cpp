@@ -177,7 +177,7 @@ bool tcp_flows::run_again() {
 }
 
 void tcp_flows::push_later(tcp_flow& flow) {
-  if (std::ranges::find(to_push_, flow.id()) != to_push_.end()) return;
+  if (std::exchange(flow.pushes_later, true)) return;
   to_push_.push_back(flow.id());
   push_at_ = std::min(push_at_, common_.now() + wait_for_memory);
 }
@@ -185,8 +185,12 @@ void tcp_flows::push_later(tcp_flow& flow) {
 void tcp_flows::expire() {
   if (push_at_ > common_.now()) return;
   push_at_ = netstack::time_point::max();
-  for (const auto id : std::exchange(to_push_, {}))
-    if (auto* flow = find(id)) flow->push();
+  for (const auto id : std::exchange(to_push_, {})) {
+    auto* const flow = find(id);
+    if (flow == nullptr) continue;
+    flow->pushes_later = false;
+    flow->push();
+  }
 }
 
 bool tcp_flows::is_lost(tcp_flow& flow) const {

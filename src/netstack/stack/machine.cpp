@@ -71,9 +71,19 @@ void stack::machine::link_up(link_id link, const link_properties& properties, ti
 void stack::machine::link_down(link_id link) {
   links_.remove(link);
   neighbours_.forget_link(link);
+  flows_.let_go();
+}
+
+void stack::machine::link_blocked(link_id link, bool blocked) {
+  links_.set_blocked(link, blocked);
+  if (!blocked) flows_.let_go();
 }
 
 void stack::machine::locate(ipv4::address a, const location& at) {
+  if (flows_.holds_up()) {  // the VM may have left a link that is blocked
+    const auto* before = neighbours_.find(a);
+    if (before == nullptr || before->link != at.link) flows_.let_go();
+  }
   for (const auto& packet : neighbours_.learn(a, at)) packets_.send_waited(at, packet);
 }
 

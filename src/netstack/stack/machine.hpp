@@ -27,8 +27,9 @@ class stack::machine {
   void on_time(time_point now);
   void link_up(link_id link, const link_properties& properties, time_point now);
   void link_down(link_id link);
+  void link_blocked(link_id link, bool blocked);
 
-  // Every call except next_frame() begins with it: the frames have been written.
+  // Every call but next_frame() and link_blocked() begins with it: the frames are written.
   void begin_call(time_point now);
 
   [[nodiscard]] tcp_flows& flows() { return flows_; }

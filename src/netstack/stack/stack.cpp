@@ -37,6 +37,8 @@ void stack::link_down(link_id link, time_point now) {
   machine_->link_down(link);
 }
 
+void stack::link_blocked(link_id link, bool blocked) { machine_->link_blocked(link, blocked); }
+
 bool stack::is_located(ipv4::address vm) const { return machine_->is_located(vm); }
 
 bool stack::accepts_source(const net::mac_address& mac, ipv4::address address, link_id link, time_point now) {

@@ -30,6 +30,8 @@ std::array<statistics::named, statistics::count> statistics::all() const {
       {"connects_failed", connects_failed},
       {"resets_in", resets_in},
       {"timed_out", timed_out},
+      {"segments_out", segments_out},
+      {"segments_repeated", segments_repeated},
       {"datagrams_in", datagrams_in},
       {"datagrams_out", datagrams_out},
       {"echoes", echoes},

@@ -33,6 +33,8 @@ struct statistics {
   std::uint64_t connects_failed = 0;
   std::uint64_t resets_in = 0;
   std::uint64_t timed_out = 0;
+  std::uint64_t segments_out = 0;       // before a plain link's frames are cut from them
+  std::uint64_t segments_repeated = 0;  // of them: sent before
 
   // UDP and ICMP.
   std::uint64_t datagrams_in = 0, datagrams_out = 0;
@@ -48,7 +50,7 @@ struct statistics {
     std::uint64_t value = 0;
     bool is_gauge = false;
   };
-  static constexpr std::size_t count = 34;
+  static constexpr std::size_t count = 36;
   [[nodiscard]] std::array<named, count> all() const;
 };
 

@@ -30,11 +30,6 @@
 namespace netstack {
 namespace {
 
-constexpr std::size_t plain_window = std::size_t{256} << 10U;  // what a tap's queue of 1,000 packets holds
-constexpr std::size_t large_window = std::size_t{1} << 20U;
-constexpr std::size_t least_window = std::size_t{16} << 10U;
-constexpr std::size_t least_ring = std::size_t{64} << 10U;
-constexpr std::size_t most_ring = std::size_t{1} << 20U;
 constexpr std::size_t tcp_headers = ipv4::header_size + tcp::header_size;
 
 }  // namespace
@@ -45,6 +40,7 @@ tcp_flows::tcp_flows(const surroundings& around)
       numbers_(around.settings.secret),
       table_(hash_),
       ports_(hash_),
+      room_(around.settings.limits),
       frames_(around.settings.gateway_mac) {}
 
 const tcp_flows::flow* tcp_flows::find(flow_id id) const {
@@ -83,6 +79,8 @@ void tcp_flows::free(std::uint32_t index, time_point now) {
   time_wait_.remove(index);
   unconsumed_.remove(index);
   order_.remove(index);
+  room_.remove(index);
+  held_up_.remove(index);
   if (sending_ == index && frames_.in_progress()) frames_.drop();
   count_memory(f, 0, 0);
   f.machine.reset();
@@ -101,16 +99,10 @@ tcp::limits tcp_flows::limits_for(ipv4::address vm) const {
   tcp::limits l;
   l.most_segment = static_cast<std::uint16_t>(around_.settings.mtu - tcp_headers);
   l.largest_segment = std::max<std::size_t>(l.most_segment, link.most_segment_data);
-  const auto share = around_.settings.limits.send_memory / (table_.size() + 1);
-  l.send_capacity = std::bit_floor(std::clamp(share, least_ring, most_ring));
-  l.most_receive_window = link.most_segment_data > 0 ? large_window : plain_window;
+  l.send_capacity = room_.most_ring_of(table_.size());
+  l.most_receive_window = link.most_segment_data > 0 ? flow_room::large_window : flow_room::plain_window;
   l.receive_window = l.most_receive_window;
   return l;
-}
-
-std::size_t tcp_flows::window_for(const flow& f) const {
-  const auto share = around_.settings.limits.receive_memory / (table_.size() + 1);
-  return std::clamp(share, least_window, f.large_window ? large_window : plain_window);
 }
 
 // ---- From the VM
@@ -134,7 +126,10 @@ void tcp_flows::on_segment(const ipv4::packet& packet, const tcp::segment& s, co
     taken.flags.fin = false;
   }
   f.machine->on_segment(taken, now);
-  if (!taken.payload.empty()) unconsumed_.push_back(*found);
+  if (!taken.payload.empty()) {
+    room_.received(*found, taken.payload.size(), now);
+    unconsumed_.push_back(*found);
+  }
   changed(*found);
 }
 
@@ -179,7 +174,7 @@ void tcp_flows::take_syn(const ipv4::packet& packet, const tcp::segment& s, cons
   const auto index = begin(key);
   auto& f = flows_[index];
   f.syn = s.number;
-  f.large_window = l.most_receive_window == large_window;
+  f.large_window = l.most_receive_window == flow_room::large_window;
   const auto initial = numbers_(key.peer.address, key.peer.port, key.vm.address, key.vm.port, now);
   f.machine = std::make_unique<tcp::connection>(tcp::connection::accept(s, l, initial, now));
   half_open_.push_back(index);
@@ -286,7 +281,7 @@ void tcp_flows::report_end(std::uint32_t index, const tcp::events& e) {
 
 void tcp_flows::update(std::uint32_t index) {
   auto& f = flows_[index];
-  const auto window = window_for(f);
+  const auto window = room_.window(index, f.large_window, table_.size());
   if (window != f.window) f.machine->set_receive_window(f.window = window);
   timers_.set(index, std::min(f.machine->wake_at(), f.give_up));
   count_memory(f, f.machine->send_memory(), f.machine->receive_memory());
@@ -377,7 +372,7 @@ std::optional<flow_id> tcp_flows::open(endpoint wanted, endpoint to, time_point 
   auto& f = flows_[index];
   f.is_ours = f.is_opening = true;
   f.give_up = now + around_.settings.open_limit;
-  f.large_window = l.most_receive_window == large_window;
+  f.large_window = l.most_receive_window == flow_room::large_window;
   const auto initial = numbers_(from.address, from.port, to.address, to.port, now);
   f.machine = std::make_unique<tcp::connection>(tcp::connection::open(l, initial, now));
   ++around_.counted.opened;
@@ -402,7 +397,8 @@ void tcp_flows::consumed(flow_id id, std::size_t bytes, time_point now) {
 std::array<bytes_span, 2> tcp_flows::send_room(flow_id id) {
   auto* f = find(id);
   if (f == nullptr) return {};
-  const auto room = f->machine->send_room(send_memory_ < around_.settings.limits.send_memory);
+  const bool may_grow = send_memory_ < around_.settings.limits.send_memory;
+  const auto room = f->machine->send_room({.allowed = may_grow, .most = room_.ring()});
   count_memory(*f, f->machine->send_memory(), f->receive_memory);
   return room;
 }
@@ -411,6 +407,7 @@ void tcp_flows::written(flow_id id, std::size_t bytes, time_point now) {
   auto* f = find(id);
   if (f == nullptr) return;
   f->machine->written(bytes, now);
+  if (bytes > 0) room_.sent(id.index, bytes, now);
   changed(id.index);
 }
 
@@ -444,6 +441,7 @@ bool tcp_flows::next_frame(frame_out& to, time_point now) {
     if (!frames_.in_progress()) {
       const auto index = order_.current();
       if (!index) return false;
+      if (hold_up(*index)) continue;
       tcp::outgoing next;
       if (!flows_[*index].machine->next_segment(next, now)) {
         // An ended flow is freed by settle(), in a later call: frames of this turn may name slices of its ring.
@@ -452,6 +450,8 @@ bool tcp_flows::next_frame(frame_out& to, time_point now) {
         update(*index);
         continue;
       }
+      ++around_.counted.segments_out;
+      if (next.repeats) ++around_.counted.segments_repeated;
       sending_ = *index;
       frames_.start(next, flows_[*index].key);
     }
@@ -465,7 +465,24 @@ bool tcp_flows::next_frame(frame_out& to, time_point now) {
   }
 }
 
-// The VM has to be located first. A SYN and other small segments wait; the rest is dropped, and TCP sends it again.
+// Outside the order a flow whose link takes no frames costs the others nothing.
+bool tcp_flows::hold_up(std::uint32_t index) {
+  if (!around_.all_links.any_blocked()) return false;
+  const auto* at = around_.all_neighbours.find(flows_[index].key.vm.address);
+  if (at == nullptr || !around_.all_links.is_blocked(at->link)) return false;
+  order_.remove(index);
+  held_up_.push_back(index);
+  return true;
+}
+
+void tcp_flows::let_go() {
+  while (const auto index = held_up_.front()) {
+    held_up_.remove(*index);
+    order_.add(*index);
+  }
+}
+
+// The VM has to be found first. A SYN and other small segments wait; the rest is lost, and TCP repeats it.
 void tcp_flows::let_wait(const flow_key& key, time_point now) {
   frame_out frame;
   while (frames_.in_progress()) {

@@ -5,10 +5,11 @@
 // Theory of operation. A flow is a place in a list that grows to the largest number of simultaneous flows; places are
 // reused with another generation. A flow is
 //   owned     the owner knows its id; its calls reach it
-//   orphaned  the owner has received the end (reset, refused, closed) or caused it (abort, connect_failed); TCP sends
-//             what remains, then the place is free
-// A flow with an event is touched; settle() gives the owner the events of touched flows, once per batch. A flow that
-// may have something to send is in send_order until its connection has nothing to send.
+//   orphaned  the owner was given the end (reset, refused, closed) or has said it (abort, connect_failed); what TCP still
+//             has to send goes on, then the place is free
+// A flow that something happened to is touched; settle() gives the owner the events of touched flows, once for each
+// batch. A flow that may have something to send stands in send_order until its connection says that it has nothing, or, if
+// its link takes no frames, among those that are held up.
 //
 // Bounds, all counted: stack_limits::flows, where a connection in TIME_WAIT makes room first and then a SYN is refused;
 // half_open, where the oldest is dropped silently (its VM, if alive, sends its SYN again); and memory. receive_memory:
@@ -26,6 +27,7 @@
 #include "netstack/stack/action_queue.hpp"
 #include "netstack/stack/destination.hpp"
 #include "netstack/stack/error_sender.hpp"
+#include "netstack/stack/flow_room.hpp"
 #include "netstack/stack/flow_table.hpp"
 #include "netstack/stack/links.hpp"
 #include "netstack/stack/segment_frames.hpp"
@@ -71,6 +73,9 @@ class tcp_flows {
   void abort(flow_id id);
 
   [[nodiscard]] bool next_frame(frame_out& to, time_point now);
+  // A link that was blocked takes frames again, has gone, or has lost a VM to another one.
+  void let_go();
+  [[nodiscard]] bool holds_up() const { return held_up_.size() > 0; }
   void release_frames() { frames_.release(); }
   [[nodiscard]] time_point wake_at() const { return timers_.earliest(); }
   void on_time(time_point now);
@@ -120,7 +125,7 @@ class tcp_flows {
   void count_memory(flow& f, std::size_t send, std::size_t receive);
   [[nodiscard]] bool is_full_for(const flow& f, const tcp::segment& s) const;
   [[nodiscard]] tcp::limits limits_for(ipv4::address vm) const;
-  [[nodiscard]] std::size_t window_for(const flow& f) const;
+  [[nodiscard]] bool hold_up(std::uint32_t index);
   void let_wait(const flow_key& key, time_point now);
 
   surroundings around_;
@@ -130,6 +135,7 @@ class tcp_flows {
   source_ports ports_;
   timer_queue timers_;
   send_order order_;
+  flow_room room_;
   segment_frames frames_;
   std::uint32_t sending_ = 0;  // whose segment is in frames_
   std::deque<flow> flows_;
@@ -137,6 +143,7 @@ class tcp_flows {
   index_list half_open_;
   index_list time_wait_;
   index_list unconsumed_;  // flows with bytes in the batch's frames
+  index_list held_up_;     // flows that may have something to send, on a link that is blocked
   std::vector<std::uint32_t> touched_;
   std::size_t send_memory_ = 0;
   std::size_t receive_memory_ = 0;

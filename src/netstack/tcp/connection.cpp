@@ -264,9 +264,9 @@ void connection::consume(std::size_t bytes, time_point now) {
 
 void connection::keep() { receiver_.keep(); }
 
-std::array<bytes_span, 2> connection::send_room(bool may_grow) {
+std::array<bytes_span, 2> connection::send_room(const send_queue::growth& how) {
   if (!may_write()) return {};
-  return sender_.room(may_grow);
+  return sender_.room(how);
 }
 
 void connection::written(std::size_t bytes, time_point now) {
@@ -301,7 +301,8 @@ void connection::trim_if_idle(time_point now) {
 }
 
 bool connection::asks_keep_alive() const {
-  return is_synchronized() && state_ != state::time_wait && sender_.wake_at() == never;
+  const bool quiet = sender_.idle() && sender_.drained() && sender_.wake_at() == never;
+  return is_synchronized() && state_ != state::time_wait && quiet;
 }
 
 void connection::on_time(time_point now) {
@@ -342,7 +343,7 @@ bool connection::next_segment(outgoing& to, time_point now, std::size_t budget) 
     receiver_.fill(to.header, false);
     return true;
   }
-  if (keep_alive_.take_due()) {
+  if (keep_alive_.take_due(now)) {
     const bool filled = fill_acknowledgement(to);
     to.header.number = sender_.next() - 1;
     return filled;

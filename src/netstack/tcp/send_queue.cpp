@@ -11,28 +11,30 @@
 namespace netstack::tcp {
 namespace {
 
-constexpr std::size_t growth = 4;
+constexpr std::size_t factor = 4;
 
 }  // namespace
 
-std::array<bytes_span, 2> send_queue::room(sequence sent, bool may_grow) {
-  may_grow_ = may_grow;
-  if (may_grow && was_full_ && sent >= end_) {
-    wanted_ = std::min(wanted_ * growth, limit_);
+std::array<bytes_span, 2> send_queue::room(sequence sent, const growth& how) {
+  how_ = {.allowed = how.allowed, .most = std::clamp(how.most, std::min(byte_ring::smallest, limit_), limit_)};
+  if (how_.allowed && was_full_ && sent >= end_) {
+    wanted_ = std::min(wanted_ * factor, limit_);
     was_full_ = false;
   }
-  ring_.grow(std::min(may_grow ? wanted_ : byte_ring::smallest, limit_), begin_, size());
-  return ring_.slices(end_, std::min(ring_.capacity(), limit_) - size());
+  ring_.grow(how_.allowed ? std::min(wanted_, how_.most) : std::min(byte_ring::smallest, limit_), begin_, size());
+  return ring_.slices(end_, usable() - std::min(usable(), size()));
 }
 
+std::size_t send_queue::usable() const { return std::min(ring_.capacity(), how_.most); }
+
 bool send_queue::has_room(sequence sent) const {
-  const auto capacity = std::min(ring_.capacity(), limit_);
-  return size() <= capacity - capacity / 4 || (may_grow_ && was_full_ && sent >= end_ && capacity < limit_);
+  const auto capacity = usable();
+  return size() <= capacity - capacity / 4 || (how_.allowed && was_full_ && sent >= end_ && capacity < how_.most);
 }
 
 void send_queue::written(std::size_t bytes) {
   end_ += static_cast<std::uint32_t>(bytes);
-  was_full_ = was_full_ || size() >= std::min(ring_.capacity(), limit_);
+  was_full_ = was_full_ || size() >= usable();
   release_if_small();
 }
 

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 #include "netstack/bytes.hpp"
 #include "netstack/tcp/byte_ring.hpp"
@@ -29,10 +30,15 @@ class send_queue {
   [[nodiscard]] sequence end() const { return end_; }
   [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(end_ - begin_); }
 
-  // Space for the next bytes. `sent`: everything before it has been sent. Without `may_grow` the ring keeps its size;
-  // one of byte_ring::smallest is always available.
-  [[nodiscard]] std::array<bytes_span, 2> room(sequence sent, bool may_grow = true);
-  // The first `bytes` of room() are filled; 0 frees an unused ring.
+  // What bounds the ring beside the limit, from call to call.
+  struct growth {
+    bool allowed = true;          // else the ring stays as it is; one of byte_ring::smallest is always there
+    std::size_t most = SIZE_MAX;  // bytes that may wait now: another share of the room that all flows have
+  };
+  // Where the next bytes go. `sent`: everything before it has been sent.
+  [[nodiscard]] std::array<bytes_span, 2> room(sequence sent, const growth& how);
+  [[nodiscard]] std::array<bytes_span, 2> room(sequence sent) { return room(sent, {}); }
+  // The first `bytes` of room() are filled; 0 gives an unused ring back.
   void written(std::size_t bytes);
   // Everything before `end` has arrived; `end` is within the queue.
   void acknowledged(sequence end);
@@ -47,6 +53,7 @@ class send_queue {
 
  private:
   void release_if_small();
+  [[nodiscard]] std::size_t usable() const;
 
   byte_ring ring_;
   std::size_t limit_;
@@ -54,7 +61,7 @@ class send_queue {
   sequence begin_;
   sequence end_;
   bool was_full_ = false;
-  bool may_grow_ = true;  // from the last call of room()
+  growth how_;  // as room() was last asked
 };
 
 }  // namespace netstack::tcp

@@ -46,8 +46,8 @@ void sender::start(const peer_terms& terms, std::uint32_t window, const segment&
   window_acknowledged_ = last.acknowledged;
 }
 
-std::array<bytes_span, 2> sender::room(bool may_grow) {
-  const auto slices = queue_.room(next_, may_grow);
+std::array<bytes_span, 2> sender::room(const send_queue::growth& how) {
+  const auto slices = queue_.room(next_, how);
   if (slices[0].empty()) room_wanted_ = true;
   return slices;
 }
@@ -180,7 +180,12 @@ void sender::on_time(time_point now) {
 
 time_point sender::wake_at() const { return std::min(deadline_, scoreboard_.next_check()); }
 
+bool sender::is_due() const {
+  return probe_due_ || tail_due_ || (scoreboard_.lost() > 0 && scoreboard_.in_flight() == 0);
+}
+
 sender::wait sender::what_to_wait_for() const {
+  if (is_due()) return wait::nothing;
   if (!scoreboard_.empty()) {
     const bool tail = terms_.sack && !tail_probed_ && !repairing_ && !probe_sent_ && timer_.has_measured();
     return tail ? wait::tail_probe : wait::retransmission;
@@ -250,6 +255,7 @@ std::size_t sender::repeat(outgoing& to, const sack_scoreboard::transmission& wh
   const bool fin = with_fin && bytes == payload;
   fill(to, begin, bytes, fin);
   const auto size = static_cast<std::uint32_t>(bytes) + (fin ? 1U : 0U);
+  to.repeats = true;
   scoreboard_.sent_again(begin, size, now);
   if (repairing_) ++repeated_;
   return size;
@@ -298,6 +304,7 @@ bool sender::send_new(outgoing& to, time_point now, std::size_t budget) {
   scoreboard_.sent(next_, end, now);
   next_ = end;
   fin_sent_ = fin;
+  probe_due_ = false;  // the window has opened
   return true;
 }
 

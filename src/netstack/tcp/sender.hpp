@@ -7,13 +7,14 @@
 // remaining bytes fit, or until half of the peer's largest window is free (RFC 9293, 3.8.6.2.1).
 //
 // One deadline at a time:
-// - tail probe: the last segment is sent again, once, two round trips after the last progress, so that SACK reports a
-//   loss at the end of a burst without waiting for the time-out (RFC 8985, 7);
-// - retransmission: everything in flight counts as lost; the wait doubles (RFC 6298);
-// - persist: nothing is in flight and the window is closed: one byte beyond it is sent, the wait doubles (RFC 9293,
-//   3.8.6.1). If the window opens and the byte was not accepted, it counts as never sent.
-// `most_retries` without any answer end the connection. Any acceptable acknowledgement is an answer: a closed window is
-// probed for as long as the peer answers. Time alone ends nothing, so a process that was stopped continues.
+// - probing the tail: twice the round trip after the last progress the last segment is sent again, once, so that a loss
+//   at the end of a burst is reported by SACK and need not wait for the time-out (RFC 8985, 7);
+// - retransmission: everything under way counts as lost; the wait doubles (RFC 6298);
+// - persist: nothing is under way and the window is shut: one byte beyond it, the wait doubles (RFC 9293, 3.8.6.1). When
+//   the window opens and the byte was not taken, it counts as never sent.
+// `most_retries` without any answer end the connection. An answer is any acceptable acknowledgement: a shut window is
+// probed for as long as the peer answers. Time alone ends nothing, so a process that was stopped goes on. Nor does a link
+// that takes no frames: what is due waits without a deadline, and the next wait begins when it has gone out.
 //
 // Owned by tcp::connection, which has checked that acknowledgements are within what was sent.
 #pragma once
@@ -59,7 +60,7 @@ class sender {
   // The round trip of the handshake.
   void measured(duration round_trip) { timer_.measured(round_trip); }
 
-  [[nodiscard]] std::array<bytes_span, 2> room(bool may_grow);
+  [[nodiscard]] std::array<bytes_span, 2> room(const send_queue::growth& how);
   void written(std::size_t bytes) { queue_.written(bytes); }
   void finish() { finishing_ = true; }
   // An acceptable segment with an acknowledgement between oldest() and next().
@@ -103,6 +104,8 @@ class sender {
   void set_wait(time_point now);
   void stop_waiting();
   [[nodiscard]] wait what_to_wait_for() const;
+  // Something has to go out before there is anything to wait for.
+  [[nodiscard]] bool is_due() const;
   [[nodiscard]] duration how_long(wait w) const;
   [[nodiscard]] std::size_t unsent() const { return static_cast<std::size_t>(queue_.end() - unsent_from()); }
   [[nodiscard]] sequence unsent_from() const { return fin_sent_ ? queue_.end() : next_; }

@@ -49,6 +49,22 @@ TEST(send_queue, a_turn_is_one_list_of_buffers) {
   EXPECT_TRUE(queue.empty());
 }
 
+TEST(send_queue, a_whole_turn_of_large_frames_is_kept_when_the_stream_takes_nothing) {
+  send_queue queue;
+  bytes stream, expected;
+  const auto frame = pattern(65'535, 5);
+  while (!queue.is_full()) {
+    add(queue, frame, 3);
+    append_frame(expected, framing::stdio, frame);
+  }
+  EXPECT_EQ(queue.keep_rest(), 0U);
+  EXPECT_EQ(queue.backlog(), expected.size());
+  write_some(queue, stream, expected.size());
+  EXPECT_EQ(queue.keep_rest(), 0U);
+  EXPECT_EQ(queue.backlog(), 0U);
+  EXPECT_EQ(stream, expected);
+}
+
 TEST(send_queue, the_rest_of_a_frame_outlives_its_memory) {
   for (std::size_t cut = 0; cut <= 102; ++cut) {
     send_queue queue;

@@ -289,6 +289,7 @@ TEST(sending, a_closed_window_is_probed_as_long_as_it_is_answered) {
   p.window = 0;
   p.give(p.acknowledgement(500));
   p.write(500);
+  EXPECT_TRUE(p.sent().empty());
   for (int i = 0; i < 600; ++i) {
     p.wait(10s);
     if (!p.answered.empty()) p.give(p.acknowledgement(500));

@@ -95,15 +95,39 @@ TEST(send_queue, a_limit_that_is_not_a_power_of_two_holds) {
 TEST(send_queue, a_ring_that_may_not_grow_keeps_its_size_and_says_when_it_has_room) {
   send_queue q(1 << 20);
   q.start(first);
-  EXPECT_EQ(q.room(first, false)[0].size() + q.room(first, false)[1].size(), byte_ring::smallest);
+  EXPECT_EQ(q.room(first, {.allowed = false})[0].size() + q.room(first, {.allowed = false})[1].size(),
+            byte_ring::smallest);
   fill(q, first);
-  EXPECT_TRUE(q.room(q.end(), false)[0].empty());
+  EXPECT_TRUE(q.room(q.end(), {.allowed = false})[0].empty());
   EXPECT_EQ(q.memory(), byte_ring::smallest);
   EXPECT_FALSE(q.has_room(q.end()));
   q.acknowledged(q.begin() + byte_ring::smallest / 4);
   EXPECT_TRUE(q.has_room(q.end()));
-  EXPECT_FALSE(q.room(q.end(), true)[0].empty());
+  EXPECT_FALSE(q.room(q.end(), {})[0].empty());
   EXPECT_GT(q.memory(), byte_ring::smallest);
+}
+
+TEST(send_queue, a_share_that_shrinks_bounds_what_waits_and_one_that_grows_opens_the_ring) {
+  send_queue q(1 << 20);
+  q.start(first);
+  const auto room_of = [&](std::size_t most) {
+    const auto room = q.room(q.end(), {.most = most});
+    return room[0].size() + room[1].size();
+  };
+  fill(q, first);
+  fill(q, q.end());  // 64 KiB
+  EXPECT_EQ(q.size(), 65'536U);
+  EXPECT_EQ(room_of(32'768), 0U);
+  EXPECT_FALSE(q.has_room(q.end()));
+  q.acknowledged(q.end() - 30'000);
+  EXPECT_FALSE(q.has_room(q.end()));
+  q.acknowledged(q.end() - 20'000);
+  EXPECT_TRUE(q.has_room(q.end()));
+  EXPECT_EQ(room_of(32'768), 12'768U);
+  EXPECT_EQ(room_of(1), 0U);  // never below the smallest ring
+  q.acknowledged(q.end() - 1'000);
+  EXPECT_EQ(room_of(1), byte_ring::smallest - 1'000);
+  EXPECT_GE(room_of(1 << 20), 65'536U - 1'000);
 }
 
 }  // namespace
