@@ -122,6 +122,16 @@ TEST_F(engine_network, a_container_that_is_not_masqueraded_gets_no_answer_of_the
   EXPECT_THAT(from_container("web", get_all()), Not(HasSubstr("HTTP")));
 }
 
+// The way leads from the container to the VM, through host-switch to the port on the host, and back through both.
+TEST_F(engine_network, a_container_reaches_its_own_published_port_by_the_host) {
+  start_all();
+  engine_->run("web", {"-p", "8080:80"});
+  ASSERT_TRUE(eventually(10s, [&] { return is_exposed("0.0.0.0:8080"); })) << held();
+  for (const auto& host : {host_alias, lan_side})
+    EXPECT_EQ(engine_->docker({"exec", "web", "/echo-server", "ask", host.to_string(), "8080", "hello\n"}), "web")
+        << host.to_string();
+}
+
 class client_addresses : public engine_network {
  protected:
   // Two published ports that say who asks.
