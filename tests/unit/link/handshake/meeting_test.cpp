@@ -1,5 +1,6 @@
 // Both sides of the handshake over UNIX sockets, with each other, with an original, and with peers that mean harm.
 #include <gmock/gmock.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include "link/handshake/vm_side.hpp"
 #include "os/connect.hpp"
 #include "tests/support/event_loop.hpp"
+#include "tests/support/netns.hpp"
 #include "tests/support/socket_peer.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -216,6 +218,133 @@ TEST_F(meeting_test, a_missing_data_connection_makes_the_host_start_over) {
   loop_.settle();
   loop_.pass_time(host_side::between_tries + 1s);
   EXPECT_TRUE(met());
+}
+
+// ---- More peers that mean harm, or break
+
+TEST_F(meeting_test, ready_in_pieces_is_ready) {
+  start_vm();
+  const auto data = meeting_listener::open(point_.data_listener());
+  ASSERT_TRUE(data);
+  const auto host = connect_guest();
+  for (const char c : std::string("READY offload=1\n")) {
+    support::send_all(host.get(), std::string(1, c));
+    loop_.settle();
+  }
+  ASSERT_TRUE(loop_.run_until([this] { return at_vm_.has_value(); }));
+  EXPECT_TRUE(at_vm_->offers_offload);
+}
+
+TEST_F(meeting_test, a_host_that_leaves_before_ready_is_no_host) {
+  start_vm();
+  for (const auto* said : {"", "R", "READ"}) {
+    const auto host = connect_guest();
+    if (*said != 0) support::send_all(host.get(), said);
+    ::shutdown(host.get(), SHUT_WR);
+    EXPECT_TRUE(loop_.run_until([&] { return received(host) == std::nullopt; })) << said;
+    EXPECT_FALSE(at_vm_);
+  }
+  start_host(false);
+  EXPECT_TRUE(met());
+}
+
+TEST_F(meeting_test, of_two_hosts_the_first_that_says_ready_is_taken_and_the_other_closed) {
+  start_vm();
+  const auto data = meeting_listener::open(point_.data_listener());
+  ASSERT_TRUE(data);
+  const auto first = connect_guest(), second = connect_guest();
+  support::send_all(second.get(), "READY offload=1\n");
+  ASSERT_TRUE(loop_.run_until([this] { return at_vm_.has_value(); }));
+  EXPECT_TRUE(at_vm_->offers_offload);
+  EXPECT_TRUE(closed(first));
+  EXPECT_TRUE(os::accept_pending(data->duplicate().get()));
+}
+
+TEST_F(meeting_test, a_host_that_closes_right_after_the_handshake_five_times_is_met_the_sixth_time) {
+  for (int i = 0; i < 6; ++i) {
+    at_vm_.reset();
+    at_host_.reset();
+    start_vm();
+    loop_.settle();
+    start_host(true);
+    ASSERT_TRUE(met()) << i;
+    at_host_.reset();
+    EXPECT_FALSE(received(at_vm_->fd)) << "the VM sees the end";
+  }
+}
+
+TEST_F(meeting_test, a_phrase_in_pieces_is_the_phrase_and_what_follows_is_not_read) {
+  auto listener = meeting_listener::open(point_.handshake_listener());
+  ASSERT_TRUE(listener);
+  start_host(false);
+  loop_.settle();
+  const auto guest = os::accept_pending(listener->duplicate().get());
+  ASSERT_TRUE(guest);
+  for (const char c : network_phrase.substr(0, network_phrase.size() - 1)) {
+    support::send_all(guest->get(), std::string(1, c));
+    loop_.settle();
+  }
+  support::send_all(guest->get(), network_phrase.back() + std::string(1'000, 'x'));
+  ASSERT_TRUE(loop_.run_until([&] { return std::filesystem::exists(path_ + ".data"); }));
+  const auto data = os::connect_now({path_ + ".data"});
+  ASSERT_TRUE(data);
+  EXPECT_TRUE(loop_.run_until([this] { return static_cast<bool>(at_host_); }));
+}
+
+TEST_F(meeting_test, a_vm_that_leaves_within_its_phrase_is_looked_for_again_after_a_second) {
+  auto listener = meeting_listener::open(point_.handshake_listener());
+  ASSERT_TRUE(listener);
+  const auto copy = listener->duplicate();
+  start_host(false);
+  for (int i = 0; i < 3; ++i) {
+    loop_.settle();
+    auto guest = os::accept_pending(copy.get());
+    ASSERT_TRUE(guest) << i;
+    support::send_all(guest->get(), network_phrase.substr(0, 10));
+    guest->reset();
+    loop_.settle();
+    loop_.pass_time(host_side::between_tries - 600ms);
+    loop_.settle();
+    EXPECT_FALSE(os::accept_pending(copy.get())) << "it does not hurry";
+    loop_.pass_time(600ms);
+    ASSERT_TRUE(loop_.run_until([&] {
+      pollfd waiting{copy.get(), POLLIN, 0};
+      return ::poll(&waiting, 1, 0) == 1;
+    }));
+  }
+}
+
+TEST_F(meeting_test, one_data_connection_is_taken_and_no_second_one) {
+  auto listener = meeting_listener::open(point_.handshake_listener());
+  ASSERT_TRUE(listener);
+  start_host(false);
+  loop_.settle();
+  const auto guest = os::accept_pending(listener->duplicate().get());
+  ASSERT_TRUE(guest);
+  send_phrase(guest->get(), network_phrase);
+  ASSERT_TRUE(loop_.run_until([&] { return std::filesystem::exists(path_ + ".data"); }));
+  const auto first = os::connect_now({path_ + ".data"});
+  ASSERT_TRUE(first);
+  ASSERT_TRUE(loop_.run_until([this] { return static_cast<bool>(at_host_); }));
+  EXPECT_FALSE(os::connect_now({path_ + ".data"})) << "the listener has gone";
+  support::send_all(first->get(), "frame");
+  EXPECT_EQ(received(at_host_), "frame");
+}
+
+// The directory is open to all, so the sockets alone keep the other user out.
+TEST_F(meeting_test, another_user_can_use_neither_socket) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  std::filesystem::permissions(directory_.path(), std::filesystem::perms(0755));
+  const auto handshake = meeting_listener::open(point_.handshake_listener());
+  const auto data = meeting_listener::open(point_.data_listener());
+  ASSERT_TRUE(handshake && data);
+  const support::netns elsewhere("handshake-user");
+  elsewhere.run(
+      [this] {
+        for (const auto& path : {path_, path_ + ".data"})
+          EXPECT_EQ(os::connect_now({path}).error().code, std::errc::permission_denied) << path;
+      },
+      support::unprivileged);
 }
 
 }  // namespace
