@@ -1,6 +1,6 @@
-// unix_listener: a listening UNIX stream socket at a path that only one program may hold. Mode 0600. It replaces the
-// socket file of a dead instance, never that of a live one. Its destructor removes the file, if the file is still its
-// own. It does not wait: the owner waits on fd().
+// unix_listener: a UNIX socket at a path that only one program may hold: a listening stream socket, or one that receives
+// datagrams. Mode 0600. It replaces the socket file of a dead instance, never that of a live one. Its destructor removes
+// the file, if the file is still its own. It does not wait: the owner waits on fd().
 #pragma once
 
 #include <sys/types.h>
@@ -21,6 +21,7 @@ class unix_listener {
   // Of two programs that start at the same moment, "<path>.lock" lets one check at a time. Blocks for up to 0.3 s if a
   // program accepts, as it may be dying, and up to a second for the lock.
   static base::result<unix_listener> claim(const std::filesystem::path& path);
+  static base::result<unix_listener> claim_datagrams(const std::filesystem::path& path);
 
   unix_listener(unix_listener&&) noexcept = default;
   unix_listener& operator=(unix_listener&&) = delete;
@@ -30,8 +31,11 @@ class unix_listener {
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
  private:
-  static base::result<unix_listener> claim_once(const std::filesystem::path& path);
-  unix_listener(base::unique_fd fd, std::filesystem::path path) : fd_(std::move(fd)), path_(std::move(path)) {}
+  static base::result<unix_listener> claim_once(const std::filesystem::path& path, int type);
+  static base::result<unix_listener> claim_in_time(const std::filesystem::path& path, int type);
+  base::result<> bind_at(const std::filesystem::path& path);
+  base::result<> listen_at(const std::filesystem::path& path);
+  explicit unix_listener(base::unique_fd fd) : fd_(std::move(fd)) {}
 
   base::unique_fd fd_;
   std::filesystem::path path_;

@@ -104,6 +104,40 @@ TEST_F(unix_listener_test, the_longest_path) {
             (base::error{std::make_error_code(std::errc::filename_too_long), "listen on " + too_long.string()}));
 }
 
+// ---- datagrams
+
+TEST_F(unix_listener_test, a_socket_of_datagrams_is_its_owners_only_and_has_its_own_name) {
+  const auto l = unix_listener::claim_datagrams(path_);
+  ASSERT_TRUE(l) << l.error().message();
+  struct stat about{};
+  ASSERT_EQ(::stat(path_.c_str(), &about), 0);
+  EXPECT_EQ(about.st_mode & 07777U, 0600U);
+  sockaddr_un own{};
+  socklen_t size = sizeof own;
+  ASSERT_EQ(::getsockname(l->fd(), reinterpret_cast<sockaddr*>(&own), &size), 0);
+  EXPECT_EQ(path_.native(), own.sun_path) << "the sender's name, as peers see it";
+}
+
+TEST_F(unix_listener_test, a_socket_of_datagrams_replaces_a_stale_one_alone_and_removes_its_file) {
+  leave_stale();
+  {
+    const auto first = unix_listener::claim_datagrams(path_);
+    ASSERT_TRUE(first) << first.error().message();
+    EXPECT_EQ(unix_listener::claim_datagrams(path_).error().code, std::errc::address_in_use);
+    EXPECT_FALSE(unix_listener::claim(path_)) << "of the other kind";
+    EXPECT_TRUE(std::filesystem::exists(path_));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
+  const auto stream = unix_listener::claim(path_);
+  ASSERT_TRUE(stream);
+  EXPECT_FALSE(unix_listener::claim_datagrams(path_)) << "of the other kind";
+}
+
+TEST_F(unix_listener_test, a_socket_of_datagrams_does_not_replace_what_is_no_socket) {
+  std::ofstream(path_) << "precious";
+  EXPECT_EQ(unix_listener::claim_datagrams(path_).error().code, std::errc::file_exists);
+}
+
 TEST_F(unix_listener_test, one_of_many_that_start_at_once) {
   leave_stale();
   std::atomic<int> claimed = 0, ready = 0;
