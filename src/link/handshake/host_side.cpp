@@ -8,6 +8,7 @@
 
 #include "async/task.hpp"
 #include "async/timeout.hpp"
+#include "base/episode.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
@@ -54,7 +55,7 @@ async::task<base::unique_fd> host_side::meet() {
     auto met = co_await meet_once();
     trouble_.note(met ? base::result<>{} : std::unexpected(met.error()));
     if (met) {
-      base::log::info(component, "data connection link={}", at_.name());
+      base::log::throttled(meetings_, base::log::level::info, component, "data connection link={}", at_.name());
       co_return std::move(*met);
     }
     co_await async::sleep_for(between_tries);

@@ -32,6 +32,7 @@ class host_side {
   meeting_point at_;
   bool offers_offload_;
   base::log::episode trouble_;
+  base::log::throttle meetings_{std::chrono::minutes(1), 4};
 };
 
 }  // namespace handshake

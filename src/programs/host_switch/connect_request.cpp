@@ -11,6 +11,7 @@
 
 #include "async/clock.hpp"
 #include "async/task.hpp"
+#include "base/unique_fd.hpp"
 
 namespace host_switch {
 namespace {
@@ -29,15 +30,16 @@ std::optional<std::size_t> connect_request_size(std::string_view received) {
   return received.size() < longest_connect_request ? std::nullopt : std::optional<std::size_t>(0);
 }
 
-async::task<bool> skip_connect_request(int fd) {
+async::task<bool> skip_connect_request(const base::unique_fd& fd) {
   std::array<char, longest_connect_request> bytes;
   const auto began = async::clock::now();
   while (true) {
-    const auto got = ::recv(fd, bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
+    const auto got = ::recv(fd.get(), bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) co_return false;
     if (got > 0) {
       const auto size = connect_request_size({bytes.data(), static_cast<std::size_t>(got)});
-      if (size) co_return *size == 0 || ::recv(fd, bytes.data(), *size, MSG_DONTWAIT) == static_cast<ssize_t>(*size);
+      if (size)
+        co_return *size == 0 || ::recv(fd.get(), bytes.data(), *size, MSG_DONTWAIT) == static_cast<ssize_t>(*size);
     }
     const auto waited = async::clock::now() - began;
     if (got < 0 && waited > for_the_first_byte) co_return true;

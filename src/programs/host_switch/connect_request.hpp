@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "async/task.hpp"
+#include "base/unique_fd.hpp"
 
 namespace host_switch {
 
@@ -17,6 +18,7 @@ inline constexpr std::size_t longest_connect_request = 4'096;  // bytes
 
 // Removes the request from a new connection, if there is one, and reads no further byte. It waits only briefly for a
 // peer that is silent at first: such a peer sends frames. False: the connection has ended, or its request does not end.
-async::task<bool> skip_connect_request(int fd);
+// The owner of `fd`, which outlives the task, may close it meanwhile: that is false, too.
+async::task<bool> skip_connect_request(const base::unique_fd& fd);
 
 }  // namespace host_switch

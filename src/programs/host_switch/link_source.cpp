@@ -2,9 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <boost/asio/post.hpp>
 #include <chrono>
@@ -19,11 +16,14 @@
 #include "async/clock.hpp"
 #include "async/condition.hpp"
 #include "async/task.hpp"
+#include "async/task_group.hpp"
+#include "base/backoff.hpp"
 #include "base/episode.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "link/datagram_link.hpp"
+#include "link/framing.hpp"
 #include "link/handshake/host_side.hpp"
 #include "link/handshake/meeting_point.hpp"
 #include "link/link_url.hpp"
@@ -40,9 +40,15 @@
 namespace host_switch {
 namespace {
 
-constexpr async::clock::duration after_a_failure = std::chrono::seconds(1);
+namespace log = base::log;
+
 constexpr std::chrono::milliseconds between_datagram_links(50);
-constexpr mode_t owner_alone = 0177;  // umask
+constexpr std::chrono::seconds short_life(1);  // of a link: its VM ended it, and may do the same with the next one
+// After links that lived shortly. The cap keeps a VM that returns from a long wait.
+constexpr base::backoff pauses{
+    .first = std::chrono::milliseconds(100), .cap = std::chrono::milliseconds(1'000), .jitter = 0};
+constexpr std::chrono::minutes log_period(1);
+constexpr unsigned log_burst = 4;  // lines of each kind in a period
 
 // Whether a link has ended, as reported by the data plane's thread.
 struct link_end {
@@ -51,33 +57,6 @@ struct link_end {
   bool over = false;  // control thread only
 };
 
-std::function<void(base::error)> announce(const std::shared_ptr<link_end>& end, const async::executor& where,
-                                          const std::string& name) {
-  return [end, where, name](const base::error& why) {
-    async::asio::post(where, [end, name, why] {
-      base::log::info("link", "link ended url={} reason=\"{}\"", name, why.message());
-      end->over = true;
-      end->happened.notify_all();
-    });
-  };
-}
-
-// Replaces a socket file of an earlier run, but no file of another kind.
-base::result<base::unique_fd> bind_datagrams(const std::string& path) {
-  struct stat there{};
-  if (::lstat(path.c_str(), &there) == 0 && !S_ISSOCK(there.st_mode))
-    return base::fail(std::errc::file_exists, "bind " + path);
-  ::unlink(path.c_str());
-  base::unique_fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  const auto address = net::to_sockaddr(net::stream_address(net::unix_path{path}));
-  const auto mask = ::umask(owner_alone);
-  const bool bound = fd && ::bind(fd.get(), address.get(), address.size) == 0;
-  auto failed = base::fail_errno("bind " + path);
-  ::umask(mask);
-  if (!bound) return failed;
-  return fd;
-}
-
 links::stream_options stream_options_of(links::link_kind kind) {
   const bool ours = kind != links::link_kind::qemu;
   return {.how = links::framing_of(kind), .offload = ours ? links::offload_role::host : links::offload_role::none};
@@ -85,63 +64,111 @@ links::stream_options stream_options_of(links::link_kind kind) {
 
 }  // namespace
 
+// What a peer can provoke again and again is logged a few times a minute, with a count.
+struct link_source::lines {
+  log::throttle begins{log_period, log_burst}, ends{log_period, log_burst}, refusals, newcomers;
+};
+
+link_source::link_source(links::link_url url, translator::translator& to)
+    : url_(std::move(url)), to_(&to), lines_(std::make_shared<lines>()) {}
+
 base::result<link_source> link_source::open(links::link_url url, translator::translator& to) {
   link_source made(std::move(url), to);
-  if (made.url_.kind == links::link_kind::unix_stream || made.url_.kind == links::link_kind::qemu) {
-    auto claimed = os::unix_listener::claim(made.url_.path);
+  const auto kind = made.url_.kind;
+  const bool datagrams = kind == links::link_kind::unix_datagram;
+  if (datagrams || kind == links::link_kind::unix_stream || kind == links::link_kind::qemu) {
+    auto claimed =
+        datagrams ? os::unix_listener::claim_datagrams(made.url_.path) : os::unix_listener::claim(made.url_.path);
     if (!claimed) return std::unexpected(claimed.error());
     made.listener_ = std::make_unique<os::unix_listener>(std::move(*claimed));
   }
-  if (made.url_.kind == links::link_kind::descriptor && !os::socket_type(static_cast<int>(made.url_.number)))
+  if (kind == links::link_kind::descriptor && !os::socket_type(static_cast<int>(made.url_.number)))
     return base::fail(made.name() + " is not an inherited socket");
   return made;
 }
 
-async::task<> link_source::carry(translator::any_link link, bool waits) {
+std::function<void(base::error)> link_source::announce(const async::executor& where, std::function<void()> over) const {
+  return [where, name = name(), lines = lines_, over = std::move(over)](const base::error& why) {
+    async::asio::post(where, [name, lines, over, why] {
+      log::throttled(lines->ends, log::level::info, "link", "link ended url={} reason=\"{}\"", name, why.message());
+      over();
+    });
+  };
+}
+
+bool link_source::add(translator::any_link link, const async::executor& where, std::function<void()> over) {
+  const auto added = to_->add_link(std::move(link), announce(where, std::move(over)));
+  if (added)
+    log::throttled(lines_->begins, log::level::info, "link", "link begins url={}", name());
+  else
+    log::throttled(lines_->refusals, log::level::warn, "link", "refused a link url={} reason=\"{}\"", name(),
+                   added.error().message());
+  return added.has_value();
+}
+
+async::task<> link_source::carry(translator::any_link link) {
   const auto where = co_await async::asio::this_coro::executor;
+  const auto began = async::clock::now();
   const auto end = std::make_shared<link_end>(where);
-  const auto added = to_->add_link(std::move(link), announce(end, where, name()));
-  if (!added) {
-    base::log::warn("link", "refused a link url={} reason=\"{}\"", name(), added.error().message());
-    co_return co_await async::sleep_for(after_a_failure);
+  const bool added = add(std::move(link), where, [end] {
+    end->over = true;
+    end->happened.notify_all();
+  });
+  while (added && !end->over) co_await end->happened.wait();
+  short_links_ = async::clock::now() - began < short_life ? short_links_ + 1 : 0;
+  co_await async::sleep_for(pauses.delay(short_links_, 0));
+}
+
+// A newcomer's descriptor is closed to make room for the next one; its task finds that at its next look.
+async::task<> link_source::greet(std::shared_ptr<base::unique_fd> newcomer) {
+  const auto where = co_await async::asio::this_coro::executor;
+  const bool comes = co_await skip_connect_request(*newcomer);
+  std::erase(newcomers_, newcomer);
+  if (comes) add(links::stream_link(std::move(*newcomer), stream_options_of(url_.kind)), where, [] {});
+}
+
+void link_source::make_room_for_a_newcomer() {
+  if (newcomers_.size() < most_newcomers) return;
+  log::throttled(lines_->newcomers, log::level::warn, "link",
+                 "closed a connection url={} reason=\"its request has no end\"", name());
+  newcomers_.front()->reset();
+  newcomers_.pop_front();
+}
+
+async::task<> link_source::accept_links(os::acceptor* from, async::task_group* greetings) {
+  while (true) {
+    auto client = co_await from->accept();
+    if (url_.kind == links::link_kind::qemu) {
+      const auto where = co_await async::asio::this_coro::executor;
+      add(links::stream_link(std::move(client.fd), stream_options_of(url_.kind)), where, [] {});
+      continue;
+    }
+    make_room_for_a_newcomer();
+    newcomers_.push_back(std::make_shared<base::unique_fd>(std::move(client.fd)));
+    greetings->spawn("greeting", greet(newcomers_.back()));
   }
-  base::log::info("link", "link begins url={}", name());
-  while (waits && !end->over) co_await end->happened.wait();
 }
 
 async::task<> link_source::serve_listener() {
+  const auto where = co_await async::asio::this_coro::executor;
   base::unique_fd copy(::fcntl(listener_->fd(), F_DUPFD_CLOEXEC, 0));
-  os::socket_acceptor from(co_await async::asio::this_coro::executor, std::move(copy), "link");
-  while (true) {
-    auto client = co_await from.accept();
-    if (url_.kind == links::link_kind::unix_stream && !co_await skip_connect_request(client.fd.get())) continue;
-    co_await carry(links::stream_link(std::move(client.fd), stream_options_of(url_.kind)), false);
-  }
+  os::socket_acceptor from(where, std::move(copy), "link");
+  async::task_group greetings(where);
+  co_await greetings.run_beside(accept_links(&from, &greetings));
 }
 
 async::task<> link_source::serve_handshakes() {
   handshake::host_side vm(handshake::meeting_point(url_), true);
   while (true) {
     auto fd = co_await vm.meet();
-    co_await carry(links::stream_link(std::move(fd), stream_options_of(url_.kind)), true);
-  }
-}
-
-async::task<base::unique_fd> link_source::bind_in_time() {
-  base::log::episode trouble("link", "cannot listen url=" + name());
-  while (true) {
-    auto fd = bind_datagrams(url_.path);
-    trouble.note(fd ? base::result<>{} : std::unexpected(fd.error()));
-    if (fd) co_return std::move(*fd);
-    co_await async::sleep_for(after_a_failure);
+    co_await carry(links::stream_link(std::move(fd), stream_options_of(url_.kind)));
   }
 }
 
 // One socket for all links: what the next VM sends before the end of the last link waits in it.
 async::task<> link_source::serve_datagrams() {
-  const auto bound = co_await bind_in_time();
   while (true) {
-    co_await carry(links::datagram_link(base::unique_fd(::fcntl(bound.get(), F_DUPFD_CLOEXEC, 0))), true);
+    co_await carry(links::datagram_link(base::unique_fd(::fcntl(listener_->fd(), F_DUPFD_CLOEXEC, 0))));
     co_await async::sleep_for(between_datagram_links);
   }
 }
@@ -151,9 +178,9 @@ async::task<> link_source::serve_descriptor() {
   ::fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
   ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
   if (os::socket_type(fd.get()) == SOCK_STREAM)
-    co_await carry(links::stream_link(std::move(fd), stream_options_of(url_.kind)), true);
+    co_await carry(links::stream_link(std::move(fd), stream_options_of(url_.kind)));
   else
-    co_await carry(links::datagram_link(std::move(fd)), true);
+    co_await carry(links::datagram_link(std::move(fd)));
 }
 
 async::task<> link_source::serve() {

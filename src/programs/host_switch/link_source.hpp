@@ -1,14 +1,25 @@
 // link_source: provides the data plane with the links of one -listen, one after the other, as long as host-switch runs.
 // When a link ends, the next one arrives the same way: by accept() on the same socket, or by a new handshake. A UNIX
 // path accepts several VMs at a time; fd:// has exactly one link.
+//
+// A VM may end each link at once. After a link that lived shortly the source pauses, up to a second, and the lines of
+// its log are counted instead of written. On a UNIX path each newcomer has its own task, so that one whose request does
+// not end delays no other; of more than most_newcomers the oldest is closed. A link beyond the data plane's bound is
+// closed at once.
 #pragma once
 
+#include <deque>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "async/task.hpp"
+#include "async/task_group.hpp"
 #include "base/result.hpp"
+#include "base/unique_fd.hpp"
 #include "link/link_url.hpp"
+#include "os/acceptor.hpp"
 #include "os/unix_listener.hpp"
 #include "translator/translator.hpp"
 
@@ -16,6 +27,8 @@ namespace host_switch {
 
 class link_source {
  public:
+  static constexpr std::size_t most_newcomers = 64;  // whose first bytes have not arrived
+
   // Opens everything that can be opened in advance; `to` outlives it.
   static base::result<link_source> open(links::link_url url, translator::translator& to);
 
@@ -25,19 +38,30 @@ class link_source {
   [[nodiscard]] std::string name() const { return links::to_string(url_); }
 
  private:
-  link_source(links::link_url url, translator::translator& to) : url_(std::move(url)), to_(&to) {}
+  struct lines;
+  link_source(links::link_url url, translator::translator& to);
 
   async::task<> serve_listener();
+  async::task<> accept_links(os::acceptor* from, async::task_group* greetings);
+  void make_room_for_a_newcomer();
+  async::task<> greet(std::shared_ptr<base::unique_fd> newcomer);
   async::task<> serve_handshakes();
-  async::task<base::unique_fd> bind_in_time();
   async::task<> serve_datagrams();
   async::task<> serve_descriptor();
-  // Adds the link; waits for its end if `waits`.
-  async::task<> carry(translator::any_link link, bool waits);
+  // What the data plane calls at the end of a link: runs `over` on `where`.
+  [[nodiscard]] std::function<void(base::error)> announce(const async::executor& where,
+                                                          std::function<void()> over) const;
+  // Returns whether the data plane has taken the link; otherwise it is closed.
+  bool add(translator::any_link link, const async::executor& where, std::function<void()> over);
+  // Adds the link, waits for its end, and pauses if it lived shortly.
+  async::task<> carry(translator::any_link link);
 
   links::link_url url_;
   translator::translator* to_;
-  std::unique_ptr<os::unix_listener> listener_;
+  std::optional<os::unix_listener> listener_;
+  std::shared_ptr<lines> lines_;                            // also of callbacks that are under way
+  unsigned short_links_ = 0;                                // in a row
+  std::deque<std::shared_ptr<base::unique_fd>> newcomers_;  // the oldest first
 };
 
 }  // namespace host_switch

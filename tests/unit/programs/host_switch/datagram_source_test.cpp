@@ -4,14 +4,15 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <fstream>
 
 #include "net/stream_address.hpp"
 #include "netstack/arp.hpp"
 #include "netstack/ethernet.hpp"
-#include "programs/host_switch/link_source.hpp"
-#include "tests/support/event_loop.hpp"
-#include "tests/support/temp_dir.hpp"
+#include "os/unix_listener.hpp"
 #include "tests/unit/netstack/packets.hpp"
+#include "tests/unit/programs/host_switch/link_source_fixture.hpp"
 
 namespace host_switch {
 namespace {
@@ -19,12 +20,6 @@ namespace {
 using netstack::bytes;
 
 constexpr net::mac_address vm_mac{{0x5a, 0x94, 0xef, 0xe4, 0x0c, 0xee}};
-
-std::array<base::unique_fd, 2> make_pair() {
-  std::array<int, 2> pair{};
-  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()), 0);
-  return {base::unique_fd(pair[0]), base::unique_fd(pair[1])};
-}
 
 bytes arp_request() {
   bytes frame(netstack::ethernet::header_size + netstack::arp::message_size);
@@ -38,17 +33,12 @@ bytes arp_request() {
   return frame;
 }
 
-class datagram_source_test : public testing::Test {
+class datagram_source_test : public link_source_fixture {
  protected:
-  datagram_source_test()
-      : dns_(make_pair()),
-        budget_(1'000),
-        plane_({}, budget_, std::move(dns_[1])),
-        source_(link_source::open({.kind = links::link_kind::unix_datagram, .path = directory_ / "host"}, plane_)) {
-    loop_.spawn(source_->serve());
-    EXPECT_TRUE(loop_.run_until([&] { return plane_.links().size() == 1; }));
+  void SetUp() override {
+    serve(links::link_kind::unix_datagram);
+    ASSERT_TRUE(has_links(1));
   }
-  ~datagram_source_test() override { loop_.stop(); }
 
   [[nodiscard]] net::socket_address name(const std::string& of) const {
     return net::to_sockaddr(net::stream_address(net::unix_path{directory_ / of}));
@@ -84,13 +74,6 @@ class datagram_source_test : public testing::Test {
     ASSERT_TRUE(plane_.expose(net::protocol::udp, *net::from_sockaddr(at), {netstack::vm, 53}));
     ASSERT_EQ(::sendto(client.get(), "x", 1, 0, at.get(), at.size), 1);
   }
-
-  support::temp_dir directory_;
-  support::event_loop loop_;
-  std::array<base::unique_fd, 2> dns_;
-  relay::descriptor_budget budget_;
-  translator::translator plane_;
-  base::result<link_source> source_;
 };
 
 TEST_F(datagram_source_test, the_next_vm_is_served_though_it_connected_before_the_end_of_the_last_link) {
@@ -112,6 +95,57 @@ TEST_F(datagram_source_test, the_next_vm_is_served_before_anything_is_written_to
   const auto second = vm("second");
   EXPECT_TRUE(is_answered(second));
   EXPECT_EQ(link(), link_of_first);
+}
+
+// As unix:// treats its path.
+class datagram_path_test : public link_source_fixture {
+ protected:
+  [[nodiscard]] std::error_code code() {
+    const auto opened = open(links::link_kind::unix_datagram);
+    return opened ? std::error_code() : opened.error().code;
+  }
+};
+
+TEST_F(datagram_path_test, the_path_of_a_living_instance_is_refused_and_it_goes_on) {
+  serve(links::link_kind::unix_datagram);
+  ASSERT_TRUE(has_links(1));
+  EXPECT_EQ(code(), std::errc::address_in_use);
+  EXPECT_TRUE(std::filesystem::exists(path()));
+  const auto vm = os::unix_listener::claim_datagrams(directory_ / "vm");
+  const auto host = net::to_sockaddr(net::stream_address(net::unix_path{path()}));
+  ASSERT_TRUE(vm);
+  const auto frame = arp_request();
+  ASSERT_EQ(::sendto(vm->fd(), frame.data(), frame.size(), 0, host.get(), host.size), std::ssize(frame));
+  std::array<std::uint8_t, 2'048> got{};
+  EXPECT_TRUE(loop_.run_until([&] { return ::recv(vm->fd(), got.data(), got.size(), MSG_DONTWAIT) > 0; }));
+}
+
+TEST_F(datagram_path_test, the_file_goes_with_its_instance) {
+  {
+    const auto opened = open(links::link_kind::unix_datagram);
+    ASSERT_TRUE(opened);
+    EXPECT_TRUE(std::filesystem::is_socket(path()));
+  }
+  EXPECT_FALSE(std::filesystem::exists(path()));
+}
+
+TEST_F(datagram_path_test, what_is_no_socket_stays) {
+  std::ofstream(path()) << "precious";
+  EXPECT_EQ(code(), std::errc::file_exists);
+  EXPECT_EQ(std::filesystem::file_size(path()), 8U);
+  std::filesystem::remove(path());
+  std::filesystem::create_directory(path());
+  EXPECT_EQ(code(), std::errc::file_exists);
+  std::filesystem::remove(path());
+  std::filesystem::create_symlink(directory_ / "elsewhere", path());
+  EXPECT_EQ(code(), std::errc::file_exists);
+}
+
+TEST_F(datagram_path_test, a_missing_directory_is_an_error_at_once) {
+  const auto opened =
+      link_source::open({.kind = links::link_kind::unix_datagram, .path = directory_ / "no" / "host"}, plane_);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, std::errc::no_such_file_or_directory);
 }
 
 }  // namespace

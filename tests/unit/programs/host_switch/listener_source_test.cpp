@@ -1,0 +1,74 @@
+// -listen=unix://PATH: many peers at the same path.
+#include <vector>
+
+#include "os/connect.hpp"
+#include "tests/support/socket_peer.hpp"
+#include "tests/unit/programs/host_switch/link_source_fixture.hpp"
+#include "translator/link_ports.hpp"
+
+namespace host_switch {
+namespace {
+
+using namespace std::chrono_literals;
+
+class listener_source_test : public link_source_fixture {
+ protected:
+  void SetUp() override { serve(links::link_kind::unix_stream); }
+
+  [[nodiscard]] base::unique_fd peer(const std::string& says) {
+    auto made = os::connect_now({path()});
+    EXPECT_TRUE(made);
+    if (!made) return {};
+    support::send_all(made->get(), says);
+    return std::move(*made);
+  }
+  [[nodiscard]] base::unique_fd vm() { return peer(std::string("\x3c\x00", 2) + std::string(60, '\0')); }
+  [[nodiscard]] bool is_closed(const base::unique_fd& fd) {
+    return loop_.run_until([&] { return ended(fd); });
+  }
+  static bool ended(const base::unique_fd& fd) {
+    char byte = 0;
+    const auto got = ::recv(fd.get(), &byte, 1, MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN);
+  }
+};
+
+TEST_F(listener_source_test, peers_whose_request_does_not_end_delay_no_vm) {
+  std::vector<base::unique_fd> halves;
+  for (int i = 0; i < 20; ++i) halves.push_back(peer("POST /connect"));
+  const auto began = async::clock::now();
+  const auto first = vm();
+  EXPECT_TRUE(has_links(1));
+  EXPECT_LT(async::clock::now() - began, 1s) << "less than the limit of a single request";
+  for (const auto& one : halves) EXPECT_FALSE(ended(one));
+  loop_.pass_time(3s);
+  for (const auto& one : halves) EXPECT_TRUE(is_closed(one));
+  EXPECT_TRUE(has_links(1));
+}
+
+TEST_F(listener_source_test, the_oldest_newcomer_makes_room) {
+  std::vector<base::unique_fd> halves;
+  for (std::size_t i = 0; i < link_source::most_newcomers; ++i) halves.push_back(peer("POST /connect"));
+  EXPECT_FALSE(ended(halves.front()));
+  const auto next = peer("POST /connect HTTP/1.1\r\n");
+  EXPECT_TRUE(is_closed(halves.front()));
+  EXPECT_FALSE(ended(halves[1]));
+  support::send_all(next.get(), "\r\n");
+  EXPECT_TRUE(has_links(1)) << "the newest is served";
+}
+
+TEST_F(listener_source_test, a_link_beyond_the_bound_is_closed_at_once_and_room_is_used) {
+  std::vector<base::unique_fd> vms;
+  for (std::size_t i = 0; i < translator::link_ports::most_links; ++i) vms.push_back(vm());
+  ASSERT_TRUE(has_links(translator::link_ports::most_links));
+  const auto began = async::clock::now();
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(is_closed(vm()));
+  EXPECT_LT(async::clock::now() - began, 3s) << "ten refusals";
+  vms.pop_back();
+  ASSERT_TRUE(has_links(translator::link_ports::most_links - 1));
+  const auto next = vm();
+  EXPECT_TRUE(has_links(translator::link_ports::most_links));
+}
+
+}  // namespace
+}  // namespace host_switch
