@@ -1,18 +1,21 @@
-// signals: those that end a program. They are caught from the first line of main on and kept until stop_signal() is
-// called, so one that arrives during start-up is a request to stop like any other.
+// signals: those that end a program, and SIGUSR1, a request to a running one. They are caught from the first line of main
+// on and kept until a task waits for them, so one that arrives during start-up is a request like any other.
 #pragma once
 
 #include "async/task.hpp"
 
 namespace os {
 
-// The first line of main. Keeps SIGINT and SIGTERM for stop_signal(), and ignores SIGPIPE. Another SIGINT or SIGTERM,
-// later than 0.2 s after the first one, ends the program at once with 128 + its number. Signals within that time are
+// The first line of main. Keeps SIGINT and SIGTERM for stop_signal() and SIGUSR1 for user_signal(), and ignores SIGPIPE.
+// A program that never calls user_signal() ignores SIGUSR1. Another SIGINT or SIGTERM, later than 0.2 s after the first one, ends the program at once with 128 + its number. Signals within that time are
 // one request: a supervisor may signal both a process and its group.
 void catch_stop_signals();
 
 // Waits for the first SIGINT or SIGTERM since catch_stop_signals(), and returns it.
 async::task<int> stop_signal();
+
+// Waits for the next SIGUSR1; each is reported to one task, once. Cancelled: throws operation_aborted.
+async::task<> user_signal();
 
 // Ends the program with `code` after `limit` at the latest, even if a system call does not return and the control
 // thread hangs. It cannot be undone.

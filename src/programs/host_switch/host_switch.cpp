@@ -5,8 +5,6 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
-#include <boost/asio/signal_set.hpp>
-#include <csignal>
 #include <cstddef>
 #include <expected>
 #include <memory>
@@ -23,6 +21,7 @@
 #include "kernel/netlink/route.hpp"
 #include "net/address.hpp"
 #include "net/endpoint.hpp"
+#include "os/signals.hpp"
 #include "os/unix_listener.hpp"
 #include "program/command_line.hpp"
 #include "program/flag_values.hpp"
@@ -79,9 +78,8 @@ async::task<http::answer> handle_owner(control_api* served, http::incoming in) {
 }
 
 async::task<> record_on_signal(virtual_network* network) {
-  async::asio::signal_set signals(co_await async::asio::this_coro::executor, SIGUSR1);
   while (true) {
-    co_await signals.async_wait(async::asio::use_awaitable);
+    co_await os::user_signal();
     network->toggle_recording();
   }
 }

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -27,6 +26,7 @@
 #include "link/link_control.hpp"
 #include "link/tap_device.hpp"
 #include "link/tap_values.hpp"
+#include "os/signals.hpp"
 #include "os/socket_facts.hpp"
 #include "program/command_line.hpp"
 #include "program/go_flags.hpp"
@@ -174,10 +174,8 @@ async::task<> vm_switch::keep_mac() {
 }
 
 async::task<> vm_switch::toggle_trace() {
-  boost::asio::signal_set toggles(where_, SIGUSR1);
   while (true) {
-    co_await toggles.async_wait(async::nothrow);
-    co_await async::check_cancelled();
+    co_await os::user_signal();
     tracing_ = !tracing_;
     pump_->trace(tracing_);
     log::info(component, "packet trace on={}", tracing_);

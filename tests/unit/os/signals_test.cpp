@@ -53,6 +53,34 @@ TEST(signals_death, a_pipe_that_is_gone_does_not_end_the_program) {
       testing::ExitedWithCode(42), "");
 }
 
+async::task<> count_requests(int& into) {
+  while (true) {
+    co_await user_signal();
+    ++into;
+  }
+}
+
+// Its default action ends a program.
+TEST(signals_death, each_request_is_reported_once_whenever_it_came) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        catch_stop_signals();
+        ::raise(SIGUSR1);
+        support::event_loop loop;
+        int requests = 0;
+        loop.spawn(count_requests(requests));
+        bool counted = loop.run_until([&] { return requests == 1; });
+        ::raise(SIGUSR1);
+        ::raise(SIGUSR1);
+        counted = counted && loop.run_until([&] { return requests == 3; });
+        loop.stop();
+        ::raise(SIGUSR1);
+        std::_Exit(counted && requests == 3 ? 42 : 1);
+      },
+      testing::ExitedWithCode(42), "");
+}
+
 TEST(signals_death, the_end_does_not_wait_for_what_hangs) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(
