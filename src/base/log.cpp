@@ -1,16 +1,35 @@
 #include "base/log.hpp"
 
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 
+#include <cerrno>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "base/unique_fd.hpp"
+
 namespace base::log {
 namespace {
+
+// Whether lines can be appended to the file without waiting for another process. A FIFO blocks its opener until it has a
+// reader. A pipe that is open already, such as /dev/fd/3, does not.
+bool is_writable_at_once(const std::string& path) {
+  const unique_fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644));
+  if (!fd && errno == ENOENT) return true;  // the sink makes the directory
+  struct stat about{};
+  if (!fd || ::fstat(fd.get(), &about) != 0) return false;
+  if (S_ISREG(about.st_mode) || S_ISCHR(about.st_mode)) return true;
+  struct statfs where{};
+  return S_ISFIFO(about.st_mode) && ::fstatfs(fd.get(), &where) == 0 && where.f_type == PIPEFS_MAGIC;
+}
 
 std::shared_ptr<spdlog::logger> make_logger(const spdlog::sink_ptr& sink) {
   auto logger = std::make_shared<spdlog::logger>("guestagent", sink);
@@ -52,9 +71,13 @@ void set_level(level least) { logger()->set_level(translate(least)); }
 
 bool set_file(const std::string& path) try {
   const auto least = logger()->level();
-  // The open descriptor: under systemd it is a socket, which cannot be opened by its name.
+  // The open descriptors: under systemd they are sockets, which cannot be opened by their names.
   if (path == "/dev/stdout")
     logger() = make_logger(std::make_shared<spdlog::sinks::stdout_sink_mt>());
+  else if (path == "/dev/stderr")
+    logger() = make_logger(std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  else if (!is_writable_at_once(path))
+    return false;
   else
     logger() = make_logger(std::make_shared<spdlog::sinks::basic_file_sink_mt>(path));
   logger()->set_level(least);

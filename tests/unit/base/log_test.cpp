@@ -1,7 +1,9 @@
 #include "base/log.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -72,6 +74,29 @@ TEST_F(log_test, standard_output_may_be_a_socket) {
   ASSERT_GT(::recv(far.get(), text.data(), text.size(), MSG_DONTWAIT), 0);
   EXPECT_NE(std::string(text.data()).find("INFO a: line"), std::string::npos);
   ASSERT_TRUE(set_file(path_));
+}
+
+// The program would wait for the FIFO's reader.
+TEST_F(log_test, a_fifo_is_refused_at_once_and_an_open_pipe_is_not) {
+  const auto fifo = (directory_ / "fifo").string();
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_FALSE(set_file(fifo));
+  const unique_fd reader(::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  EXPECT_FALSE(set_file(fifo)) << "it may stop to read";
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const unique_fd out(ends[0]), in(ends[1]);
+  EXPECT_TRUE(set_file("/dev/fd/" + std::to_string(in.get())));
+  info("a", "line");
+  std::array<char, 200> text{};
+  ASSERT_GT(::read(out.get(), text.data(), text.size() - 1), 0);
+  EXPECT_NE(std::string(text.data()).find("INFO a: line"), std::string::npos);
+  ASSERT_TRUE(set_file(path_));
+}
+
+TEST_F(log_test, devices_are_files) {
+  EXPECT_TRUE(set_file("/dev/null"));
+  EXPECT_TRUE(set_file("/dev/stderr"));
 }
 
 TEST_F(log_test, a_file_that_cannot_be_opened_is_told) { EXPECT_FALSE(set_file("/dev/null/log")); }
