@@ -53,6 +53,7 @@ class link_ports {
   [[nodiscard]] std::size_t size() const { return ports_.size(); }
   [[nodiscard]] netstack::time_point wake_at() const;  // to transmit(); max() for never
   void record(std::optional<pcap_file> to) { recording_ = std::move(to); }
+  [[nodiscard]] bool is_recording() const { return recording_.has_value(); }
 
   // For link_port.
   [[nodiscard]] shared& common() { return common_; }

@@ -1,15 +1,19 @@
 #include "translator/pcap_file.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <expected>
 #include <span>
 #include <string>
+#include <system_error>
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
@@ -23,11 +27,22 @@ constexpr std::uint32_t version = 4U << 16U | 2U;  // 2.4: major in the low half
 constexpr std::uint32_t longest = 65'536;          // bytes kept of a frame
 constexpr std::uint32_t ethernet = 1;              // LINKTYPE_ETHERNET
 
+// Without waiting: a FIFO blocks its opener until it has a reader, and each writer while that does not read.
+base::result<base::unique_fd> open_regular(const std::string& path) {
+  base::unique_fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+  if (!fd && errno != ENXIO) return base::fail_errno("open " + path);
+  struct stat about{};
+  if (!fd || ::fstat(fd.get(), &about) != 0 || !S_ISREG(about.st_mode))
+    return base::fail(std::errc::invalid_argument, "open " + path + ": not a regular file");
+  return fd;
+}
+
 }  // namespace
 
 base::result<pcap_file> pcap_file::create(const std::string& path) {
-  base::unique_fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) return base::fail_errno("open " + path);
+  auto opened = open_regular(path);
+  if (!opened) return std::unexpected(opened.error());
+  auto& fd = *opened;
   auto* const file = ::fdopen(fd.get(), "w");
   if (file == nullptr) return base::fail_errno("open " + path);
   static_cast<void>(fd.release());

@@ -15,7 +15,8 @@ namespace translator {
 
 class pcap_file {
  public:
-  // Overwrites the file. Mode 0600: it holds what the VM sends.
+  // Overwrites the file. Mode 0600: it holds what the VM sends. Fails for what is not a regular file: a FIFO or a
+  // device could block the data plane.
   static base::result<pcap_file> create(const std::string& path);
 
   void add(std::span<const netstack::bytes_view> parts);

@@ -42,6 +42,7 @@ class plane {
   void stop(const net::listen_key& key);
   base::result<> add_link(any_link link, std::function<void(base::error)> over);
   void record(std::optional<pcap_file> to) { links_.record(std::move(to)); }
+  [[nodiscard]] bool is_recording() const { return links_.is_recording(); }
   void set_search_domains(const std::vector<std::string>& domains) { stack_.set_search_domains(domains); }
   [[nodiscard]] std::vector<link_status> links() const { return links_.status(); }
   [[nodiscard]] std::vector<links::mac_table::station> stations() const { return links_.stations(); }

@@ -87,6 +87,12 @@ void translator::record(std::optional<pcap_file> to) {
   run([&] { plane_->record(std::move(to)); });
 }
 
+bool translator::is_recording() {
+  bool made = false;
+  run([&] { made = plane_->is_recording(); });
+  return made;
+}
+
 void translator::set_search_domains(const std::vector<std::string>& domains) {
   run([&] { plane_->set_search_domains(domains); });
 }

@@ -39,6 +39,7 @@ class translator {
 
   // Records the frames of all links; nullopt ends the recording.
   void record(std::optional<pcap_file> to);
+  [[nodiscard]] bool is_recording();  // not after a write has failed
   void set_search_domains(const std::vector<std::string>& domains);
 
   [[nodiscard]] netstack::statistics statistics();

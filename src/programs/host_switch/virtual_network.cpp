@@ -122,7 +122,6 @@ base::result<std::unique_ptr<virtual_network>> virtual_network::open(const async
     auto file = translator::pcap_file::create(made->pcap_);
     if (!file) return std::unexpected(file.error());
     made->plane_.record(std::move(*file));
-    made->records_ = true;
   }
   return made;
 } catch (const std::system_error& e) {
@@ -155,14 +154,13 @@ void virtual_network::start(async::task_group& tasks) {
 
 void virtual_network::toggle_recording() {
   if (pcap_.empty()) return base::log::info("pcap", "no file: see -pcap");
-  if (std::exchange(records_, false)) {
+  if (plane_.is_recording()) {
     plane_.record(std::nullopt);
     return base::log::info("pcap", "recording ended file={}", pcap_);
   }
   auto file = translator::pcap_file::create(pcap_);
   if (!file) return base::log::warn("pcap", "cannot record reason=\"{}\"", file.error().message());
   plane_.record(std::move(*file));
-  records_ = true;
   base::log::info("pcap", "recording file={}", pcap_);
 }
 

@@ -55,7 +55,6 @@ class virtual_network final : public network {
   dns_service dns_;
   std::vector<link_source> links_;
   std::string pcap_;
-  bool records_ = false;
 };
 
 }  // namespace host_switch

@@ -127,8 +127,8 @@ void virtual_options::declare(program::flag_set& flags) {
             "A further network that the VM has for itself, as a `CIDR`, for -source-address client. May be given "
             "several times. Those that container engines use by default are known.");
   flags.add("pcap", pcap,
-            "Record the frames of the virtual network to this `file`, for tcpdump and Wireshark. SIGUSR1 ends the "
-            "recording and begins a new one.");
+            "Record the frames of the virtual network to this regular `file`, for tcpdump and Wireshark. SIGUSR1 ends "
+            "the recording; the next SIGUSR1 begins a new one, which replaces the file.");
 }
 
 base::result<> virtual_options::check(const subnet& network) const {

@@ -229,11 +229,13 @@ TEST_F(link_ports_test, a_recording_has_the_frames_of_both_ways_until_it_ends) {
   ASSERT_TRUE(file);
   auto machine = join();
   plane().record(std::move(*file));
+  EXPECT_TRUE(plane().is_recording());
   EXPECT_GE(size_of(path), 24U);
   machine.put_icmp(gateway, netstack::icmp::make_echo_request(1, 1, counting(56)));
   ASSERT_TRUE(machine.next_icmp());
   EXPECT_TRUE(soon([&] { return packets_in(path) == 2; })) << packets_in(path);
   plane().record(std::nullopt);
+  EXPECT_FALSE(plane().is_recording());
   machine.put_icmp(gateway, netstack::icmp::make_echo_request(1, 2, counting(56)));
   ASSERT_TRUE(machine.next_icmp());
   turn();
@@ -264,6 +266,7 @@ TEST_F(link_ports_test, a_recording_that_cannot_be_written_ends_with_one_line_an
   EXPECT_TRUE(answered);
   EXPECT_THAT(log, testing::HasSubstr("recording ended: cannot write"));
   EXPECT_EQ(log.find("recording ended"), log.rfind("recording ended"));
+  EXPECT_FALSE(plane().is_recording()) << "the next signal begins a new one";
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "translator/pcap_file.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -9,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/unique_fd.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/unit/netstack/packets.hpp"
 
@@ -135,7 +137,21 @@ TEST_F(pcap_file_test, what_cannot_be_written_is_an_error_with_its_path) {
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, std::errc::no_such_file_or_directory);
   EXPECT_NE(none.error().message().find("no/x.pcap"), std::string::npos);
-  EXPECT_FALSE(pcap_file::create("/dev/full")) << "a full disk";
+}
+
+// A FIFO without a reader would block the program, and one whose reader stops the data plane.
+TEST_F(pcap_file_test, what_is_no_regular_file_is_refused_at_once) {
+  const auto reason = [](const std::string& path) {
+    const auto made = pcap_file::create(path);
+    return made ? std::string() : made.error().message();
+  };
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  EXPECT_NE(reason(path_).find("not a regular file"), std::string::npos);
+  const base::unique_fd reader(::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  EXPECT_NE(reason(path_).find("not a regular file"), std::string::npos) << "with a reader";
+  for (const auto* device : {"/dev/null", "/dev/full"})
+    EXPECT_NE(reason(device).find("not a regular file"), std::string::npos) << device;
+  EXPECT_NE(reason(directory_.path()), "");
 }
 
 }  // namespace
