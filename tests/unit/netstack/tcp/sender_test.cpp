@@ -179,20 +179,6 @@ TEST(sender, a_smaller_path_makes_smaller_segments_and_repeats_the_large_ones) {
   EXPECT_GE(p.send().at(0).size, sender::least_segment);
 }
 
-// The records are cut, and so may move, while the probe of the tail goes out.
-TEST(sender, a_probe_of_the_tail_that_has_to_be_cut) {
-  for (std::uint32_t segments = 8; segments < 60; ++segments) {
-    sender_and_peer p;
-    p.write(std::size_t{segments} * 1'000);
-    p.send();
-    p.now = p.s.wake_at();
-    p.s.on_time(p.now);  // the probe is due
-    p.acknowledge(1'000, {{2'000, 6'000}});
-    p.s.set_most_segment(400);
-    for (const auto& part : p.send()) EXPECT_LE(part.size, 400U);
-  }
-}
-
 TEST(sender, room_is_announced_once_after_there_was_none) {
   sender_and_peer p(0);
   EXPECT_FALSE(p.s.take_writable());
