@@ -32,6 +32,7 @@
 #include "programs/host_switch/control_api.hpp"
 #include "programs/host_switch/forwarder.hpp"
 #include "programs/host_switch/kernel_network.hpp"
+#include "programs/host_switch/link_source.hpp"
 #include "programs/host_switch/static_forward.hpp"
 #include "programs/host_switch/subnet.hpp"
 #include "programs/host_switch/virtual_network.hpp"
@@ -115,11 +116,17 @@ base::result<host_switch::way> host_switch::parse_way(std::string_view text) {
   return base::fail("neither \"virtual\" nor \"kernel\"");
 }
 
+base::result<> host_switch::check_virtual_network() const {
+  if (api_) return base::fail("-api-address needs -network kernel: the virtual network's API is at the gateway");
+  if (auto valid = virtual_.check(vm_network_); !valid) return valid;
+  if (auto valid = check_targets(static_forwards_, vm_network_, virtual_.plane(vm_network_).stack.nat); !valid)
+    return valid;
+  return link_source::check_descriptors(virtual_.listen);
+}
+
 base::result<> host_switch::check(const program::command_line& line) {
-  if (way_ == way::through_frames) {
-    if (api_) return base::fail("-api-address needs -network kernel: the virtual network's API is at the gateway");
-    return virtual_.check(vm_network_);
-  }
+  if (auto valid = check_listeners(static_forwards_); !valid) return valid;
+  if (way_ == way::through_frames) return check_virtual_network();
   for (const auto* name : {"listen", "mtu", "dns-zone", "dns-aaaa", "dhcp-lease", "nat", "source-address", "vm-network",
                            "pcap", "control-socket"})
     if (line.is_set(name)) return base::fail(fmt::format("-{} needs -network virtual", name));

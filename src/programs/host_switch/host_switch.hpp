@@ -31,7 +31,7 @@ class host_switch final : public program::daemon {
   [[nodiscard]] net::endpoint api() const { return api_.value_or(net::endpoint{vm_network_.gateway(), 80}); }
   enum class way : std::uint8_t { through_frames, through_kernel };
   static base::result<way> parse_way(std::string_view text);
-  base::result<> open_network(const async::executor& where);
+  [[nodiscard]] base::result<> check_virtual_network() const;
   base::result<> open_kernel_network();
   base::result<> open_virtual_network(const async::executor& where);
   base::result<> open_control_socket();

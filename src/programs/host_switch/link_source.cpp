@@ -5,13 +5,16 @@
 
 #include <boost/asio/post.hpp>
 #include <chrono>
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "async/clock.hpp"
 #include "async/condition.hpp"
@@ -72,6 +75,17 @@ struct link_source::lines {
 link_source::link_source(links::link_url url, translator::translator& to)
     : url_(std::move(url)), to_(&to), lines_(std::make_shared<lines>()) {}
 
+base::result<> link_source::check_descriptors(const std::vector<links::link_url>& all) {
+  std::set<std::uint32_t> numbers;
+  for (const auto& one : all) {
+    if (one.kind != links::link_kind::descriptor) continue;
+    if (!os::socket_type(static_cast<int>(one.number)))
+      return base::fail("-listen: " + links::to_string(one) + " is not an inherited socket");
+    if (!numbers.insert(one.number).second) return base::fail("-listen: " + links::to_string(one) + " is given twice");
+  }
+  return {};
+}
+
 base::result<link_source> link_source::open(links::link_url url, translator::translator& to) {
   link_source made(std::move(url), to);
   const auto kind = made.url_.kind;
@@ -82,8 +96,6 @@ base::result<link_source> link_source::open(links::link_url url, translator::tra
     if (!claimed) return std::unexpected(claimed.error());
     made.listener_ = std::make_unique<os::unix_listener>(std::move(*claimed));
   }
-  if (kind == links::link_kind::descriptor && !os::socket_type(static_cast<int>(made.url_.number)))
-    return base::fail(made.name() + " is not an inherited socket");
   return made;
 }
 

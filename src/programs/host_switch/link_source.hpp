@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "async/task.hpp"
 #include "async/task_group.hpp"
@@ -27,6 +28,10 @@ namespace host_switch {
 
 class link_source {
  public:
+  // Whether each fd:// among `all` names another inherited socket. Call it before the program opens sockets of its own:
+  // they would pass for inherited ones.
+  static base::result<> check_descriptors(const std::vector<links::link_url>& all);
+
   static constexpr std::size_t most_newcomers = 64;  // whose first bytes have not arrived
 
   // Opens everything that can be opened in advance; `to` outlives it.

@@ -12,7 +12,8 @@ namespace host_switch {
 
 class subnet {
  public:
-  // Parses an IPv4 network such as "192.168.127.0/24", of at most 30 bits.
+  // Parses an IPv4 network such as "192.168.127.0/24", of at most 30 bits. Not one of loopback, link-local or
+  // multicast addresses.
   static base::result<subnet> parse(std::string_view text);
 
   // Its first address, which is the host's. Every subnet has one, because at least two bits remain.

@@ -65,6 +65,8 @@ base::result<nat_value> parse_nat(std::string_view text) {
              host = sides ? parse_ip(sides->second) : std::nullopt;
   if (!inside || !host) return base::fail("not of the form IP=IP with IPv4 addresses, nor \"off\"");
   if (host->is_multicast() || host->is_broadcast()) return base::fail("the host's side is not the address of one host");
+  if (inside->is_multicast() || inside->is_broadcast() || inside->is_loopback())
+    return base::fail("the VM's side is not the address of one host, or the VM's own");
   return nat_value{.off = false, .entry = {*inside, *host}};
 }
 
@@ -72,7 +74,8 @@ base::result<netstack::fixed_lease> parse_lease(std::string_view text) {
   const auto sides = split_at_equals(text);
   const auto mac = sides ? net::mac_address::parse(sides->first) : std::nullopt;
   const auto ip = sides ? parse_ip(sides->second) : std::nullopt;
-  if (!mac || !ip || mac->is_group()) return base::fail("not of the form MAC=IP, as 5a:94:ef:e4:0c:ee=192.168.127.2");
+  if (!mac || !ip || mac->is_group() || *mac == net::mac_address{})
+    return base::fail("not of the form MAC=IP, as 5a:94:ef:e4:0c:ee=192.168.127.2");
   return netstack::fixed_lease{*mac, *ip};
 }
 
@@ -138,6 +141,8 @@ base::result<> virtual_options::check(const subnet& network) const {
     const auto ip = netstack::ipv4::to_net(one.address);
     if (!network.contains(ip) || ip == network.gateway())
       return base::fail(fmt::format("-dhcp-lease: {} cannot be given out in {}", ip.to_string(), network.to_string()));
+    if (one.mac == netstack::stack_settings{}.gateway_mac)
+      return base::fail(fmt::format("-dhcp-lease: {} is the gateway's MAC address", one.mac.to_string()));
     if (!macs.insert(one.mac).second || !taken.insert(one.address).second)
       return base::fail(fmt::format("-dhcp-lease: {} or {} is given twice", one.mac.to_string(), ip.to_string()));
   }
@@ -146,10 +151,14 @@ base::result<> virtual_options::check(const subnet& network) const {
   // Includes the defaults, which the flags replace.
   const auto made = plane(network).stack;
   for (const auto& one : made.leases) taken.insert(one.address);
-  for (const auto& one : made.nat)
+  for (const auto& one : made.nat) {
+    const auto inside = netstack::ipv4::to_net(one.inside);
+    if (network.network().contains(inside) && !network.contains(inside))
+      return base::fail(fmt::format("-nat: {} is no machine's address in {}", inside.to_string(), network.to_string()));
     if (!taken.insert(one.inside).second)
       return base::fail(fmt::format("-nat, -dhcp-lease: {} has two meanings, an alias and a lease or the gateway",
-                                    netstack::ipv4::to_net(one.inside).to_string()));
+                                    inside.to_string()));
+  }
   return {};
 }
 

@@ -1,4 +1,7 @@
-// -listen=unix://PATH: many peers at the same path.
+// -listen=unix://PATH: many peers at the same path; and -listen=fd://N.
+#include <fcntl.h>
+
+#include <array>
 #include <vector>
 
 #include "os/connect.hpp"
@@ -68,6 +71,25 @@ TEST_F(listener_source_test, a_link_beyond_the_bound_is_closed_at_once_and_room_
   ASSERT_TRUE(has_links(translator::link_ports::most_links - 1));
   const auto next = vm();
   EXPECT_TRUE(has_links(translator::link_ports::most_links));
+}
+
+// ---- fd://N
+
+TEST(descriptor_source, each_descriptor_is_another_inherited_socket) {
+  std::array<int, 2> pair{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
+  const base::unique_fd one(pair[0]), other(pair[1]), file(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const auto check = [](const std::vector<int>& numbers) {
+    std::vector<links::link_url> all{{.kind = links::link_kind::unix_stream, .path = "/x"}};
+    for (const int number : numbers)
+      all.push_back({.kind = links::link_kind::descriptor, .path = {}, .number = static_cast<std::uint32_t>(number)});
+    return link_source::check_descriptors(all).has_value();
+  };
+  EXPECT_TRUE(check({}));
+  EXPECT_TRUE(check({one.get(), other.get()}));
+  EXPECT_FALSE(check({one.get(), one.get()}));
+  EXPECT_FALSE(check({file.get()}));
+  EXPECT_FALSE(check({1'000'000}));
 }
 
 }  // namespace

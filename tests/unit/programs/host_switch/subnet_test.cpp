@@ -31,6 +31,14 @@ TEST(subnet, the_host_alias_is_number254) {
   EXPECT_FALSE(subnet::parse("10.1.2.4/30")->is_host_alias(ip("10.1.2.6"))) << "the VM itself";
 }
 
+TEST(subnet, refuses_addresses_that_no_machine_has) {
+  for (const auto* text : {"127.0.0.0/8", "127.1.2.0/24", "0.0.0.0/8", "0.1.0.0/16", "224.0.0.0/4", "239.1.2.0/24",
+                           "240.0.0.0/8", "255.255.255.0/24", "169.254.0.0/16", "169.254.7.0/24", "64.0.0.0/2"})
+    EXPECT_FALSE(subnet::parse(text)) << text;
+  for (const auto* text : {"126.0.0.0/8", "128.0.0.0/8", "1.0.0.0/8", "169.253.0.0/16", "223.255.255.0/24"})
+    EXPECT_TRUE(subnet::parse(text)) << text;
+}
+
 TEST(subnet, refuses_other_texts) {
   for (const auto* text : {"", "192.168.127.0", "192.168.127.0/", "192.168.127.0/0", "192.168.127.0/31", "fe80::/64",
                            "192.168.127.0/24x", "x/24"})

@@ -15,7 +15,8 @@ TEST(virtual_options, nat_is_a_pair_of_addresses_or_off) {
   EXPECT_EQ(parse_nat("192.168.127.254=127.0.0.1")->entry.host, loopback);
   EXPECT_TRUE(parse_nat("off")->off);
   for (const auto* wrong : {"", "=", "192.168.127.254", "192.168.127.254=", "=127.0.0.1", "a=b", "::1=127.0.0.1",
-                            "192.168.127.254=::1", "192.168.127.254=0.0.0.0", "192.168.127.254=224.0.0.1"})
+                            "192.168.127.254=::1", "192.168.127.254=0.0.0.0", "192.168.127.254=224.0.0.1",
+                            "127.0.0.1=127.0.0.1", "224.0.0.1=127.0.0.1", "255.255.255.255=127.0.0.1"})
     EXPECT_FALSE(parse_nat(wrong)) << wrong;
 }
 
@@ -25,7 +26,7 @@ TEST(virtual_options, a_lease_is_a_mac_and_an_address) {
   EXPECT_EQ(lease->mac, vm);
   EXPECT_EQ(lease->address, usual);
   for (const auto* wrong : {"", "5a:94:ef:e4:0c:ee", "5a:94:ef:e4:0c=192.168.127.2", "01:00:5e:00:00:01=192.168.127.2",
-                            "5a:94:ef:e4:0c:ee=::1"})
+                            "5a:94:ef:e4:0c:ee=::1", "00:00:00:00:00:00=192.168.127.2"})
     EXPECT_FALSE(parse_lease(wrong)) << wrong;
 }
 
@@ -70,6 +71,7 @@ TEST(virtual_options, leases_that_cannot_be_given_out_are_refused) {
   EXPECT_TRUE(check({"5a:94:ef:e4:0c:01=192.168.127.9"}));
   EXPECT_FALSE(check({"5a:94:ef:e4:0c:01=192.168.127.1"}));
   EXPECT_FALSE(check({"5a:94:ef:e4:0c:01=192.168.128.9"}));
+  EXPECT_FALSE(check({"5a:94:ef:e4:0c:dd=192.168.127.9"})) << "the gateway's MAC address";
   EXPECT_FALSE(check({"5a:94:ef:e4:0c:01=192.168.127.9", "5a:94:ef:e4:0c:02=192.168.127.9"}));
   EXPECT_FALSE(check({"5a:94:ef:e4:0c:01=192.168.127.9", "5a:94:ef:e4:0c:01=192.168.127.8"}));
 }
@@ -87,6 +89,18 @@ TEST(virtual_options, nat_cannot_take_an_address_that_a_vm_has) {
   EXPECT_TRUE(options.check(network));
   options.leases = {parse_lease("5a:94:ef:e4:0c:01=192.168.127.254").value()};
   EXPECT_FALSE(options.check(network)) << "the default alias";
+}
+
+TEST(virtual_options, nat_cannot_take_the_address_of_the_network_or_of_all_its_machines) {
+  const auto check = [](const char* text) {
+    virtual_options options;
+    options.nat = {parse_nat(text).value()};
+    return options.check(network).has_value();
+  };
+  EXPECT_FALSE(check("192.168.127.0=127.0.0.1"));
+  EXPECT_FALSE(check("192.168.127.255=127.0.0.1"));
+  EXPECT_FALSE(check("192.168.127.1=127.0.0.1"));
+  EXPECT_TRUE(check("10.0.2.2=127.0.0.1")) << "outside the subnet";
 }
 
 }  // namespace
