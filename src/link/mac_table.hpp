@@ -39,11 +39,11 @@ class mac_table {
 
   mac_table() : slots_(slot_count) {}
 
-  // Whether it is known to be anywhere.
+  // Whether the station's link is known.
   [[nodiscard]] bool knows(const net::mac_address& mac, time_point now) const;
-  // Another frame of a station. False: it is not known, or was elsewhere.
+  // Another frame of a station. False: its link is unknown, or another one.
   bool refresh(const net::mac_address& mac, link_id link, time_point now);
-  // The source address of a frame from `link`. Group addresses are no stations.
+  // Learns the source address of a frame from `link`. Ignores group addresses.
   void learn(const net::mac_address& mac, link_id link, time_point now);
   // The station's link; nullopt, and counted, if it is unknown.
   [[nodiscard]] std::optional<link_id> find(const net::mac_address& mac, time_point now);

@@ -18,9 +18,9 @@ namespace links {
 class send_queue {
  public:
   static constexpr std::size_t most_buffers = 1024;                   // UIO_MAXIOV, the most that writev takes
-  static constexpr std::size_t most_parts = 8;                        // of one frame
-  static constexpr std::size_t enough_bytes = std::size_t{1} << 20U;  // for one turn
-  // Bytes that are kept from turn to turn: a whole turn, so that a stream that shuts in the middle of one costs no frame.
+  static constexpr std::size_t most_parts = 8;                        // per frame
+  static constexpr std::size_t enough_bytes = std::size_t{1} << 20U;  // per turn
+  // Bytes kept from turn to turn: a whole turn, so that a stream that blocks in the middle of one loses no frame.
   static constexpr std::size_t default_backlog = enough_bytes + (std::size_t{128} << 10U);
 
   // `backlog`: bytes of whole frames to keep for a stream that does not accept them.

@@ -1,4 +1,4 @@
-// frame_copies: frames between VMs that had to be changed on their way; they stay until all links have written. Owned by
+// frame_copies: frames between VMs that had to be changed on the way; they stay until all links have written. Owned by
 // link_ports; loop thread only. Bound: what the links read in one turn, and the headers of cut segments.
 //
 // Frames are stored one after the other in chunks. kept_chunks stay for the next turn, so that few frames allocate

@@ -5,7 +5,7 @@
 // A link that ends is removed at the end of its turn, after all links have written: the others may still hold views of
 // the stack's headers and of its frames.
 //
-// A link whose peer does not read blocks only what goes to it: the stack keeps its connections' bytes, and the link keeps
+// A link whose peer does not read delays only its own frames: the stack keeps its connections' bytes, and the link keeps
 // datagrams up to its bound. While all links are blocked, the stack keeps those as well.
 #pragma once
 

@@ -53,9 +53,9 @@ class tcp_flow final : public os::event_handler {
 
   netstack::ipv4::address vm;
   netstack::time_point lost_since = netstack::time_point::max();  // the VM's link is gone
-  relay::connection_ticket ticket;                                // of a client of an exposed port
-  relay::descriptor_lease lease;                                  // of a connection of the VM
-  bool pushes_later = false;                                      // stands in tcp_flows' list
+  relay::connection_ticket ticket;                                // for a client of an exposed port
+  relay::descriptor_lease lease;                                  // for a connection of the VM
+  bool pushes_later = false;                                      // is in tcp_flows' list
 
  private:
   void on_connected();

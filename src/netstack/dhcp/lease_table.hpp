@@ -52,7 +52,7 @@ class lease_table {
   bool take(const net::mac_address& mac, ipv4::address address, time_point now);
   // Gives `address` to a client that has none until `expires`. False: it is not in the pool, or another client has it.
   bool adopt(const net::mac_address& mac, ipv4::address address, time_point expires, time_point now);
-  // A client did not take its offer.
+  // The client has not accepted its offer.
   void withdraw_offer(const net::mac_address& mac);
   // Leases the address that find() returns to the client, until `expires`.
   void acknowledge(const net::mac_address& mac, time_point expires, time_point now);

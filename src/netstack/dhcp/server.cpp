@@ -111,7 +111,7 @@ std::optional<lease> server::adopt(const net::mac_address& mac, ipv4::address ad
   return lease{.address = address, .mac = mac, .fixed = false, .expires = expires};
 }
 
-// Whether the client has each address that it names.
+// Whether each address in the request is the client's.
 bool server::holds(const request& r, time_point now) {
   const auto wanted = r.requested.value_or(r.client_address);
   if (r.client_address.value != 0 && r.client_address != wanted) return false;

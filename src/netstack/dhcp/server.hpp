@@ -1,13 +1,13 @@
 // server: the DHCP server of the virtual network (RFC 2131), as a pure function of messages and time. Owned by
 // netstack::stack. It reports no failure: a message that it does not answer is counted.
 //
-// Theory of operation. A client is its MAC: the message's chaddr, which must be the source of its frame. It has one
-// address (lease_table). DISCOVER gets an OFFER of it. REQUEST gets an ACK if each address that it names (option 50,
-// ciaddr) is the client's, else a NAK, which makes the client begin again. A client without a lease that asks for a free
-// address by name keeps it: it had the address from an earlier run of this server. So does one whose frames come from a
-// free address, within the time of a lease after the start: later, no lease of that run is left. A REQUEST to another
-// server withdraws our offer. RELEASE, DECLINE and INFORM are ignored: leases end by time. Messages of relays are dropped, for
-// the network has none.
+// Theory of operation. The message's chaddr identifies the client, and must be the source of its frame. A client has
+// one address (lease_table). A DISCOVER gets an OFFER of it. A REQUEST gets an ACK if each address in it (option 50,
+// ciaddr) is the client's, otherwise a NAK, which makes the client start over. A client without a lease that requests a
+// specific free address gets it: an earlier run of this server may have assigned it. So does a client whose frames come
+// from a free address, until the leases of that run have expired. A REQUEST to another server withdraws our offer.
+// RELEASE, DECLINE and INFORM are ignored: only time ends a lease. Relayed messages are dropped, because the network has
+// no relays.
 #pragma once
 
 #include <cstdint>
@@ -71,12 +71,12 @@ class server {
   // `payload`: of a UDP datagram to port 67; `source`: of its frame.
   [[nodiscard]] std::optional<answer> on_message(bytes_view payload, const net::mac_address& source, time_point now);
 
-  // The server starts now. Without this call it adopts no leases of an earlier run.
+  // The server starts now. Without this call it adopts no leases from an earlier run.
   void begin(time_point now) { adopts_until_ = now + settings_.lease_time; }
-  // A client sends from an address that it does not own: the lease, if it has it from an earlier run.
+  // A client sends from an address that it does not own. Returns its lease, if an earlier run may have assigned it.
   std::optional<lease> adopt(const net::mac_address& mac, ipv4::address address, time_point now);
 
-  // For the answers from now on.
+  // Applies to later answers.
   void set_search_domains(std::span<const std::string> names) { search_ = search_list(names); }
 
   [[nodiscard]] bool owns(const net::mac_address& mac, ipv4::address address, time_point now) const {

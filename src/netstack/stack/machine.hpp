@@ -29,7 +29,7 @@ class stack::machine {
   void link_down(link_id link);
   void link_blocked(link_id link, bool blocked);
 
-  // Every call but next_frame() and link_blocked() begins with it: the frames are written.
+  // Every call except next_frame() and link_blocked() begins with it: the frames have been written.
   void begin_call(time_point now);
 
   [[nodiscard]] tcp_flows& flows() { return flows_; }

@@ -50,7 +50,7 @@ class neighbours {
   void ask(ipv4::address a, time_point now);
   // Whether an address is located on the link.
   [[nodiscard]] bool has_any_on(link_id link) const;
-  // The link has ended: what was there is forgotten.
+  // Removes the entries of a link that has ended.
   void forget_link(link_id link);
 
   // The next address whose request is due.

@@ -25,8 +25,8 @@ struct stack_limits {
   std::size_t receive_memory = std::size_t{32} << 20U;  // kept for slow sockets, all flows: windows shrink
   std::size_t queued_packets = std::size_t{4} << 20U;   // bytes of datagrams, errors and answers toward the VM
   std::size_t neighbours = 2'048;                       // interfaces of VMs: more than there are leases
-  std::size_t waiting_packets = 64;                     // for one VM whose MAC is not known; the oldest goes
-  std::size_t errors_a_second = 1'000;                  // ICMP errors and RSTs without a flow
+  std::size_t waiting_packets = 64;     // for one VM whose MAC is not known; beyond it the oldest is dropped
+  std::size_t errors_a_second = 1'000;  // ICMP errors and RSTs without a flow
   fragment_limits fragments;
 };
 

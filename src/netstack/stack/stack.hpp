@@ -46,8 +46,8 @@ class stack {
 
   // Whether the VM with this address is located on a link that is up.
   [[nodiscard]] bool is_located(ipv4::address vm) const;
-  // Whether the address belongs to this MAC by lease: what the stack asks of a VM's frames before it believes them. The
-  // first VM of a link may return with a lease of an earlier run (dhcp/server.hpp): it then has that lease.
+  // Whether this MAC leases the address: the stack's condition for a frame's source. The first VM of a link may return
+  // with a lease from an earlier run (dhcp/server.hpp), which then is its lease.
   bool accepts_source(const net::mac_address& mac, ipv4::address address, link_id link, time_point now);
 
   // The bytes must stay where they are until end_batch().

@@ -465,7 +465,7 @@ bool tcp_flows::next_frame(frame_out& to, time_point now) {
   }
 }
 
-// Outside the order a flow whose link takes no frames costs the others nothing.
+// While its link accepts no frames, a flow stays outside the order and costs the others nothing.
 bool tcp_flows::hold_up(std::uint32_t index) {
   if (!around_.all_links.any_blocked()) return false;
   const auto* at = around_.all_neighbours.find(flows_[index].key.vm.address);
@@ -482,7 +482,7 @@ void tcp_flows::let_go() {
   }
 }
 
-// The VM has to be found first. A SYN and other small segments wait; the rest is lost, and TCP repeats it.
+// The VM has to be located first. A SYN and other small segments wait; the rest is dropped, and TCP sends it again.
 void tcp_flows::let_wait(const flow_key& key, time_point now) {
   frame_out frame;
   while (frames_.in_progress()) {

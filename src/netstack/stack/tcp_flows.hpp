@@ -5,11 +5,11 @@
 // Theory of operation. A flow is a place in a list that grows to the largest number of simultaneous flows; places are
 // reused with another generation. A flow is
 //   owned     the owner knows its id; its calls reach it
-//   orphaned  the owner was given the end (reset, refused, closed) or has said it (abort, connect_failed); what TCP still
-//             has to send goes on, then the place is free
-// A flow that something happened to is touched; settle() gives the owner the events of touched flows, once for each
-// batch. A flow that may have something to send stands in send_order until its connection says that it has nothing, or, if
-// its link takes no frames, among those that are held up.
+//   orphaned  the owner has received the end (reset, refused, closed) or caused it (abort, connect_failed); TCP sends
+//             what remains, then the place is free
+// A flow with an event is touched; settle() gives the owner the events of touched flows, once per batch. A flow that
+// may have something to send is in send_order until its connection has nothing to send. If its link accepts no frames,
+// it is held up instead.
 //
 // Bounds, all counted: stack_limits::flows, where a connection in TIME_WAIT makes room first and then a SYN is refused;
 // half_open, where the oldest is dropped silently (its VM, if alive, sends its SYN again); and memory. receive_memory:

@@ -108,8 +108,8 @@ class connection {
   // The batch ends and its frames are freed: copies the bytes that are not consumed.
   void keep();
 
-  // To the VM. Fill the room, then written() says how much of it; written(0) gives an unused ring back. Both slices are
-  // empty when there is no room: then `writable` follows. Without `may_grow` the ring keeps its size.
+  // To the VM. Fill the room and report the number of bytes to written(); written(0) returns an unused ring. Both
+  // slices are empty when there is no room; then `writable` follows.
   [[nodiscard]] std::array<bytes_span, 2> send_room(const send_queue::growth& how);
   [[nodiscard]] std::array<bytes_span, 2> send_room() { return send_room({}); }
   void written(std::size_t bytes, time_point now);

@@ -1,10 +1,10 @@
 // keep_alive: detects a peer that is gone while nothing is in flight (RFC 9293, 3.8.4). Owned by tcp::connection.
 //
-// A probe goes out after four minutes of silence, then each half minute; the fifth that is not answered ends the
-// connection, within eight minutes. Linux forgets FIN_WAIT_2 after a minute without a word: it answers a probe with a
-// RST. Probes go out at whole half minutes of the clock, so that many idle connections wake the process once. The number
-// of probes that went out counts, not the time: a process that was stopped asks again, and while the link takes no frames
-// nothing is counted.
+// A probe is sent after four minutes of silence, then every half minute; the fifth without an answer ends the
+// connection, within eight minutes. Linux drops FIN_WAIT_2 silently after a minute, and then answers a probe with a
+// RST. Probes are sent at whole half minutes of the clock, so that many idle connections wake the process once. The
+// number of sent probes counts, not the time: a process that was stopped sends probes again, and a link that accepts no
+// frames ends no connection.
 #pragma once
 
 #include <chrono>
@@ -27,7 +27,7 @@ class keep_alive {
   // Whether the peer is gone.
   [[nodiscard]] bool on_time(time_point now);
   [[nodiscard]] time_point wake_at() const;
-  // Whether a probe is due; it goes out now. Once.
+  // Whether to send a probe now. True once per probe.
   [[nodiscard]] bool take_due(time_point now);
 
  private:

@@ -22,7 +22,7 @@ struct outgoing {
   segment header;                     // the owner fills in the ports; header.payload is not set
   std::array<bytes_view, 2> payload;  // slices of the send ring
   bool repeats = false;               // it was sent before
-  std::uint16_t most_segment = 0;     // a payload above it must be cut there by the receiver of the frame (gso_size)
+  std::uint16_t most_segment = 0;     // the frame's receiver must segment a larger payload at this size (gso_size)
 
   [[nodiscard]] std::size_t payload_size() const { return payload[0].size() + payload[1].size(); }
 };

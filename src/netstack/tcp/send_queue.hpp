@@ -30,15 +30,15 @@ class send_queue {
   [[nodiscard]] sequence end() const { return end_; }
   [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(end_ - begin_); }
 
-  // What bounds the ring beside the limit, from call to call.
+  // Bounds of the ring besides its limit; they may change with each call.
   struct growth {
-    bool allowed = true;          // else the ring stays as it is; one of byte_ring::smallest is always there
-    std::size_t most = SIZE_MAX;  // bytes that may wait now: another share of the room that all flows have
+    bool allowed = true;          // false: it keeps its size; one of byte_ring::smallest is always available
+    std::size_t most = SIZE_MAX;  // bytes that may wait: this flow's share of the room
   };
-  // Where the next bytes go. `sent`: everything before it has been sent.
+  // Space for the next bytes. `sent`: everything before it has been sent.
   [[nodiscard]] std::array<bytes_span, 2> room(sequence sent, const growth& how);
   [[nodiscard]] std::array<bytes_span, 2> room(sequence sent) { return room(sent, {}); }
-  // The first `bytes` of room() are filled; 0 gives an unused ring back.
+  // The first `bytes` of room() are filled; 0 frees an unused ring.
   void written(std::size_t bytes);
   // Everything before `end` has arrived; `end` is within the queue.
   void acknowledged(sequence end);
@@ -61,7 +61,7 @@ class send_queue {
   sequence begin_;
   sequence end_;
   bool was_full_ = false;
-  growth how_;  // as room() was last asked
+  growth how_;  // from the last call of room()
 };
 
 }  // namespace netstack::tcp

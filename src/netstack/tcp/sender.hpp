@@ -7,14 +7,14 @@
 // remaining bytes fit, or until half of the peer's largest window is free (RFC 9293, 3.8.6.2.1).
 //
 // One deadline at a time:
-// - probing the tail: twice the round trip after the last progress the last segment is sent again, once, so that a loss
-//   at the end of a burst is reported by SACK and need not wait for the time-out (RFC 8985, 7);
-// - retransmission: everything under way counts as lost; the wait doubles (RFC 6298);
-// - persist: nothing is under way and the window is shut: one byte beyond it, the wait doubles (RFC 9293, 3.8.6.1). When
-//   the window opens and the byte was not taken, it counts as never sent.
-// `most_retries` without any answer end the connection. An answer is any acceptable acknowledgement: a shut window is
-// probed for as long as the peer answers. Time alone ends nothing, so a process that was stopped goes on. Nor does a link
-// that takes no frames: what is due waits without a deadline, and the next wait begins when it has gone out.
+// - tail probe: the last segment is sent again, once, two round trips after the last progress, so that SACK reports a
+//   loss at the end of a burst without waiting for the time-out (RFC 8985, 7);
+// - retransmission: everything in flight counts as lost; the wait doubles (RFC 6298);
+// - persist: nothing is in flight and the window is closed: one byte beyond it is sent, the wait doubles (RFC 9293,
+//   3.8.6.1). If the window opens and the byte was not accepted, it counts as never sent.
+// `most_retries` without any answer end the connection. Any acceptable acknowledgement is an answer: a closed window is
+// probed for as long as the peer answers. Time alone ends nothing, so a process that was stopped continues. Nor does a
+// link that accepts no frames: a segment that is due waits without a deadline, and the next wait starts when it is sent.
 //
 // Owned by tcp::connection, which has checked that acknowledgements are within what was sent.
 #pragma once

@@ -4,7 +4,7 @@
 //
 //   /services/forwarder/all, expose, unexpose     as in the virtual network
 //   /leases, /services/dhcp/leases                {"192.168.127.2":"5a:94:ef:e4:0c:ee"}
-//   /cam                                          {"5a:94:ef:e4:0c:ee":1}: on which link each station is
+//   /cam                                          {"5a:94:ef:e4:0c:ee":1}: the link of each station
 //   /links                                        {"1":{"offload":true,"blocked":false,…}}: each link; not gvproxy's
 //   /stats                                        counters, as one JSON object
 //   /metrics                                      the same for Prometheus; not gvproxy's
