@@ -121,5 +121,102 @@ TEST_F(dhcp_client_test, two_signals_are_half_a_minute_apart) {
   EXPECT_TRUE(ends_with("start renew renew "));
 }
 
+// ---- A program that ends
+
+class dhcp_client_restarts_test : public testing::Test {
+ protected:
+  void SetUp() override {
+    path_before_ = ::getenv("PATH");
+    ::setenv("PATH", (directory_.path().string() + ":/usr/bin:/bin").c_str(), 1);
+  }
+  void TearDown() override {
+    loop_.stop();
+    ::setenv("PATH", path_before_.c_str(), 1);
+  }
+  // `then`: what it does after it has noted its start.
+  void write_program(const std::string& then) {
+    const auto file = directory_ / "new";
+    std::ofstream(file) << "#!/bin/sh\nprintf x >>" << (directory_ / "log").string() << "\n" << then << "\n";
+    std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+    std::filesystem::rename(file, directory_ / "udhcpc");
+  }
+  [[nodiscard]] std::size_t starts() const { return base::read_file(directory_ / "log").value_or("").size(); }
+  // Until one more has begun; returns how much time had to pass.
+  std::chrono::milliseconds until_next_start() {
+    const auto before = starts();
+    std::chrono::milliseconds passed{0};
+    loop_.run_until(
+        [&] {
+          if (loop_.run_until([&] { return starts() > before; }, 60ms)) return true;
+          loop_.pass_time(100ms);
+          passed += 100ms;
+          return passed > 30s;
+        },
+        60s);
+    return passed;
+  }
+
+  support::temp_dir directory_;
+  std::string path_before_;
+  support::event_loop loop_;
+  dhcp_client client_{loop_.executor(), "eth9", "", [] { return true; }};
+};
+
+TEST_F(dhcp_client_restarts_test, one_that_ends_at_once_is_started_again_after_growing_pauses) {
+  write_program("exit 1");
+  loop_.spawn(client_.run());
+  ASSERT_TRUE(loop_.run_until([&] { return starts() == 1; }));
+  const auto first = until_next_start();
+  EXPECT_LE(first, 500ms);
+  std::chrono::milliseconds last{0};
+  for (int i = 0; i < 5; ++i) last = until_next_start();
+  EXPECT_GT(last, 1s) << "it doubles";
+  EXPECT_LE(last, 11s) << "and has a bound";
+}
+
+TEST_F(dhcp_client_restarts_test, after_a_long_life_the_pause_is_short_again) {
+  write_program("exit 1");
+  loop_.spawn(client_.run());
+  ASSERT_TRUE(loop_.run_until([&] { return starts() == 1; }));
+  for (int i = 0; i < 4; ++i) until_next_start();
+  write_program("exec sleep 1000");
+  until_next_start();
+  loop_.settle();
+  loop_.pass_time(31s);
+  client_.restart();
+  EXPECT_LE(until_next_start(), 500ms);
+}
+
+TEST_F(dhcp_client_restarts_test, one_that_is_not_installed_is_started_once_it_is_and_named_once) {
+  testing::internal::CaptureStderr();
+  ::setenv("PATH", directory_.path().c_str(), 1);
+  loop_.spawn(client_.run());
+  loop_.settle();
+  for (int i = 0; i < 5; ++i) loop_.pass_time(11s);
+  EXPECT_EQ(starts(), 0U);
+  ::setenv("PATH", (directory_.path().string() + ":/usr/bin:/bin").c_str(), 1);
+  write_program("exec sleep 1000");
+  until_next_start();
+  EXPECT_EQ(starts(), 1U);
+  const auto log = testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("udhcpc does not run"), std::string::npos);
+  EXPECT_EQ(log.find("WARN dhcp"), log.rfind("WARN dhcp")) << log;
+}
+
+TEST_F(dhcp_client_restarts_test, the_script_is_passed_on_and_none_is_the_programs_own) {
+  write_program("echo \"$@\" >" + (directory_ / "arguments").string() + "; exec sleep 1000");
+  const auto arguments = [&](const std::string& script) {
+    dhcp_client one(loop_.executor(), "eth9", script, [] { return true; });
+    loop_.spawn(one.run());
+    std::string got;
+    loop_.run_until([&] { return !(got = base::read_file(directory_ / "arguments").value_or("")).empty(); });
+    loop_.stop();
+    std::filesystem::remove(directory_ / "arguments");
+    return got;
+  };
+  EXPECT_EQ(arguments(""), "-f -i eth9\n");
+  EXPECT_EQ(arguments("/etc/udhcpc.script"), "-f -i eth9 -s /etc/udhcpc.script\n");
+}
+
 }  // namespace
 }  // namespace vm_switch
