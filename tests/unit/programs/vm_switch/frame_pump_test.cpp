@@ -115,11 +115,20 @@ class frame_pump_test : public testing::Test {
             const std::lock_guard lock(lock_);
             lost_.push_back(why);
           },
-          [](const std::string& why) { ADD_FAILURE() << why; });
+          [this](const std::string& why) {
+            const std::lock_guard lock(lock_);
+            tap_failures_.push_back(why);
+          });
       work(inside, pump);
     }).join();
     if (!made) GTEST_SKIP() << "no network namespaces";
+    EXPECT_LE(tap_failures_.size(), failures_expected_);
   }
+  [[nodiscard]] std::size_t tap_failures() {
+    const std::lock_guard lock(lock_);
+    return tap_failures_.size();
+  }
+  std::size_t failures_expected_ = 0;
   [[nodiscard]] std::size_t losses() {
     const std::lock_guard lock(lock_);
     return lost_.size();
@@ -127,7 +136,7 @@ class frame_pump_test : public testing::Test {
 
  private:
   std::mutex lock_;
-  std::vector<std::string> lost_;
+  std::vector<std::string> lost_, tap_failures_;
 };
 
 TEST_F(frame_pump_test, frames_of_all_sizes_cross_both_ways) {
@@ -235,6 +244,96 @@ TEST_F(frame_pump_test, a_host_that_does_not_read_stops_the_tap_and_not_the_othe
     EXPECT_EQ(inside.receive(), frame(100, 1));
     EXPECT_GE(next_frames(host, 500).size(), 500U) << "it goes on";
   });
+}
+
+TEST_F(frame_pump_test, a_second_link_takes_the_place_of_the_first_whose_peer_sees_its_end) {
+  with_pump([this](namespace_with_tap& inside, frame_pump& pump) {
+    auto first = make_link(), second = make_link();
+    const base::unique_fd copy(::dup(first[0].get()));  // as network-setup has one
+    pump.attach(std::move(first[0]), false);
+    links::stream_link old_host(std::move(first[1]), {});
+    pump.attach(std::move(second[0]), false);
+    EXPECT_TRUE(support::eventually(5s, [&] {
+      const auto got = old_host.read();
+      return !got && got.error().code == std::errc::connection_aborted;
+    }));
+    links::stream_link host(std::move(second[1]), {});
+    inside.send(frame(100, 1));
+    EXPECT_EQ(next_frames(host, 1), std::vector<bytes>{frame(100, 1)});
+    EXPECT_EQ(losses(), 0U) << "its owner has replaced it";
+    EXPECT_TRUE(pump.has_link());
+  });
+}
+
+TEST_F(frame_pump_test, an_interface_that_is_removed_is_reported_once) {
+  failures_expected_ = 1;
+  with_pump([this](namespace_with_tap&, frame_pump& pump) {
+    auto ends = make_link();
+    pump.attach(std::move(ends[0]), false);
+    ASSERT_TRUE(netlink::remove_interface("eth0"));
+    EXPECT_TRUE(support::eventually(5s, [&] { return tap_failures() == 1; }));
+    auto next = make_link();
+    pump.attach(std::move(next[0]), true);
+    EXPECT_EQ(tap_failures(), 1U);
+  });
+}
+
+TEST_F(frame_pump_test, counters_are_those_of_all_links) {
+  with_pump([](namespace_with_tap& inside, frame_pump& pump) {
+    for (std::uint64_t i = 1; i <= 3; ++i) {
+      auto ends = make_link();
+      pump.attach(std::move(ends[0]), false);
+      links::stream_link host(std::move(ends[1]), {});
+      send_one(host, frame(100, 1));
+      EXPECT_EQ(inside.receive(), frame(100, 1));
+      EXPECT_TRUE(support::eventually(5s, [&] { return pump.counters().link.frames_in == i; }));
+      EXPECT_EQ(pump.counters().link.bytes_in, 100 * i);
+    }
+  });
+}
+
+TEST_F(frame_pump_test, a_frame_that_the_kernel_refuses_is_counted_and_the_next_one_taken) {
+  with_pump([](namespace_with_tap& inside, frame_pump& pump) {
+    auto ends = make_link();
+    pump.attach(std::move(ends[0]), false);
+    links::stream_link host(std::move(ends[1]), {});
+    send_one(host, bytes{1, 2, 3});
+    send_one(host, frame(100, 2));
+    EXPECT_EQ(inside.receive(), frame(100, 2));
+    EXPECT_EQ(pump.counters().refused, 1U);
+  });
+}
+
+TEST_F(frame_pump_test, a_host_that_leaves_within_a_frame_is_a_lost_link) {
+  with_pump([this](namespace_with_tap&, frame_pump& pump) {
+    auto ends = make_link();
+    pump.attach(std::move(ends[0]), false);
+    ASSERT_EQ(::send(ends[1].get(), "\xff\xff half", 7, MSG_NOSIGNAL), 7);
+    ends[1].reset();
+    EXPECT_TRUE(support::eventually(5s, [&] { return losses() == 1; }));
+    EXPECT_FALSE(pump.has_link());
+    EXPECT_EQ(pump.counters().link.frames_in, 0U);
+  });
+}
+
+TEST_F(frame_pump_test, the_trace_has_a_line_for_each_frame_while_it_is_on) {
+  testing::internal::CaptureStderr();
+  with_pump([](namespace_with_tap& inside, frame_pump& pump) {
+    auto ends = make_link();
+    pump.attach(std::move(ends[0]), false);
+    links::stream_link host(std::move(ends[1]), {});
+    for (const bool on : {true, false}) {
+      pump.trace(on);
+      send_one(host, frame(on ? 101 : 102, 1));
+      EXPECT_EQ(inside.receive(), frame(on ? 101 : 102, 1));
+      inside.send(frame(on ? 103 : 104, 2));
+      next_frames(host, 1);
+    }
+  });
+  const auto log = testing::internal::GetCapturedStderr();
+  for (const auto* seen : {"direction=in bytes=101", "direction=out bytes=103"})
+    EXPECT_NE(log.find(seen), std::string::npos) << log;
+  for (const auto* unseen : {"bytes=102", "bytes=104"}) EXPECT_EQ(log.find(unseen), std::string::npos) << log;
 }
 
 }  // namespace
