@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <map>
 

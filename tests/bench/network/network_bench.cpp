@@ -16,11 +16,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <iostream>
 #include <memory>
 #include <set>
 #include <span>
+#include <string_view>
 
 #include "base/descriptor_limit.hpp"
 #include "tests/bench/bench_command_line.hpp"
