@@ -16,7 +16,7 @@ struct counters {
   number connections{0};        // TCP, now
   number connects_refused{0};   // for lack of descriptors
   number accepted{0};           // clients of exposed TCP ports
-  number clients_refused{0};    // of these: beyond a share, or refused by the VM
+  number clients_refused{0};    // of these: beyond a share, refused by the VM, or while there is no link
   number udp_flows{0};          // now, both directions
   number udp_flows_evicted{0};  // ended to make room for a newer one
   number datagrams_dropped{0};  // at a full socket or a bound

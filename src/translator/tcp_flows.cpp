@@ -124,6 +124,7 @@ void tcp_flows::open(base::unique_fd client, relay::connection_ticket ticket, ne
   flow.ticket = std::move(ticket);
   flow.vm = to.address;
   if (flow.watch()) return;
+  increment(common_.count.clients_refused);
   common_.stack.abort(*id, common_.now());
   end(flow, true);
 }
@@ -133,11 +134,13 @@ void tcp_flows::on(const action::established& a) {
 }
 
 void tcp_flows::on(const action::refused& a) {
-  auto* const flow = find(a.flow);
-  if (flow == nullptr) return;
+  if (auto* flow = find(a.flow)) refuse(*flow);
+}
+
+void tcp_flows::refuse(tcp_flow& client) {
   increment(common_.count.clients_refused);
-  explain(*flow);
-  end(*flow, true);
+  explain(client);
+  end(client, true);
 }
 
 void tcp_flows::explain(const tcp_flow& refused) {
@@ -218,7 +221,10 @@ void tcp_flows::reset_all() {
   for (const auto& flow : flows_) {
     if (!flow) continue;
     common_.stack.abort(flow->id(), common_.now());
-    end(*flow, true);
+    if (flow->now() == tcp_flow::state::opening)
+      refuse(*flow);
+    else
+      end(*flow, true);
   }
 }
 

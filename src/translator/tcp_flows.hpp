@@ -68,6 +68,8 @@ class tcp_flows {
   void hand_over(const netstack::action::connect& a, const service& to);
   void dial(const netstack::action::connect& a);
   void fail(netstack::flow_id id, int error);
+  // Resets a client of an exposed port, and counts it.
+  void refuse(tcp_flow& client);
   // To a client of an exposed port a forward that leads nowhere looks like a server that is down: the log says so.
   void explain(const tcp_flow& refused);
   // Whether its VM has no link at the moment; notes since when.

@@ -279,7 +279,7 @@ statistics stack::machine::counters() const {
   all.flows = flows_.size();
   all.half_open = flows_.half_open();
   all.tcp_memory = flows_.memory();
-  all.queued_packets = queue_.bytes();
+  all.queued_bytes = queue_.bytes();
   return all;
 }
 

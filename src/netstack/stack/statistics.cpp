@@ -41,7 +41,7 @@ std::array<statistics::named, statistics::count> statistics::all() const {
       {"neighbours", neighbours, true},
       {"fragments_waiting", fragments_waiting, true},
       {"tcp_memory", tcp_memory, true},
-      {"queued_packets", queued_packets, true},
+      {"queued_bytes", queued_bytes, true},
   }};
 }
 

@@ -43,7 +43,7 @@ struct statistics {
 
   // Now.
   std::uint64_t flows = 0, half_open = 0, neighbours = 0, fragments_waiting = 0;
-  std::uint64_t tcp_memory = 0, queued_packets = 0;
+  std::uint64_t tcp_memory = 0, queued_bytes = 0;
 
   struct named {
     std::string_view name;  // for metrics: lower case, with underscores

@@ -353,6 +353,21 @@ TEST_F(tcp_flows_test, without_a_link_for_the_grace_the_hosts_side_is_reset) {
   EXPECT_EQ(now(plane().count().connections), 0U);
 }
 
+TEST_F(tcp_flows_test, clients_of_a_port_that_are_reset_without_a_link_are_counted_with_one_line) {
+  pass(11s);  // there has been no link for the grace
+  const auto port = support::free_port();
+  ASSERT_TRUE(plane().expose(net::protocol::tcp, loopback(port), {vm, 80}));
+  testing::internal::CaptureStderr();
+  std::vector<base::unique_fd> clients;
+  for (int i = 0; i < 20; ++i) clients.push_back(support::connected_socket(SOCK_STREAM, loopback(port)));
+  for (const auto& one : clients) EXPECT_TRUE(is_reset(one));
+  EXPECT_TRUE(soon([&] { return now(plane().count().clients_refused) == 20; }));
+  const auto log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(now(plane().count().connections), 0U);
+  EXPECT_NE(log.find("no VM has the address of a forward vm=192.168.127.2 present=none"), std::string::npos) << log;
+  EXPECT_EQ(log.find("no VM has"), log.rfind("no VM has"));
+}
+
 TEST_F(tcp_flows_test, the_end_of_the_data_plane_resets_the_hosts_side) {
   const auto server = tcp_server();
   auto machine = join();
