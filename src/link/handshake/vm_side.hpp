@@ -48,7 +48,7 @@ class vm_side {
   std::optional<ready_reader> answer_;  // the host's
   async::condition ready_;
   base::log::episode trouble_;
-  base::log::throttle strangers_;
+  base::log::throttle strangers_, meetings_{std::chrono::minutes(1), 4};
 };
 
 }  // namespace handshake

@@ -196,7 +196,7 @@ async::task<> network_setup::serve(handshake::data_connection connection) {
   co_await leave_switch_to_shut_down();
   if (switch_->is_running()) {
     failures_ = 0;
-    log::warn(component, "connection lost");
+    log::throttled(lost_, log::level::warn, component, "connection lost");
     if (async::clock::now() - began < short_life) co_await async::sleep_for(after_short_life);
     co_return;
   }

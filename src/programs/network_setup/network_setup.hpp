@@ -7,11 +7,13 @@
 //   the namespace's process ends → exits with 1: the supervisor starts from the beginning
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "async/task_group.hpp"
+#include "base/episode.hpp"
 #include "link/link_url.hpp"
 #include "net/mac_address.hpp"
 #include "program/daemon.hpp"
@@ -57,10 +59,11 @@ class network_setup final : public program::daemon {
 
   async::executor where_;
   async::task_group* tasks_ = nullptr;
-  std::unique_ptr<link_source> source_;
-  std::unique_ptr<engine_namespace> namespace_;
-  std::unique_ptr<switch_process> switch_;
-  unsigned failures_ = 0;  // consecutive failures of vm-switch
+  std::optional<link_source> source_;
+  std::optional<engine_namespace> namespace_;
+  std::optional<switch_process> switch_;
+  base::log::throttle lost_{std::chrono::minutes(1), 4};  // a host that ends each connection at once provokes it
+  unsigned failures_ = 0;                                 // consecutive failures of vm-switch
 };
 
 }  // namespace network_setup

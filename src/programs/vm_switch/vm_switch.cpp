@@ -132,7 +132,7 @@ void vm_switch::end(const std::string& reason) {
 
 void vm_switch::on_lost(const std::string& reason) {
   if (!control_) end("the connection to host-switch has ended: " + reason);
-  log::warn(component, "connection lost reason=\"{}\"", reason);
+  log::throttled(lost_, log::level::warn, component, "connection lost reason=\"{}\"", reason);
 }
 
 async::task<> vm_switch::wait_for_links() {
@@ -141,10 +141,10 @@ async::task<> vm_switch::wait_for_links() {
     co_await async::check_cancelled();
     auto next = links::take_link(control_->native_handle());
     if (!next) end("network-setup has gone: " + next.error().message());
-    auto& link = *next;
-    if (!link) continue;
-    pump_->attach(std::move(link->fd), link->asks_offload);
-    log::info(component, "new connection offload_offered={}", link->asks_offload);
+    if (!*next) continue;
+    pump_->attach(std::move((*next)->fd), (*next)->asks_offload);
+    const bool offers = (*next)->asks_offload;
+    log::throttled(connections_, log::level::info, component, "new connection offload_offered={}", offers);
     dhcp_->renew_soon();
   }
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -53,6 +54,8 @@ class vm_switch final : public program::daemon {
   std::unique_ptr<dhcp_client> dhcp_;
   std::unique_ptr<frame_pump> pump_;
   base::log::throttle mac_changes_;
+  // A host that ends each connection at once provokes these.
+  base::log::throttle lost_{std::chrono::minutes(1), 4}, connections_{std::chrono::minutes(1), 4};
 };
 
 }  // namespace vm_switch
