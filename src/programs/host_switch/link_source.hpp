@@ -63,7 +63,7 @@ class link_source {
 
   links::link_url url_;
   translator::translator* to_;
-  std::optional<os::unix_listener> listener_;
+  std::unique_ptr<os::unix_listener> listener_;
   std::shared_ptr<lines> lines_;                            // also of callbacks that are under way
   unsigned short_links_ = 0;                                // in a row
   std::deque<std::shared_ptr<base::unique_fd>> newcomers_;  // the oldest first

@@ -134,9 +134,14 @@ void virtual_options::declare(program::flag_set& flags) {
             "the recording; the next SIGUSR1 begins a new one, which replaces the file.");
 }
 
-base::result<> virtual_options::check(const subnet& network) const {
+namespace {
+
+using addresses = std::set<netstack::ipv4::address>;
+
+// Adds the addresses of the leases to `taken`.
+base::result<> check_leases(const std::vector<netstack::fixed_lease>& leases, const subnet& network,
+                            addresses& taken) {
   std::set<net::mac_address> macs;
-  std::set<netstack::ipv4::address> taken{netstack::ipv4::from_net(network.gateway())};
   for (const auto& one : leases) {
     const auto ip = netstack::ipv4::to_net(one.address);
     if (!network.contains(ip) || ip == network.gateway())
@@ -146,6 +151,14 @@ base::result<> virtual_options::check(const subnet& network) const {
     if (!macs.insert(one.mac).second || !taken.insert(one.address).second)
       return base::fail(fmt::format("-dhcp-lease: {} or {} is given twice", one.mac.to_string(), ip.to_string()));
   }
+  return {};
+}
+
+}  // namespace
+
+base::result<> virtual_options::check(const subnet& network) const {
+  addresses taken{netstack::ipv4::from_net(network.gateway())};
+  if (auto good = check_leases(leases, network, taken); !good) return good;
   const bool off = std::ranges::any_of(nat, &nat_value::off);
   if (off && nat.size() > 1) return base::fail("-nat: \"off\" and addresses exclude each other");
   // Includes the defaults, which the flags replace.
