@@ -139,8 +139,7 @@ namespace {
 using addresses = std::set<netstack::ipv4::address>;
 
 // Adds the addresses of the leases to `taken`.
-base::result<> check_leases(const std::vector<netstack::fixed_lease>& leases, const subnet& network,
-                            addresses& taken) {
+base::result<> check_leases(const std::vector<netstack::fixed_lease>& leases, const subnet& network, addresses& taken) {
   std::set<net::mac_address> macs;
   for (const auto& one : leases) {
     const auto ip = netstack::ipv4::to_net(one.address);

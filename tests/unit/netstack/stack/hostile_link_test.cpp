@@ -23,7 +23,7 @@ TEST(hostile_link, a_link_that_stops_reading_holds_bounded_memory_and_loses_no_s
     all.put_icmp(gateway, icmp::make_echo_request(1, 1, bytes(1'000)));
     all.pass(1ms);
     const auto counted = all.net.counters();
-    ASSERT_LE(counted.queued_packets, packet_room);
+    ASSERT_LE(counted.queued_bytes, packet_room);
     ASSERT_LE(counted.tcp_memory, std::size_t{2} << 20U);
   }
   EXPECT_TRUE(all.seen.empty());
@@ -47,7 +47,7 @@ TEST(hostile_link, a_link_that_stops_reading_holds_bounded_memory_and_loses_no_s
   all.arp_message(arp::operation::request, vm, gateway);
   EXPECT_EQ(all.only_frame().frame().destination, vm_mac);
   all.pass(1ms);
-  EXPECT_EQ(all.net.counters().queued_packets, 0U);
+  EXPECT_EQ(all.net.counters().queued_bytes, 0U);
 }
 
 // Only one of two links stops. The stack holds its frames for both, so its owner takes them and drops those of the link
@@ -108,7 +108,7 @@ TEST(hostile_link, datagrams_from_thirty_thousand_ports_leave_nothing_in_the_sta
   EXPECT_EQ(after.datagrams_in, 30'000U);
   EXPECT_EQ(after.flows, before.flows);
   EXPECT_EQ(after.neighbours, before.neighbours);
-  EXPECT_EQ(after.queued_packets, 0U);
+  EXPECT_EQ(after.queued_bytes, 0U);
   EXPECT_LE(after.errors_out, 11 * stack_limits{}.errors_a_second) << "of 15,000 in ten seconds";
   EXPECT_EQ(after.errors_out + after.errors_suppressed, 15'000U);
   good.expect_unharmed();

@@ -41,7 +41,7 @@ TEST(statistics, what_is_held_now_is_a_gauge_and_all_else_a_counter) {
   for (const auto& one : statistics{}.all())
     if (one.is_gauge) gauges.emplace(one.name);
   EXPECT_EQ(gauges, (std::set<std::string>{"flows", "half_open", "neighbours", "fragments_waiting", "tcp_memory",
-                                           "queued_packets"}));
+                                           "queued_bytes"}));
 }
 
 }  // namespace

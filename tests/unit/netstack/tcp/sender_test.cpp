@@ -33,7 +33,7 @@ struct sender_and_peer {
   void write(std::size_t size) {
     while (size > 0) {
       std::size_t done = 0;
-      for (const auto slice : s.room(true)) done += std::min(slice.size(), size - done);
+      for (const auto slice : s.room({})) done += std::min(slice.size(), size - done);
       if (done == 0) return;
       s.written(done);
       size -= done;
