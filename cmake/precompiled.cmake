@@ -14,13 +14,17 @@ set(guestagent_asio_headers
   <boost/asio/use_awaitable.hpp>)
 
 # guestagent_precompile(<name> [PROGRAMS] HEADERS … USES …): a target whose precompiled header others use: libraries, or
-# programs. CMake compiles the two differently if the code is position-independent, and a header must match its users.
+# the tests' programs. CMake compiles the two differently if the code is position-independent, and with sanitizers the
+# tests are not optimised. A header must match its users.
 function(guestagent_precompile name)
   cmake_parse_arguments(ARG "PROGRAMS" "" "HEADERS;USES" ${ARGN})
   file(WRITE "${CMAKE_BINARY_DIR}/${name}.cpp" "// Only carries a precompiled header.\n")
   add_library(${name} OBJECT "${CMAKE_BINARY_DIR}/${name}.cpp")
   target_link_libraries(${name} PRIVATE ${ARG_USES})
   target_precompile_headers(${name} PRIVATE ${ARG_HEADERS})
+  if(ARG_PROGRAMS)
+    target_compile_options(${name} PRIVATE ${guestagent_test_options})
+  endif()
   if(ARG_PROGRAMS AND CMAKE_POSITION_INDEPENDENT_CODE)
     set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
     target_compile_options(${name} PRIVATE -fPIE)
@@ -60,7 +64,9 @@ function(guestagent_use_precompiled target which)
   endif()
 endfunction()
 
+# Also sets the options of a test program, which its header must share.
 function(guestagent_use_test_precompiled target)
+  target_compile_options(${target} PRIVATE ${guestagent_test_options})
   guestagent_uses_asio(asio ${ARGN})
   if(asio)
     guestagent_use_precompiled(${target} asio_test)
