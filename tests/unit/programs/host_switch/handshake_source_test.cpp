@@ -24,7 +24,7 @@ class handshake_source_test : public link_source_fixture {
     ASSERT_TRUE(base::log::set_file(log_));
     serve(links::link_kind::handshake);
   }
-  void TearDown() override { ASSERT_TRUE(base::log::set_file("/dev/stdout")); }
+  void TearDown() override { ASSERT_TRUE(base::log::set_file("/dev/stderr")); }
 
   [[nodiscard]] bool host_looks() {
     if (auto got = os::accept_pending(listening_.get())) guest_ = std::move(*got);
