@@ -11,8 +11,6 @@ using namespace std::chrono_literals;
 using net::protocol;
 using support::eventually;
 
-constexpr net::endpoint lan_server{net::address::v4(10, 99, 1, 2), 7000};
-
 class vm_return : public virtual_network_lab {
  protected:
   // Another MAC than the VM's usual one, whose lease is fixed.
