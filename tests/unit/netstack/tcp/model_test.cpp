@@ -133,7 +133,7 @@ void expect_repaired_in_time(const world& w, const repair_record& record, bool s
 
 TEST(model_repair, a_lost_segment_goes_out_again_within_a_time_out_and_by_sack_within_a_round_trip) {
   std::size_t losses = 0, by_sack = 0;
-  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     auto w = world_of_one_loss(seed);
     repair_record record;
@@ -151,7 +151,7 @@ TEST(model_repair, a_lost_segment_goes_out_again_within_a_time_out_and_by_sack_w
 
 TEST(model_repair, the_same_between_two_machines) {
   std::size_t losses = 0;
-  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     auto w = world_of_one_loss(seed);
     w.machine.receive_window = std::max<std::size_t>(w.machine.receive_window, 4'000);
