@@ -62,7 +62,7 @@ class switch_process_test : public testing::Test {
 };
 
 TEST_F(switch_process_test, has_the_connection_as_descriptor_three_and_is_given_its_number) {
-  ASSERT_TRUE(start("echo \"$@\" >" + at("arguments") + "; printf hello >&3; sleep 100", {"-tap-interface", "eth9"}));
+  ASSERT_TRUE(start("echo \"$@\" >" + at("arguments") + "; printf hello >&3; exec sleep 100", {"-tap-interface", "eth9"}));
   EXPECT_EQ(support::read_exactly(host_.get(), 5), "hello");
   ASSERT_TRUE(written("arguments"));
   EXPECT_EQ(*base::read_file(at("arguments")), "-tap-interface eth9 -vsock-fd 3\n");
@@ -72,7 +72,7 @@ TEST_F(switch_process_test, learns_from_its_environment_where_links_come_from_an
   for (const bool offload : {true, false}) {
     connection_.offers_offload = offload;
     ASSERT_TRUE(start("env | grep GUESTAGENT_LINK | sort >" + at("new") + "; mv " + at("new") + " " +
-                      at("environment") + "; sleep 100"));
+                      at("environment") + "; exec sleep 100"));
     ASSERT_TRUE(written("environment"));
     EXPECT_EQ(*base::read_file(at("environment")),
               std::string("GUESTAGENT_LINK_CONTROL=4\nGUESTAGENT_LINK_OFFLOAD=") + (offload ? "1\n" : "0\n"));
@@ -83,7 +83,7 @@ TEST_F(switch_process_test, learns_from_its_environment_where_links_come_from_an
 
 TEST_F(switch_process_test, inherits_no_other_descriptor) {
   const base::unique_fd other(::dup(host_.get()));  // as one that another library has left open
-  ASSERT_TRUE(start("ls /proc/self/fd >" + at("new") + "; mv " + at("new") + " " + at("descriptors") + "; sleep 100"));
+  ASSERT_TRUE(start("ls /proc/self/fd >" + at("new") + "; mv " + at("new") + " " + at("descriptors") + "; exec sleep 100"));
   ASSERT_TRUE(written("descriptors"));
   const auto all = *base::read_file(at("descriptors"));
   for (const auto* wanted : {"0\n", "1\n", "2\n", "3\n", "4\n"}) EXPECT_THAT(all, HasSubstr(wanted));
@@ -94,21 +94,21 @@ TEST_F(switch_process_test, runs_in_the_namespace_that_it_is_given) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   const auto made = os::make_net_namespace();
   if (!made) GTEST_SKIP() << made.error().message();
-  ASSERT_TRUE(start("sleep 100", {}, made->get()));
+  ASSERT_TRUE(start("exec sleep 100", {}, made->get()));
   const auto theirs = os::net_namespace_of(process_->pid());
   ASSERT_TRUE(theirs);
   EXPECT_TRUE(os::is_same_namespace(theirs->get(), made->get()));
 }
 
 TEST_F(switch_process_test, a_connection_that_it_takes_is_handed_over) {
-  ASSERT_TRUE(start("printf ok >&4; sleep 100"));
+  ASSERT_TRUE(start("printf ok >&4; exec sleep 100"));
   renew_link();
   const auto handed = hand_over();
   EXPECT_TRUE(handed) << handed.error().message();
 }
 
 TEST_F(switch_process_test, one_that_does_not_answer_in_a_second_is_an_error_and_no_earlier) {
-  ASSERT_TRUE(start("sleep 100"));
+  ASSERT_TRUE(start("exec sleep 100"));
   renew_link();
   std::optional<base::result<>> done;
   auto hand = [](switch_process* to, const handshake::data_connection* what,
@@ -127,7 +127,7 @@ TEST_F(switch_process_test, one_that_does_not_answer_in_a_second_is_an_error_and
 }
 
 TEST_F(switch_process_test, another_answer_is_none) {
-  ASSERT_TRUE(start("printf no >&4; sleep 100"));
+  ASSERT_TRUE(start("printf no >&4; exec sleep 100"));
   renew_link();
   std::optional<base::result<>> done;
   auto hand = [](switch_process* to, const handshake::data_connection* what,
