@@ -62,7 +62,8 @@ class switch_process_test : public testing::Test {
 };
 
 TEST_F(switch_process_test, has_the_connection_as_descriptor_three_and_is_given_its_number) {
-  ASSERT_TRUE(start("echo \"$@\" >" + at("arguments") + "; printf hello >&3; exec sleep 100", {"-tap-interface", "eth9"}));
+  ASSERT_TRUE(
+      start("echo \"$@\" >" + at("arguments") + "; printf hello >&3; exec sleep 100", {"-tap-interface", "eth9"}));
   EXPECT_EQ(support::read_exactly(host_.get(), 5), "hello");
   ASSERT_TRUE(written("arguments"));
   EXPECT_EQ(*base::read_file(at("arguments")), "-tap-interface eth9 -vsock-fd 3\n");
@@ -83,7 +84,8 @@ TEST_F(switch_process_test, learns_from_its_environment_where_links_come_from_an
 
 TEST_F(switch_process_test, inherits_no_other_descriptor) {
   const base::unique_fd other(::dup(host_.get()));  // as one that another library has left open
-  ASSERT_TRUE(start("ls /proc/self/fd >" + at("new") + "; mv " + at("new") + " " + at("descriptors") + "; exec sleep 100"));
+  ASSERT_TRUE(
+      start("ls /proc/self/fd >" + at("new") + "; mv " + at("new") + " " + at("descriptors") + "; exec sleep 100"));
   ASSERT_TRUE(written("descriptors"));
   const auto all = *base::read_file(at("descriptors"));
   for (const auto* wanted : {"0\n", "1\n", "2\n", "3\n", "4\n"}) EXPECT_THAT(all, HasSubstr(wanted));
