@@ -68,7 +68,7 @@ class socket {
   // The single datagram that answers a request for one object.
   [[nodiscard]] base::result<std::vector<std::byte>> get(const question& q);
 
-  // The same, for a caller that handles the kernel's refusal as an answer. An error means that there is no answer.
+  // Like get(), but returns the kernel's refusal as part of the reply. Fails only without an answer.
   struct reply {
     std::vector<std::byte> object{};
     std::error_code refusal{};  // the number in NLMSG_ERROR

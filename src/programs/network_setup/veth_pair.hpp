@@ -8,7 +8,7 @@ namespace network_setup {
 
 // Removes a left-over pair first. On success both interfaces are up and have their addresses.
 base::result<> make_veth_pair(int engine_namespace);
-// Succeeds if there is no pair.
+// Removing a pair that does not exist succeeds.
 base::result<> remove_veth_pair();
 
 }  // namespace network_setup
