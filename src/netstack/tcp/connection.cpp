@@ -100,6 +100,7 @@ void connection::on_segment_synchronized(const segment& s, time_point now) {
   if (state_ == state::closed || state_ == state::time_wait || receiver_.finished()) return;
   const auto before = receiver_.arrived().size();
   receiver_.take(s);
+  if (!s.payload.empty()) delay_.arrived(now);
   if (receiver_.arrived().size() != before) events_.readable = true;
   if (receiver_.finished()) on_peers_fin(now);
   if (resets_behind_) receiver_.discard();
@@ -314,6 +315,7 @@ void connection::on_time(time_point now) {
   if (state_ == state::time_wait && time_wait_until_ <= now) close();
   if (!is_synchronized()) return;
   sender_.on_time(now);
+  delay_.on_time(now);
   if (sender_.timed_out() || (asks_keep_alive() && keep_alive_.on_time(now))) time_out();
 }
 
@@ -324,7 +326,9 @@ time_point connection::wake_at() const {
     case state::syn_sent:
     case state::syn_received: return std::min(handshake_.wake_at(), trim_at_);
     case state::time_wait: return std::min(time_wait_until_, trim_at_);
-    default: return std::min({sender_.wake_at(), trim_at_, asks_keep_alive() ? keep_alive_.wake_at() : never});
+    default:
+      return std::min({sender_.wake_at(), trim_at_, may_delay() ? delay_.wake_at() : never,
+                       asks_keep_alive() ? keep_alive_.wake_at() : never});
   }
 }
 
@@ -341,6 +345,7 @@ bool connection::next_segment(outgoing& to, time_point now, std::size_t budget) 
   if (receiver_.must_acknowledge() && receiver_.must_be_alone()) return fill_acknowledgement(to);
   if (sender_.next_segment(to, now, budget)) {
     receiver_.fill(to.header, false);
+    delay_.answered(now);
     return true;
   }
   if (keep_alive_.take_due(now)) {
@@ -348,7 +353,8 @@ bool connection::next_segment(outgoing& to, time_point now, std::size_t budget) 
     to.header.number = sender_.next() - 1;
     return filled;
   }
-  return receiver_.must_acknowledge() && fill_acknowledgement(to);
+  const bool waits = may_delay() && delay_.holds(now);
+  return receiver_.must_acknowledge() && !waits && fill_acknowledgement(to);
 }
 
 bool connection::fill_acknowledgement(outgoing& to) {

@@ -3,7 +3,7 @@
 // as an event: reset, or timed_out. A hostile segment can at worst end its own connection.
 //
 // Theory of operation. The parts do the work: handshake (SYN), sender (transmission and repetition), receiver
-// (reception and acknowledgement), keep_alive (dead peers). The connection decides by its state which part a segment
+// (reception and acknowledgement), acknowledgement_delay (requests and answers), keep_alive (dead peers). The connection decides by its state which part a segment
 // reaches, and which end closes. It is polled: after each batch of segments, after each event and when wake_at() has
 // passed, the owner calls next_segment() until it returns false, and take_events() once.
 //
@@ -47,6 +47,7 @@
 #include <span>
 
 #include "netstack/bytes.hpp"
+#include "netstack/tcp/acknowledgement_delay.hpp"
 #include "netstack/tcp/handshake.hpp"
 #include "netstack/tcp/keep_alive.hpp"
 #include "netstack/tcp/limits.hpp"
@@ -174,6 +175,7 @@ class connection {
   [[nodiscard]] bool is_synchronized() const { return state_ >= state::established && state_ < state::closed; }
   [[nodiscard]] bool may_write() const;
   [[nodiscard]] bool asks_keep_alive() const;
+  [[nodiscard]] bool may_delay() const { return receiver_.must_acknowledge() && receiver_.may_wait(); }
   [[nodiscard]] bool fill_reset(outgoing& to);
   [[nodiscard]] bool fill_acknowledgement(outgoing& to);
 
@@ -182,6 +184,7 @@ class connection {
   handshake handshake_;
   sender sender_;
   receiver receiver_;
+  acknowledgement_delay delay_;
   keep_alive keep_alive_;
   events events_;
   std::optional<sequence> stray_reset_;  // answers an acknowledgement of another connection

@@ -59,16 +59,20 @@ void receiver::take(const segment& s) {
   if (fin_ && s.number + static_cast<std::uint32_t>(payload.size()) > *fin_)
     payload = payload.first(*fin_ > s.number ? static_cast<std::size_t>(*fin_ - s.number) : 0);
   if (!payload.empty()) take_payload(s.number, payload);
-  if (s.length() > 0) acknowledge();
+  if (s.length() > payload.size()) acknowledge();
   if (fin_ && *fin_ == queue_.next()) finished_ = true;
 }
 
 void receiver::take_payload(sequence at, bytes_view payload) {
   const auto result = queue_.add(at, payload);
   if (result == receive_queue::outcome::in_order)
-    acknowledge();
+    due_ = std::max(due_, 1U);
   else
     due_ = sack_ ? 1 : std::min(due_ + 1, most_due);
+}
+
+bool receiver::may_wait() const {
+  return due_ == 1 && !is_urgent_ && !must_be_alone() && next() - acknowledged_ < static_cast<int>(most_segment_);
 }
 
 void receiver::consume(std::size_t bytes) {
@@ -105,6 +109,8 @@ void receiver::fill(segment& to, bool alone) {
   to.window = static_cast<std::uint16_t>(std::min(left >> shift_, most_unscaled));
   if (alone && sack_) queue_.report(to.options);
   due_ = alone && due_ > 0 ? due_ - 1 : 0;
+  acknowledged_ = next();
+  is_urgent_ = false;
 }
 
 }  // namespace netstack::tcp

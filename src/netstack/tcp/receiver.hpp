@@ -13,6 +13,7 @@
 // Owned by tcp::connection.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -60,8 +61,14 @@ class receiver {
   [[nodiscard]] bool finished() const { return finished_; }
   [[nodiscard]] bool is_empty() const { return queue_.consumed() == queue_.next(); }
 
-  void acknowledge() { due_ = due_ == 0 ? 1 : due_; }
+  void acknowledge() {
+    due_ = std::max(due_, 1U);
+    is_urgent_ = true;
+  }
   [[nodiscard]] bool must_acknowledge() const { return due_ > 0; }
+  // Whether the acknowledgement may wait for data that carries it: it reports nothing but less than one full segment
+  // (RFC 9293, 3.8.6.3).
+  [[nodiscard]] bool may_wait() const;
   // Whether the acknowledgement needs a segment of its own: it reports blocks, or is one of several.
   [[nodiscard]] bool must_be_alone() const { return due_ > 1 || queue_.has_hole() || queue_.has_duplicate(); }
   // Sets acknowledgement, window and (`alone`) SACK blocks of a segment that is sent now.
@@ -90,6 +97,8 @@ class receiver {
   std::uint8_t offered_shift_;
   std::uint8_t shift_ = 0;
   unsigned due_ = 0;
+  sequence acknowledged_;   // by the last segment that was sent
+  bool is_urgent_ = false;  // acknowledge() was called
   bool sack_ = false;
   bool finished_ = false;
 };
