@@ -108,7 +108,7 @@ async::task<data_connection> vm_side::meet() {
       auto connected = co_await os::connect_to(at_.data(), async::clock::now() + connect_limit);
       if (connected) {
         trouble_.note({});
-        const bool offers = answer_->offers_offload();
+        const bool offers = answer_ && answer_->offers_offload();
         log::throttled(meetings_, log::level::info, component, "data connection link={} offload_offered={}", at_.name(),
                        offers);
         co_return data_connection{std::move(*connected), offers};

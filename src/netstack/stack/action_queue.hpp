@@ -4,7 +4,6 @@
 
 #include <memory>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "netstack/stack/action.hpp"
@@ -13,7 +12,7 @@ namespace netstack {
 
 class action_queue {
  public:
-  void add(any_action a) { actions_.push_back(std::move(a)); }
+  void add(const any_action& a) { actions_.push_back(a); }
 
   [[nodiscard]] std::optional<any_action> take() {
     if (next_ < actions_.size()) return actions_[next_++];

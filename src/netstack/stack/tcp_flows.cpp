@@ -243,6 +243,7 @@ void tcp_flows::settle(time_point now) {
     }
   }
   touched_.clear();
+  forget_time_wait(around_.settings.limits.time_wait, now);
 }
 
 void tcp_flows::report(std::uint32_t index, const tcp::events& e) {
@@ -277,6 +278,11 @@ void tcp_flows::report_end(std::uint32_t index, const tcp::events& e) {
   }
   orphan(index);
   if (waits) time_wait_.push_back(index);
+}
+
+// A FIN that a forgotten connection would have answered gets a RST: the VM's end has all bytes, and is gone sooner.
+void tcp_flows::forget_time_wait(std::size_t most, time_point now) {
+  while (time_wait_.size() > most) free(*time_wait_.front(), now);
 }
 
 void tcp_flows::update(std::uint32_t index) {

@@ -11,7 +11,8 @@
 // may have something to send is in send_order until its connection has nothing to send. If its link accepts no frames,
 // it is held up instead.
 //
-// Bounds, all counted: stack_limits::flows, where a connection in TIME_WAIT makes room first and then a SYN is refused;
+// Bounds: stack_limits::time_wait, where the oldest is forgotten: its VM has all bytes. All others are counted:
+// stack_limits::flows, where a connection in TIME_WAIT makes room first and then a SYN is refused;
 // half_open, where the oldest is dropped silently (its VM, if alive, sends its SYN again); and memory. receive_memory:
 // the windows shrink with the number of flows, and beyond the bound a flow whose owner is behind gets no more payload,
 // as if it were lost; the acknowledgement and window of such a segment count. send_memory: beyond it no send ring
@@ -121,6 +122,7 @@ class tcp_flows {
   void changed(std::uint32_t index);  // touched, and may have something to send
   void report(std::uint32_t index, const tcp::events& e);
   void report_end(std::uint32_t index, const tcp::events& e);
+  void forget_time_wait(std::size_t most, time_point now);
   void update(std::uint32_t index);
   void count_memory(flow& f, std::size_t send, std::size_t receive);
   [[nodiscard]] bool is_full_for(const flow& f, const tcp::segment& s) const;

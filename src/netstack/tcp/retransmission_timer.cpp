@@ -1,7 +1,9 @@
 #include "netstack/tcp/retransmission_timer.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
+#include <cstdint>
 
 #include "netstack/time_point.hpp"
 
@@ -40,6 +42,14 @@ duration retransmission_timer::timeout() const {
 duration retransmission_timer::probe_timeout(bool alone) const {
   const auto wait = 2 * smoothed_ + (alone ? delayed_acknowledgement : least_probe);
   return has_measured() ? std::min(wait, timeout()) : timeout();
+}
+
+time_point retransmission_timer::window_probe_at(time_point now) const {
+  const auto end = now + timeout();
+  const auto half = std::chrono::duration_cast<std::chrono::seconds>(timeout() / 2).count();
+  if (half < 1) return end;
+  const std::chrono::seconds step(std::bit_floor(static_cast<std::uint64_t>(half)));
+  return end - end.time_since_epoch() % step;
 }
 
 }  // namespace netstack::tcp

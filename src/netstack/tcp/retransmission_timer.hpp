@@ -25,6 +25,9 @@ class retransmission_timer {
   [[nodiscard]] duration timeout() const;
   // For a probe that is sent before the time-out (RFC 8985, 7.2). `alone`: the peer may delay its acknowledgement.
   [[nodiscard]] duration probe_timeout(bool alone) const;
+  // When to probe a closed window. Waits of two seconds and more end early, at whole seconds of the clock (the longer
+  // the wait, the fewer), so that many stuck connections wake the process once.
+  [[nodiscard]] time_point window_probe_at(time_point now) const;
   [[nodiscard]] bool has_measured() const { return smoothed_ > duration::zero(); }
   [[nodiscard]] duration shortest() const { return shortest_; }
 

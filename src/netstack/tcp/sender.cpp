@@ -121,7 +121,9 @@ void sender::advance(sequence to) {
 
 // If every repetition of a repair was unnecessary, nothing had been lost.
 void sender::count_needless_repetition() {
-  if (repeated_ == 0 || --repeated_ > 0) return;
+  if (repeated_ == 0) return;
+  --repeated_;
+  if (repeated_ > 0) return;
   congestion_.undo();
   if (!repairs_time_out_) scoreboard_.tolerate_reordering();
 }
@@ -193,8 +195,14 @@ sender::wait sender::what_to_wait_for() const {
   return unsent() > 0 && !is_worth(std::min(usable(), unsent())) ? wait::persist : wait::nothing;
 }
 
-duration sender::how_long(wait w) const {
-  return w == wait::tail_probe ? timer_.probe_timeout(scoreboard_.records() == 1) : timer_.timeout();
+time_point sender::end_of(wait w, time_point now) const {
+  switch (w) {
+    case wait::nothing: return never;
+    case wait::tail_probe: return now + timer_.probe_timeout(scoreboard_.records() == 1);
+    case wait::persist: return timer_.window_probe_at(now);
+    case wait::retransmission: break;
+  }
+  return probe_sent_ ? timer_.window_probe_at(now) : now + timer_.timeout();
 }
 
 void sender::stop_waiting() {
@@ -207,7 +215,7 @@ void sender::set_wait(time_point now) {
   const auto w = what_to_wait_for();
   if (w == waits_for_) return;
   waits_for_ = w;
-  deadline_ = w == wait::nothing ? never : now + how_long(w);
+  deadline_ = end_of(w, now);
 }
 
 // --- what goes out

@@ -106,7 +106,7 @@ class sender {
   [[nodiscard]] wait what_to_wait_for() const;
   // Something has to go out before there is anything to wait for.
   [[nodiscard]] bool is_due() const;
-  [[nodiscard]] duration how_long(wait w) const;
+  [[nodiscard]] time_point end_of(wait w, time_point now) const;
   [[nodiscard]] std::size_t unsent() const { return static_cast<std::size_t>(queue_.end() - unsent_from()); }
   [[nodiscard]] sequence unsent_from() const { return fin_sent_ ? queue_.end() : next_; }
   [[nodiscard]] std::size_t usable() const;

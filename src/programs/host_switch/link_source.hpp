@@ -37,7 +37,7 @@ class link_source {
   // Opens everything that can be opened in advance; `to` outlives it.
   static base::result<link_source> open(links::link_url url, translator::translator& to);
 
-  link_source(link_source&&) = default;
+  link_source(link_source&&) noexcept = default;
   // Runs until cancelled.
   async::task<> serve();
   [[nodiscard]] std::string name() const { return links::to_string(url_); }

@@ -1,11 +1,11 @@
 #include "programs/network_setup/engine_namespace.hpp"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <expected>
 #include <filesystem>
 #include <optional>

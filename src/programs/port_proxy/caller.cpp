@@ -19,7 +19,9 @@ namespace {
 
 std::uint64_t start_of(pid_t pid) {
   const auto facts = os::read_process_facts(pid);
-  return facts && *facts ? (*facts)->start : 0;
+  if (!facts) return 0;
+  const auto& found = *facts;
+  return found ? found->start : 0;
 }
 
 }  // namespace
@@ -29,7 +31,8 @@ bool is_alive(const caller& who) {
   if (who.pid == 0) return true;
   const auto now = os::read_process_facts(who.pid);
   if (!now) return true;
-  return *now && (who.started == 0 || (*now)->start == who.started);
+  const auto& found = *now;
+  return found && (who.started == 0 || found->start == who.started);
 }
 
 caller caller_at(int fd) {

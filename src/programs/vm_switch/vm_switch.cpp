@@ -141,9 +141,10 @@ async::task<> vm_switch::wait_for_links() {
     co_await async::check_cancelled();
     auto next = links::take_link(control_->native_handle());
     if (!next) end("network-setup has gone: " + next.error().message());
-    if (!*next) continue;
-    pump_->attach(std::move((*next)->fd), (*next)->asks_offload);
-    const bool offers = (*next)->asks_offload;
+    auto& link = *next;
+    if (!link) continue;
+    const bool offers = link->asks_offload;
+    pump_->attach(std::move(link->fd), offers);
     log::throttled(connections_, log::level::info, component, "new connection offload_offered={}", offers);
     dhcp_->renew_soon();
   }

@@ -104,5 +104,37 @@ TEST(idle, three_hundred_connections_wake_the_process_together) {
   EXPECT_EQ(all.net.counters().flows, 300U);
 }
 
+// A VM whose application reads nothing: each window is closed, and is probed.
+TEST(idle, a_hundred_closed_windows_are_probed_together) {
+  fake_vm all;
+  std::vector<tcp_client> clients;
+  for (std::uint16_t i = 0; i < 100; ++i) {
+    auto& client = clients.emplace_back(tcp_client{all, {vm, static_cast<std::uint16_t>(10'000 + i)}});
+    const auto id = client.connect();
+    write(all, id, text("read"));
+    all.turn();
+    EXPECT_EQ(client.receive(), text("read"));
+    client.window = 0;
+    client.ack();
+    write(all, id, text("unread"));
+    all.pass(7ms);
+    all.seen.clear();
+  }
+  const auto settled = all.now + 7s, end = all.now + 1h;
+  std::size_t wakes = 0, probes = 0;
+  while (all.net.wake_at() <= end) {
+    all.pass(all.net.wake_at() - all.now);
+    const auto asked = std::exchange(all.seen, {}).size();
+    if (asked > 0)
+      for (auto& client : clients) client.ack();
+    all.seen.clear();
+    if (all.now < settled) continue;
+    ++wakes;
+    probes += asked;
+  }
+  EXPECT_LE(wakes, 180U) << "one each 20 s, and not one for each connection";
+  EXPECT_GE(probes, 100U * 60U) << "each window is probed within a minute";
+}
+
 }  // namespace
 }  // namespace netstack

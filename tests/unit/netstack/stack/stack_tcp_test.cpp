@@ -396,5 +396,31 @@ TEST(stack_tcp, an_offload_link_gets_large_segments_within_its_size) {
   }
 }
 
+TEST(stack_tcp, the_oldest_of_too_many_connections_in_time_wait_is_forgotten) {
+  stack_settings settings;
+  settings.limits.time_wait = 2;
+  fake_vm all(settings);
+  std::vector<tcp_client> clients;
+  for (std::uint16_t i = 0; i < 3; ++i) {
+    auto& client = clients.emplace_back(tcp_client{all, {vm, static_cast<std::uint16_t>(10'000 + i)}});
+    all.net.finish(client.connect(), all.now);
+    all.turn();
+    EXPECT_TRUE(all.only_segment().flags.fin);
+    all.seen.clear();
+    client.expected += 1U;
+    client.send({.fin = true, .ack = true});
+    EXPECT_EQ(all.only_segment().acknowledged, client.next);
+    all.seen.clear();
+    all.actions.clear();
+  }
+  EXPECT_EQ(all.net.counters().flows, 2U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    clients[i].next = clients[i].next - 1U;
+    clients[i].send({.fin = true, .ack = true});  // as if our acknowledgement had been lost
+    EXPECT_EQ(all.only_segment().flags.rst, i == 0) << i;
+    all.seen.clear();
+  }
+}
+
 }  // namespace
 }  // namespace netstack

@@ -52,5 +52,21 @@ TEST(retransmission_timer, a_probe_comes_before_the_time_out) {
   EXPECT_EQ(t.probe_timeout(true), 47ms);
 }
 
+TEST(retransmission_timer, probes_of_closed_windows_meet_at_whole_seconds) {
+  constexpr time_point now{10h + 123'456us};
+  retransmission_timer t;
+  t.measured(1ms);
+  EXPECT_EQ(t.window_probe_at(now), now + 200ms) << "a short wait is kept";
+  for (int i = 0; i < 4; ++i) t.back_off();
+  EXPECT_EQ(t.window_probe_at(now), time_point(10h + 3s)) << "3.2 s, in steps of a second";
+  for (int i = 0; i < 9; ++i) t.back_off();
+  EXPECT_EQ(t.timeout(), 60s);
+  EXPECT_EQ(t.window_probe_at(now), time_point(10h + 48s)) << "in steps of 16 s";
+  for (auto at = now; at < now + 60s; at += 333ms) {
+    EXPECT_GT(t.window_probe_at(at) - at, 43s);
+    EXPECT_LE(t.window_probe_at(at) - at, 60s);
+  }
+}
+
 }  // namespace
 }  // namespace netstack::tcp
