@@ -1,10 +1,16 @@
 #include "link/segment_cutter.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 
+#include "link/framing.hpp"
+#include "netstack/bytes.hpp"
 #include "netstack/checksum.hpp"
 #include "netstack/ethernet.hpp"
 #include "netstack/ipv4.hpp"
+#include "netstack/stack/frame.hpp"
 #include "netstack/tcp/segment.hpp"
 
 namespace links {

@@ -4,6 +4,10 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/result.hpp"
 
 namespace os {
 

@@ -3,8 +3,10 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <optional>
 
 #include "base/unique_fd.hpp"
+#include "net/endpoint.hpp"
 
 namespace os {
 

@@ -13,12 +13,12 @@
 #include <utility>
 
 #include "net/endpoint.hpp"
+#include "netstack/bytes.hpp"
 #include "netstack/stack/action.hpp"
 #include "netstack/stack/flow_id.hpp"
 #include "netstack/time_point.hpp"
 #include "os/random.hpp"
 #include "relay/datagram_batch.hpp"
-#include "relay/sockets.hpp"
 #include "translator/client_source.hpp"
 #include "translator/shared.hpp"
 #include "translator/udp_flows.hpp"

@@ -1,6 +1,7 @@
 #include "translator/frame_copies.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 

@@ -23,6 +23,7 @@
 #include "netstack/ipv4.hpp"
 #include "netstack/stack/flow_id.hpp"
 #include "netstack/stack/frame.hpp"
+#include "netstack/time_point.hpp"
 #include "translator/link_port.hpp"
 #include "translator/shared.hpp"
 

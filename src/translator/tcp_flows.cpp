@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "base/episode.hpp"
 #include "base/log.hpp"
 #include "base/unique_fd.hpp"
 #include "net/endpoint.hpp"

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "net/endpoint.hpp"
 #include "netstack/icmp.hpp"

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "netstack/time_point.hpp"
 
 namespace netstack {
 

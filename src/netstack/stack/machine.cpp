@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "net/mac_address.hpp"
 #include "netstack/arp.hpp"
 #include "netstack/dhcp/message.hpp"
 #include "netstack/dhcp/server.hpp"

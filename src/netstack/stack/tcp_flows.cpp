@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -282,7 +281,8 @@ void tcp_flows::report_end(std::uint32_t index, const tcp::events& e) {
 
 // A FIN that a forgotten connection would have answered gets a RST: the VM's end has all bytes, and is gone sooner.
 void tcp_flows::forget_time_wait(std::size_t most, time_point now) {
-  while (time_wait_.size() > most) free(*time_wait_.front(), now);
+  while (time_wait_.size() > most)
+    if (const auto oldest = time_wait_.front()) free(*oldest, now);
 }
 
 void tcp_flows::update(std::uint32_t index) {

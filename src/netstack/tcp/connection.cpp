@@ -12,6 +12,7 @@
 #include "netstack/tcp/handshake.hpp"
 #include "netstack/tcp/limits.hpp"
 #include "netstack/tcp/segment.hpp"
+#include "netstack/tcp/send_queue.hpp"
 #include "netstack/tcp/sequence.hpp"
 #include "netstack/time_point.hpp"
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "netstack/bytes.hpp"
+#include "netstack/tcp/byte_ring.hpp"
 #include "netstack/tcp/sequence.hpp"
 
 namespace netstack::tcp {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <expected>
+#include <string_view>
 
 #include "base/result.hpp"
 #include "base/text.hpp"

@@ -12,7 +12,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -26,13 +25,11 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "link/datagram_link.hpp"
-#include "link/framing.hpp"
 #include "link/handshake/host_side.hpp"
 #include "link/handshake/meeting_point.hpp"
 #include "link/link_url.hpp"
 #include "link/offload_agreement.hpp"
 #include "link/stream_link.hpp"
-#include "net/stream_address.hpp"
 #include "os/acceptor.hpp"
 #include "os/socket_facts.hpp"
 #include "os/unix_listener.hpp"

@@ -22,6 +22,7 @@
 #include "link/link_url.hpp"
 #include "net/endpoint.hpp"
 #include "net/protocol.hpp"
+#include "netstack/bytes.hpp"
 #include "netstack/dns/server.hpp"
 #include "netstack/dns/zones.hpp"
 #include "netstack/ipv4.hpp"
@@ -33,6 +34,7 @@
 #include "programs/host_switch/virtual_options.hpp"
 #include "relay/descriptor_budget.hpp"
 #include "translator/pcap_file.hpp"
+#include "translator/plane.hpp"
 
 namespace host_switch {
 namespace {

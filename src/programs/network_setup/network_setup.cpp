@@ -16,6 +16,7 @@
 #include "async/task.hpp"
 #include "async/task_group.hpp"
 #include "base/backoff.hpp"
+#include "base/episode.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "link/handshake/vm_side.hpp"

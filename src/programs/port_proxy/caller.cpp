@@ -2,16 +2,10 @@
 
 #include <sys/socket.h>
 
-#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <optional>
-#include <string>
-#include <system_error>
 
-#include "base/read_file.hpp"
-#include "base/result.hpp"
-#include "base/text.hpp"
 #include "os/process_facts.hpp"
 
 namespace port_proxy {

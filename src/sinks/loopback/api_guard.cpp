@@ -14,6 +14,7 @@
 #include "kernel/netfilter/nat_tool.hpp"
 #include "kernel/netlink/change_watch.hpp"
 #include "net/address.hpp"
+#include "net/cidr.hpp"
 #include "net/endpoint.hpp"
 #include "os/resolve.hpp"
 #include "sinks/loopback/machine_state.hpp"

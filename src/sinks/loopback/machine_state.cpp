@@ -1,20 +1,14 @@
 #include "sinks/loopback/machine_state.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <cstdint>
 #include <cstring>
-#include <memory>
-#include <optional>
+#include <expected>
 #include <string>
-#include <string_view>
-#include <utility>
 
 #include "base/result.hpp"
 #include "kernel/netlink/interface_addresses.hpp"
 #include "net/address.hpp"
 #include "net/cidr.hpp"
-#include "net/endpoint.hpp"
 #include "sinks/loopback/rule_options.hpp"
 
 namespace loopback {

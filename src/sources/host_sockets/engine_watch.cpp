@@ -11,6 +11,7 @@
 #include "kernel/netlink/sock_diag_codec.hpp"
 #include "net/endpoint.hpp"
 #include "net/protocol.hpp"
+#include "os/process_facts.hpp"
 #include "sources/host_sockets/engine_server.hpp"
 #include "sources/host_sockets/process_table.hpp"
 

@@ -11,6 +11,7 @@
 
 #include "base/result.hpp"
 #include "kernel/netlink/sock_diag_codec.hpp"
+#include "os/process_facts.hpp"
 #include "sources/host_sockets/classify.hpp"
 #include "sources/host_sockets/port_reservers.hpp"
 #include "sources/host_sockets/process_table.hpp"

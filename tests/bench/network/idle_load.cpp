@@ -19,16 +19,21 @@ using namespace std::chrono_literals;
 
 constexpr way inward{};  // from the host to the VM
 constexpr unsigned idle_connections = 2000, stuck_connections = 100;
-constexpr std::uint64_t warm_up_connections = 1000, short_connections = 30'000;
+constexpr std::uint64_t warm_up_connections = 15'000, short_connections = 30'000;
 constexpr std::chrono::seconds opening_limit{30}, short_limit{120};
 
 double resident_kib(const subject& s) { return static_cast<double>(figures::status_kib(s.host_end, "VmRSS:")); }
 
-double wakeups(const subject& s, duration length) {
+// The VM's own words on a new link have ended, connections have given their memory back, and windows that stay closed
+// are probed each few seconds.
+constexpr std::chrono::seconds settling{7}, watched{10};
+
+double wakeups(const subject& s) {
+  std::this_thread::sleep_for(settling);
   const auto before = figures::use_of(s.host_end).switches;
-  std::this_thread::sleep_for(length);
+  std::this_thread::sleep_for(watched);
   return static_cast<double>(figures::use_of(s.host_end).switches - before) /
-         std::chrono::duration<double>(length).count();
+         std::chrono::duration<double>(watched).count();
 }
 
 // Connections to the holding ports in turn, in the namespace of this thread. One after the other: slirp4netns' listeners
@@ -92,7 +97,7 @@ class held_connections {
 
 }  // namespace
 
-idle_figures idle(const subject& s, duration length) {
+idle_figures idle(const subject& s) {
   const support::inside there(s.client_place(inward));
   idle_figures found;
   const double fresh = resident_kib(s);
@@ -101,8 +106,7 @@ idle_figures idle(const subject& s, duration length) {
     held_connections held(s);
     held.open(idle_connections);
     found.idle_kilobytes = (resident_kib(s) - fresh) / idle_connections;
-    std::this_thread::sleep_for(1s);
-    found.idle_wakeups = wakeups(s, length);
+    found.idle_wakeups = wakeups(s);
   }
   {
     held_connections held(s);
@@ -110,8 +114,7 @@ idle_figures idle(const subject& s, duration length) {
     held.half_close(0, stuck_connections);
     held.fill(stuck_connections, stuck_connections);
     held.reset(2 * stuck_connections, stuck_connections);
-    std::this_thread::sleep_for(2s);
-    found.stuck_wakeups = wakeups(s, length);
+    found.stuck_wakeups = wakeups(s);
   }
   return found;
 }

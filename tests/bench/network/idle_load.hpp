@@ -14,7 +14,7 @@ struct idle_figures {
 };
 
 // Of the host's end of a subject that has just been started.
-[[nodiscard]] idle_figures idle(const subject& s, duration length);
+[[nodiscard]] idle_figures idle(const subject& s);
 
 struct growth_figures {
   double after = 0;        // megabytes resident, after 30,000 short connections

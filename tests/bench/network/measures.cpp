@@ -109,8 +109,8 @@ std::vector<measure> fresh_measures() {
                                   {lines::idle_memory, false, 1},
                                   {lines::idle_wakeups, false, 1},
                                   {lines::stuck_wakeups, false, 1}},
-                                 [](const subject& s, duration length) {
-                                   const auto f = idle(s, length);
+                                 [](const subject& s, duration) {
+                                   const auto f = idle(s);
                                    return std::vector{f.fresh_megabytes, f.idle_kilobytes, f.idle_wakeups,
                                                       f.stuck_wakeups};
                                  }};
