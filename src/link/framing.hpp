@@ -49,7 +49,7 @@ struct received_frame {
 
 class frame_reader {
  public:
-  static constexpr std::size_t default_capacity = std::size_t{1} << 20U;
+  static constexpr std::size_t default_capacity = std::size_t{256} << 10U;
 
   // `capacity`: the buffer's size in bytes, which bounds one read; more than the largest frame.
   explicit frame_reader(framing how, std::size_t capacity = default_capacity);

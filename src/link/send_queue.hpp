@@ -17,11 +17,11 @@ namespace links {
 
 class send_queue {
  public:
-  static constexpr std::size_t most_buffers = 1024;                   // UIO_MAXIOV, the most that writev takes
-  static constexpr std::size_t most_parts = 8;                        // per frame
-  static constexpr std::size_t enough_bytes = std::size_t{1} << 20U;  // per turn
+  static constexpr std::size_t most_buffers = 1024;                     // UIO_MAXIOV, the most that writev takes
+  static constexpr std::size_t most_parts = 8;                          // per frame
+  static constexpr std::size_t enough_bytes = std::size_t{256} << 10U;  // per write: the processor's cache holds it
   // Bytes kept from turn to turn: a whole turn, so that a stream that blocks in the middle of one loses no frame.
-  static constexpr std::size_t default_backlog = enough_bytes + (std::size_t{128} << 10U);
+  static constexpr std::size_t default_backlog = (std::size_t{1} << 20U) + (std::size_t{128} << 10U);
 
   // `backlog`: bytes of whole frames to keep for a stream that does not accept them.
   explicit send_queue(std::size_t backlog = default_backlog);

@@ -20,8 +20,8 @@ namespace translator {
 namespace {
 
 constexpr std::size_t most_slices = 256;  // of one sendmsg
-constexpr std::size_t most_a_turn = std::size_t{512}
-                                    << 10U;  // bytes read from one socket, so that others have their turn
+// Bytes read from one socket, so that others have their turn, and the next program on the way begins early.
+constexpr std::size_t most_a_turn = std::size_t{256} << 10U;
 
 using slices = std::span<const netstack::bytes_view>;
 
@@ -44,6 +44,12 @@ ssize_t read_into(int fd, const std::array<netstack::bytes_span, 2>& room) {
     got = ::readv(fd, vectors.data(), room[1].empty() ? 1 : 2);
   } while (got < 0 && errno == EINTR);
   return got;
+}
+
+std::array<netstack::bytes_span, 2> first_of(std::array<netstack::bytes_span, 2> room, std::size_t most) {
+  room[0] = room[0].first(std::min(room[0].size(), most));
+  room[1] = room[1].first(std::min(room[1].size(), most - room[0].size()));
+  return room;
 }
 
 std::size_t size_of(slices all) {
@@ -106,7 +112,7 @@ void tcp_flow::pull(until when) {
   auto& stack = owner_.common().stack;
   std::size_t taken = 0;
   while (is_relaying() && !socket_ended_) {
-    const auto room = stack.send_room(id_);
+    const auto room = first_of(stack.send_room(id_), most_a_turn);
     const auto size = room[0].size() + room[1].size();
     if (size == 0) return;  // action::writable continues
     if (taken >= most_a_turn) return owner_.pull_again(*this);

@@ -30,12 +30,12 @@ class flow_room {
   static constexpr std::size_t first_window = much;
   static constexpr std::size_t least_window = std::size_t{16} << 10U;
   static constexpr std::size_t plain_window = std::size_t{256} << 10U;
-  static constexpr std::size_t large_window = std::size_t{1} << 20U;
+  static constexpr std::size_t large_window = std::size_t{512} << 10U;
   static constexpr std::size_t plain_queue = std::size_t{1} << 20U;
   static constexpr std::size_t large_queue = std::size_t{8} << 20U;
 
   static constexpr std::size_t least_ring = std::size_t{64} << 10U;
-  static constexpr std::size_t most_ring = std::size_t{1} << 20U;
+  static constexpr std::size_t most_ring = std::size_t{512} << 10U;
   static constexpr std::size_t ring_queue = std::size_t{8} << 20U;
 
   explicit flow_room(const stack_limits& limits) : limits_(limits) {}

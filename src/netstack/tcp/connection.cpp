@@ -354,8 +354,11 @@ bool connection::next_segment(outgoing& to, time_point now, std::size_t budget) 
     to.header.number = sender_.next() - 1;
     return filled;
   }
-  const bool waits = may_delay() && delay_.holds(now);
-  return receiver_.must_acknowledge() && !waits && fill_acknowledgement(to);
+  return must_acknowledge(now) && fill_acknowledgement(to);
+}
+
+bool connection::must_acknowledge(time_point now) const {
+  return receiver_.must_acknowledge() && !(receiver_.may_wait() && delay_.holds(now));
 }
 
 bool connection::fill_acknowledgement(outgoing& to) {

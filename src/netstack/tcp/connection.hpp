@@ -177,6 +177,7 @@ class connection {
   [[nodiscard]] bool asks_keep_alive() const;
   [[nodiscard]] bool may_delay() const { return receiver_.must_acknowledge() && receiver_.may_wait(); }
   [[nodiscard]] bool fill_reset(outgoing& to);
+  [[nodiscard]] bool must_acknowledge(time_point now) const;
   [[nodiscard]] bool fill_acknowledgement(outgoing& to);
 
   limits limits_;

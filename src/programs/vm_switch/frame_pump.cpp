@@ -28,7 +28,7 @@ using links::virtio_header_size;
 
 constexpr std::size_t frames_of_turn = 64;
 constexpr std::size_t room_of_frame = virtio_header_size + links::largest_frame(links::framing::qemu);
-constexpr std::size_t buffer_size = (std::size_t{1} << 20U) + room_of_frame;
+constexpr std::size_t buffer_size = (std::size_t{256} << 10U) + room_of_frame;
 constexpr std::size_t most_out_of_date = 65'536;  // frames; more than any queue of a tap holds
 
 void add(links::link_counters& to, const links::link_counters& more) {

@@ -120,7 +120,7 @@ TEST(send_queue, is_full_before_the_kernels_limit) {
   send_queue large;
   const auto big = pattern(65'535, 7);
   for (frames = 0; !large.is_full(); ++frames) add(large, big);
-  EXPECT_EQ(frames, 16U) << "a megabyte";
+  EXPECT_EQ(frames, 4U) << "256 KiB";
 }
 
 // A peer that takes a byte now and then must not make the queue move its bytes each time.
