@@ -1,8 +1,15 @@
 #include "programs/host_switch/connect_request.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
+#include <array>
+#include <chrono>
+#include <optional>
 #include <string>
+
+#include "tests/support/event_loop.hpp"
+#include "tests/support/socket_peer.hpp"
 
 namespace host_switch {
 namespace {
@@ -28,6 +35,83 @@ TEST(connect_request, frames_are_not_requests) {
 
 TEST(connect_request, a_request_without_an_end_is_not_one) {
   EXPECT_EQ(connect_request_size("POST /connect " + std::string(longest_connect_request, 'x')), 0U);
+}
+
+// ---- On a connection
+
+class skip_connect_request_test : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::array<int, 2> pair{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()), 0);
+    here_.reset(pair[0]);
+    peer_.reset(pair[1]);
+    loop_.spawn(skip(&here_, &result_));
+    loop_.settle();
+  }
+  void TearDown() override { loop_.stop(); }
+  static async::task<> skip(const base::unique_fd* fd, std::optional<bool>* into) {
+    *into = co_await skip_connect_request(*fd);
+  }
+  [[nodiscard]] bool ends() {
+    return loop_.run_until([&] { return result_.has_value(); });
+  }
+  [[nodiscard]] std::string left() const {
+    std::array<char, 100> got{};
+    const auto size = ::recv(here_.get(), got.data(), got.size(), MSG_DONTWAIT);
+    return size < 0 ? "" : std::string(got.data(), static_cast<std::size_t>(size));
+  }
+
+  support::event_loop loop_;
+  base::unique_fd here_, peer_;
+  std::optional<bool> result_;
+};
+
+TEST_F(skip_connect_request_test, takes_the_request_and_no_byte_of_the_frames) {
+  support::send_all(peer_.get(), "POST /connect HTTP/1.1\r\nHo");
+  loop_.settle();
+  EXPECT_FALSE(result_);
+  support::send_all(peer_.get(), "st: x\r\n\r\nframes");
+  ASSERT_TRUE(ends());
+  EXPECT_TRUE(*result_);
+  EXPECT_EQ(left(), "frames");
+}
+
+TEST_F(skip_connect_request_test, frames_stay_as_they_are) {
+  support::send_all(peer_.get(), "frames");
+  ASSERT_TRUE(ends());
+  EXPECT_TRUE(*result_);
+  EXPECT_EQ(left(), "frames");
+}
+
+TEST_F(skip_connect_request_test, a_peer_that_waits_for_frames_is_waited_for_a_moment) {
+  EXPECT_FALSE(result_);
+  loop_.pass_time(std::chrono::milliseconds(60));
+  ASSERT_TRUE(ends());
+  EXPECT_TRUE(*result_);
+}
+
+TEST_F(skip_connect_request_test, half_a_request_is_waited_for_two_seconds) {
+  support::send_all(peer_.get(), "POST /conn");
+  loop_.settle();
+  loop_.pass_time(std::chrono::milliseconds(1'000));
+  loop_.settle();
+  EXPECT_FALSE(result_);
+  loop_.pass_time(std::chrono::milliseconds(1'100));
+  ASSERT_TRUE(ends());
+  EXPECT_FALSE(*result_);
+}
+
+TEST_F(skip_connect_request_test, an_owner_that_closes_the_connection_ends_the_wait) {
+  here_.reset();
+  ASSERT_TRUE(ends());
+  EXPECT_FALSE(*result_);
+}
+
+TEST_F(skip_connect_request_test, a_peer_that_has_gone_is_no_link) {
+  peer_.reset();
+  ASSERT_TRUE(ends());
+  EXPECT_FALSE(*result_);
 }
 
 }  // namespace

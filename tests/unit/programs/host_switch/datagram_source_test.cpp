@@ -8,30 +8,12 @@
 #include <fstream>
 
 #include "net/stream_address.hpp"
-#include "netstack/arp.hpp"
-#include "netstack/ethernet.hpp"
 #include "os/unix_listener.hpp"
-#include "tests/unit/netstack/packets.hpp"
+#include "tests/unit/programs/host_switch/frames_of_vm.hpp"
 #include "tests/unit/programs/host_switch/link_source_fixture.hpp"
 
 namespace host_switch {
 namespace {
-
-using netstack::bytes;
-
-constexpr net::mac_address vm_mac{{0x5a, 0x94, 0xef, 0xe4, 0x0c, 0xee}};
-
-bytes arp_request() {
-  bytes frame(netstack::ethernet::header_size + netstack::arp::message_size);
-  netstack::ethernet::write_header(frame, net::mac_address::broadcast(), vm_mac, netstack::ethernet::ethertype::arp);
-  netstack::arp::write(std::span(frame).subspan(netstack::ethernet::header_size),
-                       {.what = netstack::arp::operation::request,
-                        .sender_mac = vm_mac,
-                        .sender = netstack::vm,
-                        .target_mac = {},
-                        .target = netstack::gateway});
-  return frame;
-}
 
 class datagram_source_test : public link_source_fixture {
  protected:

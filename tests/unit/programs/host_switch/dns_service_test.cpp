@@ -1,79 +1,23 @@
-// The DNS service over its sockets. An upstream on another port than 53 cannot be named in a resolv.conf; the cases with
-// one are in tests/integration.
+// The DNS service over its datagrams. A resolv.conf names no port, so a test with a resolver needs a namespace of its own.
 #include "programs/host_switch/dns_service.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
 #include <array>
+#include <chrono>
+#include <filesystem>
 #include <fstream>
+#include <string>
+#include <vector>
 
-#include "netstack/dns/tcp_questions.hpp"
-#include "programs/host_switch/incoming_streams.hpp"
-#include "tests/support/event_loop.hpp"
-#include "tests/support/temp_dir.hpp"
-#include "translator/dns_port.hpp"
+#include "netstack/dns/pending.hpp"
+#include "tests/support/netns.hpp"
+#include "tests/support/socket_peer.hpp"
+#include "tests/unit/programs/host_switch/dns_service_fixture.hpp"
 
 namespace host_switch {
 namespace {
-
-namespace dns = netstack::dns;
-using bytes = std::vector<std::uint8_t>;
-
-constexpr netstack::endpoint vm{{0xc0a8'7f02}, 4711};
-
-bytes question(std::string_view name, std::uint16_t type = dns::record_type::a) {
-  bytes made{0x12, 0x34, 0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 0};
-  const auto wire = dns::name::from_text(name).value();
-  made.insert(made.end(), wire.wire().begin(), wire.wire().end());
-  for (const auto b : {type >> 8, type & 0xff, 0, 1}) made.push_back(static_cast<std::uint8_t>(b));
-  return made;
-}
-
-class dns_service_fixture : public testing::Test {
- protected:
-  dns_service_fixture() {
-    std::ofstream(file("resolv.conf")) << "search one.example two.example\nnameserver 127.0.0.1\n";
-    std::ofstream(file("hosts")) << "10.0.0.9 printer\n";
-    std::array<int, 2> pair{};
-    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()), 0);
-    plane_.reset(pair[0]);
-    service_.emplace(loop_.executor(), dns::settings{.host = {}, .random_id = [this] { return ++id_; }},
-                     dns::zones({0xc0a8'7f01}, netstack::ipv4::address{0xc0a8'7ffe}),
-                     dns_files{file("resolv.conf"), file("hosts")}, base::unique_fd(pair[1]),
-                     [this](const std::vector<std::string>& domains) { domains_ = domains; });
-    loop_.spawn(service_->serve_datagrams());
-  }
-  ~dns_service_fixture() override { loop_.stop(); }
-
-  [[nodiscard]] std::string file(const char* name) const { return (directory_.path() / name).string(); }
-
-  void ask(const bytes& q) {
-    const auto head = translator::dns_head_of(vm);
-    bytes record(head.begin(), head.end());
-    record.insert(record.end(), q.begin(), q.end());
-    ASSERT_EQ(::send(plane_.get(), record.data(), record.size(), 0), static_cast<ssize_t>(record.size()));
-  }
-  // The answer without the head.
-  bytes answer() {
-    bytes got(65'600);
-    ssize_t size = -1;
-    loop_.run_until(
-        [&] { return size > 0 || (size = ::recv(plane_.get(), got.data(), got.size(), MSG_DONTWAIT)) > 0; });
-    if (size < 8) return {};
-    EXPECT_EQ(translator::dns_asker_of(got), vm);
-    return {got.begin() + 8, got.begin() + size};
-  }
-
-  support::temp_dir directory_;
-  support::event_loop loop_;
-  base::unique_fd plane_;
-  std::uint16_t id_ = 0;
-  std::vector<std::string> domains_;
-  std::optional<dns_service> service_;
-};
-
-int code_of(const bytes& message) { return message.size() < 12 ? -1 : message[3] & 15; }
 
 TEST_F(dns_service_fixture, a_name_of_the_network_is_answered_to_who_asked) {
   ask(question("gateway.docker.internal"));
@@ -109,26 +53,35 @@ TEST_F(dns_service_fixture, search_domains_are_passed_on_at_once_and_after_a_cha
   EXPECT_TRUE(loop_.run_until([&] { return domains_ == std::vector<std::string>{"three.example"}; }));
 }
 
-TEST_F(dns_service_fixture, several_questions_of_one_connection_are_answered) {
-  incoming_streams streams(loop_.executor());
-  loop_.spawn(service_->serve_streams(streams.acceptor()));
-  std::array<int, 2> pair{};
-  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()), 0);
-  const base::unique_fd here(pair[0]);
-  ASSERT_TRUE(streams.add(base::unique_fd(pair[1]), {net::address::v4(192, 168, 127, 2), 1}));
-  for (const auto* name : {"gateway.docker.internal", "host.docker.internal"}) {
-    const auto framed = dns::with_length(question(name));
-    ASSERT_EQ(::send(here.get(), framed.data(), framed.size(), 0), static_cast<ssize_t>(framed.size()));
-  }
+TEST_F(dns_service_fixture, rubbish_is_counted_and_the_next_question_answered) {
+  ask({});
+  ask({1, 2, 3});
+  ask(bytes(5'000, 0xff));
+  ask(question("gateway.docker.internal"));
   bytes got;
-  EXPECT_TRUE(loop_.run_until([&] {
-    std::array<std::uint8_t, 512> some{};
-    const auto size = ::recv(here.get(), some.data(), some.size(), MSG_DONTWAIT);
-    if (size > 0) got.insert(got.end(), some.begin(), some.begin() + size);
-    std::size_t answers = 0;
-    for (std::size_t at = 0; at + 2 <= got.size(); at += 2U + netstack::load_16(got, at)) ++answers;
-    return answers == 2;
-  }));
+  for (int i = 0; i < 4 && code_of(got) != 0; ++i) got = answer();
+  EXPECT_EQ(code_of(got), 0);
+  EXPECT_EQ(service_->counted().questions, 4U);
+}
+
+// The resolver takes the question and says nothing; needs root.
+TEST_F(dns_service_fixture, a_silent_resolver_is_servfail_at_the_deadline_and_not_before) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const support::netns host("silent");
+  const support::inside here(host);
+  const auto resolver = support::bound_socket(SOCK_DGRAM, {net::address::loopback_v4(), 53});
+  loop_.spawn(service_->expire_questions());
+  ask(question("silent.example"));
+  const auto is_asked = [&] {
+    char byte = 0;
+    return ::recv(resolver.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+  };
+  ASSERT_TRUE(loop_.run_until(is_asked));
+  loop_.pass_time(dns::pending_limits{}.wait - std::chrono::seconds(1));
+  EXPECT_EQ(service_->counted().expired, 0U);
+  loop_.pass_time(std::chrono::seconds(1));
+  EXPECT_EQ(code_of(answer()), 2);
+  EXPECT_EQ(service_->counted().expired, 1U);
 }
 
 }  // namespace

@@ -1,6 +1,12 @@
 #include "programs/host_switch/virtual_options.hpp"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "program/go_flags.hpp"
 
 namespace host_switch {
 namespace {
@@ -101,6 +107,99 @@ TEST(virtual_options, nat_cannot_take_the_address_of_the_network_or_of_all_its_m
   EXPECT_FALSE(check("192.168.127.255=127.0.0.1"));
   EXPECT_FALSE(check("192.168.127.1=127.0.0.1"));
   EXPECT_TRUE(check("10.0.2.2=127.0.0.1")) << "outside the subnet";
+}
+
+// ---- As a command line
+
+using testing::HasSubstr;
+
+std::string error_of(const std::vector<std::string>& arguments) {
+  virtual_options options;
+  program::flag_set flags("host-switch", "[flags]", "");
+  options.declare(flags);
+  const auto parsed = flags.parse(arguments);
+  if (!parsed) return parsed.error().message();
+  const auto checked = options.check(network);
+  return checked ? "" : checked.error().message();
+}
+
+TEST(virtual_options, each_bad_value_is_named_with_its_flag_and_the_reason) {
+  struct {
+    const char *argument, *reason;
+  } const bad[] = {
+      {"-listen=tcp://1.2.3.4:5", "not a link like vsock://2, unix:///run/x.sock or fd://3"},
+      {"-listen=vsock://", "a number is missing behind vsock://"},
+      {"-listen=fd://x", "a number is missing behind fd://"},
+      {"-listen=unix://relative", "not an absolute path that fits a socket address"},
+      {"-mtu=575", "not a number from 576 to 65520"},
+      {"-mtu=65521", "not a number from 576 to 65520"},
+      {"-mtu=", "not a number from 576 to 65520"},
+      {"-dhcp-lease=192.168.127.2", "not of the form MAC=IP"},
+      {"-dhcp-lease=ff:ff:ff:ff:ff:ff=192.168.127.2", "not of the form MAC=IP"},
+      {"-nat=192.168.127.254", "not of the form IP=IP with IPv4 addresses, nor \"off\""},
+      {"-nat=192.168.127.254=255.255.255.255", "not the address of one host"},
+      {"-source-address=vm", "neither \"gateway\" nor \"client\""},
+      {"-vm-network=172.17.0.0", "not an IPv4 network like 172.17.0.0/16"},
+      {"-vm-network=172.17.0.0/33", "not an IPv4 network like 172.17.0.0/16"},
+      {"-dns-zone=name", ""},
+      {"-dns-zone=a..b=10.0.0.1", ""},
+      {"-dns-zone=a.example=::1", ""},
+  };
+  for (const auto& one : bad) {
+    const std::string argument = one.argument;
+    const auto flag = argument.substr(0, argument.find('=')), text = argument.substr(argument.find('=') + 1);
+    EXPECT_THAT(error_of({argument}), testing::StartsWith("invalid value \"" + text + "\" for flag " + flag + ": "));
+    EXPECT_THAT(error_of({argument}), HasSubstr(one.reason)) << argument;
+  }
+}
+
+TEST(virtual_options, values_that_do_not_fit_each_other_are_named_with_their_flags) {
+  struct {
+    std::vector<std::string> arguments;
+    const char* reason;
+  } const bad[] = {
+      {{"-dhcp-lease", "5a:94:ef:e4:0c:01=10.0.0.1"}, "-dhcp-lease: 10.0.0.1 cannot be given out in 192.168.127.0/24"},
+      {{"-dhcp-lease", "5a:94:ef:e4:0c:01=192.168.127.255"}, "-dhcp-lease: 192.168.127.255 cannot be given out"},
+      {{"-dhcp-lease", "5a:94:ef:e4:0c:01=192.168.127.9", "-dhcp-lease", "5a:94:ef:e4:0c:01=192.168.127.8"},
+       "-dhcp-lease: 5a:94:ef:e4:0c:01 or 192.168.127.8 is given twice"},
+      {{"-nat", "off", "-nat", "192.168.127.254=127.0.0.1"}, "-nat: \"off\" and addresses exclude each other"},
+      {{"-nat", "192.168.127.1=127.0.0.1"}, "-nat, -dhcp-lease: 192.168.127.1 has two meanings"},
+      {{"-nat", "192.168.127.9=127.0.0.1", "-nat", "192.168.127.9=10.0.0.1"}, "192.168.127.9 has two meanings"},
+  };
+  for (const auto& one : bad) EXPECT_THAT(error_of(one.arguments), HasSubstr(one.reason));
+}
+
+TEST(virtual_options, a_whole_command_line_becomes_the_data_planes_options) {
+  virtual_options options;
+  program::flag_set flags("host-switch", "[flags]", "");
+  options.declare(flags);
+  ASSERT_TRUE(flags.parse({"-listen=unix:///run/a.sock", "-listen", "qemu:///run/b.sock", "--mtu=9000", "-dns-aaaa",
+                           "-nat=192.168.127.200=127.0.0.1", "-nat=192.168.127.201=10.0.0.1",
+                           "-dhcp-lease=02:00:00:00:00:01=192.168.127.7", "-source-address=client",
+                           "-vm-network=10.88.0.0/16", "-dns-zone=*.apps.example=192.168.127.2"}));
+  ASSERT_TRUE(options.check(network));
+  EXPECT_EQ(options.listen.size(), 2U);
+  EXPECT_TRUE(options.dns_aaaa);
+  EXPECT_EQ(options.dns_zones, std::vector<std::string>{"*.apps.example=192.168.127.2"});
+  const auto made = options.plane(network);
+  EXPECT_EQ(made.stack.mtu, 9'000);
+  ASSERT_EQ(made.stack.nat.size(), 2U);
+  EXPECT_EQ(made.stack.nat[1].host, (netstack::ipv4::address{0x0a00'0001}));
+  EXPECT_EQ(made.stack.leases.size(), 2U) << "the given one and the usual";
+  EXPECT_EQ(made.sources, translator::source_address::client);
+  const auto in_vm = [&](const char* text) {
+    return std::ranges::any_of(made.vm_networks,
+                               [&](const auto& one) { return one.contains(*net::address::parse(text)); });
+  };
+  for (const auto* ip : {"10.88.1.1", "192.168.127.5", "172.17.0.2", "10.42.0.1"}) EXPECT_TRUE(in_vm(ip)) << ip;
+  EXPECT_FALSE(in_vm("10.0.0.5"));
+}
+
+TEST(virtual_options, the_subnet_moves_gateway_lease_and_alias_together) {
+  const auto made = virtual_options{}.plane(subnet::parse("10.7.0.0/16").value()).stack;
+  EXPECT_EQ(made.gateway(), (netstack::ipv4::address{0x0a07'0001}));
+  EXPECT_EQ(made.leases.at(0).address, (netstack::ipv4::address{0x0a07'0002}));
+  EXPECT_EQ(made.nat.at(0).inside, (netstack::ipv4::address{0x0a07'00fe}));
 }
 
 }  // namespace
