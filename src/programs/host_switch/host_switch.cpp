@@ -90,7 +90,7 @@ async::task<> record_on_signal(virtual_network* network) {
 program::about host_switch::info() const { return {.name = "host-switch", .description = description}; }
 
 void host_switch::declare(program::flag_set& flags) {
-  flags.add("subnet", vm_network_, subnet::parse_for_machines, "192.168.127.0/24",
+  flags.add("subnet", vm_network_, subnet::parse, "192.168.127.0/24",
             "The virtual network as a `CIDR`. Its first address is the gateway's, where the API listens on port 80. "
             "Clients of "
             "the API, and the addresses they may relay to, are in it.");

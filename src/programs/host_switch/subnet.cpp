@@ -30,15 +30,9 @@ base::result<subnet> subnet::parse(std::string_view text) {
   const auto network = net::cidr::parse(text);
   if (!network || !network->network().is_v4() || network->prefix_length() == 0 || network->prefix_length() > 30)
     return base::fail("not an IPv4 subnet like 192.168.127.0/24");
-  return subnet(*network);
-}
-
-base::result<subnet> subnet::parse_for_machines(std::string_view text) {
-  auto parsed = parse(text);
-  if (!parsed) return parsed;
-  if (const auto part = reserved_part(parsed->network()))
+  if (const auto part = reserved_part(*network))
     return base::fail("no machine can have the addresses of " + part->to_string());
-  return parsed;
+  return subnet(*network);
 }
 
 bool subnet::is_host_alias(const net::address& ip) const {

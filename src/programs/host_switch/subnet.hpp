@@ -12,10 +12,9 @@ namespace host_switch {
 
 class subnet {
  public:
-  // Parses an IPv4 network such as "192.168.127.0/24", of at most 30 bits.
+  // Parses an IPv4 network such as "192.168.127.0/24", of at most 30 bits. Refuses 0.0.0.0/8, and networks of loopback,
+  // link-local or multicast addresses, which no machine can have.
   static base::result<subnet> parse(std::string_view text);
-  // The same, but not one of loopback, link-local or multicast addresses, which no machine of a network can have.
-  static base::result<subnet> parse_for_machines(std::string_view text);
 
   // Its first address, which is the host's. Every subnet has one, because at least two bits remain.
   [[nodiscard]] net::address gateway() const { return network_.at(1).value_or(network_.network()); }

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "programs/host_switch/kernel_network.hpp"
 #include "tests/support/socket_peer.hpp"
@@ -13,18 +16,38 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr auto loopback = net::address::loopback_v4();
+constexpr auto loopback = net::address::loopback_v4(), place_of_vm = net::address::v4(127, 0, 0, 2);
+
+// A network whose VMs are on loopback addresses of this host: 192.168.127.2 is 127.0.0.2.
+class vms_on_loopback final : public network {
+ public:
+  explicit vms_on_loopback(const net::endpoint& api) : routed_(api) {}
+
+  [[nodiscard]] const net::endpoint& api() const override { return routed_.api(); }
+  base::result<std::unique_ptr<os::acceptor>> listen_for_api(const async::executor& where) override {
+    return routed_.listen_for_api(where);
+  }
+  async::task<> api_moves() override { return routed_.api_moves(); }
+  async::task<> api_may_return() override { return routed_.api_may_return(); }
+  base::result<> forward(net::protocol protocol, const net::endpoint& host, const net::endpoint& vm) override {
+    return routed_.forward(protocol, host, {net::address::v4(127, 0, 0, vm.ip.data()[3]), vm.port});
+  }
+  void stop(net::protocol protocol, const net::endpoint& host) override { routed_.stop(protocol, host); }
+
+ private:
+  kernel_network routed_;
+};
 
 class forwarder_test : public testing::Test {
  protected:
   static http::request request(std::string method, std::string target, std::string body = {}) {
     return {
-        .method = std::move(method), .target = std::move(target), .headers = {{"Host", "127.0.0.77"}}, .body = body};
+        .method = std::move(method), .target = std::move(target), .headers = {{"Host", "192.168.127.1"}}, .body = body};
   }
   http::response post(const std::string& call, const std::string& body) {
-    return forwards_.answer(request("POST", "/services/forwarder/" + call, body), "127.0.0.1");
+    return forwards_.answer(request("POST", "/services/forwarder/" + call, body), "192.168.127.2");
   }
-  http::response expose(const std::string& local, const std::string& remote = "127.0.0.1:9",
+  http::response expose(const std::string& local, const std::string& remote = "192.168.127.2:9",
                         const std::string& protocol = "tcp") {
     return post("expose", fmt::format(R"({{"local":"{}","remote":"{}","protocol":"{}"}})", local, remote, protocol));
   }
@@ -32,21 +55,23 @@ class forwarder_test : public testing::Test {
     return post("unexpose", fmt::format(R"({{"local":"{}","protocol":"{}"}})", local, protocol));
   }
   std::string all() { return forwards_.answer(request("GET", "/services/forwarder/all"), "").body; }
+  // What listens at the VM's place, as the VM's address.
+  static std::string of_vm(int listener) { return at(support::local_endpoint(listener).port, "192.168.127.2"); }
   static std::string at(std::uint16_t port, const char* ip = "127.0.0.1") { return fmt::format("{}:{}", ip, port); }
 
-  // A virtual network of loopback addresses, of which one is the host's.
-  static base::result<bool> is_host(const net::address& ip) { return ip == net::address::v4(127, 0, 0, 66); }
+  // An address of the network that is the host's.
+  static base::result<bool> is_host(const net::address& ip) { return ip == net::address::v4(192, 168, 127, 66); }
 
-  net::endpoint api_{net::address::v4(127, 0, 0, 77), support::free_port()};
-  kernel_network network_{api_};
-  access_policy policy_{subnet::parse("126.0.0.0/7").value(), api_, {}, is_host};
+  net::endpoint api_{net::address::v4(192, 168, 127, 1), support::free_port()};
+  vms_on_loopback network_{api_};
+  access_policy policy_{subnet::parse("192.168.127.0/24").value(), api_, {}, is_host};
   forwarder forwards_{network_, policy_, 8};
 };
 
 TEST_F(forwarder_test, exposes_relays_and_unexposes) {
-  const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
+  const auto target = support::bound_socket(SOCK_STREAM, {place_of_vm, 0});
   const auto port = support::free_port();
-  const auto made = expose(at(port), net::to_string(support::local_endpoint(target.get())));
+  const auto made = expose(at(port), of_vm(target.get()));
   EXPECT_EQ(made.status, 200U);
   EXPECT_EQ(made.body, "");
   const auto client = support::connected_socket(SOCK_STREAM, {loopback, port});
@@ -64,10 +89,10 @@ TEST_F(forwarder_test, answers_are_word_for_word) {
   EXPECT_EQ(again.status, 500U);
   EXPECT_EQ(again.body, "proxy already running for tcp on " + at(port) + "\n");
   EXPECT_EQ(unexpose(at(support::free_port())).body, "proxy not found\n");
-  EXPECT_EQ(expose(at(port), "127.0.0.1:9", "TCP").body, "unknown protocol TCP\n");
+  EXPECT_EQ(expose(at(port), "192.168.127.2:9", "TCP").body, "unknown protocol TCP\n");
   EXPECT_EQ(expose(at(port + 1), "[::1]:9").body, "invalid remote addr\n");
   EXPECT_EQ(expose(at(port + 1), "name:9").status, 500U);
-  EXPECT_EQ(expose(at(port + 1), "127.0.0.1").status, 400U);
+  EXPECT_EQ(expose(at(port + 1), "192.168.127.2").status, 400U);
   EXPECT_EQ(post("expose", "{").status, 400U);
   const auto get = forwards_.answer(request("GET", "/services/forwarder/expose"), "");
   EXPECT_EQ(get.status, 400U);
@@ -85,13 +110,14 @@ TEST_F(forwarder_test, a_busy_port_is_reported_in_the_kernels_words) {
 }
 
 TEST_F(forwarder_test, a_forward_to_itself_is_reported) {
-  const auto local = at(support::free_port());
-  EXPECT_EQ(expose(local, local).body, "listen tcp " + local + ": would relay to itself\n");
+  const auto port = support::free_port();
+  const auto local = at(port, "127.0.0.2");
+  EXPECT_EQ(expose(local, at(port, "192.168.127.2")).body, "listen tcp " + local + ": would relay to itself\n");
 }
 
 TEST_F(forwarder_test, listens_on_unix_sockets_and_pipes_for_no_vm) {
-  EXPECT_EQ(expose("/tmp/x.sock", "127.0.0.1:9", "unix").body, "unknown protocol unix\n");
-  EXPECT_EQ(expose("pipe", "127.0.0.1:9", "npipe").body, "unknown protocol npipe\n");
+  EXPECT_EQ(expose("/tmp/x.sock", "192.168.127.2:9", "unix").body, "unknown protocol unix\n");
+  EXPECT_EQ(expose("pipe", "192.168.127.2:9", "npipe").body, "unknown protocol npipe\n");
   const auto with_url = expose("/tmp/x.sock", "ssh-tunnel://root@192.168.127.2/run/x.sock?key=k", "unix");
   EXPECT_EQ(with_url.status, 500U);
   EXPECT_EQ(with_url.body, "unknown protocol unix\n");
@@ -106,9 +132,9 @@ TEST_F(forwarder_test, identity_is_text_but_the_address_is_one) {
 }
 
 TEST_F(forwarder_test, the_wildcard_is_for_both_families) {
-  const auto target = support::bound_socket(SOCK_STREAM, {loopback, 0});
+  const auto target = support::bound_socket(SOCK_STREAM, {place_of_vm, 0});
   const auto port = support::free_port();
-  ASSERT_EQ(expose(at(port, "0.0.0.0"), net::to_string(support::local_endpoint(target.get()))).status, 200U);
+  ASSERT_EQ(expose(at(port, "0.0.0.0"), of_vm(target.get())).status, 200U);
   for (const auto& ip : {loopback, net::address::loopback_v6()}) {
     const auto client = support::connected_socket(SOCK_STREAM, {ip, port});
     EXPECT_NO_THROW(support::accept_one(target.get())) << ip.to_string();
@@ -122,19 +148,19 @@ TEST_F(forwarder_test, tcp_and_udp_of_one_number_are_two_and_listed_in_order) {
   EXPECT_EQ(
       all(),
       fmt::format(
-          R"([{{"local":"{0}","remote":"127.0.0.1:9","protocol":"tcp"}},{{"local":"{0}","remote":"127.0.0.1:9","protocol":"udp"}}])",
+          R"([{{"local":"{0}","remote":"192.168.127.2:9","protocol":"tcp"}},{{"local":"{0}","remote":"192.168.127.2:9","protocol":"udp"}}])",
           at(port)) +
           "\n");
 }
 
 TEST_F(forwarder_test, a_remote_is_an_address_of_the_vms_network_and_not_the_hosts) {
   const auto local = at(support::free_port());
-  EXPECT_EQ(expose(local, "10.0.0.1:80").body, "invalid remote addr: remote 10.0.0.1 is not in 126.0.0.0/7\n");
-  EXPECT_EQ(expose(local, "127.0.0.66:5432").body,
-            "invalid remote addr: remote 127.0.0.66 is an address of the host\n");
+  EXPECT_EQ(expose(local, "10.0.0.1:80").body, "invalid remote addr: remote 10.0.0.1 is not in 192.168.127.0/24\n");
+  EXPECT_EQ(expose(local, "192.168.127.66:5432").body,
+            "invalid remote addr: remote 192.168.127.66 is an address of the host\n");
   EXPECT_EQ(expose(local, net::to_string(api_)).status, 500U) << "the API itself";
-  EXPECT_EQ(expose(local, "126.0.0.0:80").status, 500U) << "the network's own name";
-  EXPECT_EQ(expose(local, "127.255.255.255:80", "udp").status, 500U) << "broadcast";
+  EXPECT_EQ(expose(local, "192.168.127.0:80").status, 500U) << "the network's own name";
+  EXPECT_EQ(expose(local, "192.168.127.255:80", "udp").status, 500U) << "broadcast";
   EXPECT_EQ(all(), "[]\n");
   EXPECT_TRUE(forwards_.expose_static({local, "127.0.0.66:5432", "tcp"})) << "the host's own forwards lead anywhere";
 }
@@ -143,7 +169,7 @@ TEST_F(forwarder_test, a_key_has_one_text_for_each_port) {
   const auto port = support::free_port();
   const auto zeros = std::string(60'000, '0') + std::to_string(port);
   EXPECT_EQ(expose("127.0.0.1:" + zeros).status, 500U);
-  EXPECT_EQ(expose(at(port), "127.0.0.1:" + zeros).body, "invalid remote addr\n");
+  EXPECT_EQ(expose(at(port), "192.168.127.2:" + zeros).body, "invalid remote addr\n");
   EXPECT_EQ(expose(at(port), ":" + zeros).status, 500U);
   EXPECT_EQ(all(), "[]\n");
 }
@@ -153,13 +179,13 @@ TEST_F(forwarder_test, holds_a_bounded_number_of_forwards_beside_the_hosts_own) 
   std::vector<std::string> exposed;
   for (int i = 0; i < 8; ++i) {
     exposed.push_back(at(support::free_port(SOCK_DGRAM)));
-    ASSERT_EQ(expose(exposed.back(), "127.0.0.1:9", "udp").status, 200U);
+    ASSERT_EQ(expose(exposed.back(), "192.168.127.2:9", "udp").status, 200U);
   }
   const auto full = expose(at(support::free_port()));
   EXPECT_EQ(full.status, 500U);
   EXPECT_EQ(full.body, "too many forwards: 8\n");
   ASSERT_EQ(unexpose(exposed.front(), "udp").status, 200U);
-  EXPECT_EQ(expose(exposed.front(), "127.0.0.1:9", "udp").status, 200U);
+  EXPECT_EQ(expose(exposed.front(), "192.168.127.2:9", "udp").status, 200U);
 }
 
 TEST_F(forwarder_test, a_static_forward_that_is_taken_back_makes_no_room_for_another) {
@@ -173,12 +199,12 @@ TEST_F(forwarder_test, a_static_forward_that_is_taken_back_makes_no_room_for_ano
 }
 
 TEST_F(forwarder_test, refuses_what_a_browser_sends) {
-  auto from_a_page = request("POST", "/services/forwarder/expose", R"({"local":":1","remote":"127.0.0.1:9"})");
+  auto from_a_page = request("POST", "/services/forwarder/expose", R"({"local":":1","remote":"192.168.127.2:9"})");
   from_a_page.headers["Sec-Fetch-Site"] = "cross-site";
-  EXPECT_EQ(forwards_.answer(from_a_page, "127.0.0.1").status, 403U);
+  EXPECT_EQ(forwards_.answer(from_a_page, "192.168.127.2").status, 403U);
   auto rebound = request("GET", "/services/forwarder/all");
   rebound.headers["Host"] = "rebind.example";
-  EXPECT_EQ(forwards_.answer(rebound, "127.0.0.1").status, 403U);
+  EXPECT_EQ(forwards_.answer(rebound, "192.168.127.2").status, 403U);
   EXPECT_EQ(all(), "[]\n");
 }
 
@@ -187,7 +213,7 @@ TEST_F(forwarder_test, what_a_client_provokes_is_logged_once_and_then_counted) {
   testing::internal::CaptureStderr();
   for (int i = 0; i < 1000; ++i) expose("rubbish");
   for (int i = 0; i < 1000; ++i)
-    EXPECT_EQ(forwards_.answer({.method = "GET", .target = "/"}, "127.0.0.1").status, 400U);
+    EXPECT_EQ(forwards_.answer({.method = "GET", .target = "/"}, "192.168.127.2").status, 400U);
   const auto log = testing::internal::GetCapturedStderr();
   EXPECT_EQ(std::ranges::count(log, '\n'), 2) << log;
 }

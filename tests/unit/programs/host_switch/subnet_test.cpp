@@ -34,9 +34,9 @@ TEST(subnet, the_host_alias_is_number254) {
 TEST(subnet, refuses_addresses_that_no_machine_has) {
   for (const auto* text : {"127.0.0.0/8", "127.1.2.0/24", "0.0.0.0/8", "0.1.0.0/16", "224.0.0.0/4", "239.1.2.0/24",
                            "240.0.0.0/8", "255.255.255.0/24", "169.254.0.0/16", "169.254.7.0/24", "64.0.0.0/2"})
-    EXPECT_FALSE(subnet::parse_for_machines(text)) << text;
+    EXPECT_FALSE(subnet::parse(text)) << text;
   for (const auto* text : {"126.0.0.0/8", "128.0.0.0/8", "1.0.0.0/8", "169.253.0.0/16", "223.255.255.0/24"})
-    EXPECT_TRUE(subnet::parse_for_machines(text)) << text;
+    EXPECT_TRUE(subnet::parse(text)) << text;
 }
 
 TEST(subnet, refuses_other_texts) {

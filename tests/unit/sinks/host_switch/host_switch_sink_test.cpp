@@ -85,12 +85,11 @@ class host_switch_sink_test : public testing::Test {
   }
   ports::outcome apply(ports::operation operation) { return loop_.run(sink_->apply({std::move(operation)})).at(0); }
 
-  static constexpr auto tap = net::address::v4(127, 0, 0, 77);
+  static constexpr auto tap = net::address::v4(192, 168, 127, 2);
   support::event_loop loop_;
-  // A VM's network of loopback addresses.
-  host_switch::kernel_network network_{{net::address::v4(127, 0, 0, 99), 1}};
+  host_switch::kernel_network network_{{net::address::v4(192, 168, 127, 1), 80}};
   host_switch::access_policy policy_{
-      host_switch::subnet::parse("126.0.0.0/7").value(), network_.api(), {"127.0.0.1"}, [](const net::address&) {
+      host_switch::subnet::parse("192.168.127.0/24").value(), network_.api(), {"127.0.0.1"}, [](const net::address&) {
         return false;
       }};
   host_switch::forwarder forwards_{network_, policy_, 100};
