@@ -1,4 +1,4 @@
-// flow_table: finds a flow by its addresses and ports. Owned by tcp_flows; it holds numbers of flows, not flows.
+// flow_table: finds a flow by its addresses and ports. Owned by flow_list; it holds numbers of flows, not flows.
 //
 // Theory of operation: open addressing with linear probing and a keyed hash. A removal moves later entries back, so
 // there are no tombstones, and a failed look-up ends at the first empty place. The table doubles when it is three

@@ -1,5 +1,5 @@
 // segment_frames: TCP segments as frames: headers in an arena of its own, payload as slices of the flow's ring. Owned
-// by tcp_flows.
+// by flow_sender.
 //
 // Theory of operation. A link with offload gets a segment unchanged, with the sum of the pseudo header only and the
 // size for segmentation. A plain link gets a complete checksum. A segment that is too large for it, because the VM had

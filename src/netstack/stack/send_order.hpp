@@ -1,4 +1,4 @@
-// send_order: the flow that sends the next segment. Owned by tcp_flows.
+// send_order: the flow that sends the next segment. Owned by flow_sender.
 //
 // Theory of operation (after RFC 8290): a flow that starts to send comes before those that send continuously, until it
 // has sent a quantum; then it joins the end of their queue. So one bulk flow cannot delay a short answer, and bulk

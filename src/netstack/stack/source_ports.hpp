@@ -1,5 +1,5 @@
 // source_ports: chooses the gateway's port for a connection to a VM, such that the VM has no TIME_WAIT for it. Owned by
-// tcp_flows.
+// flow_opener.
 //
 // Theory of operation. Each choice for one destination takes the next port of the range, starting at a keyed hash of
 // the destination (RFC 6056, 3.3.3), so a port returns only after all others. A port that was released within the last

@@ -5,86 +5,47 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <system_error>
 #include <utility>
 
 #include "netstack/bytes.hpp"
-#include "netstack/ethernet.hpp"
 #include "netstack/icmp.hpp"
 #include "netstack/ipv4.hpp"
 #include "netstack/stack/action.hpp"
 #include "netstack/stack/destination.hpp"
 #include "netstack/stack/error_sender.hpp"
 #include "netstack/stack/flow_id.hpp"
+#include "netstack/stack/flow_list.hpp"
+#include "netstack/stack/flow_opener.hpp"
 #include "netstack/stack/flow_table.hpp"
 #include "netstack/stack/frame.hpp"
+#include "netstack/stack/keyed_hash.hpp"
 #include "netstack/tcp/connection.hpp"
 #include "netstack/tcp/limits.hpp"
 #include "netstack/tcp/segment.hpp"
 #include "netstack/time_point.hpp"
 
 namespace netstack {
-namespace {
-
-constexpr std::size_t tcp_headers = ipv4::header_size + tcp::header_size;
-
-}  // namespace
-
 tcp_flows::tcp_flows(const surroundings& around)
     : around_(around),
-      hash_(around.settings.secret),
-      numbers_(around.settings.secret),
-      table_(hash_),
-      ports_(hash_),
+      flows_(keyed_hash(around.settings.secret)),
       room_(around.settings.limits),
-      frames_(around.settings.gateway_mac) {}
-
-const tcp_flows::flow* tcp_flows::find(flow_id id) const {
-  if (id.index >= flows_.size()) return nullptr;
-  const auto& f = flows_[id.index];
-  return f.machine && f.owned && f.generation == id.generation ? &f : nullptr;
-}
-
-tcp_flows::flow* tcp_flows::find(flow_id id) { return const_cast<flow*>(std::as_const(*this).find(id)); }
-
-std::uint32_t tcp_flows::begin(const flow_key& key) {
-  std::uint32_t index = 0;
-  if (free_.empty()) {
-    index = static_cast<std::uint32_t>(flows_.size());
-    flows_.emplace_back();
-  } else {
-    index = free_.back();
-    free_.pop_back();
-  }
-  auto& f = flows_[index];
-  const auto generation = f.generation + 1 == 0 ? 1 : f.generation + 1;
-  f = flow{};
-  f.generation = generation;
-  f.key = key;
-  f.owned = true;
-  table_.add(key, index);
-  return index;
-}
+      opener_(around.settings, room_, around.all_neighbours, around.all_links),
+      sender_(around.settings, flows_, around.packets, around.all_neighbours, around.all_links) {}
 
 void tcp_flows::free(std::uint32_t index, time_point now) {
   auto& f = flows_[index];
-  if (f.is_ours) ports_.release(f.key, now);
-  table_.remove(f.key);
+  if (f.is_ours) opener_.release_port(f.key, now);
   timers_.cancel(index);
   half_open_.remove(index);
   time_wait_.remove(index);
   unconsumed_.remove(index);
-  order_.remove(index);
+  sender_.remove(index);
   room_.remove(index);
-  held_up_.remove(index);
-  if (sending_ == index && frames_.in_progress()) frames_.drop();
   count_memory(f, 0, 0);
-  f.machine.reset();
-  f.owned = false;
-  free_.push_back(index);
+  flows_.remove(index);
 }
 
 void tcp_flows::orphan(std::uint32_t index) {
@@ -92,28 +53,16 @@ void tcp_flows::orphan(std::uint32_t index) {
   half_open_.remove(index);
 }
 
-tcp::limits tcp_flows::limits_for(ipv4::address vm) const {
-  const auto* at = around_.all_neighbours.find(vm);
-  const auto link = around_.all_links.find(at != nullptr ? at->link : every_link);
-  tcp::limits l;
-  l.most_segment = static_cast<std::uint16_t>(around_.settings.mtu - tcp_headers);
-  l.largest_segment = std::max<std::size_t>(l.most_segment, link.most_segment_data);
-  l.send_capacity = room_.most_ring_of(table_.size());
-  l.most_receive_window = link.most_segment_data > 0 ? flow_room::large_window : flow_room::plain_window;
-  l.receive_window = l.most_receive_window;
-  return l;
-}
-
 // ---- From the VM
 
 void tcp_flows::on_segment(const ipv4::packet& packet, const tcp::segment& s, const destination& where,
                            time_point now) {
   const flow_key key{.vm = {packet.source, s.source_port}, .peer = {packet.destination, s.destination_port}};
-  const auto found = table_.find(key);
+  const auto found = flows_.find(key);
   if (!found) return on_first_segment(packet, s, where, now);
   auto& f = flows_[*found];
   if (s.flags.syn && f.machine->gives_way_to(s)) {
-    if (f.owned) around_.actions.add(action::reset{id_of(*found)});
+    if (f.owned) around_.actions.add(action::reset{flows_.id_of(*found)});
     free(*found, now);
     return on_first_segment(packet, s, where, now);
   }
@@ -158,35 +107,39 @@ bool tcp_flows::is_refused(const destination& where, std::uint16_t port) {
   return std::ranges::find(services, port) == services.end();
 }
 
-void tcp_flows::take_syn(const ipv4::packet& packet, const tcp::segment& s, const destination& where, time_point now) {
-  const auto& limits = around_.settings.limits;
-  if (table_.size() >= limits.flows)
+// Whether there is room for one more flow. One in TIME_WAIT makes room.
+bool tcp_flows::has_room(time_point now) {
+  const auto most = around_.settings.limits.flows;
+  if (flows_.size() >= most)
     if (const auto oldest = time_wait_.front()) free(*oldest, now);
-  if (table_.size() >= limits.flows) {
+  return flows_.size() < most;
+}
+
+void tcp_flows::take_syn(const ipv4::packet& packet, const tcp::segment& s, const destination& where, time_point now) {
+  if (!has_room(now)) {
     ++around_.counted.flows_refused;
     around_.errors.reset(packet, s, now);
     return;
   }
-  if (half_open_.size() >= limits.half_open) evict_half_open(now);
+  if (half_open_.size() >= around_.settings.limits.half_open) evict_half_open(now);
   const flow_key key{.vm = {packet.source, s.source_port}, .peer = {packet.destination, s.destination_port}};
-  const auto l = limits_for(key.vm.address);
-  const auto index = begin(key);
-  auto& f = flows_[index];
-  f.syn = s.number;
-  f.large_window = l.most_receive_window == flow_room::large_window;
-  const auto initial = numbers_(key.peer.address, key.peer.port, key.vm.address, key.vm.port, now);
-  f.machine = std::make_unique<tcp::connection>(tcp::connection::accept(s, l, initial, now));
+  const auto others = flows_.size();
+  const auto index = flows_.add(key);
+  opener_.accept(flows_[index], s, others, now);
   half_open_.push_back(index);
   ++around_.counted.accepted;
-  around_.actions.add(action::connect{
-      .flow = id_of(index), .from = key.vm, .asked = key.peer, .to = {where.to, key.peer.port}, .ttl = packet.ttl});
+  around_.actions.add(action::connect{.flow = flows_.id_of(index),
+                                      .from = key.vm,
+                                      .asked = key.peer,
+                                      .to = {where.to, key.peer.port},
+                                      .ttl = packet.ttl});
   update(index);
 }
 
 void tcp_flows::evict_half_open(time_point now) {
   const auto oldest = half_open_.front();
   if (!oldest) return;
-  if (flows_[*oldest].owned) around_.actions.add(action::reset{id_of(*oldest)});
+  if (flows_[*oldest].owned) around_.actions.add(action::reset{flows_.id_of(*oldest)});
   free(*oldest, now);
   ++around_.counted.half_open_evicted;
 }
@@ -194,7 +147,7 @@ void tcp_flows::evict_half_open(time_point now) {
 void tcp_flows::on_unreachable(const icmp::message& error, const icmp::quoted_packet& about, time_point now) {
   const flow_key key{.vm = {about.packet.destination, about.destination_port},
                      .peer = {about.packet.source, about.source_port}};
-  const auto found = table_.find(key);
+  const auto found = flows_.find(key);
   if (!found || about.packet.payload.size() < 8) return;
   auto& f = flows_[*found];
   if (!f.machine->is_under_way({load_32(about.packet.payload, 4)})) return;
@@ -202,7 +155,7 @@ void tcp_flows::on_unreachable(const icmp::message& error, const icmp::quoted_pa
   if (code == icmp::unreachable::fragmentation_needed) {
     constexpr std::uint16_t least_mtu = 576;
     const auto mtu = std::clamp(error.sequence, least_mtu, around_.settings.mtu);
-    f.machine->set_most_segment(static_cast<std::uint16_t>(mtu - tcp_headers));
+    f.machine->set_most_segment(static_cast<std::uint16_t>(mtu - flow_opener::tcp_headers));
     return changed(*found);
   }
   if (!f.is_opening) return;  // once established, it is a hint and not fatal (RFC 1122, 4.2.3.9)
@@ -211,7 +164,7 @@ void tcp_flows::on_unreachable(const icmp::message& error, const icmp::quoted_pa
 }
 
 void tcp_flows::refuse_open(std::uint32_t index, std::errc reason, time_point now) {
-  if (flows_[index].owned) around_.actions.add(action::refused{id_of(index), std::make_error_code(reason)});
+  if (flows_[index].owned) around_.actions.add(action::refused{flows_.id_of(index), std::make_error_code(reason)});
   free(index, now);
 }
 
@@ -224,7 +177,7 @@ void tcp_flows::touch(std::uint32_t index) {
 
 void tcp_flows::changed(std::uint32_t index) {
   touch(index);
-  order_.add(index);
+  sender_.add(index);
 }
 
 void tcp_flows::settle(time_point now) {
@@ -250,15 +203,15 @@ void tcp_flows::report(std::uint32_t index, const tcp::events& e) {
   if (e.established) {
     half_open_.remove(index);
     f.give_up = time_point::max();
-    if (std::exchange(f.is_opening, false) && f.owned) around_.actions.add(action::established{id_of(index)});
+    if (std::exchange(f.is_opening, false) && f.owned) around_.actions.add(action::established{flows_.id_of(index)});
   }
   if (!f.owned) return;
-  if (e.readable) around_.actions.add(action::readable{id_of(index)});
+  if (e.readable) around_.actions.add(action::readable{flows_.id_of(index)});
   if (e.peer_finished) {
     f.finished = true;
-    around_.actions.add(action::finished{id_of(index)});
+    around_.actions.add(action::finished{flows_.id_of(index)});
   }
-  if (e.writable) around_.actions.add(action::writable{id_of(index)});
+  if (e.writable) around_.actions.add(action::writable{flows_.id_of(index)});
   report_end(index, e);
 }
 
@@ -268,10 +221,10 @@ void tcp_flows::report_end(std::uint32_t index, const tcp::events& e) {
   const bool waits = f.machine->state() == tcp::state::time_wait && f.finished;
   if (e.reset || e.timed_out) {
     const auto reason = std::make_error_code(e.reset ? std::errc::connection_refused : std::errc::timed_out);
-    if (f.is_opening) around_.actions.add(action::refused{id_of(index), reason});
-    if (!f.is_opening) around_.actions.add(action::reset{id_of(index)});
+    if (f.is_opening) around_.actions.add(action::refused{flows_.id_of(index), reason});
+    if (!f.is_opening) around_.actions.add(action::reset{flows_.id_of(index)});
   } else if (e.closed || waits) {
-    around_.actions.add(action::closed{id_of(index)});
+    around_.actions.add(action::closed{flows_.id_of(index)});
   } else {
     return;
   }
@@ -287,7 +240,7 @@ void tcp_flows::forget_time_wait(std::size_t most, time_point now) {
 
 void tcp_flows::update(std::uint32_t index) {
   auto& f = flows_[index];
-  const auto window = room_.window(index, f.large_window, table_.size());
+  const auto window = room_.window(index, f.large_window, flows_.size());
   if (window != f.window) f.machine->set_receive_window(f.window = window);
   timers_.set(index, std::min(f.machine->wake_at(), f.give_up));
   count_memory(f, f.machine->send_memory(), f.machine->receive_memory());
@@ -326,14 +279,14 @@ void tcp_flows::on_time(time_point now) {
 // ---- From the owner
 
 void tcp_flows::connected(flow_id id, time_point now) {
-  auto* f = find(id);
+  auto* f = flows_.find_owned(id);
   if (f == nullptr) return;
   f->machine->connected(now);
   changed(id.index);
 }
 
 void tcp_flows::connect_failed(flow_id id, int error, time_point now) {
-  auto* f = find(id);
+  auto* f = flows_.find_owned(id);
   if (f == nullptr || f->machine->state() != tcp::state::connecting) return abort(id);
   ++around_.counted.connects_failed;
   std::optional<icmp::unreachable> code;
@@ -351,49 +304,40 @@ void tcp_flows::connect_failed(flow_id id, int error, time_point now) {
 // The endpoint that the VM sees. An orphaned flow gives up its place; an owned one keeps it, and the gateway replaces
 // the client's address.
 std::optional<endpoint> tcp_flows::source_of(endpoint from, endpoint to, time_point now) {
-  const auto held = from.port == 0 ? std::nullopt : table_.find({.vm = to, .peer = from});
+  const auto held = from.port == 0 ? std::nullopt : flows_.find({.vm = to, .peer = from});
   if (held && !flows_[*held].owned) {
     free(*held, now);
   } else if (held) {
     from = {around_.settings.gateway(), 0};
   }
   if (from.port != 0) return from;
-  const auto port = ports_.choose(from.address, to, table_, now);
+  const auto port = opener_.choose_port(from.address, to, flows_, now);
   return port ? std::optional(endpoint{from.address, *port}) : std::nullopt;
 }
 
 std::optional<flow_id> tcp_flows::open(endpoint wanted, endpoint to, time_point now) {
-  const auto& limits = around_.settings.limits;
-  if (table_.size() >= limits.flows)
-    if (const auto oldest = time_wait_.front()) free(*oldest, now);
-  if (table_.size() >= limits.flows || !is_in_subnet(around_.settings, to.address)) {
+  if (!has_room(now) || !is_in_subnet(around_.settings, to.address)) {
     ++around_.counted.flows_refused;
     return std::nullopt;
   }
-  const auto source = source_of(wanted, to, now);
-  if (!source) return std::nullopt;
-  const auto from = *source;
-  const auto l = limits_for(to.address);
-  const auto index = begin({.vm = to, .peer = from});
-  auto& f = flows_[index];
-  f.is_ours = f.is_opening = true;
-  f.give_up = now + around_.settings.open_limit;
-  f.large_window = l.most_receive_window == flow_room::large_window;
-  const auto initial = numbers_(from.address, from.port, to.address, to.port, now);
-  f.machine = std::make_unique<tcp::connection>(tcp::connection::open(l, initial, now));
+  const auto from = source_of(wanted, to, now);
+  if (!from) return std::nullopt;
+  const auto others = flows_.size();
+  const auto index = flows_.add({.vm = to, .peer = *from});
+  opener_.open(flows_[index], others, now);
   ++around_.counted.opened;
-  order_.add(index);
+  sender_.add(index);
   update(index);
-  return id_of(index);
+  return flows_.id_of(index);
 }
 
 std::span<const bytes_view> tcp_flows::arrived(flow_id id) const {
-  const auto* f = find(id);
+  const auto* f = flows_.find_owned(id);
   return f == nullptr ? std::span<const bytes_view>{} : f->machine->arrived();
 }
 
 void tcp_flows::consumed(flow_id id, std::size_t bytes, time_point now) {
-  auto* f = find(id);
+  auto* f = flows_.find_owned(id);
   if (f == nullptr) return;
   f->machine->consume(bytes, now);
   f->is_behind = f->is_behind && !f->machine->arrived().empty();
@@ -401,7 +345,7 @@ void tcp_flows::consumed(flow_id id, std::size_t bytes, time_point now) {
 }
 
 std::array<bytes_span, 2> tcp_flows::send_room(flow_id id) {
-  auto* f = find(id);
+  auto* f = flows_.find_owned(id);
   if (f == nullptr) return {};
   const bool may_grow = send_memory_ < around_.settings.limits.send_memory;
   const auto room = f->machine->send_room({.allowed = may_grow, .most = room_.ring()});
@@ -410,7 +354,7 @@ std::array<bytes_span, 2> tcp_flows::send_room(flow_id id) {
 }
 
 void tcp_flows::written(flow_id id, std::size_t bytes, time_point now) {
-  auto* f = find(id);
+  auto* f = flows_.find_owned(id);
   if (f == nullptr) return;
   f->machine->written(bytes, now);
   if (bytes > 0) room_.sent(id.index, bytes, now);
@@ -418,14 +362,14 @@ void tcp_flows::written(flow_id id, std::size_t bytes, time_point now) {
 }
 
 void tcp_flows::finish(flow_id id, time_point now) {
-  auto* f = find(id);
+  auto* f = flows_.find_owned(id);
   if (f == nullptr) return;
   f->machine->finish(now);
   changed(id.index);
 }
 
 void tcp_flows::finish_with_reset(flow_id id, time_point now) {
-  auto* f = find(id);
+  auto* f = flows_.find_owned(id);
   if (f == nullptr) return;
   f->machine->finish_with_reset(now);
   orphan(id.index);
@@ -433,7 +377,7 @@ void tcp_flows::finish_with_reset(flow_id id, time_point now) {
 }
 
 void tcp_flows::abort(flow_id id) {
-  auto* f = find(id);
+  auto* f = flows_.find_owned(id);
   if (f == nullptr) return;
   f->machine->abort();
   orphan(id.index);
@@ -444,63 +388,23 @@ void tcp_flows::abort(flow_id id) {
 
 bool tcp_flows::next_frame(frame_out& to, time_point now) {
   while (true) {
-    if (!frames_.in_progress()) {
-      const auto index = order_.current();
+    if (!sender_.in_progress()) {
+      const auto index = sender_.next();
       if (!index) return false;
-      if (hold_up(*index)) continue;
       tcp::outgoing next;
       if (!flows_[*index].machine->next_segment(next, now)) {
         // An ended flow is freed by settle(), in a later call: frames of this turn may name slices of its ring.
-        order_.done(*index);
+        sender_.done(*index);
         touch(*index);
         update(*index);
         continue;
       }
       ++around_.counted.segments_out;
       if (next.repeats) ++around_.counted.segments_repeated;
-      sending_ = *index;
-      frames_.start(next, flows_[*index].key);
+      sender_.start(*index, next);
     }
-    const auto& key = flows_[sending_].key;
-    if (const auto* at = around_.all_neighbours.find(key.vm.address)) {
-      frames_.take(to, *at, around_.all_links.find(at->link), around_.packets.next_id());
-      order_.sent(sending_, to.size);
-      return true;
-    }
-    let_wait(key, now);
+    if (sender_.take(to, now)) return true;
   }
-}
-
-// While its link accepts no frames, a flow stays outside the order and costs the others nothing.
-bool tcp_flows::hold_up(std::uint32_t index) {
-  if (!around_.all_links.any_blocked()) return false;
-  const auto* at = around_.all_neighbours.find(flows_[index].key.vm.address);
-  if (at == nullptr || !around_.all_links.is_blocked(at->link)) return false;
-  order_.remove(index);
-  held_up_.push_back(index);
-  return true;
-}
-
-void tcp_flows::let_go() {
-  while (const auto index = held_up_.front()) {
-    held_up_.remove(*index);
-    order_.add(*index);
-  }
-}
-
-// The VM has to be located first. A SYN and other small segments wait; the rest is dropped, and TCP sends it again.
-void tcp_flows::let_wait(const flow_key& key, time_point now) {
-  frame_out frame;
-  while (frames_.in_progress()) {
-    frames_.take(frame, {}, {}, around_.packets.next_id());
-    if (frame.size > ethernet::header_size + around_.settings.mtu) continue;
-    neighbours::packet packet;
-    packet.reserve(frame.size);
-    for (const auto& part : frame.parts) packet.insert(packet.end(), part.begin(), part.end());
-    packet.erase(packet.begin(), packet.begin() + ethernet::header_size);
-    static_cast<void>(around_.all_neighbours.wait_for(key.vm.address, std::move(packet), now));
-  }
-  order_.sent(sending_, 1);
 }
 
 }  // namespace netstack
