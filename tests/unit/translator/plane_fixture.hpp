@@ -78,6 +78,10 @@ class plane_fixture : public testing::Test {
   static bool soon(Condition&& holds) {
     return support::eventually(patience, std::forward<Condition>(holds));
   }
+  // No connection is left.
+  [[nodiscard]] bool is_quiet() {
+    return soon([&] { return now(plane().count().connections) == 0 && plane().statistics().flows == 0; });
+  }
   static std::uint64_t now(const counters::number& one) { return one.load(); }
 
   static constexpr netstack::ipv4::address second_vm{0xc0a8'7f03};

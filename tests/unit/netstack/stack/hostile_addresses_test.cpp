@@ -2,43 +2,11 @@
 // for the others.
 #include <set>
 
+#include "tests/unit/netstack/stack/dhcp_client.hpp"
 #include "tests/unit/netstack/stack/hostile.hpp"
 
 namespace netstack {
 namespace {
-
-constexpr ipv4::address second_vm{0xc0a87f03};
-
-bytes dhcp_message(std::uint8_t type, const net::mac_address& mac, std::optional<ipv4::address> wanted = {}) {
-  bytes m(240);
-  m[0] = 1, m[1] = 1, m[2] = 6;
-  std::ranges::copy(mac.bytes, m.begin() + 28);
-  store_32(m, 236, 0x6382'5363);
-  m.insert(m.end(), {53, 1, type});
-  if (wanted) {
-    m.insert(m.end(), {50, 4, 0, 0, 0, 0});
-    store_32(m, m.size() - 4, wanted->value);
-  }
-  m.push_back(255);
-  m.resize(std::max<std::size_t>(m.size(), 300));
-  return m;
-}
-
-void ask_dhcp(fake_vm& all, std::uint8_t type, std::optional<ipv4::address> wanted = {}) {
-  const auto before = std::exchange(all.destination_mac, net::mac_address::broadcast());
-  all.put_udp({{}, 68}, {{0xffff'ffff}, 67}, dhcp_message(type, all.mac, wanted));
-  all.destination_mac = before;
-}
-
-// The type of the DHCP answer, and the address that it gives; 0 without an answer.
-std::pair<int, ipv4::address> dhcp_answer(fake_vm& all) {
-  if (all.seen.empty()) return {0, {}};
-  const auto frame = all.only_frame();
-  const auto d = udp::parse(frame.packet());
-  EXPECT_TRUE(d);
-  return d ? std::pair<int, ipv4::address>{d->payload[242], {load_32(d->payload, 16)}}
-           : std::pair<int, ipv4::address>{0, {}};
-}
 
 net::mac_address invented(std::uint32_t number) {
   return {{2, 0xbb, 0, static_cast<std::uint8_t>(number >> 16U), static_cast<std::uint8_t>(number >> 8U),
@@ -46,21 +14,25 @@ net::mac_address invented(std::uint32_t number) {
 }
 
 // A second VM, with a lease of its own on a link of its own, means harm from here on.
-void become_second_vm(fake_vm& all) {
-  all.link = 1;
-  all.mac = other_mac;
-  all.net.link_up(1, {}, all.now);
-  all.pull();
-  all.seen.clear();
-  ask_dhcp(all, 3, second_vm);
-  EXPECT_EQ(dhcp_answer(all).first, 5);
+void become_hostile_vm(fake_vm& all) {
+  become_second_vm(all);
+  ask_dhcp(all, dhcp_request, second_vm);
+  EXPECT_EQ(take_dhcp_answer(all).type, dhcp_ack);
   take_work(all);
+}
+
+stack_settings large_network() {
+  stack_settings settings;
+  settings.subnet = {net::address::v4(192, 168, 0, 0), 16};
+  settings.nat.clear();
+  settings.leases = {{vm_mac, vm}};
+  return settings;
 }
 
 TEST(hostile_addresses, another_vms_address_opens_and_ends_nothing) {
   fake_vm all;
   bystander good(all);
-  become_second_vm(all);
+  become_hostile_vm(all);
   auto& client = good.client();
   tcp::segment s;
   s.flags = {.rst = true};
@@ -99,7 +71,7 @@ TEST(hostile_addresses, errors_about_packets_of_others_are_not_believed) {
   all.pull();
   const auto sent = std::exchange(all.seen, {});
   ASSERT_EQ(sent.size(), 2U);
-  become_second_vm(all);
+  become_hostile_vm(all);
   for (const auto& frame : sent)
     for (std::uint8_t code = 0; code < 16; ++code) {
       bytes whole = icmp::make_error(icmp::type::unreachable, code, frame.packet());
@@ -152,11 +124,7 @@ TEST(hostile_addresses, each_arp_request_costs_one_answer_at_most) {
 
 // The owner sends to addresses that no machine has: what waits is bounded, and given up after three questions each.
 TEST(hostile_addresses, addresses_that_never_answer_starve_no_other) {
-  stack_settings settings;
-  settings.subnet = {net::address::v4(192, 168, 0, 0), 16};
-  settings.nat.clear();
-  settings.leases = {{vm_mac, vm}};
-  fake_vm all(settings, false);
+  fake_vm all(large_network(), false);
   all.arp_message(arp::operation::reply, vm, {0xc0a80001});
   take_work(all);
   for (std::uint32_t i = 0; i < 5'000; ++i) {
@@ -193,13 +161,13 @@ TEST(hostile_addresses, a_machine_that_takes_every_lease_leaves_the_vm_its_own) 
   std::set<std::uint32_t> given;
   for (std::uint32_t i = 0; i < 3'000; ++i) {
     all.mac = invented(i);
-    ask_dhcp(all, 1);
+    ask_dhcp(all, dhcp_discover);
     ASSERT_LE(all.seen.size(), 1U);
-    const auto [type, address] = dhcp_answer(all);
-    if (type != 2) continue;
-    ask_dhcp(all, 3, address);
+    const auto [type, address] = take_dhcp_answer(all);
+    if (type != dhcp_offer) continue;
+    ask_dhcp(all, dhcp_request, address);
     ASSERT_LE(all.seen.size(), 1U);
-    if (dhcp_answer(all).first == 5) given.insert(address.value);
+    if (take_dhcp_answer(all).type == dhcp_ack) given.insert(address.value);
     ASSERT_LE(take_work(all).actions, 1U);
   }
   EXPECT_EQ(given.size(), 251U) << "all but those of the gateway, the VM and the host";
@@ -210,17 +178,17 @@ TEST(hostile_addresses, a_machine_that_takes_every_lease_leaves_the_vm_its_own) 
   // The VM's own lease is there when it comes again.
   all.mac = vm_mac;
   all.link = 0;
-  ask_dhcp(all, 1);
-  EXPECT_EQ(dhcp_answer(all), (std::pair<int, ipv4::address>{2, vm}));
-  ask_dhcp(all, 3, vm);
-  EXPECT_EQ(dhcp_answer(all).first, 5);
+  ask_dhcp(all, dhcp_discover);
+  EXPECT_EQ(take_dhcp_answer(all), (dhcp_answer{dhcp_offer, vm}));
+  ask_dhcp(all, dhcp_request, vm);
+  EXPECT_EQ(take_dhcp_answer(all).type, dhcp_ack);
   take_work(all);
   // And the pool is free again when the leases end.
   all.pass(3'601s);
   take_work(all);
   all.mac = other_mac;
-  ask_dhcp(all, 1);
-  EXPECT_EQ(dhcp_answer(all).first, 2);
+  ask_dhcp(all, dhcp_discover);
+  EXPECT_EQ(take_dhcp_answer(all).type, dhcp_offer);
 }
 
 TEST(hostile_addresses, offers_that_are_not_taken_keep_no_machine_out) {
@@ -228,16 +196,16 @@ TEST(hostile_addresses, offers_that_are_not_taken_keep_no_machine_out) {
   bystander good(all);
   for (std::uint32_t i = 0; i < 2'000; ++i) {
     all.mac = invented(i);
-    ask_dhcp(all, 1);
-    ASSERT_EQ(dhcp_answer(all).first, 2) << i;
+    ask_dhcp(all, dhcp_discover);
+    ASSERT_EQ(take_dhcp_answer(all).type, dhcp_offer) << i;
   }
   EXPECT_EQ(all.net.leases().size(), 1U) << "the fixed one";
   all.mac = other_mac;
-  ask_dhcp(all, 1);
-  const auto [type, address] = dhcp_answer(all);
-  EXPECT_EQ(type, 2);
-  ask_dhcp(all, 3, address);
-  EXPECT_EQ(dhcp_answer(all), (std::pair<int, ipv4::address>{5, address}));
+  ask_dhcp(all, dhcp_discover);
+  const auto [type, address] = take_dhcp_answer(all);
+  EXPECT_EQ(type, dhcp_offer);
+  ask_dhcp(all, dhcp_request, address);
+  EXPECT_EQ(take_dhcp_answer(all), (dhcp_answer{dhcp_ack, address}));
   take_work(all);
   all.mac = vm_mac;
   good.expect_unharmed();
@@ -245,11 +213,7 @@ TEST(hostile_addresses, offers_that_are_not_taken_keep_no_machine_out) {
 
 // Every lease of a large network is taken and in use. The VM's link ends meanwhile: it is found again when it comes back.
 TEST(hostile_addresses, a_table_of_leases_that_is_full_has_room_for_the_vm_that_comes_back) {
-  stack_settings settings;
-  settings.subnet = {net::address::v4(192, 168, 0, 0), 16};
-  settings.nat.clear();
-  settings.leases = {{vm_mac, vm}};
-  fake_vm all(settings);
+  fake_vm all(large_network());
   all.link = 1;
   all.net.link_up(1, {}, all.now);
   all.pull();
@@ -257,11 +221,11 @@ TEST(hostile_addresses, a_table_of_leases_that_is_full_has_room_for_the_vm_that_
   std::size_t taken = 0;
   for (std::uint32_t i = 0; i < 1'100; ++i) {
     all.mac = invented(i);
-    ask_dhcp(all, 1);
-    const auto [type, address] = dhcp_answer(all);
-    if (type != 2) continue;
-    ask_dhcp(all, 3, address);
-    taken += dhcp_answer(all).first == 5 ? 1 : 0;
+    ask_dhcp(all, dhcp_discover);
+    const auto [type, address] = take_dhcp_answer(all);
+    if (type != dhcp_offer) continue;
+    ask_dhcp(all, dhcp_request, address);
+    taken += take_dhcp_answer(all).type == dhcp_ack ? 1 : 0;
     take_work(all);
   }
   EXPECT_GE(taken, 1'020U);
@@ -281,12 +245,8 @@ TEST(hostile_addresses, a_table_of_leases_that_is_full_has_room_for_the_vm_that_
 TEST(hostile_addresses, dhcp_in_another_machines_name_is_dropped) {
   fake_vm all;
   bystander good(all);
-  become_second_vm(all);
-  for (std::uint8_t type = 0; type < 9; ++type) {
-    const auto before = std::exchange(all.destination_mac, net::mac_address::broadcast());
-    all.put_udp({{}, 68}, {{0xffff'ffff}, 67}, dhcp_message(type, vm_mac, ipv4::address{0xc0a87f63}));
-    all.destination_mac = before;
-  }
+  become_hostile_vm(all);
+  for (int type = 0; type < 9; ++type) send_dhcp(all, dhcp_message(type, vm_mac, ipv4::address{0xc0a87f63}));
   EXPECT_TRUE(all.seen.empty());
   EXPECT_TRUE(all.actions.empty());
   good.expect_unharmed();

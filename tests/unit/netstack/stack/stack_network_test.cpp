@@ -1,4 +1,5 @@
 // ARP, DHCP, several VMs, echo and traceroute, through whole frames.
+#include "tests/unit/netstack/stack/dhcp_client.hpp"
 #include "tests/unit/netstack/stack/fake_vm.hpp"
 
 namespace netstack {
@@ -65,42 +66,20 @@ TEST(stack_network, nothing_wakes_an_idle_stack) {
   EXPECT_LE(wakes, 3);  // three ARP requests, and then silence
 }
 
-bytes dhcp_message(std::uint8_t type, const net::mac_address& mac, std::optional<ipv4::address> wanted = {}) {
-  bytes m(240);
-  m[0] = 1, m[1] = 1, m[2] = 6;
-  store_32(m, 4, 0x1234'5678);
-  std::ranges::copy(mac.bytes, m.begin() + 28);
-  store_32(m, 236, 0x6382'5363);
-  m.insert(m.end(), {53, 1, type});
-  if (wanted) {
-    m.insert(m.end(), {50, 4, 0, 0, 0, 0});
-    store_32(m, m.size() - 4, wanted->value);
-  }
-  m.push_back(255);
-  m.resize(std::max<std::size_t>(m.size(), 300));
-  return m;
-}
-
-void ask_dhcp(fake_vm& all, std::uint8_t type, std::optional<ipv4::address> wanted = {}) {
-  all.destination_mac = net::mac_address::broadcast();
-  all.put_udp({{}, 68}, {{0xffff'ffff}, 67}, dhcp_message(type, all.mac, wanted));
-  all.destination_mac = gateway_mac;
-}
-
 TEST(stack_network, dhcp_gives_the_fixed_lease_with_whole_checksums) {
   fake_vm all({}, false);
   all.net.link_up(0, {.checksum_offload = true, .most_segment_data = 65'480}, all.now);
-  ask_dhcp(all, 1);
+  ask_dhcp(all, dhcp_discover);
   const auto offer = all.only_frame();
   EXPECT_FALSE(offer.how.needs_checksum);
   const auto d = udp::parse(offer.packet());
   ASSERT_TRUE(d);
   EXPECT_EQ(load_32(d->payload, 16), vm.value);
-  EXPECT_EQ(d->payload[242], 2);
+  EXPECT_EQ(d->payload[242], dhcp_offer);
   EXPECT_TRUE(all.actions.empty());
-  ask_dhcp(all, 3, vm);
+  ask_dhcp(all, dhcp_request, vm);
   EXPECT_EQ(all.only<action::lease_changed>().what.address, vm);
-  EXPECT_EQ(udp::parse(all.only_frame().packet())->payload[242], 5);
+  EXPECT_EQ(take_dhcp_answer(all).type, dhcp_ack);
   EXPECT_EQ(all.net.counters().neighbours, 1U);  // and its place is known from now on
 }
 
@@ -109,38 +88,35 @@ TEST(stack_network, no_address_of_the_nat_table_is_given_to_a_vm) {
   settings.nat = {{{0xc0a8'7f03}, localhost}, {{0xc0a8'7f04}, localhost}, {server, localhost}, {host_alias, localhost}};
   fake_vm all(settings);
   all.mac = other_mac;
-  ask_dhcp(all, 1);
-  EXPECT_EQ(load_32(udp::parse(all.only_frame().packet())->payload, 16), 0xc0a8'7f05U);
-  ask_dhcp(all, 3, ipv4::address{0xc0a8'7f04});
-  EXPECT_EQ(udp::parse(all.only_frame().packet())->payload[242], 6);
+  ask_dhcp(all, dhcp_discover);
+  EXPECT_EQ(take_dhcp_answer(all).given, (ipv4::address{0xc0a8'7f05}));
+  ask_dhcp(all, dhcp_request, ipv4::address{0xc0a8'7f04});
+  EXPECT_EQ(take_dhcp_answer(all).type, dhcp_nak);
   EXPECT_TRUE(all.actions.empty());
 }
 
 TEST(stack_network, a_request_for_another_address_is_refused) {
   fake_vm all;
-  ask_dhcp(all, 3, ipv4::address{0xc0a87f37});
-  EXPECT_EQ(udp::parse(all.only_frame().packet())->payload[242], 6);
+  ask_dhcp(all, dhcp_request, ipv4::address{0xc0a87f37});
+  EXPECT_EQ(take_dhcp_answer(all).type, dhcp_nak);
   EXPECT_TRUE(all.actions.empty());
 }
 
 TEST(stack_network, a_second_vm_has_a_lease_of_its_own_and_nothing_of_the_first) {
   fake_vm all;
-  all.mac = other_mac;
-  all.link = 1;
-  all.net.link_up(1, {}, all.now);
-  all.pull();
-  ask_dhcp(all, 1);
-  ask_dhcp(all, 3, ipv4::address{0xc0a87f03});
-  EXPECT_EQ(all.only<action::lease_changed>().what.address.value, 0xc0a87f03);
+  become_second_vm(all);
+  ask_dhcp(all, dhcp_discover);
+  ask_dhcp(all, dhcp_request, second_vm);
+  EXPECT_EQ(all.only<action::lease_changed>().what.address, second_vm);
   all.seen.clear();
-  all.put_udp({{0xc0a87f03}, 1}, {server, 2}, text("mine"));
-  EXPECT_EQ(all.only<action::datagram>().from.address.value, 0xc0a87f03);
+  all.put_udp({second_vm, 1}, {server, 2}, text("mine"));
+  EXPECT_EQ(all.only<action::datagram>().from.address, second_vm);
   all.put_udp({vm, 1}, {server, 2}, text("not mine"));
   EXPECT_TRUE(all.actions.empty());
   EXPECT_EQ(all.net.counters().spoofed, 1U);
   // Each is answered on its own link.
   all.net.send_datagram({gateway, 53}, {vm, 1}, text("a"), false, all.now);
-  all.net.send_datagram({gateway, 53}, {{0xc0a87f03}, 1}, text("b"), false, all.now);
+  all.net.send_datagram({gateway, 53}, {second_vm, 1}, text("b"), false, all.now);
   all.pull();
   ASSERT_EQ(all.seen.size(), 2U);
   EXPECT_EQ(all.seen[0].link, 0U);
@@ -156,9 +132,8 @@ TEST(stack_network, joins_and_leaves_leave_nothing_behind) {
     all.seen.clear();
     all.link = link;
     all.mac = {{2, 0, 0, 0, 1, static_cast<std::uint8_t>(link)}};
-    ask_dhcp(all, 1);
-    const auto address = ipv4::address{load_32(udp::parse(all.only_frame().packet())->payload, 16)};
-    ask_dhcp(all, 3, address);
+    ask_dhcp(all, dhcp_discover);
+    ask_dhcp(all, dhcp_request, take_dhcp_answer(all).given);
     all.seen.clear();
     EXPECT_EQ(all.net.counters().neighbours, 2U);
     all.net.link_down(link, all.now);
