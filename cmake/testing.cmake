@@ -1,11 +1,12 @@
-# guestagent_test(<name> SOURCES … USES …): one test program; ctest runs its cases one by one, in parallel.
+# guestagent_test(<name> [OPTIMISED] SOURCES … USES …): one test program; ctest runs its cases one by one, in parallel.
+# OPTIMISED: as the libraries are, also with sanitizers; for tests that compute for long.
 include(CTest)
 if(BUILD_TESTING)
   find_package(GTest REQUIRED)
   include(GoogleTest)
 endif()
 function(guestagent_test name)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;USES;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "OPTIMISED" "TIMEOUT" "SOURCES;USES;LABELS" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
   endif()
@@ -15,7 +16,9 @@ function(guestagent_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE ${ARG_USES} GTest::gmock GTest::gtest GTest::gtest_main guestagent_warnings)
-  guestagent_use_test_precompiled(${name} ${ARG_USES})
+  if(NOT ARG_OPTIMISED)
+    guestagent_use_test_precompiled(${name} ${ARG_USES})
+  endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
 endfunction()
