@@ -5,10 +5,10 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <fstream>
-#include <thread>
 
+#include "tests/integration/datagram_server.hpp"
+#include "tests/integration/dns_answer.hpp"
 #include "tests/integration/guest_machine.hpp"
 #include "tests/integration/virtual_network_lab.hpp"
 #include "tests/support/eventually.hpp"
@@ -24,33 +24,10 @@ constexpr std::chrono::milliseconds boot_limit = 240s;  // 13 seconds of process
 constexpr auto host_ip = net::address::v4(10, 99, 1, 1);
 
 // A resolver that knows each name: 10.99.1.2.
-class name_server {
- public:
-  explicit name_server(const support::netns& where)
-      : fd_(support::open_socket(where, protocol::udp, {net::address::loopback_v4(), 53}, true)),
-        thread_([this](const std::stop_token& stopped) { serve(stopped); }) {}
-
- private:
-  void serve(const std::stop_token& stopped) const {
-    const std::string record("\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x0a\x63\x01\x02", 16);
-    std::array<char, 512> question{};
-    while (!stopped.stop_requested()) {
-      pollfd ready{fd_.get(), POLLIN, 0};
-      if (::poll(&ready, 1, 50) <= 0) continue;
-      net::socket_address from;
-      const auto got = ::recvfrom(fd_.get(), question.data(), question.size(), 0, from.get(), &from.size);
-      if (got < 12) continue;
-      auto answer = std::string(question.data(), static_cast<std::size_t>(got)) + record;
-      answer[2] = static_cast<char>(0x81);
-      answer[3] = static_cast<char>(0x80);
-      answer[7] = 1;
-      ::sendto(fd_.get(), answer.data(), answer.size(), 0, from.get(), from.size);
-    }
-  }
-
-  base::unique_fd fd_;
-  std::jthread thread_;
-};
+void answer_question(int fd, const std::string& question, const net::socket_address& from) {
+  if (question.size() < 12) return;
+  echo(fd, dns_answer(question, {"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x0a\x63\x01\x02", 16}), from);
+}
 
 class guest_network : public virtual_network_lab {
  protected:
@@ -58,7 +35,7 @@ class guest_network : public virtual_network_lab {
     make_places();
     if (!lan_) return;
     if (const auto missing = guest_machine::missing(); !missing.empty()) GTEST_SKIP() << missing;
-    names_.emplace(*host_);
+    names_.emplace(*host_, net::endpoint{net::address::loopback_v4(), 53}, answer_question);
     port_ = serve(*host_, {"tcp:7000"}, "host");
     hashes_ = support::child_process(
         {.argv = {"busybox", "nc", "-ll", "-p", "7001", "-e", "md5sum"}, .net_namespace = host_->path()});
@@ -100,7 +77,7 @@ class guest_network : public virtual_network_lab {
         .text;
   }
 
-  std::optional<name_server> names_;
+  std::optional<datagram_server> names_;
   support::child_process port_, hashes_;
   std::optional<guest_machine> machine_;
 };

@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <string_view>
 
 #include "tests/integration/datagram_server.hpp"
+#include "tests/integration/dns_answer.hpp"
 #include "tests/integration/virtual_network_lab.hpp"
 #include "tests/support/eventually.hpp"
 
@@ -33,14 +35,9 @@ std::string question(std::uint16_t type) {
   return made + std::string("\x00\x01", 2);
 }
 
-// The question with the bits of an answer, one more record, and the code.
+// With a text, "hi".
 std::string upstream_answer(const std::string& asked, int code) {
-  auto made = asked;
-  made[2] = static_cast<char>(0x81);
-  made[3] = static_cast<char>(0x80 | code);
-  if (code != 0) return made;
-  made[7] = 1;
-  return made + std::string("\xc0\x0c\x00\x10\x00\x01\x00\x00\x00\x2a\x00\x03\x02hi", 15);
+  return dns_answer(asked, std::string_view("\xc0\x0c\x00\x10\x00\x01\x00\x00\x00\x2a\x00\x03\x02hi", 15), code);
 }
 
 // -1 for no answer.

@@ -1,18 +1,13 @@
 #include "tests/integration/vm_life_lab.hpp"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <string_view>
 #include <thread>
 #include <utility>
 
-#include "base/text.hpp"
 #include "os/namespaces.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/probe.hpp"
@@ -22,11 +17,6 @@ namespace integration {
 using namespace std::chrono_literals;
 
 namespace {
-
-void write_program(const std::filesystem::path& path, const std::string& text) {
-  std::ofstream(path) << text;
-  std::filesystem::permissions(path, std::filesystem::perms::owner_all);
-}
 
 base::unique_fd listen_here(const net::endpoint& at) {
   base::unique_fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -47,41 +37,31 @@ base::unique_fd dial_here(const net::endpoint& to) {
 }  // namespace
 
 void vm_life_lab::SetUp() {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
-  if (::access("/dev/net/tun", R_OK | W_OK) != 0) GTEST_SKIP() << "needs /dev/net/tun";
-  directory_.emplace();
-  vm_.emplace("vm");
+  network_setup_lab::SetUp();
+  if (IsSkipped()) return;
   host_.emplace("host");
   write_programs();
 }
 
 void vm_life_lab::TearDown() {
-  if (!directory_) return;
-  if (setup_.running()) EXPECT_EQ(setup_.stop(), 0);
+  network_setup_lab::TearDown();
   if (host_switch_.running()) EXPECT_EQ(host_switch_.stop(), 0);
-  kill_vm();
-  if (HasFailure()) std::fputs(logs().c_str(), stderr);
+  if (directory_ && HasFailure())
+    std::fputs((support::read_text(at("host-switch.log")) + support::read_text(at("agent.log"))).c_str(), stderr);
 }
 
 // What a DHCP client would do; and what runs in the engine's namespace.
 void vm_life_lab::write_programs() const {
-  std::filesystem::create_directory(at("bin"));
-  write_program(at("bin/udhcpc"),
-                "#!/bin/sh\nip address replace 192.168.127.2/24 dev eth0\n"
-                "ip route replace default via 192.168.127.1\nexec sleep 1000\n");
+  write_program("bin/udhcpc",
+                "ip address replace 192.168.127.2/24 dev eth0\nip route replace default via 192.168.127.1\n"
+                "exec sleep 1000\n");
   const auto agent = support::program_directory() / "rancher-desktop-guestagent";
-  write_program(at("init"),
-                fmt::format("#!/bin/sh\n{} -adminInstall=true -kubernetes=false -docker=true -docker-socket={} "
-                            "-containerd=false "
+  write_program("init",
+                fmt::format("{} -adminInstall=true -kubernetes=false -docker=true -docker-socket={} -containerd=false "
                             "-iptables=false -listeners=true -debug=true -wsl-proxy-socket={} -status-socket={} "
                             "-state-dir={} -host-switch-url=http://192.168.127.1 >>{} 2>&1 &\nexec {} tcp:{}\n",
                             agent.string(), at("docker.sock"), at("wsl-proxy.sock"), at("status.sock"), at("state"),
                             at("agent.log"), GUESTAGENT_ECHO_SERVER, served_port));
-}
-
-std::string vm_life_lab::logs() const {
-  return support::read_text(at("setup.log")) + support::read_text(at("switch.log")) + support::read_text(at("output")) +
-         support::read_text(at("host-switch.log")) + support::read_text(at("agent.log"));
 }
 
 void vm_life_lab::start_host_switch() {
@@ -93,37 +73,9 @@ void vm_life_lab::start_host_switch() {
        .net_namespace = host_->path()});
 }
 
-void vm_life_lab::start_setup() {
-  setup_ = support::child_process(
-      {.argv = {support::program_directory() / "network-setup", "-logfile", at("setup.log"), "-vm-switch-logfile",
-                at("switch.log"), "-vm-switch-path", support::program_directory() / "vm-switch", "-connect",
-                "handshake://" + at("link"), "-pid-file", at("pid"), "-unshare-arg", at("init")},
-       .environment = {fmt::format("PATH={}:/usr/sbin:/usr/bin:/sbin:/bin", at("bin"))},
-       .log = at("output"),
-       .net_namespace = vm_->path()});
-}
-
-pid_t vm_life_lab::init() const {
-  return base::parse_number<pid_t>(base::trim(support::read_text(at("pid")))).value_or(-1);
-}
-
-pid_t vm_life_lab::switch_pid() const {
-  const auto text = support::read_text(at("setup.log"));
-  const std::string_view words = "vm-switch started pid=";
-  const auto found = text.rfind(words);
-  if (found == std::string::npos) return -1;
-  const auto rest = std::string_view(text).substr(found + words.size());
-  return base::parse_number<pid_t>(rest.substr(0, rest.find('\n'))).value_or(-1);
-}
-
-// unshare's child is the first process of a pid namespace: all others in it end with it.
 void vm_life_lab::kill_vm() {
   setup_.kill9();  // vm-switch goes with it
-  const auto unshare = init();
-  if (unshare <= 0) return;
-  const auto children = support::read_text(fmt::format("/proc/{0}/task/{0}/children", unshare));
-  for (const auto word : base::split(base::trim(children), ' '))
-    if (const auto child = base::parse_number<pid_t>(word)) ::kill(*child, SIGKILL);
+  end_init();
   std::filesystem::remove(at("pid"));
 }
 

@@ -7,8 +7,6 @@
 //   vm    network-setup
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -18,14 +16,14 @@
 
 #include "base/unique_fd.hpp"
 #include "net/endpoint.hpp"
+#include "tests/integration/network_setup_lab.hpp"
 #include "tests/integration/tcp_traffic.hpp"
 #include "tests/support/child_process.hpp"
-#include "tests/support/lab.hpp"
 #include "tests/support/netns.hpp"
 
 namespace integration {
 
-class vm_life_lab : public testing::Test {
+class vm_life_lab : public network_setup_lab {
  protected:
   static constexpr std::uint16_t served_port = 4000;  // the agent exposes it
   // Forwards of host-switch's own: to the same server, and to a listener of the test.
@@ -36,25 +34,18 @@ class vm_life_lab : public testing::Test {
   void TearDown() override;
 
   void start_host_switch();
-  // Makes the VM's namespace, with what runs in it, or finds it again.
-  void start_setup();
   void kill_vm();  // network-setup, vm-switch and all in the engine's namespace
 
-  [[nodiscard]] pid_t init() const;        // unshare of the namespace; -1: none
-  [[nodiscard]] pid_t switch_pid() const;  // of the latest vm-switch, by the log
   // Whether the server in the engine's namespace answers at that port of the host.
   [[nodiscard]] bool is_answered(std::uint16_t port) const;
   // Connections both ways between the host and the engine's namespace: half of them of the VM to the host by its
   // alias, half of clients of test_port. Empty after a failure.
   [[nodiscard]] std::vector<tcp_pair> connect_both_ways(int each_way) const;
-  [[nodiscard]] std::string logs() const;
 
-  std::optional<support::lab_directory> directory_;
-  std::optional<support::netns> vm_, host_;
-  support::child_process setup_, host_switch_;
+  std::optional<support::netns> host_;
+  support::child_process host_switch_;
 
  private:
-  [[nodiscard]] std::string at(const std::string& name) const { return (directory_->path() / name).string(); }
   [[nodiscard]] bool in_engine(const std::function<void()>& work) const;
   void write_programs() const;
 };

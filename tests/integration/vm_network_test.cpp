@@ -21,6 +21,7 @@
 #include "os/child_program.hpp"
 #include "os/namespaces.hpp"
 #include "programs/vm_switch/frame_pump.hpp"
+#include "tests/integration/network_setup_lab.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/eventually.hpp"
@@ -36,11 +37,6 @@ using namespace std::chrono_literals;
 using support::eventually;
 
 const net::endpoint server{net::address::v4(192, 168, 127, 2), 4000};
-
-void write_program(const std::filesystem::path& path, const std::string& text) {
-  std::ofstream(path) << text;
-  std::filesystem::permissions(path, std::filesystem::perms::owner_all);
-}
 
 // The host's end: the gateway as a tap interface, and the host's side of the handshake.
 class fake_host {
@@ -78,68 +74,21 @@ class fake_host {
   std::optional<vm_switch::frame_pump> pump_;
 };
 
-class vm_network_test : public testing::Test {
+class vm_network_test : public network_setup_lab {
  protected:
   void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
-    directory_.emplace();
-    vm_.emplace("vm");
+    network_setup_lab::SetUp();
+    if (IsSkipped()) return;
     host_space_.emplace("host");
-    std::filesystem::create_directory(at("bin"));
     // What a DHCP client would do, and a server in the engine's namespace.
-    write_program(at("bin/udhcpc"),
-                  fmt::format("#!/bin/sh\ntrap '' USR1\necho \"udhcpc $*\" >>{}\nip address replace 192.168.127.2/24 "
-                              "dev eth0\nexec sleep 1000\n",
+    write_program("bin/udhcpc",
+                  fmt::format("trap '' USR1\necho \"udhcpc $*\" >>{}\nip address replace 192.168.127.2/24 dev eth0\n"
+                              "exec sleep 1000\n",
                               at("dhcp")));
-    write_program(at("init"), fmt::format("#!/bin/sh\nexec {} tcp:4000\n", GUESTAGENT_ECHO_SERVER));
+    write_program("init", fmt::format("exec {} tcp:4000\n", GUESTAGENT_ECHO_SERVER));
     host_.emplace(*host_space_, at("link"));
   }
-  void TearDown() override {
-    if (!directory_) return;
-    if (setup_.running()) EXPECT_EQ(setup_.stop(), 0) << log();
-    host_.reset();
-    end_init();
-    if (HasFailure()) std::fputs(log().c_str(), stderr);
-  }
 
-  [[nodiscard]] std::string at(const std::string& name) const { return (directory_->path() / name).string(); }
-  [[nodiscard]] std::string log() const {
-    return support::read_text(at("setup.log")) + support::read_text(at("switch.log")) +
-           support::read_text(at("output"));
-  }
-  [[nodiscard]] std::vector<std::string> path_variable() const {
-    return {fmt::format("PATH={}:/usr/sbin:/usr/bin:/sbin:/bin", at("bin"))};
-  }
-  void start_setup(const std::vector<std::string>& more = {}, const std::vector<std::string>& passed_on = {}) {
-    std::vector<std::string> argv{support::program_directory() / "network-setup",
-                                  "-logfile",
-                                  at("setup.log"),
-                                  "-vm-switch-logfile",
-                                  at("switch.log"),
-                                  "-vm-switch-path",
-                                  support::program_directory() / "vm-switch",
-                                  "-connect",
-                                  "handshake://" + at("link"),
-                                  "-pid-file",
-                                  at("pid")};
-    if (more.empty()) argv.insert(argv.end(), {"-unshare-arg", at("init")});
-    argv.insert(argv.end(), more.begin(), more.end());
-    argv.insert(argv.end(), passed_on.begin(), passed_on.end());
-    auto environment = path_variable();
-    if (!more.empty()) environment.emplace_back("SYSTEMD_EXEC_PID=1");
-    setup_ = support::child_process(
-        {.argv = argv, .environment = environment, .log = at("output"), .net_namespace = vm_->path()});
-  }
-  [[nodiscard]] pid_t init() const {
-    return base::parse_number<pid_t>(base::trim(support::read_text(at("pid")))).value_or(-1);
-  }
-  // unshare's child is the first process of a pid namespace: everything in it ends with it.
-  void end_init() const {
-    if (init() <= 0) return;
-    const auto children = support::read_text(fmt::format("/proc/{0}/task/{0}/children", init()));
-    for (const auto word : base::split(base::trim(children), ' '))
-      if (const auto child = base::parse_number<pid_t>(word)) ::kill(*child, SIGKILL);
-  }
   // Whether the engine's namespace answers the host over TCP.
   [[nodiscard]] bool works() const {
     return support::ask(*host_space_, net::protocol::tcp, server, "hello\n", 500ms).has_value();
@@ -157,20 +106,9 @@ class vm_network_test : public testing::Test {
     }));
     return index;
   }
-  // The process of vm-switch, by the log of network-setup.
-  [[nodiscard]] pid_t switch_pid() const {
-    const auto text = support::read_text(at("setup.log"));
-    const std::string_view words = "vm-switch started pid=";
-    const auto found = text.rfind(words);
-    if (found == std::string::npos) return -1;
-    const auto rest = std::string_view(text).substr(found + words.size());
-    return base::parse_number<pid_t>(rest.substr(0, rest.find('\n'))).value_or(-1);
-  }
 
-  std::optional<support::lab_directory> directory_;
-  std::optional<support::netns> vm_, host_space_;
+  std::optional<support::netns> host_space_;
   std::optional<fake_host> host_;
-  support::child_process setup_;
 };
 
 TEST_F(vm_network_test, the_engine_s_namespace_is_reached_both_ways) {
@@ -267,7 +205,7 @@ TEST_F(vm_network_test, a_killed_network_setup_finds_the_namespace_again) {
 TEST_F(vm_network_test, with_systemd_the_namespace_is_the_service_s) {
   const support::netns engine("engine");
   const support::child_process service({.argv = {GUESTAGENT_ECHO_SERVER, "tcp:4000"}, .net_namespace = engine.path()});
-  write_program(at("bin/systemctl"), fmt::format("#!/bin/sh\n[ \"$4\" = engine.service ] && echo {}\n", service.pid()));
+  write_program("bin/systemctl", fmt::format("[ \"$4\" = engine.service ] && echo {}\n", service.pid()));
   start_setup({"-namespace-service", "engine.service"});
   ASSERT_TRUE(host_->meet()) << log();
   EXPECT_TRUE(up()) << log();
@@ -343,7 +281,7 @@ TEST_F(vm_switch_alone_test, puts_the_mac_address_back_and_asks_dhcp_anew) {
 }
 
 TEST_F(vm_switch_alone_test, starts_the_dhcp_client_again_when_it_ends) {
-  write_program(at("bin/udhcpc"), fmt::format("#!/bin/sh\necho run >>{}\n", at("dhcp")));
+  write_program("bin/udhcpc", fmt::format("echo run >>{}\n", at("dhcp")));
   start_switch();
   EXPECT_TRUE(eventually(10s, [this] { return std::ranges::count(support::read_text(at("dhcp")), '\n') >= 3; }))
       << log();
