@@ -1,8 +1,10 @@
 #include "programs/network_setup/network_setup.hpp"
 
+#include <linux/capability.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <expected>
 #include <memory>
@@ -22,6 +24,8 @@
 #include "link/handshake/vm_side.hpp"
 #include "link/link_url.hpp"
 #include "link/tap_values.hpp"
+#include "os/capabilities.hpp"
+#include "os/lock_file.hpp"
 #include "program/command_line.hpp"
 #include "program/flag_values.hpp"
 #include "program/go_flags.hpp"
@@ -41,6 +45,7 @@ constexpr const char* component = "network-setup";
 constexpr base::backoff pauses{.first = 100ms, .cap = 5s};
 constexpr auto short_life = 1s;  // of a connection: the host closed it at once, and may do the same with the next one
 constexpr auto after_short_life = 250ms;
+constexpr auto lock_limit = 500ms;   // what a killed network-setup was about to start may hold its lock for a moment
 constexpr auto stop_margin = 300ms;  // time to remove the interfaces after vm-switch
 
 constexpr auto description =
@@ -51,6 +56,9 @@ constexpr auto description =
     "Under systemd (SYSTEMD_EXEC_PID is set) the namespace is that of the main process of -namespace-service. "
     "Otherwise it is made, and unshare --pid --mount-proc --fork --propagation slave ARGUMENT runs in it, with its "
     "process id in /run/wsl-init.pid.";
+
+// For interfaces and addresses, and to enter namespaces.
+constexpr std::array<os::capability, 2> rights{{{CAP_NET_ADMIN, "CAP_NET_ADMIN"}, {CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}}};
 
 bool is_run_by_systemd() { return ::getenv("SYSTEMD_EXEC_PID") != nullptr; }  // NOLINT(concurrency-mt-unsafe)
 
@@ -91,10 +99,21 @@ base::result<> network_setup::check(const program::command_line& given) {
 base::result<> network_setup::open(const async::executor& where) {
   where_ = where;
   if (has_systemd_ && !unshare_argument_.empty()) log::warn(component, "-unshare-arg is ignored under systemd");
+  if (auto may = os::check_capabilities(rights); !may) return may;
+  if (auto alone = be_the_only_one(); !alone) return alone;
   if (auto removed = remove_veth_pair(); !removed) return removed;
   auto source = link_source::open(where, connect_);
   if (!source) return std::unexpected(source.error());
   source_ = std::make_unique<link_source>(std::move(*source));
+  return {};
+}
+
+base::result<> network_setup::be_the_only_one() {
+  auto lock = os::lock_file::claim(pid_file_ + ".lock", os::lock_file::at_end::remove, lock_limit);
+  if (!lock && lock.error().code == std::errc::operation_would_block)
+    return base::fail("another network-setup runs: it holds " + pid_file_ + ".lock");
+  if (!lock) return std::unexpected(lock.error());
+  lock_.emplace(std::move(*lock));
   return {};
 }
 
@@ -135,6 +154,8 @@ async::task<> network_setup::set_up_namespace() {
   if (!found) end(found.error().message());
   namespace_ = std::make_unique<engine_namespace>(std::move(*found));
   if (const auto made = make_veth_pair(namespace_->fd()); !made) end(made.error().message());
+  veth_.emplace(namespace_->fd());
+  tasks_->spawn("interfaces", veth_->run(where_));
   log::info(component, "namespace ready process={}", namespace_->process());
 }
 
@@ -211,6 +232,7 @@ async::task<> network_setup::serve(handshake::data_connection connection) {
 
 async::task<> network_setup::shut_down(async::clock::time_point deadline) {
   stopping_ = true;
+  if (veth_) veth_->let_go();
   if (switch_) co_await switch_->stop(deadline - stop_margin);
   if (const auto removed = remove_veth_pair(); !removed)
     log::warn(component, "cannot remove the interfaces reason=\"{}\"", removed.error().message());

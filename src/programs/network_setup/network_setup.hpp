@@ -5,6 +5,9 @@
 //   connection ends              → new handshake → the running vm-switch gets the new connection and keeps its interface
 //   vm-switch ends               → a new connection and a new vm-switch, after a pause
 //   the namespace's process ends → exits with 1: the supervisor starts from the beginning
+//   the veth pair is removed     → makes it again
+//
+// A lock beside the pid file (PID-FILE.lock) keeps a second one from starting. The kernel releases it after a kill -9.
 #pragma once
 
 #include <chrono>
@@ -16,10 +19,12 @@
 #include "base/episode.hpp"
 #include "link/link_url.hpp"
 #include "net/mac_address.hpp"
+#include "os/lock_file.hpp"
 #include "program/daemon.hpp"
 #include "programs/network_setup/engine_namespace.hpp"
 #include "programs/network_setup/link_source.hpp"
 #include "programs/network_setup/switch_process.hpp"
+#include "programs/network_setup/veth_pair.hpp"
 
 namespace network_setup {
 
@@ -35,6 +40,7 @@ class network_setup final : public program::daemon {
 
  private:
   [[nodiscard]] std::vector<std::string> switch_command() const;
+  base::result<> be_the_only_one();
   async::task<> run();
   async::task<handshake::data_connection> next_connection();
   async::task<> set_up_namespace();
@@ -59,9 +65,11 @@ class network_setup final : public program::daemon {
 
   async::executor where_;
   async::task_group* tasks_ = nullptr;
-  std::unique_ptr<link_source> source_;
-  std::unique_ptr<engine_namespace> namespace_;
-  std::unique_ptr<switch_process> switch_;
+  std::optional<os::lock_file> lock_;
+  std::optional<link_source> source_;
+  std::optional<engine_namespace> namespace_;
+  std::optional<veth_keeper> veth_;
+  std::optional<switch_process> switch_;
   base::log::throttle lost_{std::chrono::minutes(1), 4};  // a host that ends each connection at once provokes it
   unsigned failures_ = 0;                                 // consecutive failures of vm-switch
 };
