@@ -15,6 +15,7 @@
 #include "base/result.hpp"
 #include "base/text.hpp"
 #include "link/link_url.hpp"
+#include "link/tap_values.hpp"
 #include "net/address.hpp"
 #include "net/cidr.hpp"
 #include "net/mac_address.hpp"
@@ -29,8 +30,8 @@
 namespace host_switch {
 namespace {
 
-constexpr std::uint16_t least_mtu = 576;  // RFC 791: what each host must accept
-constexpr std::uint16_t most_mtu = 65'520;
+using links::least_mtu;
+using links::most_mtu;
 constexpr net::mac_address usual_vm{{0x5a, 0x94, 0xef, 0xe4, 0x0c, 0xee}};
 constexpr std::uint32_t usual_number = 2, host_number = 254;
 

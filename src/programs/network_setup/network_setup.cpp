@@ -71,19 +71,19 @@ program::about network_setup::info() const { return {.name = component, .descrip
 
 void network_setup::declare(program::flag_set& flags) {
   flags.add("trace-packets", tracing_, "Passed on to vm-switch.");
-  flags.add("tap-interface", tap_, "Passed on to vm-switch: the `name` of the tap interface.");
+  flags.add("tap-interface", tap_, links::tap_name, "Passed on to vm-switch: the `name` of the tap interface.");
   flags.add("tap-mac-address", mac_, links::tap_mac, "Passed on to vm-switch: the `address` of the tap interface.");
   flags.add("subnet", subnet_, links::tap_subnet, "Passed on to vm-switch: the virtual network as a `CIDR`.");
-  flags.add("mtu", mtu_, links::tap_mtu, "Passed on to vm-switch: the largest packet, in `bytes`.");
+  flags.add("mtu", mtu_, links::tap_mtu, "Passed on to vm-switch: the largest packet in `bytes`, 576 to 65520.");
   flags.add("tap-queue", queue_length_, links::tap_queue_length,
-            "Passed on to vm-switch: the `packets` that may wait in the tap interface.");
+            "Passed on to vm-switch: the `packets` that may wait in the tap interface, 1 to 100000.");
   flags.add("dhcp-script", script_, "Passed on to vm-switch: the `file` that udhcpc runs.");
   flags.add("vm-switch-path", switch_path_, program::absolute_path, "The `file` of the program vm-switch. Required.");
   flags.add("vm-switch-logfile", switch_log_, "The log `file` of vm-switch; empty: its own default.");
   flags.add("unshare-arg", unshare_argument_, "The `program` that runs in the new namespace. Not with systemd.");
   flags.add("namespace-service", service_, "With systemd: the `service` whose namespace it is.");
   flags.add("connect", connect_, links::link_url::parse,
-            "Where host-switch is: vsock://CID, handshake:///path, unix:///path (where it listens) or fd://N.");
+            "The `URL` of host-switch: vsock://CID, handshake:///path, unix:///path (where it listens) or fd://N.");
   flags.add("pid-file", pid_file_, program::absolute_path, "The `file` for the process id of unshare.");
 }
 

@@ -68,15 +68,16 @@ program::about vm_switch::info() const { return {.name = component, .description
 
 void vm_switch::declare(program::flag_set& flags) {
   flags.add("trace-packets", tracing_, "Write a line to the log for each packet.");
-  flags.add("tap-interface", tap_, "The `name` of the tap interface.");
+  flags.add("tap-interface", tap_, links::tap_name, "The `name` of the tap interface.");
   flags.add("tap-mac-address", mac_, links::tap_mac,
             "Its MAC `address`. The DHCP server gives 192.168.127.2 to the default.");
   flags.add("subnet", subnet_, links::tap_subnet,
             "The virtual network as a `CIDR`; accepted for the original's callers.");
   flags.add("vsock-fd", link_fd_, "The `number` of the descriptor that is connected to host-switch.");
   flags.add("dhcp-script", script_, "The `file` that udhcpc runs; empty: its own default.");
-  flags.add("mtu", mtu_, links::tap_mtu, "The largest packet, in `bytes`.");
-  flags.add("tap-queue", queue_length_, links::tap_queue_length, "The `packets` that may wait in the tap interface.");
+  flags.add("mtu", mtu_, links::tap_mtu, "The largest packet in `bytes`, 576 to 65520.");
+  flags.add("tap-queue", queue_length_, links::tap_queue_length,
+            "The `packets` that may wait in the tap interface, 1 to 100000.");
 }
 
 base::result<> vm_switch::open(const async::executor& where) {
