@@ -5,12 +5,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <csignal>
+#include <cstddef>
 #include <expected>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "async/task.hpp"
 #include "base/episode.hpp"
@@ -19,6 +24,7 @@
 #include "base/replace_file.hpp"
 #include "base/result.hpp"
 #include "base/text.hpp"
+#include "base/unique_fd.hpp"
 #include "os/child_program.hpp"
 #include "os/namespaces.hpp"
 #include "os/process.hpp"
@@ -41,15 +47,35 @@ async::task<base::result<pid_t>> main_pid(std::string service) {
   co_return *pid;
 }
 
-// The init of an earlier run: the id may have been reused by now, so its name and namespace count as well.
+constexpr std::array<std::string_view, 6> unshare_command{"unshare", "--pid",         "--mount-proc",
+                                                          "--fork",  "--propagation", "slave"};
+
+// Whether the process runs unshare_command and an argument. unshare may have a path, and an interpreter before it.
+bool runs_unshare(pid_t process) {
+  const auto text = base::read_file(fmt::format("/proc/{}/cmdline", process));
+  if (!text) return false;
+  auto words = base::split(*text, '\0');  // a zero ends the last one, too
+  if (words.size() < unshare_command.size() + 2) return false;
+  const auto begin = words.end() - static_cast<std::ptrdiff_t>(unshare_command.size() + 2);
+  *begin = begin->substr(begin->rfind('/') + 1);
+  return std::ranges::equal(begin, words.end() - 2, unshare_command.begin(), unshare_command.end());
+}
+
+// The init of an earlier run: the id may have been reused by now, so its command and namespace count as well.
 pid_t init_in(const std::filesystem::path& pid_file) {
   const auto text = base::read_file(pid_file);
   const auto pid = text ? base::parse_number<pid_t>(base::trim(*text)) : std::nullopt;
   if (!pid || *pid <= 1) return 0;
-  const auto name = base::read_file("/proc/" + std::to_string(*pid) + "/comm");
-  if (!name || base::trim(*name) != "unshare") return 0;
+  if (!runs_unshare(*pid)) return 0;
   const auto theirs = os::net_namespace_of(*pid), ours = os::net_namespace_of(::getpid());
   return theirs && ours && !os::is_same_namespace(theirs->get(), ours->get()) ? *pid : 0;
+}
+
+base::result<base::unique_fd> pidfd_of(pid_t process) {
+  // glibc 2.36 declares pidfd_open() without C linkage: call the kernel.
+  base::unique_fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
+  if (!pidfd) return base::fail_errno("process " + std::to_string(process));
+  return pidfd;
 }
 
 base::result<> differs_from_ours(int net_namespace) {
@@ -74,13 +100,11 @@ void kill_with_children(pid_t unshare) {
 }
 
 base::result<engine_namespace> engine_namespace::of_process(const async::executor& where, pid_t process) {
-  // glibc 2.36 declares pidfd_open() without C linkage: call the kernel.
-  const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, process, 0));
-  if (pidfd < 0) return base::fail_errno("process " + std::to_string(process));
-  base::unique_fd owned(pidfd);
+  auto pidfd = pidfd_of(process);
+  if (!pidfd) return std::unexpected(pidfd.error());
   auto theirs = os::net_namespace_of(process);
   if (!theirs) return std::unexpected(theirs.error());
-  return engine_namespace(where, std::move(*theirs), process, owned.release());
+  return engine_namespace(where, std::move(*theirs), process, pidfd->release());
 }
 
 async::task<base::result<engine_namespace>> engine_namespace::of_service(std::string service) {
@@ -109,23 +133,30 @@ base::result<engine_namespace> engine_namespace::of_init(const async::executor& 
     base::log::info(component, "takes the namespace of an earlier run pid={}", pid);
     return of_process(where, pid);
   }
-  const auto made = os::make_net_namespace();
+  auto made = os::make_net_namespace();
   if (!made) return std::unexpected(made.error());
-  const auto init = os::child_program::start(
-      where, {.argv = {"unshare", "--pid", "--mount-proc", "--fork", "--propagation", "slave", argument},
-              .net_namespace = made->get(),
-              .survives = true});
+  std::vector<std::string> argv(unshare_command.begin(), unshare_command.end());
+  argv.push_back(argument);
+  const auto init =
+      os::child_program::start(where, {.argv = std::move(argv), .net_namespace = made->get(), .survives = true});
   if (!init) return std::unexpected(init.error());
   if (auto written = base::replace_file(pid_file, std::to_string(init->pid())); !written) {
     kill_with_children(init->pid());
     return std::unexpected(written.error());
   }
-  return of_process(where, init->pid());
+  auto process = pidfd_of(init->pid());
+  if (!process) return std::unexpected(process.error());
+  return engine_namespace(where, std::move(*made), init->pid(), process->release());
 }
 
-async::task<> engine_namespace::ended() {
+async::task<std::string> engine_namespace::ended() {
   co_await exit_.async_wait(async::asio::posix::stream_descriptor::wait_read, async::nothrow);
   co_await async::check_cancelled();
+  siginfo_t how{};
+  const auto process = static_cast<id_t>(process_);
+  if (::waitid(P_PID, process, &how, WEXITED | WNOHANG) != 0 || how.si_pid != process_) co_return "";
+  co_return fmt::format("unshare, or the program of -unshare-arg, ended with {}",
+                        how.si_code == CLD_EXITED ? how.si_status : 128 + how.si_status);
 }
 
 }  // namespace network_setup

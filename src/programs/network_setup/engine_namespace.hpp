@@ -5,8 +5,9 @@
 //
 //     unshare --pid --mount-proc --fork --propagation slave ARGUMENT
 //
-// in it. The process id is written to a file with mode 0600. That process is the VM's init: it outlives us. After a
-// kill -9 the next run finds it through that file and uses its namespace again.
+// in it. The process id is written to a file with mode 0600, alone, as other programs read it. That process is the VM's
+// init: it outlives us. After a kill -9 the next run finds it through that file and uses its namespace again. The id may
+// be another process's by then, so its command line must be the one above, with any ARGUMENT.
 #pragma once
 
 #include <sys/types.h>
@@ -36,8 +37,8 @@ class engine_namespace {
 
   [[nodiscard]] int fd() const { return namespace_.get(); }
   [[nodiscard]] pid_t process() const { return process_; }
-  // Returns when the process has ended. Cancelled: throws operation_aborted.
-  async::task<> ended();
+  // Returns when the process has ended: how, if it was our child, and else "". Cancelled: throws operation_aborted.
+  async::task<std::string> ended();
 
  private:
   engine_namespace(const async::executor& where, base::unique_fd net_namespace, pid_t process, int pidfd)

@@ -160,8 +160,8 @@ async::task<> network_setup::set_up_namespace() {
 }
 
 async::task<> network_setup::watch_namespace() {
-  co_await namespace_->ended();
-  end("the process of the namespace has ended");
+  const auto how = co_await namespace_->ended();
+  end("the process of the namespace has ended" + (how.empty() ? "" : ": " + how));
 }
 
 async::task<> network_setup::run() {

@@ -10,6 +10,9 @@
 #include <cstdlib>
 #include <fstream>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/read_file.hpp"
 #include "base/text.hpp"
@@ -112,132 +115,83 @@ TEST_F(engine_namespace_test, an_init_whose_id_cannot_be_written_ends) {
   EXPECT_EQ(children(), before);
 }
 
-// ---- The file of an earlier run
+// As when -unshare-arg names no program: unshare ends before its namespace is looked at.
+TEST_F(engine_namespace_test, the_end_of_unshare_is_reported_with_its_exit_code) {
+  write_program("unshare", "exit 127");
+  auto found = engine_namespace::of_init(loop_.executor(), "/no/such/init", at("pid"));
+  ASSERT_TRUE(found) << found.error().message();
+  EXPECT_EQ(loop_.run(found->ended()), "unshare, or the program of -unshare-arg, ended with 127");
+  EXPECT_TRUE(has_ended(std::to_string(found->process())));
+}
 
-class earlier_run_test : public engine_namespace_test {
+TEST_F(engine_namespace_test, the_end_of_a_process_that_is_not_a_child_has_no_code) {
+  write_program("parent", "sleep 1000 & echo $! >" + at("id.new") + "; mv " + at("id.new") + " " + at("id") + "; wait");
+  const auto parent = os::child_program::start(loop_.executor(), {.argv = {at("parent")}});
+  ASSERT_TRUE(parent);
+  ASSERT_TRUE(loop_.run_until([&] { return !base::read_file(at("id")).value_or("").empty(); }));
+  const auto text = base::read_file(at("id")).value();
+  const auto id = base::parse_number<pid_t>(base::trim(text));
+  ASSERT_TRUE(id);
+  auto found = engine_namespace::of_process(loop_.executor(), *id);
+  ASSERT_TRUE(found) << found.error().message();
+  ::kill(*id, SIGKILL);
+  EXPECT_EQ(loop_.run(found->ended()), "");
+}
+
+class pid_file_test : public engine_namespace_test {
  protected:
-  void SetUp() override {
-    engine_namespace_test::SetUp();
-    if (IsSkipped()) return;
-    // The init of this run writes what it was given; its child is what a real one runs.
-    write_program("unshare", "echo \"$@\" >" + at("arguments") + "; exec sleep 1000");
-  }
   void TearDown() override {
-    if (found_ && *found_) {
-      ::kill((*found_)->process(), SIGKILL);
-      loop_.run_until([&] { return ::kill((*found_)->process(), 0) != 0 || is_reaped((*found_)->process()); });
-    }
-    found_.reset();
+    for (const auto& one : made_) kill_with_children(one.process());
     engine_namespace_test::TearDown();
   }
-  static bool is_reaped(pid_t child) { return ::waitpid(child, nullptr, WNOHANG) != 0; }
-  void run() { found_.emplace(engine_namespace::of_init(loop_.executor(), "/bin/wsl-init", at("pid"))); }
-  [[nodiscard]] pid_t noted() const {
-    return base::parse_number<pid_t>(base::trim(base::read_file(at("pid")).value_or(""))).value_or(0);
+  // unshare's place is taken by a program that waits.
+  pid_t of_init() {
+    auto found = engine_namespace::of_init(loop_.executor(), "/bin/init", at("pid"));
+    if (!found) return -1;
+    made_.push_back(std::move(*found));
+    return made_.back().process();
   }
-  // As unshare of an earlier run.
-  base::result<os::child_program> start_named(const std::string& name, int net_namespace) {
-    write_program(name, "while :; do sleep 0.05; done");
-    return os::child_program::start(loop_.executor(), {.argv = {at(name)}, .net_namespace = net_namespace});
+  // A process in a namespace of its own.
+  std::optional<os::child_program> start_elsewhere(std::vector<std::string> argv) {
+    const auto space = os::make_net_namespace();
+    if (!space) return std::nullopt;
+    auto started = os::child_program::start(loop_.executor(), {.argv = std::move(argv), .net_namespace = space->get()});
+    if (!started) return std::nullopt;
+    return std::move(*started);
   }
 
-  std::optional<base::result<engine_namespace>> found_;
+  std::vector<engine_namespace> made_;
 };
 
-TEST_F(earlier_run_test, without_one_the_program_starts_in_a_namespace_of_its_own_and_its_id_is_noted_for_root) {
-  run();
-  ASSERT_TRUE(*found_) << found_->error().message();
-  EXPECT_EQ(noted(), (*found_)->process());
-  struct stat about{};
-  ASSERT_EQ(::stat(at("pid").c_str(), &about), 0);
-  EXPECT_EQ(about.st_mode & 0777U, 0600U);
-  const auto ours = os::net_namespace_of(::getpid()), theirs = os::net_namespace_of((*found_)->process());
-  ASSERT_TRUE(ours && theirs);
-  EXPECT_FALSE(os::is_same_namespace((*found_)->fd(), ours->get()));
-  EXPECT_TRUE(os::is_same_namespace((*found_)->fd(), theirs->get()));
-  ASSERT_TRUE(loop_.run_until([&] { return !base::read_file(at("arguments")).value_or("").empty(); }));
-  EXPECT_EQ(*base::read_file(at("arguments")), "--pid --mount-proc --fork --propagation slave /bin/wsl-init\n");
-}
-
-TEST_F(earlier_run_test, a_living_one_is_taken_and_no_second_one_starts) {
-  const auto other = os::make_net_namespace();
-  if (!other) GTEST_SKIP() << other.error().message();
-  const auto earlier = start_named("unshare", other->get());
-  ASSERT_TRUE(earlier);
-  ASSERT_TRUE(loop_.run_until([&] {
-    return base::trim(base::read_file("/proc/" + std::to_string(earlier->pid()) + "/comm").value_or("")) == "unshare";
-  }));
-  std::ofstream(at("pid")) << earlier->pid() << "\n";
-  const auto found = engine_namespace::of_init(loop_.executor(), "/bin/wsl-init", at("pid"));
-  ASSERT_TRUE(found) << found.error().message();
-  EXPECT_EQ(found->process(), earlier->pid());
-  EXPECT_TRUE(os::is_same_namespace(found->fd(), other->get()));
-}
-
-// The number may be another process' by now.
-TEST_F(earlier_run_test, another_program_and_one_of_our_namespace_are_not_taken) {
-  const auto other = os::make_net_namespace();
-  if (!other) GTEST_SKIP() << other.error().message();
-  const auto stranger = start_named("stranger", other->get());
-  ASSERT_TRUE(stranger);
-  for (const auto& text :
-       {std::to_string(stranger->pid()), std::to_string(::getpid()), std::string("1"), std::string("0"),
-        std::string("-1"), std::string("4194305"), std::string("x"), std::string(), std::string(100'000, '9')}) {
-    std::ofstream(at("pid")) << text;
-    run();
-    ASSERT_TRUE(*found_) << text.substr(0, 20);
-    EXPECT_NE((*found_)->process(), stranger->pid());
-    EXPECT_EQ(noted(), (*found_)->process()) << "the file names the new one";
-    ::kill((*found_)->process(), SIGKILL);
-    ASSERT_TRUE(loop_.run_until([&] { return is_reaped((*found_)->process()); }));
-    found_.reset();
+// The file has the process id alone, for other programs.
+TEST_F(pid_file_test, the_init_of_an_earlier_run_is_found_again) {
+  write_program("unshare", "sleep 1000; :");
+  const auto first = of_init();
+  ASSERT_GT(first, 0);
+  EXPECT_EQ(base::read_file(at("pid")).value_or(""), std::to_string(first));
+  for (const auto* after : {"", "\n"}) {
+    std::ofstream(at("pid")) << first << after;
+    EXPECT_EQ(of_init(), first);
+    made_.pop_back();
   }
 }
 
-TEST_F(earlier_run_test, its_end_is_noticed) {
-  run();
-  ASSERT_TRUE(*found_);
-  bool ended = false;
-  auto wait = [](engine_namespace& one, bool& flag) -> async::task<> {
-    co_await one.ended();
-    flag = true;
-  };
-  loop_.spawn(wait(**found_, ended));
-  loop_.settle();
-  EXPECT_FALSE(ended);
-  ::kill((*found_)->process(), SIGKILL);
-  EXPECT_TRUE(loop_.run_until([&] { return ended; }));
-}
-
-TEST_F(engine_namespace_test, a_process_that_has_gone_is_an_error_with_its_number) {
-  pid_t gone = 0;
-  {
-    const auto child = sleep_in(-1);
-    ASSERT_TRUE(child);
-    gone = child->pid();
+TEST_F(pid_file_test, the_id_of_another_process_is_not_trusted) {
+  write_program("unshare", "sleep 1000; :");
+  const std::vector<std::vector<std::string>> others{
+      {"unshare", "--net", "--fork", "sleep", "600"},
+      {"unshare", "--pid", "--mount-proc", "--fork", "--propagation", "slave"},
+      {"unshare", "--pid", "--mount-proc", "--fork", "--propagation", "private", "/bin/init"},
+      {"sleep", "600"}};
+  for (const auto& argv : others) {
+    const auto other = start_elsewhere(argv);
+    ASSERT_TRUE(other);
+    std::ofstream(at("pid")) << other->pid();
+    const auto found = of_init();
+    EXPECT_GT(found, 0);
+    EXPECT_NE(found, other->pid()) << testing::PrintToString(argv);
+    EXPECT_EQ(base::read_file(at("pid")).value_or(""), std::to_string(found));
   }
-  const auto found = engine_namespace::of_process(loop_.executor(), gone);
-  ASSERT_FALSE(found);
-  EXPECT_NE(found.error().message().find(std::to_string(gone)), std::string::npos);
-}
-
-TEST_F(engine_namespace_test, a_systemctl_that_fails_is_asked_once_a_second_and_named_once) {
-  write_program("systemctl", "echo asked >>" + at("asked") + "; echo 'no such bus' >&2; exit 1");
-  testing::internal::CaptureStderr();
-  auto wait = []() -> async::task<> { static_cast<void>(co_await engine_namespace::of_service("engine.service")); };
-  loop_.spawn(wait());
-  const auto times = [this] { return base::read_file(at("asked")).value_or("").size() / 6; };
-  for (std::size_t i = 1; i <= 5; ++i) {
-    ASSERT_TRUE(loop_.run_until([&] { return times() == i; })) << i;
-    loop_.run_until([] { return false; }, 50ms);  // it has said so, and waits
-    EXPECT_EQ(times(), i);
-    loop_.pass_time(1s);
-  }
-  loop_.stop();
-  const auto log = testing::internal::GetCapturedStderr();
-  EXPECT_NE(log.find("no process service=engine.service"), std::string::npos) << log;
-  EXPECT_NE(log.find("no such bus"), std::string::npos);
-  EXPECT_EQ(log.find("no such bus"), log.rfind("no such bus"));
 }
 
 }  // namespace
