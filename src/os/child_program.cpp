@@ -26,6 +26,8 @@
 namespace os {
 namespace {
 
+constexpr int first_number = 3;  // of the descriptors that a child is given
+
 // Everything that the new process needs, prepared before it exists: between fork and exec it must not allocate.
 struct prepared {
   std::vector<char*> argv, environment;
@@ -56,7 +58,7 @@ void use_default_signals() {
   use_default_signals();
   if (!p.survives && (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != p.parent)) give_up(p.report);
   if (p.net_namespace >= 0 && ::setns(p.net_namespace, CLONE_NEWNET) != 0) give_up(p.report);
-  int first_free = 3;
+  int first_free = first_number;
   for (const auto& [ours, number] : p.descriptors) {
     if (::dup2(ours, number) < 0) give_up(p.report);
     first_free = number + 1;
@@ -93,7 +95,7 @@ int wait_status_code(int status) { return WIFEXITED(status) ? WEXITSTATUS(status
 }  // namespace
 
 base::result<child_program> child_program::start(const async::executor& where, const child_request& request) {
-  constexpr int above = 64;  // no child is given that many descriptors
+  const int above = request.descriptors.empty() ? first_number : request.descriptors.back().second + 1;
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return base::fail_errno("pipe");
   base::unique_fd read_end(ends[0]), low(ends[1]), report(::fcntl(low.get(), F_DUPFD_CLOEXEC, above));

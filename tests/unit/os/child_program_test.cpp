@@ -1,5 +1,6 @@
 #include "os/child_program.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -8,6 +9,7 @@
 
 #include <csignal>
 
+#include "base/descriptor_limit.hpp"
 #include "os/namespaces.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/socket_peer.hpp"
@@ -47,11 +49,25 @@ TEST_F(child_program_test, a_descriptor_that_cannot_be_copied_is_an_error) {
   EXPECT_EQ(closed.error().code, std::errc::bad_file_descriptor);
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  const rlimit few{.rlim_cur = 64, .rlim_max = before.rlim_max};  // the copies have higher numbers
+  const rlimit few{.rlim_cur = 3, .rlim_max = before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
   const auto full = start({"sleep", "100"});
   ::setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_FALSE(full);
+}
+
+// The least that the programs start with.
+TEST_F(child_program_test, needs_no_high_numbers) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const base::unique_fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  const rlimit few{.rlim_cur = base::least_descriptors, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  auto child = child_program::start(loop_.executor(), {.argv = {"sh", "-c", "ls /proc/self/fd | wc -l | grep -x 6"},
+                                                       .descriptors = {{null.get(), 3}, {null.get(), 4}}});
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_TRUE(child) << child.error().message();
+  EXPECT_EQ(loop_.run(child->ended()), 0) << "0, 1, 2, 3, 4 and the directory itself";
 }
 
 TEST_F(child_program_test, gets_its_descriptors_and_environment_and_no_others) {
