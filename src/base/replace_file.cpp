@@ -34,8 +34,12 @@ result<> replace_file(const std::filesystem::path& file, std::string_view text) 
   if (::unlink(fresh.c_str()) != 0 && errno != ENOENT) return fail_errno("remove " + fresh);
   const unique_fd out(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!out) return fail_errno("create " + fresh);
-  if (auto written = write_all(out.get(), text, fresh); !written) return written;
-  if (::rename(fresh.c_str(), file.c_str()) != 0) return fail_errno("rename " + fresh);
+  auto written = write_all(out.get(), text, fresh);
+  if (written && ::rename(fresh.c_str(), file.c_str()) != 0) written = fail_errno("rename " + fresh);
+  if (!written) {
+    ::unlink(fresh.c_str());
+    return written;
+  }
   const unique_fd directory(::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory || ::fsync(directory.get()) != 0) return fail_errno("sync " + file.parent_path().native());
   return {};

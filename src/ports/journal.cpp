@@ -117,17 +117,29 @@ struct journal::state {
 
   base::result<> rewrite();
   base::result<> append(const std::string& text, std::size_t count);
+
+ private:
+  base::result<> put(const std::string& fresh, int fd) const;
 };
 
-base::result<> journal::state::rewrite() {
+// Writes the live entries to `fd`, the file `fresh`, and renames it into place.
+base::result<> journal::state::put(const std::string& fresh, int fd) const {
   std::string text = encode_journal_header(boot_id);
   for (const auto& [key, f] : live) text += encode_journal_add(f);
+  if (auto written = write_all(fd, text); !written) return written;
+  if (::fdatasync(fd) != 0) return base::fail_errno("sync " + fresh);
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return base::fail_errno("rename " + fresh);
+  return {};
+}
+
+base::result<> journal::state::rewrite() {
   const auto fresh = path.string() + ".new";
   base::unique_fd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return base::fail_errno("open " + fresh);
-  if (auto written = write_all(fd.get(), text); !written) return written;
-  if (::fdatasync(fd.get()) != 0) return base::fail_errno("sync " + fresh);
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return base::fail_errno("rename " + fresh);
+  if (auto done = put(fresh, fd.get()); !done) {
+    ::unlink(fresh.c_str());
+    return done;
+  }
   file = std::move(fd);
   lines = live.size();
   torn = false;

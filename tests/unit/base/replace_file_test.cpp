@@ -1,8 +1,10 @@
 #include "base/replace_file.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "base/read_file.hpp"
@@ -44,6 +46,27 @@ TEST_F(replace_file_test, says_why_not_and_leaves_the_old_file) {
   EXPECT_THAT(replace_file(file_, "new").error().message(), testing::HasSubstr("file.new"));
   EXPECT_EQ(content(file_), "old");
   EXPECT_FALSE(replace_file(directory_ / "none" / "file", "text"));
+}
+
+TEST_F(replace_file_test, leaves_no_other_file_when_it_cannot_rename) {
+  std::filesystem::create_directory(file_);
+  EXPECT_EQ(replace_file(file_, "text").error().code, std::errc::is_a_directory);
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "file.new"));
+}
+
+TEST_F(replace_file_test, leaves_the_old_file_alone_on_a_full_disk) {
+  ASSERT_TRUE(replace_file(file_, "old"));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit full{2, before.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &full);
+  const auto written = replace_file(file_, "new text");
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, SIG_DFL);
+  EXPECT_EQ(written.error().code, std::errc::file_too_large);
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "file.new"));
+  EXPECT_EQ(content(file_), "old");
 }
 
 }  // namespace

@@ -124,6 +124,7 @@ TEST_F(journal_test, on_a_full_disk_what_an_earlier_run_left_is_remembered) {
       EXPECT_TRUE(j->same_boot());
       EXPECT_FALSE(j->record(std::vector{on(3)}));
       EXPECT_FALSE(j->erase(std::vector{on(1).key}));
+      EXPECT_FALSE(std::filesystem::exists(directory_ / "host-switch.journal.new"));
     }
     ASSERT_TRUE(j->record(std::vector{on(4)}));
   }
