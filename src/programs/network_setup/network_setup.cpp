@@ -17,6 +17,7 @@
 #include "async/first_of.hpp"
 #include "async/task.hpp"
 #include "async/task_group.hpp"
+#include "async/timeout.hpp"
 #include "base/backoff.hpp"
 #include "base/episode.hpp"
 #include "base/log.hpp"
@@ -45,6 +46,7 @@ constexpr const char* component = "network-setup";
 constexpr base::backoff pauses{.first = 100ms, .cap = 5s};
 constexpr auto short_life = 1s;  // of a connection: the host closed it at once, and may do the same with the next one
 constexpr auto after_short_life = 250ms;
+constexpr auto settling = 1s;        // a vm-switch that has run for so long runs
 constexpr auto lock_limit = 500ms;   // what a killed network-setup was about to start may hold its lock for a moment
 constexpr auto stop_margin = 300ms;  // time to remove the interfaces after vm-switch
 
@@ -64,6 +66,9 @@ bool is_run_by_systemd() { return ::getenv("SYSTEMD_EXEC_PID") != nullptr; }  //
 
 async::task<> wait_for_end(switch_process* running) { co_await running->ended(); }
 async::task<> wait_for_end(connection_watch* watched) { co_await watched->ended(); }
+async::task<> first_end(switch_process* running, connection_watch* watched) {
+  co_await async::first_of(wait_for_end(running), wait_for_end(watched));
+}
 
 }  // namespace
 
@@ -178,19 +183,33 @@ async::task<> network_setup::run() {
 async::task<bool> network_setup::start_switch(const handshake::data_connection& connection) {
   auto started = switch_process::start(where_, switch_command(), namespace_->fd(), connection);
   if (started) {
-    switch_ = std::make_unique<switch_process>(std::move(*started));
-    log::info(component, "vm-switch started pid={}", switch_->pid());
+    switch_.emplace(std::move(*started));
+    note_start();
     co_return true;
   }
-  log::warn(component, "cannot start vm-switch reason=\"{}\"", started.error().message());
+  switch_trouble_.note(std::unexpected(started.error()));
   co_await async::sleep_for(pauses.delay(++failures_, std::random_device{}()));
   co_return false;
+}
+
+// While vm-switch ends again and again, the log has only the start of the one that goes on running.
+void network_setup::note_start() {
+  announced_ = std::exchange(last_settled_, false);
+  if (announced_) log::info(component, "vm-switch started pid={}", switch_->pid());
+}
+
+void network_setup::note_settled() {
+  if (!announced_) log::info(component, "vm-switch started pid={}", switch_->pid());
+  announced_ = last_settled_ = true;
+  switch_trouble_.note({});
 }
 
 async::task<> network_setup::until_either_ends(int connection) {
   auto watch = connection_watch::open(where_, connection);
   if (!watch) end(watch.error().message());
-  co_await async::first_of(wait_for_end(&*switch_), wait_for_end(&*watch));
+  if (co_await async::within(settling, first_end(&*switch_, &*watch))) co_return;
+  if (!stopping_) note_settled();
+  co_await first_end(&*switch_, &*watch);
 }
 
 // While the program stops, shut_down() owns switch_: the task then waits for its end, which daemon's limit brings.
@@ -226,7 +245,7 @@ async::task<> network_setup::serve(handshake::data_connection connection) {
   switch_.reset();
   ::shutdown(connection.fd.get(), SHUT_RDWR);
   failures_ = async::clock::now() - began > 30s ? 1 : failures_ + 1;
-  log::warn(component, "vm-switch ended code={}", code);
+  switch_trouble_.note(base::fail("it ended with " + std::to_string(code)));
   co_await async::sleep_for(pauses.delay(failures_, std::random_device{}()));
 }
 

@@ -50,6 +50,8 @@ class network_setup final : public program::daemon {
   async::task<> serve(handshake::data_connection connection);
   async::task<bool> start_switch(const handshake::data_connection& connection);
   async::task<> until_either_ends(int connection);
+  void note_start();
+  void note_settled();
   [[noreturn]] void end(const std::string& reason);
 
   std::string switch_path_, switch_log_, unshare_argument_, service_ = "network-namespace.service";
@@ -72,6 +74,9 @@ class network_setup final : public program::daemon {
   std::optional<switch_process> switch_;
   base::log::throttle lost_{std::chrono::minutes(1), 4};  // a host that ends each connection at once provokes it
   unsigned failures_ = 0;                                 // consecutive failures of vm-switch
+  base::log::episode switch_trouble_{"network-setup", "vm-switch does not run"};
+  bool last_settled_ = true;  // the last vm-switch ran for a while
+  bool announced_ = false;    // the log has the start of this one
 };
 
 }  // namespace network_setup

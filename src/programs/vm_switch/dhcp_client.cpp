@@ -45,18 +45,18 @@ dhcp_client::dhcp_client(const async::executor& where, const std::string& interf
 async::task<> dhcp_client::run() {
   std::mt19937 random(std::random_device{}());
   for (unsigned failures = 1;; ++failures) {
-    const auto began = async::clock::now();
+    began_ = async::clock::now();
     auto started = os::child_program::start(where_, {.argv = argv_});
     if (started) {
       running_.emplace(std::move(*started));
-      base::log::info(component, "udhcpc started pid={}", running_->pid());
+      if (!trouble_.active()) base::log::info(component, "udhcpc started pid={}", running_->pid());
       const int code = co_await running_->ended();
       running_.reset();
       trouble_.note(base::fail("it ended with " + std::to_string(code)));
     } else {
       trouble_.note(std::unexpected(started.error()));
     }
-    if (async::clock::now() - began >= long_enough) failures = 1;
+    if (async::clock::now() - began_ >= long_enough) failures = 1;
     co_await async::sleep_for(pauses.delay(failures, static_cast<std::uint32_t>(random())));
   }
 }
@@ -66,7 +66,7 @@ async::task<> dhcp_client::renew_regularly() {
     co_await sooner_.wait_until(next_);
     if (async::clock::now() < next_) continue;
     next_ = async::clock::now() + renew_interval;
-    if (running_) trouble_.note({});
+    if (running_ && async::clock::now() - began_ >= long_enough) trouble_.note({});
     renew();
   }
 }

@@ -43,6 +43,7 @@ class dhcp_client {
   async::executor where_;
   std::vector<std::string> argv_;
   std::optional<os::child_program> running_;
+  async::clock::time_point began_;  // of the last run
   base::log::episode trouble_;
   std::function<bool()> has_link_;
   async::clock::time_point next_;                   // when the lease is renewed

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -70,6 +71,22 @@ TEST_F(dhcp_client_test, does_not_renew_while_there_is_no_link) {
   linked_ = false;
   for (int i = 0; i < 5; ++i) pass(dhcp_client::renew_interval);
   EXPECT_TRUE(ends_with("start "));
+}
+
+// It fails for longer than renew_interval.
+TEST_F(dhcp_client_test, the_log_has_one_line_while_it_does_not_run) {
+  testing::internal::CaptureStderr();
+  std::string all = "start ";
+  for (int i = 0; i < 7; ++i) {
+    client_.restart();
+    ASSERT_TRUE(logged(all += "end ")) << written();
+    loop_.settle();  // the end is noted
+    loop_.pass_time(10s);
+    ASSERT_TRUE(logged(all += "start ")) << written();
+  }
+  const auto lines = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(lines, '\n'), 1) << lines;
+  EXPECT_TRUE(lines.contains("udhcpc does not run, retrying reason=\"it ended with 0\"")) << lines;
 }
 
 TEST_F(dhcp_client_test, renews_over_a_new_link_once_it_has_lived_for_a_second) {
