@@ -37,20 +37,24 @@ std::vector<std::string> network_setup_lab::path_variable() const {
   return {fmt::format("PATH={}:/usr/sbin:/usr/bin:/sbin:/bin", at("bin"))};
 }
 
+std::vector<std::string> network_setup_lab::setup_command() const {
+  const auto programs = support::program_directory();
+  return {programs / "network-setup",
+          "-logfile",
+          at("setup.log"),
+          "-vm-switch-logfile",
+          at("switch.log"),
+          "-vm-switch-path",
+          programs / "vm-switch",
+          "-connect",
+          "handshake://" + at("link"),
+          "-pid-file",
+          at("pid")};
+}
+
 void network_setup_lab::start_setup(const std::vector<std::string>& service,
                                     const std::vector<std::string>& passed_on) {
-  const auto programs = support::program_directory();
-  std::vector<std::string> argv{programs / "network-setup",
-                                "-logfile",
-                                at("setup.log"),
-                                "-vm-switch-logfile",
-                                at("switch.log"),
-                                "-vm-switch-path",
-                                programs / "vm-switch",
-                                "-connect",
-                                "handshake://" + at("link"),
-                                "-pid-file",
-                                at("pid")};
+  auto argv = setup_command();
   if (service.empty()) argv.insert(argv.end(), {"-unshare-arg", at("init")});
   argv.insert(argv.end(), service.begin(), service.end());
   argv.insert(argv.end(), passed_on.begin(), passed_on.end());

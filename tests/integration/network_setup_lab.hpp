@@ -24,7 +24,9 @@ class network_setup_lab : public testing::Test {
   void write_program(const std::string& name, const std::string& text) const;
   // Finds the test's programs, "bin/udhcpc" among them, before the system's.
   [[nodiscard]] std::vector<std::string> path_variable() const;
-  // Connects to "link" by the handshake. The engine's namespace is that of "init" unless `service` has flags that name
+  // Connects to "link" by the handshake.
+  [[nodiscard]] std::vector<std::string> setup_command() const;
+  // The engine's namespace is that of "init" unless `service` has flags that name
   // another one.
   void start_setup(const std::vector<std::string>& service = {}, const std::vector<std::string>& passed_on = {});
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -106,6 +107,16 @@ class vm_network_test : public network_setup_lab {
     }));
     return index;
   }
+  [[nodiscard]] unsigned veth_index() const {
+    return vm_->run([] {
+      const auto found = netlink::find_interface("veth-rd-wsl");
+      return found ? found->index : 0;
+    });
+  }
+  [[nodiscard]] bool works_by_veth() const {
+    return support::ask(*vm_, net::protocol::tcp, {net::address::v4(192, 168, 143, 1), 4000}, "hello", 500ms)
+        .has_value();
+  }
 
   std::optional<support::netns> host_space_;
   std::optional<fake_host> host_;
@@ -158,7 +169,9 @@ TEST_F(vm_network_test, passes_on_the_flags_that_it_is_given) {
 }
 
 TEST_F(vm_network_test, a_flag_that_vm_switch_would_refuse_ends_it_at_start) {
-  for (const auto* wrong : {"-tap-mac-address=01:00:5e:00:00:01", "-subnet=fd00::/8", "-mtu=10", "-tap-queue=0"}) {
+  for (const auto* wrong :
+       {"-tap-mac-address=01:00:5e:00:00:01", "-subnet=fd00::/8", "-mtu=10", "-mtu=65521", "-tap-queue=0",
+        "-tap-interface=", "-tap-interface=a/b", "-tap-interface=tap%d", "-tap-interface=lo"}) {
     start_setup({}, {wrong});
     EXPECT_EQ(setup_.wait(10s), 2) << wrong;
   }
@@ -200,6 +213,74 @@ TEST_F(vm_network_test, a_killed_network_setup_finds_the_namespace_again) {
   ASSERT_TRUE(host_->meet()) << log();
   EXPECT_TRUE(up()) << log();
   EXPECT_EQ(init(), before);
+}
+
+TEST_F(vm_network_test, a_second_network_setup_is_refused_and_changes_nothing) {
+  start_setup();
+  ASSERT_TRUE(host_->meet()) << log();
+  ASSERT_TRUE(up()) << log();
+  const auto pair = veth_index();
+  ASSERT_NE(pair, 0U);
+  auto argv = setup_command();
+  argv.insert(argv.end(), {"-unshare-arg", at("init"), "-logfile", at("second.log")});
+  const auto second = support::run_command({.argv = argv, .net_namespace = vm_->path()});
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_THAT(second.text, testing::HasSubstr("another network-setup runs: it holds " + at("pid.lock")));
+  EXPECT_EQ(veth_index(), pair);
+  EXPECT_TRUE(works_by_veth());
+  EXPECT_EQ(setup_.stop(), 0);
+  EXPECT_FALSE(std::filesystem::exists(at("pid.lock")));
+}
+
+TEST_F(vm_network_test, a_pair_of_interfaces_that_is_removed_is_made_again) {
+  start_setup();
+  ASSERT_TRUE(host_->meet()) << log();
+  ASSERT_TRUE(up()) << log();
+  ASSERT_TRUE(eventually(5s, [this] { return works_by_veth(); })) << log();
+  vm_->ip({"link", "del", "veth-rd-wsl"});
+  EXPECT_TRUE(eventually(5s, [this] { return works_by_veth(); })) << log();
+  EXPECT_THAT(log(), testing::HasSubstr("another program removed the interfaces"));
+  EXPECT_EQ(setup_.stop(), 0);
+  EXPECT_EQ(veth_index(), 0U);
+}
+
+TEST_F(vm_network_test, an_init_that_cannot_be_executed_is_named_as_the_reason) {
+  start_setup({}, {"-unshare-arg", at("no-such-init")});
+  ASSERT_TRUE(host_->meet()) << log();
+  EXPECT_EQ(setup_.wait(10s), 1) << log();
+  EXPECT_THAT(log(), testing::HasSubstr("unshare, or the program of -unshare-arg, ended with 127"));
+}
+
+TEST_F(vm_network_test, a_user_without_rights_is_refused_at_start) {
+  auto argv = setup_command();
+  argv.insert(argv.end(), {"-unshare-arg", at("init"), "-logfile", ""});
+  const auto refused =
+      support::run_command({.argv = argv, .net_namespace = vm_->path(), .user = support::unprivileged});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.text, testing::HasSubstr("it needs CAP_NET_ADMIN and CAP_SYS_ADMIN"));
+}
+
+// It ends at once, again and again: the log has one line.
+TEST_F(vm_network_test, a_vm_switch_that_does_not_run_is_logged_once) {
+  for (const auto* program : {"/bin/false", "/no/such/vm-switch"}) {
+    start_setup({}, {"-vm-switch-path", program});
+    for (int i = 0; i < 4; ++i) ASSERT_TRUE(host_->meet()) << log();
+    ASSERT_TRUE(eventually(5s, [this] { return log().contains("vm-switch does not run, retrying"); })) << log();
+    EXPECT_EQ(setup_.stop(), 0);
+    const auto text = support::read_text(at("setup.log"));
+    for (const std::string_view words : {"vm-switch does not run", "vm-switch started"})
+      EXPECT_EQ(text.find(words), text.rfind(words)) << text;
+    std::filesystem::remove(at("setup.log"));
+  }
+}
+
+// The least number of descriptors that it starts with is enough for it and vm-switch.
+TEST_F(vm_network_test, works_with_64_descriptors) {
+  const rlimit few{64, 64};
+  start_setup();
+  ASSERT_EQ(::prlimit(setup_.pid(), RLIMIT_NOFILE, &few, nullptr), 0);  // it meets no host before
+  ASSERT_TRUE(host_->meet()) << log();
+  EXPECT_TRUE(up()) << log();
 }
 
 TEST_F(vm_network_test, with_systemd_the_namespace_is_the_service_s) {
