@@ -159,7 +159,7 @@ async::task<> network_setup::set_up_namespace() {
   if (!found) end(found.error().message());
   namespace_ = std::make_unique<engine_namespace>(std::move(*found));
   if (const auto made = make_veth_pair(namespace_->fd()); !made) end(made.error().message());
-  veth_.emplace(namespace_->fd());
+  veth_ = std::make_unique<veth_keeper>(namespace_->fd());
   tasks_->spawn("interfaces", veth_->run(where_));
   log::info(component, "namespace ready process={}", namespace_->process());
 }
@@ -183,7 +183,7 @@ async::task<> network_setup::run() {
 async::task<bool> network_setup::start_switch(const handshake::data_connection& connection) {
   auto started = switch_process::start(where_, switch_command(), namespace_->fd(), connection);
   if (started) {
-    switch_.emplace(std::move(*started));
+    switch_ = std::make_unique<switch_process>(std::move(*started));
     note_start();
     co_return true;
   }

@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -68,10 +69,10 @@ class network_setup final : public program::daemon {
   async::executor where_;
   async::task_group* tasks_ = nullptr;
   std::optional<os::lock_file> lock_;
-  std::optional<link_source> source_;
-  std::optional<engine_namespace> namespace_;
-  std::optional<veth_keeper> veth_;
-  std::optional<switch_process> switch_;
+  std::unique_ptr<link_source> source_;
+  std::unique_ptr<engine_namespace> namespace_;
+  std::unique_ptr<veth_keeper> veth_;
+  std::unique_ptr<switch_process> switch_;
   base::log::throttle lost_{std::chrono::minutes(1), 4};  // a host that ends each connection at once provokes it
   unsigned failures_ = 0;                                 // consecutive failures of vm-switch
   base::log::episode switch_trouble_{"network-setup", "vm-switch does not run"};
