@@ -90,8 +90,8 @@ TEST_F(engine_namespace_test, a_service_is_awaited_until_it_has_left_the_default
 
 // unshare is a shell here; it writes its process id and its child's.
 TEST_F(engine_namespace_test, what_unshare_runs_ends_with_it) {
-  write_program("unshare",
-                "sleep 1000 & echo $$ $! >" + at("ids.new") + "; mv " + at("ids.new") + " " + at("ids") + "; wait");
+  write_program("unshare", "sleep 1000 >/dev/null 2>&1 & echo $$ $! >" + at("ids.new") + "; mv " + at("ids.new") + " " +
+                               at("ids") + "; wait");
   const auto started = os::child_program::start(loop_.executor(), {.argv = {"unshare"}, .survives = true});
   ASSERT_TRUE(started);
   ASSERT_TRUE(loop_.run_until([&] { return !base::read_file(at("ids")).value_or("").empty(); }));
@@ -125,7 +125,8 @@ TEST_F(engine_namespace_test, the_end_of_unshare_is_reported_with_its_exit_code)
 }
 
 TEST_F(engine_namespace_test, the_end_of_a_process_that_is_not_a_child_has_no_code) {
-  write_program("parent", "sleep 1000 & echo $! >" + at("id.new") + "; mv " + at("id.new") + " " + at("id") + "; wait");
+  write_program("parent", "sleep 1000 >/dev/null 2>&1 & echo $! >" + at("id.new") + "; mv " + at("id.new") + " " +
+                              at("id") + "; wait");
   const auto parent = os::child_program::start(loop_.executor(), {.argv = {at("parent")}});
   ASSERT_TRUE(parent);
   ASSERT_TRUE(loop_.run_until([&] { return !base::read_file(at("id")).value_or("").empty(); }));
@@ -138,60 +139,155 @@ TEST_F(engine_namespace_test, the_end_of_a_process_that_is_not_a_child_has_no_co
   EXPECT_EQ(loop_.run(found->ended()), "");
 }
 
-class pid_file_test : public engine_namespace_test {
+// ---- The file of an earlier run
+
+class earlier_run_test : public engine_namespace_test {
  protected:
+  void SetUp() override {
+    engine_namespace_test::SetUp();
+    if (IsSkipped()) return;
+    // The init of this run writes what it was given; its child is what a real one runs.
+    write_program("unshare", "echo \"$@\" >" + at("arguments") + "; exec sleep 1000");
+    std::filesystem::create_directory(at("earlier"));
+  }
   void TearDown() override {
-    for (const auto& one : made_) kill_with_children(one.process());
+    if (found_ && *found_) {
+      ::kill((*found_)->process(), SIGKILL);
+      loop_.run_until([&] { return ::kill((*found_)->process(), 0) != 0 || is_reaped((*found_)->process()); });
+    }
+    found_.reset();
     engine_namespace_test::TearDown();
   }
-  // unshare's place is taken by a program that waits.
-  pid_t of_init() {
-    auto found = engine_namespace::of_init(loop_.executor(), "/bin/init", at("pid"));
-    if (!found) return -1;
-    made_.push_back(std::move(*found));
-    return made_.back().process();
+  static bool is_reaped(pid_t child) { return ::waitpid(child, nullptr, WNOHANG) != 0; }
+  void run() { found_.emplace(engine_namespace::of_init(loop_.executor(), "/bin/wsl-init", at("pid"))); }
+  [[nodiscard]] pid_t noted() const {
+    return base::parse_number<pid_t>(base::trim(base::read_file(at("pid")).value_or(""))).value_or(0);
   }
-  // A process in a namespace of its own.
-  std::optional<os::child_program> start_elsewhere(std::vector<std::string> argv) {
-    const auto space = os::make_net_namespace();
-    if (!space) return std::nullopt;
-    auto started = os::child_program::start(loop_.executor(), {.argv = std::move(argv), .net_namespace = space->get()});
-    if (!started) return std::nullopt;
-    return std::move(*started);
+  // Whether a new one starts, and the file names it, if the file has this text before. It ends.
+  testing::AssertionResult starts_a_new_one(const std::string& text) {
+    std::ofstream(at("pid")) << text;
+    run();
+    if (!*found_) return testing::AssertionFailure() << found_->error().message();
+    const auto made = (*found_)->process();
+    const bool is_named = noted() == made;
+    ::kill(made, SIGKILL);
+    const bool is_ours = loop_.run_until([&] { return is_reaped(made); });
+    found_.reset();
+    return is_named && is_ours ? testing::AssertionSuccess() : testing::AssertionFailure() << "took " << made;
+  }
+  // A program of this name, which waits.
+  base::result<os::child_program> start_named(std::vector<std::string> argv, int net_namespace) {
+    write_program(argv[0], "while :; do sleep 0.05; done");
+    argv[0] = at(argv[0]);
+    return os::child_program::start(loop_.executor(), {.argv = std::move(argv), .net_namespace = net_namespace});
+  }
+  // As of_init() starts unshare. The shell that runs its place comes first in the command line.
+  base::result<os::child_program> start_earlier(int net_namespace) {
+    return start_named({"earlier/unshare", "--pid", "--mount-proc", "--fork", "--propagation", "slave", "/bin/old"},
+                       net_namespace);
   }
 
-  std::vector<engine_namespace> made_;
+  std::optional<base::result<engine_namespace>> found_;
 };
 
-// The file has the process id alone, for other programs.
-TEST_F(pid_file_test, the_init_of_an_earlier_run_is_found_again) {
-  write_program("unshare", "sleep 1000; :");
-  const auto first = of_init();
-  ASSERT_GT(first, 0);
-  EXPECT_EQ(base::read_file(at("pid")).value_or(""), std::to_string(first));
+TEST_F(earlier_run_test, without_one_the_program_starts_in_a_namespace_of_its_own_and_its_id_is_noted_for_root) {
+  run();
+  ASSERT_TRUE(*found_) << found_->error().message();
+  EXPECT_EQ(noted(), (*found_)->process());
+  struct stat about{};
+  ASSERT_EQ(::stat(at("pid").c_str(), &about), 0);
+  EXPECT_EQ(about.st_mode & 0777U, 0600U);
+  const auto ours = os::net_namespace_of(::getpid()), theirs = os::net_namespace_of((*found_)->process());
+  ASSERT_TRUE(ours && theirs);
+  EXPECT_FALSE(os::is_same_namespace((*found_)->fd(), ours->get()));
+  EXPECT_TRUE(os::is_same_namespace((*found_)->fd(), theirs->get()));
+  ASSERT_TRUE(loop_.run_until([&] { return !base::read_file(at("arguments")).value_or("").empty(); }));
+  EXPECT_EQ(*base::read_file(at("arguments")), "--pid --mount-proc --fork --propagation slave /bin/wsl-init\n");
+}
+
+TEST_F(earlier_run_test, a_living_one_is_taken_and_no_second_one_starts) {
+  const auto other = os::make_net_namespace();
+  if (!other) GTEST_SKIP() << other.error().message();
+  const auto earlier = start_earlier(other->get());
+  ASSERT_TRUE(earlier);
   for (const auto* after : {"", "\n"}) {
-    std::ofstream(at("pid")) << first << after;
-    EXPECT_EQ(of_init(), first);
-    made_.pop_back();
+    std::ofstream(at("pid")) << earlier->pid() << after;
+    const auto found = engine_namespace::of_init(loop_.executor(), "/bin/wsl-init", at("pid"));
+    ASSERT_TRUE(found) << found.error().message();
+    EXPECT_EQ(found->process(), earlier->pid());
+    EXPECT_TRUE(os::is_same_namespace(found->fd(), other->get()));
   }
 }
 
-TEST_F(pid_file_test, the_id_of_another_process_is_not_trusted) {
-  write_program("unshare", "sleep 1000; :");
-  const std::vector<std::vector<std::string>> others{
-      {"unshare", "--net", "--fork", "sleep", "600"},
-      {"unshare", "--pid", "--mount-proc", "--fork", "--propagation", "slave"},
-      {"unshare", "--pid", "--mount-proc", "--fork", "--propagation", "private", "/bin/init"},
-      {"sleep", "600"}};
-  for (const auto& argv : others) {
-    const auto other = start_elsewhere(argv);
-    ASSERT_TRUE(other);
-    std::ofstream(at("pid")) << other->pid();
-    const auto found = of_init();
-    EXPECT_GT(found, 0);
-    EXPECT_NE(found, other->pid()) << testing::PrintToString(argv);
-    EXPECT_EQ(base::read_file(at("pid")).value_or(""), std::to_string(found));
+// The number may be another process' by now.
+TEST_F(earlier_run_test, other_text_and_a_process_of_our_namespace_are_not_taken) {
+  const auto ours = start_earlier(-1);
+  ASSERT_TRUE(ours);
+  for (const auto& text : {std::to_string(ours->pid()), std::string("1"), std::string("0"), std::string("-1"),
+                           std::string("4194305"), std::string("x"), std::string(), std::string(100'000, '9')})
+    EXPECT_TRUE(starts_a_new_one(text)) << text.substr(0, 20);
+}
+
+TEST_F(earlier_run_test, a_process_with_another_command_is_not_taken) {
+  const auto other = os::make_net_namespace();
+  if (!other) GTEST_SKIP() << other.error().message();
+  const std::vector<std::vector<std::string>> commands{
+      {"stranger"},
+      {"stranger", "--pid", "--mount-proc", "--fork", "--propagation", "slave", "/bin/init"},
+      {"earlier/unshare", "--net", "--fork", "sleep", "600"},
+      {"earlier/unshare", "--pid", "--mount-proc", "--fork", "--propagation", "slave"},
+      {"earlier/unshare", "--pid", "--mount-proc", "--fork", "--propagation", "private", "/bin/init"}};
+  for (const auto& argv : commands) {
+    const auto stranger = start_named(argv, other->get());
+    ASSERT_TRUE(stranger);
+    EXPECT_TRUE(starts_a_new_one(std::to_string(stranger->pid()))) << testing::PrintToString(argv);
   }
+}
+
+TEST_F(earlier_run_test, its_end_is_noticed) {
+  run();
+  ASSERT_TRUE(*found_);
+  bool ended = false;
+  auto wait = [](engine_namespace& one, bool& flag) -> async::task<> {
+    static_cast<void>(co_await one.ended());
+    flag = true;
+  };
+  loop_.spawn(wait(**found_, ended));
+  loop_.settle();
+  EXPECT_FALSE(ended);
+  ::kill((*found_)->process(), SIGKILL);
+  EXPECT_TRUE(loop_.run_until([&] { return ended; }));
+}
+
+TEST_F(engine_namespace_test, a_process_that_has_gone_is_an_error_with_its_number) {
+  pid_t gone = 0;
+  {
+    const auto child = sleep_in(-1);
+    ASSERT_TRUE(child);
+    gone = child->pid();
+  }
+  const auto found = engine_namespace::of_process(loop_.executor(), gone);
+  ASSERT_FALSE(found);
+  EXPECT_NE(found.error().message().find(std::to_string(gone)), std::string::npos);
+}
+
+TEST_F(engine_namespace_test, a_systemctl_that_fails_is_asked_once_a_second_and_named_once) {
+  write_program("systemctl", "echo asked >>" + at("asked") + "; echo 'no such bus' >&2; exit 1");
+  testing::internal::CaptureStderr();
+  auto wait = []() -> async::task<> { static_cast<void>(co_await engine_namespace::of_service("engine.service")); };
+  loop_.spawn(wait());
+  const auto times = [this] { return base::read_file(at("asked")).value_or("").size() / 6; };
+  for (std::size_t i = 1; i <= 5; ++i) {
+    ASSERT_TRUE(loop_.run_until([&] { return times() == i; })) << i;
+    loop_.run_until([] { return false; }, 50ms);  // it has said so, and waits
+    EXPECT_EQ(times(), i);
+    loop_.pass_time(1s);
+  }
+  loop_.stop();
+  const auto log = testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("no process service=engine.service"), std::string::npos) << log;
+  EXPECT_NE(log.find("no such bus"), std::string::npos);
+  EXPECT_EQ(log.find("no such bus"), log.rfind("no such bus"));
 }
 
 }  // namespace
