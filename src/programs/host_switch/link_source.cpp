@@ -27,6 +27,7 @@
 #include "link/datagram_link.hpp"
 #include "link/handshake/host_side.hpp"
 #include "link/handshake/meeting_point.hpp"
+#include "link/line_limit.hpp"
 #include "link/link_url.hpp"
 #include "link/offload_agreement.hpp"
 #include "link/stream_link.hpp"
@@ -42,13 +43,10 @@ namespace {
 
 namespace log = base::log;
 
-constexpr std::chrono::milliseconds between_datagram_links(50);
 constexpr std::chrono::seconds short_life(1);  // of a link: its VM ended it, and may do the same with the next one
 // After links that lived shortly. The cap keeps a VM that returns from a long wait.
 constexpr base::backoff pauses{
     .first = std::chrono::milliseconds(100), .cap = std::chrono::milliseconds(1'000), .jitter = 0};
-constexpr std::chrono::minutes log_period(1);
-constexpr unsigned log_burst = 4;  // lines of each kind in a period
 
 // Whether a link has ended, as reported by the data plane's thread.
 struct link_end {
@@ -66,7 +64,7 @@ links::stream_options stream_options_of(links::link_kind kind) {
 
 // What a peer can provoke again and again is logged a few times a minute, with a count.
 struct link_source::lines {
-  log::throttle begins{log_period, log_burst}, ends{log_period, log_burst}, refusals, newcomers;
+  log::throttle begins = links::line_limit(), ends = links::line_limit(), refusals, newcomers;
 };
 
 link_source::link_source(links::link_url url, translator::translator& to)
@@ -176,10 +174,7 @@ async::task<> link_source::serve_handshakes() {
 
 // One socket for all links: what the next VM sends before the end of the last link waits in it.
 async::task<> link_source::serve_datagrams() {
-  while (true) {
-    co_await carry(links::datagram_link(base::unique_fd(::fcntl(listener_->fd(), F_DUPFD_CLOEXEC, 0))));
-    co_await async::sleep_for(between_datagram_links);
-  }
+  while (true) co_await carry(links::datagram_link(base::unique_fd(::fcntl(listener_->fd(), F_DUPFD_CLOEXEC, 0))));
 }
 
 async::task<> link_source::serve_descriptor() {

@@ -10,7 +10,6 @@
 // A lock beside the pid file (PID-FILE.lock) keeps a second one from starting. The kernel releases it after a kill -9.
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +17,7 @@
 
 #include "async/task_group.hpp"
 #include "base/episode.hpp"
+#include "link/line_limit.hpp"
 #include "link/link_url.hpp"
 #include "net/mac_address.hpp"
 #include "os/lock_file.hpp"
@@ -73,8 +73,8 @@ class network_setup final : public program::daemon {
   std::unique_ptr<engine_namespace> namespace_;
   std::unique_ptr<veth_keeper> veth_;
   std::unique_ptr<switch_process> switch_;
-  base::log::throttle lost_{std::chrono::minutes(1), 4};  // a host that ends each connection at once provokes it
-  unsigned failures_ = 0;                                 // consecutive failures of vm-switch
+  base::log::throttle lost_ = links::line_limit();
+  unsigned failures_ = 0;  // consecutive failures of vm-switch
   base::log::episode switch_trouble_{"network-setup", "vm-switch does not run"};
   bool last_settled_ = true;  // the last vm-switch ran for a while
   bool announced_ = false;    // the log has the start of this one

@@ -7,12 +7,12 @@
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <chrono>
 #include <memory>
 #include <string>
 
 #include "async/condition.hpp"
 #include "base/episode.hpp"
+#include "link/line_limit.hpp"
 #include "link/link_control.hpp"
 #include "net/mac_address.hpp"
 #include "program/daemon.hpp"
@@ -54,8 +54,7 @@ class vm_switch final : public program::daemon {
   std::unique_ptr<dhcp_client> dhcp_;
   std::unique_ptr<frame_pump> pump_;
   base::log::throttle mac_changes_;
-  // A host that ends each connection at once provokes these.
-  base::log::throttle lost_{std::chrono::minutes(1), 4}, connections_{std::chrono::minutes(1), 4};
+  base::log::throttle lost_ = links::line_limit(), connections_ = links::line_limit();
 };
 
 }  // namespace vm_switch
