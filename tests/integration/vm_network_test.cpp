@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -200,7 +201,7 @@ TEST_F(vm_network_test, a_killed_vm_switch_is_replaced) {
   ::kill(before, SIGKILL);
   ASSERT_TRUE(host_->meet()) << log();
   EXPECT_TRUE(up()) << log();
-  EXPECT_NE(switch_pid(), before);
+  EXPECT_TRUE(eventually(5s, [&] { return switch_pid() != before; })) << log();  // logged once it has run for a second
 }
 
 TEST_F(vm_network_test, a_killed_network_setup_finds_the_namespace_again) {
@@ -221,15 +222,21 @@ TEST_F(vm_network_test, a_second_network_setup_is_refused_and_changes_nothing) {
   ASSERT_TRUE(up()) << log();
   const auto pair = veth_index();
   ASSERT_NE(pair, 0U);
-  auto argv = setup_command();
-  argv.insert(argv.end(), {"-unshare-arg", at("init"), "-logfile", at("second.log")});
-  const auto second = support::run_command({.argv = argv, .net_namespace = vm_->path()});
-  EXPECT_EQ(second.exit_code, 1);
-  EXPECT_THAT(second.text, testing::HasSubstr("another network-setup runs: it holds " + at("pid.lock")));
-  EXPECT_EQ(veth_index(), pair);
+  struct stat place{};
+  ASSERT_EQ(::stat(vm_->path().c_str(), &place), 0);
+  const auto lock_of_place = fmt::format("/run/network-setup-{}.lock", place.st_ino);
+  for (const auto& [pid_file, lock] : {std::pair(at("pid"), at("pid.lock")), std::pair(at("other"), lock_of_place)}) {
+    auto argv = setup_command();
+    argv.insert(argv.end(), {"-unshare-arg", at("init"), "-logfile", at("second.log"), "-pid-file", pid_file});
+    const auto second = support::run_command({.argv = argv, .net_namespace = vm_->path()});
+    EXPECT_EQ(second.exit_code, 1);
+    EXPECT_THAT(second.text, testing::HasSubstr("another network-setup runs: it holds " + lock));
+    EXPECT_EQ(veth_index(), pair);
+  }
   EXPECT_TRUE(works_by_veth());
   EXPECT_EQ(setup_.stop(), 0);
-  EXPECT_FALSE(std::filesystem::exists(at("pid.lock")));
+  for (const auto& file : {at("pid.lock"), at("other.lock"), lock_of_place})
+    EXPECT_FALSE(std::filesystem::exists(file)) << file;
 }
 
 TEST_F(vm_network_test, a_pair_of_interfaces_that_is_removed_is_made_again) {

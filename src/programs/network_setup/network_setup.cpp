@@ -1,7 +1,9 @@
 #include "programs/network_setup/network_setup.hpp"
 
+#include <fmt/format.h>
 #include <linux/capability.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -114,11 +116,15 @@ base::result<> network_setup::open(const async::executor& where) {
 }
 
 base::result<> network_setup::be_the_only_one() {
-  auto lock = os::lock_file::claim(pid_file_ + ".lock", os::lock_file::at_end::remove, lock_limit);
-  if (!lock && lock.error().code == std::errc::operation_would_block)
-    return base::fail("another network-setup runs: it holds " + pid_file_ + ".lock");
-  if (!lock) return std::unexpected(lock.error());
-  lock_.emplace(std::move(*lock));
+  struct stat here{};
+  if (::stat("/proc/self/ns/net", &here) != 0) return base::fail_errno("stat /proc/self/ns/net");
+  for (const auto& path : {pid_file_ + ".lock", fmt::format("/run/network-setup-{}.lock", here.st_ino)}) {
+    auto lock = os::lock_file::claim(path, os::lock_file::at_end::remove, lock_limit);
+    if (!lock && lock.error().code == std::errc::operation_would_block)
+      return base::fail("another network-setup runs: it holds " + path);
+    if (!lock) return std::unexpected(lock.error());
+    locks_.push_back(std::move(*lock));
+  }
   return {};
 }
 
@@ -144,6 +150,7 @@ std::vector<std::string> network_setup::switch_command() const {
 void network_setup::end(const std::string& reason) {
   log::error(component, "ends reason=\"{}\"", reason);
   static_cast<void>(remove_veth_pair());
+  locks_.clear();
   std::_Exit(program::exit_failure);
 }
 

@@ -7,11 +7,11 @@
 //   the namespace's process ends → exits with 1: the supervisor starts from the beginning
 //   the veth pair is removed     → makes it again
 //
-// A lock beside the pid file (PID-FILE.lock) keeps a second one from starting. The kernel releases it after a kill -9.
+// Two locks keep a second one from starting: one of the pid file (PID-FILE.lock), and one of the default network
+// namespace, where the pair has fixed names (/run/network-setup-INODE.lock). The kernel releases them after a kill -9.
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -68,7 +68,7 @@ class network_setup final : public program::daemon {
 
   async::executor where_;
   async::task_group* tasks_ = nullptr;
-  std::optional<os::lock_file> lock_;
+  std::vector<os::lock_file> locks_;
   std::unique_ptr<link_source> source_;
   std::unique_ptr<engine_namespace> namespace_;
   std::unique_ptr<veth_keeper> veth_;
