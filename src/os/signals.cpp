@@ -1,13 +1,19 @@
 #include "os/signals.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <ctime>
@@ -22,12 +28,15 @@ namespace os {
 namespace {
 
 constexpr std::int64_t one_request_ns = 200'000'000;
+constexpr std::size_t stack_bytes = 256 << 10;  // mostly for sanitizers
 
 // Shared by the handler and stop_signal().
 std::atomic<int> first_number{0};
 std::atomic<std::int64_t> first_at_ns{0};
 int arrived = -1;  // an eventfd, readable after the first signal
 int asked = -1;    // an eventfd: the number of SIGUSR1 that user_signal() has not returned
+int taken = -1;    // a signalfd of SIGINT and SIGTERM, for watch()
+std::int64_t limit_ns = 0;
 
 static_assert(std::atomic<std::int64_t>::is_always_lock_free);  // a signal handler may only use it if it is
 
@@ -63,22 +72,71 @@ int make_eventfd(int flags) {
   return fd;
 }
 
-}  // namespace
+void wait_for_signals(int milliseconds) {
+  std::array<pollfd, 2> ready{{{taken, POLLIN, 0}, {arrived, POLLIN, 0}}};
+  const bool first = first_at_ns == 0;
+  ::poll(ready.data(), first ? 2 : 1, milliseconds);
+  signalfd_siginfo signal{};
+  if (::read(taken, &signal, sizeof signal) == sizeof signal) keep_stop_signal(static_cast<int>(signal.ssi_signo));
+}
 
-void catch_stop_signals() {
-  if (arrived >= 0) return;
-  arrived = make_eventfd(0);
-  asked = make_eventfd(EFD_SEMAPHORE);
-  std::signal(SIGPIPE, SIG_IGN);
+// A thread in a system call that cannot be interrupted, such as one on a disk that hangs, takes no signal, and the
+// kernel gives it to no other thread. Reading a signalfd takes it all the same.
+[[noreturn]] void watch() {
+  ::pthread_setname_np(::pthread_self(), "signals");
+  while (first_at_ns == 0) wait_for_signals(-1);
+  while (true) {
+    const auto left = first_at_ns + limit_ns - now_ns();
+    if (left <= 0) ::_exit(0);
+    wait_for_signals(static_cast<int>(left / 1'000'000) + 1);
+  }
+}
+
+void check(int error_number, const char* what) {
+  if (error_number != 0) throw std::system_error(error_number, std::system_category(), what);
+}
+
+void start_watch() {
+  sigset_t both, all, before;
+  sigemptyset(&both);
+  sigaddset(&both, SIGINT);
+  sigaddset(&both, SIGTERM);
+  taken = ::signalfd(-1, &both, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (taken < 0) check(errno, "signalfd");
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_attr_t small;
+  ::pthread_attr_init(&small);
+  ::pthread_attr_setstacksize(&small, stack_bytes);
+  ::pthread_attr_setdetachstate(&small, PTHREAD_CREATE_DETACHED);
+  pthread_t thread{};
+  const int failed = ::pthread_create(&thread, &small, [](void*) -> void* { watch(); }, nullptr);
+  ::pthread_attr_destroy(&small);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  check(failed, "thread");
+}
+
+void handle(int number, void (*handler)(int)) {
   struct sigaction action{};
   action.sa_flags = SA_RESTART;
-  action.sa_handler = keep_user_signal;
-  ::sigaction(SIGUSR1, &action, nullptr);
-  action.sa_handler = keep_stop_signal;
+  action.sa_handler = handler;
   sigaddset(&action.sa_mask, SIGINT);
   sigaddset(&action.sa_mask, SIGTERM);
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  ::sigaction(number, &action, nullptr);
+}
+
+}  // namespace
+
+void catch_stop_signals(std::chrono::milliseconds limit) {
+  if (arrived >= 0) return;
+  arrived = make_eventfd(0);
+  limit_ns = std::chrono::nanoseconds(limit).count();
+  asked = make_eventfd(EFD_SEMAPHORE);
+  std::signal(SIGPIPE, SIG_IGN);
+  handle(SIGUSR1, keep_user_signal);
+  handle(SIGINT, keep_stop_signal);
+  handle(SIGTERM, keep_stop_signal);
+  start_watch();
 }
 
 async::task<int> stop_signal() {

@@ -1,6 +1,11 @@
 // Common behaviour of all programs: flags, usage, version, exit codes, signals, log lines; and the flags that existing
 // scripts use, with their defaults.
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <map>
@@ -8,8 +13,10 @@
 #include <regex>
 #include <string_view>
 
+#include "base/unique_fd.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/hanging_directory.hpp"
 #include "tests/support/lab.hpp"
 
 namespace integration {
@@ -118,6 +125,51 @@ TEST_P(every_program, refuses_a_wrong_command_line) {
   const auto word = run({"nosuchword"});
   EXPECT_EQ(word.exit_code, 2);
   EXPECT_THAT(word.text, ContainsRegex("^(unexpected argument|unknown command): nosuchword\nUsage: "));
+}
+
+// A log that is a full pipe, or a recording on a disk that hangs.
+class stuck : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (const auto missing = support::lab::missing(); !missing.empty()) GTEST_SKIP() << missing;
+  }
+  [[nodiscard]] std::string at(const char* name) const { return (directory_.path() / name).string(); }
+  // A FIFO that has a reader, and no room.
+  static base::unique_fd full_pipe(const std::string& path) {
+    if (::mkfifo(path.c_str(), 0600) != 0) return {};
+    base::unique_fd made(::open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+    for (const std::string bytes(4'096, 'x'); ::write(made.get(), bytes.data(), bytes.size()) > 0;) {
+    }
+    return made;
+  }
+  [[nodiscard]] support::child_process host_switch(const std::string& recording, const std::string& log) const {
+    return support::child_process({.argv = {support::program_directory() / "host-switch",
+                                            "-listen=unix://" + log + ".link", "-pcap=" + recording},
+                                   .log = log,
+                                   .net_namespace = place_.path()});
+  }
+  // Whether it catches SIGTERM by now.
+  static bool is_ready(const support::child_process& one) {
+    const auto status = support::read_text(fmt::format("/proc/{}/status", one.pid()));
+    const std::string_view words = "SigCgt:\t";
+    const auto at = status.find(words);
+    if (at == std::string::npos) return false;
+    return (std::stoull(status.substr(at + words.size(), 16), nullptr, 16) >> (SIGTERM - 1) & 1U) != 0;
+  }
+
+  support::lab_directory directory_;
+  support::netns place_{"stuck"};
+};
+
+TEST_F(stuck, programs_end_with_0_within_five_seconds) {
+  const support::hanging_directory disk;
+  if (!disk.there()) GTEST_SKIP() << "needs FUSE";
+  const auto pipe = full_pipe(at("pipe"));
+  ASSERT_TRUE(pipe);
+  auto logs = host_switch(at("frames"), at("pipe")), records = host_switch(disk.path() / "frames", at("log"));
+  for (auto* one : {&logs, &records}) ASSERT_TRUE(support::eventually(10s, [&] { return is_ready(*one); }));
+  for (auto* one : {&logs, &records}) one->signal(SIGTERM);
+  for (auto* one : {&logs, &records}) EXPECT_EQ(one->wait(7s), 0);
 }
 
 TEST_P(every_program, ends_with_0_when_asked_to) {

@@ -4,6 +4,11 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <optional>
+
 #include "tests/support/event_loop.hpp"
 
 namespace os {
@@ -79,6 +84,56 @@ TEST(signals_death, each_request_is_reported_once_whenever_it_came) {
         std::_Exit(counted && requests == 3 ? 42 : 1);
       },
       testing::ExitedWithCode(42), "");
+}
+
+[[noreturn]] void write_to_a_full_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe(ends.data()) != 0) std::_Exit(1);
+  ::raise(SIGTERM);
+  const std::array<char, 4'096> bytes{};
+  while (true) static_cast<void>(!::write(ends[1], bytes.data(), bytes.size()));
+}
+
+// As when the reader of the log does not read: the thread that would look for the signal waits.
+TEST(signals_death, a_full_pipe_does_not_keep_the_program) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_EXIT(
+      {
+        catch_stop_signals(200ms);
+        write_to_a_full_pipe();
+      },
+      testing::ExitedWithCode(0), "");
+  EXPECT_GE(std::chrono::steady_clock::now() - began, 200ms);
+}
+
+// As a thread that waits for a disk.
+void take_no_signal() {
+  sigset_t all;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
+  ::kill(::getpid(), SIGTERM);
+}
+
+TEST(signals_death, a_thread_that_takes_no_signal_does_not_keep_the_program) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        catch_stop_signals(50ms);
+        take_no_signal();
+        while (true) ::pause();
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST(signals_death, a_later_one_ends_a_program_that_takes_no_signal) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        catch_stop_signals(60s);
+        while (true) take_no_signal();
+      },
+      testing::ExitedWithCode(128 + SIGTERM), "");
 }
 
 TEST(signals_death, the_end_does_not_wait_for_what_hangs) {
