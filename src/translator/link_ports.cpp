@@ -42,12 +42,22 @@ link_ports::~link_ports() {
   for (const auto& one : ports_) one.port->close();
 }
 
-base::result<> link_ports::add(any_link link, std::function<void(base::error)> over) {
-  if (ports_.size() >= most_links) return base::fail(std::errc::too_many_links, "");
+bool link_ports::make_room() {
+  if (ports_.size() < most_links) return true;
+  const auto oldest = std::ranges::find_if(ports_, [](const entry& e) {
+    return e.of_peer == silence::gives_the_place && e.port->counters().frames_in == 0;
+  });
+  if (oldest == ports_.end() || common_.now() - oldest->began < time_to_speak) return false;
+  ended(*oldest->port, {{}, "it has sent no frame, and another peer takes its place"});
+  return true;
+}
+
+base::result<> link_ports::add(any_link link, silence of_peer, std::function<void(base::error)> over) {
+  if (!make_room()) return base::fail(std::errc::too_many_links, "");
   auto port = std::make_unique<link_port>(*this, ++last_id_, std::move(link));
   if (!port->watch()) return base::fail_errno("watch a link");
   common_.stack.link_up(port->id(), {}, common_.now());
-  ports_.push_back({std::move(port), std::move(over)});
+  ports_.push_back({std::move(port), std::move(over), of_peer, common_.now()});
   increment(common_.count.links);
   return {};
 }

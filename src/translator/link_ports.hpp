@@ -5,10 +5,14 @@
 // A link that ends is removed at the end of its turn, after all links have written: the others may still hold views of
 // the stack's headers and of its frames.
 //
+// All places are taken by most_links. Then a link gives its place up to a newcomer if its peer has sent no frame for
+// time_to_speak since it began: the oldest one first. Which links may do so says silence.
+//
 // A link whose peer does not read delays only its own frames: the stack keeps its connections' bytes, and the link keeps
 // datagrams up to its bound. While all links are blocked, the stack keeps those as well.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -32,9 +36,14 @@ struct link_status {
   links::link_counters counters;
 };
 
+// Whether a link whose peer has not sent a frame yet keeps its place when all are taken. One that cannot come again, or
+// that waits for its first VM, keeps it.
+enum class silence : std::uint8_t { keeps_the_place, gives_the_place };
+
 class link_ports {
  public:
   static constexpr std::size_t most_links = 64;
+  static constexpr std::chrono::seconds time_to_speak{2};  // a VM that returns answers the stack's ARP request at once
 
   // `process` lets the owner take the stack's actions while the frames are still in memory.
   link_ports(shared& common, net::mac_address gateway, std::function<bool()> process);
@@ -44,7 +53,7 @@ class link_ports {
 
   // `over` is called once when the link ends, unless this object is destroyed. Fails with too_many_links, or the
   // kernel's code.
-  base::result<> add(any_link link, std::function<void(base::error)> over);
+  base::result<> add(any_link link, silence of_peer, std::function<void(base::error)> over);
 
   // Takes the stack's frames and writes them. Then removes the links that have ended.
   void transmit();
@@ -65,7 +74,11 @@ class link_ports {
   struct entry {
     std::unique_ptr<link_port> port;
     std::function<void(base::error)> over;
+    silence of_peer;
+    netstack::time_point began;
   };
+  // False: all places are taken, and no link gives its own up.
+  [[nodiscard]] bool make_room();
   [[nodiscard]] bool can_send() const;
   [[nodiscard]] link_port* find(netstack::link_id id) const;
   // nullopt, and counted, if its header is invalid.
@@ -87,7 +100,7 @@ class link_ports {
   shared& common_;
   net::mac_address gateway_;
   std::function<bool()> process_;
-  std::vector<entry> ports_;
+  std::vector<entry> ports_;                         // the oldest first
   std::vector<std::pair<entry, base::error>> gone_;  // ended in this turn
   std::vector<netstack::frame_in> batch_;
   links::mac_table stations_;

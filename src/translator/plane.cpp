@@ -76,8 +76,8 @@ void plane::stop(const net::listen_key& key) {
   exposed_.erase(at);
 }
 
-base::result<> plane::add_link(any_link link, std::function<void(base::error)> over) {
-  auto added = links_.add(std::move(link), [this, over = std::move(over)](const base::error& why) {
+base::result<> plane::add_link(any_link link, silence of_peer, std::function<void(base::error)> over) {
+  auto added = links_.add(std::move(link), of_peer, [this, over = std::move(over)](const base::error& why) {
     look_for_lost_ = common_.now();
     over(why);
   });

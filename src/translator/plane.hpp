@@ -40,7 +40,7 @@ class plane {
   // Takes a bound socket; a TCP socket also listens. The error has the kernel's code.
   base::result<> expose(const net::listen_key& key, base::unique_fd fd, netstack::endpoint vm);
   void stop(const net::listen_key& key);
-  base::result<> add_link(any_link link, std::function<void(base::error)> over);
+  base::result<> add_link(any_link link, silence of_peer, std::function<void(base::error)> over);
   void record(std::optional<pcap_file> to) { links_.record(std::move(to)); }
   [[nodiscard]] bool is_recording() const { return links_.is_recording(); }
   void set_search_domains(const std::vector<std::string>& domains) { stack_.set_search_domains(domains); }

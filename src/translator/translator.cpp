@@ -77,9 +77,9 @@ void translator::stop(net::protocol protocol, const net::endpoint& host) {
   leases_.erase(key);
 }
 
-base::result<> translator::add_link(any_link link, std::function<void(base::error)> over) {
+base::result<> translator::add_link(any_link link, silence of_peer, std::function<void(base::error)> over) {
   base::result<> done;
-  run([&] { done = plane_->add_link(std::move(link), std::move(over)); });
+  run([&] { done = plane_->add_link(std::move(link), of_peer, std::move(over)); });
   return done;
 }
 

@@ -35,7 +35,10 @@ class translator {
   void stop(net::protocol protocol, const net::endpoint& host);
 
   // `over` is called once on the loop's thread when the link ends, unless this object is destroyed.
-  base::result<> add_link(any_link link, std::function<void(base::error)> over);
+  base::result<> add_link(any_link link, silence of_peer, std::function<void(base::error)> over);
+  base::result<> add_link(any_link link, std::function<void(base::error)> over) {
+    return add_link(std::move(link), silence::keeps_the_place, std::move(over));
+  }
 
   // Records the frames of all links; nullopt ends the recording.
   void record(std::optional<pcap_file> to);

@@ -36,6 +36,7 @@
 #include "os/unix_listener.hpp"
 #include "programs/host_switch/connect_request.hpp"
 #include "translator/link_port.hpp"
+#include "translator/link_ports.hpp"
 #include "translator/translator.hpp"
 
 namespace host_switch {
@@ -103,8 +104,9 @@ std::function<void(base::error)> link_source::announce(const async::executor& wh
   };
 }
 
-bool link_source::add(translator::any_link link, const async::executor& where, std::function<void()> over) {
-  const auto added = to_->add_link(std::move(link), announce(where, std::move(over)));
+bool link_source::add(translator::any_link link, translator::silence of_peer, const async::executor& where,
+                      std::function<void()> over) {
+  const auto added = to_->add_link(std::move(link), of_peer, announce(where, std::move(over)));
   if (added)
     log::throttled(lines_->begins, log::level::info, "link", "link begins url={}", name());
   else
@@ -113,11 +115,16 @@ bool link_source::add(translator::any_link link, const async::executor& where, s
   return added.has_value();
 }
 
+void link_source::add_peer(base::unique_fd peer, const async::executor& where) {
+  links::stream_link link(std::move(peer), stream_options_of(url_.kind));
+  add(std::move(link), translator::silence::gives_the_place, where, [] {});
+}
+
 async::task<> link_source::carry(translator::any_link link) {
   const auto where = co_await async::asio::this_coro::executor;
   const auto began = async::clock::now();
   const auto end = std::make_shared<link_end>(where);
-  const bool added = add(std::move(link), where, [end] {
+  const bool added = add(std::move(link), translator::silence::keeps_the_place, where, [end] {
     end->over = true;
     end->happened.notify_all();
   });
@@ -131,7 +138,7 @@ async::task<> link_source::greet(std::shared_ptr<base::unique_fd> newcomer) {
   const auto where = co_await async::asio::this_coro::executor;
   const bool comes = co_await skip_connect_request(*newcomer);
   std::erase(newcomers_, newcomer);
-  if (comes) add(links::stream_link(std::move(*newcomer), stream_options_of(url_.kind)), where, [] {});
+  if (comes) add_peer(std::move(*newcomer), where);
 }
 
 void link_source::make_room_for_a_newcomer() {
@@ -147,7 +154,7 @@ async::task<> link_source::accept_links(os::acceptor* from, async::task_group* g
     auto client = co_await from->accept();
     if (url_.kind == links::link_kind::qemu) {
       const auto where = co_await async::asio::this_coro::executor;
-      add(links::stream_link(std::move(client.fd), stream_options_of(url_.kind)), where, [] {});
+      add_peer(std::move(client.fd), where);
       continue;
     }
     make_room_for_a_newcomer();

@@ -5,7 +5,7 @@
 // A VM may end each link at once. After a link that lived shortly the source pauses, up to a second, and the lines of
 // its log are counted instead of written. On a UNIX path each newcomer has its own task, so that one whose request does
 // not end delays no other; of more than most_newcomers the oldest is closed. A link beyond the data plane's bound is
-// closed at once.
+// closed at once, unless a link of a UNIX path gives its place up: one whose peer has sent no frame (link_ports.hpp).
 #pragma once
 
 #include <deque>
@@ -57,7 +57,10 @@ class link_source {
   [[nodiscard]] std::function<void(base::error)> announce(const async::executor& where,
                                                           std::function<void()> over) const;
   // Returns whether the data plane has taken the link; otherwise it is closed.
-  bool add(translator::any_link link, const async::executor& where, std::function<void()> over);
+  bool add(translator::any_link link, translator::silence of_peer, const async::executor& where,
+           std::function<void()> over);
+  // As one of many links of a UNIX path.
+  void add_peer(base::unique_fd peer, const async::executor& where);
   // Adds the link, waits for its end, and pauses if it lived shortly.
   async::task<> carry(translator::any_link link);
 

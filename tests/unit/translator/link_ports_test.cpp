@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 
@@ -24,6 +25,20 @@ class link_ports_test : public plane_fixture {
   static bytes packet(netstack::ipv4::address from, netstack::ipv4::address to, const bytes& payload) {
     return netstack::make_packet({.source = from, .destination = to, .protocol = netstack::ipv4::protocol::icmp},
                                  payload);
+  }
+  // The test's end of a link, or none if it is refused.
+  base::unique_fd try_link(silence of_peer) {
+    auto ends = make_pair(SOCK_STREAM);
+    const auto added = plane().add_link(links::stream_link(std::move(ends[1]), {}), of_peer,
+                                        [this](const base::error&) { ++ended_links_; });
+    return added ? std::move(ends[0]) : base::unique_fd();
+  }
+  static bool is_closed(const base::unique_fd& peer) {
+    std::array<char, 4'096> sent_before{};
+    while (true) {
+      const auto got = ::recv(peer.get(), sent_before.data(), sent_before.size(), MSG_DONTWAIT);
+      if (got <= 0) return got == 0;
+    }
   }
   // The next frame of another VM than the gateway.
   static bytes next_other(scripted_vm& at) {
@@ -116,6 +131,29 @@ TEST_F(link_ports_test, links_have_a_bound_and_one_that_ends_makes_room) {
   ASSERT_TRUE(soon([&] { return plane().links().size() == link_ports::most_links - 1; }));
   all.push_back(add_link());
   EXPECT_EQ(plane().links().size(), link_ports::most_links);
+}
+
+// The oldest of them goes first, and no other.
+TEST_F(link_ports_test, when_all_places_are_taken_a_silent_link_gives_its_own_up_after_a_while) {
+  const auto began = async::clock::now();
+  std::vector<base::unique_fd> all;
+  all.push_back(add_link());  // silent too, but one that keeps its place
+  while (all.size() < link_ports::most_links) all.push_back(try_link(silence::gives_the_place));
+  ASSERT_EQ(::send(all[1].get(), "\x3c\x00", 2, 0), 2);  // the beginning of a frame is none
+  auto speaks = scripted_vm(links::stream_link(std::move(all[2]), {}), vm, vm_mac);
+  speaks.say_where();
+  ASSERT_TRUE(soon([&] { return knows(vm_mac); }));
+  const auto refused = try_link(silence::gives_the_place);
+  if (async::clock::now() - began < link_ports::time_to_speak) EXPECT_FALSE(refused) << "too early";
+  pass(link_ports::time_to_speak);
+  const auto newcomers = std::array{try_link(silence::gives_the_place), try_link(silence::keeps_the_place)};
+  EXPECT_TRUE(newcomers[0] && newcomers[1]);
+  EXPECT_TRUE(soon([&] { return ended_links_ == 2; }));
+  for (const auto at : {1U, 3U}) EXPECT_TRUE(is_closed(all[at])) << at;
+  for (const auto at : {0U, 4U, 63U}) EXPECT_FALSE(is_closed(all[at])) << at;
+  EXPECT_TRUE(knows(vm_mac));
+  EXPECT_EQ(plane().links().size(), link_ports::most_links);
+  EXPECT_EQ(now(plane().count().links), link_ports::most_links);
 }
 
 TEST_F(link_ports_test, a_hundred_joins_and_leaves_leave_nothing) {

@@ -1,7 +1,9 @@
 // -listen=unix://PATH: many peers at the same path; and -listen=fd://N.
 #include <fcntl.h>
 
+#include <algorithm>
 #include <array>
+#include <string>
 #include <vector>
 
 #include "os/connect.hpp"
@@ -25,7 +27,9 @@ class listener_source_test : public link_source_fixture {
     support::send_all(made->get(), says);
     return std::move(*made);
   }
-  [[nodiscard]] base::unique_fd vm() { return peer(std::string("\x3c\x00", 2) + std::string(60, '\0')); }
+  [[nodiscard]] base::unique_fd vm(const std::string& prefix = {"\x3c\x00", 2}) {
+    return peer(prefix + std::string(60, '\0'));
+  }
   [[nodiscard]] bool is_closed(const base::unique_fd& fd) {
     return loop_.run_until([&] { return ended(fd); });
   }
@@ -71,6 +75,39 @@ TEST_F(listener_source_test, a_link_beyond_the_bound_is_closed_at_once_and_room_
   ASSERT_TRUE(has_links(translator::link_ports::most_links - 1));
   const auto next = vm();
   EXPECT_TRUE(has_links(translator::link_ports::most_links));
+}
+
+// Peers that have sent nothing, or half a frame, hold no place for long.
+class silent_peers_test : public listener_source_test, public testing::WithParamInterface<links::link_kind> {
+ protected:
+  void SetUp() override { serve(GetParam()); }
+  [[nodiscard]] static std::string prefix() {
+    return GetParam() == links::link_kind::qemu ? std::string("\0\0\0\x3c", 4) : std::string("\x3c\0", 2);
+  }
+};
+INSTANTIATE_TEST_SUITE_P(both, silent_peers_test,
+                         testing::Values(links::link_kind::unix_stream, links::link_kind::qemu));
+
+TEST_P(silent_peers_test, make_room_for_a_vm) {
+  using translator::link_ports;
+  testing::internal::CaptureStderr();
+  std::vector<base::unique_fd> silent;
+  while (silent.size() < link_ports::most_links) silent.push_back(peer(""));
+  ASSERT_TRUE(has_links(link_ports::most_links));
+  loop_.pass_time(link_ports::time_to_speak);
+  const auto given_up = [&] { return std::ranges::count_if(silent, ended); };
+  const auto first = vm(prefix());
+  EXPECT_TRUE(loop_.run_until([&] { return given_up() == 1; }));
+  const auto second = vm(prefix());
+  EXPECT_TRUE(loop_.run_until([&] { return given_up() == 2; }));
+  EXPECT_TRUE(has_links(link_ports::most_links));
+  EXPECT_TRUE(loop_.run_until([&] {
+    return std::ranges::count_if(plane_.links(), [](const auto& one) { return one.counters.frames_in > 0; }) == 2;
+  })) << "both are served";
+  loop_.settle();
+  EXPECT_EQ(given_up(), 2) << "no other";
+  EXPECT_TRUE(testing::internal::GetCapturedStderr().contains(
+      "reason=\"it has sent no frame, and another peer takes its place\""));
 }
 
 // ---- fd://N
