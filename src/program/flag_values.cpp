@@ -9,7 +9,7 @@
 #include "net/address.hpp"
 #include "net/endpoint.hpp"
 #include "net/stream_address.hpp"
-#include "os/unix_listener.hpp"
+#include "os/claimed_unix_path.hpp"
 
 namespace program {
 namespace {
@@ -70,8 +70,9 @@ base::result<std::string> socket_path(std::string_view text) {
 }
 
 base::result<std::string> own_socket_path(std::string_view text) {
-  if (!text.starts_with('/') || text.size() > os::unix_listener::longest_path)
-    return base::fail("not an absolute path of at most " + std::to_string(os::unix_listener::longest_path) + " bytes");
+  if (!text.starts_with('/') || text.size() > os::claimed_unix_path::longest_path)
+    return base::fail("not an absolute path of at most " + std::to_string(os::claimed_unix_path::longest_path) +
+                      " bytes");
   return std::string(text);
 }
 

@@ -27,7 +27,7 @@ namespace program {
 [[nodiscard]] base::result<std::string> absolute_path(std::string_view text);
 // Absolute, and short enough for a socket address.
 [[nodiscard]] base::result<std::string> socket_path(std::string_view text);
-// The same, for os::unix_listener.
+// The same, for os::claimed_unix_path.
 [[nodiscard]] base::result<std::string> own_socket_path(std::string_view text);
 
 }  // namespace program

@@ -26,8 +26,7 @@ class network_setup_lab : public testing::Test {
   [[nodiscard]] std::vector<std::string> path_variable() const;
   // Connects to "link" by the handshake.
   [[nodiscard]] std::vector<std::string> setup_command() const;
-  // The engine's namespace is that of "init" unless `service` has flags that name
-  // another one.
+  // The engine's namespace is that of "init" unless `service` has flags that name another one.
   void start_setup(const std::vector<std::string>& service = {}, const std::vector<std::string>& passed_on = {});
 
   [[nodiscard]] pid_t init() const;        // unshare of the engine's namespace; -1: none

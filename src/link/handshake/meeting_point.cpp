@@ -12,7 +12,7 @@
 #include "base/result.hpp"
 #include "link/link_url.hpp"
 #include "net/stream_address.hpp"
-#include "os/unix_listener.hpp"
+#include "os/claimed_unix_path.hpp"
 #include "os/vsock.hpp"
 
 namespace handshake {
@@ -37,7 +37,7 @@ bool meeting_point::is_peer(int fd) const {
 base::result<meeting_listener> meeting_listener::open(const net::stream_address& at) {
   meeting_listener made;
   if (const auto* path = std::get_if<net::unix_path>(&at)) {
-    auto file = os::unix_listener::claim(path->path);
+    auto file = os::claimed_unix_path::claim(path->path);
     if (!file) return std::unexpected(file.error());
     made.file_.emplace(std::move(*file));
     return made;

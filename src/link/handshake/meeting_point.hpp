@@ -10,7 +10,7 @@
 #include "base/unique_fd.hpp"
 #include "link/link_url.hpp"
 #include "net/stream_address.hpp"
-#include "os/unix_listener.hpp"
+#include "os/claimed_unix_path.hpp"
 
 namespace handshake {
 
@@ -49,7 +49,7 @@ class meeting_listener {
 
  private:
   base::unique_fd fd_;
-  std::optional<os::unix_listener> file_;
+  std::optional<os::claimed_unix_path> file_;
 };
 
 }  // namespace handshake

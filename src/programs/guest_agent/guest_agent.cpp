@@ -19,8 +19,8 @@
 #include "base/result.hpp"
 #include "http/server_address.hpp"
 #include "net/endpoint.hpp"
+#include "os/claimed_unix_path.hpp"
 #include "os/lock_file.hpp"
-#include "os/unix_listener.hpp"
 #include "ports/exposure_policy.hpp"
 #include "ports/source_id.hpp"
 #include "program/command_line.hpp"
@@ -93,9 +93,9 @@ base::result<> guest_agent::open(const async::executor& where) {
   auto alone = claim_state(plan_.flags.state_directory);
   if (!alone) return std::unexpected(alone.error());
   if (auto& lock = *alone) state_lock_.emplace(std::move(*lock));
-  auto status = os::unix_listener::claim(plan_.flags.status_socket);
+  auto status = os::claimed_unix_path::claim(plan_.flags.status_socket);
   if (!status) return std::unexpected(status.error());
-  status_ = std::make_unique<os::unix_listener>(std::move(*status));
+  status_ = std::make_unique<os::claimed_unix_path>(std::move(*status));
   if (plan_.flags.containerd) containerd::reduce_grpc_wakeups();
   controller_ = std::make_unique<controller>(where, plan_.validated.policy);
   for (const auto kind : peers_of(plan_.flags, plan_.validated))

@@ -6,8 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include "os/claimed_unix_path.hpp"
 #include "os/lock_file.hpp"
-#include "os/unix_listener.hpp"
 #include "program/daemon.hpp"
 #include "programs/guest_agent/controller.hpp"
 #include "programs/guest_agent/wiring.hpp"
@@ -28,7 +28,7 @@ class guest_agent final : public program::daemon {
  private:
   configuration plan_{};
   std::optional<os::lock_file> state_lock_;
-  std::unique_ptr<os::unix_listener> status_;
+  std::unique_ptr<os::claimed_unix_path> status_;
   std::unique_ptr<controller> controller_;
   std::vector<std::unique_ptr<ports::source>> sources_;
   std::unique_ptr<async::task_group> source_tasks_;

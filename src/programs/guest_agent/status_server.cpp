@@ -11,7 +11,7 @@
 #include "base/unique_fd.hpp"
 #include "http/message.hpp"
 #include "http/server.hpp"
-#include "os/unix_listener.hpp"
+#include "os/claimed_unix_path.hpp"
 #include "programs/guest_agent/controller.hpp"
 #include "programs/guest_agent/status.hpp"
 #include "protocols/status_document/document_codec.hpp"
@@ -56,7 +56,7 @@ async::task<> stream_documents(controller& middle, http::stream_writer write) {
   }
 }
 
-async::task<> serve_status(controller& middle, const os::unix_listener& listener) {
+async::task<> serve_status(controller& middle, const os::claimed_unix_path& listener) {
   controller* const served = &middle;
   const http::handler handler = [served](http::incoming in) { return handle(served, std::move(in)); };
   co_await http::serve(base::unique_fd(::dup(listener.fd())), handler, {.connections = 16});

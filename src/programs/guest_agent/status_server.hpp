@@ -6,13 +6,13 @@
 #pragma once
 
 #include "http/server.hpp"
-#include "os/unix_listener.hpp"
+#include "os/claimed_unix_path.hpp"
 #include "programs/guest_agent/controller.hpp"
 
 namespace guest_agent {
 
 // Serves until cancelled. `middle` must outlive it.
-async::task<> serve_status(controller& middle, const os::unix_listener& listener);
+async::task<> serve_status(controller& middle, const os::claimed_unix_path& listener);
 
 // Writes the status document now and after every change, until `write` reports that the client has gone.
 async::task<> stream_documents(controller& middle, http::stream_writer write);

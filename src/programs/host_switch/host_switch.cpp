@@ -21,8 +21,8 @@
 #include "kernel/netlink/route.hpp"
 #include "net/address.hpp"
 #include "net/endpoint.hpp"
+#include "os/claimed_unix_path.hpp"
 #include "os/signals.hpp"
-#include "os/unix_listener.hpp"
 #include "program/command_line.hpp"
 #include "program/flag_values.hpp"
 #include "program/go_flags.hpp"
@@ -155,9 +155,9 @@ base::result<> host_switch::open_virtual_network(const async::executor& where) {
 
 base::result<> host_switch::open_control_socket() {
   if (control_socket_.empty()) return {};
-  auto claimed = os::unix_listener::claim(control_socket_);
+  auto claimed = os::claimed_unix_path::claim(control_socket_);
   if (!claimed) return std::unexpected(claimed.error());
-  control_ = std::make_unique<os::unix_listener>(std::move(*claimed));
+  control_ = std::make_unique<os::claimed_unix_path>(std::move(*claimed));
   control_api_ = std::make_unique<control_api>(*frames_, *forwards_);
   return {};
 }

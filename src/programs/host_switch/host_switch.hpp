@@ -49,7 +49,7 @@ class host_switch final : public program::daemon {
   std::string control_socket_;
   std::unique_ptr<network> network_;
   virtual_network* frames_ = nullptr;  // network_, where it is a virtual one
-  std::unique_ptr<os::unix_listener> control_;
+  std::unique_ptr<os::claimed_unix_path> control_;
   std::unique_ptr<control_api> control_api_;
   std::unique_ptr<access_policy> policy_;
   std::unique_ptr<forwarder> forwards_;

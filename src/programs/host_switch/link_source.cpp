@@ -32,8 +32,8 @@
 #include "link/offload_agreement.hpp"
 #include "link/stream_link.hpp"
 #include "os/acceptor.hpp"
+#include "os/claimed_unix_path.hpp"
 #include "os/socket_facts.hpp"
-#include "os/unix_listener.hpp"
 #include "programs/host_switch/connect_request.hpp"
 #include "translator/link_port.hpp"
 #include "translator/link_ports.hpp"
@@ -87,10 +87,10 @@ base::result<link_source> link_source::open(links::link_url url, translator::tra
   const auto kind = made.url_.kind;
   const bool datagrams = kind == links::link_kind::unix_datagram;
   if (datagrams || kind == links::link_kind::unix_stream || kind == links::link_kind::qemu) {
-    auto claimed =
-        datagrams ? os::unix_listener::claim_datagrams(made.url_.path) : os::unix_listener::claim(made.url_.path);
+    auto claimed = datagrams ? os::claimed_unix_path::claim_datagrams(made.url_.path)
+                             : os::claimed_unix_path::claim(made.url_.path);
     if (!claimed) return std::unexpected(claimed.error());
-    made.listener_ = std::make_unique<os::unix_listener>(std::move(*claimed));
+    made.listener_ = std::make_unique<os::claimed_unix_path>(std::move(*claimed));
   }
   return made;
 }

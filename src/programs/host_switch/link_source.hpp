@@ -21,7 +21,7 @@
 #include "base/unique_fd.hpp"
 #include "link/link_url.hpp"
 #include "os/acceptor.hpp"
-#include "os/unix_listener.hpp"
+#include "os/claimed_unix_path.hpp"
 #include "translator/translator.hpp"
 
 namespace host_switch {
@@ -66,7 +66,7 @@ class link_source {
 
   links::link_url url_;
   translator::translator* to_;
-  std::unique_ptr<os::unix_listener> listener_;
+  std::unique_ptr<os::claimed_unix_path> listener_;
   std::shared_ptr<lines> lines_;                            // also of callbacks that are under way
   unsigned short_links_ = 0;                                // in a row
   std::deque<std::shared_ptr<base::unique_fd>> newcomers_;  // the oldest first

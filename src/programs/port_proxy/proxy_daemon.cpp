@@ -15,7 +15,7 @@
 #include "kernel/netlink/socket_owner.hpp"
 #include "net/endpoint.hpp"
 #include "net/protocol.hpp"
-#include "os/unix_listener.hpp"
+#include "os/claimed_unix_path.hpp"
 #include "program/flag_values.hpp"
 #include "program/go_flags.hpp"
 #include "programs/port_proxy/caller.hpp"
@@ -41,7 +41,7 @@ base::result<base::unique_fd> proxy_daemon::open_entrance() {
     messages_.admit = netlink::is_from_own_user;
     return fd;
   }
-  auto file = os::unix_listener::claim(socket_file_);
+  auto file = os::claimed_unix_path::claim(socket_file_);
   if (!file) return std::unexpected(file.error());
   file_.emplace(std::move(*file));
   return base::unique_fd(::dup(file_->fd()));

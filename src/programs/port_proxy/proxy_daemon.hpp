@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "os/unix_listener.hpp"
+#include "os/claimed_unix_path.hpp"
 #include "program/daemon.hpp"
 #include "programs/port_proxy/message_server.hpp"
 #include "programs/port_proxy/port_listeners.hpp"
@@ -38,7 +38,7 @@ class proxy_daemon : public program::daemon {
   std::string socket_file_;
   message_server_options messages_;
   int udp_buffer_bytes_ = 8 << 20;
-  std::optional<os::unix_listener> file_;
+  std::optional<os::claimed_unix_path> file_;
   std::unique_ptr<port_listeners> listeners_;
   std::unique_ptr<message_server> server_;
 };

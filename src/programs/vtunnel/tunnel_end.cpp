@@ -19,7 +19,7 @@
 #include "net/endpoint.hpp"
 #include "net/protocol.hpp"
 #include "net/stream_address.hpp"
-#include "os/unix_listener.hpp"
+#include "os/claimed_unix_path.hpp"
 #include "os/vsock.hpp"
 #include "programs/vtunnel/config_codec.hpp"
 #include "programs/vtunnel/handshake.hpp"
@@ -47,7 +47,7 @@ base::result<base::unique_fd> tunnel_end::listen_on(const net::stream_address& a
   }
   const auto* path = std::get_if<net::unix_path>(&at);
   if (path == nullptr) return os::listen_on_vsock(std::get<net::vsock_address>(at));
-  auto file = os::unix_listener::claim(path->path);
+  auto file = os::claimed_unix_path::claim(path->path);
   if (!file) return std::unexpected(file.error());
   base::unique_fd fd(::dup(file->fd()));
   files_.push_back(std::move(*file));

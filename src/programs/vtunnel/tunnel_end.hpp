@@ -6,7 +6,7 @@
 
 #include "async/task.hpp"
 #include "base/result.hpp"
-#include "os/unix_listener.hpp"
+#include "os/claimed_unix_path.hpp"
 #include "programs/vtunnel/config_codec.hpp"
 #include "programs/vtunnel/sender_guard.hpp"
 #include "relay/listener_set.hpp"
@@ -37,7 +37,7 @@ class tunnel_end {
   std::vector<tunnel> tunnels_;
   std::uint32_t cid_;
   bool root_only_;
-  std::list<os::unix_listener> files_;
+  std::list<os::claimed_unix_path> files_;
   std::vector<base::unique_fd> handshakes_;
   std::list<sender_guard> guards_;  // outlive the relays, which ask them
   relay::listener_set relays_{{.shards = relay::shards_for_processors()}};

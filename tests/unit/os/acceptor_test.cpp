@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "net/stream_address.hpp"
+#include "os/claimed_unix_path.hpp"
 #include "os/connect.hpp"
-#include "os/unix_listener.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/loopback_socket.hpp"
 #include "tests/support/refused_call.hpp"
@@ -142,7 +142,7 @@ TEST(socket_acceptor, a_blocking_socket_does_not_block_the_loop) {
 
 TEST(socket_acceptor, a_unix_client_has_no_endpoint) {
   const support::temp_dir directory;
-  auto file = unix_listener::claim(directory / "x.sock");
+  auto file = claimed_unix_path::claim(directory / "x.sock");
   ASSERT_TRUE(file) << file.error().message();
   support::event_loop loop;
   socket_acceptor from(loop.executor(), base::unique_fd(::dup(file->fd())), "test");

@@ -11,7 +11,7 @@
 #include <fstream>
 #include <thread>
 
-#include "os/unix_listener.hpp"
+#include "os/claimed_unix_path.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace os {
@@ -79,7 +79,7 @@ TEST_F(lock_files, takes_no_link_and_no_file_of_others) {
 TEST_F(lock_files, a_lock_on_the_directory_keeps_no_listener_from_starting) {
   const base::unique_fd directory(::open(directory_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   ASSERT_EQ(::flock(directory.get(), LOCK_EX | LOCK_NB), 0);
-  const auto listener = unix_listener::claim(directory_ / "x.sock");
+  const auto listener = claimed_unix_path::claim(directory_ / "x.sock");
   EXPECT_TRUE(listener) << listener.error().message();
   EXPECT_FALSE(std::filesystem::exists(directory_ / "x.sock.lock"));
 }

@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "base/unique_fd.hpp"
-#include "os/unix_listener.hpp"
+#include "os/claimed_unix_path.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace guestagentctl {
@@ -37,7 +37,7 @@ void answer_once(int listener, const std::string& body) {
 outcome watch(const std::string& body) {
   const support::temp_dir directory;
   const auto socket = (directory / "agent.sock").string();
-  const auto listener = os::unix_listener::claim(socket);
+  const auto listener = os::claimed_unix_path::claim(socket);
   if (!listener) return {-1, "", listener.error().message()};
   const std::jthread agent([&] { answer_once(listener->fd(), body); });
   const auto flag = "-socket=" + socket;

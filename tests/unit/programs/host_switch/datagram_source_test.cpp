@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "net/stream_address.hpp"
-#include "os/unix_listener.hpp"
+#include "os/claimed_unix_path.hpp"
 #include "tests/unit/programs/host_switch/frames_of_vm.hpp"
 #include "tests/unit/programs/host_switch/link_source_fixture.hpp"
 
@@ -93,7 +93,7 @@ TEST_F(datagram_path_test, the_path_of_a_living_instance_is_refused_and_it_goes_
   ASSERT_TRUE(has_links(1));
   EXPECT_EQ(code(), std::errc::address_in_use);
   EXPECT_TRUE(std::filesystem::exists(path()));
-  const auto vm = os::unix_listener::claim_datagrams(directory_ / "vm");
+  const auto vm = os::claimed_unix_path::claim_datagrams(directory_ / "vm");
   const auto host = net::to_sockaddr(net::stream_address(net::unix_path{path()}));
   ASSERT_TRUE(vm);
   const auto frame = arp_request();

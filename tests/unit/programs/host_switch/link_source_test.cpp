@@ -17,8 +17,8 @@
 
 #include "link/handshake/vm_side.hpp"
 #include "net/stream_address.hpp"
+#include "os/claimed_unix_path.hpp"
 #include "os/connect.hpp"
-#include "os/unix_listener.hpp"
 #include "tests/support/netns.hpp"
 #include "tests/support/socket_peer.hpp"
 #include "tests/unit/programs/host_switch/frames_of_vm.hpp"
@@ -154,7 +154,7 @@ TEST_P(link_path_test, the_socket_of_a_dead_program_is_replaced) {
 }
 
 TEST_P(link_path_test, the_socket_of_a_living_program_is_refused) {
-  const auto holder = os::unix_listener::claim(path());
+  const auto holder = os::claimed_unix_path::claim(path());
   ASSERT_TRUE(holder);
   const auto refused = open(GetParam());
   ASSERT_FALSE(refused);
@@ -192,7 +192,7 @@ TEST_P(link_path_test, another_user_of_the_host_cannot_connect) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   std::filesystem::permissions(directory_.path(), std::filesystem::perms(0755));
   const auto for_all = (directory_ / "for_all").string();
-  const auto open_to_all = os::unix_listener::claim(for_all);
+  const auto open_to_all = os::claimed_unix_path::claim(for_all);
   ASSERT_TRUE(open_to_all);
   ASSERT_EQ(::chmod(for_all.c_str(), 0666), 0);
   serve(GetParam());

@@ -7,7 +7,7 @@
 #include <array>
 
 #include "os/acceptor.hpp"
-#include "os/unix_listener.hpp"
+#include "os/claimed_unix_path.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -41,7 +41,7 @@ TEST_F(link_source_test, connects_to_a_unix_socket_each_time_and_waits_for_it) {
     start(*source);
     loop_.settle();
     EXPECT_FALSE(next_) << "no host yet";
-    const auto host = os::unix_listener::claim(path);
+    const auto host = os::claimed_unix_path::claim(path);
     ASSERT_TRUE(host);
     ASSERT_TRUE(loop_.run_until([this] { return next_.has_value(); }));
     EXPECT_TRUE(*next_ && (*next_)->offers_offload);

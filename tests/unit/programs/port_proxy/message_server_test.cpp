@@ -8,7 +8,7 @@
 
 #include "async/task_group.hpp"
 #include "base/log.hpp"
-#include "os/unix_listener.hpp"
+#include "os/claimed_unix_path.hpp"
 #include "protocols/port_mapping/message_codec.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/run_task.hpp"
@@ -24,7 +24,7 @@ class message_server_test : public testing::Test {
   void SetUp() override { start({}); }
   void start(message_server_options options) {
     stop();
-    auto listener = os::unix_listener::claim(path_);
+    auto listener = os::claimed_unix_path::claim(path_);
     ASSERT_TRUE(listener) << listener.error().message();
     listener_.emplace(std::move(*listener));
     server_.emplace(
@@ -80,7 +80,7 @@ class message_server_test : public testing::Test {
   std::filesystem::path path_ = directory_ / "proxy.sock";
   boost::asio::io_context context_;
   async::task_group tasks_{context_.get_executor()};
-  std::optional<os::unix_listener> listener_;
+  std::optional<os::claimed_unix_path> listener_;
   std::optional<message_server> server_;
   std::vector<port_mapping::message> seen_;
 };

@@ -5,7 +5,7 @@
 
 #include <thread>
 
-#include "os/unix_listener.hpp"
+#include "os/claimed_unix_path.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -19,7 +19,7 @@ class handshake_test : public testing::Test {
  protected:
   void TearDown() override { loop_.stop(); }
   void listen() {
-    auto made = os::unix_listener::claim(path_);
+    auto made = os::claimed_unix_path::claim(path_);
     ASSERT_TRUE(made);
     listener_.emplace(std::move(*made));
   }
@@ -39,7 +39,7 @@ class handshake_test : public testing::Test {
   support::temp_dir directory_;
   std::filesystem::path path_ = directory_ / "handshake";
   support::event_loop loop_;
-  std::optional<os::unix_listener> listener_;
+  std::optional<os::claimed_unix_path> listener_;
 };
 
 TEST_F(handshake_test, the_peer_answers_each_client) {

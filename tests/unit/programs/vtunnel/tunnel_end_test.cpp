@@ -93,7 +93,8 @@ TEST_F(tunnel_end_test, another_program_at_the_handshake_is_no_peer) {
 
 TEST_F(tunnel_end_test, a_busy_address_on_the_host_is_tried_again) {
   const auto t = make("a");
-  auto holder = std::make_optional(os::unix_listener::claim(t.data.index() == 1 ? std::get<1>(t.data) : "").value());
+  auto holder =
+      std::make_optional(os::claimed_unix_path::claim(t.data.index() == 1 ? std::get<1>(t.data) : "").value());
   tunnel_end peer({t}, 1, false), host({t}, 1, false);
   ASSERT_TRUE(peer.open_peer());
   testing::internal::CaptureStderr();

@@ -1,4 +1,4 @@
-#include "os/unix_listener.hpp"
+#include "os/claimed_unix_path.hpp"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -50,7 +50,7 @@ base::result<> check_room(const std::filesystem::path& path, int type) {
 }  // namespace
 
 // bind() gives the file the socket's mode: it is never open to others.
-base::result<> unix_listener::bind_at(const std::filesystem::path& path) {
+base::result<> claimed_unix_path::bind_at(const std::filesystem::path& path) {
   const auto at = net::to_sockaddr(net::unix_path{path.native()});
   const std::string name = "listen on " + path.string();
   ::unlink(path.c_str());  // left by an instance that was killed
@@ -65,7 +65,7 @@ base::result<> unix_listener::bind_at(const std::filesystem::path& path) {
 }
 
 // Bound under another name and renamed once it listens: a client that finds the file is not refused.
-base::result<> unix_listener::listen_at(const std::filesystem::path& path) {
+base::result<> claimed_unix_path::listen_at(const std::filesystem::path& path) {
   const std::filesystem::path beside = path.native() + ".new";
   static_assert(longest_path + sizeof ".new" == net::longest_unix_path + 1);
   if (auto bound = bind_at(beside); !bound) return bound;
@@ -77,19 +77,19 @@ base::result<> unix_listener::listen_at(const std::filesystem::path& path) {
 }
 
 // Datagrams need no listen(), so the socket has its own name from the start: peers see it as the sender.
-base::result<unix_listener> unix_listener::claim_once(const std::filesystem::path& path, int type) {
+base::result<claimed_unix_path> claimed_unix_path::claim_once(const std::filesystem::path& path, int type) {
   if (path.native().size() > longest_path)
     return base::fail(std::errc::filename_too_long, "listen on " + path.string());
   const auto lock = lock_file::claim(path.native() + ".lock", lock_file::at_end::remove, lock_limit);
   if (!lock) return std::unexpected(lock.error());
   if (auto room = check_room(path, type); !room) return std::unexpected(room.error());
-  unix_listener made(base::unique_fd(::socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)));
+  claimed_unix_path made(base::unique_fd(::socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)));
   auto opened = type == SOCK_DGRAM ? made.bind_at(path) : made.listen_at(path);
   if (!opened) return std::unexpected(opened.error());
   return made;
 }
 
-base::result<unix_listener> unix_listener::claim_in_time(const std::filesystem::path& path, int type) {
+base::result<claimed_unix_path> claimed_unix_path::claim_in_time(const std::filesystem::path& path, int type) {
   for (int i = 1;; ++i) {
     auto made = claim_once(path, type);
     if (made || made.error().code != std::errc::address_in_use || i == room_tries) return made;
@@ -97,15 +97,15 @@ base::result<unix_listener> unix_listener::claim_in_time(const std::filesystem::
   }
 }
 
-base::result<unix_listener> unix_listener::claim(const std::filesystem::path& path) {
+base::result<claimed_unix_path> claimed_unix_path::claim(const std::filesystem::path& path) {
   return claim_in_time(path, SOCK_STREAM);
 }
 
-base::result<unix_listener> unix_listener::claim_datagrams(const std::filesystem::path& path) {
+base::result<claimed_unix_path> claimed_unix_path::claim_datagrams(const std::filesystem::path& path) {
   return claim_in_time(path, SOCK_DGRAM);
 }
 
-unix_listener::~unix_listener() {
+claimed_unix_path::~claimed_unix_path() {
   struct stat about{};
   if (!fd_ || ::lstat(path_.c_str(), &about) != 0) return;
   if (about.st_dev == device_ && about.st_ino == inode_) ::unlink(path_.c_str());
