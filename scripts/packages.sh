@@ -2,8 +2,7 @@
 
 readonly build_packages=(
   clang-19 lld-19 llvm-19 libclang-rt-19-dev libstdc++-12-dev make cmake ninja-build ccache pkgconf libboost1.81-dev libspdlog-dev libfmt-dev libssl-dev libgtest-dev libgmock-dev
-  libbenchmark-dev libyaml-cpp-dev libc-ares-dev libgrpc++-dev libprotobuf-dev protobuf-compiler
-  protobuf-compiler-grpc)
+  libbenchmark-dev libyaml-cpp-dev libc-ares-dev libnghttp2-dev libprotozero-dev)
 readonly run_packages=(
   iproute2 iptables nftables docker.io containerd containernetworking-plugins busybox-static curl ca-certificates procps
   util-linux socat podman)

@@ -175,7 +175,7 @@ class agent_bench {
     const auto after = use_of(agent_.pid());
     const double minutes = seconds / 60.0;
     fmt::print("{:46} {:>9.2f} ms\n", "CPU a minute, idle", (after.cpu_ms - before.cpu_ms) / minutes);
-    fmt::print("{:46} {:>12.1f}\n", "wake-ups a minute, those of gRPC included",
+    fmt::print("{:46} {:>12.1f}\n", "wake-ups a minute",
                static_cast<double>(after.switches - before.switches) / minutes);
     fmt::print("{:46} {:>9.2f} MB\n\n", "resident memory (goal: < 20 MB)",
                static_cast<double>(status_kib(agent_.pid(), "VmRSS:")) / 1024);

@@ -1,5 +1,6 @@
-// fake_containerd: containerd's gRPC API for tests: events, namespaces, containers and tasks on a real UNIX socket,
-// with the misbehaviour that a test configures. Has threads of its own; every member may be called at any time.
+// fake_containerd: containerd's gRPC API for tests: events, namespaces, containers and tasks over real HTTP/2 on a real
+// UNIX socket, with the misbehaviour that a test configures. Has a thread of its own; every member may be called at any
+// time.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,26 @@
 #include <string>
 
 namespace support {
+
+// What goes wrong with each answer.
+enum class answer_fault : std::uint8_t {
+  none,
+  refused,    // grpc-status 14 and a text
+  no_status,  // ends without trailers
+  no_message,
+  two_messages,
+  half_a_message,
+  compressed,
+  endless,     // a message of 4 GiB is announced
+  damaged,     // a message that no one can parse
+  http_error,  // 503
+  web_page,    // text/html
+  large_header,
+  reset,           // RST_STREAM
+  goes_away,       // GOAWAY
+  cut,             // the connection closes in the middle
+  other_protocol,  // bytes that are not HTTP/2
+};
 
 class fake_containerd {
  public:
@@ -41,6 +62,7 @@ class fake_containerd {
   void emit(const std::string& name_space, const std::string& topic, const std::string& payload);
 
   void set_silent(bool loses_events);
+  void set_fault(answer_fault fault);  // of the calls from now on
   void set_hanging(bool never_answers);
   [[nodiscard]] unsigned subscribers() const;  // now
   [[nodiscard]] unsigned lists() const;        // of containers, ever

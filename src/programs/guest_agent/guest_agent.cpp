@@ -30,7 +30,6 @@
 #include "programs/guest_agent/options.hpp"
 #include "programs/guest_agent/status_server.hpp"
 #include "programs/guest_agent/wiring.hpp"
-#include "sources/containerd/containerd_client.hpp"
 #include "sources/docker/docker_source.hpp"
 
 namespace guest_agent {
@@ -96,7 +95,6 @@ base::result<> guest_agent::open(const async::executor& where) {
   auto status = os::claimed_unix_path::claim(plan_.flags.status_socket);
   if (!status) return std::unexpected(status.error());
   status_ = std::make_unique<os::claimed_unix_path>(std::move(*status));
-  if (plan_.flags.containerd) containerd::reduce_grpc_wakeups();
   controller_ = std::make_unique<controller>(where, plan_.validated.policy);
   for (const auto kind : peers_of(plan_.flags, plan_.validated))
     controller_->add_peer(role_of(kind), make_peer(where, plan_, kind));

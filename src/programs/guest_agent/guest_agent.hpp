@@ -23,7 +23,7 @@ class guest_agent final : public program::daemon {
   std::string start(async::task_group& tasks) override;
   // The sources stop first; then everything is withdrawn from every peer.
   async::task<> shut_down(async::clock::time_point deadline) override;
-  [[nodiscard]] bool ends_at_once() const override { return true; }  // gRPC, look-ups of names
+  [[nodiscard]] bool ends_at_once() const override { return true; }  // look-ups of names
 
  private:
   configuration plan_{};

@@ -1,9 +1,6 @@
-// containerd_client: the calls of containerd's gRPC API that are needed here, as tasks of the control thread. One
-// object is one connection, made with the first call. If the connection is lost, the event stream ends; make a new
-// object then.
-//
-// The client owns a thread that waits for gRPC (completion_thread.hpp) and ends with it. Cancelling a task cancels its
-// call.
+// containerd_client: the calls of containerd's API that are needed here, as tasks of the control thread. One object is
+// one connection, made with the first call. If the connection is lost, the event stream ends; make a new object then.
+// Cancelling a task cancels its call.
 #pragma once
 
 #include <chrono>
@@ -15,24 +12,19 @@
 
 #include "async/task.hpp"
 #include "base/result.hpp"
+#include "sources/containerd/event_stream.hpp"
+#include "sources/containerd/grpc_connection.hpp"
 #include "sources/containerd/records.hpp"
 
 namespace containerd {
-
-// Makes gRPC wake up less often. Changes the environment: call it before the process has a second thread.
-void reduce_grpc_wakeups();
 
 class containerd_client {
  public:
   // `deadline` is for each call but the stream of events, and six times as long for a list of tasks: containerd waits
   // two seconds for each shim that hangs.
-  containerd_client(const async::executor& where, const std::filesystem::path& socket,
-                    std::chrono::milliseconds deadline);
-  containerd_client(const containerd_client&) = delete;
-  containerd_client& operator=(const containerd_client&) = delete;
-  ~containerd_client();  // cancels all steps under way and waits for gRPC to return them; no task may wait for a call
+  containerd_client(const async::executor& where, std::filesystem::path socket, std::chrono::milliseconds deadline);
 
-  // Subscribes to the events of all namespaces. containerd does not acknowledge it: events of the next milliseconds may
+  // Once. Subscribes to the events of all namespaces. containerd does not acknowledge it: events of the next milliseconds may
   // be missed.
   void subscribe();
   // The events since the last call. Waits for one, perhaps for days. Fails when the stream has ended.
@@ -50,8 +42,13 @@ class containerd_client {
   async::task<base::result<task_state>> get_task(std::string name_space, std::string id);
 
  private:
-  struct state;
-  std::unique_ptr<state> state_;
+  // A method of a service, "containers.v1.Containers/Get". `what` names the call in its error.
+  async::task<base::result<std::string>> ask(const char* method, std::string name_space, std::string request,
+                                             const char* what, int patience = 1);
+
+  std::chrono::milliseconds deadline_;
+  grpc_connection engine_;
+  std::unique_ptr<event_stream> events_;
 };
 
 }  // namespace containerd

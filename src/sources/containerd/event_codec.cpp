@@ -1,72 +1,48 @@
 #include "sources/containerd/event_codec.hpp"
 
-#include <events.pb.h>
-
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "base/plain_name.hpp"
 #include "base/result.hpp"
 #include "base/text.hpp"
+#include "sources/containerd/message_fields.hpp"
 #include "sources/containerd/records.hpp"
 
 namespace containerd {
 namespace {
 
-namespace api = services::events::v1;
-
 constexpr std::size_t longest_identifier = 76;
 
-struct subject {
-  happening what = happening::started;
-  std::string container_id;
-};
-
-// Nothing for another process in the container.
-template <class Message>
-std::optional<subject> subject_of(const Message& message, happening what) {
-  if constexpr (requires { message.container_id(); }) {
-    if constexpr (requires { message.id(); })
-      if (!message.id().empty() && message.id() != message.container_id()) return std::nullopt;
-    return subject{what, message.container_id()};
-  } else {
-    return subject{what, message.id()};
-  }
-}
-
-using subject_result = base::result<std::optional<subject>>;
-
-template <class Message>
-subject_result parse_as(std::string_view payload, happening what) {
-  Message message;
-  if (!message.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) return base::fail("damaged event");
-  return subject_of(message, what);
-}
-
-struct topic {
+// The payloads are messages of containerd.events: TaskStart, TaskExit, TaskDelete, ContainerUpdate, ContainerDelete. The
+// container's id is field 1. Another process in the container has its own id in a second field.
+struct known_topic {
   std::string_view name;
   happening what;
-  subject_result (*parse)(std::string_view payload, happening what);
+  std::uint32_t process_field;  // 0: none
 };
-constexpr topic topics[] = {{"/tasks/start", happening::started, parse_as<api::TaskStart>},
-                            {"/tasks/exit", happening::ended, parse_as<api::TaskExit>},
-                            {"/tasks/delete", happening::removed, parse_as<api::TaskDelete>},
-                            {"/containers/update", happening::updated, parse_as<api::ContainerUpdate>},
-                            {"/containers/delete", happening::removed, parse_as<api::ContainerDelete>}};
+constexpr known_topic topics[] = {{"/tasks/start", happening::started, 0},
+                                  {"/tasks/exit", happening::ended, 2},
+                                  {"/tasks/delete", happening::removed, 5},
+                                  {"/containers/update", happening::updated, 0},
+                                  {"/containers/delete", happening::removed, 0}};
 
-// Nothing for other topics.
-subject_result parse_subject(std::string_view name, std::string_view payload) {
-  const auto* const known = std::ranges::find(topics, name, &topic::name);
-  if (known == std::end(topics)) return std::nullopt;
-  auto parsed = known->parse(payload, known->what);
-  if (!parsed) return base::fail(parsed.error().message() + " " + base::printable(name));
-  return parsed;
+// Nothing for another process in the container.
+base::result<std::optional<std::string_view>> find_container(std::string_view payload, std::uint32_t process_field) {
+  std::string_view container, process;
+  const auto visited = visit_fields(payload, [&](const message_field& f) {
+    if (f.is_text && f.number == 1) container = f.text;
+    if (f.is_text && f.number == process_field) process = f.text;
+  });
+  if (!visited) return std::unexpected(visited.error());
+  if (!process.empty() && process != container) return std::nullopt;
+  return container;
 }
 
 }  // namespace
@@ -78,13 +54,14 @@ base::result<std::optional<engine_event>> parse_event(std::string_view name_spac
   constexpr std::size_t longest_payload = 16 << 20;
   if (payload.size() > longest_payload) return base::fail("event of more than 16 MiB");
   if (!is_identifier(name_space)) return base::fail("event with an invalid namespace " + base::printable(name_space));
-  auto about = parse_subject(topic, payload);
-  if (!about) return std::unexpected(about.error());
-  auto& known = *about;
-  if (!known) return std::nullopt;
-  auto& [what, id] = *known;
-  if (!is_identifier(id)) return base::fail("event with an invalid container id " + base::printable(id));
-  return engine_event{what, std::string(name_space), std::move(id)};
+  const auto* const known = std::ranges::find(topics, topic, &known_topic::name);
+  if (known == std::end(topics)) return std::nullopt;
+  const auto found = find_container(payload, known->process_field);
+  if (!found) return base::fail("damaged event " + base::printable(topic));
+  const auto& id = *found;
+  if (!id) return std::nullopt;
+  if (!is_identifier(*id)) return base::fail("event with an invalid container id " + base::printable(*id));
+  return engine_event{known->what, std::string(name_space), std::string(*id)};
 }
 
 }  // namespace containerd

@@ -1,10 +1,8 @@
 #include "sources/containerd/event_stream.hpp"
 
-#include <events.grpc.pb.h>
-#include <events.pb.h>
-
 #include <cstddef>
 #include <expected>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -12,79 +10,48 @@
 #include "base/episode.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
-#include "sources/containerd/channel.hpp"
+#include "sources/containerd/api_codec.hpp"
 #include "sources/containerd/event_codec.hpp"
+#include "sources/containerd/grpc_connection.hpp"
 #include "sources/containerd/records.hpp"
 
 namespace containerd {
 namespace {
 
-namespace api = services::events::v1;
+constexpr std::size_t most_events = 1'024;  // of one batch
 
-constexpr std::size_t most_events = 1'024;  // that wait to be taken
+base::result<std::optional<engine_event>> parse(const std::string& message) {
+  const auto parts = parse_envelope(message);
+  if (!parts) return std::unexpected(parts.error());
+  return parse_event(parts->name_space, parts->topic, parts->payload);
+}
 
 }  // namespace
 
-void event_stream::start(api::Events::Stub& stub, grpc::CompletionQueue& queue) {
-  api::SubscribeRequest request;
-  for (const auto filter : event_filters) request.add_filters(std::string(filter));
-  reader_ = stub.PrepareAsyncSubscribe(&context_, request, &queue);
-  step_ = step::start;
-  reader_->StartCall(tag(shared_from_this()));
-}
-
-void event_stream::abandon() {
-  abandoned_ = true;
-  context_.TryCancel();
-}
+event_stream::event_stream(grpc_connection& engine)
+    : call_(engine.start({"/containerd.services.events.v1.Events/Subscribe", "", make_filters(event_filters)})) {}
 
 async::task<base::result<event_batch>> event_stream::next() {
-  while (events_.empty() && !lost_ && step_ != step::over) co_await changed_.wait();
-  if (events_.empty() && !lost_)
-    co_return std::unexpected(status_.ok() ? base::error{{}, "containerd closed the event stream"}
-                                           : to_error(status_, "events"));
-  event_batch taken{std::exchange(events_, {}), std::exchange(lost_, false)};
-  if (step_ == step::pause) read();
+  event_batch taken;
+  while (taken.events.empty() && !taken.lost) {
+    auto message = co_await call_->next();
+    if (!message) co_return base::fail(message.error().code, "events: " + message.error().context);
+    if (!*message) co_return base::fail("containerd closed the event stream");
+    for (auto one = std::move(*message); one; one = taken.events.size() < most_events ? call_->take() : std::nullopt)
+      keep(*one, taken);
+  }
   co_return taken;
 }
 
-void event_stream::completed(bool ok) {
-  if (abandoned_) return;
-  if (step_ == step::finish) {
-    step_ = step::over;
-    changed_.notify_all();
-    return;
-  }
-  if (!ok) return finish();
-  if (step_ == step::read) keep();
-  if (events_.size() < most_events)
-    read();
-  else
-    step_ = step::pause;
-}
-
-void event_stream::read() {
-  step_ = step::read;
-  reader_->Read(&envelope_, tag(shared_from_this()));
-}
-
-void event_stream::finish() {
-  step_ = step::finish;
-  reader_->Finish(&status_, tag(shared_from_this()));
-}
-
-void event_stream::keep() {
-  auto parsed = parse_event(envelope_.namespace_(), envelope_.topic(), envelope_.event().value());
-  if (parsed) {
-    auto& event = *parsed;
-    if (!event) return;
-    events_.push_back(std::move(*event));
-  } else {
+void event_stream::keep(const std::string& message, event_batch& in) {
+  auto parsed = parse(message);
+  if (!parsed) {
     base::log::throttled(unreadable_, base::log::level::warn, "containerd", "unreadable event, listing reason=\"{}\"",
                          parsed.error().message());
-    lost_ = true;
+    in.lost = true;
+  } else if (auto& event = *parsed) {
+    in.events.push_back(std::move(*event));
   }
-  changed_.notify_all();
 }
 
 }  // namespace containerd
