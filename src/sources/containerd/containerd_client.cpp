@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "base/result.hpp"
 #include "sources/containerd/api_codec.hpp"
 #include "sources/containerd/event_stream.hpp"
+#include "sources/containerd/grpc_connection.hpp"
 #include "sources/containerd/ports_codec.hpp"
 #include "sources/containerd/records.hpp"
 
