@@ -269,7 +269,7 @@ TEST_F(containerd_source_test, notes_the_containers_that_do_not_run) {
 // Nothing starts a container while containerd is away. One that is there and silent may have started any of them.
 TEST_F(containerd_source_test, forgets_what_did_not_run_where_the_engine_is_there_and_silent) {
   options_.deadline = 200ms;
-  options_.following.stopped_kept = 100ms;
+  options_.following.stopped_kept = 400ms;
   engine_->run("a", 8080);
   engine_->run("b", 8081);
   engine_->end("default", "b");
@@ -278,7 +278,7 @@ TEST_F(containerd_source_test, forgets_what_did_not_run_where_the_engine_is_ther
   ASSERT_TRUE(stopped_->contains("default-b"));
   engine_->stop();
   ASSERT_TRUE(loop_.run_until([this] { return feed_.trouble.has_value(); }));
-  loop_.run_until([] { return false; }, 500ms);
+  loop_.run_until([] { return false; }, 900ms);
   EXPECT_TRUE(stopped_->contains("default-b")) << "it is away";
   engine_->set_hanging(true);
   engine_->start();
