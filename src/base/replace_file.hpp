@@ -10,8 +10,8 @@
 namespace base {
 
 // Writes "<file>.new", readable by its owner alone, and renames it into place; both are on the disk when it returns. A
-// link at either name is replaced, not followed. The directory must be there. After a
-// failure "<file>.new" is gone.
+// link at either name is replaced, not followed. The directory must be there.
+// After a failure "<file>.new" is gone.
 [[nodiscard]] result<> replace_file(const std::filesystem::path& file, std::string_view text);
 
 }  // namespace base

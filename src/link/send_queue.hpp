@@ -20,7 +20,7 @@ class send_queue {
   static constexpr std::size_t most_buffers = 1024;                     // UIO_MAXIOV, the most that writev takes
   static constexpr std::size_t most_parts = 8;                          // per frame
   static constexpr std::size_t enough_bytes = std::size_t{256} << 10U;  // per write: the processor's cache holds it
-  // Bytes kept from turn to turn: a whole turn, so that a stream that blocks in the middle of one loses no frame.
+  // Bytes kept from turn to turn. A turn may be several writes: a stream that blocks in its middle loses no frame.
   static constexpr std::size_t default_backlog = (std::size_t{1} << 20U) + (std::size_t{128} << 10U);
 
   // `backlog`: bytes of whole frames to keep for a stream that does not accept them.

@@ -53,9 +53,12 @@ bool link_ports::make_room() {
 }
 
 base::result<> link_ports::add(any_link link, silence of_peer, std::function<void(base::error)> over) {
-  if (!make_room()) return base::fail(std::errc::too_many_links, "");
   auto port = std::make_unique<link_port>(*this, ++last_id_, std::move(link));
   if (!port->watch()) return base::fail_errno("watch a link");
+  if (!make_room()) {
+    port->close();
+    return base::fail(std::errc::too_many_links, "");
+  }
   common_.stack.link_up(port->id(), {}, common_.now());
   ports_.push_back({std::move(port), std::move(over), of_peer, common_.now()});
   increment(common_.count.links);

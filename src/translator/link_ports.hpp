@@ -43,7 +43,7 @@ enum class silence : std::uint8_t { keeps_the_place, gives_the_place };
 class link_ports {
  public:
   static constexpr std::size_t most_links = 64;
-  static constexpr std::chrono::seconds time_to_speak{2};  // a VM that returns answers the stack's ARP request at once
+  static constexpr std::chrono::seconds time_to_speak{30};  // QEMU connects before its VM boots
 
   // `process` lets the owner take the stack's actions while the frames are still in memory.
   link_ports(shared& common, net::mac_address gateway, std::function<bool()> process);

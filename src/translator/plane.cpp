@@ -21,6 +21,7 @@
 #include "translator/exposed_tcp.hpp"
 #include "translator/exposed_udp.hpp"
 #include "translator/link_port.hpp"
+#include "translator/link_ports.hpp"
 #include "translator/shared.hpp"
 
 namespace translator {

@@ -181,6 +181,7 @@ void tcp_flows::changed(std::uint32_t index) {
 }
 
 void tcp_flows::settle(time_point now) {
+  forget_time_wait(around_.settings.limits.time_wait, now);  // those of earlier turns have sent their last segment
   for (std::size_t i = 0; i < touched_.size(); ++i) {
     const auto index = touched_[i];
     auto& f = flows_[index];
@@ -195,7 +196,6 @@ void tcp_flows::settle(time_point now) {
     }
   }
   touched_.clear();
-  forget_time_wait(around_.settings.limits.time_wait, now);
 }
 
 void tcp_flows::report(std::uint32_t index, const tcp::events& e) {

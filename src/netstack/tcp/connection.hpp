@@ -3,9 +3,10 @@
 // as an event: reset, or timed_out. A hostile segment can at worst end its own connection.
 //
 // Theory of operation. The parts do the work: handshake (SYN), sender (transmission and repetition), receiver
-// (reception and acknowledgement), acknowledgement_delay (requests and answers), keep_alive (dead peers). The connection decides by its state which part a segment
-// reaches, and which end closes. It is polled: after each batch of segments, after each event and when wake_at() has
-// passed, the owner calls next_segment() until it returns false, and take_events() once.
+// (reception and acknowledgement), acknowledgement_delay (requests and answers), keep_alive (dead peers). The
+// connection decides by its state which part a segment reaches, and which end closes. It is polled: after each batch of
+// segments, after each event and when wake_at() has passed, the owner calls next_segment() until it returns false, and
+// take_events() once.
 //
 // The host comes first: a SYN from the VM is answered when the host has accepted, so the VM sees a refusal as a
 // refusal.

@@ -50,10 +50,16 @@ async::task<base::result<pid_t>> main_pid(std::string service) {
 constexpr std::array<std::string_view, 6> unshare_command{"unshare", "--pid",         "--mount-proc",
                                                           "--fork",  "--propagation", "slave"};
 
+// The file or its process has gone; other errors do not say so.
+bool is_gone(const base::error& why) {
+  return why.code == std::errc::no_such_file_or_directory || why.code == std::errc::no_such_process;
+}
+
 // Whether the process runs unshare_command and an argument. unshare may have a path, and an interpreter before it.
-bool runs_unshare(pid_t process) {
+base::result<bool> runs_unshare(pid_t process) {
   const auto text = base::read_file(fmt::format("/proc/{}/cmdline", process));
-  if (!text) return false;
+  if (!text && is_gone(text.error())) return false;
+  if (!text) return std::unexpected(text.error());
   auto words = base::split(*text, '\0');  // a zero ends the last one, too
   if (words.size() < unshare_command.size() + 2) return false;
   const auto begin = words.end() - static_cast<std::ptrdiff_t>(unshare_command.size() + 2);
@@ -61,14 +67,27 @@ bool runs_unshare(pid_t process) {
   return std::ranges::equal(begin, words.end() - 2, unshare_command.begin(), unshare_command.end());
 }
 
-// The init of an earlier run: the id may have been reused by now, so its command and namespace count as well.
-pid_t init_in(const std::filesystem::path& pid_file) {
+// Whether the process is the init of an earlier run: its id may have been reused by now, so its command and namespace
+// count as well.
+base::result<bool> is_earlier_init(pid_t process) {
+  if (const auto unshare = runs_unshare(process); !unshare || !*unshare) return unshare;
+  const auto theirs = os::net_namespace_of(process), ours = os::net_namespace_of(::getpid());
+  if (!theirs && is_gone(theirs.error())) return false;
+  if (!theirs) return std::unexpected(theirs.error());
+  if (!ours) return std::unexpected(ours.error());
+  return !os::is_same_namespace(theirs->get(), ours->get());
+}
+
+// The init of an earlier run, or 0. An unreadable file is an error: there might be one, and a second engine beside it.
+base::result<pid_t> init_in(const std::filesystem::path& pid_file) {
   const auto text = base::read_file(pid_file);
-  const auto pid = text ? base::parse_number<pid_t>(base::trim(*text)) : std::nullopt;
+  if (!text && is_gone(text.error())) return 0;
+  if (!text) return std::unexpected(text.error());
+  const auto pid = base::parse_number<pid_t>(base::trim(*text));
   if (!pid || *pid <= 1) return 0;
-  if (!runs_unshare(*pid)) return 0;
-  const auto theirs = os::net_namespace_of(*pid), ours = os::net_namespace_of(::getpid());
-  return theirs && ours && !os::is_same_namespace(theirs->get(), ours->get()) ? *pid : 0;
+  const auto earlier = is_earlier_init(*pid);
+  if (!earlier) return std::unexpected(earlier.error());
+  return *earlier ? *pid : 0;
 }
 
 base::result<base::unique_fd> pidfd_of(pid_t process) {
@@ -129,7 +148,9 @@ async::task<base::result<engine_namespace>> engine_namespace::of_service(std::st
 
 base::result<engine_namespace> engine_namespace::of_init(const async::executor& where, const std::string& argument,
                                                          const std::filesystem::path& pid_file) {
-  if (const auto pid = init_in(pid_file); pid != 0) {
+  const auto earlier = init_in(pid_file);
+  if (!earlier) return std::unexpected(earlier.error());
+  if (const auto pid = *earlier; pid != 0) {
     base::log::info(component, "takes the namespace of an earlier run pid={}", pid);
     return of_process(where, pid);
   }

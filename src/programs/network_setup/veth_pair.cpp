@@ -55,18 +55,21 @@ bool veth_keeper::restore() {
   if (!keeps_ || (!gone && !trouble_.active())) return false;
   const auto made = make_veth_pair(engine_namespace_);
   trouble_.note(made);
-  if (made)
+  if (made && gone)
     base::log::throttled(removals_, base::log::level::warn, component,
                          "another program removed the interfaces, made them again interface={}", default_end);
   return true;
 }
 
 async::task<> veth_keeper::run(async::executor where) {
+  base::log::episode blind(component, "no watch of the interfaces");
   auto watch = netlink::interface_watch::open(where);
-  if (!watch) {
-    base::log::warn(component, "cannot watch the interfaces reason=\"{}\"", watch.error().message());
-    co_return;
+  for (; !watch; watch = netlink::interface_watch::open(where)) {
+    blind.note(std::unexpected(watch.error()));
+    restore();
+    co_await async::sleep_for(pauses.cap);
   }
+  blind.note({});
   auto made_at = async::clock::now();
   for (unsigned removals = 0;;) {
     if (!restore()) {

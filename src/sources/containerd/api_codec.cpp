@@ -133,7 +133,7 @@ base::result<std::map<std::string, task_state>> parse_tasks(std::string_view res
     process one;
     auto added = add_process(message, one);
     const auto id = one.container_id.empty() ? one.id : one.container_id;
-    if (added) tasks.insert_or_assign(std::string(id), state_of(one.status));
+    if (added && !id.empty()) tasks.insert_or_assign(std::string(id), state_of(one.status));
     return added;
   });
   if (!parsed) return std::unexpected(parsed.error());

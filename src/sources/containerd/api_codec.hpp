@@ -4,11 +4,15 @@
 // used here are skipped, and on the wire a message has no name.
 //
 //   namespaces.v1.Namespaces  List       {}                    {1: [{1: name}]}
-//   containers.v1.Containers  List       {1: [filter]}         {1: [Container]}      Container = {1: id, 2: [{1: key, 2: label}]}
+//   containers.v1.Containers  List       {1: [filter]}         {1: [Container]}
 //                             Get        {1: id}               {1: Container}
-//   tasks.v1.Tasks            List       {}                    {1: [Process]}        Process = {1: container_id, 2: id, 4: status}
+//   tasks.v1.Tasks            List       {}                    {1: [Process]}
 //                             Get        {1: container_id}     {1: Process}
-//   events.v1.Events          Subscribe  {1: [filter]}         stream of {2: namespace, 3: topic, 4: {1: type, 2: payload}}
+//   events.v1.Events          Subscribe  {1: [filter]}         stream of Event
+//
+//   Container = {1: id, 2: [{1: key, 2: label}]}
+//   Process = {1: container_id, 2: id, 4: status}
+//   Event = {2: namespace, 3: topic, 4: {1: type, 2: payload}}
 #pragma once
 
 #include <map>

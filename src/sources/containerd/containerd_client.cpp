@@ -73,7 +73,9 @@ async::task<base::result<std::map<std::string, task_state>>> containerd_client::
 async::task<base::result<container_record>> containerd_client::get_container(std::string name_space, std::string id) {
   constexpr const char* what = "container";
   const auto answer = co_await ask("containers.v1.Containers/Get", std::move(name_space), make_id(id), what);
-  co_return parsed(answer, parse_container, what);
+  auto record = parsed(answer, parse_container, what);
+  if (record && record->id != id) co_return base::fail("containerd: the answer is not about container " + id);
+  co_return record;
 }
 
 async::task<base::result<task_state>> containerd_client::get_task(std::string name_space, std::string id) {

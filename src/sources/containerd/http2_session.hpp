@@ -50,7 +50,7 @@ class http2_session {
 
   // Bytes from the peer. Fails if they end the connection; the events before that still count.
   base::result<> receive(std::string_view bytes);
-  // The bytes to send next, some 16 KiB at most; empty: none at present.
+  // The bytes to send next, less than 32 KiB; empty: none at present.
   base::result<std::string> take_output();
   // What receive() and take_output() have caused.
   [[nodiscard]] std::vector<http2_event> take_events();

@@ -26,11 +26,6 @@ void set_up_tcp(const support::netns& where) {
   });
 }
 
-// Linux asks for IPv6 routers again and again, which would wake a host's end that is watched for being idle.
-void ask_for_no_routers(const support::netns& where) {
-  where.run([] { std::ofstream("/proc/sys/net/ipv6/conf/default/router_solicitations") << 0; });
-}
-
 void nat_rule(const support::netns& where, std::initializer_list<std::string> words) {
   std::vector<std::string> argv{"iptables", "-w", "-t", "nat", "-A"};
   argv.insert(argv.end(), words);
@@ -64,7 +59,6 @@ served_target::served_target(const support::netns& where, std::uint16_t first) {
 
 arena::arena() {
   for (const auto* one : {&host, &vm, &container}) set_up_tcp(*one);
-  for (const auto* one : {&vm, &container}) ask_for_no_routers(*one);
   attach_container(vm, container);
 }
 

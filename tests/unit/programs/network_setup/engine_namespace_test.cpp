@@ -107,12 +107,22 @@ TEST_F(engine_namespace_test, an_init_whose_id_cannot_be_written_ends) {
   const auto children = [] { return base::read_file("/proc/thread-self/children").value(); };
   const auto before = children();
   write_program("unshare", "exec sleep 1000");
-  std::filesystem::create_directory(at("taken"));
-  std::ofstream(at("taken/file"));
+  std::filesystem::create_directory(at("taken.new"));
+  std::ofstream(at("taken.new/file"));
   const auto found = engine_namespace::of_init(loop_.executor(), "/bin/true", at("taken"));
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().code, std::errc::is_a_directory) << found.error().message();
   EXPECT_EQ(children(), before);
+}
+
+// It may name a living init, which a second engine would run beside.
+TEST_F(engine_namespace_test, no_init_starts_if_the_file_of_an_earlier_run_cannot_be_read) {
+  write_program("unshare", "touch " + at("started"));
+  std::filesystem::create_directory(at("pid"));
+  const auto found = engine_namespace::of_init(loop_.executor(), "/bin/true", at("pid"));
+  ASSERT_FALSE(found);
+  EXPECT_NE(found.error().message().find("not a regular file"), std::string::npos) << found.error().message();
+  EXPECT_FALSE(std::filesystem::exists(at("started")));
 }
 
 // As when -unshare-arg names no program: unshare ends before its namespace is looked at.
