@@ -57,6 +57,7 @@ void use_default_signals() {
 [[noreturn]] void become(const prepared& p) {
   use_default_signals();
   if (!p.survives && (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != p.parent)) give_up(p.report);
+  if (!p.survives && ::setpgid(0, 0) != 0) give_up(p.report);
   if (p.net_namespace >= 0 && ::setns(p.net_namespace, CLONE_NEWNET) != 0) give_up(p.report);
   int first_free = first_number;
   for (const auto& [ours, number] : p.descriptors) {
@@ -145,14 +146,22 @@ child_program::child_program(child_program&& other) noexcept
 
 child_program::~child_program() {
   if (pid_ <= 0 || survives_) return;
-  ::kill(pid_, SIGKILL);
+  end_group();
   ::waitpid(pid_, nullptr, 0);
+}
+
+// Before the leader is reaped: later, its number may be that of another group.
+void child_program::end_group() const {
+  if (!survives_) ::kill(-pid_, SIGKILL);
 }
 
 async::task<int> child_program::ended() {
   while (pid_ > 0) {
-    int status = 0;
-    if (::waitpid(pid_, &status, WNOHANG) == pid_) {
+    siginfo_t found{};
+    if (::waitid(P_PID, static_cast<id_t>(pid_), &found, WEXITED | WNOHANG | WNOWAIT) == 0 && found.si_pid == pid_) {
+      end_group();
+      int status = 0;
+      ::waitpid(pid_, &status, 0);
       pid_ = -1;
       code_ = wait_status_code(status);
       break;

@@ -1,6 +1,7 @@
 // child_program: a program that this one starts and owns: it inherits stdin, stdout and stderr, and the given
 // descriptors. Unless it is to survive, it ends with its owner: the destructor kills it, and so does the kernel if this
-// program is killed. Control thread only, which must be the main thread: the kernel's signal follows it.
+// program is killed. What it has started and left behind in its process group ends with it. Control thread only, which
+// must be the main thread: the kernel's signal follows it.
 #pragma once
 
 #include <sys/types.h>
@@ -42,6 +43,7 @@ class child_program {
 
  private:
   child_program(const async::executor& where, pid_t pid, int pidfd, bool survives);
+  void end_group() const;
 
   pid_t pid_ = -1;  // -1: reaped
   int code_ = 0;

@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 
 #include "base/descriptor_limit.hpp"
@@ -98,6 +100,21 @@ TEST_F(child_program_test, ends_with_its_owner_unless_it_shall_survive) {
   EXPECT_NE(::kill(owned, 0), 0);
   EXPECT_EQ(::kill(surviving, SIGKILL), 0);
   EXPECT_EQ(::waitpid(surviving, nullptr, 0), surviving);
+}
+
+TEST_F(child_program_test, what_it_has_left_behind_ends_with_it) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  base::unique_fd alive(ends[0]), held(ends[1]);
+  auto one = child_program::start(loop_.executor(),
+                                  {.argv = {"sh", "-c", "sleep 1000 & exit 3"}, .descriptors = {{held.get(), 3}}});
+  ASSERT_TRUE(one);
+  held.reset();
+  EXPECT_EQ(loop_.run(one->ended()), 3);
+  char byte = 0;
+  pollfd end{alive.get(), POLLIN, 0};
+  ASSERT_EQ(::poll(&end, 1, 10'000), 1) << "the background program holds the pipe";
+  EXPECT_EQ(::read(alive.get(), &byte, 1), 0);
 }
 
 TEST_F(child_program_test, stop_kills_what_ignores_sigterm) {
