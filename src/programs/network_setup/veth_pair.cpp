@@ -1,6 +1,7 @@
 #include "programs/network_setup/veth_pair.hpp"
 
 #include <chrono>
+#include <expected>
 #include <random>
 #include <system_error>
 
