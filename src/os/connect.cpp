@@ -17,6 +17,7 @@
 #include "base/unique_fd.hpp"
 #include "net/endpoint.hpp"
 #include "net/stream_address.hpp"
+#include "os/begin_connect.hpp"
 
 namespace os {
 namespace {
@@ -32,12 +33,6 @@ base::result<base::unique_fd> open_socket(const net::stream_address& to) {
   base::unique_fd fd(::socket(net::to_sockaddr(to).storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return base::fail_errno(context_of(to));
   return fd;
-}
-
-// 0, or the error number.
-int begin_connect(int fd, const net::stream_address& to) {
-  const auto at = net::to_sockaddr(to);
-  return ::connect(fd, at.get(), at.size) == 0 ? 0 : errno;
 }
 
 // The outcome of a connection under way; EINPROGRESS: none so far.
@@ -70,10 +65,11 @@ async::task<base::result<base::unique_fd>> wait_for_outcome(base::unique_fd fd, 
 async::task<base::result<base::unique_fd>> connect_socket(net::stream_address to) {
   auto fd = open_socket(to);
   if (!fd) co_return fd;
-  auto error_number = begin_connect(fd->get(), to);
+  const auto at = net::to_sockaddr(to);
+  auto error_number = begin_connect(fd->get(), at);
   while (error_number == EAGAIN || error_number == EINTR) {
     if (error_number == EAGAIN) co_await async::sleep_for(full_queue_pause);
-    error_number = begin_connect(fd->get(), to);
+    error_number = begin_connect(fd->get(), at);
   }
   if (error_number == EINPROGRESS || error_number == EALREADY) {
     fd = co_await wait_for_outcome(std::move(*fd), context_of(to));
@@ -104,8 +100,9 @@ async::task<base::result<base::unique_fd>> connect_to(net::stream_address to, as
 base::result<base::unique_fd> connect_now(const net::unix_path& to) {
   auto fd = open_socket(to);
   if (!fd) return fd;
-  auto error_number = begin_connect(fd->get(), to);
-  while (error_number == EINTR) error_number = begin_connect(fd->get(), to);
+  const auto at = net::to_sockaddr(net::stream_address(to));
+  auto error_number = begin_connect(fd->get(), at);
+  while (error_number == EINTR) error_number = begin_connect(fd->get(), at);
   if (error_number == 0) return fd;
   return base::fail(std::error_code(error_number, std::system_category()), context_of(to));
 }

@@ -7,6 +7,7 @@
 
 #include "base/unique_fd.hpp"
 #include "net/endpoint.hpp"
+#include "os/begin_connect.hpp"
 
 namespace os {
 
@@ -19,8 +20,9 @@ std::optional<int> socket_type(int fd) {
 // A socket that takes datagrams of its own peer alone refuses this one with EPERM.
 bool is_bound(const net::socket_address& name) {
   const base::unique_fd probe(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!probe || ::connect(probe.get(), name.get(), name.size) == 0) return true;
-  return errno != ECONNREFUSED && errno != ENOENT;
+  if (!probe) return true;
+  const int outcome = begin_connect(probe.get(), name);
+  return outcome != ECONNREFUSED && outcome != ENOENT;
 }
 
 }  // namespace os
