@@ -29,32 +29,6 @@ forward as_forward(const held_forward& held, const forward* like) {
   return made;
 }
 
-slot_event event_of_add(outcome_kind kind, bool late) {
-  using enum slot_event;
-  switch (kind) {
-    case outcome_kind::done: return add_done;
-    case outcome_kind::unknown: return add_unknown;
-    case outcome_kind::unsent: return add_unsent;
-    case outcome_kind::exists:
-    case outcome_kind::conflict:
-    case outcome_kind::refused: break;
-  }
-  return late ? add_denied_late : add_denied;
-}
-
-slot_event event_of_remove(outcome_kind kind, bool late) {
-  using enum slot_event;
-  switch (kind) {
-    case outcome_kind::done: return late ? remove_done_late : remove_done;
-    case outcome_kind::unknown: return remove_unknown;
-    case outcome_kind::unsent: return remove_unsent;
-    case outcome_kind::exists:
-    case outcome_kind::conflict:
-    case outcome_kind::refused: break;
-  }
-  return remove_denied;
-}
-
 // What the operation adds or removes; null if there is nothing.
 const forward* target_of(const slot& s, verb what) {
   if (what == verb::remove) return s.applied();
@@ -78,15 +52,6 @@ std::string_view to_string(outcome_kind kind) {
     case outcome_kind::unsent: break;
   }
   return "unsent";
-}
-
-std::string_view to_string(peer_status status) {
-  switch (status) {
-    case peer_status::awaiting: return "awaiting";
-    case peer_status::syncing: return "syncing";
-    case peer_status::synced: break;
-  }
-  return "synced";
 }
 
 reconcile_fsm::reconcile_fsm(sink_traits traits, reconcile_options options)
@@ -193,7 +158,7 @@ void reconcile_fsm::want(const forward_map& desired, source_set settled, std::ui
       reschedule(here, now);
   }
   for (const auto& [key, wanted] : desired) set_wanted(slots_.try_emplace(key).first, wanted, now);
-  if (epoch != epoch_ && status_ != peer_status::awaiting) request_list(now);
+  if (epoch != epoch_ && listing_.status() != peer_status::awaiting) listing_.request(now);
   epoch_ = epoch;
 }
 
@@ -205,45 +170,25 @@ void reconcile_fsm::drain(time_point now) {
     set_wanted(here, std::nullopt, now);
   }
   for (auto at = slots_.begin(); at != slots_.end();) reschedule(at++, now);
-  list_not_before_ = std::min(list_not_before_, now);
-}
-
-void reconcile_fsm::request_list(time_point now) {
-  if (status_ == peer_status::syncing) {
-    list_again_ = true;
-    return;
-  }
-  status_ = peer_status::awaiting;
-  list_not_before_ = now;
-}
-
-void reconcile_fsm::peer_changed(time_point now) {
-  list_failures_ = 0;
-  request_list(now);
+  listing_.end_delay(now);
 }
 
 // ---- asking the peer ------------------------------------------------------------------------------------------------
 
 bool reconcile_fsm::should_list(time_point now) {
-  if (status_ != peer_status::awaiting || in_flight_ > 0 || now < list_not_before_) return false;
-  status_ = peer_status::syncing;
-  list_again_ = false;
+  if (in_flight_ > 0 || !listing_.is_due(now)) return false;
+  listing_.start();
   return true;
 }
 
 std::vector<forward> reconcile_fsm::listed(const base::result<peer_state>& answer, time_point now) {
   std::vector<forward> lost;
   if (!answer) {
-    status_ = peer_status::awaiting;
-    peer_trouble_ = answer.error();
-    list_not_before_ = now + options_.peer_retry.delay(++list_failures_, random());
+    listing_.failed(answer.error(), options_.peer_retry, now, random());
     return lost;
   }
-  status_ = list_again_ ? peer_status::awaiting : peer_status::synced;
+  listing_.succeeded(now);
   answers_ = answer->complete;
-  list_not_before_ = now;
-  list_failures_ = 0;
-  peer_trouble_.reset();
   if (answer->complete)
     adopt_all(*answer, now, lost);
   else
@@ -265,7 +210,7 @@ void reconcile_fsm::adopt_all(const peer_state& answer, time_point now, std::vec
   }
 }
 
-slot_event reconcile_fsm::event_of(const slot& s, const held_forward* held, time_point now) const {
+slot_event reconcile_fsm::listed_event(const slot& s, const held_forward* held, time_point now) const {
   if (held == nullptr) {
     const bool late = s.state() == slot_state::uncertain && now < s.late_until && !draining_;
     return late ? slot_event::listed_missing_late : slot_event::listed_missing;
@@ -276,7 +221,7 @@ slot_event reconcile_fsm::event_of(const slot& s, const held_forward* held, time
 
 void reconcile_fsm::adopt(slot_map::iterator at, const held_forward* held, time_point now, std::vector<forward>& lost) {
   auto& s = at->second;
-  const auto event = event_of(s, held, now);
+  const auto event = listed_event(s, held, now);
   if (event == slot_event::listed_missing_late)
     return schedule(at, s.wanted ? std::max(s.retry.not_before, now) : s.late_until);
   const auto next = next_state(s.state(), event);
@@ -324,7 +269,7 @@ void reconcile_fsm::adopt_identity(const peer_state& answer, time_point now) {
 
 std::vector<operation> reconcile_fsm::take(std::size_t limit, time_point now) {
   std::vector<operation> taken;
-  if (status_ != peer_status::synced) return taken;
+  if (listing_.status() != peer_status::synced) return taken;
   for (auto at = due_.begin(); at != due_.end() && at->first <= now && taken.size() < limit;) {
     const auto due = at++;
     auto& s = slots_.at(due->second);
@@ -347,11 +292,6 @@ void reconcile_fsm::fail(slot_map::iterator at, const outcome& why, time_point n
   s.retry.fail(why, options_.key_retry, now, random());
 }
 
-slot_event reconcile_fsm::event_of(const slot& s, verb what, outcome_kind kind, time_point now) const {
-  const bool late = now < s.late_until;
-  return what == verb::add ? event_of_add(kind, late) : event_of_remove(kind, late && !s.wanted && !draining_);
-}
-
 void reconcile_fsm::finished(const operation& op, const outcome& result, time_point now) {
   const auto at = slots_.find(op.target.key);
   if (at == slots_.end() || at->second.in_flight != op.what)
@@ -359,7 +299,8 @@ void reconcile_fsm::finished(const operation& op, const outcome& result, time_po
   auto& s = at->second;
   s.in_flight.reset();
   --in_flight_;
-  const auto event = event_of(s, op.what, result.kind, now);
+  const bool late = now < s.late_until && (op.what == verb::add || (!s.wanted && !draining_));
+  const auto event = event_of(op.what, result.kind, late);
   s.apply(event, result.kind == outcome_kind::unsent ? std::nullopt : std::optional(op.target), now);
   if (event == slot_event::add_unknown) s.late_until = now + options_.late_limit;
   if (result.kind == outcome_kind::done)
@@ -378,8 +319,8 @@ void reconcile_fsm::finish_done(slot_map::iterator at, slot_event event, time_po
 void reconcile_fsm::finish_failed(slot_map::iterator at, const outcome& result, time_point now) {
   fail(at, result, now);
   if (result.kind == outcome_kind::conflict) remove_others(at->first, now);
-  const bool unclear = is_lost(result.kind) && status_ == peer_status::synced;
-  if (result.kind == outcome_kind::exists || unclear) request_list(now);
+  const bool unclear = is_lost(result.kind) && listing_.status() == peer_status::synced;
+  if (result.kind == outcome_kind::exists || unclear) listing_.request(now);
   reschedule(at, now);
 }
 
@@ -397,8 +338,8 @@ void reconcile_fsm::remove_others(const port_key& key, time_point now) {
 // ---- outlook --------------------------------------------------------------------------------------------------------
 
 time_point reconcile_fsm::wake_at(time_point now) const {
-  if (status_ == peer_status::awaiting) return in_flight_ > 0 ? time_point::max() : list_not_before_;
-  if (status_ == peer_status::syncing) return time_point::max();
+  const bool may_list = listing_.status() == peer_status::awaiting && in_flight_ == 0;
+  if (listing_.status() != peer_status::synced) return may_list ? listing_.not_before() : time_point::max();
   // What is due already waits for an operation in flight, whose report comes first, or for one that is due later.
   const auto next = std::ranges::upper_bound(due_, now, {}, [](const auto& item) { return item.first; });
   return next == due_.end() ? time_point::max() : next->first;
@@ -409,7 +350,7 @@ std::string reconcile_fsm::waits_for(const port_key& key, time_point now) const 
   if (at == slots_.end() || at->second.in_flight) return {};
   const auto next = needed(at->second);
   if (!next) return {};
-  if (status_ != peer_status::synced) return "the peer has not been asked yet what it holds";
+  if (listing_.status() != peer_status::synced) return "the peer has not been asked yet what it holds";
   if (const auto* other = obstacle(key, *next, now)) {
     const auto name = to_string(other->first);
     if (!other->second.in_flight) return name + " is to be removed first";
@@ -418,7 +359,9 @@ std::string reconcile_fsm::waits_for(const port_key& key, time_point now) const 
   return *next == verb::add && is_held_back(at->second, now) ? "it is not served inside the VM yet" : "";
 }
 
-bool reconcile_fsm::settled() const { return status_ == peer_status::synced && in_flight_ == 0 && due_.empty(); }
+bool reconcile_fsm::settled() const {
+  return listing_.status() == peer_status::synced && in_flight_ == 0 && due_.empty();
+}
 
 bool reconcile_fsm::may_be_ours(const port_key& key) const {
   const auto at = slots_.find(key);

@@ -5,8 +5,7 @@
 //   awaiting  what it holds is not known: only should_list() may answer, after the back-off
 //   syncing   list() is under way: nothing else may be
 //   synced    take() hands out operations that are due. At most one is under way for a protocol and port. A removal
-//   that
-//             is due comes before an addition at another address of the port.
+//             that is due comes before an addition at another address of the port.
 //
 // Each key has a slot, whose states and transitions are in slot.hpp. What a slot needs next:
 //   absent     add if wanted
@@ -38,6 +37,7 @@
 
 #include "base/backoff.hpp"
 #include "ports/exposure_policy.hpp"
+#include "ports/peer_listing.hpp"
 #include "ports/sink.hpp"
 #include "ports/slot.hpp"
 
@@ -50,9 +50,6 @@ struct reconcile_options {
   std::chrono::milliseconds late_limit{60'000};                // how long after it an addition may still be carried out
   std::uint32_t seed = 1;                                      // of the jitter
 };
-
-enum class peer_status : std::uint8_t { awaiting, syncing, synced };
-[[nodiscard]] std::string_view to_string(peer_status status);
 
 class reconcile_fsm {
  public:
@@ -75,7 +72,7 @@ class reconcile_fsm {
   // From now on nothing is wanted, and nothing is waited for.
   void drain(time_point now);
   // The peer may have restarted, or come back: ask it now.
-  void peer_changed(time_point now);
+  void peer_changed(time_point now) { listing_.restart(now); }
 
   // True: call list() and report to listed(). Marks it as under way.
   [[nodiscard]] bool should_list(time_point now);
@@ -93,11 +90,7 @@ class reconcile_fsm {
   // What the next operation of this key waits for besides its time, for people; empty: nothing.
   [[nodiscard]] std::string waits_for(const port_key& key, time_point now) const;
 
-  [[nodiscard]] peer_status status() const { return status_; }
-  // How often in a row the peer could not be asked; why, the last time; and when it is asked again.
-  [[nodiscard]] unsigned peer_failures() const { return list_failures_; }
-  [[nodiscard]] const std::optional<base::error>& peer_trouble() const { return peer_trouble_; }
-  [[nodiscard]] time_point peer_retry_at() const { return list_not_before_; }
+  [[nodiscard]] const peer_listing& listing() const { return listing_; }
   [[nodiscard]] const slot_map& slots() const { return slots_; }
   // True when nothing is in flight and nothing is left to do, whatever the time.
   [[nodiscard]] bool settled() const;
@@ -117,18 +110,16 @@ class reconcile_fsm {
   void schedule(slot_map::iterator at, time_point when);
   void reschedule(slot_map::iterator at, time_point now);
   void fail(slot_map::iterator at, const outcome& why, time_point now);
-  [[nodiscard]] slot_event event_of(const slot& s, verb what, outcome_kind kind, time_point now) const;
   void finish_done(slot_map::iterator at, slot_event event, time_point now);
   void finish_failed(slot_map::iterator at, const outcome& result, time_point now);
   void remove_others(const port_key& key, time_point now);
   void find_in_the_way(slot_map::iterator at, bool known, time_point now);
   void set_wanted(slot_map::iterator at, std::optional<forward> wanted, time_point now);
-  [[nodiscard]] slot_event event_of(const slot& s, const held_forward* held, time_point now) const;
+  [[nodiscard]] slot_event listed_event(const slot& s, const held_forward* held, time_point now) const;
   void adopt(slot_map::iterator at, const held_forward* held, time_point now, std::vector<forward>& lost);
   void judge_listed(slot_map::iterator at, slot_event event, time_point now);
   void adopt_all(const peer_state& answer, time_point now, std::vector<forward>& lost);
   void adopt_identity(const peer_state& answer, time_point now);
-  void request_list(time_point now);
   std::uint32_t random();
 
   sink_traits traits_;
@@ -136,13 +127,9 @@ class reconcile_fsm {
   slot_map slots_;
   std::set<std::pair<time_point, port_key>> due_;  // exactly the slots that need something and are not in flight
   std::size_t in_flight_ = 0;
-  peer_status status_ = peer_status::awaiting;
+  peer_listing listing_;
   bool draining_ = false;
-  bool answers_ = true;      // the last list said what the peer holds
-  bool list_again_ = false;  // asked for while a list was under way
-  unsigned list_failures_ = 0;
-  time_point list_not_before_{};
-  std::optional<base::error> peer_trouble_;
+  bool answers_ = true;  // the last list said what the peer holds
   std::string identity_;
   std::uint64_t epoch_ = 0;
   source_set settled_sources_;

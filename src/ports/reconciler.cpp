@@ -86,7 +86,7 @@ async::task<> reconciler::follow_list() {
 async::task<> reconciler::watch() {
   const bool notices_return = peer_->traits().announces_return || peer_->traits().hints_return;
   while (true) {
-    if (machine_.status() != peer_status::synced && !notices_return) {
+    if (machine_.listing().status() != peer_status::synced && !notices_return) {
       co_await changed_.wait();
       continue;
     }
@@ -97,11 +97,11 @@ async::task<> reconciler::watch() {
 }
 
 async::task<> reconciler::drain(async::clock::time_point deadline) {
-  const unsigned failures_before = machine_.peer_failures();
+  const unsigned failures_before = machine_.listing().failures();
   machine_.drain(async::clock::now());
   changed_.notify_all();
   while (!machine_.settled() && async::clock::now() < deadline) {
-    if (machine_.peer_failures() > failures_before || !machine_.holds_ours()) break;
+    if (machine_.listing().failures() > failures_before || !machine_.holds_ours()) break;
     co_await changed_.wait_until(deadline);
   }
   const auto closed = co_await async::until(deadline, peer_->close());

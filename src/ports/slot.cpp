@@ -23,7 +23,37 @@ bool is_outcome(slot_event event) {
   return event >= slot_event::add_done && event != slot_event::add_unsent && event != slot_event::remove_unsent;
 }
 
+slot_event event_of_add(outcome_kind kind, bool late) {
+  using enum slot_event;
+  switch (kind) {
+    case outcome_kind::done: return add_done;
+    case outcome_kind::unknown: return add_unknown;
+    case outcome_kind::unsent: return add_unsent;
+    case outcome_kind::exists:
+    case outcome_kind::conflict:
+    case outcome_kind::refused: break;
+  }
+  return late ? add_denied_late : add_denied;
+}
+
+slot_event event_of_remove(outcome_kind kind, bool late) {
+  using enum slot_event;
+  switch (kind) {
+    case outcome_kind::done: return late ? remove_done_late : remove_done;
+    case outcome_kind::unknown: return remove_unknown;
+    case outcome_kind::unsent: return remove_unsent;
+    case outcome_kind::exists:
+    case outcome_kind::conflict:
+    case outcome_kind::refused: break;
+  }
+  return remove_denied;
+}
+
 }  // namespace
+
+slot_event event_of(verb what, outcome_kind kind, bool late) {
+  return what == verb::add ? event_of_add(kind, late) : event_of_remove(kind, late);
+}
 
 std::optional<slot_state> next_state(slot_state from, slot_event event) {
   const auto row = std::ranges::find(transition_table::rows, event, &transition::event);

@@ -42,6 +42,9 @@ enum class slot_event : std::uint8_t {
 };
 inline constexpr std::size_t slot_event_count = 17;
 
+// What the outcome of an operation means. `late`: an earlier addition without an answer may still be carried out.
+[[nodiscard]] slot_event event_of(verb what, outcome_kind kind, bool late);
+
 // Who made a forward that is ours, or may be.
 enum class origin : std::uint8_t {
   this_run,

@@ -38,8 +38,8 @@ std::string describe_metrics(const status_view& view) {
   text += fmt::format("guestagent_ports {}\n", view.plan->ports.size());
   append_metric(text, "guestagent_peer_up", "1 while the peer can be reached.");
   for (const auto& peer : view.peers)
-    text +=
-        fmt::format("guestagent_peer_up{{peer=\"{}\"}} {}\n", peer.name, peer.machine->peer_failures() == 0 ? 1 : 0);
+    text += fmt::format("guestagent_peer_up{{peer=\"{}\"}} {}\n", peer.name,
+                        peer.machine->listing().failures() == 0 ? 1 : 0);
   append_metric(text, "guestagent_peer_ports", "Ports at a peer, by state.");
   for (const auto& peer : view.peers)
     for (const auto& [state, count] : count_states(*peer.machine, view.now))

@@ -57,14 +57,14 @@ status_document::peer describe_peer(const status_view& view, const peer_view& pe
     return item.second.state() == slot_state::ours || item.second.state() == slot_state::foreign;
   });
   status_document::peer shown{.name{peer.name}, .applied = static_cast<std::uint64_t>(applied)};
-  const auto& trouble = machine.peer_trouble();
+  const auto& trouble = machine.listing().trouble();
   if (!trouble) {
-    shown.state = to_string(machine.status());
+    shown.state = to_string(machine.listing().status());
     return shown;
   }
   shown.state = "down";
   shown.reason = trouble->message();
-  shown.retry_in_ms = milliseconds_until(machine.peer_retry_at(), view.now);
+  shown.retry_in_ms = milliseconds_until(machine.listing().not_before(), view.now);
   return shown;
 }
 
@@ -179,7 +179,7 @@ peer_port describe_slot(const ports::reconcile_fsm& machine, const ports::port_k
   if (slot != nullptr && slot->in_flight == ports::verb::remove) return {"removing", {}};
   if (slot != nullptr && slot->state() == slot_state::foreign)
     return {"foreign", "the peer had this forward already; it will not be removed"};
-  if (const auto& trouble = machine.peer_trouble()) return {"down", trouble->message()};
+  if (const auto& trouble = machine.listing().trouble()) return {"down", trouble->message()};
   if (slot == nullptr) return {"pending", {}};
   if (slot->retry.trouble) return {trouble_state(slot->retry.trouble->kind), slot->retry.trouble->reason};
   if (is_leftover(*slot)) {

@@ -249,7 +249,7 @@ TEST_F(reconcile_fsm_test, exists_makes_it_ask_the_peer) {
   list();
   take();
   finish(outcome_kind::exists, "proxy already running");
-  EXPECT_EQ(fsm.status(), peer_status::awaiting);
+  EXPECT_EQ(fsm.listing().status(), peer_status::awaiting);
   list({{on(80).key}});
   EXPECT_EQ(fsm.slots().begin()->second.state(), slot_state::foreign);
 }

@@ -237,7 +237,7 @@ TEST_F(reconciler_test, drain_does_not_wait_for_a_peer_that_is_down) {
   script_.down = true;
   script_.restarted = true;
   script_.event.notify_all();
-  ASSERT_TRUE(soon([&] { return reconciler_->machine().peer_failures() > 0; }));
+  ASSERT_TRUE(soon([&] { return reconciler_->machine().listing().failures() > 0; }));
   const auto before = async::clock::now();
   tasks_->spawn("drain", reconciler_->drain(before + seconds(60)));
   EXPECT_TRUE(soon([&] { return script_.closed; }));

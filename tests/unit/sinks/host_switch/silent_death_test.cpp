@@ -112,14 +112,14 @@ TEST_F(silent_death_test, a_reconciler_whose_peer_is_away_lists_at_the_taps_retu
   patient.peer_retry = {10s, 10s, 0.0};
   ports::reconciler reconciler(loop_.executor(), std::move(sink_), std::nullopt, patient);
   loop_.spawn(reconciler.run());
-  ASSERT_TRUE(loop_.run_until([&] { return reconciler.machine().peer_failures() > 0; }));
+  ASSERT_TRUE(loop_.run_until([&] { return reconciler.machine().listing().failures() > 0; }));
   const auto before = async::clock::now();
   plug_in();
-  EXPECT_TRUE(loop_.run_until([&] { return reconciler.machine().status() == ports::peer_status::synced; }));
+  EXPECT_TRUE(loop_.run_until([&] { return reconciler.machine().listing().status() == ports::peer_status::synced; }));
   EXPECT_LT(async::clock::now() - before, soon);
   const auto died = async::clock::now();
   unplug();
-  EXPECT_TRUE(loop_.run_until([&] { return reconciler.machine().peer_failures() > 0; }));
+  EXPECT_TRUE(loop_.run_until([&] { return reconciler.machine().listing().failures() > 0; }));
   EXPECT_LT(async::clock::now() - died, soon) << "the connection of the list after its return is watched as well";
   loop_.stop();
 }
