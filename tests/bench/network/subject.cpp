@@ -1,5 +1,7 @@
 #include "tests/bench/network/subject.hpp"
 
+#include <sys/socket.h>
+
 #include <array>
 #include <stdexcept>
 
@@ -11,10 +13,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// Keeps its side open: after a half-close, some versions of passt lose the end of the answer.
 bool answers(const subject& s, way w) {
+  const auto connection =
+      support::open_socket(s.client_place(w), net::protocol::tcp, s.target(w, answer_port), /*listen=*/false);
   const std::string request(request_bytes, 'c');
-  const auto answer = support::ask(s.client_place(w), net::protocol::tcp, s.target(w, answer_port), request, 500ms);
-  return answer && answer->size() == answer_bytes;
+  return connection && ::send(connection.get(), request.data(), request.size(), MSG_NOSIGNAL) == request_bytes &&
+         support::receive_once(connection.get(), 500ms);
 }
 
 std::string to_string(way w) {
