@@ -22,9 +22,10 @@ struct server_limits {
   std::size_t connections = 256;
   std::size_t header_bytes = 16 << 10;
   std::size_t body_bytes = 1 << 20;
-  std::size_t unsent_bytes = 16 << 20;      // of all answers under way, unless a single one is larger
-  std::chrono::milliseconds idle{10'000};   // between requests, and for a whole request to arrive
-  std::chrono::milliseconds write{10'000};  // for the client to take an answer, or a piece of a stream
+  std::size_t unsent_bytes = 16 << 20;        // of all answers under way, unless a single one is larger
+  std::chrono::milliseconds request{10'000};  // for a whole request to arrive: since the accept, or its first byte
+  std::chrono::milliseconds idle{10'000};     // between an answer and the next request's first byte
+  std::chrono::milliseconds write{10'000};    // for the client to take an answer, or a piece of a stream
 };
 
 struct incoming {

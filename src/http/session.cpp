@@ -144,7 +144,7 @@ bool keeps_open(session& s, const parser_type& parser) {
 // One request and its answer; false: close the connection.
 async::task<bool> serve_one(session& s) {
   const auto& limits = s.server->limits;
-  const auto deadline = async::clock::now() + limits.idle;
+  const auto deadline = async::clock::now() + limits.request;
   parser_type parser;
   parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes));
   parser.body_limit(limits.body_bytes);
@@ -169,6 +169,18 @@ async::task<bool> serve_one(session& s) {
       co_await async::within(limits.write, write_response(s, std::move(a.head), keep_alive, head_only));
   s.server->slots.answered(s.id);
   co_return written&& keep_alive;
+}
+
+async::task<> bytes_arrive(session& s) {
+  static_cast<void>(co_await s.socket.async_wait(asio::socket_base::wait_read, async::nothrow));
+  co_await async::check_cancelled();
+}
+
+// Whether the next request begins before the idle time is over.
+async::task<bool> is_used_again(session& s) {
+  if (s.buffer.size() > 0) co_return true;
+  const auto begun = co_await async::within(s.server->limits.idle, bytes_arrive(s));
+  co_return begun&& s.socket.is_open();
 }
 
 }  // namespace
@@ -217,8 +229,8 @@ void session::set_unsent(std::size_t bytes) {
 }
 
 async::task<> serve_session(std::shared_ptr<session> s) {
-  bool another = true;
-  while (another) another = co_await serve_one(*s);
+  while (co_await serve_one(*s) && co_await is_used_again(*s)) {
+  }
 }
 
 }  // namespace http

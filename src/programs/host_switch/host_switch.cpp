@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <expected>
 #include <memory>
@@ -51,10 +52,13 @@ constexpr auto description =
     "\n\n"
     "With -network kernel it takes no frames: the kernel must route to the VM, over a veth or a tap interface.";
 
-// The API's connections use the reserve that the relays leave.
+// The API's connections use the reserve that the relays leave. The agent keeps some open and notices the end of this
+// program by theirs. Each end on our side would wake both of them; a caller that needs the place gets it before.
 http::server_limits api_limits() {
   const auto reserve = relay::descriptor_budget::of_process().reserve();
-  return {.connections = std::clamp<std::size_t>(reserve / 2, 16, 256), .body_bytes = 64 << 10};
+  return {.connections = std::clamp<std::size_t>(reserve / 2, 16, 256),
+          .body_bytes = 64 << 10,
+          .idle = std::chrono::minutes(10)};
 }
 
 std::size_t most_forwards() {

@@ -1,10 +1,10 @@
 // host_switch_sink: exposes forwards on the host through host-switch's HTTP API. Several requests are under way at
 // once, each on its own connection, which stays open.
 //
-// The loss of the idle connection is the heartbeat. The server closes it after some seconds without a request, and the
-// kernel closes it when the server dies. A server with TCP in its own process dies without closing anything: a probe
-// every second notices that within two. When the tap comes back with its address, another server may be behind it. In
-// each case the reconciler lists again.
+// The loss of the idle connection is the heartbeat. The original host-switch closes it after ten seconds without a
+// request, ours after minutes, and the kernel closes it when the server dies. A server with TCP in its own process dies
+// without closing anything: a probe every second notices that within two. When the tap comes back with its address,
+// another server may be behind it. In each case the reconciler lists again.
 #pragma once
 
 #include <chrono>

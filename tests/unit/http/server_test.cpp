@@ -151,8 +151,29 @@ TEST_F(server_test, tells_a_client_that_asks_to_continue) {
       testing::AllOf(HasSubstr("100 Continue"), HasSubstr("POST /y hi")));
 }
 
-TEST_F(server_test, a_client_that_sends_nothing_holds_its_slot_only_for_the_idle_time) {
-  start({.connections = 1, .idle = 50ms});
+TEST_F(server_test, an_idle_connection_outlives_the_time_for_a_request) {
+  start({.request = 50ms, .idle = 1h});
+  auto idle = connect();
+  ASSERT_TRUE(loop_.run(idle.exchange({}, {})));
+  const auto silent = support::connected_socket(SOCK_STREAM, {net::address::loopback_v4(), port_});
+  char byte = 0;
+  ASSERT_TRUE(loop_.run_until([&] { return ::recv(silent.get(), &byte, 1, MSG_DONTWAIT) == 0; }));
+  EXPECT_TRUE(loop_.run(idle.exchange({}, {})));
+}
+
+TEST_F(server_test, a_request_that_begins_late_arrives_as_quickly_as_the_first) {
+  start({.request = 50ms, .idle = 1h});
+  const auto slow = support::connected_socket(SOCK_STREAM, {net::address::loopback_v4(), port_});
+  support::send_all(slow.get(), "GET /first HTTP/1.1\r\nHost: a\r\n\r\n");
+  std::array<char, 4096> piece{};
+  ASSERT_TRUE(
+      loop_.run_until([&] { return ::recv(slow.get(), piece.data(), piece.size(), MSG_DONTWAIT | MSG_PEEK) > 0; }));
+  support::send_all(slow.get(), "GET /second");
+  EXPECT_TRUE(loop_.run_until([&] { return ::recv(slow.get(), piece.data(), piece.size(), MSG_DONTWAIT) == 0; }));
+}
+
+TEST_F(server_test, a_client_that_sends_nothing_holds_its_slot_only_for_the_time_of_a_request) {
+  start({.connections = 1, .request = 50ms});
   auto silent = connect();
   auto waiting = connect();
   const auto r = loop_.run(waiting.exchange({.target = "/next"}, {}));
@@ -181,7 +202,7 @@ TEST_F(server_test, what_never_ends_is_cut_off) {
 
 // A client that never stops is not read any further: the kernel's buffers fill, not our memory.
 TEST_F(server_test, endless_bytes_are_not_kept) {
-  start({.connections = 4, .idle = 300ms});
+  start({.connections = 4, .request = 300ms});
   const auto resident = [] {
     std::ifstream file("/proc/self/statm");
     std::size_t total = 0, pages = 0;
