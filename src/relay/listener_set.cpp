@@ -132,20 +132,44 @@ base::result<bool> listener_set::loops(const listener_spec& spec) const {
   return to.is_loopback() ? true : netlink::is_local_address(to);
 }
 
+// One socket, or for UDP one for each thread. As long as more than half of the descriptors for listeners are free: after
+// that, they are for other ports.
+base::result<std::vector<listener_set::leased_socket>> listener_set::open(const listener_spec& spec) {
+  auto& budget = *options_.budget;
+  std::vector<leased_socket> opened;
+  opened.push_back({{}, budget.take(descriptor_use::listener)});
+  if (!opened.front().lease) return base::fail(std::errc::too_many_files_open, "");
+  auto first = open_listener(spec);
+  if (!first) return std::unexpected(first.error());
+  opened.front().fd = std::move(*first);
+  if (spec.protocol != net::protocol::udp) return opened;
+  const auto kept = budget.capacity(descriptor_use::listener) / 2;
+  while (opened.size() < shards_.size() && budget.available(descriptor_use::listener) > kept) {
+    auto fd = open_beside(opened.front().fd, spec);
+    if (!fd) break;  // fewer sockets serve as well
+    opened.push_back({std::move(*fd), budget.take(descriptor_use::listener)});
+  }
+  return opened;
+}
+
 base::result<> listener_set::add(const listener_spec& spec) {
   const net::listen_key id{spec.protocol, spec.listen.ip, spec.listen.port};
   if (listeners_.contains(id)) return base::fail(std::errc::file_exists, "");
   const auto circle = loops(spec);
   if (!circle) return std::unexpected(circle.error());
   if (*circle) return base::fail("would relay to itself");
-  auto lease = options_.budget->take(descriptor_use::listener);
-  if (!lease) return base::fail(std::errc::too_many_files_open, "");
   if (auto started = start(); !started) return started;
-  auto fd = open_listener(spec);
-  if (!fd) return std::unexpected(fd.error());
-  auto& home = *shards_[turn_++ % shards_.size()];
-  if (auto added = home.add(id, spec, std::move(*fd)); !added) return added;
-  listeners_[id] = {&home, std::move(lease)};
+  auto sockets = open(spec);
+  if (!sockets) return std::unexpected(sockets.error());
+  auto& places = listeners_[id];
+  for (auto& [fd, lease] : *sockets) {
+    auto& home = *shards_[turn_++ % shards_.size()];
+    if (auto added = home.add(id, spec, std::move(fd)); !added) {
+      remove(spec.protocol, spec.listen);
+      return added;
+    }
+    places.push_back({&home, std::move(lease)});
+  }
   return {};
 }
 
@@ -161,7 +185,7 @@ base::result<> listener_set::adopt(base::unique_fd listening, const stream_targe
 bool listener_set::remove(net::protocol protocol, const net::endpoint& listen) {
   const auto at = listeners_.find({protocol, listen.ip, listen.port});
   if (at == listeners_.end()) return false;
-  at->second.home->remove(at->first);
+  for (const auto& place : at->second) place.home->remove(at->first);
   listeners_.erase(at);
   return true;
 }

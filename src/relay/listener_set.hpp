@@ -4,6 +4,9 @@
 //
 // Listeners are keyed by protocol, address and port: removing 127.0.0.1:80 leaves 0.0.0.0:80 alone. All functions are
 // called from one thread, the owner's.
+//
+// A TCP listener belongs to one thread, which hands its connections to the thread with the fewest. A UDP listener has a
+// socket for each thread (docs/adr/0025-a-udp-socket-for-each-thread.md).
 #pragma once
 
 #include <chrono>
@@ -13,6 +16,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/unique_fd.hpp"
 #include "net/listen_key.hpp"
 #include "relay/counters.hpp"
 #include "relay/descriptor_budget.hpp"
@@ -27,7 +31,7 @@ namespace relay {
 [[nodiscard]] unsigned shards_for_processors();
 
 struct relay_options {
-  unsigned shards = 1;  // data-plane threads: TCP connections and UDP listeners are spread over them
+  unsigned shards = 1;  // data-plane threads: TCP connections and UDP clients are spread over them
   std::chrono::milliseconds connect_timeout{10'000};
   udp_limits udp{};
   descriptor_budget* budget = &descriptor_budget::of_process();
@@ -58,6 +62,11 @@ class listener_set {
   class shard;
   base::result<> start();
   [[nodiscard]] base::result<bool> loops(const listener_spec& spec) const;
+  struct leased_socket {
+    base::unique_fd fd;
+    descriptor_lease lease;
+  };
+  [[nodiscard]] base::result<std::vector<leased_socket>> open(const listener_spec& spec);
 
   relay_options options_;
   counters count_;
@@ -66,7 +75,7 @@ class listener_set {
     shard* home = nullptr;
     descriptor_lease lease;
   };
-  std::map<net::listen_key, placed> listeners_;
+  std::map<net::listen_key, std::vector<placed>> listeners_;
   std::vector<descriptor_lease> adopted_;
   std::vector<std::unique_ptr<shard>> shards_;
   std::size_t turn_ = 0;

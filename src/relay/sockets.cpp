@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 #include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -9,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <expected>
@@ -68,6 +71,13 @@ bool has_peer(int fd) {
   return ::getpeername(fd, peer.get(), &peer.size) == 0;
 }
 
+template <std::size_t Size>
+base::result<> attach_filter(int fd, std::array<sock_filter, Size> code) {
+  const sock_fprog program{Size, code.data()};
+  if (::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) return base::fail_errno("");
+  return {};
+}
+
 // The filter sees a segment or datagram from its own header on; SKF_NET_OFF finds the IP header. Accepted TCP sockets
 // inherit it.
 base::result<> accept_only_from(int fd, const client_filter& clients) {
@@ -75,16 +85,31 @@ base::result<> accept_only_from(int fd, const client_filter& clients) {
   std::uint32_t network = 0;
   std::memcpy(&network, clients.network.data(), sizeof network);
   constexpr auto source = static_cast<std::uint32_t>(SKF_NET_OFF + 12);
-  std::array<sock_filter, 5> code{{
-      {BPF_LD | BPF_W | BPF_ABS, 0, 0, source},
-      {BPF_ALU | BPF_AND | BPF_K, 0, 0, mask},
-      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, ntohl(network) & mask},
-      {BPF_RET | BPF_K, 0, 0, 0xffffffff},
-      {BPF_RET | BPF_K, 0, 0, 0},
-  }};
-  const sock_fprog program{code.size(), code.data()};
-  if (::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) return base::fail_errno("");
-  return {};
+  return attach_filter<5>(fd, {{
+                                  {BPF_LD | BPF_W | BPF_ABS, 0, 0, source},
+                                  {BPF_ALU | BPF_AND | BPF_K, 0, 0, mask},
+                                  {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, ntohl(network) & mask},
+                                  {BPF_RET | BPF_K, 0, 0, 0xffff'ffff},
+                                  {BPF_RET | BPF_K, 0, 0, 0},
+                              }});
+}
+
+// Of a loopback interface's broadcast the kernel says that it is for this host, like any other packet there.
+base::result<> ignore_broadcasts(int fd) {
+  constexpr auto packet_type = static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE);
+  constexpr auto family = static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PROTOCOL);
+  constexpr auto destination = static_cast<std::uint32_t>(SKF_NET_OFF + 16);
+  constexpr std::uint32_t loopback_broadcast = 0x7fff'ffff;
+  return attach_filter<8>(fd, {{
+                                  {BPF_LD | BPF_W | BPF_ABS, 0, 0, packet_type},
+                                  {BPF_JMP | BPF_JEQ | BPF_K, 0, 5, PACKET_HOST},
+                                  {BPF_LD | BPF_W | BPF_ABS, 0, 0, family},
+                                  {BPF_JMP | BPF_JEQ | BPF_K, 0, 2, ETH_P_IP},
+                                  {BPF_LD | BPF_W | BPF_ABS, 0, 0, destination},
+                                  {BPF_JMP | BPF_JEQ | BPF_K, 1, 0, loopback_broadcast},
+                                  {BPF_RET | BPF_K, 0, 0, 0xffff'ffff},
+                                  {BPF_RET | BPF_K, 0, 0, 0},
+                              }});
 }
 
 // Before bind(): packets that arrive in between could be from anywhere.
@@ -110,6 +135,8 @@ base::result<base::unique_fd> open_on(const listener_spec& spec, const net::endp
   }
   if (auto restricted = restrict_clients(fd.get(), spec.clients); !restricted)
     return std::unexpected(restricted.error());
+  if (auto filtered = spec.broadcasts ? base::result<>{} : ignore_broadcasts(fd.get()); !filtered)
+    return std::unexpected(filtered.error());
   const auto address = net::to_sockaddr(at);
   if (::bind(fd.get(), address.get(), address.size) != 0) return base::fail_errno("");
   if (spec.protocol == net::protocol::tcp && ::listen(fd.get(), backlog) != 0) return base::fail_errno("");
@@ -124,6 +151,16 @@ base::result<base::unique_fd> open_listener(const listener_spec& spec) {
   const bool no_ipv6 = !both && (both.error().code == std::errc::address_family_not_supported ||
                                  both.error().code == std::errc::address_not_available);
   return no_ipv6 ? open_on(spec, {net::address::any_v4(), spec.listen.port}, false) : std::move(both);
+}
+
+base::result<base::unique_fd> open_beside(const base::unique_fd& first, const listener_spec& spec) {
+  if (spec.clients.prefix_length > 0) return base::fail(std::errc::not_supported, "");  // a socket has one filter
+  const int one = 1;
+  if (::setsockopt(first.get(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0) return base::fail_errno("");
+  auto another = spec;
+  another.reuse_port = true;
+  another.broadcasts = false;
+  return open_listener(another);
 }
 
 base::result<dialled> dial(const net::socket_address& target) {

@@ -23,6 +23,7 @@ struct listener_spec {
   net::endpoint target;     // dialled for every connection and every UDP client
   bool dual_stack = false;  // with a wildcard `listen`: one socket for both families
   bool reuse_port = false;  // SO_REUSEPORT: only if two listeners of one program overlap on purpose
+  bool broadcasts = true;   // false: takes no broadcasts and multicasts
   client_filter clients{};
   int udp_buffer_bytes = 4 << 20;  // of the listening socket, each way; the kernel may grant less
 };
@@ -30,6 +31,11 @@ struct listener_spec {
 // Bound, and for TCP listening. Accepted sockets inherit its options. The error's code is the kernel's:
 // address_in_use, permission_denied …
 [[nodiscard]] base::result<base::unique_fd> open_listener(const listener_spec& spec);
+
+// Another socket at the UDP port of `first`, which open_listener() has opened for `spec`. The kernel chooses one of them
+// by the addresses and ports of a datagram, so a client always meets the same one. The other sockets take no broadcasts,
+// as the first one has them. `first` was bound alone: a port that another program holds stays an error.
+[[nodiscard]] base::result<base::unique_fd> open_beside(const base::unique_fd& first, const listener_spec& spec);
 
 struct dialled {
   base::unique_fd fd;

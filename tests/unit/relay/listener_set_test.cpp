@@ -160,6 +160,32 @@ TEST(listener_set, several_shards_share_the_listeners) {
   }
 }
 
+listener_spec udp(net::endpoint listen) {
+  return {.protocol = net::protocol::udp, .listen = listen, .target = nowhere};
+}
+
+TEST(listener_set, a_udp_port_of_several_threads_is_exclusive_and_free_when_remove_returns) {
+  listener_set first({.shards = 3}), second({.shards = 3});
+  const net::endpoint at{loopback, support::free_port(SOCK_DGRAM)};
+  ASSERT_TRUE(first.add(udp(at)));
+  EXPECT_EQ(second.add(udp(at)).error().code, std::errc::address_in_use);
+  ASSERT_TRUE(first.remove(net::protocol::udp, at));
+  const auto holder = support::bound_socket(SOCK_DGRAM, at);
+  EXPECT_EQ(first.add(udp(at)).error().code, std::errc::address_in_use);
+}
+
+TEST(listener_set, sockets_for_threads_leave_descriptors_to_other_ports) {
+  descriptor_budget budget(400);
+  listener_set set({.shards = 4, .budget = &budget});
+  const auto most = budget.capacity(descriptor_use::listener);
+  std::uint16_t port = 20'000;
+  while (budget.available(descriptor_use::listener) > 0)
+    ASSERT_TRUE(set.add(udp({net::address::v4(127, 9, 9, 8), port++}))) << port;
+  EXPECT_GT(set.size(), most / 2);
+  EXPECT_LT(set.size(), most * 3 / 4) << "the first ones have more than one socket";
+  EXPECT_EQ(set.add(udp({net::address::v4(127, 9, 9, 8), port})).error().code, std::errc::too_many_files_open);
+}
+
 TEST(listener_set, shards_follow_the_processors_that_may_be_used) {
   cpu_set_t before, one;
   ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);

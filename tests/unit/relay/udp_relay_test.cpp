@@ -1,5 +1,8 @@
 #include <gmock/gmock.h>
 
+#include <map>
+#include <set>
+
 #include "relay/listener_set.hpp"
 #include "relay/udp_relay.hpp"
 #include "tests/support/socket_peer.hpp"
@@ -121,6 +124,43 @@ TEST_F(udp_relay_test, many_datagrams_of_many_clients_keep_their_order) {
     const auto got = receive().bytes;
     auto& next = got[0] == 'a' ? next_a : next_b;
     EXPECT_EQ(got.substr(1), std::to_string(next++));
+  }
+}
+
+// Each of the three threads has a socket of the port.
+TEST_F(udp_relay_test, with_several_threads_a_client_stays_one_flow) {
+  start({.shards = 3});
+  std::vector<base::unique_fd> clients;
+  for (int i = 0; i < 40; ++i) clients.push_back(client());
+  std::map<std::string, std::set<std::string>> sources;
+  for (int round = 0; round < 3; ++round) {
+    for (std::size_t i = 0; i < clients.size(); ++i) send(clients[i], std::to_string(i));
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+      const auto got = receive();
+      sources[got.bytes].insert(net::to_string(net::from_sockaddr(got.from).value()));
+      reply(got, "for " + got.bytes);
+    }
+    for (std::size_t i = 0; i < clients.size(); ++i) EXPECT_EQ(read(clients[i]), "for " + std::to_string(i));
+  }
+  EXPECT_EQ(sources.size(), clients.size());
+  for (const auto& [name, from] : sources) EXPECT_EQ(from.size(), 1U) << name;
+  EXPECT_EQ(set_->count().flows, clients.size());
+}
+
+TEST_F(udp_relay_test, with_several_threads_a_broadcast_arrives_once) {
+  for (const bool dual_stack : {false, true}) {
+    start({.shards = 3}, net::address::any_v4(), dual_stack);
+    const auto c = support::bound_socket(SOCK_DGRAM, {loopback, 0});
+    const int one = 1;
+    ::setsockopt(c.get(), SOL_SOCKET, SO_BROADCAST, &one, sizeof one);
+    const auto all = net::to_sockaddr({net::address::v4(127, 255, 255, 255), listen_.port});
+    ASSERT_EQ(::sendto(c.get(), "who?", 4, 0, all.get(), all.size), 4);
+    EXPECT_EQ(receive().bytes, "who?");
+    for (int i = 0; i < 20; ++i) {  // to each thread
+      const auto other = client();
+      send(other, "last");
+      EXPECT_EQ(receive().bytes, "last");
+    }
   }
 }
 
