@@ -31,7 +31,7 @@ class datagram_batch {
 
   // Receives the waiting datagrams, at most `capacity`. Returns their number, or -1 with errno.
   int receive(int fd, bool with_addresses);
-  // Sends the received datagrams [first, last) to a connected socket, or to `to` from `from`. Returns how many were
+  // Sends the received datagrams [first, last) to a connected UDP socket, or to `to` from `from`. Returns how many were
   // sent.
   int send(int fd, unsigned first, unsigned last);
   int send(int fd, unsigned first, unsigned last, const net::socket_address& to, const local_address& from);
@@ -46,6 +46,8 @@ class datagram_batch {
 
  private:
   int send_prepared(int fd, unsigned first, unsigned last);
+  [[nodiscard]] bool is_one_train(unsigned first, unsigned last) const;
+  bool send_as_train(int fd, unsigned first, unsigned last);
 
   char* memory_;
   std::array<mmsghdr, capacity> headers_{};

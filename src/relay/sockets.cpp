@@ -113,12 +113,13 @@ base::result<> ignore_broadcasts(int fd) {
 }
 
 // Before bind(): packets that arrive in between could be from anywhere.
-base::result<> restrict_clients(int fd, const client_filter& clients) {
-  const auto& device = clients.device;
+base::result<> restrict_packets(int fd, const listener_spec& spec) {
+  const auto& device = spec.clients.device;
   if (!device.empty() &&
       ::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device.data(), static_cast<socklen_t>(device.size())) != 0)
     return base::fail_errno("");
-  return clients.prefix_length == 0 ? base::result<>{} : accept_only_from(fd, clients);
+  if (spec.clients.prefix_length > 0) return accept_only_from(fd, spec.clients);
+  return spec.broadcasts ? base::result<>{} : ignore_broadcasts(fd);
 }
 
 base::result<base::unique_fd> open_on(const listener_spec& spec, const net::endpoint& at, bool both_families) {
@@ -133,10 +134,7 @@ base::result<base::unique_fd> open_on(const listener_spec& spec, const net::endp
   } else {
     prepare_udp(fd.get(), v6, spec.udp_buffer_bytes);
   }
-  if (auto restricted = restrict_clients(fd.get(), spec.clients); !restricted)
-    return std::unexpected(restricted.error());
-  if (auto filtered = spec.broadcasts ? base::result<>{} : ignore_broadcasts(fd.get()); !filtered)
-    return std::unexpected(filtered.error());
+  if (auto restricted = restrict_packets(fd.get(), spec); !restricted) return std::unexpected(restricted.error());
   const auto address = net::to_sockaddr(at);
   if (::bind(fd.get(), address.get(), address.size) != 0) return base::fail_errno("");
   if (spec.protocol == net::protocol::tcp && ::listen(fd.get(), backlog) != 0) return base::fail_errno("");

@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "tests/support/netns.hpp"
 #include "tests/support/socket_peer.hpp"
 
 namespace relay {
@@ -121,7 +122,8 @@ TEST_F(datagram_batch_test, the_pending_error_of_an_earlier_datagram_costs_no_la
 TEST_F(datagram_batch_test, a_full_socket_ends_the_call_and_the_next_one_goes_on_from_there) {
   const auto source = bound_socket(SOCK_DGRAM, {loopback, 0});
   const auto client = connected_socket(SOCK_DGRAM, local_endpoint(source.get()));
-  for (unsigned i = 0; i < datagram_batch::capacity; ++i) send(client, std::to_string(i));
+  const auto of_size = [](std::size_t size) { return std::string(size, 'x'); };
+  for (unsigned i = 0; i < datagram_batch::capacity; ++i) send(client, of_size(i + 1));
   ASSERT_EQ(batch_.receive(source.get(), false), static_cast<int>(datagram_batch::capacity));
   const auto target = unix_datagrams();
   const int small = 1;
@@ -131,9 +133,65 @@ TEST_F(datagram_batch_test, a_full_socket_ends_the_call_and_the_next_one_goes_on
     const int sent = batch_.send(target.near.get(), next, datagram_batch::capacity);
     ASSERT_GT(sent, 0);
     next += static_cast<unsigned>(sent);
-    for (; read_back < next; ++read_back) EXPECT_EQ(read(target.far), std::to_string(read_back));
+    for (; read_back < next; ++read_back) EXPECT_EQ(read(target.far), of_size(read_back + 1));
   }
   EXPECT_GT(calls, 1U) << "the socket was never full";
+}
+
+// Datagrams of one size are sent as one message, whatever their number and the size of the last one.
+TEST_F(datagram_batch_test, a_train_arrives_as_single_datagrams) {
+  const auto target = bound_socket(SOCK_DGRAM, {loopback, 0});
+  const auto way = connected_socket(SOCK_DGRAM, local_endpoint(target.get()));
+  for (const std::size_t last : {1UL, 199UL, 200UL}) {
+    for (const std::size_t count : {2UL, 3UL, 32UL}) {
+      std::vector<std::string> datagrams;
+      for (std::size_t i = 1; i < count; ++i) datagrams.emplace_back(200, static_cast<char>('a' + i % 26));
+      datagrams.emplace_back(last, 'z');
+      take_in(datagrams);
+      EXPECT_EQ(batch_.send(way.get(), 0, static_cast<unsigned>(count)), static_cast<int>(count));
+      for (const auto& one : datagrams) EXPECT_EQ(read(target), one);
+    }
+  }
+}
+
+TEST_F(datagram_batch_test, sizes_that_make_no_train_arrive_as_they_are) {
+  const auto target = bound_socket(SOCK_DGRAM, {loopback, 0});
+  const auto way = connected_socket(SOCK_DGRAM, local_endpoint(target.get()));
+  using sizes = std::vector<std::size_t>;
+  for (const auto& each :
+       {sizes{0, 0}, sizes{5, 0}, sizes{5, 4, 5}, sizes{4, 5}, sizes{1'473, 1'473}, sizes{9'000, 1}}) {
+    std::vector<std::string> datagrams;
+    for (const auto size : each) datagrams.emplace_back(size, 'q');
+    take_in(datagrams);
+    EXPECT_EQ(batch_.send(way.get(), 0, static_cast<unsigned>(each.size())), static_cast<int>(each.size()));
+    for (const auto& one : datagrams) EXPECT_EQ(read(target), one);
+  }
+}
+
+TEST_F(datagram_batch_test, the_replies_of_a_train_leave_from_the_destination) {
+  const auto server = bound_socket(SOCK_DGRAM, {net::address::any_v4(), 0});
+  const int one = 1;
+  ::setsockopt(server.get(), IPPROTO_IP, IP_PKTINFO, &one, sizeof one);
+  const auto client = connected_socket(SOCK_DGRAM, {net::address::v4(127, 0, 0, 7), local_endpoint(server.get()).port});
+  for (int i = 0; i < 3; ++i) send(client, "echo");
+  ASSERT_EQ(batch_.receive(server.get(), true), 3);
+  EXPECT_EQ(batch_.send(server.get(), 0, 3, batch_.source(0), batch_.destination(2)), 3);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(read(client), "echo");
+}
+
+// There the kernel refuses the train: none of its segments may become fragments.
+TEST_F(datagram_batch_test, over_smaller_packets_each_datagram_of_a_train_arrives_in_fragments) {
+  const support::netns place("small-packets");
+  place.ip({"link", "set", "lo", "mtu", "700"});
+  const support::inside here(place);
+  const auto target = bound_socket(SOCK_DGRAM, {loopback, 0});
+  const auto way = connected_socket(SOCK_DGRAM, local_endpoint(target.get()));
+  const int fragment = IP_PMTUDISC_DONT;
+  ::setsockopt(way.get(), IPPROTO_IP, IP_MTU_DISCOVER, &fragment, sizeof fragment);
+  const std::vector<std::string> datagrams{std::string(1'000, 'a'), std::string(1'000, 'b'), std::string(999, 'c')};
+  take_in(datagrams);
+  EXPECT_EQ(batch_.send(way.get(), 0, 3), 3);
+  for (const auto& one : datagrams) EXPECT_EQ(read(target), one);
 }
 
 }  // namespace
