@@ -6,7 +6,7 @@
 // called from one thread, the owner's.
 //
 // A TCP listener belongs to one thread, which hands its connections to the thread with the fewest. A UDP listener has a
-// socket for each thread (docs/adr/0026-udp-sockets-for-threads-and-trains-of-datagrams.md).
+// socket for each thread (docs/adr/0028-udp-sockets-for-threads-and-trains-of-datagrams.md).
 #pragma once
 
 #include <chrono>
