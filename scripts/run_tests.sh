@@ -60,7 +60,7 @@ run_tests() {
     # The variants of iptables differ in rules, not in memory use: under AddressSanitizer one of them is enough. In an
     # emulated machine sanitized programs are too slow. Large amounts of ports, connections and bytes show nothing more
     # to the sanitizers than small ones.
-    local unsanitized='/legacy|^vsock|^guest_network|^second_machine|^range\.|^each_bad_link/|^many_connections|^answers\.'
+    local unsanitized='/legacy|^vsock|^guest_network|^guest_bad_link|^second_machine|^range\.|^each_bad_link/|^many_connections|^answers\.'
     [[ -z $sanitized ]] ||
       run_label asan integration 2 "$PWD/build/asan/bin" --exclude-regex "$unsanitized" "${arguments[@]}"
   else

@@ -1,13 +1,10 @@
 // Links that lose, double, damage, delay and reorder frames, with Linux's own TCP as the VM: every byte arrives once and
 // in order. The impairments are those of tc-netem(8), made where the test carries the frames, so that they also work on
-// a kernel without netem; one test has netem itself on the tap.
-#include <fmt/format.h>
-
+// a kernel without netem (guest_bad_links_test has netem itself).
 #include <cerrno>
 #include <ostream>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "tests/integration/virtual_network_lab.hpp"
 #include "tests/support/eventually.hpp"
@@ -97,40 +94,6 @@ TEST_F(bad_link, resets_between_transfers_harm_no_other) {
     reset(dies);
   }
   EXPECT_TRUE(eventually(10s, [&] { return metric("host_connections") == 0; }));
-}
-
-class netem : public bad_link {
- protected:
-  // Whether the kernel takes it; the reason in `why_`.
-  bool tc(std::vector<std::string> words) {
-    words.insert(words.begin(), "tc");
-    const auto done = in_vm(std::move(words));
-    why_ += done.text;
-    return done.exit_code == 0;
-  }
-  // Both directions: what leaves the tap toward host-switch, and by an ifb device what comes from there.
-  bool impair(const std::vector<std::string>& how) {
-    const auto on = [&](const char* device) {
-      std::vector<std::string> words{"qdisc", "add", "dev", device, "root", "netem", "limit", "4096"};
-      words.insert(words.end(), how.begin(), how.end());
-      return tc(words);
-    };
-    return in_vm({"ip", "link", "add", "ifb0", "type", "ifb"}).exit_code == 0 &&
-           in_vm({"ip", "link", "set", "ifb0", "up"}).exit_code == 0 && on("eth0") && on("ifb0") &&
-           tc({"qdisc", "add", "dev", "eth0", "handle", "ffff:", "ingress"}) &&
-           tc({"filter", "add", "dev", "eth0", "parent", "ffff:", "protocol", "all", "u32", "match", "u32", "0", "0",
-               "action", "mirred", "egress", "redirect", "dev", "ifb0"});
-  }
-  std::string why_;
-};
-
-TEST_F(netem, on_the_tap_passes_all_bytes_both_ways) {
-  start_over({});
-  if (!impair({"delay", "300us", "100us", "loss", "0.1%", "duplicate", "0.5%", "reorder", "2%", "corrupt", "0.05%"}))
-    GTEST_SKIP() << "needs netem and ifb: " << why_;
-  const auto both = connect_out();
-  ASSERT_TRUE(both);
-  expect_bytes_both_ways(both, 20 * megabyte);
 }
 
 }  // namespace

@@ -99,6 +99,11 @@ void guest_machine::connect_network(const fs::path& socket, const std::string& m
               fmt::format("virtio-net-pci,netdev=net,mac={},romfile=", mac)};
 }
 
+void guest_machine::add_network_modules() const {
+  add_modules({"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "failover",
+               "net_failover", "virtio_net"});
+}
+
 void guest_machine::start() {
   const auto image = directory_.path() / "initramfs", console = directory_.path() / "console";
   if (!fs::exists(image))

@@ -33,6 +33,7 @@ class guest_machine {
   void add_unit(const std::string& unit) const;
   // An interface eth0 (virtio-net) whose frames go to the server at this UNIX socket, each behind four bytes of length.
   void connect_network(const std::filesystem::path& socket, const std::string& mac = "5a:94:ef:e4:0c:ee");
+  void add_network_modules() const;
 
   void start();
   // SIGKILL to QEMU: the machine is gone without a word.

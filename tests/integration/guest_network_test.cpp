@@ -42,8 +42,7 @@ class guest_network : public virtual_network_lab {
     machine_.emplace("network");
     machine_->add_file(std::filesystem::path(GUESTAGENT_SOURCE_DIR) / "tests/integration/guest/lease");
     machine_->add_program(GUESTAGENT_ECHO_SERVER);
-    machine_->add_modules({"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
-                           "failover", "net_failover", "virtio_net"});
+    machine_->add_network_modules();
     machine_->connect_network(at("qemu.sock"));
     start_host_switch();
   }
