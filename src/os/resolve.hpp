@@ -1,6 +1,9 @@
-// resolve: the addresses of a host name, within the caller's deadline. getaddrinfo(3) blocks while name servers are
-// silent and cannot be interrupted; Asio's resolver makes the whole program wait for it, even at exit. Here each
-// look-up has a thread of its own, which is abandoned when the caller stops waiting.
+// resolve: the addresses of a host name, within a deadline. glibc's getaddrinfo(3) blocks, cannot be interrupted, and
+// loads modules that a static program does not have. c-ares (name_channel) reads the hosts file and asks name servers,
+// on the caller's loop.
+//
+// Each look-up has a channel of its own and reads both files: nothing is cached, so a change of either counts at once.
+// nsswitch.conf is not read: names that only a module of glibc knows (mDNS, NIS …) are not found.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +16,9 @@
 
 namespace os {
 
-// At least one endpoint, in the order in which to try them. A numeric address needs no look-up. Errors: those of
-// getaddrinfo; resource_unavailable_try_again while too many abandoned look-ups still run. Cancelled: throws
-// operation_aborted at once.
+// At least one endpoint, in the order in which to try them. A numeric address needs no file and no look-up. Errors start
+// with "resolve <host>: "; timed_out after half a minute without a result, or when c-ares has given up before.
+// Cancelled: throws operation_aborted at once.
 async::task<base::result<std::vector<net::endpoint>>> resolve(std::string host, std::uint16_t port);
 
 }  // namespace os

@@ -1,10 +1,9 @@
 // dns_upstream: sends the VM's questions unchanged to the host's resolver, with c-ares. Owned by dns_service; control
 // thread only. Every question gets one result: the resolver's message, or nullopt for a failure of any kind.
 //
-// Theory of operation. A channel of c-ares reads resolv.conf once. renew() creates a new one; the old one is destroyed
-// after its last answer. Questions by UDP go to the resolver by UDP, and a truncated answer is passed on, so that the
-// VM's own resolver repeats the question by TCP; questions by TCP go by TCP. c-ares closes its sockets while no
-// question is in progress.
+// Theory of operation. A channel reads resolv.conf once (os/name_channel.hpp). renew() creates a new one; the old one is
+// destroyed after its last answer. Questions by UDP go to the resolver by UDP, and a truncated answer is passed on, so
+// that the VM's own resolver repeats the question by TCP; questions by TCP go by TCP.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +17,7 @@
 #include "async/task.hpp"
 #include "base/episode.hpp"
 #include "netstack/bytes.hpp"
+#include "os/name_channel.hpp"
 
 namespace host_switch {
 
@@ -39,13 +39,12 @@ class dns_upstream {
   [[nodiscard]] std::vector<std::string> search_domains() const;
 
  private:
-  class channel;
-  [[nodiscard]] std::shared_ptr<channel> open(bool by_tcp);
+  [[nodiscard]] std::shared_ptr<os::name_channel> open(bool by_tcp);
 
   async::executor where_;
   std::string resolv_conf_;
-  std::shared_ptr<channel> by_udp_, by_tcp_;
-  std::list<std::weak_ptr<channel>> all_;  // including old ones with questions in progress
+  std::shared_ptr<os::name_channel> by_udp_, by_tcp_;
+  std::list<std::weak_ptr<os::name_channel>> all_;  // including old ones with questions in progress
   base::log::episode trouble_{"dns", "no resolver"};
 };
 

@@ -1,16 +1,18 @@
 #include "os/resolve.hpp"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 
+#include <fstream>
+#include <functional>
 #include <future>
 
 #include "async/timeout.hpp"
 #include "tests/support/event_loop.hpp"
+#include "tests/support/name_server.hpp"
 #include "tests/support/socket_peer.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -18,11 +20,17 @@ namespace os {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+using message = support::name_server::message;
+using answer = base::result<std::vector<net::endpoint>>;
 
 TEST(resolve, numeric_addresses_are_themselves) {
   support::event_loop loop;
-  EXPECT_THAT(loop.run(resolve("127.0.0.1", 80)).value(), testing::ElementsAre(*net::parse_endpoint("127.0.0.1:80")));
-  EXPECT_THAT(loop.run(resolve("::1", 8080)).value(), testing::ElementsAre(*net::parse_endpoint("[::1]:8080")));
+  EXPECT_THAT(loop.run(resolve("127.0.0.1", 80)).value(), ElementsAre(*net::parse_endpoint("127.0.0.1:80")));
+  EXPECT_THAT(loop.run(resolve("::1", 8080)).value(), ElementsAre(*net::parse_endpoint("[::1]:8080")));
 }
 
 TEST(resolve, known_names_have_addresses) {
@@ -39,48 +47,147 @@ TEST(resolve, a_name_that_is_none_is_an_error_that_names_it) {
   support::event_loop loop;
   const auto none = loop.run(resolve("no..name", 80));
   ASSERT_FALSE(none);
-  EXPECT_THAT(none.error().message(), testing::StartsWith("resolve no..name: "));
+  EXPECT_THAT(none.error().message(), StartsWith("resolve no..name: "));
 }
 
-// Gives the thread its own network and mounts, with one name server that receives questions and never answers.
-base::unique_fd join_a_world_with_a_silent_name_server(const support::temp_dir& directory) {
-  const auto file = directory.path() / "resolv.conf";
-  const base::unique_fd config(::open(file.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-  constexpr std::string_view text = "nameserver 127.0.0.1\noptions timeout:20 attempts:1\n";
-  if (::write(config.get(), text.data(), text.size()) < 0) return {};
-  if (::unshare(CLONE_NEWNS | CLONE_NEWNET) != 0) return {};
-  if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return {};
-  if (::mount(file.c_str(), "/etc/resolv.conf", nullptr, MS_BIND, nullptr) != 0) return {};
-  const auto control = support::make_socket(SOCK_DGRAM, net::address::loopback_v4());
-  ifreq up{.ifr_ifrn = {"lo"}, .ifr_ifru = {}};
-  up.ifr_flags = IFF_UP | IFF_RUNNING;
-  if (::ioctl(control.get(), SIOCSIFFLAGS, &up) != 0) return {};
-  return support::bound_socket(SOCK_DGRAM, {net::address::loopback_v4(), 53});
+// The answer to a question for an IPv4 address; there is no IPv6 one.
+std::optional<message> with_address(message asked, std::uint8_t last) {
+  asked[2] = 0x81;
+  asked[3] = 0x80;
+  if (asked[asked.size() - 3] != 1) return asked;
+  asked[7] = 1;
+  const message record{0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 10, 0, 0, last};
+  asked.insert(asked.end(), record.begin(), record.end());
+  return asked;
+}
+std::optional<message> with_no_such_name(message asked) {
+  asked[2] = 0x81;
+  asked[3] = 0x83;
+  return asked;
+}
+std::optional<message> silent(const message&) { return std::nullopt; }
+
+// A thread's own network and mounts, with a hosts file and a resolv.conf of the test's.
+class world {
+ public:
+  // Runs `work` in a thread inside. False: not possible here.
+  bool run(const std::function<void(world&)>& work) {
+    return std::async(std::launch::async,
+                      [&] {
+                        if (!enter()) return false;
+                        work(*this);
+                        return true;
+                      })
+        .get();
+  }
+  void write_hosts(const std::string& text) const { std::ofstream(hosts_) << text; }
+  void write_servers(const std::string& text) const { std::ofstream(servers_) << text; }
+  // The result of a look-up, while the servers serve.
+  answer look_up(const std::string& name, std::vector<support::name_server*> servers = {}) {
+    const auto got = std::make_shared<std::optional<answer>>();
+    loop_.spawn(keep(name, got));
+    loop_.run_until([&] {
+      for (auto* server : servers) server->serve();
+      return got->has_value();
+    });
+    return got->value_or(base::fail("no result"));
+  }
+  support::event_loop& loop() { return loop_; }
+
+ private:
+  static async::task<> keep(std::string name, std::shared_ptr<std::optional<answer>> into) {
+    *into = co_await resolve(std::move(name), 80);
+  }
+
+  bool enter() const {
+    write_hosts("");
+    write_servers("");
+    if (::unshare(CLONE_NEWNS | CLONE_NEWNET) != 0) return false;
+    if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
+    if (::mount(hosts_.c_str(), "/etc/hosts", nullptr, MS_BIND, nullptr) != 0) return false;
+    if (::mount(servers_.c_str(), "/etc/resolv.conf", nullptr, MS_BIND, nullptr) != 0) return false;
+    const auto control = support::make_socket(SOCK_DGRAM, net::address::loopback_v4());
+    ifreq up{.ifr_ifrn = {"lo"}, .ifr_ifru = {}};
+    up.ifr_flags = IFF_UP | IFF_RUNNING;
+    return ::ioctl(control.get(), SIOCSIFFLAGS, &up) == 0;
+  }
+
+  support::temp_dir directory_;
+  std::string hosts_ = (directory_ / "hosts").string(), servers_ = (directory_ / "resolv.conf").string();
+  support::event_loop loop_;
+};
+
+constexpr auto first = net::address::v4(127, 0, 0, 1), second = net::address::v4(127, 0, 0, 2);
+constexpr auto not_possible = "needs root, for mounts and a network of its own";
+
+TEST(resolve, the_hosts_file_comes_first_and_each_change_counts) {
+  world here;
+  const bool ran = here.run([](world& inside) {
+    support::name_server server(first, [](const message& q) { return with_address(q, 7); });
+    inside.write_servers("nameserver 127.0.0.1\n");
+    inside.write_hosts("10.1.2.3 gateway.test gw\n");
+    EXPECT_THAT(inside.look_up("gateway.test", {&server}).value(), ElementsAre(*net::parse_endpoint("10.1.2.3:80")));
+    EXPECT_THAT(inside.look_up("gw", {&server}).value(), ElementsAre(*net::parse_endpoint("10.1.2.3:80")));
+    EXPECT_EQ(server.asked_by_udp, 0);
+    inside.write_hosts("10.1.2.4 gateway.test\n");
+    EXPECT_THAT(inside.look_up("gateway.test", {&server}).value(), ElementsAre(*net::parse_endpoint("10.1.2.4:80")));
+  });
+  if (!ran) GTEST_SKIP() << not_possible;
+}
+
+TEST(resolve, name_servers_are_asked_and_a_change_of_them_counts) {
+  world here;
+  const bool ran = here.run([](world& inside) {
+    support::name_server one(first, [](const message& q) { return with_address(q, 1); });
+    support::name_server other(second, [](const message& q) { return with_address(q, 2); });
+    inside.write_servers("nameserver 127.0.0.1\n");
+    EXPECT_THAT(inside.look_up("x.test", {&one, &other}).value(), ElementsAre(*net::parse_endpoint("10.0.0.1:80")));
+    inside.write_servers("nameserver 127.0.0.2\n");
+    EXPECT_THAT(inside.look_up("x.test", {&one, &other}).value(), ElementsAre(*net::parse_endpoint("10.0.0.2:80")));
+  });
+  if (!ran) GTEST_SKIP() << not_possible;
+}
+
+TEST(resolve, a_name_that_does_not_exist_and_a_server_without_a_route_are_errors_that_say_so) {
+  world here;
+  const bool ran = here.run([](world& inside) {
+    support::name_server server(first, with_no_such_name);
+    inside.write_servers("nameserver 127.0.0.1\n");
+    EXPECT_THAT(inside.look_up("x.test", {&server}).error().message(),
+                testing::AllOf(StartsWith("resolve x.test: "), HasSubstr("not found")));
+    inside.write_servers("nameserver 10.9.9.9\n");
+    EXPECT_THAT(inside.look_up("x.test", {&server}).error().message(),
+                testing::AllOf(StartsWith("resolve x.test: "), HasSubstr("contact DNS servers")));
+  });
+  if (!ran) GTEST_SKIP() << not_possible;
 }
 
 TEST(resolve, silent_name_servers_do_not_outlast_the_deadline) {
-  const support::temp_dir directory;
-  std::optional<base::error> failed;
-  async::clock::duration took{};
-  bool asked = false;
-  std::async(std::launch::async,
-             [&] {  // a thread of its own
-               const auto name_server = join_a_world_with_a_silent_name_server(directory);
-               if (!name_server) return;
-               const auto before = async::clock::now();
-               {
-                 support::event_loop loop;
-                 failed = loop.run(async::within(200ms, resolve("silent.test", 80))).error();
-               }
-               took = async::clock::now() - before;
-               char question = 0;
-               asked = ::recv(name_server.get(), &question, 1, MSG_TRUNC | MSG_DONTWAIT) > 0;
-             })
-      .get();
-  if (!failed) GTEST_SKIP() << "needs root, for mounts and a network of its own";
-  EXPECT_TRUE(asked);
-  EXPECT_EQ(failed->code, std::errc::timed_out);
-  EXPECT_LT(took, 5s) << "the end of the io_context included";
+  world here;
+  const bool ran = here.run([](world& inside) {
+    support::name_server server(first, silent);
+    inside.write_servers("nameserver 127.0.0.1\n");
+    const auto before = async::clock::now();
+    const auto failed = inside.loop().run(async::within(200ms, resolve("silent.test", 80))).error();
+    EXPECT_LT(async::clock::now() - before, 5s);
+    EXPECT_EQ(failed.code, std::errc::timed_out);
+    server.serve();
+    EXPECT_EQ(server.asked_by_udp, 1);
+  });
+  if (!ran) GTEST_SKIP() << not_possible;
+}
+
+// A program that ends does not wait for its look-ups, and keeps nothing of them.
+TEST(resolve, a_loop_that_ends_during_a_look_up_ends_it) {
+  world here;
+  const bool ran = here.run([](world& inside) {
+    const support::name_server server(first, silent);
+    inside.write_servers("nameserver 127.0.0.1\n");
+    async::asio::io_context loop;
+    async::asio::co_spawn(loop, resolve("silent.test", 80), [](const std::exception_ptr&, const answer&) {});
+    loop.poll();
+  });
+  if (!ran) GTEST_SKIP() << not_possible;
 }
 
 }  // namespace

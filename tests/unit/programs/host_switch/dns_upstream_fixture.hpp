@@ -1,33 +1,29 @@
-// dns_upstream_test: a namespace with name servers, because a resolv.conf names them without a port, and the questions
-// that reach them. Needs root.
+// dns_upstream_test: a namespace for name servers, and the questions that reach them. Needs root.
 #pragma once
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "base/unique_fd.hpp"
 #include "programs/host_switch/dns_upstream.hpp"
 #include "tests/support/event_loop.hpp"
+#include "tests/support/name_server.hpp"
 #include "tests/support/netns.hpp"
-#include "tests/support/socket_peer.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/unit/netstack/packets.hpp"
 
 namespace host_switch {
 
 using netstack::bytes;
+using support::name_server;
 
 // A question for the address of "x.example".
 inline bytes question_for_x(std::uint16_t id) {
@@ -45,52 +41,6 @@ inline bytes answer_to(bytes asked, std::uint8_t last, std::uint8_t code = 0, bo
   asked.insert(asked.end(), record.begin(), record.end());
   return asked;
 }
-
-// A server at port 53 of one address, over UDP and TCP. It answers what `how` makes of each question; nothing: silence.
-class name_server {
- public:
-  using maker = std::function<std::optional<bytes>(const bytes&)>;
-  name_server(const net::address& ip, maker how)
-      : udp_(support::bound_socket(SOCK_DGRAM, {ip, 53})),
-        tcp_(support::bound_socket(SOCK_STREAM, {ip, 53})),
-        how_(std::move(how)) {
-    ::fcntl(tcp_.get(), F_SETFL, O_NONBLOCK);
-  }
-
-  // Answers what has come.
-  void serve() {
-    bytes got(4'096);
-    net::socket_address from;
-    const auto size = ::recvfrom(udp_.get(), got.data(), got.size(), MSG_DONTWAIT, from.get(), &from.size);
-    if (size > 0) {
-      got.resize(static_cast<std::size_t>(size));
-      ++asked_by_udp;
-      if (const auto made = how_(got)) ::sendto(udp_.get(), made->data(), made->size(), 0, from.get(), from.size);
-    }
-    if (!client_) client_.reset(::accept4(tcp_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (client_) serve_client();
-  }
-  int asked_by_udp = 0, asked_by_tcp = 0;
-  bool closes_streams = false;
-
- private:
-  void serve_client() {
-    bytes got(4'096);
-    const auto size = ::recv(client_.get(), got.data(), got.size(), MSG_DONTWAIT);
-    if (size == 0) client_.reset();
-    if (size < 2) return;
-    ++asked_by_tcp;
-    if (closes_streams) return client_.reset();
-    const auto made = how_(bytes(got.begin() + 2, got.begin() + size));
-    if (!made) return;
-    bytes framed{static_cast<std::uint8_t>(made->size() >> 8U), static_cast<std::uint8_t>(made->size())};
-    framed.insert(framed.end(), made->begin(), made->end());
-    ::send(client_.get(), framed.data(), framed.size(), MSG_NOSIGNAL);
-  }
-
-  base::unique_fd udp_, tcp_, client_;
-  maker how_;
-};
 
 class dns_upstream_test : public testing::Test {
  protected:
