@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/shared_text.hpp"
 #include "net/address.hpp"
 #include "net/protocol.hpp"
 #include "ports/serving.hpp"
@@ -20,8 +21,8 @@ struct binding {
   net::address host_address;         // as the engine has it inside the VM
   std::uint16_t host_port = 0;       // 1 to 65535
   std::uint16_t container_port = 0;  // 1 to 65535; the host port where there is no other
-  std::string owner;                 // stable id: container id, Service UID, rule, socket
-  std::string owner_name;            // for people: container name, namespace/service; may be empty
+  base::shared_text owner;           // stable id: container id, Service UID, rule, socket
+  base::shared_text owner_name;      // for people: container name, namespace/service; may be empty
   serving served = serving::rule_and_proxy;
 
   auto operator<=>(const binding&) const = default;

@@ -116,7 +116,7 @@ bool has_listener(const std::vector<claim>& claims) {
 std::uint16_t container_port(const claim& c) {
   return is_socket(c.what.served) ? std::uint16_t{0} : c.what.container_port;
 }
-std::string owner(const claim& c) { return is_socket(c.what.served) ? std::string{} : c.what.owner; }
+base::shared_text owner(const claim& c) { return is_socket(c.what.served) ? base::shared_text{} : c.what.owner; }
 
 bool is_restricted(const planned_port& port, const exposure_options& options) {
   return options.mode == network_mode::non_admin && options.restrict_privileged_ports &&

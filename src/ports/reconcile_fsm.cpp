@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string_view>
@@ -247,7 +248,7 @@ void reconcile_fsm::judge_listed(slot_map::iterator at, slot_event event, time_p
 void reconcile_fsm::find_in_the_way(slot_map::iterator at, bool known, time_point now) {
   const outcome held{outcome_kind::conflict, "held by another forward of the peer"};
   if (known)
-    at->second.retry.trouble = held;
+    at->second.retry.trouble = std::make_shared<const outcome>(held);
   else
     fail(at, held, now);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 
 #include "base/backoff.hpp"
 #include "ports/sink.hpp"
@@ -18,7 +19,7 @@ const base::backoff& pace_of(const retry_paces& paces, outcome_kind kind, bool i
 
 void retry_state::fail(const outcome& why, const retry_paces& paces, time_point now, std::uint32_t random) {
   ++failures;
-  trouble = why;
+  trouble = std::make_shared<const outcome>(why);
   not_before = now + pace_of(paces, why.kind, in_the_way).delay(is_lost(why.kind) ? failures - 1 : failures, random);
 }
 

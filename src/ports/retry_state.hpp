@@ -10,7 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
+#include <memory>
 
 #include "base/backoff.hpp"
 #include "ports/sink.hpp"
@@ -26,9 +26,9 @@ struct retry_paces {
 };
 
 struct retry_state {
-  unsigned failures = 0;           // in a row
-  std::optional<outcome> trouble;  // the last failure; empty when all is well
+  std::shared_ptr<const outcome> trouble;  // the last failure; null when all is well, as for most of very many keys
   time_point not_before{};
+  unsigned failures = 0;    // in a row
   bool in_the_way = false;  // the last list shows a forward of another program under the key
 
   void fail(const outcome& why, const retry_paces& paces, time_point now, std::uint32_t random);

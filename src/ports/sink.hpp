@@ -11,6 +11,7 @@
 
 #include "async/task.hpp"
 #include "base/result.hpp"
+#include "base/shared_text.hpp"
 #include "ports/binding.hpp"
 #include "ports/source_id.hpp"
 
@@ -20,8 +21,8 @@ namespace ports {
 struct forward {
   port_key key{};
   std::uint16_t container_port = 0;
-  source_id source{};   // who claims it; not part of what the peer holds
-  std::string owner{};  // for comments and the status; not part of what the peer holds
+  source_id source{};         // who claims it; not part of what the peer holds
+  base::shared_text owner{};  // for comments and the status; not part of what the peer holds
   // How it is served inside the VM, for the loopback sink; not part of what the peer holds.
   serving served = serving::rule_and_proxy;
   // An addition waits until then: the port is not served inside the VM before. What is held already is not touched.

@@ -199,7 +199,7 @@ TEST(exposure_policy, of_two_containers_on_one_port_of_the_host_one_is_served_an
   for (std::size_t i = 1; i < 3; ++i) {
     EXPECT_EQ(p.ports[i].decision, verdict::shadowed);
     EXPECT_EQ(p.ports[i].reason, "tcp 127.0.0.1:8080 on the host leads to " + served.bound->address.to_string() +
-                                     " of " + served.claims[0].what.owner);
+                                     " of " + served.claims[0].what.owner.str());
     EXPECT_EQ(to_string(p.ports[i].key), to_string(raw_key(p.ports[i].claims[0].what)));
   }
 }

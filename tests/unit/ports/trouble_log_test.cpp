@@ -34,9 +34,9 @@ class trouble_log_test : public testing::Test {
     now += after;
     log.listed({}, now, now);
   }
-  void is(std::optional<outcome> trouble) {
+  void is(const std::optional<outcome>& trouble) {
     ports::slot slot;
-    slot.retry.trouble = std::move(trouble);
+    if (trouble) slot.retry.trouble = std::make_shared<const outcome>(*trouble);
     log.changed(port80, &slot, now);
   }
 
@@ -122,7 +122,7 @@ TEST_F(trouble_log_test, no_container_can_fill_the_log_with_ports_in_trouble) {
     for (int i = 0; i < 1000; ++i) {
       const port_key key{net::protocol::tcp, net::address::any_v4(), static_cast<std::uint16_t>(1000 + i)};
       ports::slot slot;
-      slot.retry.trouble = outcome{outcome_kind::conflict, "taken"};
+      slot.retry.trouble = std::make_shared<const outcome>(outcome{outcome_kind::conflict, "taken"});
       log.changed(key, &slot, now);
       log.changed(key, nullptr, now);
       now += milliseconds(1);
