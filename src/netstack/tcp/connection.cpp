@@ -166,7 +166,10 @@ bool connection::take_acknowledgement(const segment& s, time_point now) {
   }
   if (s.acknowledged < sender_.oldest()) {
     const bool plausible = s.acknowledged >= sender_.oldest() - std::max(sender_.largest_window(), 1U);
-    if (!plausible) challenge(now);
+    if (plausible)
+      sender_.on_overtaken(s, now);
+    else
+      challenge(now);
     return plausible;
   }
   sender_.on_segment(s, now);

@@ -30,6 +30,7 @@ class retransmission_timer {
   [[nodiscard]] time_point window_probe_at(time_point now) const;
   [[nodiscard]] bool has_measured() const { return smoothed_ > duration::zero(); }
   [[nodiscard]] duration shortest() const { return shortest_; }
+  [[nodiscard]] duration smoothed() const { return smoothed_; }
 
  private:
   duration smoothed_{};

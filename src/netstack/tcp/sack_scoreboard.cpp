@@ -126,17 +126,18 @@ void sack_scoreboard::note_place(const transmission& t) {
     reordering_ = std::max(reordering_, 1U);
 }
 
-duration sack_scoreboard::patience(duration shortest, bool repairing) const {
+duration sack_scoreboard::patience(const round_trips& measured, bool repairing) const {
+  const auto shortest = measured.shortest;
   if (reordering_ == 0 && (repairing || delivered_ >= duplicate_threshold)) return duration::zero();
   if (shortest == duration::max()) return duration::zero();
-  return std::min(shortest / 4 * std::max(reordering_, 1U), std::max(newest_round_trip_, shortest));
+  return std::min(shortest / 4 * std::max(reordering_, 1U), std::max(measured.smoothed, shortest));
 }
 
-bool sack_scoreboard::find_losses(time_point now, duration shortest, bool repairing) {
+bool sack_scoreboard::find_losses(time_point now, const round_trips& measured, bool repairing) {
   next_check_ = never;
   if (newest_order_ == 0) return false;
   bool found = false;
-  const auto wait = newest_round_trip_ + patience(shortest, repairing);
+  const auto wait = newest_round_trip_ + patience(measured, repairing);
   for (auto& t : under_way()) {
     if (t.delivered || t.lost || !is_before(t.order, newest_order_)) continue;
     if (t.sent + wait <= now) {
@@ -179,7 +180,7 @@ void sack_scoreboard::lose_larger(std::size_t bytes) {
     if (t.size() > bytes) lose(t);
 }
 
-void sack_scoreboard::tolerate_reordering() { reordering_ = std::min(reordering_ + 2, most_reordering); }
+void sack_scoreboard::tolerate_reordering() { reordering_ = std::clamp(2 * reordering_, 2U, most_reordering); }
 
 const sack_scoreboard::transmission* sack_scoreboard::first_lost() const {
   if (lost_ == 0) return nullptr;

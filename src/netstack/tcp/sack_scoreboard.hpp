@@ -6,7 +6,7 @@
 // that has not is lost: immediately if three segments are delivered (the "duplicate threshold") or if losses are being
 // repaired, otherwise after a quarter of the shortest round trip. Repeated segments have a time of their own, so the
 // loss of a repetition is detected in the same way. If the path has reordered segments before, a segment is lost only
-// after that wait, and the wait grows with each false loss, up to a round trip.
+// after that wait, and the wait doubles with each false loss, up to a smoothed round trip.
 //
 // The bytes in flight are those that are sent, not delivered and not lost. Their sum is kept up to date.
 //
@@ -53,8 +53,12 @@ class sack_scoreboard {
   void sent(sequence begin, sequence end, time_point now);
   // `to`: the cumulative acknowledgement; `blocks`: from the same segment.
   report acknowledged(sequence to, std::span<const sack_block> blocks, time_point now);
-  // Marks what is lost by now. True: there are new losses. `shortest`: the shortest round trip.
-  bool find_losses(time_point now, duration shortest, bool repairing);
+  // Round trips of the connection.
+  struct round_trips {
+    duration shortest{}, smoothed{};
+  };
+  // Marks what is lost by now. True: there are new losses.
+  bool find_losses(time_point now, const round_trips& measured, bool repairing);
   // When to call find_losses() again if no acknowledgement arrives; `never` if there is nothing to find.
   [[nodiscard]] time_point next_check() const { return next_check_; }
   // Marks the first record as lost: for a peer without SACK (RFC 6582).
@@ -92,7 +96,7 @@ class sack_scoreboard {
   void deliver(transmission& t, report& r, time_point now);
   void note_place(const transmission& t);
   void lose(transmission& t);
-  [[nodiscard]] duration patience(duration shortest, bool repairing) const;
+  [[nodiscard]] duration patience(const round_trips& measured, bool repairing) const;
 
   std::vector<transmission> records_;  // those before first_ are acknowledged
   std::size_t first_ = 0;

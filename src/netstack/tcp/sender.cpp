@@ -34,7 +34,13 @@ peer_terms terms_of(const segment& syn) {
 }
 
 sender::sender(const limits& l, sequence first)
-    : limits_(l), queue_(l.send_capacity), congestion_(floor_of(l)), oldest_(first), next_(first), repaired_at_(first) {
+    : limits_(l),
+      queue_(l.send_capacity),
+      congestion_(floor_of(l)),
+      oldest_(first),
+      next_(first),
+      repaired_at_(first),
+      tolerated_at_(first) {
   queue_.start(first);
 }
 
@@ -103,13 +109,25 @@ void sender::take_acknowledgement(const segment& s, time_point now) {
   const auto progress = s.acknowledged > oldest_;
   const auto report = scoreboard_.acknowledged(s.acknowledged, blocks, now);
   if (progress) advance(s.acknowledged);
-  if (report.round_trip) timer_.measured(*report.round_trip);
-  if (report.duplicate) count_needless_repetition();
-  if (report.delivered > 0 && (!repairing_ || repairs_time_out_)) congestion_.acknowledged(report.delivered, in_flight);
-  if (terms_.sack)
-    repair(in_flight, scoreboard_.find_losses(now, timer_.shortest(), repairing_));
-  else if (progress && repairing_ && scoreboard_.lost() == 0)
+  take_report(report, in_flight, now);
+  if (!terms_.sack && progress && repairing_ && scoreboard_.lost() == 0)
     scoreboard_.lose_first();  // a partial acknowledgement: the next hole (RFC 6582)
+}
+
+void sender::take_report(const sack_scoreboard::report& r, std::size_t in_flight, time_point now) {
+  if (r.round_trip) timer_.measured(*r.round_trip);
+  if (r.duplicate) count_needless_repetition();
+  if (r.delivered > 0 && (!repairing_ || repairs_time_out_)) congestion_.acknowledged(r.delivered, in_flight);
+  if (terms_.sack) repair(in_flight, find_losses(now));
+}
+
+// Acknowledgements overtake each other, too. The blocks of a late one count, its number and window do not.
+void sender::on_overtaken(const segment& s, time_point now) {
+  if (!terms_.sack || s.options.sack_blocks == 0) return;
+  const auto in_flight = scoreboard_.in_flight() + scoreboard_.lost();
+  const auto blocks = std::span(s.options.sack).first(s.options.sack_blocks);
+  take_report(scoreboard_.acknowledged(s.acknowledged, blocks, now), in_flight, now);
+  set_wait(now);
 }
 
 void sender::advance(sequence to) {
@@ -119,13 +137,15 @@ void sender::advance(sequence to) {
   if (oldest_ >= repaired_at_) repairing_ = repairs_time_out_ = false;
 }
 
-// If every repetition of a repair was unnecessary, nothing had been lost.
+// A repetition was unnecessary: the path reorders more than was tolerated, which counts once in a round trip (RFC 8985,
+// 6.2). If every repetition of a repair was unnecessary, nothing had been lost.
 void sender::count_needless_repetition() {
   if (repeated_ == 0) return;
-  --repeated_;
-  if (repeated_ > 0) return;
-  congestion_.undo();
-  if (!repairs_time_out_) scoreboard_.tolerate_reordering();
+  if (!repairs_time_out_ && oldest_ >= tolerated_at_) {
+    scoreboard_.tolerate_reordering();
+    tolerated_at_ = next_;
+  }
+  if (--repeated_ == 0) congestion_.undo();
 }
 
 // A peer without SACK repeats its acknowledgement for each out-of-order segment.
@@ -148,13 +168,13 @@ void sender::repair(std::size_t in_flight, bool found) {
 
 // --- time
 
-void sender::find_losses(time_point now) {
-  const auto in_flight = scoreboard_.in_flight() + scoreboard_.lost();
-  repair(in_flight, scoreboard_.find_losses(now, timer_.shortest(), repairing_));
+bool sender::find_losses(time_point now) {
+  return scoreboard_.find_losses(now, {.shortest = timer_.shortest(), .smoothed = timer_.smoothed()}, repairing_);
 }
 
 void sender::on_time(time_point now) {
-  if (scoreboard_.next_check() <= now) find_losses(now);
+  const auto in_flight = scoreboard_.in_flight() + scoreboard_.lost();
+  if (scoreboard_.next_check() <= now) repair(in_flight, find_losses(now));
   if (deadline_ > now) return;
   switch (waits_for_) {
     case wait::nothing: break;

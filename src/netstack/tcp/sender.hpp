@@ -65,6 +65,8 @@ class sender {
   void finish() { finishing_ = true; }
   // An acceptable segment with an acknowledgement between oldest() and next().
   void on_segment(const segment& s, time_point now);
+  // A plausible segment with an acknowledgement before oldest(): its SACK blocks may be new.
+  void on_overtaken(const segment& s, time_point now);
   void on_time(time_point now);
   [[nodiscard]] time_point wake_at() const;
   // Header and payload of the next segment; of the flags, only psh and fin are set.
@@ -97,9 +99,10 @@ class sender {
   void take_acknowledgement(const segment& s, time_point now);
   void advance(sequence to);
   void count_duplicate(const segment& s);
+  void take_report(const sack_scoreboard::report& r, std::size_t in_flight, time_point now);
   void count_needless_repetition();
   void repair(std::size_t in_flight, bool found);
-  void find_losses(time_point now);
+  [[nodiscard]] bool find_losses(time_point now);
   void take_back_probe();
   void set_wait(time_point now);
   void stop_waiting();
@@ -140,6 +143,7 @@ class sender {
   unsigned retries_ = 0;
   unsigned duplicates_ = 0;     // acknowledgements that repeat the last one, of a peer without SACK
   sequence repaired_at_;        // the acknowledgement that ends the repair
+  sequence tolerated_at_;       // false losses before this acknowledgement count once
   std::uint32_t repeated_ = 0;  // segments of this repair whose duplicates were not reported
   bool repairing_ = false;
   bool repairs_time_out_ = false;

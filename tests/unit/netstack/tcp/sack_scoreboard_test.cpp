@@ -22,7 +22,9 @@ struct board : sack_scoreboard {
     for (const auto& [a, b] : blocks) all.push_back({first + a, first + b});
     return acknowledged(first + to, all, began + after);
   }
-  bool lost_now(duration after = 100us, bool repairing = false) { return find_losses(began + after, 100us, repairing); }
+  bool lost_now(duration after = 100us, bool repairing = false) {
+    return find_losses(began + after, {.shortest = 100us, .smoothed = 100us}, repairing);
+  }
   sequence end = first;
 };
 
