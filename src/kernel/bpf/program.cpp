@@ -20,6 +20,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "kernel/bpf/memory_limit.hpp"
 
 namespace bpf {
 namespace {
@@ -115,13 +116,14 @@ int call_bpf(int command, Fill&& fill) {
 
 base::unique_fd load_program(std::uint32_t type, std::uint32_t attach_type, std::span<const bpf_insn> c) {
   static constexpr const char* license = "Apache-2.0";
-  return base::unique_fd(call_bpf(BPF_PROG_LOAD, [&](bpf_attr& a) {
+  const auto fill = [&](bpf_attr& a) {
     a.prog_type = type;
     a.expected_attach_type = attach_type;
     a.insns = reinterpret_cast<std::uintptr_t>(c.data());
     a.insn_cnt = static_cast<std::uint32_t>(c.size());
     a.license = reinterpret_cast<std::uintptr_t>(license);
-  }));
+  };
+  return base::unique_fd(with_more_memory([&] { return call_bpf(BPF_PROG_LOAD, fill); }));
 }
 
 bool is_group_directory(const base::unique_fd& fd) {

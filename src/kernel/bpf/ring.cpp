@@ -12,6 +12,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "kernel/bpf/memory_limit.hpp"
 
 namespace bpf {
 namespace {
@@ -30,7 +31,8 @@ base::result<ring> ring::create() {
   std::memset(&about, 0, sizeof about);
   about.map_type = BPF_MAP_TYPE_RINGBUF;
   about.max_entries = static_cast<std::uint32_t>(page());
-  ring made(base::unique_fd(static_cast<int>(::syscall(SYS_bpf, BPF_MAP_CREATE, &about, sizeof about))));
+  const auto create = [&] { return static_cast<int>(::syscall(SYS_bpf, BPF_MAP_CREATE, &about, sizeof about)); };
+  ring made(base::unique_fd(with_more_memory(create)));
   if (!made.map_) return base::fail_errno("BPF ring");
   made.consumer_ = map_page(made.fd(), PROT_READ | PROT_WRITE, 0);
   made.producer_ = map_page(made.fd(), PROT_READ, page());
