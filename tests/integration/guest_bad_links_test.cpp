@@ -6,11 +6,13 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -134,7 +136,32 @@ class guest_bad_link : public virtual_network_lab {
         in_guest("awk '/^Tcp/ { print $11, $12, $13, $14 }' /proc/net/snmp; /bin/tc -s qdisc show | grep -A1 netem"));
   }
 
+  // Of several threads that wait for the same connection all but one would get none.
+  [[nodiscard]] base::unique_fd accept_one() {
+    const std::lock_guard alone(accepting_);
+    return accept_from(listener_.get());
+  }
+  // How many of `clients` times `times` connections, each opened, used both ways and closed, passed their bytes.
+  [[nodiscard]] int pass_short_connections(bool from_guest, int clients, int times) {
+    constexpr std::size_t bytes = 3000;
+    if (from_guest) connect_from_guest(clients, times);
+    std::atomic<int> complete = 0;
+    std::vector<std::jthread> all;
+    for (int i = 0; i < clients; ++i)
+      all.emplace_back([&] {
+        for (int n = 0; n < times; ++n) {
+          const auto fd = from_guest ? accept_one() : dial(*lan_, exposed);
+          if (!fd) continue;
+          give_order(fd.get(), fmt::format("- {} close\n", bytes));
+          complete += send_stream(fd.get(), bytes) && receive_stream(fd.get()) == bytes ? 1 : 0;
+        }
+      });
+    all.clear();
+    return complete;
+  }
+
   base::unique_fd listener_;
+  std::mutex accepting_;
   std::optional<guest_machine> machine_;
   int opened_ = 0;
 };
@@ -181,7 +208,7 @@ TEST_F(guest_bad_link, passes_all_bytes_after_a_half_close) {
 }
 
 // A reset may be lost, and is repeated for the next segment: so the other end sends on.
-TEST_F(guest_bad_link, passes_resets) {
+TEST_F(guest_bad_link, passes_resets_and_short_connections) {
   impair("loss 5%");
   const auto began = steady_clock::now();
   for (int i = 0; i < (in_full() ? 200 : 12); ++i) {
@@ -199,6 +226,14 @@ TEST_F(guest_bad_link, passes_resets) {
     }
   }
   print_measurements("resets", began);
+  impair(a_bit_of_all);
+  constexpr int clients = 8;
+  const int times = in_full() ? 10'000 / clients : 25;
+  for (const bool from_guest : {true, false}) {
+    const auto first = steady_clock::now();
+    EXPECT_EQ(pass_short_connections(from_guest, clients, times), clients * times) << "from guest " << from_guest;
+    print_measurements(from_guest ? "short connections out" : "short connections in", first);
+  }
   expect_no_flow_left();
 }
 
