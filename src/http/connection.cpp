@@ -96,7 +96,7 @@ struct connection::state {
   }
   async::task<base::result<>> open_socket(async::clock::time_point deadline);
   async::task<base::result<>> send(request r);
-  async::task<base::result<response>> exchange(request r, std::size_t body_bytes);
+  async::task<base::result<response>> exchange(request r, exchange_limits limits);
   async::task<base::result<response>> open_stream(request r);
   std::unexpected<base::error> broken(const boost::system::error_code& ec, const char* doing);
   std::unexpected<base::error> broken(base::error why);
@@ -128,11 +128,12 @@ async::task<base::result<>> connection::state::send(request r) {
   co_return base::result<>{};
 }
 
-async::task<base::result<response>> connection::state::exchange(request r, std::size_t body_bytes) {
+async::task<base::result<response>> connection::state::exchange(request r, exchange_limits limits) {
   const bool head = r.method == "HEAD";
   if (auto sent = co_await send(std::move(r)); !sent) co_return std::unexpected(sent.error());
+  if (limits.sent != nullptr) *limits.sent = async::clock::now();
   std::unique_ptr<beast::response_parser<beast::string_body>> parser;
-  const boost::optional<std::uint64_t> limit(!head, body_bytes);  // an answer to HEAD has no body
+  const boost::optional<std::uint64_t> limit(!head, limits.body_bytes);  // an answer to HEAD has no body
   if (const auto ec = co_await read_head(transport, buffer, parser, limit)) co_return broken(ec, "read an answer");
   if (!head && !parser->is_done()) {
     const auto [ec, got] = co_await beast::async_read(transport, buffer, *parser, async::nothrow);
@@ -176,7 +177,7 @@ async::task<base::result<connection>> connection::open(server_address address, s
 }
 
 async::task<base::result<response>> connection::exchange(request r, exchange_limits limits) {
-  auto answer = co_await async::within(limits.deadline, state_->exchange(std::move(r), limits.body_bytes));
+  auto answer = co_await async::within(limits.deadline, state_->exchange(std::move(r), limits));
   if (!answer && answer.error().code == std::errc::timed_out)
     co_return state_->broken({answer.error().code, "no answer"});
   co_return answer;

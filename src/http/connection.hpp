@@ -19,6 +19,7 @@ namespace http {
 struct exchange_limits {
   std::chrono::milliseconds deadline{5'000};  // for the whole exchange; for a stream: until its header has arrived
   std::size_t body_bytes = 32 << 20;
+  async::clock::time_point* sent = nullptr;  // receives the time when the request has left; outlives the exchange
 };
 
 class connection {

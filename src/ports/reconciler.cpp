@@ -57,6 +57,7 @@ async::task<> reconciler::work() {
       continue;
     }
     write_ahead(batch);
+    trace_journal(batch);
     const auto outcomes = co_await peer_->apply(batch);
     report(batch, outcomes);
   }
@@ -126,6 +127,7 @@ void reconciler::report(const std::vector<operation>& batch, const std::vector<o
     const auto& key = batch[i].target.key;
     const auto& result = i < outcomes.size() ? outcomes[i] : no_answer;
     machine_.finished(batch[i], result, now);
+    trace_outcome(batch[i], result, now);
     if (result.kind == outcome_kind::unknown || result.kind == outcome_kind::unsent) lost.push_back(result);
     const auto slot = machine_.slots().find(key);
     troubles_.changed(key, slot == machine_.slots().end() ? nullptr : &slot->second, now);
@@ -137,6 +139,17 @@ void reconciler::report(const std::vector<operation>& batch, const std::vector<o
   if (!lost.empty()) troubles_.lost(lost.size(), lost.front().reason, now);
   if (journal_ && !gone.empty()) note(journal_->erase(gone));
   changed_.notify_all();
+}
+
+void reconciler::trace_journal(const std::vector<operation>& batch) const {
+  if (!trace_) return;
+  const auto now = async::clock::now();
+  for (const auto& op : batch) trace_->journaled(peer_->name(), op.target.key, now);
+}
+
+void reconciler::trace_outcome(const operation& done, const outcome& result, time_point now) const {
+  if (!trace_) return;
+  if (const auto line = trace_->finished(peer_->name(), done, result, now)) base::log::info("trace", "{}", *line);
 }
 
 void reconciler::note(const base::result<>& written) {

@@ -7,6 +7,7 @@
 
 #include "async/condition.hpp"
 #include "async/task.hpp"
+#include "ports/change_trace.hpp"
 #include "ports/journal.hpp"
 #include "ports/reconcile_fsm.hpp"
 #include "ports/trouble_log.hpp"
@@ -18,6 +19,9 @@ class reconciler {
   // Without a journal, only what this run has added is ever removed.
   reconciler(const async::executor& where, std::unique_ptr<sink> peer, std::optional<journal> book,
              reconcile_options options = {});
+
+  // Logs where the time of each change goes; before run().
+  void trace_to(std::shared_ptr<change_trace> trace) { trace_ = std::move(trace); }
 
   // The whole desired state, see reconcile_fsm::want.
   void want(const forward_map& desired, source_set settled, std::uint64_t epoch);
@@ -41,6 +45,8 @@ class reconciler {
   void write_ahead(const std::vector<operation>& batch);
   void report(const std::vector<operation>& batch, const std::vector<outcome>& outcomes);
   void note(const base::result<>& written);
+  void trace_journal(const std::vector<operation>& batch) const;
+  void trace_outcome(const operation& done, const outcome& result, time_point now) const;
 
   std::unique_ptr<sink> peer_;
   std::optional<journal> journal_;
@@ -48,6 +54,7 @@ class reconciler {
   trouble_log troubles_;
   async::condition changed_;
   bool journal_well_ = true;
+  std::shared_ptr<change_trace> trace_;  // may be nullptr
 };
 
 }  // namespace ports

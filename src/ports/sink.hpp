@@ -57,7 +57,8 @@ enum class outcome_kind : std::uint8_t {
 
 struct outcome {
   outcome_kind kind = outcome_kind::done;
-  std::string reason{};  // the peer's words, or the error's
+  std::string reason{};                          // the peer's words, or the error's
+  std::chrono::steady_clock::time_point sent{};  // when the request had left, if the sink knows
 };
 
 // One forward that the peer holds. `exact`: it is what the agent would have made for this key (same remote).

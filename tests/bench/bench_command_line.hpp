@@ -43,6 +43,7 @@ class command_line {
 struct agent_options {
   std::string programs = "build/bin";
   std::int64_t idle_seconds = 60;
+  bool brisk = false;  // without phases of quiet
 };
 
 // `at_zero`: what the bench does with 0 seconds; empty: 0 is refused.
@@ -54,6 +55,7 @@ inline agent_options read_agent_options(const char* name, const char* descriptio
   line.add_count("seconds", o.idle_seconds,
                  "How many `seconds` each idle phase takes" + (at_zero.empty() ? "." : "; 0: " + at_zero),
                  at_zero.empty() ? 1 : 0);
+  if (!at_zero.empty()) line.flags().add("brisk", o.brisk, "Leave out the phases in which nothing happens.");
   line.parse(argc, argv);
   return o;
 }

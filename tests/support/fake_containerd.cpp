@@ -72,7 +72,7 @@ const header_fields not_found = {{"grpc-status", "5"}, {"grpc-message", "not fou
 
 // An answer that goes wrong; `message` is what it should have been.
 void fail(http2_exchange& e, answer_fault fault, const std::string& message) {
-  constexpr std::uint32_t refused_stream = 7;
+  constexpr std::uint32_t refused_stream = 7, cancel = 8;
   const auto answer = [&](const std::string& bytes, const header_fields& end,
                           const header_fields& header = good_header) {
     e.begin(header);
@@ -95,6 +95,7 @@ void fail(http2_exchange& e, answer_fault fault, const std::string& message) {
     case answer_fault::large_header:
       return answer(framed, good_end, {{":status", "200"}, {"large", std::string(40'000, 'x')}});
     case answer_fault::reset: return e.reset(refused_stream);
+    case answer_fault::cancelled: return e.reset(cancel);
     case answer_fault::goes_away: return e.go_away();
     case answer_fault::cut: e.begin(good_header); return e.cut();
     case answer_fault::other_protocol: return e.send_raw("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");

@@ -26,6 +26,7 @@ enum class answer_fault : std::uint8_t {
   web_page,    // text/html
   large_header,
   reset,           // RST_STREAM
+  cancelled,       // RST_STREAM with CANCEL, as at a call's deadline
   goes_away,       // GOAWAY
   cut,             // the connection closes in the middle
   other_protocol,  // bytes that are not HTTP/2

@@ -44,6 +44,7 @@ controller::controller(const async::executor& where, ports::exposure_options pol
     : policy_(policy), started_(async::clock::now()), changed_(where) {}
 
 void controller::add_peer(ports::peer_role role, std::unique_ptr<ports::reconciler> reconciler) {
+  if (trace_) reconciler->trace_to(trace_);
   peers_.push_back({role, std::move(reconciler)});
 }
 
@@ -56,6 +57,7 @@ void controller::publish(ports::source_id id, ports::snapshot now) {
   const auto& before = table_.source(id);
   const bool was_well = before.reported && !before.trouble;
   const auto count = now.bindings.size();
+  if (trace_) trace_->published(id, before.last.bindings, now.bindings, async::clock::now());
   if (!table_.publish(id, std::move(now))) return;
   if (!was_well)
     base::log::throttled(lines_of(connected_lines_, id), level::info, to_string(id), "connected bindings={}", count);
@@ -87,6 +89,7 @@ const ports::reconcile_fsm* controller::loopback() const {
 // The loopback sink first: the other peers wait for its rules.
 void controller::distribute() {
   plan_ = plan_exposure(table_, policy_);
+  if (trace_) trace_->planned(async::clock::now());
   for (const auto& p : peers_)
     if (p.role == peer_role::loopback) send_part(p);
   if (const auto* inside = loopback()) gate_.hold_back(plan_, *inside, async::clock::now());

@@ -11,6 +11,7 @@
 #include "async/condition.hpp"
 #include "async/task_group.hpp"
 #include "base/episode.hpp"
+#include "ports/change_trace.hpp"
 #include "ports/reconciler.hpp"
 #include "ports/serving_gate.hpp"
 #include "ports/source.hpp"
@@ -24,6 +25,7 @@ class controller : public ports::source_feed {
 
   // Before run(): which sources the reconcilers wait for, and which part of the plan each peer gets.
   void enable(ports::source_id id) { table_.enable(id); }
+  void trace_to(std::shared_ptr<ports::change_trace> trace) { trace_ = std::move(trace); }
   void add_peer(ports::peer_role role, std::unique_ptr<ports::reconciler> reconciler);
 
   void publish(ports::source_id id, ports::snapshot now) override;
@@ -66,6 +68,7 @@ class controller : public ports::source_feed {
   ports::time_point started_;
   async::condition changed_;
   std::uint64_t changes_ = 0;
+  std::shared_ptr<ports::change_trace> trace_;  // may be nullptr
 };
 
 }  // namespace guest_agent

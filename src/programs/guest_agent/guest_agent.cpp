@@ -21,6 +21,7 @@
 #include "net/endpoint.hpp"
 #include "os/claimed_unix_path.hpp"
 #include "os/lock_file.hpp"
+#include "ports/change_trace.hpp"
 #include "ports/exposure_policy.hpp"
 #include "ports/source_id.hpp"
 #include "program/command_line.hpp"
@@ -95,7 +96,9 @@ base::result<> guest_agent::open(const async::executor& where) {
   auto status = os::claimed_unix_path::claim(plan_.flags.status_socket);
   if (!status) return std::unexpected(status.error());
   status_ = std::make_unique<os::claimed_unix_path>(std::move(*status));
+  if (plan_.flags.trace_events) plan_.trace = std::make_shared<ports::change_trace>();
   controller_ = std::make_unique<controller>(where, plan_.validated.policy);
+  controller_->trace_to(plan_.trace);
   for (const auto kind : peers_of(plan_.flags, plan_.validated))
     controller_->add_peer(role_of(kind), make_peer(where, plan_, kind));
   sources_ = make_sources(where, plan_);

@@ -116,6 +116,9 @@ void declare(program::flag_set& flags, options& o) {
             "The `path` of the status socket, which guestagentctl reads.");
   flags.add("state-dir", o.state_directory, program::absolute_path,
             "The `directory` in which the agent records what it has exposed, for the time after a crash or reboot.");
+  flags.add("trace-events", o.trace_events,
+            "Log for each change of a port where its time went, in microseconds: from the engine's event to the peer's "
+            "answer.");
 }
 
 base::result<settings> validate(const options& o, bool asked_for_listeners) {

@@ -40,6 +40,7 @@ struct options {
   std::string docker_socket;  // empty: DOCKER_HOST, then /var/run/docker.sock
   std::string status_socket = "/run/rancher-desktop-guestagent.sock";
   std::string state_directory = "/var/lib/rancher-desktop-guestagent";
+  bool trace_events = false;
 };
 
 // Binds every flag to its field; `o` must outlive the set.

@@ -109,10 +109,15 @@ std::unique_ptr<ports::reconciler> make_peer(const async::executor& where, const
 std::vector<std::unique_ptr<ports::source>> make_sources(const async::executor& where, const configuration& c) {
   std::vector<std::unique_ptr<ports::source>> sources;
   const auto stopped = c.flags.containerd ? std::make_shared<engine::stopped_containers>(where) : nullptr;
-  if (c.flags.docker) sources.push_back(std::make_unique<docker::docker_source>(where, c.docker));
+  if (c.flags.docker) {
+    auto o = c.docker;
+    o.following.trace = c.trace;
+    sources.push_back(std::make_unique<docker::docker_source>(where, std::move(o)));
+  }
   if (c.flags.containerd) {
     containerd::containerd_options o{.socket = c.flags.containerd_socket};
     o.following.stopped = stopped;
+    o.following.trace = c.trace;
     sources.push_back(std::make_unique<containerd::containerd_source>(where, std::move(o)));
   }
   if (c.flags.kubernetes) {

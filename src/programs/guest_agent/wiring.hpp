@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "ports/change_trace.hpp"
 #include "ports/reconciler.hpp"
 #include "ports/source.hpp"
 #include "programs/guest_agent/composition.hpp"
@@ -18,6 +19,7 @@ struct configuration {
   options flags;
   settings validated;
   docker::docker_options docker;
+  std::shared_ptr<ports::change_trace> trace{};  // with -trace-events
 };
 
 [[nodiscard]] std::unique_ptr<ports::reconciler> make_peer(const async::executor& where, const configuration& c,

@@ -102,11 +102,14 @@ async::task<ports::outcome> host_switch_sink::perform(ports::operation op) {
     connection = std::move(*opened);
   }
   auto request = encode(op, options_.tap);
-  const http::exchange_limits limits{.deadline = options_.deadline, .body_bytes = 64 << 10};
+  async::clock::time_point sent{};
+  const http::exchange_limits limits{.deadline = options_.deadline, .body_bytes = 64 << 10, .sent = &sent};
   const auto answer = co_await connection->exchange(std::move(request), limits);
-  if (!answer) co_return ports::outcome{ports::outcome_kind::unknown, answer.error().message()};
+  if (!answer) co_return ports::outcome{ports::outcome_kind::unknown, answer.error().message(), sent};
   give_back(std::move(connection));
-  co_return classify(op.what, *answer);
+  auto outcome = classify(op.what, *answer);
+  outcome.sent = sent;
+  co_return outcome;
 }
 
 async::task<std::vector<ports::outcome>> host_switch_sink::apply(std::vector<ports::operation> batch) {

@@ -32,6 +32,27 @@ base::result<T> parsed(const base::result<std::string>& answer, base::result<T> 
   return made;
 }
 
+// An answer whose error names the call.
+async::task<base::result<std::string>> named(async::task<base::result<std::string>> answer, const char* what) {
+  auto got = co_await std::move(answer);
+  if (got) co_return got;
+  const auto& why = got.error();
+  co_return base::fail(why.code, why.context.empty() ? what : std::string(what) + ": " + why.context);
+}
+
+async::task<base::result<container_record>> to_container(async::task<base::result<std::string>> answer, std::string id,
+                                                         const char* what) {
+  auto record = parsed(co_await std::move(answer), parse_container, what);
+  if (record && record->id != id) co_return base::fail("containerd: the answer is not about container " + id);
+  co_return record;
+}
+
+async::task<base::result<task_state>> to_task(async::task<base::result<std::string>> answer, const char* what) {
+  const auto got = co_await std::move(answer);
+  if (!got && got.error().code == std::errc::no_such_file_or_directory) co_return task_state::ended;
+  co_return parsed(got, parse_task, what);
+}
+
 }  // namespace
 
 containerd_client::containerd_client(const async::executor& where, std::filesystem::path socket,
@@ -42,13 +63,14 @@ void containerd_client::subscribe() { events_ = std::make_unique<event_stream>(e
 
 async::task<base::result<event_batch>> containerd_client::next_events() { return events_->next(); }
 
+grpc_question containerd_client::send(const char* method, std::string name_space, std::string request, int patience) {
+  grpc_request asked{std::string("/containerd.services.") + method, std::move(name_space), std::move(request)};
+  return engine_.send(std::move(asked), patience * deadline_);
+}
+
 async::task<base::result<std::string>> containerd_client::ask(const char* method, std::string name_space,
                                                               std::string request, const char* what, int patience) {
-  grpc_request asked{std::string("/containerd.services.") + method, std::move(name_space), std::move(request)};
-  auto answer = co_await engine_.ask(std::move(asked), patience * deadline_);
-  if (answer) co_return answer;
-  const auto& why = answer.error();
-  co_return base::fail(why.code, why.context.empty() ? what : std::string(what) + ": " + why.context);
+  return named(grpc_connection::answer(send(method, std::move(name_space), std::move(request), patience)), what);
 }
 
 async::task<base::result<std::vector<std::string>>> containerd_client::list_namespaces() {
@@ -72,17 +94,13 @@ async::task<base::result<std::map<std::string, task_state>>> containerd_client::
 
 async::task<base::result<container_record>> containerd_client::get_container(std::string name_space, std::string id) {
   constexpr const char* what = "container";
-  const auto answer = co_await ask("containers.v1.Containers/Get", std::move(name_space), make_id(id), what);
-  auto record = parsed(answer, parse_container, what);
-  if (record && record->id != id) co_return base::fail("containerd: the answer is not about container " + id);
-  co_return record;
+  auto answer = ask("containers.v1.Containers/Get", std::move(name_space), make_id(id), what);
+  return to_container(std::move(answer), std::move(id), what);
 }
 
 async::task<base::result<task_state>> containerd_client::get_task(std::string name_space, std::string id) {
   constexpr const char* what = "task";
-  const auto answer = co_await ask("tasks.v1.Tasks/Get", std::move(name_space), make_id(id), what);
-  if (!answer && answer.error().code == std::errc::no_such_file_or_directory) co_return task_state::ended;
-  co_return parsed(answer, parse_task, what);
+  return to_task(ask("tasks.v1.Tasks/Get", std::move(name_space), make_id(id), what), what);
 }
 
 }  // namespace containerd

@@ -36,6 +36,7 @@ class containerd_client {
   // The tasks of the namespace by their container's id; a container without a task is not among them.
   async::task<base::result<std::map<std::string, task_state>>> list_tasks(std::string name_space);
 
+  // Both send their question at once and return a task that waits for the answer: two of them are one round trip.
   // Fails with std::errc::no_such_file_or_directory if the container is unknown.
   async::task<base::result<container_record>> get_container(std::string name_space, std::string id);
   // A task that is not there has ended.
@@ -45,6 +46,7 @@ class containerd_client {
   // A method of a service, "containers.v1.Containers/Get". `what` names the call in its error.
   async::task<base::result<std::string>> ask(const char* method, std::string name_space, std::string request,
                                              const char* what, int patience = 1);
+  grpc_question send(const char* method, std::string name_space, std::string request, int patience = 1);
 
   std::chrono::milliseconds deadline_;
   grpc_connection engine_;

@@ -72,6 +72,7 @@ async::task<base::error> containerd_source::read_events() {
   while (true) {
     const auto events = co_await engine_->next_events();
     if (!events) co_return events.error();
+    events_read();
     if (events->lost) list_soon();
     for (const auto& e : events->events) {
       const auto id = global_id(e.name_space, e.container_id);
@@ -133,10 +134,12 @@ async::task<base::result<>> containerd_source::list_namespace(const std::string&
 
 async::task<base::result<std::optional<container>>> containerd_source::ask(const std::string& id, unsigned /*slot*/) {
   const auto [name_space, local] = split_global_id(id);
-  const auto record = co_await engine_->get_container(name_space, local);
+  auto container_answer = engine_->get_container(name_space, local);
+  auto task_answer = engine_->get_task(name_space, local);
+  const auto record = co_await std::move(container_answer);
   if (!record && is_absent(record.error())) co_return std::optional<container>();
   if (!record) co_return unanswered(record.error());
-  const auto task = co_await engine_->get_task(name_space, local);
+  const auto task = co_await std::move(task_answer);
   if (!task) co_return unanswered(task.error());
   if (*task == task_state::unknown) co_return unanswered({{}, "unknown state of the task of " + id});
   if (*task == task_state::ended) co_return std::optional<container>();

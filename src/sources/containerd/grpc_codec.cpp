@@ -89,7 +89,7 @@ void grpc_answer::add(const http2_event& e) {
   switch (e.what) {
     case http2_event::kind::fields: return add_fields(e.fields);
     case http2_event::kind::data: return add_bytes(e.text);
-    case http2_event::kind::closed: return close(e.text);
+    case http2_event::kind::closed: cancelled_ = e.cancelled; return close(e.text);
   }
 }
 

@@ -55,6 +55,8 @@ class grpc_answer {
   [[nodiscard]] bool over() const { return outcome_ && messages_.empty(); }
   // Once the answer is over.
   [[nodiscard]] base::result<> outcome() const { return outcome_.value_or(base::fail("the call has not ended")); }
+  // The server has ended it by RST_STREAM with CANCEL.
+  [[nodiscard]] bool cancelled() const { return cancelled_; }
   // Received bytes that no longer count against the window; each is returned once.
   [[nodiscard]] std::size_t take_credit();
 
@@ -67,6 +69,7 @@ class grpc_answer {
   std::deque<std::string> messages_;
   std::optional<base::result<>> outcome_;
   bool begun_ = false;  // its header has come
+  bool cancelled_ = false;
   std::string status_, message_;
   std::size_t held_ = 0;
 };

@@ -188,10 +188,17 @@ std::unique_ptr<grpc_call> grpc_connection::start(grpc_request request,
   return call;
 }
 
-async::task<base::result<std::string>> grpc_connection::ask(grpc_request request, std::chrono::milliseconds deadline) {
-  std::shared_ptr<grpc_call> call = start(std::move(request), deadline);
-  auto answer = co_await async::within(deadline, only_message(std::move(call)));
-  if (!answer && answer.error().code == std::errc::timed_out) co_return base::fail(std::errc::timed_out, "");
+grpc_question grpc_connection::send(grpc_request request, std::chrono::milliseconds deadline) {
+  const auto when = async::clock::now() + deadline;
+  return {start(std::move(request), deadline), when};
+}
+
+// The server has the same deadline. Its RST_STREAM may be read before the alarm here is.
+async::task<base::result<std::string>> grpc_connection::answer(grpc_question question) {
+  const auto call = question.call;
+  auto answer = co_await async::until(question.deadline, only_message(std::move(question.call)));
+  const bool late = !answer && call->given_up() && async::clock::now() >= question.deadline;
+  if (late || (!answer && answer.error().code == std::errc::timed_out)) co_return base::fail(std::errc::timed_out, "");
   co_return answer;
 }
 

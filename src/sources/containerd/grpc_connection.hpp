@@ -12,7 +12,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
+#include "async/clock.hpp"
 #include "async/condition.hpp"
 #include "async/task.hpp"
 #include "async/task_group.hpp"
@@ -29,6 +31,12 @@ struct grpc_request {
 
 class grpc_call;
 
+// A call with one answer that was sent.
+struct grpc_question {
+  std::shared_ptr<grpc_call> call;
+  async::clock::time_point deadline;
+};
+
 class grpc_connection {
  public:
   // `connect_limit`: for connecting.
@@ -39,9 +47,14 @@ class grpc_connection {
 
   // Begins a call with any number of answers. It may outlive the connection.
   std::unique_ptr<grpc_call> start(grpc_request request);
-  // A call with one answer. Fails with the server's outcome, or with timed_out after `deadline`, which the server
-  // receives as well. Cancelled: cancels the call.
-  async::task<base::result<std::string>> ask(grpc_request request, std::chrono::milliseconds deadline);
+  // Sends a call with one answer. Several go out at once if nothing is awaited in between.
+  grpc_question send(grpc_request request, std::chrono::milliseconds deadline);
+  // Its answer. Fails with the server's outcome, or with timed_out at the deadline, which the server has received as
+  // well. Cancelled, or dropped: cancels the call.
+  static async::task<base::result<std::string>> answer(grpc_question question);
+  async::task<base::result<std::string>> ask(grpc_request request, std::chrono::milliseconds deadline) {
+    return answer(send(std::move(request), deadline));
+  }
 
  private:
   friend class grpc_call;
@@ -65,6 +78,8 @@ class grpc_call {
   async::task<base::result<std::optional<std::string>>> next();
   // The next message, if it has come.
   std::optional<std::string> take();
+  // Whether the server has given the call up, as it does at the call's deadline.
+  [[nodiscard]] bool given_up() const { return answer_.cancelled(); }
 
  private:
   friend class grpc_connection;

@@ -113,7 +113,7 @@ struct http2_session::callbacks {
     if (code != NGHTTP2_NO_ERROR) why = std::string("RST_STREAM ") + nghttp2_http2_strerror(code);
     if (s.failed) why = s.reason;
     if (stream == s.oversized) why = "a header of more than " + std::to_string(most_header_bytes) + " bytes";
-    s.add({http2_event::kind::closed, stream, {}, std::move(why)});
+    s.add({http2_event::kind::closed, stream, {}, std::move(why), code == NGHTTP2_CANCEL});
     return 0;
   }
 

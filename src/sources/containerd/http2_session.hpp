@@ -32,7 +32,8 @@ struct http2_event {
   kind what = kind::closed;
   std::int32_t stream = 0;
   http2_fields fields{};
-  std::string text{};  // the bytes of `data`; why it is `closed`, empty for a whole answer
+  std::string text{};      // the bytes of `data`; why it is `closed`, empty for a whole answer
+  bool cancelled = false;  // `closed` by RST_STREAM with CANCEL
 };
 
 class http2_session {

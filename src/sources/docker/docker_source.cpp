@@ -136,6 +136,7 @@ async::task<base::error> docker_source::read_stream() {
     const auto piece = co_await events_->read_some();
     if (!piece) co_return piece.error();
     if (piece->empty()) co_return base::error{{}, "the engine closed the event stream"};
+    events_read();
     const auto fed = splitter_.feed(*piece);
     while (const auto object = splitter_.next())
       if (auto read = handle(*object); !read) co_return read.error();

@@ -123,7 +123,21 @@ void engine_source::subscribed() {
   changed_.notify_all();
 }
 
+void engine_source::events_read() {
+  if (options_.trace) read_ = async::clock::now();
+}
+
+void engine_source::trace_event(const std::string& container_id) {
+  if (options_.trace) options_.trace->event(id_, container_id, read_, async::clock::now());
+}
+
+void engine_source::ended(const std::string& container_id) {
+  trace_event(container_id);
+  containers_.ended(container_id, async::clock::now());
+}
+
 void engine_source::ask_about(const std::string& container_id) {
+  trace_event(container_id);
   if (!containers_.ask_about(container_id, async::clock::now())) list_soon();
 }
 
@@ -170,7 +184,9 @@ async::task<> engine_source::ask_questions(unsigned slot) {
       co_await changed_.wait_until(containers_.next_question_due());
       continue;
     }
+    if (options_.trace) options_.trace->asked(id_, q->id, async::clock::now());
     auto now = co_await async::within(patience(*q), ask(q->id, slot));
+    if (options_.trace) options_.trace->answered(id_, q->id, async::clock::now());
     if (!now && !is_unanswered(now.error())) co_return fail(now.error());
     if (now)
       containers_.answered(*q, std::move(*now));

@@ -16,6 +16,7 @@
 #include "async/condition.hpp"
 #include "base/episode.hpp"
 #include "os/file_watch.hpp"
+#include "ports/change_trace.hpp"
 #include "ports/source.hpp"
 #include "sources/engine/container_set.hpp"
 #include "sources/engine/stopped_containers.hpp"
@@ -29,6 +30,7 @@ struct engine_options {
   std::chrono::milliseconds relist{300'000};      // between the lists that follow
   unsigned questions = 4;                         // about containers, at the same time
   std::shared_ptr<stopped_containers> stopped{};  // receives containers that do not run; may be nullptr
+  std::shared_ptr<ports::change_trace> trace{};   // learns when events came; may be nullptr
   std::chrono::milliseconds stopped_kept{30'000};  // while the engine exists and does not answer
 };
 
@@ -55,8 +57,9 @@ class engine_source : public ports::source {
 
   // For read_events().
   void subscribed();
+  void events_read();  // before they are parsed
   void ask_about(const std::string& container_id);
-  void ended(const std::string& container_id) { containers_.ended(container_id, async::clock::now()); }
+  void ended(const std::string& container_id);
   void flush() { changed_.notify_all(); }  // after each batch, for it to be published
   // Lists within a second: an event was lost, or describes no single container.
   void list_soon();
@@ -75,6 +78,7 @@ class engine_source : public ports::source {
   async::task<> ask_questions(unsigned slot);
   async::task<> wait_for_engine(std::chrono::milliseconds at_most);
   void fail(base::error why);
+  void trace_event(const std::string& container_id);
   void publish(ports::source_feed& feed);
   void doubt_stopped(bool absent);
 
@@ -83,6 +87,7 @@ class engine_source : public ports::source {
   container_set containers_;
   async::condition changed_;                              // a question, a change to publish, or a failure
   base::result<> connection_;                             // the failure that ended the present one, if any
+  async::clock::time_point read_{};                       // the last events; only with a trace
   async::clock::time_point heard_ = async::clock::now();  // when the last connection with a list ended
   std::uint64_t epoch_ = 0;
   bool published_ = false;  // since the present connection was made

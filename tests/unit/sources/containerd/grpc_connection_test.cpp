@@ -139,6 +139,37 @@ TEST_F(grpc_connection_test, silence_ends_a_call_at_its_deadline_and_not_before)
   EXPECT_TRUE(ask()) << "a late answer is not mistaken for the next one";
 }
 
+// The server has the same deadline, and its reset may be read before the alarm here.
+TEST_F(grpc_connection_test, a_call_that_the_server_gives_up_at_its_deadline_has_timed_out_and_before_it_has_not) {
+  engine_.start();
+  for (const auto passed : {0h, 1h}) {
+    connect();
+    engine_.set_hanging(true);
+    std::optional<base::result<std::string>> answer;
+    auto note = [](async::task<base::result<std::string>> call, auto& into) -> async::task<> {
+      into = co_await std::move(call);
+    };
+    loop_.spawn(note(connection_->ask(list_namespaces(), 1h), answer));
+    loop_.settle();
+    async::clock::advance(passed);
+    engine_.set_fault(answer_fault::cancelled);
+    engine_.set_hanging(false);
+    ASSERT_TRUE(loop_.run_until([&] { return answer.has_value(); }));
+    ASSERT_FALSE(*answer);
+    EXPECT_EQ(answer->error().code == std::errc::timed_out, passed == 1h) << answer->error().message();
+    engine_.set_fault(answer_fault::none);
+  }
+}
+
+TEST_F(grpc_connection_test, questions_that_are_sent_together_are_answered_in_any_order) {
+  engine_.start();
+  connect();
+  auto first = connection_->send(list_namespaces(), 1h);
+  auto second = connection_->send(list_namespaces(), 1h);
+  EXPECT_TRUE(loop_.run(grpc_connection::answer(std::move(second))));
+  EXPECT_TRUE(loop_.run(grpc_connection::answer(std::move(first))));
+}
+
 TEST_F(grpc_connection_test, a_socket_that_accepts_and_says_nothing_ends_a_call_at_its_deadline) {
   boost::asio::io_context never_run;
   boost::asio::local::stream_protocol::acceptor silent(never_run, (directory_ / "containerd.sock").string());
