@@ -4,13 +4,14 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
@@ -28,6 +29,7 @@
 #include "http/any_stream.hpp"
 #include "http/dial.hpp"
 #include "http/message.hpp"
+#include "http/request_text.hpp"
 #include "http/server_address.hpp"
 #include "http/tls.hpp"
 #include "http/tls_handshake.hpp"
@@ -41,6 +43,7 @@ using stream_parser = beast::response_parser<beast::buffer_body>;
 
 constexpr std::uint32_t header_bytes = 64 << 10;
 constexpr int most_interim_answers = 8;
+constexpr std::size_t least_read = 4 << 10, most_read = 64 << 10;
 
 void set_option(socket_type& socket, int name, int value) {
   ::setsockopt(socket.native_handle(), IPPROTO_TCP, name, &value, sizeof value);
@@ -52,17 +55,43 @@ std::string host_header(const server_address& address, bool encrypted) {
   return address.port == (encrypted ? 443 : 80) ? url.substr(0, url.rfind(':')) : url;
 }
 
+// Bytes that have come and are not parsed yet.
+struct inbox {
+  boost::beast::flat_buffer bytes{1 << 20};
+  std::size_t room = least_read;  // of the next read; grows while reads fill it
+};
+
+// Parses what the inbox holds, and reads only if that is not enough. Beast's own operations would suspend for every part
+// of a message, and read 512 bytes at a time.
+template <class Parser>
+async::task<boost::system::error_code> feed(any_stream& socket, inbox& from, Parser& parser) {
+  while (true) {
+    boost::system::error_code ec = beast::error::need_more;
+    if (from.bytes.size() > 0) from.bytes.consume(parser.put(from.bytes.data(), ec));
+    if (ec != beast::error::need_more) co_return ec;
+    if (from.bytes.size() + from.room > from.bytes.max_size()) co_return beast::error::buffer_overflow;
+    const auto [failed, got] = co_await socket.async_read_some(from.bytes.prepare(from.room), async::nothrow);
+    co_await async::check_cancelled();
+    from.bytes.commit(got);
+    if (got == from.room) from.room = std::min(2 * from.room, most_read);
+    if (failed == boost::asio::error::eof && !parser.got_some()) co_return beast::error::end_of_stream;
+    if (failed && failed != boost::asio::error::eof) co_return failed;
+    if (!failed) continue;
+    parser.put_eof(ec);
+    co_return ec;
+  }
+}
+
 // Reads the header of the final answer; skips interim ones (100 Continue, 103 Early Hints …).
 template <class Parser>
-async::task<boost::system::error_code> read_head(any_stream& socket, boost::beast::flat_buffer& buffer,
-                                                 std::unique_ptr<Parser>& parser,
+async::task<boost::system::error_code> read_head(any_stream& socket, inbox& from, std::unique_ptr<Parser>& parser,
                                                  boost::optional<std::uint64_t> body_bytes) {
   for (int i = 0; i <= most_interim_answers; ++i) {
     parser = std::make_unique<Parser>();
     parser->header_limit(header_bytes);
     parser->body_limit(body_bytes);
-    const auto [ec, got] = co_await beast::async_read_header(socket, buffer, *parser, async::nothrow);
-    co_await async::check_cancelled();
+    boost::system::error_code ec;
+    while (!ec && !parser->is_header_done()) ec = co_await feed(socket, from, *parser);
     if (ec || parser->get().result_int() / 100 != 1) co_return ec;
   }
   co_return beast::error::bad_status;
@@ -83,7 +112,7 @@ struct connection::state {
   server_address address;
   any_stream transport;
   socket_type& socket = transport.socket();
-  boost::beast::flat_buffer buffer{1 << 20};
+  inbox received;
   bool idle = true;  // no exchange under way or left halfway, and no unexpected bytes received
   std::unique_ptr<stream_parser> stream;
   std::unique_ptr<std::array<char, 32768>> chunk_storage;
@@ -115,15 +144,16 @@ std::unexpected<base::error> connection::state::broken(const boost::system::erro
 
 async::task<base::result<>> connection::state::send(request r) {
   if (!socket.is_open()) co_return base::fail(std::errc::not_connected, url());
+  const auto text = to_text(r, host_header(address, transport.encrypted()));
+  if (!text) co_return std::unexpected(text.error());
   idle = false;
-  beast::request<beast::string_body> out(beast::string_to_verb(r.method), r.target, 11, std::move(r.body));
-  if (out.method() == beast::verb::unknown) out.method_string(r.method);
-  out.set(beast::field::host, host_header(address, transport.encrypted()));
-  out.set(beast::field::user_agent, "guestagent");
-  for (const auto& [name, value] : r.headers) out.set(name, value);
-  if (!out.body().empty() || out.method() == beast::verb::post) out.prepare_payload();
-  const auto [ec, sent] = co_await beast::async_write(transport, out, async::nothrow);
-  co_await async::check_cancelled();
+  boost::system::error_code ec;
+  const std::size_t begun = transport.encrypted() ? 0 : socket.write_some(boost::asio::buffer(*text), ec);
+  if (begun < text->size() && (!ec || ec == boost::asio::error::would_block)) {
+    const auto rest = boost::asio::buffer(*text) + begun;
+    ec = std::get<0>(co_await boost::asio::async_write(transport, rest, async::nothrow));
+    co_await async::check_cancelled();
+  }
   if (ec) co_return broken(ec, "send a request");
   co_return base::result<>{};
 }
@@ -134,15 +164,13 @@ async::task<base::result<response>> connection::state::exchange(request r, excha
   if (limits.sent != nullptr) *limits.sent = async::clock::now();
   std::unique_ptr<beast::response_parser<beast::string_body>> parser;
   const boost::optional<std::uint64_t> limit(!head, limits.body_bytes);  // an answer to HEAD has no body
-  if (const auto ec = co_await read_head(transport, buffer, parser, limit)) co_return broken(ec, "read an answer");
-  if (!head && !parser->is_done()) {
-    const auto [ec, got] = co_await beast::async_read(transport, buffer, *parser, async::nothrow);
-    co_await async::check_cancelled();
-    if (ec) co_return broken(ec, "read an answer");
-  }
+  if (const auto ec = co_await read_head(transport, received, parser, limit)) co_return broken(ec, "read an answer");
+  parser->eager(true);
+  while (!head && !parser->is_done())
+    if (const auto ec = co_await feed(transport, received, *parser)) co_return broken(ec, "read an answer");
   auto made = head_of(parser->get());
   made.body = std::move(parser->get().body());
-  idle = parser->get().keep_alive() && buffer.size() == 0;
+  idle = parser->get().keep_alive() && received.bytes.size() == 0;
   boost::system::error_code ignored;
   if (!idle) socket.close(ignored);
   co_return made;
@@ -150,7 +178,7 @@ async::task<base::result<response>> connection::state::exchange(request r, excha
 
 async::task<base::result<response>> connection::state::open_stream(request r) {
   if (auto sent = co_await send(std::move(r)); !sent) co_return std::unexpected(sent.error());
-  if (const auto ec = co_await read_head(transport, buffer, stream, boost::none))
+  if (const auto ec = co_await read_head(transport, received, stream, boost::none))
     co_return broken(ec, "read an answer");
   co_return head_of(stream->get());
 }
@@ -162,6 +190,8 @@ connection::~connection() = default;
 
 async::task<base::result<>> connection::state::open_socket(async::clock::time_point deadline) {
   auto connected = co_await dial(socket, address, deadline);
+  boost::system::error_code ignored;
+  if (connected) socket.non_blocking(true, ignored);  // send() writes without waiting first
   if (!connected || !tls) co_return connected;
   co_return co_await shake_hands(transport, *tls, address.host);
 }
@@ -198,13 +228,12 @@ async::task<base::result<std::string>> connection::read_some() {
   while (!s.stream->is_done()) {
     body.data = s.chunk_storage->data();
     body.size = s.chunk_storage->size();
-    const auto [ec, got] = co_await beast::async_read_some(s.transport, s.buffer, *s.stream, async::nothrow);
-    co_await async::check_cancelled();
+    const auto ec = co_await feed(s.transport, s.received, *s.stream);
     const std::size_t filled = s.chunk_storage->size() - body.size;
     if (ec && ec != beast::error::need_buffer) co_return s.broken(ec, "read the stream");
     if (filled > 0) co_return std::string(s.chunk_storage->data(), filled);
   }
-  s.idle = s.stream->get().keep_alive() && s.buffer.size() == 0;
+  s.idle = s.stream->get().keep_alive() && s.received.bytes.size() == 0;
   s.stream.reset();
   boost::system::error_code ignored;
   if (!s.idle) s.socket.close(ignored);

@@ -17,7 +17,6 @@
 #include <mutex>
 #include <optional>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -65,29 +64,49 @@ base::result<> write_all(int fd, std::string_view text) {
   return {};
 }
 
-// Calls fdatasync on a descriptor of its own whenever asked to, coalescing what piles up meanwhile.
+// Calls fdatasync whenever asked to, coalescing what piles up meanwhile. The file is the one that was set last.
 class disk_syncer {
  public:
-  disk_syncer() : thread_([this](const std::stop_token& stop) { run(stop); }) {}
+  disk_syncer() : thread_([this] { run(); }) {}
+  disk_syncer(const disk_syncer&) = delete;
+  disk_syncer& operator=(const disk_syncer&) = delete;
+  ~disk_syncer() {
+    change([this] { stopping_ = true; });
+    thread_.join();
+  }
 
-  void request(int fd) {
-    const std::lock_guard lock(mutex_);
-    pending_ = base::unique_fd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-    changed_.notify_all();
+  void set(std::shared_ptr<const base::unique_fd> file) {
+    change([&] { file_ = std::move(file); });
+  }
+  void request() {
+    change([this] { wanted_ = true; });
   }
   void wait() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return !pending_ && !busy_; });
+    changed_.wait(lock, [this] { return !wanted_ && !busy_; });
   }
 
  private:
-  void run(const std::stop_token& stop) {
+  // The notification follows the lock: the thread that wakes up would only wait for it.
+  template <class Change>
+  void change(Change what) {
+    {
+      const std::lock_guard lock(mutex_);
+      what();
+    }
+    changed_.notify_all();
+  }
+
+  void run() {
     std::unique_lock lock(mutex_);
-    while (changed_.wait(lock, stop, [this] { return static_cast<bool>(pending_); })) {
-      const auto fd = std::move(pending_);
+    while (true) {
+      changed_.wait(lock, [this] { return wanted_ || stopping_; });
+      if (!wanted_) return;
+      const auto file = file_;
+      wanted_ = false;
       busy_ = true;
       lock.unlock();
-      ::fdatasync(fd.get());
+      if (file) ::fdatasync(file->get());
       lock.lock();
       busy_ = false;
       changed_.notify_all();
@@ -95,28 +114,37 @@ class disk_syncer {
   }
 
   std::mutex mutex_;
-  std::condition_variable_any changed_;
-  base::unique_fd pending_;
-  bool busy_ = false;
-  std::jthread thread_;
+  std::condition_variable changed_;
+  std::shared_ptr<const base::unique_fd> file_;
+  bool wanted_ = false, busy_ = false, stopping_ = false;
+  std::thread thread_;
 };
 
 }  // namespace
 
 struct journal::state {
+  state() = default;
+  state(const state&) = delete;
+  state& operator=(const state&) = delete;
+  ~state() { sync(); }
+
   std::filesystem::path path;
   std::string boot_id;
   std::optional<os::lock_file> lock;  // held as long as the journal is: the journal file itself is replaced by rewrites
-  base::unique_fd file;
+  std::shared_ptr<const base::unique_fd> file;  // the syncer may still use the one before
   std::map<port_key, forward> live;
   std::vector<forward> remembered;
   bool same_boot = false;
   std::size_t lines = 0;
+  bool unsynced = false;
   bool torn = false;  // the file is not what it should be: the last line may be half there, or all is an earlier run's
   disk_syncer syncer;
 
   base::result<> rewrite();
   base::result<> append(const std::string& text, std::size_t count);
+  void sync() {
+    if (std::exchange(unsynced, false)) syncer.request();
+  }
 
  private:
   base::result<> put(const std::string& fresh, int fd) const;
@@ -140,22 +168,24 @@ base::result<> journal::state::rewrite() {
     ::unlink(fresh.c_str());
     return done;
   }
-  file = std::move(fd);
+  file = std::make_shared<const base::unique_fd>(std::move(fd));
+  syncer.set(file);
   lines = live.size();
   torn = false;
+  unsynced = false;
   return {};
 }
 
 base::result<> journal::state::append(const std::string& text, std::size_t count) {
   if (text.empty()) return {};
   if (torn) return rewrite();  // what is to be said is in `live` already
-  if (auto written = write_all(file.get(), text); !written) {
+  if (auto written = write_all(file->get(), text); !written) {
     torn = true;
     return written;
   }
   lines += count;
   if (lines > lines_before_rewrite + 4 * live.size()) return rewrite();
-  syncer.request(file.get());
+  unsynced = true;
   return {};
 }
 
@@ -211,7 +241,14 @@ base::result<> journal::erase(std::span<const port_key> no_longer_ours) {
   return state_->append(text, no_longer_ours.size());
 }
 
-void journal::flush() { state_->syncer.wait(); }
+bool journal::unsynced() const { return state_->unsynced; }
+
+void journal::sync() { state_->sync(); }
+
+void journal::flush() {
+  sync();
+  state_->syncer.wait();
+}
 
 std::string read_boot_id() {
   const base::unique_fd fd(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));

@@ -1,8 +1,8 @@
 // journal: what this agent has exposed on one peer, on disk, so that an agent that comes after a crash or a reboot of
 // the VM knows what it may remove. One file a peer, "<directory>/<peer>.journal"; the format is in journal_codec.hpp.
 //
-// record() is called before the peer is asked: write(2) has returned, so a kill -9 loses nothing. The disk is brought
-// up to date behind the caller's back by a thread of the journal's own (fdatasync, coalesced): only a power failure
+// record() is called before the peer is asked: write(2) has returned, so a kill -9 loses nothing. sync() brings the disk
+// up to date behind the caller's back, by a thread of the journal's own (fdatasync, coalesced): only a power failure
 // within those milliseconds can lose a line. When the file has grown to several times what is live it is written anew
 // and renamed into place. A write that fails is reported, and the journal keeps working in memory.
 #pragma once
@@ -36,6 +36,10 @@ class journal {
 
   base::result<> record(std::span<const forward> about_to_be_added);
   base::result<> erase(std::span<const port_key> no_longer_ours);
+  // Whether lines were written since the last sync().
+  [[nodiscard]] bool unsynced() const;
+  // Has the disk brought up to date, and does not wait for it. The destructor does the same.
+  void sync();
   // Waits for the disk.
   void flush();
 

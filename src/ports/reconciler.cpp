@@ -1,5 +1,6 @@
 #include "ports/reconciler.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -23,18 +24,34 @@
 #include "ports/source_id.hpp"
 
 namespace ports {
+namespace {
+
+constexpr std::chrono::milliseconds sync_pause{2};  // lines of one burst are synced together
+
+}  // namespace
+
 reconciler::reconciler(const async::executor& where, std::unique_ptr<sink> peer, std::optional<journal> book,
                        reconcile_options options)
     : peer_(std::move(peer)),
       journal_(std::move(book)),
       machine_(peer_->traits(), options),
       troubles_(std::string(peer_->name())),
+      due_(where),
+      list_(where),
+      written_(where),
       changed_(where) {
   if (journal_) machine_.remember(journal_->remembered(), journal_->same_boot(), async::clock::now());
 }
 
 void reconciler::want(const forward_map& desired, source_set settled, std::uint64_t epoch) {
   machine_.want(desired, settled, epoch, async::clock::now());
+  moved();
+}
+
+// The machine has changed. A worker comes first: what it sends is what others wait for.
+void reconciler::moved() {
+  due_.notify_one();
+  if (machine_.status() == peer_status::awaiting) list_.notify_all();
   changed_.notify_all();
 }
 
@@ -44,18 +61,23 @@ async::task<> reconciler::run() {
   for (unsigned i = 0; i < peer_->traits().workers; ++i) tasks.spawn(name + " worker", work());
   tasks.spawn(name + " watch", watch());
   tasks.spawn(name + " list", follow_list());
+  if (journal_) tasks.spawn(name + " journal", sync_journal());
   co_await tasks.join_or_stop();
 }
 
+// One worker wakes up for a change, and wakes the next if it leaves operations behind. Before it sleeps again it reports,
+// and takes what has become due by that.
 async::task<> reconciler::work() {
+  const auto limit = peer_->traits().batch;
   while (true) {
     const auto now = async::clock::now();
-    auto batch = machine_.take(peer_->traits().batch, now);
+    auto batch = machine_.take(limit, now);
     if (batch.empty()) {
-      co_await changed_.wait_until(
+      co_await due_.wait_until(
           machine_.wake_at(now));  // of the same moment: what falls due in between is not slept over
       continue;
     }
+    if (batch.size() == limit) due_.notify_one();
     write_ahead(batch);
     trace_journal(batch);
     const auto outcomes = co_await peer_->apply(batch);
@@ -63,10 +85,21 @@ async::task<> reconciler::work() {
   }
 }
 
+// The lines that were written while it pauses are synced with the first one.
+async::task<> reconciler::sync_journal() {
+  while (true) {
+    while (!journal_->unsynced()) co_await written_.wait();
+    co_await async::sleep_for(sync_pause);
+    journal_->sync();
+  }
+}
+
 async::task<> reconciler::follow_list() {
   while (true) {
-    if (!machine_.should_list(async::clock::now())) {
-      co_await changed_.wait_until(machine_.wake_at(async::clock::now()));
+    const auto before = async::clock::now();
+    if (!machine_.should_list(before)) {
+      const bool awaited = machine_.status() == peer_status::awaiting;
+      co_await list_.wait_until(awaited ? machine_.wake_at(before) : time_point::max());
       continue;
     }
     const auto asked = async::clock::now();
@@ -79,7 +112,7 @@ async::task<> reconciler::follow_list() {
     if (journal_ && !keys.empty()) note(journal_->erase(keys));
     troubles_.listed(answer ? base::result<>{} : std::unexpected(answer.error()), asked, now);
     troubles_.changed_all(machine_.slots(), now);
-    changed_.notify_all();
+    moved();
   }
 }
 
@@ -93,14 +126,14 @@ async::task<> reconciler::watch() {
     }
     co_await peer_->changed();
     machine_.peer_changed(async::clock::now());
-    changed_.notify_all();
+    moved();
   }
 }
 
 async::task<> reconciler::drain(async::clock::time_point deadline) {
   const unsigned failures_before = machine_.listing().failures();
   machine_.drain(async::clock::now());
-  changed_.notify_all();
+  moved();
   while (!machine_.settled() && async::clock::now() < deadline) {
     if (machine_.listing().failures() > failures_before || !machine_.holds_ours()) break;
     co_await changed_.wait_until(deadline);
@@ -138,7 +171,7 @@ void reconciler::report(const std::vector<operation>& batch, const std::vector<o
   }
   if (!lost.empty()) troubles_.lost(lost.size(), lost.front().reason, now);
   if (journal_ && !gone.empty()) note(journal_->erase(gone));
-  changed_.notify_all();
+  moved();
 }
 
 void reconciler::trace_journal(const std::vector<operation>& batch) const {
@@ -153,6 +186,7 @@ void reconciler::trace_outcome(const operation& done, const outcome& result, tim
 }
 
 void reconciler::note(const base::result<>& written) {
+  if (journal_->unsynced()) written_.notify_all();
   if (!written && journal_well_)
     base::log::error(peer_->name(), "journal: {}; going on without", written.error().message());
   journal_well_ = written.has_value();

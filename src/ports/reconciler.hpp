@@ -1,5 +1,8 @@
 // reconciler: the shell of one reconcile_fsm. Passes the machine's operations to its sink and the answers back, and
 // writes the journal before each call. One per sink; a dead or hung peer does not delay the others.
+//
+// The journal's line is written before the request is sent. The disk follows it by sync_pause: the thread that does it
+// would otherwise wake up between the two, once for each line.
 #pragma once
 
 #include <memory>
@@ -7,6 +10,7 @@
 
 #include "async/condition.hpp"
 #include "async/task.hpp"
+#include "async/work_signal.hpp"
 #include "ports/change_trace.hpp"
 #include "ports/journal.hpp"
 #include "ports/reconcile_fsm.hpp"
@@ -42,6 +46,8 @@ class reconciler {
   async::task<> work();
   async::task<> watch();
   async::task<> follow_list();
+  async::task<> sync_journal();
+  void moved();
   void write_ahead(const std::vector<operation>& batch);
   void report(const std::vector<operation>& batch, const std::vector<outcome>& outcomes);
   void note(const base::result<>& written);
@@ -52,6 +58,9 @@ class reconciler {
   std::optional<journal> journal_;
   reconcile_fsm machine_;
   trouble_log troubles_;
+  async::work_signal due_;    // for a worker: there may be an operation to do
+  async::condition list_;     // the peer may have to be listed
+  async::condition written_;  // the journal has lines that are not on the disk
   async::condition changed_;
   bool journal_well_ = true;
   std::shared_ptr<change_trace> trace_;  // may be nullptr

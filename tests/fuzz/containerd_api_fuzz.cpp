@@ -26,6 +26,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const auto& record : *records) check(containerd::is_identifier(record.id));
   // Each of them reads the same field.
   check(containerd::parse_container(message).has_value() || !containerd::parse_containers(message));
+  std::string_view rest = message;
+  while (!rest.empty()) {
+    const auto before = rest.size();
+    const auto part = containerd::take_fields(rest, 3);
+    if (!part) break;
+    check_within(*part, message);
+    check(!part->empty() && part->size() + rest.size() == before);
+  }
   if (const auto tasks = containerd::parse_tasks(message)) check(containerd::parse_task(message).has_value());
   if (const auto parts = containerd::parse_envelope(message))
     for (const auto part : {parts->name_space, parts->topic, parts->payload}) check_within(part, message);

@@ -1,8 +1,11 @@
 #include "sources/containerd/api_codec.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <map>
+#include <protozero/exception.hpp>
+#include <protozero/pbf_reader.hpp>
 #include <protozero/pbf_writer.hpp>
 #include <span>
 #include <string>
@@ -124,6 +127,22 @@ base::result<container_record> parse_container(std::string_view response) {
   auto parsed = visit_first(response, [&](std::string_view message) { return add_container(message, one); });
   if (!parsed) return std::unexpected(parsed.error());
   return one;
+}
+
+base::result<std::string_view> take_fields(std::string_view& list, std::size_t enough) {
+  try {
+    protozero::pbf_reader reader(list.data(), list.size());
+    std::size_t taken = 0;
+    while (taken < enough && reader.next()) {
+      reader.skip();
+      taken = list.size() - reader.length();
+    }
+    const auto fields = list.substr(0, taken);
+    list.remove_prefix(taken);
+    return fields;
+  } catch (const protozero::exception&) {
+    return base::fail("a damaged message");
+  }
 }
 
 // Up to containerd 1.7 at least, container_id is empty, and a task's id is its container's.

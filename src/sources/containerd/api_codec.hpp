@@ -15,6 +15,7 @@
 //   Event = {2: namespace, 3: topic, 4: {1: type, 2: payload}}
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <span>
 #include <string>
@@ -35,6 +36,10 @@ namespace containerd {
 [[nodiscard]] base::result<std::vector<std::string>> parse_namespaces(std::string_view response);
 [[nodiscard]] base::result<std::vector<container_record>> parse_containers(std::string_view response);
 [[nodiscard]] base::result<container_record> parse_container(std::string_view response);
+
+// A list is a message whose parts are lists, too: takes whole fields from its front, `enough` bytes or a little more, at
+// least one. Fails on damaged bytes.
+[[nodiscard]] base::result<std::string_view> take_fields(std::string_view& list, std::size_t enough);
 
 // By the container's id.
 [[nodiscard]] base::result<std::map<std::string, task_state>> parse_tasks(std::string_view response);

@@ -1,8 +1,11 @@
 #include "sources/containerd/containerd_client.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <expected>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,6 +33,31 @@ base::result<T> parsed(const base::result<std::string>& answer, base::result<T> 
   auto made = parse(*answer);
   if (!made) return base::fail(std::string(what) + ": " + made.error().message());
   return made;
+}
+
+constexpr std::size_t slice_bytes = 256 << 10;  // parsed without a break: a millisecond or two
+
+void append(std::vector<container_record> some, std::vector<container_record>& all) {
+  std::ranges::move(some, std::back_inserter(all));
+}
+void append(std::map<std::string, task_state> some, std::map<std::string, task_state>& all) {
+  for (auto& [id, state] : some) all.insert_or_assign(id, state);
+}
+
+// What `parse` makes of an answer of up to 64 MiB, part by part. Other tasks run in between.
+template <class T>
+async::task<base::result<T>> parsed_in_slices(async::task<base::result<std::string>> answer,
+                                              base::result<T> (*parse)(std::string_view), const char* what) {
+  const auto got = co_await std::move(answer);
+  if (!got) co_return std::unexpected(got.error());
+  T all;
+  for (std::string_view rest = *got; !rest.empty(); co_await async::yield()) {
+    const auto slice = take_fields(rest, slice_bytes);
+    auto some = slice ? parse(*slice) : base::result<T>(std::unexpected(slice.error()));
+    if (!some) co_return base::fail(std::string(what) + ": " + some.error().message());
+    append(std::move(*some), all);
+  }
+  co_return all;
 }
 
 // An answer whose error names the call.
@@ -81,15 +109,14 @@ async::task<base::result<std::vector<std::string>>> containerd_client::list_name
 
 async::task<base::result<std::vector<container_record>>> containerd_client::list_containers(std::string name_space) {
   constexpr const char* what = "list of containers";
-  const auto answer =
-      co_await ask("containers.v1.Containers/List", std::move(name_space), make_filters(container_filters), what);
-  co_return parsed(answer, parse_containers, what);
+  auto answer = ask("containers.v1.Containers/List", std::move(name_space), make_filters(container_filters), what);
+  co_return co_await parsed_in_slices(std::move(answer), parse_containers, what);
 }
 
 async::task<base::result<std::map<std::string, task_state>>> containerd_client::list_tasks(std::string name_space) {
   constexpr const char* what = "list of tasks";
-  const auto answer = co_await ask("tasks.v1.Tasks/List", std::move(name_space), "", what, 6);
-  co_return parsed(answer, parse_tasks, what);
+  auto answer = ask("tasks.v1.Tasks/List", std::move(name_space), "", what, 6);
+  co_return co_await parsed_in_slices(std::move(answer), parse_tasks, what);
 }
 
 async::task<base::result<container_record>> containerd_client::get_container(std::string name_space, std::string id) {

@@ -63,9 +63,7 @@ engine::engine_options watch(const docker_options& o) {
 }  // namespace
 
 docker_source::docker_source(const async::executor& where, docker_options options)
-    : engine_source(where, ports::source_id::docker, watch(options)),
-      options_(std::move(options)),
-      kept_(options_.following.questions) {}
+    : engine_source(where, ports::source_id::docker, watch(options)), options_(std::move(options)) {}
 
 async::task<base::result<>> docker_source::open_connection() {
   if (auto agreed = co_await negotiate(); !agreed) co_return agreed;
@@ -78,7 +76,7 @@ async::task<base::result<>> docker_source::open_connection() {
 
 void docker_source::disconnect() {
   events_.reset();
-  for (auto& kept : kept_) kept.reset();
+  kept_.clear();
 }
 
 async::task<base::result<>> docker_source::negotiate() {
@@ -145,12 +143,23 @@ async::task<base::error> docker_source::read_stream() {
   }
 }
 
-async::task<base::result<>> docker_source::keep_open(std::unique_ptr<http::connection>& kept) {
-  if (kept && kept->usable()) co_return base::result<>{};
+async::task<base::result<docker_source::connection_ptr>> docker_source::open_another() {
   auto opened = co_await http::connection::open(options_.engine, options_.deadline, options_.tls);
   if (!opened) co_return std::unexpected(opened.error());
-  kept = std::make_unique<http::connection>(std::move(*opened));
-  co_return base::result<>{};
+  co_return std::make_unique<http::connection>(std::move(*opened));
+}
+
+async::task<base::result<docker_source::connection_ptr>> docker_source::take_connection() {
+  while (!kept_.empty()) {
+    auto kept = std::move(kept_.back());
+    kept_.pop_back();
+    if (kept->usable()) co_return kept;
+  }
+  co_return co_await open_another();
+}
+
+void docker_source::give_back(connection_ptr used) {
+  if (used->usable() && kept_.size() < options_.following.questions) kept_.push_back(std::move(used));
 }
 
 // The body of a GET that was answered with 200; 404 is an empty body.
@@ -165,15 +174,18 @@ async::task<base::result<std::string>> docker_source::get(http::connection& engi
   co_return std::move(answer->body);
 }
 
+// On a new connection: a kept one may be about to close. Afterwards it is there for the first question.
 async::task<base::result<engine::container_list>> docker_source::list() {
-  std::unique_ptr<http::connection> engine;  // for one list: the next one is minutes away
-  if (auto opened = co_await keep_open(engine); !opened) co_return std::unexpected(opened.error());
+  auto taken = co_await open_another();
+  if (!taken) co_return std::unexpected(taken.error());
+  auto& engine = *taken;
   const auto body = co_await get(*engine, "/containers/json?filters=" + http::escape(running_filter));
   if (!body) co_return std::unexpected(body.error());
   auto all = parse_list(*body);
   if (!all) co_return all;
   if (is_podman_) co_await inspect_all(*engine, *all);
   co_await add_services(*engine, *all);
+  give_back(std::move(engine));
   co_return all;
 }
 
@@ -222,11 +234,15 @@ async::task<> docker_source::add_services(http::connection& engine, engine::cont
   }
 }
 
-async::task<base::result<std::optional<engine::container>>> docker_source::ask(const std::string& id, unsigned slot) {
-  auto& engine = kept_[slot];
-  if (auto opened = co_await keep_open(engine); !opened) co_return std::unexpected(opened.error());
+async::task<base::result<std::optional<engine::container>>> docker_source::ask(const std::string& id,
+                                                                               unsigned /*slot*/) {
+  auto taken = co_await take_connection();
+  if (!taken) co_return std::unexpected(taken.error());
+  auto& engine = *taken;
   const auto service = parse_service_id(id);
-  co_return service ? co_await ask_service(*engine, std::string(*service)) : co_await ask_container(*engine, id);
+  auto answer = service ? co_await ask_service(*engine, std::string(*service)) : co_await ask_container(*engine, id);
+  give_back(std::move(engine));
+  co_return answer;
 }
 
 async::task<base::result<std::optional<engine::container>>> docker_source::ask_container(http::connection& engine,

@@ -46,7 +46,11 @@ class docker_source : public engine::engine_source {
   async::task<> add_services(http::connection& engine, engine::container_list& into);
   async::task<base::result<std::optional<engine::container>>> ask_container(http::connection& engine, std::string id);
   async::task<base::result<std::optional<engine::container>>> ask_service(http::connection& engine, std::string id);
-  async::task<base::result<>> keep_open(std::unique_ptr<http::connection>& kept);
+  using connection_ptr = std::unique_ptr<http::connection>;
+  async::task<base::result<connection_ptr>> open_another();
+  // One that is kept, or another one.
+  async::task<base::result<connection_ptr>> take_connection();
+  void give_back(connection_ptr used);
   async::task<base::result<std::string>> get(http::connection& engine, std::string path);
   base::result<> handle(std::string_view object);
 
@@ -57,7 +61,7 @@ class docker_source : public engine::engine_source {
   std::unique_ptr<http::connection> events_;
   std::set<std::string> services_;  // of the last successful list
   base::log::episode unknown_services_{"docker", "cannot list the services of the swarm"};
-  std::vector<std::unique_ptr<http::connection>> kept_;  // one for each question that may be under way
+  std::vector<connection_ptr> kept_;  // idle, for questions; at most one for each that may be under way
 };
 
 }  // namespace docker

@@ -46,6 +46,8 @@ engine_source::engine_source(const async::executor& where, ports::source_id id, 
       options_(std::move(options)),
       containers_(options_.questions),
       changed_(where),
+      question_due_(where),
+      list_due_(where),
       silent_events_(std::string(to_string(id)), "the engine does not answer the request for events") {
   if (options_.socket.empty()) return;
   auto watch = os::file_watch::open(where, options_.socket);
@@ -120,6 +122,12 @@ async::task<> engine_source::follow_events() { fail(co_await read_events()); }
 void engine_source::subscribed() {
   subscribed_ = true;
   silent_events_.note({});
+  list_due_.notify_all();
+}
+
+// The question comes first: the engine answers while the rest is done here.
+void engine_source::flush() {
+  question_due_.notify_one();
   changed_.notify_all();
 }
 
@@ -143,13 +151,13 @@ void engine_source::ask_about(const std::string& container_id) {
 
 void engine_source::list_soon() {
   list_wanted_ = true;
-  changed_.notify_all();
+  list_due_.notify_all();
 }
 
 // No event between the subscription and the list is missed. Some engines acknowledge with the first event only.
 async::task<> engine_source::wait_for_subscription() {
   const auto limit = async::clock::now() + options_.first_list;
-  while (!subscribed_ && async::clock::now() < limit) co_await changed_.wait_until(limit);
+  while (!subscribed_ && async::clock::now() < limit) co_await list_due_.wait_until(limit);
   if (!subscribed_) silent_events_.note(base::fail("no header yet; listing every 30 s"));
 }
 
@@ -159,7 +167,7 @@ async::task<> engine_source::wait_for_next_list(std::chrono::milliseconds at_mos
   const auto latest = now + at_most;
   const auto quicker = now + std::min<async::clock::duration>(relist_unsubscribed, at_most);
   const auto due = [&] { return list_wanted_ ? soonest : subscribed_ ? latest : quicker; };
-  while (async::clock::now() < due()) co_await changed_.wait_until(due());
+  while (async::clock::now() < due()) co_await list_due_.wait_until(due());
 }
 
 // The second list follows soon. A container that was about to end during the subscription may be in the first list
@@ -172,18 +180,20 @@ async::task<> engine_source::list_again() {
     auto running = co_await list();
     if (!running) co_return fail(running.error());
     containers_.listed(std::move(*running), async::clock::now());
-    changed_.notify_all();
+    flush();
     co_await wait_for_next_list(pause);
   }
 }
 
+// One slot wakes up for a batch of events, and wakes the next if it leaves questions behind.
 async::task<> engine_source::ask_questions(unsigned slot) {
   while (true) {
     const auto q = containers_.next_question(async::clock::now());
     if (!q) {
-      co_await changed_.wait_until(containers_.next_question_due());
+      co_await question_due_.wait_until(containers_.next_question_due());
       continue;
     }
+    if (containers_.next_question_due() <= async::clock::now()) question_due_.notify_one();
     if (options_.trace) options_.trace->asked(id_, q->id, async::clock::now());
     auto now = co_await async::within(patience(*q), ask(q->id, slot));
     if (options_.trace) options_.trace->answered(id_, q->id, async::clock::now());

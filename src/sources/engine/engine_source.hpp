@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "async/condition.hpp"
+#include "async/work_signal.hpp"
 #include "base/episode.hpp"
 #include "os/file_watch.hpp"
 #include "ports/change_trace.hpp"
@@ -60,7 +61,7 @@ class engine_source : public ports::source {
   void events_read();  // before they are parsed
   void ask_about(const std::string& container_id);
   void ended(const std::string& container_id);
-  void flush() { changed_.notify_all(); }  // after each batch, for it to be published
+  void flush();  // after each batch, for it to be published
   // Lists within a second: an event was lost, or describes no single container.
   void list_soon();
 
@@ -85,7 +86,9 @@ class engine_source : public ports::source {
   ports::source_id id_;
   engine_options options_;
   container_set containers_;
-  async::condition changed_;                              // a question, a change to publish, or a failure
+  async::condition changed_;         // a change to publish, or a failure
+  async::work_signal question_due_;  // for the slots
+  async::condition list_due_;
   base::result<> connection_;                             // the failure that ended the present one, if any
   async::clock::time_point read_{};                       // the last events; only with a trace
   async::clock::time_point heard_ = async::clock::now();  // when the last connection with a list ended

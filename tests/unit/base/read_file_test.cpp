@@ -47,6 +47,10 @@ TEST_F(read_file_test, the_limit_holds_also_for_a_file_that_does_not_know_its_si
   ASSERT_TRUE(all) << all.error().message();
   EXPECT_TRUE(all->starts_with("Name:"));
   EXPECT_FALSE(read_file("/proc/self/status", {.bytes = 16}));
+  const auto large = read_file("/proc/self/smaps");
+  ASSERT_TRUE(large) << large.error().message();
+  EXPECT_GT(large->size(), 10'000U);
+  EXPECT_TRUE(large->ends_with('\n'));
 }
 
 TEST_F(read_file_test, a_missing_file_is_an_error_with_its_name) {

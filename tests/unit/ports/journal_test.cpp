@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <optional>
@@ -67,6 +69,34 @@ TEST_F(journal_test, writes_before_it_returns) {
   std::ifstream file(directory_ / "host-switch.journal");
   const std::string text((std::istreambuf_iterator<char>(file)), {});
   EXPECT_THAT(text, testing::HasSubstr("+ tcp 0.0.0.0 8080 0 docker\n"));
+}
+
+// The kernel has the line when record() returns, though no one has asked for the disk yet.
+TEST_F(journal_test, a_kill_before_any_sync_loses_nothing) {
+  const pid_t agent = ::fork();
+  if (agent == 0) {
+    auto j = open();
+    const std::vector adds{on(8080)};
+    if (j.record(adds) && j.unsynced()) ::raise(SIGKILL);
+    ::_exit(1);
+  }
+  int ended = 0;
+  ASSERT_EQ(::waitpid(agent, &ended, 0), agent);
+  ASSERT_TRUE(WIFSIGNALED(ended));
+  EXPECT_THAT(open().remembered(), testing::ElementsAre(on(8080)));
+}
+
+TEST_F(journal_test, is_behind_with_the_disk_until_it_is_asked_to_sync) {
+  auto j = open();
+  EXPECT_FALSE(j.unsynced());
+  ASSERT_TRUE(j.record(std::vector{on(80)}));
+  EXPECT_TRUE(j.unsynced());
+  j.sync();
+  EXPECT_FALSE(j.unsynced());
+  ASSERT_TRUE(j.erase(std::vector{on(80).key}));
+  EXPECT_TRUE(j.unsynced());
+  j.flush();
+  EXPECT_FALSE(j.unsynced());
 }
 
 TEST_F(journal_test, another_boot_is_told) {

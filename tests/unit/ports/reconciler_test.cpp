@@ -3,6 +3,10 @@
 
 #include <gmock/gmock.h>
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <fstream>
 #include <functional>
@@ -11,6 +15,13 @@
 #include "async/task_group.hpp"
 #include "async/timeout.hpp"
 #include "tests/support/temp_dir.hpp"
+
+// In front of libc's function: what the disk is asked for.
+static std::atomic<int> disk_syncs;
+extern "C" int fdatasync(int fd) {
+  ++disk_syncs;
+  return static_cast<int>(::syscall(SYS_fdatasync, fd));
+}
 
 namespace ports {
 namespace {
@@ -136,6 +147,37 @@ TEST_F(reconciler_test, makes_the_peer_hold_what_is_wanted) {
   EXPECT_TRUE(holds_soon({1, 2, 3, 4, 5}));
   want({on(2)});
   EXPECT_TRUE(holds_soon({2}));
+}
+
+// The thread that syncs would wake up in front of the request.
+TEST_F(reconciler_test, the_disk_follows_the_request_and_waits_for_no_answer) {
+  start();
+  ASSERT_TRUE(soon([this] { return reconciler_->machine().status() == peer_status::synced; }));
+  const int before = disk_syncs;
+  int at_the_request = -1;
+  script_.on_apply = [&](const operation&) { at_the_request = disk_syncs; };
+  want({on(80)});
+  ASSERT_TRUE(holds_soon({80}));
+  EXPECT_EQ(at_the_request, before);
+  EXPECT_TRUE(soon([&] { return disk_syncs > before; }));
+
+  script_.hangs = true;
+  const int later = disk_syncs;
+  want({on(80), on(81)});
+  EXPECT_TRUE(soon([&] { return disk_syncs > later; }));
+  EXPECT_FALSE(script_.held.contains(on(81).key));
+}
+
+TEST_F(reconciler_test, one_sync_is_enough_for_a_burst) {
+  start();
+  ASSERT_TRUE(soon([this] { return reconciler_->machine().status() == peer_status::synced; }));
+  const int before = disk_syncs;
+  forward_map many;
+  for (std::uint16_t port = 1; port <= 500; ++port) many[on(port).key] = on(port);
+  reconciler_->want(many, all_sources, 1);
+  ASSERT_TRUE(soon([this] { return script_.held.size() == 500; }));
+  ASSERT_TRUE(soon([&] { return disk_syncs > before; }));
+  EXPECT_LT(disk_syncs - before, 250) << "one for each batch of the sink's two";
 }
 
 TEST_F(reconciler_test, the_journal_names_a_forward_before_the_peer_is_asked) {

@@ -132,6 +132,29 @@ TEST_F(controller_test, what_is_not_exposed_is_warned_of_once) {
   EXPECT_EQ(warned({on("0.0.0.0", 80), on("0.0.0.0", 81)}), "policy: tcp 127.0.0.1:80 of c80\n") << "it went and came";
 }
 
+TEST_F(controller_test, with_a_trace_each_change_has_a_line_for_each_peer_and_without_one_none) {
+  for (const bool traced : {false, true}) {
+    controller_ = std::make_unique<controller>(loop_.executor(), ports::exposure_options{});
+    if (traced) controller_->trace_to(std::make_shared<ports::change_trace>());
+    add(ports::peer_role::host, "host-switch", host_);
+    add(ports::peer_role::wsl, "wsl-proxy", wsl_);
+    loop_.spawn(controller_->run());
+    testing::internal::CaptureStderr();
+    publish({on("0.0.0.0", 8080)});
+    EXPECT_TRUE(loop_.run_until([this] { return host_.held.size() == 1 && wsl_.held.size() == 1; }));
+    loop_.settle();
+    publish({});
+    EXPECT_TRUE(loop_.run_until([this] { return host_.held.empty() && wsl_.held.empty(); }));
+    loop_.settle();
+    const std::string log = testing::internal::GetCapturedStderr();
+    for (const auto* line :
+         {"trace: expose tcp 0.0.0.0:8080 peer=host-switch owner=c8080 outcome=done plan_us=",
+          "trace: expose tcp 0.0.0.0:8080 peer=wsl-proxy ", "trace: unexpose tcp 0.0.0.0:8080 peer="})
+      EXPECT_EQ(log.contains(line), traced) << line << "\n" << log;
+    loop_.stop();
+  }
+}
+
 TEST_F(controller_test, no_client_can_fill_the_log) {
   start(ports::network_mode::non_admin);
   testing::internal::CaptureStderr();

@@ -46,6 +46,26 @@ TEST(api_codec, the_last_of_two_equal_labels_counts) {
   EXPECT_THAT(parse_container(field(1, field(1, "a") + twice))->labels, ElementsAre(Pair("key", "new")));
 }
 
+TEST(api_codec, a_list_is_read_part_by_part) {
+  std::string list;
+  for (const auto* id : {"a", "b", "c", "d", "e"}) list += field(1, field(1, id)) + field(3, 7);
+  for (const std::size_t enough : {1U, 6U, 8U, 1'000U}) {
+    std::vector<std::string> ids;
+    std::size_t parts = 0;
+    for (std::string_view rest = list; !rest.empty(); ++parts) {
+      const auto part = take_fields(rest, enough).value();
+      EXPECT_LT(part.size(), enough + 5) << "more than one field above the bound";
+      for (const auto& record : parse_containers(part).value()) ids.push_back(record.id);
+    }
+    EXPECT_THAT(ids, ElementsAre("a", "b", "c", "d", "e"));
+    EXPECT_EQ(parts, enough == 1 ? 10U : enough == 1'000 ? 1U : enough == 6 ? 5U : 4U);
+  }
+  std::string_view damaged = "\x0a\x7f";
+  EXPECT_FALSE(take_fields(damaged, 1));
+  std::string_view none;
+  EXPECT_EQ(take_fields(none, 1).value(), "");
+}
+
 TEST(api_codec, a_container_may_be_missing) { EXPECT_EQ(parse_container("")->id, ""); }
 
 TEST(api_codec, tasks_by_either_id) {

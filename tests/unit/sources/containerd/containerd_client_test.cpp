@@ -76,6 +76,16 @@ TEST_F(containerd_client_test, a_paused_task_runs_and_one_that_containerd_cannot
   EXPECT_EQ(loop_.run(client_->get_task("default", "never-there")).value(), task_state::ended);
 }
 
+// Other tasks run in between.
+TEST_F(containerd_client_test, a_list_of_several_slices_is_whole) {
+  constexpr int count = 600;
+  for (int i = 0; i < count; ++i)
+    engine_.run("default", "c" + std::to_string(i), {{"nerdctl/state-dir", std::string(4'000, 'x')}});
+  connect();
+  EXPECT_EQ(loop_.run(client_->list_containers("default"))->size(), std::size_t{count});
+  EXPECT_EQ(loop_.run(client_->list_tasks("default"))->size(), std::size_t{count});
+}
+
 TEST_F(containerd_client_test, a_container_is_found_in_its_own_namespace_only) {
   engine_.run("default", "a", {{"of", "default"}});
   engine_.run("k8s.io", "a", {{"of", "k8s.io"}});

@@ -29,7 +29,7 @@ class scripted_engine : public engine_source {
 
   std::optional<base::error> connect_error, list_error, ask_error;
   container_list containers;
-  bool acknowledges = true;
+  bool acknowledges = true, holds_answers = false;
   unsigned connects = 0, lists = 0, questions = 0, disconnects = 0, under_way = 0, under_way_at_disconnect = 0;
 
   void end_events(std::string why) {
@@ -37,8 +37,18 @@ class scripted_engine : public engine_source {
     happened_.notify_all();
   }
   void report_change(const std::string& id) {
+    events_read();
     ask_about(id);
     flush();
+  }
+  // All of them are one batch.
+  void report_changes(const std::vector<std::string>& ids) {
+    for (const auto& id : ids) ask_about(id);
+    flush();
+  }
+  void release_answers() {
+    holds_answers = false;
+    happened_.notify_all();
   }
   void report_loss() { list_soon(); }
 
@@ -71,6 +81,7 @@ class scripted_engine : public engine_source {
   async::task<base::result<std::optional<container>>> ask(const std::string& id, unsigned /*slot*/) override {
     const counted one(under_way);
     ++questions;
+    while (holds_answers) co_await happened_.wait();
     if (ask_error) co_return std::unexpected(*ask_error);
     for (const auto& c : containers.running)
       if (c.id == id) co_return std::optional(c);
@@ -116,6 +127,38 @@ TEST_F(engine_source_test, a_connection_that_fails_is_reported_and_tried_again) 
   engine.connect_error.reset();
   EXPECT_TRUE(publishes({8080}));
   EXPECT_EQ(feed_.last->epoch, 1U);
+}
+
+// One slot wakes up for a batch, and wakes the others.
+TEST_F(engine_source_test, the_questions_of_one_batch_are_asked_at_the_same_time) {
+  auto& engine = start({.questions = 3});
+  run();
+  ASSERT_TRUE(publishes({8080}));
+  engine.holds_answers = true;
+  for (const auto* id : {"b", "c", "d", "e"}) engine.containers.running.push_back(running(id, 8081));
+  engine.report_changes({"b", "c", "d", "e"});
+  EXPECT_TRUE(loop_.run_until([&] { return engine.questions == 3; }));
+  loop_.settle();
+  EXPECT_EQ(engine.questions, 3U);
+  engine.release_answers();
+  EXPECT_TRUE(loop_.run_until([&] { return feed_.last->bindings.size() == 5; }));
+  EXPECT_EQ(engine.questions, 4U);
+}
+
+TEST_F(engine_source_test, a_trace_learns_of_the_event_the_question_and_the_answer) {
+  const auto trace = std::make_shared<ports::change_trace>();
+  auto& engine = start({.trace = trace});
+  run();
+  ASSERT_TRUE(publishes({8080}));
+  engine.containers.running.push_back(running("b", 8081));
+  engine.report_change("b");
+  ASSERT_TRUE(publishes({8080, 8081}));
+  const auto b = running("b", 8081).bindings;
+  const auto now = async::clock::now();
+  trace->published(ports::source_id::docker, {}, b, now);
+  const ports::operation add{ports::verb::add, {.key = ports::host_key(b[0])}};
+  const auto line = trace->finished("host-switch", add, {}, now).value();
+  for (const auto* step : {"parse_us=", "queue_us=", "engine_us=", "publish_us="}) EXPECT_THAT(line, HasSubstr(step));
 }
 
 TEST_F(engine_source_test, a_list_that_fails_ends_the_connection) {
