@@ -51,7 +51,7 @@ void reconciler::want(const forward_map& desired, source_set settled, std::uint6
 // The machine has changed. A worker comes first: what it sends is what others wait for.
 void reconciler::moved() {
   due_.notify_one();
-  if (machine_.status() == peer_status::awaiting) list_.notify_all();
+  if (machine_.listing().status() == peer_status::awaiting) list_.notify_all();
   changed_.notify_all();
 }
 
@@ -98,7 +98,7 @@ async::task<> reconciler::follow_list() {
   while (true) {
     const auto before = async::clock::now();
     if (!machine_.should_list(before)) {
-      const bool awaited = machine_.status() == peer_status::awaiting;
+      const bool awaited = machine_.listing().status() == peer_status::awaiting;
       co_await list_.wait_until(awaited ? machine_.wake_at(before) : time_point::max());
       continue;
     }

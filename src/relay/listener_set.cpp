@@ -132,23 +132,44 @@ base::result<bool> listener_set::loops(const listener_spec& spec) const {
   return to.is_loopback() ? true : netlink::is_local_address(to);
 }
 
-// One socket, or for UDP one for each thread. As long as more than half of the descriptors for listeners are free: after
-// that, they are for other ports.
+// Takes the descriptor of a port that has more than one socket. Empty: there is no such port.
+descriptor_lease listener_set::take_from_a_rich_port() {
+  const auto rich = std::ranges::find_if(listeners_, [](const auto& item) { return item.second.size() > 1; });
+  if (rich == listeners_.end()) return {};
+  auto& places = rich->second;
+  places.back().home->remove(rich->first);
+  auto lease = std::move(places.back().lease);
+  places.pop_back();
+  return lease;
+}
+
+// Whether a UDP port gets a socket more: as long as more than half of the descriptors for listeners are free.
+bool listener_set::may_spread(const listener_spec& spec) const {
+  const bool has_filter = spec.clients.prefix_length > 0;  // a socket has room for one
+  if (spec.protocol != net::protocol::udp || has_filter || shards_.size() < 2) return false;
+  const auto& budget = *options_.budget;
+  return budget.available(descriptor_use::listener) > budget.capacity(descriptor_use::listener) / 2;
+}
+
+// One socket, or for UDP up to one for each thread.
 base::result<std::vector<listener_set::leased_socket>> listener_set::open(const listener_spec& spec) {
   auto& budget = *options_.budget;
   std::vector<leased_socket> opened;
   opened.push_back({{}, budget.take(descriptor_use::listener)});
+  if (!opened.front().lease) opened.front().lease = take_from_a_rich_port();
   if (!opened.front().lease) return base::fail(std::errc::too_many_files_open, "");
-  auto first = open_listener(spec);
+  const bool several = may_spread(spec);
+  auto alone = spec;
+  if (several) alone.takes = intake::nothing;
+  auto first = open_listener(alone);
   if (!first) return std::unexpected(first.error());
   opened.front().fd = std::move(*first);
-  if (spec.protocol != net::protocol::udp) return opened;
-  const auto kept = budget.capacity(descriptor_use::listener) / 2;
-  while (opened.size() < shards_.size() && budget.available(descriptor_use::listener) > kept) {
+  while (opened.size() < shards_.size() && may_spread(spec)) {
     auto fd = open_beside(opened.front().fd, spec);
     if (!fd) break;  // fewer sockets serve as well
     opened.push_back({std::move(*fd), budget.take(descriptor_use::listener)});
   }
+  if (several) open_intake(opened.front().fd.get());
   return opened;
 }
 

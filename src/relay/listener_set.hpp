@@ -62,6 +62,8 @@ class listener_set {
   class shard;
   base::result<> start();
   [[nodiscard]] base::result<bool> loops(const listener_spec& spec) const;
+  [[nodiscard]] descriptor_lease take_from_a_rich_port();
+  [[nodiscard]] bool may_spread(const listener_spec& spec) const;
   struct leased_socket {
     base::unique_fd fd;
     descriptor_lease lease;

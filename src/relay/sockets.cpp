@@ -94,22 +94,36 @@ base::result<> accept_only_from(int fd, const client_filter& clients) {
                               }});
 }
 
-// Of a loopback interface's broadcast the kernel says that it is for this host, like any other packet there.
-base::result<> ignore_broadcasts(int fd) {
+// Of a loopback interface's broadcasts and multicasts the kernel says that they are for this host, like all packets
+// there: so the destination is looked at, too.
+base::result<> take_unicast_alone(int fd) {
   constexpr auto packet_type = static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE);
   constexpr auto family = static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PROTOCOL);
   constexpr auto destination = static_cast<std::uint32_t>(SKF_NET_OFF + 16);
-  constexpr std::uint32_t loopback_broadcast = 0x7fff'ffff;
-  return attach_filter<8>(fd, {{
-                                  {BPF_LD | BPF_W | BPF_ABS, 0, 0, packet_type},
-                                  {BPF_JMP | BPF_JEQ | BPF_K, 0, 5, PACKET_HOST},
-                                  {BPF_LD | BPF_W | BPF_ABS, 0, 0, family},
-                                  {BPF_JMP | BPF_JEQ | BPF_K, 0, 2, ETH_P_IP},
-                                  {BPF_LD | BPF_W | BPF_ABS, 0, 0, destination},
-                                  {BPF_JMP | BPF_JEQ | BPF_K, 1, 0, loopback_broadcast},
-                                  {BPF_RET | BPF_K, 0, 0, 0xffff'ffff},
-                                  {BPF_RET | BPF_K, 0, 0, 0},
-                              }});
+  constexpr auto destination_v6 = static_cast<std::uint32_t>(SKF_NET_OFF + 24);
+  constexpr std::uint32_t loopback_broadcast = 0x7fff'ffff, first_multicast = 0xe000'0000, multicast_v6 = 0xff;
+  return attach_filter<11>(fd, {{
+                                   {BPF_LD | BPF_W | BPF_ABS, 0, 0, packet_type},
+                                   {BPF_JMP | BPF_JEQ | BPF_K, 0, 8, PACKET_HOST},
+                                   {BPF_LD | BPF_W | BPF_ABS, 0, 0, family},
+                                   {BPF_JMP | BPF_JEQ | BPF_K, 2, 0, ETH_P_IP},
+                                   {BPF_LD | BPF_B | BPF_ABS, 0, 0, destination_v6},
+                                   {BPF_JMP | BPF_JEQ | BPF_K, 4, 3, multicast_v6},
+                                   {BPF_LD | BPF_W | BPF_ABS, 0, 0, destination},
+                                   {BPF_JMP | BPF_JEQ | BPF_K, 2, 0, loopback_broadcast},
+                                   {BPF_JMP | BPF_JGE | BPF_K, 1, 0, first_multicast},
+                                   {BPF_RET | BPF_K, 0, 0, 0xffff'ffff},
+                                   {BPF_RET | BPF_K, 0, 0, 0},
+                               }});
+}
+
+base::result<> limit_intake(int fd, intake takes) {
+  switch (takes) {
+    case intake::all: break;
+    case intake::unicast: return take_unicast_alone(fd);
+    case intake::nothing: return attach_filter<1>(fd, {{{BPF_RET | BPF_K, 0, 0, 0}}});
+  }
+  return {};
 }
 
 // Before bind(): packets that arrive in between could be from anywhere.
@@ -119,7 +133,7 @@ base::result<> restrict_packets(int fd, const listener_spec& spec) {
       ::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device.data(), static_cast<socklen_t>(device.size())) != 0)
     return base::fail_errno("");
   if (spec.clients.prefix_length > 0) return accept_only_from(fd, spec.clients);
-  return spec.broadcasts ? base::result<>{} : ignore_broadcasts(fd);
+  return limit_intake(fd, spec.takes);
 }
 
 base::result<base::unique_fd> open_on(const listener_spec& spec, const net::endpoint& at, bool both_families) {
@@ -152,14 +166,15 @@ base::result<base::unique_fd> open_listener(const listener_spec& spec) {
 }
 
 base::result<base::unique_fd> open_beside(const base::unique_fd& first, const listener_spec& spec) {
-  if (spec.clients.prefix_length > 0) return base::fail(std::errc::not_supported, "");  // a socket has one filter
   const int one = 1;
   if (::setsockopt(first.get(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0) return base::fail_errno("");
   auto another = spec;
   another.reuse_port = true;
-  another.broadcasts = false;
+  another.takes = intake::unicast;
   return open_listener(another);
 }
+
+void open_intake(int fd) { set(fd, SOL_SOCKET, SO_DETACH_FILTER, 0); }
 
 base::result<dialled> dial(const net::socket_address& target) {
   const int family = target.storage.ss_family;

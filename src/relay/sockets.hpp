@@ -1,6 +1,7 @@
 // sockets: opens, dials and inspects the relays' sockets, all of them non-blocking and close-on-exec.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/result.hpp"
@@ -17,13 +18,20 @@ struct client_filter {
   unsigned prefix_length = 0;  // … with so many bits; 0: from everywhere
 };
 
+// Which packets a socket takes.
+enum class intake : std::uint8_t {
+  all,
+  unicast,  // no broadcasts and multicasts
+  nothing,  // until open_intake()
+};
+
 struct listener_spec {
   net::protocol protocol = net::protocol::tcp;  // tcp or udp
   net::endpoint listen;
   net::endpoint target;     // dialled for every connection and every UDP client
   bool dual_stack = false;  // with a wildcard `listen`: one socket for both families
   bool reuse_port = false;  // SO_REUSEPORT: only if two listeners of one program overlap on purpose
-  bool broadcasts = true;   // false: takes no broadcasts and multicasts
+  intake takes = intake::all;
   client_filter clients{};
   int udp_buffer_bytes = 4 << 20;  // of the listening socket, each way; the kernel may grant less
 };
@@ -34,8 +42,12 @@ struct listener_spec {
 
 // Another socket at the UDP port of `first`, which open_listener() has opened for `spec`. The kernel chooses one of them
 // by the addresses and ports of a datagram, so a client always meets the same one. The other sockets take no broadcasts,
-// as the first one has them. `first` was bound alone: a port that another program holds stays an error.
+// as the first one has them. `first` was bound alone: a port that another program holds stays an error. Until all are
+// there it takes nothing: the choice depends on their number.
 [[nodiscard]] base::result<base::unique_fd> open_beside(const base::unique_fd& first, const listener_spec& spec);
+
+// Ends `intake::nothing`.
+void open_intake(int fd);
 
 struct dialled {
   base::unique_fd fd;

@@ -180,6 +180,7 @@ void sack_scoreboard::lose_larger(std::size_t bytes) {
     if (t.size() > bytes) lose(t);
 }
 
+void sack_scoreboard::forget_reordering() { reordering_ = std::min(reordering_, 1U); }
 void sack_scoreboard::tolerate_reordering() { reordering_ = std::clamp(2 * reordering_, 2U, most_reordering); }
 
 const sack_scoreboard::transmission* sack_scoreboard::first_lost() const {

@@ -68,6 +68,8 @@ class sack_scoreboard {
   void lose_larger(std::size_t bytes);
   // A loss was false: wait longer the next time.
   void tolerate_reordering();
+  // The path reorders no more than a little.
+  void forget_reordering();
 
   // The first lost record, or nullptr.
   [[nodiscard]] const transmission* first_lost() const;

@@ -16,6 +16,7 @@ namespace netstack::tcp {
 namespace {
 
 constexpr unsigned duplicate_acknowledgements = 3;  // RFC 5681
+constexpr unsigned repairs_that_forget = 16;        // RFC 8985, 6.2
 
 // A few segments, or one large one.
 std::size_t floor_of(const limits& l) {
@@ -134,13 +135,21 @@ void sender::advance(sequence to) {
   oldest_ = to;
   queue_.acknowledged(std::min(oldest_, queue_.end()));
   probe_sent_ = false;
-  if (oldest_ >= repaired_at_) repairing_ = repairs_time_out_ = false;
+  if (oldest_ > tolerated_at_) tolerated_at_ = oldest_;  // never half of the numbers behind
+  if (repairing_ && oldest_ >= repaired_at_) end_repair();
+}
+
+// After many repairs without a needless repetition the path reorders no more (RFC 8985, 6.2).
+void sender::end_repair() {
+  repairing_ = repairs_time_out_ = false;
+  if (++needed_repairs_ == repairs_that_forget) scoreboard_.forget_reordering();
 }
 
 // A repetition was unnecessary: the path reorders more than was tolerated, which counts once in a round trip (RFC 8985,
 // 6.2). If every repetition of a repair was unnecessary, nothing had been lost.
 void sender::count_needless_repetition() {
   if (repeated_ == 0) return;
+  needed_repairs_ = 0;
   if (!repairs_time_out_ && oldest_ >= tolerated_at_) {
     scoreboard_.tolerate_reordering();
     tolerated_at_ = next_;

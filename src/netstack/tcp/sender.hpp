@@ -100,6 +100,7 @@ class sender {
   void advance(sequence to);
   void count_duplicate(const segment& s);
   void take_report(const sack_scoreboard::report& r, std::size_t in_flight, time_point now);
+  void end_repair();
   void count_needless_repetition();
   void repair(std::size_t in_flight, bool found);
   [[nodiscard]] bool find_losses(time_point now);
@@ -141,10 +142,11 @@ class sender {
   time_point deadline_ = never;
   wait waits_for_ = wait::nothing;
   unsigned retries_ = 0;
-  unsigned duplicates_ = 0;     // acknowledgements that repeat the last one, of a peer without SACK
-  sequence repaired_at_;        // the acknowledgement that ends the repair
-  sequence tolerated_at_;       // false losses before this acknowledgement count once
-  std::uint32_t repeated_ = 0;  // segments of this repair whose duplicates were not reported
+  unsigned duplicates_ = 0;      // acknowledgements that repeat the last one, of a peer without SACK
+  sequence repaired_at_;         // the acknowledgement that ends the repair
+  sequence tolerated_at_;        // false losses before this acknowledgement count once
+  unsigned needed_repairs_ = 0;  // in a row
+  std::uint32_t repeated_ = 0;   // segments of this repair whose duplicates were not reported
   bool repairing_ = false;
   bool repairs_time_out_ = false;
   bool finishing_ = false;

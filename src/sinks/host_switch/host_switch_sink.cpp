@@ -69,8 +69,8 @@ async::task<base::result<http::response>> host_switch_sink::ask_all(connection_p
   co_return co_await connection->exchange(std::move(all), limits);
 }
 
-// When the watched connection ends, the server is about to close the others, which have been idle for as long. So a
-// kept connection that breaks says nothing about the server, and a list can safely be requested again.
+// A kept connection that breaks says nothing about the server, which closes idle ones: a list is requested again. Lists
+// are seldom when all is quiet, so of the connections of a burst one is left after the next list: each has its probes.
 async::task<base::result<ports::peer_state>> host_switch_sink::list() {
   base::result<http::response> answer = base::fail(std::errc::not_connected, "");
   auto connection = take_kept();
@@ -85,6 +85,7 @@ async::task<base::result<ports::peer_state>> host_switch_sink::list() {
   if (answer->status != 200)
     co_return base::fail("host-switch answered " + std::to_string(answer->status) + " to a list");
   if (watched_ && watched_->usable()) {
+    idle_.clear();
     give_back(std::move(connection));
   } else {
     watched_ = std::move(connection);

@@ -393,8 +393,9 @@ class agent_bench {
 
   // Serves the VM alone, so it runs in the host's namespace.
   http::server_address start_host_switch() {
-    host_switch_ = support::child_process(
-        {.argv = {programs_ / "host-switch"}, .log = directory_ / "host-switch.log", .net_namespace = host_.path()});
+    host_switch_ = support::child_process({.argv = {programs_ / "host-switch", "-network=kernel"},
+                                           .log = directory_ / "host-switch.log",
+                                           .net_namespace = host_.path()});
     const http::server_address api{.host = "192.168.127.1"};
     if (!loop_.run_until([&] { return loop_.run(http::connection::open(api, 1s)).has_value(); }))
       throw std::runtime_error("host-switch");

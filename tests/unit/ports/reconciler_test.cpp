@@ -152,7 +152,7 @@ TEST_F(reconciler_test, makes_the_peer_hold_what_is_wanted) {
 // The thread that syncs would wake up in front of the request.
 TEST_F(reconciler_test, the_disk_follows_the_request_and_waits_for_no_answer) {
   start();
-  ASSERT_TRUE(soon([this] { return reconciler_->machine().status() == peer_status::synced; }));
+  ASSERT_TRUE(soon([this] { return reconciler_->machine().listing().status() == peer_status::synced; }));
   const int before = disk_syncs;
   int at_the_request = -1;
   script_.on_apply = [&](const operation&) { at_the_request = disk_syncs; };
@@ -170,7 +170,7 @@ TEST_F(reconciler_test, the_disk_follows_the_request_and_waits_for_no_answer) {
 
 TEST_F(reconciler_test, one_sync_is_enough_for_a_burst) {
   start();
-  ASSERT_TRUE(soon([this] { return reconciler_->machine().status() == peer_status::synced; }));
+  ASSERT_TRUE(soon([this] { return reconciler_->machine().listing().status() == peer_status::synced; }));
   const int before = disk_syncs;
   forward_map many;
   for (std::uint16_t port = 1; port <= 500; ++port) many[on(port).key] = on(port);

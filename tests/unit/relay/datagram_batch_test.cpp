@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 
 #include <array>
 
@@ -152,6 +153,17 @@ TEST_F(datagram_batch_test, a_train_arrives_as_single_datagrams) {
       for (const auto& one : datagrams) EXPECT_EQ(read(target), one);
     }
   }
+}
+
+// A receiver that asks for trains sees them: so one was sent.
+TEST_F(datagram_batch_test, datagrams_of_one_size_are_one_train) {
+  const auto target = bound_socket(SOCK_DGRAM, {loopback, 0});
+  const int one = 1;
+  ASSERT_EQ(::setsockopt(target.get(), SOL_UDP, UDP_GRO, &one, sizeof one), 0);
+  const auto way = connected_socket(SOCK_DGRAM, local_endpoint(target.get()));
+  take_in({"one", "two", "x"});
+  EXPECT_EQ(batch_.send(way.get(), 0, 3), 3);
+  EXPECT_EQ(read(target), "onetwox");
 }
 
 TEST_F(datagram_batch_test, sizes_that_make_no_train_arrive_as_they_are) {

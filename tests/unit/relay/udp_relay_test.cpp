@@ -1,4 +1,6 @@
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
+#include <netinet/in.h>
 
 #include <map>
 #include <set>
@@ -161,6 +163,21 @@ TEST_F(udp_relay_test, with_several_threads_a_broadcast_arrives_once) {
       send(other, "last");
       EXPECT_EQ(receive().bytes, "last");
     }
+  }
+}
+
+TEST_F(udp_relay_test, with_several_threads_a_multicast_arrives_once) {
+  start({.shards = 3}, net::address::any_v4());
+  const auto c = support::bound_socket(SOCK_DGRAM, {loopback, 0});
+  const in_addr by{htonl(INADDR_LOOPBACK)};
+  ASSERT_EQ(::setsockopt(c.get(), IPPROTO_IP, IP_MULTICAST_IF, &by, sizeof by), 0);
+  const auto all = net::to_sockaddr({net::address::v4(224, 0, 0, 1), listen_.port});
+  ASSERT_EQ(::sendto(c.get(), "who?", 4, 0, all.get(), all.size), 4);
+  EXPECT_EQ(receive().bytes, "who?");
+  for (int i = 0; i < 20; ++i) {
+    const auto other = client();
+    send(other, "last");
+    EXPECT_EQ(receive().bytes, "last");
   }
 }
 
