@@ -61,6 +61,18 @@ TEST(sack_scoreboard, fewer_segments_and_a_quarter_of_a_round_trip_do_too) {
   EXPECT_TRUE(b.lost_now(125us));
 }
 
+TEST(sack_scoreboard, tolerated_reordering_costs_a_round_trip_at_most_and_forgotten_a_quarter) {
+  board b;
+  for (int i = 0; i < 3; ++i) b.tolerate_reordering();
+  b.send(3);
+  b.acknowledge(0, {{1'000, 2'000}});
+  EXPECT_FALSE(b.lost_now());
+  EXPECT_EQ(b.next_check(), began + 200us);
+  b.forget_reordering();
+  EXPECT_FALSE(b.lost_now());
+  EXPECT_EQ(b.next_check(), began + 125us);
+}
+
 TEST(sack_scoreboard, a_gap_that_fills_without_a_repetition_means_reordering) {
   board b;
   b.send(12);
