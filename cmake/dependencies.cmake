@@ -8,19 +8,21 @@ find_package(Boost 1.81 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 # Every shared library costs each program memory: its tables, its relocations, its constructors (docs/adr/0006). The
-# shipped programs link everything but glibc statically. Debian has no static fmt and spdlog, and header-only builds compile
-# more slowly: builds for tests use the shared ones.
+# shipped programs are static. Debian has no static fmt and spdlog, and header-only builds compile more slowly: builds for
+# tests use the shared ones.
 if(GUESTAGENT_HARDENING)
   set(GUESTAGENT_FMT fmt::fmt-header-only)
   set(GUESTAGENT_SPDLOG spdlog::spdlog_header_only)
-  add_link_options(-static-libstdc++ -static-libgcc -Wl,-z,pack-relative-relocs)
+  # Debian's file names the shared fmt for it, which a static program cannot link.
+  set_target_properties(spdlog::spdlog_header_only PROPERTIES INTERFACE_LINK_LIBRARIES "Threads::Threads;fmt::fmt-header-only")
+  add_link_options(-Wl,-z,pack-relative-relocs)
 else()
   set(GUESTAGENT_FMT fmt::fmt)
   set(GUESTAGENT_SPDLOG spdlog::spdlog)
 endif()
 set(OPENSSL_USE_STATIC_LIBS TRUE)
 find_package(OpenSSL 3 REQUIRED)
-# c-ares, the resolver of host-switch's DNS server. Debian has it static too; its pkg-config file names the shared one.
+# c-ares, the resolver of all programs. Debian has it static too; its pkg-config file names the shared one.
 find_library(CARES_LIBRARY libcares.a REQUIRED)
 find_path(CARES_INCLUDE_DIR ares.h REQUIRED)
 add_library(guestagent_cares INTERFACE)

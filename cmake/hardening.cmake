@@ -4,5 +4,5 @@ if(GUESTAGENT_HARDENING)
   set(CMAKE_POSITION_INDEPENDENT_CODE ON)
   add_compile_options(-fstack-protector-strong -fstack-clash-protection -fcf-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
                       -ffunction-sections -fdata-sections)
-  add_link_options(-pie -Wl,-z,relro -Wl,-z,now -Wl,--gc-sections -Wl,--as-needed)
+  add_link_options(-Wl,-z,relro -Wl,-z,now -Wl,--gc-sections -Wl,--as-needed)
 endif()

@@ -38,6 +38,11 @@ fs::path program_directory() {
   return given != nullptr ? given : GUESTAGENT_PROGRAM_DIR;
 }
 
+bool programs_are_this_builds() {
+  std::error_code ignored;
+  return fs::equivalent(program_directory(), GUESTAGENT_PROGRAM_DIR, ignored);
+}
+
 lab_directory::lab_directory() : path_(fs::temp_directory_path() / unique_name("lab")) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(fs::temp_directory_path(), ignored))

@@ -26,6 +26,8 @@ namespace support {
 
 // The directory of the programs: this build's, or GUESTAGENT_PROGRAM_DIR.
 [[nodiscard]] std::filesystem::path program_directory();
+// Whether they are this build's, and not those that ship.
+[[nodiscard]] bool programs_are_this_builds();
 // The systemd unit that starts that program with these flags.
 [[nodiscard]] std::string unit_of(const std::string& program, const std::vector<std::string>& flags);
 
