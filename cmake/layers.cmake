@@ -1,7 +1,8 @@
-# guestagent_library(<name> SOURCES … USES …): one directory, one static library, its links spelled out.
+# guestagent_library(<name> [FAST] SOURCES … USES …): one directory, one static library, its links spelled out.
 # The alias guestagent::<name> is what other directories link; ./dev lint compares the links with the includes.
+# FAST: on the path of the data. The shipped programs are optimised for size but for these (docs/adr/0026).
 function(guestagent_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;USES" ${ARGN})
+  cmake_parse_arguments(ARG "FAST" "" "SOURCES;USES" ${ARGN})
   add_library(guestagent_${name} STATIC ${ARG_SOURCES})
   add_library(guestagent::${name} ALIAS guestagent_${name})
   target_include_directories(guestagent_${name} PUBLIC "${PROJECT_SOURCE_DIR}/src")
@@ -9,7 +10,12 @@ function(guestagent_library name)
   guestagent_uses_asio(asio ${ARG_USES})
   if(asio)
     set_target_properties(guestagent_${name} PROPERTIES INTERFACE_GUESTAGENT_ASIO ON)
-    guestagent_use_precompiled(guestagent_${name} asio)
+    if(NOT (ARG_FAST AND GUESTAGENT_HARDENING))  # the header would be compiled otherwise than its user
+      guestagent_use_precompiled(guestagent_${name} asio)
+    endif()
+  endif()
+  if(ARG_FAST AND GUESTAGENT_HARDENING)
+    target_compile_options(guestagent_${name} PRIVATE -O2)
   endif()
 endfunction()
 

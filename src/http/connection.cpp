@@ -32,7 +32,6 @@
 #include "http/request_text.hpp"
 #include "http/server_address.hpp"
 #include "http/tls.hpp"
-#include "http/tls_handshake.hpp"
 
 namespace http {
 namespace {
@@ -193,7 +192,7 @@ async::task<base::result<>> connection::state::open_socket(async::clock::time_po
   boost::system::error_code ignored;
   if (connected) socket.non_blocking(true, ignored);  // send() writes without waiting first
   if (!connected || !tls) co_return connected;
-  co_return co_await shake_hands(transport, *tls, address.host);
+  co_return co_await tls->shake_hands(transport, address.host);
 }
 
 async::task<base::result<connection>> connection::open(server_address address, std::chrono::milliseconds deadline,

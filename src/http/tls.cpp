@@ -1,14 +1,12 @@
 #include "http/tls.hpp"
 
 #include <boost/asio/buffer.hpp>
-
 #include <expected>
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "base/result.hpp"
-#include "http/tls_state.hpp"
+#include "http/openssl_context.hpp"
 
 namespace http {
 namespace {
@@ -55,11 +53,8 @@ base::result<> identify(asio::ssl::context& context, const std::string& cert_pem
 
 }  // namespace
 
-tls_context::tls_context(std::unique_ptr<state> made) : state_(std::move(made)) {}
-tls_context::~tls_context() = default;
-
 base::result<std::shared_ptr<const tls_context>> tls_context::make(const tls_settings& settings) {
-  auto made = std::make_unique<state>();
+  auto made = std::make_shared<openssl_context>();
   made->insecure = settings.insecure;
   made->server_name = settings.server_name;
   ::SSL_CTX_set_min_proto_version(made->context.native_handle(), TLS1_2_VERSION);
@@ -67,7 +62,7 @@ base::result<std::shared_ptr<const tls_context>> tls_context::make(const tls_set
     if (auto trusted = trust(made->context, settings.ca_pem); !trusted) return std::unexpected(trusted.error());
   if (auto known = identify(made->context, settings.client_cert_pem, settings.client_key_pem); !known)
     return std::unexpected(known.error());
-  return std::shared_ptr<const tls_context>(new tls_context(std::move(made)));
+  return made;
 }
 
 }  // namespace http

@@ -1,5 +1,5 @@
 // What the client shows and checks before the first request. tls_test has the certificates that are trusted.
-#include "http/tls_handshake.hpp"
+#include "http/tls.hpp"
 
 #include <gmock/gmock.h>
 #include <openssl/ssl.h>
@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "async/timeout.hpp"
+#include "http/any_stream.hpp"
 #include "http/dial.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/loopback_socket.hpp"
@@ -32,10 +33,10 @@ async::task<base::result<>> run(any_stream& stream, std::shared_ptr<const tls_co
                                 std::uint16_t port) {
   const server_address at{.host = "127.0.0.1", .port = port};
   if (auto done = co_await dial(stream.socket(), at, async::clock::now() + 5s); !done) co_return done;
-  co_return co_await shake_hands(stream, *with, host);
+  co_return co_await with->shake_hands(stream, host);
 }
 
-class tls_handshake_test : public testing::Test {
+class openssl_context_test : public testing::Test {
  protected:
   void SetUp() override {
     std::signal(SIGPIPE, SIG_IGN);  // the client may close before the server has sent its tickets
@@ -66,7 +67,7 @@ class tls_handshake_test : public testing::Test {
   support::event_loop loop_;
 };
 
-TEST_F(tls_handshake_test, a_host_name_is_shown_and_checked) {
+TEST_F(openssl_context_test, a_host_name_is_shown_and_checked) {
   EXPECT_EQ(shake("localhost", {}), "");
   EXPECT_EQ(name_, "localhost");
   EXPECT_THAT(shake("other.example", {}), HasSubstr("TLS: hostname mismatch: not for other.example"));
@@ -74,7 +75,7 @@ TEST_F(tls_handshake_test, a_host_name_is_shown_and_checked) {
 }
 
 // RFC 6066: SNI carries no literal addresses. Some servers end the handshake over one.
-TEST_F(tls_handshake_test, an_address_is_checked_and_not_shown) {
+TEST_F(openssl_context_test, an_address_is_checked_and_not_shown) {
   EXPECT_EQ(shake("127.0.0.1", {}), "");
   EXPECT_EQ(name_, "no name");
   EXPECT_EQ(shake("::1", {}), "");
@@ -82,23 +83,23 @@ TEST_F(tls_handshake_test, an_address_is_checked_and_not_shown) {
   EXPECT_THAT(shake("10.0.0.1", {}), HasSubstr("TLS: IP address mismatch: not for 10.0.0.1"));
 }
 
-TEST_F(tls_handshake_test, the_name_of_the_settings_replaces_the_host) {
+TEST_F(openssl_context_test, the_name_of_the_settings_replaces_the_host) {
   EXPECT_EQ(shake("10.0.0.1", {.server_name = "kubernetes"}), "");
   EXPECT_EQ(name_, "kubernetes");
   EXPECT_THAT(shake("localhost", {.server_name = "other"}), HasSubstr("not for other"));
 }
 
-TEST_F(tls_handshake_test, part_of_a_name_is_another_name) {
+TEST_F(openssl_context_test, part_of_a_name_is_another_name) {
   for (const auto* name : {"local", "localhos", "localhost.example", "x.localhost", "127.0.0.10"})
     EXPECT_THAT(shake(name, {}), HasSubstr(std::string("not for ") + name));
 }
 
-TEST_F(tls_handshake_test, an_insecure_client_shows_the_name_and_checks_nothing) {
+TEST_F(openssl_context_test, an_insecure_client_shows_the_name_and_checks_nothing) {
   EXPECT_EQ(shake("other.example", {.insecure = true}), "");
   EXPECT_EQ(name_, "other.example");
 }
 
-TEST_F(tls_handshake_test, a_server_without_tls_is_an_error_of_tls) {
+TEST_F(openssl_context_test, a_server_without_tls_is_an_error_of_tls) {
   support::raw_server plain({.answer = "HTTP/1.1 400 Bad Request\r\n\r\n", .reads = false});
   any_stream stream(loop_.executor());
   const auto with = tls_context::make({.ca_pem = authority_.ca_pem()}).value();
@@ -108,7 +109,7 @@ TEST_F(tls_handshake_test, a_server_without_tls_is_an_error_of_tls) {
 }
 
 // It has no deadline of its own: the caller's ends it.
-TEST_F(tls_handshake_test, a_server_that_is_silent_meets_the_callers_deadline) {
+TEST_F(openssl_context_test, a_server_that_is_silent_meets_the_callers_deadline) {
   support::raw_server silent({.answer = "", .hangs = true, .reads = false});
   any_stream stream(loop_.executor());
   const auto with = tls_context::make({.ca_pem = authority_.ca_pem()}).value();
