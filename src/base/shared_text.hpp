@@ -14,17 +14,17 @@ namespace base {
 class shared_text {
  public:
   shared_text() = default;
-  // Implicit: it stands wherever a text does.
-  shared_text(std::string text)
+  // It stands wherever a text does.
+  explicit(false) shared_text(std::string text)
       : text_(text.empty() ? nullptr : std::make_shared<const std::string>(std::move(text))) {}
-  shared_text(const char* text) : shared_text(std::string(text)) {}
+  explicit(false) shared_text(const char* text) : shared_text(std::string(text)) {}
 
   [[nodiscard]] const std::string& str() const {
     static const std::string none;
     return text_ ? *text_ : none;
   }
-  operator const std::string&() const { return str(); }
-  operator std::string_view() const { return str(); }
+  explicit(false) operator const std::string&() const { return str(); }
+  explicit(false) operator std::string_view() const { return str(); }
   [[nodiscard]] bool empty() const { return text_ == nullptr; }
 
   friend bool operator==(const shared_text& a, const shared_text& b) {

@@ -4,6 +4,8 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
+#include <cstddef>
+
 extern "C" {
 
 void* __wrap_dlopen(const char* /*file*/, int /*flags*/);

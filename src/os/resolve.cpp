@@ -40,8 +40,9 @@ class look_up {
   [[nodiscard]] bool done() const { return found_.has_value(); }
   [[nodiscard]] async::timer& deadline() { return deadline_; }
   [[nodiscard]] found_addresses take() {
-    if (!found_) return base::fail(std::errc::timed_out, "name servers");
-    return *std::exchange(found_, std::nullopt);
+    auto found = std::exchange(found_, std::nullopt);
+    if (!found) return base::fail(std::errc::timed_out, "name servers");
+    return std::move(*found);
   }
 
  private:

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <iterator>
 #include <optional>
+#include <ratio>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,8 +16,8 @@
 
 #include "base/text.hpp"
 #include "ports/binding.hpp"
+#include "ports/retry_state.hpp"
 #include "ports/sink.hpp"
-#include "ports/slot.hpp"
 #include "ports/source_id.hpp"
 
 namespace ports {

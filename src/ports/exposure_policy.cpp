@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/shared_text.hpp"
 #include "net/address.hpp"
 #include "net/protocol.hpp"
 #include "ports/binding.hpp"

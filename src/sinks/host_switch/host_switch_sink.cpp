@@ -1,5 +1,7 @@
 #include "sinks/host_switch/host_switch_sink.hpp"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <expected>
 #include <memory>
@@ -15,6 +17,7 @@
 #include "async/timeout.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "base/text.hpp"
 #include "http/connection.hpp"
 #include "http/message.hpp"
 #include "kernel/netlink/address_watch.hpp"
@@ -83,7 +86,8 @@ async::task<base::result<ports::peer_state>> host_switch_sink::list() {
   }
   if (!answer) co_return std::unexpected(answer.error());
   if (answer->status != 200)
-    co_return base::fail("host-switch answered " + std::to_string(answer->status) + " to a list");
+    co_return base::fail(fmt::format("host-switch answered {} to a list: {}", answer->status,
+                                     base::printable(base::trim(answer->body))));
   if (watched_ && watched_->usable()) {
     idle_.clear();
     give_back(std::move(connection));
