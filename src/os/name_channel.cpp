@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstring>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "async/task.hpp"
+#include "base/read_file.hpp"
 #include "base/result.hpp"
 #include "net/address.hpp"
 #include "net/endpoint.hpp"
@@ -29,10 +31,20 @@ using descriptor = asio::posix::stream_descriptor;
 
 constexpr int first_wait_ms = 1'500;  // for one server; c-ares doubles it with each round
 constexpr int rounds = 3;
+constexpr std::size_t most_file_bytes = 4 << 20;  // of resolv.conf and of the hosts file, which are read on the loop
+constexpr const char* usual_resolv_conf = "/etc/resolv.conf";
+constexpr const char* hosts_file = "/etc/hosts";
 
 bool start_library() {
   static const bool started = ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS;
   return started;
+}
+
+// A file that is not there is fine.
+base::result<> check_file(const std::string& path) {
+  auto text = base::read_file(path, {.bytes = most_file_bytes});
+  if (text || text.error().code == std::errc::no_such_file_or_directory) return {};
+  return std::unexpected(std::move(text.error()));
 }
 
 base::result<std::vector<net::address>> read_addresses(int status, const ares_addrinfo* found) {
@@ -70,6 +82,10 @@ struct name_channel::question {
 
 name_channel::name_channel(const async::executor& where, const name_settings& settings) : where_(where), timer_(where) {
   std::string file = settings.resolv_conf.value_or("");
+  if (auto readable = check_file(file.empty() ? usual_resolv_conf : file); !readable) {
+    failure_ = readable.error().message();
+    return;
+  }
   char lookups[] = "fb";  // the hosts file, then name servers; whatever nsswitch.conf says
   ares_options options{};
   options.flags = settings.by_tcp ? ARES_FLAG_USEVC : (settings.passes_truncated ? ARES_FLAG_IGNTC : 0);
@@ -81,26 +97,29 @@ name_channel::name_channel(const async::executor& where, const name_settings& se
   options.resolvconf_path = file.data();
   const int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS |
                    (file.empty() ? 0 : ARES_OPT_RESOLVCONF);
-  failure_ = start_library() ? ares_init_options(&ares_, &options, mask) : ARES_ENOTINITIALIZED;
+  const int made = start_library() ? ares_init_options(&ares_, &options, mask) : ARES_ENOTINITIALIZED;
+  if (made == ARES_SUCCESS) return;
+  ares_ = nullptr;
+  failure_ = ares_strerror(made);
 }
-
-const char* name_channel::failure() const { return failure_ == ARES_SUCCESS ? nullptr : ares_strerror(failure_); }
 
 void name_channel::stop() {
   silent_ = true;
-  if (failure_ == ARES_SUCCESS) ares_destroy(ares_);
-  failure_ = ARES_EDESTRUCTION;
+  if (ares_ != nullptr) ares_destroy(ares_);
+  ares_ = nullptr;
+  failure_ = ares_strerror(ARES_EDESTRUCTION);
 }
 
 void name_channel::send(message bytes, message_result to) {
-  if (failure_ != ARES_SUCCESS) return to(std::nullopt);
+  if (ares_ == nullptr) return to(std::nullopt);
   auto* const waiting = new question<message_result>{shared_from_this(), std::move(to)};
   ares_send(ares_, bytes.data(), static_cast<int>(bytes.size()), &name_channel::on_answer, waiting);
   arm_timer();
 }
 
 void name_channel::look_up(const std::string& name, address_result to) {
-  if (failure_ != ARES_SUCCESS) return to(base::fail(ares_strerror(failure_)));
+  if (ares_ == nullptr) return to(base::fail(failure_));
+  if (auto readable = check_file(hosts_file); !readable) return to(std::unexpected(readable.error()));
   ares_addrinfo_hints hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
@@ -113,7 +132,7 @@ std::vector<std::string> name_channel::search_domains() const {
   std::vector<std::string> made;
   ares_options options{};
   int mask = 0;
-  if (failure_ != ARES_SUCCESS || ares_save_options(ares_, &options, &mask) != ARES_SUCCESS) return made;
+  if (ares_ == nullptr || ares_save_options(ares_, &options, &mask) != ARES_SUCCESS) return made;
   for (int i = 0; i < options.ndomains; ++i) made.emplace_back(options.domains[i]);
   ares_destroy_options(&options);
   return made;
@@ -167,14 +186,14 @@ void name_channel::wait(int fd, const std::shared_ptr<watched>& one) {
 }
 
 void name_channel::on_ready(int fd, const std::shared_ptr<watched>& one, bool readable) {
-  if (failure_ != ARES_SUCCESS) return;
+  if (ares_ == nullptr) return;
   ares_process_fd(ares_, readable ? fd : ARES_SOCKET_BAD, readable ? ARES_SOCKET_BAD : fd);
   if (const auto still = sockets_.find(fd); still != sockets_.end() && still->second == one) wait(fd, one);
   arm_timer();
 }
 
 void name_channel::arm_timer() {
-  if (failure_ != ARES_SUCCESS) return;
+  if (ares_ == nullptr) return;
   timeval left{};
   if (ares_timeout(ares_, nullptr, &left) == nullptr) {
     timer_.cancel();
@@ -183,7 +202,7 @@ void name_channel::arm_timer() {
   timer_.expires_after(std::chrono::seconds(left.tv_sec) + std::chrono::microseconds(left.tv_usec));
   timer_.async_wait([self = weak_from_this()](const auto& failed) {
     const auto alive = self.lock();
-    if (!alive || failed || alive->failure_ != ARES_SUCCESS) return;
+    if (!alive || failed || alive->ares_ == nullptr) return;
     ares_process_fd(alive->ares_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     alive->arm_timer();
   });

@@ -3,7 +3,8 @@
 // stop() ends all without results.
 //
 // Theory of operation. A channel reads resolv.conf once, when it is made, so a changed file needs a new channel. It reads
-// the hosts file at each look-up. c-ares reports which of its sockets it wants to read or write; the channel waits for
+// the hosts file at each look-up. c-ares takes a file that it cannot read for an empty one, and waits for a pipe: so
+// both are looked at before. c-ares reports which of its sockets it wants to read or write; the channel waits for
 // those and for c-ares' next time-out. c-ares closes its sockets while no question is in progress.
 #pragma once
 
@@ -42,8 +43,8 @@ class name_channel : public std::enable_shared_from_this<name_channel> {
   name_channel& operator=(const name_channel&) = delete;
   ~name_channel() { stop(); }
 
-  // Why the channel could not be made, or has ended; nullptr while it works.
-  [[nodiscard]] const char* failure() const;
+  // Why the channel could not be made, or has ended; empty while it works.
+  [[nodiscard]] const std::string& failure() const { return failure_; }
   // Ends the channel without results. Not from within a result.
   void stop();
 
@@ -69,8 +70,8 @@ class name_channel : public std::enable_shared_from_this<name_channel> {
 
   async::executor where_;
   async::asio::steady_timer timer_;
-  ares_channeldata* ares_ = nullptr;
-  int failure_ = ARES_ENOTINITIALIZED;
+  ares_channeldata* ares_ = nullptr;  // nullptr: there is a failure
+  std::string failure_;
   bool silent_ = false;
   std::map<int, std::shared_ptr<watched>> sockets_;
 };

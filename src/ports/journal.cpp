@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "base/read_file.hpp"
 #include "base/result.hpp"
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
@@ -43,14 +44,10 @@ constexpr std::size_t lines_before_rewrite = 4096;
 // A program that a killed run was about to start holds its lock until it has been executed.
 constexpr std::chrono::milliseconds lock_limit{200};
 
-std::string read_file(int fd, std::size_t limit) {
-  std::string text;
-  std::array<char, 65536> buffer;
-  while (text.size() < limit) {
-    const auto got = ::read(fd, buffer.data(), buffer.size());
-    if (got <= 0) break;
-    text.append(buffer.data(), static_cast<std::size_t>(got));
-  }
+// A file that is not there has no lines; one that cannot be read is not "no lines".
+base::result<std::string> read_lines(const std::filesystem::path& path) {
+  auto text = base::read_file(path.string(), {.bytes = max_file_bytes, .follow_links = false});
+  if (!text && text.error().code == std::errc::no_such_file_or_directory) return std::string();
   return text;
 }
 
@@ -162,7 +159,8 @@ base::result<> journal::state::put(const std::string& fresh, int fd) const {
 
 base::result<> journal::state::rewrite() {
   const auto fresh = path.string() + ".new";
-  base::unique_fd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  ::unlink(fresh.c_str());  // whatever a killed run, or another program, has left there
+  base::unique_fd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
   if (!fd) return base::fail_errno("open " + fresh);
   if (auto done = put(fresh, fd.get()); !done) {
     ::unlink(fresh.c_str());
@@ -207,8 +205,9 @@ base::result<journal> journal::open(const std::filesystem::path& directory, cons
     return base::fail(lock.error().code, lock.error().context + " (is another agent running?)");
   if (!lock) return std::unexpected(lock.error());
   s->lock.emplace(std::move(*lock));
-  const base::unique_fd old(::open(s->path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  auto content = parse_journal(old ? read_file(old.get(), max_file_bytes) : std::string(), sources);
+  const auto lines = read_lines(s->path);
+  if (!lines) return std::unexpected(lines.error());
+  auto content = parse_journal(*lines, sources);
   if (content.damaged_lines > 0)
     base::log::warn("journal", "skipped damaged lines path={} lines={}", s->path.string(), content.damaged_lines);
   s->same_boot = !boot_id.empty() && content.boot_id == boot_id;
@@ -251,8 +250,8 @@ void journal::flush() {
 }
 
 std::string read_boot_id() {
-  const base::unique_fd fd(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
-  return fd ? std::string(base::trim(read_file(fd.get(), 64))) : std::string();
+  const auto text = base::read_file("/proc/sys/kernel/random/boot_id");
+  return text ? std::string(base::trim(*text)) : std::string();
 }
 
 }  // namespace ports

@@ -15,6 +15,7 @@
 #include "net/address.hpp"
 #include "ports/binding.hpp"
 #include "ports/exposure_policy.hpp"
+#include "ports/peer_listing.hpp"
 #include "ports/retry_state.hpp"
 #include "ports/sink.hpp"
 #include "ports/slot.hpp"

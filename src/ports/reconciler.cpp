@@ -19,6 +19,7 @@
 #include "ports/binding.hpp"
 #include "ports/exposure_policy.hpp"
 #include "ports/journal.hpp"
+#include "ports/peer_listing.hpp"
 #include "ports/reconcile_fsm.hpp"
 #include "ports/sink.hpp"
 #include "ports/source_id.hpp"
@@ -61,7 +62,10 @@ async::task<> reconciler::run() {
   for (unsigned i = 0; i < peer_->traits().workers; ++i) tasks.spawn(name + " worker", work());
   tasks.spawn(name + " watch", watch());
   tasks.spawn(name + " list", follow_list());
-  if (journal_) tasks.spawn(name + " journal", sync_journal());
+  if (journal_) {
+    auto& book = *journal_;
+    tasks.spawn(name + " journal", sync_journal(&book));
+  }
   co_await tasks.join_or_stop();
 }
 
@@ -86,11 +90,11 @@ async::task<> reconciler::work() {
 }
 
 // The lines that were written while it pauses are synced with the first one.
-async::task<> reconciler::sync_journal() {
+async::task<> reconciler::sync_journal(journal* book) {
   while (true) {
-    while (!journal_->unsynced()) co_await written_.wait();
+    while (!book->unsynced()) co_await written_.wait();
     co_await async::sleep_for(sync_pause);
-    journal_->sync();
+    book->sync();
   }
 }
 
@@ -186,7 +190,7 @@ void reconciler::trace_outcome(const operation& done, const outcome& result, tim
 }
 
 void reconciler::note(const base::result<>& written) {
-  if (journal_->unsynced()) written_.notify_all();
+  if (journal_ && journal_->unsynced()) written_.notify_all();
   if (!written && journal_well_)
     base::log::error(peer_->name(), "journal: {}; going on without", written.error().message());
   journal_well_ = written.has_value();

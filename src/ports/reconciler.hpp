@@ -46,7 +46,7 @@ class reconciler {
   async::task<> work();
   async::task<> watch();
   async::task<> follow_list();
-  async::task<> sync_journal();
+  async::task<> sync_journal(journal* book);
   void moved();
   void write_ahead(const std::vector<operation>& batch);
   void report(const std::vector<operation>& batch, const std::vector<outcome>& outcomes);

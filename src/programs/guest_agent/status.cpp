@@ -15,6 +15,7 @@
 #include "net/protocol.hpp"
 #include "ports/binding.hpp"
 #include "ports/exposure_policy.hpp"
+#include "ports/peer_listing.hpp"
 #include "ports/port_table.hpp"
 #include "ports/reconcile_fsm.hpp"
 #include "ports/retry_state.hpp"

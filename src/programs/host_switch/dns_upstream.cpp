@@ -27,14 +27,17 @@ std::shared_ptr<os::name_channel> dns_upstream::open(bool by_tcp) {
   auto made = std::make_shared<os::name_channel>(where_, settings);
   all_.remove_if([](const auto& one) { return one.expired(); });
   all_.push_back(made);
-  const auto* const failure = made->failure();
-  trouble_.note(failure == nullptr ? base::result<>{} : base::fail(failure));
+  const auto& failure = made->failure();
+  trouble_.note(failure.empty() ? base::result<>{} : base::fail(failure));
   return made;
 }
 
+// The old channels go on if the file cannot be read now.
 void dns_upstream::renew() {
-  by_udp_ = open(false);
-  by_tcp_ = open(true);
+  for (auto [channel, by_tcp] : {std::pair(&by_udp_, false), std::pair(&by_tcp_, true)}) {
+    auto made = open(by_tcp);
+    if (*channel == nullptr || made->failure().empty()) *channel = std::move(made);
+  }
 }
 
 void dns_upstream::ask(netstack::bytes_view question, bool by_tcp, result to) {

@@ -135,6 +135,21 @@ TEST(resolve, the_hosts_file_comes_first_and_each_change_counts) {
   if (!ran) GTEST_SKIP() << not_possible;
 }
 
+// c-ares would take them for empty ones, and ask this machine.
+TEST(resolve, files_that_cannot_be_read_are_an_error) {
+  world here;
+  const bool ran = here.run([](world& inside) {
+    const std::string large((4 << 20) + 1, '#');
+    inside.write_servers("nameserver 127.0.0.1\n");
+    inside.write_hosts(large);
+    EXPECT_THAT(inside.look_up("x.test").error().message(), HasSubstr("/etc/hosts is larger than"));
+    inside.write_hosts("10.1.2.3 x.test\n");
+    inside.write_servers(large);
+    EXPECT_THAT(inside.look_up("x.test").error().message(), HasSubstr("/etc/resolv.conf is larger than"));
+  });
+  if (!ran) GTEST_SKIP() << not_possible;
+}
+
 TEST(resolve, name_servers_are_asked_and_a_change_of_them_counts) {
   world here;
   const bool ran = here.run([](world& inside) {

@@ -5,9 +5,11 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <thread>
@@ -47,6 +49,33 @@ class full_disk {
  private:
   rlimit before_{};
 };
+
+// What an earlier run has exposed stays known, for a run that can read it.
+TEST_F(journal_test, a_file_that_cannot_be_read_is_an_error_and_stays_as_it_is) {
+  const auto path = directory_ / "host-switch.journal";
+  std::filesystem::create_directory(path);
+  EXPECT_FALSE(journal::open(directory_.path(), "host-switch", "boot-1"));
+  std::filesystem::remove(path);
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  EXPECT_FALSE(journal::open(directory_.path(), "host-switch", "boot-1")) << "and nothing waits for a writer";
+  std::filesystem::remove(path);
+  {
+    auto j = open();
+    const std::vector adds{on(1)};
+    ASSERT_TRUE(j.record(adds));
+  }
+  std::filesystem::resize_file(path, (64 << 20) + 1);
+  EXPECT_FALSE(journal::open(directory_.path(), "host-switch", "boot-1")) << "too large";
+  EXPECT_EQ(std::filesystem::file_size(path), (64 << 20) + 1);
+}
+
+TEST_F(journal_test, a_pipe_in_the_place_of_the_new_file_holds_nothing_up) {
+  ASSERT_EQ(::mkfifo((directory_ / "host-switch.journal.new").c_str(), 0600), 0);
+  auto j = open();
+  const std::vector adds{on(1)};
+  EXPECT_TRUE(j.record(adds));
+  EXPECT_TRUE(std::filesystem::is_regular_file(directory_ / "host-switch.journal"));
+}
 
 TEST_F(journal_test, remembers_what_was_recorded_and_not_erased) {
   {
