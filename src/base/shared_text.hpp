@@ -6,7 +6,6 @@
 #include <compare>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 
 namespace base {
@@ -23,8 +22,6 @@ class shared_text {
     static const std::string none;
     return text_ ? *text_ : none;
   }
-  explicit(false) operator const std::string&() const { return str(); }
-  explicit(false) operator std::string_view() const { return str(); }
   [[nodiscard]] bool empty() const { return text_ == nullptr; }
 
   friend bool operator==(const shared_text& a, const shared_text& b) {

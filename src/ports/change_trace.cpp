@@ -45,8 +45,8 @@ void change_trace::answered(source_id source, const std::string& owner, time_poi
 void change_trace::begin(source_id source, const binding& changed, time_point now) {
   if (changes_.size() >= max_changes) changes_.clear();
   const port at{changed.protocol, changed.host_port};
-  const auto event = events_.find({source, changed.owner});
-  change made{.owner = changed.owner, .before_peers = {}, .journaled = {}, .done = {}};
+  const auto event = events_.find({source, changed.owner.str()});
+  change made{.owner = changed.owner.str(), .before_peers = {}, .journaled = {}, .done = {}};
   if (event != events_.end()) made.before_peers = event->second;
   made.before_peers[step::publish] = now;
   changes_[at] = std::move(made);

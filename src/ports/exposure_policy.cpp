@@ -156,7 +156,7 @@ void add_forwards(exposure_plan& plan, planned_port& port, network_mode mode) {
   plan.loopback[single->key] = {single->key, container_port(by), winner.source, owner(by), by.what.served};
 }
 
-std::string name_of(const binding& b) { return b.owner_name.empty() ? b.owner : b.owner_name; }
+std::string name_of(const binding& b) { return b.owner_name.empty() ? b.owner.str() : b.owner_name.str(); }
 
 // Only a port with a single address shadows others.
 void add_shadowed(exposure_plan& plan, const planned_port& served, const std::vector<claim>& shadowed) {

@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const loopback::engine_rules rules(*table, options);
   const netfilter::own_rules own(*table, options.tag);
   for (const auto& [key, held] : loopback::find_held(own, rules, wishes))
-    if (!held.owner.empty() && !loopback::is_plain_id(held.owner)) std::abort();
+    if (!held.owner.empty() && !loopback::is_plain_id(held.owner.str())) std::abort();
   const auto ways = loopback::choose_ways(rules, wishes, {}, {}, options);
   const auto plan = loopback::plan_rules(own, ways.served, {}, machine, options);
   if (plan.change.lines.size() != plan.owners.size()) std::abort();

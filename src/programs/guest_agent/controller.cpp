@@ -36,7 +36,9 @@ base::log::throttle& lines_of(std::map<ports::source_id, base::log::throttle>& a
   return all.try_emplace(id, std::chrono::minutes(1), lines_of_a_source).first->second;
 }
 
-std::string owner_of(const ports::binding& b) { return base::printable(b.owner_name.empty() ? b.owner : b.owner_name); }
+std::string owner_of(const ports::binding& b) {
+  return base::printable(b.owner_name.empty() ? b.owner.str() : b.owner_name.str());
+}
 
 }  // namespace
 

@@ -107,8 +107,8 @@ status_document::peer_port describe_port_at(const status_view& view, const peer_
 }
 
 status_document::claim describe_claim(const ports::claim& c) {
-  return {std::string(to_string(c.source)), c.what.owner, c.what.owner_name, c.what.host_address.to_string(),
-          c.what.container_port};
+  return {std::string(to_string(c.source)), c.what.owner.str(), c.what.owner_name.str(),
+          c.what.host_address.to_string(), c.what.container_port};
 }
 
 std::string_view to_text(ports::verdict decision) {
@@ -131,8 +131,8 @@ status_document::port describe_port(const status_view& view, const ports::planne
   auto shown = describe_key(port.key);
   shown.container_port = winner.what.container_port;
   shown.source = to_string(winner.source);
-  shown.owner = winner.what.owner;
-  shown.name = winner.what.owner_name;
+  shown.owner = winner.what.owner.str();
+  shown.name = winner.what.owner_name.str();
   shown.decision = to_text(port.decision);
   shown.reason = port.reason;
   for (const auto& c : port.claims) shown.claims.push_back(describe_claim(c));
@@ -155,7 +155,7 @@ status_document::port describe_leftover(const status_view& view, const ports::po
     if (slot == nullptr || !is_leftover(*slot)) continue;
     shown.source = to_string(slot->applied()->source);
     if (slot->applied()->container_port != 0) shown.container_port = slot->applied()->container_port;
-    if (!slot->applied()->owner.empty()) shown.owner = slot->applied()->owner;
+    if (!slot->applied()->owner.empty()) shown.owner = slot->applied()->owner.str();
     shown.peers.push_back(describe_port_at(view, peer, key));
   }
   return shown;

@@ -87,7 +87,7 @@ std::vector<net::address> engine_rules::addresses(const netfilter::dnat& of) con
 
 std::size_t count_published(const engine_rules& rules, const wanted_ports& wanted) {
   return static_cast<std::size_t>(std::ranges::count_if(
-      wanted, [&rules](const auto& item) { return rules.find(item.first, item.second.owner) != nullptr; }));
+      wanted, [&rules](const auto& item) { return rules.find(item.first, item.second.owner.str()) != nullptr; }));
 }
 
 }  // namespace loopback

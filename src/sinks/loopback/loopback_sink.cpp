@@ -43,7 +43,7 @@ async::task<base::result<ports::peer_state>> loopback_sink::list() {
   if (closed_) co_return state;
   co_await guard_.ensure();
   if (const auto settled = co_await settle(adopt_live::yes); !settled) co_return std::unexpected(settled.error());
-  for (const auto& [key, held] : wanted_) state.held.push_back({key, true, held.container_port, held.owner});
+  for (const auto& [key, held] : wanted_) state.held.push_back({key, true, held.container_port, held.owner.str()});
   co_return state;
 }
 

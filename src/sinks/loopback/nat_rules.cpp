@@ -180,7 +180,7 @@ void nat_rules::remove_stale(const wanted_ports& wanted) {
     return std::ranges::none_of(wanted, [&](const auto& item) {
       const auto& [key, forward] = item;
       return key.protocol == r.protocol && key.port == r.port &&
-             r.comment == options_.rules.tag + ':' + std::string(label_of(forward.owner));
+             r.comment == options_.rules.tag + ':' + std::string(label_of(forward.owner.str()));
     });
   });
   if (!removed) base::log::debug(component, "cannot remove stale rules reason=\"{}\"", removed.error().message());

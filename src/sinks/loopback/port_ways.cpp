@@ -37,8 +37,9 @@ bool can_be_direct(const ports::forward& wanted, const way_limits& limits, const
 served_port choose_way(const engine_rules& rules, const ports::forward& wanted, const way_limits& limits,
                        const rule_options& options) {
   const bool by_rule = limits.rules && !limits.rejected.contains(wanted.key);
-  const auto* engines = by_rule ? rules.find(wanted.key, wanted.owner) : nullptr;
-  if (engines != nullptr && (wanted.owner.empty() || is_plain_id(wanted.owner))) return {wanted, way::copied, engines};
+  const auto* engines = by_rule ? rules.find(wanted.key, wanted.owner.str()) : nullptr;
+  if (engines != nullptr && (wanted.owner.empty() || is_plain_id(wanted.owner.str())))
+    return {wanted, way::copied, engines};
   if (!by_rule) return {wanted, way::relayed_in_place};
   return {wanted, can_be_direct(wanted, limits, options) ? way::direct : way::relayed};
 }

@@ -32,8 +32,8 @@ netfilter::rule_spec dnat_to(const std::string& target, const ports::forward& wa
   netfilter::rule_spec made{options.tag, {"-p", protocol, "-m", protocol, "--dport", std::to_string(key.port)}};
   if (key.protocol == net::protocol::tcp)
     made.words.insert(made.words.end(), netfilter::new_connections.begin(), netfilter::new_connections.end());
-  made.words.insert(made.words.end(), {"-m", "comment", "--comment", comment_for(label_of(wanted.owner), options), "-j",
-                                       "DNAT", "--to-destination", target});
+  made.words.insert(made.words.end(), {"-m", "comment", "--comment", comment_for(label_of(wanted.owner.str()), options),
+                                       "-j", "DNAT", "--to-destination", target});
   if (key.address.is_unspecified())  // at the tap address the Service itself answers
     made.words.insert(made.words.begin(), {"-d", options.veth.to_string() + "/32"});
   return made;
@@ -45,7 +45,7 @@ std::optional<netfilter::rule_spec> rule_for(const served_port& port, const rela
   const auto& wanted = port.wanted;
   switch (port.by) {
     case way::copied:
-      return netfilter::copied(*port.engines, options.tag, comment_for(label_of(wanted.owner), options));
+      return netfilter::copied(*port.engines, options.tag, comment_for(label_of(wanted.owner.str()), options));
     case way::direct: return dnat_to(wanted.key.address.to_string(), wanted, options);
     case way::relayed: break;
     case way::relayed_in_place: return std::nullopt;

@@ -87,7 +87,7 @@ void add_listed(engine::container_list& list, const json::value& element) {
     return;
   }
   container c;
-  c.id = std::string(*id);
+  c.id = *id;
   const auto* names = json::find_array(element, "Names");
   if (names != nullptr && !names->empty() && names->front().is_string())
     c.name = display_name(std::string_view(names->front().as_string()));
@@ -198,7 +198,7 @@ base::result<std::optional<container>> parse_inspect(std::string_view body) {
   // A paused container runs in Docker and does not in podman. Its ports are published in both.
   if (!*running && !json::find_bool(*state, "Paused").value_or(false)) return std::optional<container>();
   container c;
-  c.id = std::string(*id);
+  c.id = *id;
   c.name = display_name(json::find_string(*document, "Name").value_or(""));
   if (auto added = add_network_settings(c, *document); !added) return std::unexpected(added.error());
   return std::optional(std::move(c));

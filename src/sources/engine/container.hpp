@@ -6,14 +6,13 @@
 #include <string_view>
 #include <vector>
 
-#include "base/shared_text.hpp"
 #include "ports/snapshot.hpp"
 
 namespace engine {
 
 struct container {
-  base::shared_text id;    // stable and unique among all containers of its engine; the owner of its bindings
-  base::shared_text name;  // for people
+  std::string id;    // stable and unique among all containers of its engine; the owner of its bindings
+  std::string name;  // for people
   std::vector<ports::binding> bindings;
   std::vector<ports::refusal> refusals;
   bool operator==(const container&) const = default;

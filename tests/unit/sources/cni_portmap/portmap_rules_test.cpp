@@ -19,7 +19,7 @@ nat_rule to(std::uint16_t port, const char* target, std::optional<net::address> 
 nat_rule jump(const std::string& chain, const std::string& comment = "") { return {.jump = chain, .comment = comment}; }
 std::string to_text(const ports::binding& b) {
   return fmt::format("{} {}:{} -> {} of {} {}", net::to_string(b.protocol), b.host_address.to_string(), b.host_port,
-                     b.container_port, b.owner, b.owner_name);
+                     b.container_port, b.owner.str(), b.owner_name.str());
 }
 std::vector<std::string> bindings(const ports::snapshot& s) {
   std::vector<std::string> lines;

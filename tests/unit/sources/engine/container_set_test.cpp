@@ -20,7 +20,7 @@ constexpr auto race = 2s;  // by which an engine's list may be behind its events
 
 published shown_by(const container_set& set) {
   published all;
-  for (const auto& b : set.snapshot().bindings) all.emplace(b.owner, b.host_port);
+  for (const auto& b : set.snapshot().bindings) all.emplace(b.owner.str(), b.host_port);
   return all;
 }
 

@@ -38,7 +38,7 @@ class random_engine {
   }
   [[nodiscard]] bool right() const {
     ports shown;
-    for (const auto& b : set_.snapshot().bindings) shown[b.owner] = b.host_port;
+    for (const auto& b : set_.snapshot().bindings) shown[b.owner.str()] = b.host_port;
     return shown == running_;
   }
   [[nodiscard]] time_point now() const { return now_; }
