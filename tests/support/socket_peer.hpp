@@ -35,6 +35,22 @@ inline bool eventually(const std::function<bool()>& holds) {
   return true;
 }
 
+// Whether the peer has reset the connection; waits for it, for ten seconds at most. A busy loopback interface drops
+// packets, and a reset is sent only once. The next segment that arrives there is answered with another, so one is sent
+// after each half second without any.
+inline bool is_reset(const base::unique_fd& fd) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  char byte = 0;
+  while (std::chrono::steady_clock::now() < deadline) {
+    if (::recv(fd.get(), &byte, 1, MSG_DONTWAIT) >= 0) return false;
+    if (errno != EAGAIN) return errno == ECONNRESET;
+    pollfd change{fd.get(), POLLIN, 0};
+    const bool silent = ::poll(&change, 1, 500) == 0;
+    if (silent && ::send(fd.get(), "?", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == ECONNRESET) return true;
+  }
+  return false;
+}
+
 inline net::endpoint local_endpoint(int fd) {
   net::socket_address at;
   ::getsockname(fd, at.get(), &at.size);

@@ -14,6 +14,7 @@ namespace {
 using support::accept_one;
 using support::connected_socket;
 using support::eventually;
+using support::is_reset;
 using support::local_endpoint;
 
 constexpr auto loopback = net::address::loopback_v4();
@@ -62,11 +63,6 @@ class stage {
   base::unique_fd listening_;
   std::optional<tcp_relay> relay_;
 };
-
-bool is_reset(const base::unique_fd& fd) {
-  char byte = 0;
-  return ::recv(fd.get(), &byte, 1, 0) == -1 && errno == ECONNRESET;
-}
 
 TEST(tcp_listener, a_client_that_may_not_connect_is_reset_and_the_target_never_dialled) {
   stage s;

@@ -98,10 +98,6 @@ inline base::unique_fd accept_from(const base::unique_fd& server) { return suppo
 inline base::unique_fd tcp_server() { return support::bound_socket(SOCK_STREAM, loopback(0)); }
 inline base::unique_fd udp_server() { return support::bound_socket(SOCK_DGRAM, loopback(0)); }
 
-// Whether the next read says that the peer has reset the connection; waits for it.
-inline bool is_reset(const base::unique_fd& fd) {
-  char byte = 0;
-  return ::recv(fd.get(), &byte, 1, 0) < 0 && errno == ECONNRESET;
-}
+using support::is_reset;
 
 }  // namespace translator
