@@ -49,7 +49,7 @@ plane::plane(os::event_loop& loop, counters& count, relay::descriptor_budget& bu
       dns_(common_, dns_service_, std::move(dns_end)),
       links_(common_, options.stack.gateway_mac, [this] { return process(); }),
       grace_of_a_lost_link_(options.grace_of_a_lost_link),
-      without_link_(never),
+      without_link_(common_.now()),
       look_for_lost_(never) {
   static_cast<void>(dns_.watch());
 }

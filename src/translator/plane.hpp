@@ -68,7 +68,7 @@ class plane {
   link_ports links_;
   std::map<net::listen_key, std::unique_ptr<exposed_port>> exposed_;
   std::chrono::milliseconds grace_of_a_lost_link_;
-  netstack::time_point without_link_;   // when the last link ended; max() while there is one
+  netstack::time_point without_link_;   // when the last link ended, or the start; max() while there is one
   netstack::time_point look_for_lost_;  // when to look for VMs without a link; max() for never
 };
 

@@ -35,10 +35,11 @@ inline bool eventually(const std::function<bool()>& holds) {
   return true;
 }
 
-// Whether the peer has reset the connection; waits for it, for ten seconds at most. A busy loopback interface drops
-// packets, and a reset is sent only once. The next segment that arrives there is answered with another, so one is sent
-// after each half second without any.
+// Whether the peer has reset the connection of connected_socket(); waits for it, for ten seconds at most. A busy loopback
+// interface drops packets, and a reset is sent only once. The next segment that arrives there is answered with another,
+// so one is sent after each half second without any.
 inline bool is_reset(const base::unique_fd& fd) {
+  if (!fd) return true;  // see connected_socket()
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   char byte = 0;
   while (std::chrono::steady_clock::now() < deadline) {
@@ -78,12 +79,13 @@ inline std::uint16_t free_port(int type = SOCK_STREAM) {
   return local_endpoint(bound_socket(type, {net::address::loopback_v4(), 0}).get()).port;
 }
 
+// Empty if the peer accepted the connection and reset it before connect() returned, which happens on a busy machine.
 inline base::unique_fd connected_socket(int type, const net::endpoint& to) {
   auto fd = make_socket(type, to.ip);
   const auto address = net::to_sockaddr(to);
-  if (::connect(fd.get(), address.get(), address.size) != 0)
-    throw std::system_error(errno, std::system_category(), "connect " + net::to_string(to));
-  return fd;
+  if (::connect(fd.get(), address.get(), address.size) == 0) return fd;
+  if (errno != ECONNRESET) throw std::system_error(errno, std::system_category(), "connect " + net::to_string(to));
+  return {};
 }
 
 inline base::unique_fd accept_one(int listener) {

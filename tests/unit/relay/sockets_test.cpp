@@ -180,9 +180,7 @@ TEST(sockets, a_close_after_reset_on_close_is_a_reset) {
   auto pair = tcp_pair();
   reset_on_close(pair.near.get());
   pair.near.reset();
-  char byte = 0;
-  EXPECT_EQ(::recv(pair.far.get(), &byte, 1, 0), -1);
-  EXPECT_EQ(errno, ECONNRESET);
+  EXPECT_TRUE(support::is_reset(pair.far));
 }
 
 TEST(sockets, a_peer_that_closed_is_told_from_one_that_only_ended_its_direction) {

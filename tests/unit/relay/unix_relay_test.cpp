@@ -17,6 +17,7 @@ namespace {
 using support::accept_one;
 using support::connected_socket;
 using support::eventually;
+using support::is_reset;
 using support::read_all;
 using support::read_exactly;
 using support::send_all;
@@ -42,12 +43,6 @@ class unix_relay_test : public testing::Test {
   void connect() {
     client_ = connected_socket(SOCK_STREAM, listen_);
     server_ = accept_one(target_.get());
-  }
-  static bool is_reset(const base::unique_fd& fd) try {
-    read_all(fd.get());
-    return false;
-  } catch (const std::system_error& e) {
-    return e.code() == std::errc::connection_reset;
   }
 
   support::temp_dir directory_;

@@ -15,6 +15,7 @@
 #include "netstack/tcp/segment.hpp"
 #include "netstack/udp_datagram.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/socket_peer.hpp"
 
 namespace translator {
 namespace {
@@ -287,14 +288,7 @@ TEST_F(translator_fixture, a_client_is_not_kept_where_no_vm_is) {
   const auto key = loopback(free.port);
   free.fd.reset();
   ASSERT_TRUE(plane_.expose(net::protocol::tcp, key, {vm, 80}));
-  base::unique_fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const auto at = net::to_sockaddr(key);
-  ASSERT_EQ(::connect(client.get(), at.get(), at.size), 0);
-  pollfd ready{client.get(), POLLIN, 0};
-  EXPECT_EQ(::poll(&ready, 1, 5'000), 1);
-  char byte = 0;
-  EXPECT_LT(::recv(client.get(), &byte, 1, 0), 0);
-  EXPECT_EQ(errno, ECONNRESET);
+  EXPECT_TRUE(support::is_reset(support::connected_socket(SOCK_STREAM, key)));
   EXPECT_TRUE(eventually(5s, [&] { return plane_.count().connections == 0; }));
 }
 
