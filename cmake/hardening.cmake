@@ -2,7 +2,12 @@
 set(GUESTAGENT_HARDENING OFF CACHE BOOL "Harden the programs: PIE, RELRO, stack protector, fortify")
 if(GUESTAGENT_HARDENING)
   set(CMAKE_POSITION_INDEPENDENT_CODE ON)
-  add_compile_options(-fstack-protector-strong -fstack-clash-protection -fcf-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+  # The processor checks where a jump may land; each architecture has its own name for it.
+  set(jumps -fcf-protection)
+  if(CMAKE_SYSTEM_PROCESSOR STREQUAL aarch64)
+    set(jumps -mbranch-protection=standard)
+  endif()
+  add_compile_options(-fstack-protector-strong -fstack-clash-protection ${jumps} -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
                       -ffunction-sections -fdata-sections)
   # The programs share libraries: what one link has compiled, the next one takes.
   add_link_options("-Wl,--thinlto-cache-dir=${CMAKE_BINARY_DIR}/lto-cache" -Wl,--thinlto-cache-policy=cache_size_bytes=500m)

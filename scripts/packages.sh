@@ -8,6 +8,10 @@ readonly run_packages=(
   util-linux socat podman)
 readonly vm_packages=(qemu-system-x86)  # and scripts/guest_kernel
 readonly bench_packages=(haproxy nginx-light libnginx-mod-stream passt slirp4netns)
+readonly arm64_packages=(qemu-user)  # and scripts/arm64_root, with these:
+readonly arm64_root_packages=(
+  libc6-dev libstdc++-12-dev libboost1.81-dev libspdlog-dev libfmt-dev libssl-dev libgtest-dev libgmock-dev
+  libyaml-cpp-dev libc-ares-dev libnghttp2-dev libprotozero-dev)
 readonly lint_packages=(clang-tidy-19 clang-format-19)
 readonly package_packages=(dpkg-dev fakeroot)
 

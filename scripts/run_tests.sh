@@ -37,6 +37,15 @@ run_label() {
   ((EUID == 0)) || as_root chown -R "$(id -u):$(id -g)" "build/$preset/Testing"
 }
 
+# The tests of pure libraries, and that each program explains itself, under an emulator.
+run_arm64_tests() {
+  if build_arm64; then
+    run_label arm64 unit "$(jobs)" "$PWD/build/bin-arm64" "$@"
+  else
+    failed=$((failed + 1))
+  fi
+}
+
 run_tests() {
   local preset=asan shipped=1 sanitized=1 arguments=()
   while (($# > 0)); do
@@ -45,7 +54,8 @@ run_tests() {
         case ${2:-} in
           dev) preset=dev sanitized='' ;;
           asan) shipped='' ;;
-          *) fail "--only needs dev or asan" ;;
+          arm64) preset=arm64 ;;
+          *) fail "--only needs dev, asan or arm64" ;;
         esac
         ;;
       -R) arguments+=(--tests-regex "${2:?-R needs a regular expression}") ;;
@@ -54,7 +64,9 @@ run_tests() {
     esac
     shift 2
   done
-  if build "$preset" && { [[ -z $shipped ]] || command_build; }; then
+  if [[ $preset == arm64 ]]; then
+    run_arm64_tests "${arguments[@]}"
+  elif build "$preset" && { [[ -z $shipped ]] || command_build; }; then
     run_label "$preset" unit 4 "$PWD/build/$preset/bin" "${arguments[@]}"
     [[ -z $shipped ]] || run_label "$preset" integration 2 "$PWD/build/bin" "${arguments[@]}"
     # The variants of iptables differ in rules, not in memory use: under AddressSanitizer one of them is enough. In an
