@@ -71,12 +71,16 @@ void end_to_end::SetUp() {
   start_host_switch();
   lab_->start_wsl_proxy();
   add_foreign_forward();
-  lab_->start_agent(agent_flags());
-  ASSERT_TRUE(eventually(start_limit, [this] { return lab_->control({"status"}).exit_code == 0; }))
-      << "the agent does not start";
+  ASSERT_NO_FATAL_FAILURE(start_agent_and_wait(agent_flags()));
   expect_published({});
   leave_first_traces();
   rules_before_ = rules_alone(lab_->rd());
+}
+
+void end_to_end::start_agent_and_wait(const std::vector<std::string>& flags) {
+  lab_->start_agent(flags);
+  ASSERT_TRUE(eventually(start_limit, [this] { return lab_->control({"status"}).exit_code == 0; }))
+      << "the agent does not start";
 }
 
 void end_to_end::start_engine() { lab_->docker().start(); }

@@ -44,6 +44,8 @@ class end_to_end : public testing::Test {
   // Rules that an engine makes with its first container, and keeps.
   virtual void leave_first_traces() {}
 
+  // Until the agent shows its status. A program that is stopped sooner may not handle the signal yet.
+  void start_agent_and_wait(const std::vector<std::string>& flags = {});
   void start_host_switch();  // with the static forward, which the checks below include
   void add_foreign_forward(const support::host_forward& forward = foreign_forward);
 

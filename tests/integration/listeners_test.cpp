@@ -268,7 +268,7 @@ TEST_F(other_servers, that_are_the_nodes_own_are_left_out) {
   expect_published({"tcp 0.0.0.0:9000"});
   lab_->start_agent({"-ignore-listeners=tcp:9000"});
   expect_published({"tcp 127.0.0.1:10248", "tcp 0.0.0.0:6443", "udp 127.0.0.1:53"});
-  lab_->start_agent({"-listeners=false"});
+  start_agent_and_wait({"-listeners=false"});
   expect_published({});
 }
 

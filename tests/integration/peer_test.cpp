@@ -79,7 +79,7 @@ TEST_F(peer, a_forward_that_was_there_already_is_used_and_stays) {
   expect_published({"tcp 0.0.0.0:8080"});
   lab_->docker().docker({"rm", "-f", "web"});
   expect_published({});
-  lab_->start_agent();
+  start_agent_and_wait();
   expect_published({});
 }
 
