@@ -96,7 +96,7 @@ void guest_machine::add_unit(const std::string& unit) const {
 
 void guest_machine::connect_network(const fs::path& socket, const std::string& mac) {
   // Without event_idx: with it, a guest under load stops sending for good. QEMU 7.2 has taken all its frames then, and
-  // waits for more; the guest waits for a notice that they are sent.
+  // waits for more: a notice seems to get lost.
   network_ = {"-netdev", "stream,id=net,server=off,addr.type=unix,addr.path=" + socket.string(), "-device",
               fmt::format("virtio-net-pci,netdev=net,mac={},romfile=,event_idx=off", mac)};
 }
