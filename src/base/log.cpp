@@ -14,21 +14,23 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.hpp"
 #include "base/unique_fd.hpp"
 
 namespace base::log {
 namespace {
 
-// Whether lines can be appended to the file without waiting for another process. A FIFO blocks its opener until it has a
-// reader. A pipe that is open already, such as /dev/fd/3, does not.
-bool is_writable_at_once(const std::string& path) {
+// Makes sure that lines can be appended to the file without waiting for another process. A FIFO blocks its opener until
+// it has a reader. A pipe that is open already, such as /dev/fd/3, does not.
+result<> check_writable_at_once(const std::string& path) {
   const unique_fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644));
-  if (!fd && errno == ENOENT) return true;  // the sink makes the directory
   struct stat about{};
-  if (!fd || ::fstat(fd.get(), &about) != 0) return false;
-  if (S_ISREG(about.st_mode) || S_ISCHR(about.st_mode)) return true;
+  if (fd ? ::fstat(fd.get(), &about) != 0 : errno != ENXIO) return fail_errno(path);
+  if (fd && (S_ISREG(about.st_mode) || S_ISCHR(about.st_mode))) return {};
   struct statfs where{};
-  return S_ISFIFO(about.st_mode) && ::fstatfs(fd.get(), &where) == 0 && where.f_type == PIPEFS_MAGIC;
+  const bool open_pipe =
+      fd && S_ISFIFO(about.st_mode) && ::fstatfs(fd.get(), &where) == 0 && where.f_type == PIPEFS_MAGIC;
+  return open_pipe ? result<>{} : fail(path + ": is neither a file nor an open pipe");
 }
 
 std::shared_ptr<spdlog::logger> make_logger(const spdlog::sink_ptr& sink) {
@@ -69,21 +71,21 @@ std::string_view name(level at) {
 
 void set_level(level least) { logger()->set_level(translate(least)); }
 
-bool set_file(const std::string& path) try {
+result<> set_file(const std::string& path) try {
   const auto least = logger()->level();
   // The open descriptors: under systemd they are sockets, which cannot be opened by their names.
-  if (path == "/dev/stdout")
+  if (path == "/dev/stdout") {
     logger() = make_logger(std::make_shared<spdlog::sinks::stdout_sink_mt>());
-  else if (path == "/dev/stderr")
+  } else if (path == "/dev/stderr") {
     logger() = make_logger(std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  else if (!is_writable_at_once(path))
-    return false;
-  else
+  } else {
+    if (auto writable = check_writable_at_once(path); !writable) return writable;
     logger() = make_logger(std::make_shared<spdlog::sinks::basic_file_sink_mt>(path));
+  }
   logger()->set_level(least);
-  return true;
-} catch (const spdlog::spdlog_ex&) {
-  return false;
+  return {};
+} catch (const spdlog::spdlog_ex& e) {
+  return fail(e.what());
 }
 
 bool enabled(level at) { return logger()->should_log(translate(at)); }

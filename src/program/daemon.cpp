@@ -83,8 +83,9 @@ int run(int argc, const char* const* argv, const std::function<std::unique_ptr<d
   made->declare(line.flags());
   if (const auto ended = line.parse(argc, argv)) return *ended;
   if (auto valid = made->check(line); !valid) return report_failure(info.name, valid.error().message(), exit_usage);
-  if (!log_file.empty() && !log::set_file(log_file))
-    return report_failure(info.name, "cannot open the log file " + log_file);
+  if (!log_file.empty())
+    if (const auto opened = log::set_file(log_file); !opened)
+      return report_failure(info.name, "cannot open the log file " + opened.error().message());
   if (debug) log::set_level(log::level::debug);
   if (const auto enough = base::raise_descriptor_limit(); !enough)
     return report_failure(info.name, enough.error().message());

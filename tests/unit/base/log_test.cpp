@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <regex>
@@ -65,7 +66,7 @@ TEST_F(log_test, standard_output_may_be_a_socket) {
   const unique_fd far(ends[0]), near(ends[1]), before(::dup(STDOUT_FILENO));
   std::fflush(stdout);
   ASSERT_EQ(::dup2(near.get(), STDOUT_FILENO), STDOUT_FILENO);
-  const bool set = set_file("/dev/stdout");
+  const auto set = set_file("/dev/stdout");
   info("a", "line");
   std::fflush(stdout);
   ASSERT_EQ(::dup2(before.get(), STDOUT_FILENO), STDOUT_FILENO);
@@ -80,7 +81,8 @@ TEST_F(log_test, standard_output_may_be_a_socket) {
 TEST_F(log_test, a_fifo_is_refused_at_once_and_an_open_pipe_is_not) {
   const auto fifo = (directory_ / "fifo").string();
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
-  EXPECT_FALSE(set_file(fifo));
+  ASSERT_FALSE(set_file(fifo));
+  EXPECT_EQ(set_file(fifo).error().message(), fifo + ": is neither a file nor an open pipe");
   const unique_fd reader(::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   EXPECT_FALSE(set_file(fifo)) << "it may stop to read";
   std::array<int, 2> ends{};
@@ -99,7 +101,18 @@ TEST_F(log_test, devices_are_files) {
   EXPECT_TRUE(set_file("/dev/stderr"));
 }
 
-TEST_F(log_test, a_file_that_cannot_be_opened_is_told) { EXPECT_FALSE(set_file("/dev/null/log")); }
+TEST_F(log_test, a_file_that_cannot_be_opened_is_an_error_with_its_reason) {
+  const auto failed = set_file("/dev/null/log");
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().message(), "/dev/null/log: Not a directory");
+}
+
+TEST_F(log_test, no_directory_is_made_for_the_file) {
+  const auto failed = set_file((directory_ / "absent" / "log").string());
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, std::errc::no_such_file_or_directory);
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "absent"));
+}
 
 }  // namespace
 }  // namespace base::log

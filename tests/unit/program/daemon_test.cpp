@@ -133,7 +133,10 @@ TEST(daemon_death, says_why_it_does_not_start) {
   EXPECT_EXIT(be<idle>({"-nosuch"}), testing::ExitedWithCode(exit_usage), "not defined: -nosuch\nUsage: idle");
   EXPECT_EXIT(be<idle>({"-wrong=check"}), testing::ExitedWithCode(exit_usage), "^idle: cannot be\n$");
   EXPECT_EXIT(be<idle>({"-wrong=open"}), testing::ExitedWithCode(exit_failure), "^idle: cannot open\n$");
-  EXPECT_EXIT(be<idle>({"-logfile=/"}), testing::ExitedWithCode(exit_failure), "idle: cannot open the log file /\n");
+  EXPECT_EXIT(be<idle>({"-logfile=/"}), testing::ExitedWithCode(exit_failure),
+              "^idle: cannot open the log file /: Is a directory\n$");
+  EXPECT_EXIT(be<idle>({"-logfile=/nosuch/log"}), testing::ExitedWithCode(exit_failure),
+              "^idle: cannot open the log file /nosuch/log: No such file or directory\n$");
 }
 
 // With fewer it aborted somewhere in its start.
