@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <expected>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -61,9 +62,15 @@ base::result<> write_all(int fd, std::string_view text) {
   return {};
 }
 
+base::result<> sync_file(const base::unique_fd& file) {
+  return ::fdatasync(file.get()) == 0 ? base::result<>{} : base::fail_errno("sync the journal");
+}
+
 // Calls fdatasync whenever asked to, coalescing what piles up meanwhile. The file is the one that was set last.
 class disk_syncer {
  public:
+  using report = std::function<void(base::error)>;
+
   disk_syncer() : thread_([this] { run(); }) {}
   disk_syncer(const disk_syncer&) = delete;
   disk_syncer& operator=(const disk_syncer&) = delete;
@@ -73,7 +80,18 @@ class disk_syncer {
   }
 
   void set(std::shared_ptr<const base::unique_fd> file) {
-    change([&] { file_ = std::move(file); });
+    change([&] {
+      file_ = std::move(file);
+      failed_ = false;
+    });
+  }
+  void report_to(report to) {
+    change([&] { report_ = std::move(to); });
+  }
+  // Whether the file's lines may be missing on the disk. The kernel reports that once: the next fdatasync may succeed.
+  [[nodiscard]] bool failed() const {
+    const std::lock_guard lock(mutex_);
+    return failed_;
   }
   void request() {
     change([this] { wanted_ = true; });
@@ -103,17 +121,19 @@ class disk_syncer {
       wanted_ = false;
       busy_ = true;
       lock.unlock();
-      if (file) ::fdatasync(file->get());
+      const auto synced = file ? sync_file(*file) : base::result<>{};
       lock.lock();
       busy_ = false;
+      if (!synced && file == file_ && !std::exchange(failed_, true) && report_) report_(synced.error());
       changed_.notify_all();
     }
   }
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::shared_ptr<const base::unique_fd> file_;
-  bool wanted_ = false, busy_ = false, stopping_ = false;
+  report report_;
+  bool wanted_ = false, busy_ = false, stopping_ = false, failed_ = false;
   std::thread thread_;
 };
 
@@ -139,6 +159,7 @@ struct journal::state {
 
   base::result<> rewrite();
   base::result<> append(const std::string& text, std::size_t count);
+  [[nodiscard]] bool sound() const { return !torn && !syncer.failed(); }
   void sync() {
     if (std::exchange(unsynced, false)) syncer.request();
   }
@@ -176,7 +197,7 @@ base::result<> journal::state::rewrite() {
 
 base::result<> journal::state::append(const std::string& text, std::size_t count) {
   if (text.empty()) return {};
-  if (torn) return rewrite();  // what is to be said is in `live` already
+  if (!sound()) return rewrite();  // what is to be said is in `live` already
   if (auto written = write_all(file->get(), text); !written) {
     torn = true;
     return written;
@@ -239,6 +260,10 @@ base::result<> journal::erase(std::span<const port_key> no_longer_ours) {
     if (state_->live.erase(key) > 0) text += encode_journal_erase(key);
   return state_->append(text, no_longer_ours.size());
 }
+
+bool journal::sound() const { return state_->sound(); }
+
+void journal::report_failed_syncs(std::function<void(base::error)> to) { state_->syncer.report_to(std::move(to)); }
 
 bool journal::unsynced() const { return state_->unsynced; }
 

@@ -4,10 +4,12 @@
 // record() is called before the peer is asked: write(2) has returned, so a kill -9 loses nothing. sync() brings the disk
 // up to date behind the caller's back, by a thread of the journal's own (fdatasync, coalesced): only a power failure
 // within those milliseconds can lose a line. When the file has grown to several times what is live it is written anew
-// and renamed into place. A write that fails is reported, and the journal keeps working in memory.
+// and renamed into place. A write or a sync that fails is reported, and the journal keeps working in memory; the next
+// change writes the whole file anew.
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -36,6 +38,11 @@ class journal {
 
   base::result<> record(std::span<const forward> about_to_be_added);
   base::result<> erase(std::span<const port_key> no_longer_ours);
+  // Whether the file has all lines, and the disk will have them after sync().
+  [[nodiscard]] bool sound() const;
+  // `to` receives the first failed sync after each success. It runs in the journal's thread and calls no function of the
+  // journal.
+  void report_failed_syncs(std::function<void(base::error)> to);
   // Whether lines were written since the last sync().
   [[nodiscard]] bool unsynced() const;
   // Has the disk brought up to date, and does not wait for it. The destructor does the same.

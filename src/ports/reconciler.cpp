@@ -15,6 +15,7 @@
 #include "async/task_group.hpp"
 #include "async/timeout.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
 #include "ports/binding.hpp"
 #include "ports/exposure_policy.hpp"
@@ -37,11 +38,18 @@ reconciler::reconciler(const async::executor& where, std::unique_ptr<sink> peer,
       journal_(std::move(book)),
       machine_(peer_->traits(), options),
       troubles_(std::string(peer_->name())),
+      journal_trouble_(std::string(peer_->name()), "cannot write the journal"),
       due_(where),
       list_(where),
       written_(where),
       changed_(where) {
-  if (journal_) machine_.remember(journal_->remembered(), journal_->same_boot(), async::clock::now());
+  if (!journal_) return;
+  machine_.remember(journal_->remembered(), journal_->same_boot(), async::clock::now());
+  journal_->report_failed_syncs([this, where, alive = std::weak_ptr<const void>(alive_)](const base::error& why) {
+    async::asio::post(where, [this, alive, why] {
+      if (alive.lock() && !journal_->sound()) note(std::unexpected(why));
+    });
+  });
 }
 
 void reconciler::want(const forward_map& desired, source_set settled, std::uint64_t epoch) {
@@ -189,11 +197,10 @@ void reconciler::trace_outcome(const operation& done, const outcome& result, tim
   if (const auto line = trace_->finished(peer_->name(), done, result, now)) base::log::info("trace", "{}", *line);
 }
 
+// A success that did not reach the file ends no trouble.
 void reconciler::note(const base::result<>& written) {
-  if (journal_ && journal_->unsynced()) written_.notify_all();
-  if (!written && journal_well_)
-    base::log::error(peer_->name(), "journal: {}; going on without", written.error().message());
-  journal_well_ = written.has_value();
+  if (journal_->unsynced()) written_.notify_all();
+  if (!written || journal_->sound()) journal_trouble_.note(written);
 }
 
 }  // namespace ports

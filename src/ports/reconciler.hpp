@@ -11,6 +11,7 @@
 #include "async/condition.hpp"
 #include "async/task.hpp"
 #include "async/work_signal.hpp"
+#include "base/episode.hpp"
 #include "ports/change_trace.hpp"
 #include "ports/journal.hpp"
 #include "ports/reconcile_fsm.hpp"
@@ -58,11 +59,12 @@ class reconciler {
   std::optional<journal> journal_;
   reconcile_fsm machine_;
   trouble_log troubles_;
+  base::log::episode journal_trouble_;
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);  // what the journal's thread posts checks it
   async::work_signal due_;    // for a worker: there may be an operation to do
   async::condition list_;     // the peer may have to be listed
   async::condition written_;  // the journal has lines that are not on the disk
   async::condition changed_;
-  bool journal_well_ = true;
   std::shared_ptr<change_trace> trace_;  // may be nullptr
 };
 

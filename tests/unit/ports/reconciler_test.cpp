@@ -8,18 +8,26 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <cerrno>
 #include <fstream>
 #include <functional>
 #include <set>
 
 #include "async/task_group.hpp"
 #include "async/timeout.hpp"
+#include "base/log.hpp"
+#include "base/read_file.hpp"
 #include "tests/support/temp_dir.hpp"
 
-// In front of libc's function: what the disk is asked for.
+// In front of libc's function: what the disk is asked for, and whether it fails.
 static std::atomic<int> disk_syncs;
+static std::atomic<bool> disk_fails;
 extern "C" int fdatasync(int fd) {
   ++disk_syncs;
+  if (disk_fails) {
+    errno = EIO;
+    return -1;
+  }
   return static_cast<int>(::syscall(SYS_fdatasync, fd));
 }
 
@@ -99,7 +107,10 @@ class scripted_sink : public sink {
 
 class reconciler_test : public testing::Test {
  protected:
-  void TearDown() override { crash(); }
+  void TearDown() override {
+    disk_fails = false;
+    crash();
+  }
 
   void start() {
     auto book = journal::open(directory_.path(), "scripted", "boot");
@@ -178,6 +189,35 @@ TEST_F(reconciler_test, one_sync_is_enough_for_a_burst) {
   ASSERT_TRUE(soon([this] { return script_.held.size() == 500; }));
   ASSERT_TRUE(soon([&] { return disk_syncs > before; }));
   EXPECT_LT(disk_syncs - before, 250) << "one for each batch of the sink's two";
+}
+
+// The next fdatasync could succeed though lines of the failed one are lost: the whole file is written anew.
+TEST_F(reconciler_test, a_disk_that_fails_is_reported_once_and_gets_the_whole_file_when_it_works_again) {
+  const auto log = (directory_ / "log").string();
+  ASSERT_TRUE(base::log::set_file(log));
+  const auto log_has = [&](std::string_view text) { return base::read_file(log).value_or("").contains(text); };
+  start();
+  ASSERT_TRUE(soon([this] { return reconciler_->machine().listing().status() == peer_status::synced; }));
+  disk_fails = true;
+  want({on(80)});
+  EXPECT_TRUE(soon([&] { return log_has("cannot write the journal, retrying reason=\"sync the journal: "); }));
+  EXPECT_TRUE(holds_soon({80})) << "the journal does not hold up the forwards";
+  want({on(80), on(81)});
+  EXPECT_TRUE(holds_soon({80, 81}));
+  want({on(80), on(81), on(82)});
+  EXPECT_TRUE(holds_soon({80, 81, 82}));
+  EXPECT_FALSE(log_has("ended"));
+  disk_fails = false;
+  want({on(80), on(81), on(82), on(83)});
+  EXPECT_TRUE(soon([&] { return log_has("cannot write the journal ended"); }));
+  EXPECT_TRUE(holds_soon({80, 81, 82, 83}));
+  const auto text = base::read_file(log).value_or("");
+  EXPECT_EQ(text.find("retrying"), text.rfind("retrying")) << text;
+  crash();
+  const auto book = journal::open(directory_.path(), "scripted", "boot");
+  ASSERT_TRUE(book);
+  EXPECT_THAT(book->remembered(), ElementsAre(on(80), on(81), on(82), on(83)));
+  ASSERT_TRUE(base::log::set_file("/dev/stderr"));
 }
 
 TEST_F(reconciler_test, the_journal_names_a_forward_before_the_peer_is_asked) {
