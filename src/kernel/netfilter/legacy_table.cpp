@@ -93,11 +93,14 @@ base::result<std::vector<std::byte>> read_entries(family which) {
 
 base::result<bool> has_legacy_nat(family which) { return has_legacy_table(which, "nat"); }
 
+// Without /proc the list of tables is absent as well, and says nothing about the kernel.
 base::result<bool> has_legacy_table(family which, std::string_view name) {
+  constexpr const char* directory = "/proc/thread-self/net";
   const char* const names =
       which == family::ipv4 ? "/proc/thread-self/net/ip_tables_names" : "/proc/thread-self/net/ip6_tables_names";
   const base::unique_fd fd(::open(names, O_RDONLY | O_CLOEXEC));
-  if (!fd && errno == ENOENT) return false;
+  if (!fd && errno == ENOENT)
+    return ::access(directory, F_OK) == 0 ? base::result<bool>(false) : base::fail_errno(directory);
   if (!fd) return base::fail_errno(names);
   std::array<char, 1024> text{};
   const auto got = ::read(fd.get(), text.data(), text.size());

@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <thread>
 
 #include "tests/support/child_process.hpp"
 #include "tests/support/netns.hpp"
@@ -69,6 +72,23 @@ TEST_F(legacy_table_test, reading_an_absent_table_does_not_create_it) {
   EXPECT_EQ(size_of_legacy_nat(family::ipv4).value(), std::nullopt);
   EXPECT_THAT(read_nat().value(), IsEmpty());
   EXPECT_FALSE(has_legacy_nat(family::ipv4).value());
+}
+
+// The list of tables is in /proc: its absence does not mean that there is no table.
+TEST_F(legacy_table_test, without_proc_it_is_unknown_whether_there_is_a_table) {
+  iptables({"-N", "CNI-X"});
+  std::optional<base::result<bool>> there;
+  std::optional<base::result<std::vector<nat_chain>>> chains;
+  std::thread([&] {
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("none", "/proc", "tmpfs", 0, nullptr) != 0)
+      return;
+    there = has_legacy_nat(family::ipv4);
+    chains = read_nat();
+  }).join();
+  ASSERT_TRUE(there) << "the test's own mount failed";
+  EXPECT_EQ(there->error().message(), "/proc/thread-self/net: No such file or directory");
+  EXPECT_FALSE(chains->has_value());
 }
 
 TEST_F(legacy_table_test, the_families_and_tables_are_apart) {
