@@ -7,10 +7,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -21,6 +23,7 @@
 #include "async/timeout.hpp"
 #include "base/log.hpp"
 #include "base/read_file.hpp"
+#include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "netstack/bytes.hpp"
 #include "netstack/dns/hosts_file.hpp"
@@ -43,6 +46,8 @@ constexpr std::size_t largest_record = 65'535 + translator::dns_record_head;
 constexpr int questions_at_once = 32;  // before other tasks have their turn
 constexpr async::clock::duration idle_stream = std::chrono::seconds(30);
 constexpr async::clock::duration unwatched_pause = std::chrono::seconds(30);
+constexpr async::clock::duration failed_pause =
+    std::chrono::seconds(30);  // a file that could not be read is read again
 
 dns::client udp_client(netstack::bytes_view record) {
   const auto asker = translator::dns_asker_of(record);
@@ -68,13 +73,16 @@ dns_service::dns_service(const async::executor& where, dns::settings settings, d
       server_(std::move(settings), std::move(zones)),
       upstream_(where, files_.resolv_conf),
       datagrams_(where, datagrams.release()),
+      hosts_trouble_("dns", "cannot read the hosts file"),
       asked_(where) {
   read_hosts();
 }
 
 void dns_service::read_hosts() {
   const auto text = base::read_file(files_.hosts, {.bytes = dns::hosts_file::most_bytes});
-  server_.set_hosts(text ? dns::hosts_file::parse(*text) : dns::hosts_file());
+  const bool absent = !text && text.error().code == std::errc::no_such_file_or_directory;
+  hosts_trouble_.note(text || absent ? base::result<>{} : std::unexpected(text.error()));
+  if (text || absent) server_.set_hosts(dns::hosts_file::parse(text.value_or("")));
 }
 
 void dns_service::read_resolver() {
@@ -173,7 +181,10 @@ async::task<> dns_service::watch_resolver() {
 async::task<> dns_service::watch_hosts() {
   std::optional<os::file_watch> watch;
   while (true) {
-    co_await changed(&watch, files_.hosts);
+    if (hosts_trouble_.active())
+      static_cast<void>(co_await async::within(failed_pause, changed(&watch, files_.hosts)));
+    else
+      co_await changed(&watch, files_.hosts);
     read_hosts();
   }
 }

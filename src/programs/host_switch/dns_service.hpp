@@ -2,7 +2,7 @@
 // netstack/dns, the host's resolver, and the sockets from the data plane. Owned by virtual_network.
 //
 // A client that does not read its answers loses its connection as soon as the socket's buffer is full; the buffer holds
-// several of the longest answers.
+// several of the longest answers. The names of a hosts file that can no longer be read stay as they were.
 #pragma once
 
 #include <functional>
@@ -13,6 +13,7 @@
 
 #include "async/condition.hpp"
 #include "async/task_group.hpp"
+#include "base/episode.hpp"
 #include "base/unique_fd.hpp"
 #include "netstack/dns/server.hpp"
 #include "os/acceptor.hpp"
@@ -58,6 +59,7 @@ class dns_service {
   descriptor datagrams_;
   std::map<std::uint64_t, std::shared_ptr<descriptor>> streams_;  // by number, hence the oldest first
   std::uint64_t last_stream_ = 0;
+  base::log::episode hosts_trouble_;
   async::condition asked_;  // a question is in progress and has a deadline
 };
 

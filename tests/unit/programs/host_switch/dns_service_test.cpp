@@ -11,7 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "base/log.hpp"
+#include "netstack/dns/hosts_file.hpp"
 #include "netstack/dns/pending.hpp"
+#include "tests/support/child_process.hpp"
 #include "tests/support/netns.hpp"
 #include "tests/support/socket_peer.hpp"
 #include "tests/unit/programs/host_switch/dns_service_fixture.hpp"
@@ -38,6 +41,27 @@ TEST_F(dns_service_fixture, a_name_of_the_hosts_file_is_answered_and_a_changed_f
     const auto got = answer();
     return code_of(got) == 0 && got.size() > 16 && got.back() == 10;
   }));
+}
+
+TEST_F(dns_service_fixture, a_hosts_file_that_cannot_be_read_keeps_its_names_and_is_reported) {
+  const auto log = file("log");
+  ASSERT_TRUE(base::log::set_file(log));
+  const auto log_has = [&](std::string_view text) { return support::read_text(log).contains(text); };
+  loop_.spawn(service_->watch_hosts());
+  loop_.settle();
+  std::ofstream(file("hosts"), std::ios::app) << std::string(dns::hosts_file::most_bytes, '#');
+  EXPECT_TRUE(loop_.run_until([&] { return log_has("dns: cannot read the hosts file, retrying reason="); }));
+  ask(question("printer"));
+  EXPECT_EQ(code_of(answer()), 0);
+  loop_.pass_time(std::chrono::seconds(31));  // read again, without a change
+  std::ofstream(file("new")) << "10.0.0.10 scanner\n";
+  std::filesystem::rename(file("new"), file("hosts"));
+  EXPECT_TRUE(loop_.run_until([&] { return log_has("cannot read the hosts file ended"); }));
+  const auto lines = support::read_text(log);
+  EXPECT_EQ(lines.find("retrying"), lines.rfind("retrying")) << lines;
+  ask(question("scanner"));
+  EXPECT_EQ(code_of(answer()), 0);
+  ASSERT_TRUE(base::log::set_file("/dev/stderr"));
 }
 
 TEST_F(dns_service_fixture, a_refusing_resolver_is_servfail) {
