@@ -47,6 +47,15 @@ base::result<> check_file(const std::string& path) {
   return std::unexpected(std::move(text.error()));
 }
 
+int family_of(address_kinds kinds) {
+  switch (kinds) {
+    case address_kinds::ipv4: return AF_INET;
+    case address_kinds::ipv6: return AF_INET6;
+    case address_kinds::both: break;
+  }
+  return AF_UNSPEC;
+}
+
 base::result<std::vector<net::address>> read_addresses(int status, const ares_addrinfo* found) {
   if (status == ARES_ETIMEOUT) return base::fail(std::errc::timed_out, "name servers");
   if (status != ARES_SUCCESS || found == nullptr) return base::fail(ares_strerror(status));
@@ -117,11 +126,11 @@ void name_channel::send(message bytes, message_result to) {
   arm_timer();
 }
 
-void name_channel::look_up(const std::string& name, address_result to) {
+void name_channel::look_up(const std::string& name, address_kinds kinds, address_result to) {
   if (ares_ == nullptr) return to(base::fail(failure_));
   if (auto readable = check_file(hosts_file); !readable) return to(std::unexpected(readable.error()));
   ares_addrinfo_hints hints{};
-  hints.ai_family = AF_UNSPEC;
+  hints.ai_family = family_of(kinds);
   hints.ai_socktype = SOCK_STREAM;
   auto* const waiting = new question<address_result>{shared_from_this(), std::move(to)};
   ares_getaddrinfo(ares_, name.c_str(), nullptr, &hints, &name_channel::on_addresses, waiting);

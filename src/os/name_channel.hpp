@@ -26,6 +26,8 @@
 
 namespace os {
 
+enum class address_kinds : std::uint8_t { both, ipv4, ipv6 };
+
 struct name_settings {
   bool by_tcp = false;
   bool passes_truncated = false;             // an answer that was cut is passed on, rather than asked again by TCP
@@ -51,8 +53,8 @@ class name_channel : public std::enable_shared_from_this<name_channel> {
   // Sends a whole DNS message. nullopt: no server gave an answer. May call `to` at once.
   void send(message question, message_result to);
   // Looks a name up in the hosts file, then at the name servers. At least one address, in the order in which to try
-  // them. May call `to` at once.
-  void look_up(const std::string& name, address_result to);
+  // them. Both kinds are two questions, and the result waits for both answers. May call `to` at once.
+  void look_up(const std::string& name, address_kinds kinds, address_result to);
   // Those of resolv.conf.
   [[nodiscard]] std::vector<std::string> search_domains() const;
 

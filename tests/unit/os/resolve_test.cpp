@@ -50,13 +50,25 @@ TEST(resolve, a_name_that_is_none_is_an_error_that_names_it) {
   EXPECT_THAT(none.error().message(), StartsWith("resolve no..name: "));
 }
 
+bool is_for_ipv4(const message& asked) { return asked[asked.size() - 3] == 1; }
+
 // The answer to a question for an IPv4 address; there is no IPv6 one.
 std::optional<message> with_address(message asked, std::uint8_t last) {
   asked[2] = 0x81;
   asked[3] = 0x80;
-  if (asked[asked.size() - 3] != 1) return asked;
+  if (!is_for_ipv4(asked)) return asked;
   asked[7] = 1;
   const message record{0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 10, 0, 0, last};
+  asked.insert(asked.end(), record.begin(), record.end());
+  return asked;
+}
+// The same for IPv6: 2001:db8:: and `last`.
+message with_v6_address(message asked, std::uint8_t last) {
+  asked[2] = 0x81;
+  asked[3] = 0x80;
+  asked[7] = 1;
+  const message record{0xc0, 12,   0, 28, 0, 1, 0, 0, 0, 60, 0, 16, 0x20, 0x01,
+                       0x0d, 0xb8, 0, 0,  0, 0, 0, 0, 0, 0,  0, 0,  0,    last};
   asked.insert(asked.end(), record.begin(), record.end());
   return asked;
 }
@@ -188,6 +200,39 @@ TEST(resolve, silent_name_servers_do_not_outlast_the_deadline) {
     EXPECT_EQ(failed.code, std::errc::timed_out);
     server.serve();
     EXPECT_EQ(server.asked_by_udp, 1);
+  });
+  if (!ran) GTEST_SKIP() << not_possible;
+}
+
+// A connection's deadline is five seconds; c-ares gives up after twice that.
+TEST(resolve, a_server_that_answers_for_one_kind_of_address_alone_is_enough) {
+  world here;
+  const bool ran = here.run([](world& inside) {
+    inside.write_servers("nameserver 127.0.0.1\n");
+    const auto before = async::clock::now();
+    {
+      support::name_server server(first,
+                                  [](const message& q) { return is_for_ipv4(q) ? with_address(q, 7) : silent(q); });
+      EXPECT_THAT(inside.look_up("x.test", {&server}).value(), ElementsAre(*net::parse_endpoint("10.0.0.7:80")));
+    }
+    support::name_server server(
+        first, [](const message& q) { return is_for_ipv4(q) ? silent(q) : std::optional(with_v6_address(q, 8)); });
+    EXPECT_THAT(inside.look_up("x.test", {&server}).value(), ElementsAre(*net::parse_endpoint("[2001:db8::8]:80")));
+    EXPECT_LT(async::clock::now() - before, 8s) << "two look-ups";
+  });
+  if (!ran) GTEST_SKIP() << not_possible;
+}
+
+// A server that is slow for IPv4 and knows no IPv6 address still has its time.
+TEST(resolve, a_kind_without_an_address_does_not_end_the_look_up) {
+  world here;
+  const bool ran = here.run([](world& inside) {
+    inside.write_servers("nameserver 127.0.0.1\n");
+    const auto patience = async::clock::now() + 600ms;
+    support::name_server server(first, [patience](const message& q) {
+      return is_for_ipv4(q) && async::clock::now() < patience ? silent(q) : with_address(q, 7);
+    });
+    EXPECT_THAT(inside.look_up("x.test", {&server}).value(), ElementsAre(*net::parse_endpoint("10.0.0.7:80")));
   });
   if (!ran) GTEST_SKIP() << not_possible;
 }
