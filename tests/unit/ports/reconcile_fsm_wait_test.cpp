@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "ports/reconcile_fsm.hpp"
+#include "tests/unit/ports/reconcile_fsm_fixture.hpp"
 
 namespace ports {
 namespace {
@@ -10,18 +11,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::IsEmpty;
-
-const net::address any = net::address::any_v4();
-const net::address loopback = net::address::loopback_v4();
-
-forward on(std::uint16_t port, net::address address) {
-  return {{net::protocol::tcp, address, port}, 0, source_id::docker, {}};
-}
-std::string text(const std::vector<operation>& operations) {
-  std::string joined;
-  for (const auto& op : operations) joined += (op.what == verb::add ? "+" : "-") + to_string(op.target.key) + " ";
-  return joined;
-}
 
 class reconcile_fsm_wait_test : public testing::Test {
  protected:
