@@ -14,6 +14,7 @@
 
 #include "kernel/netfilter/nat_rule.hpp"
 #include "kernel/netfilter/nft_message.hpp"
+#include "kernel/netfilter/nft_rule_writer.hpp"
 #include "kernel/netlink/attributes.hpp"
 
 namespace netfilter {
@@ -25,59 +26,10 @@ constexpr std::int32_t ahead_of_filter = -10;  // NF_IP_PRI_FILTER is 0
 constexpr std::int32_t ahead_of_raw = -310;    // NF_IP_PRI_RAW is -300
 constexpr std::size_t device_size = 16;        // IFNAMSIZ
 
-void append_number(bytes& to, std::uint16_t type, std::uint32_t number) {
-  const auto wire = htonl(number);
-  append(to, type, std::as_bytes(std::span(&wire, 1)), sizeof wire);
-}
-
-// An expression of a rule's list; `fill` writes its attributes.
-template <class Fill>
-void append_expression(bytes& to, std::string_view name, Fill&& fill) {
-  const auto element = begin_nest(to, NFTA_LIST_ELEM);
-  append_text(to, NFTA_EXPR_NAME, name);
-  const auto data = begin_nest(to, NFTA_EXPR_DATA);
-  fill();
-  end_nest(to, data);
-  end_nest(to, element);
-}
-
-void append_payload(bytes& to, std::uint32_t base, std::uint32_t offset, std::uint32_t size) {
-  append_expression(to, "payload", [&] {
-    append_number(to, NFTA_PAYLOAD_DREG, NFT_REG_1);
-    append_number(to, NFTA_PAYLOAD_BASE, base);
-    append_number(to, NFTA_PAYLOAD_OFFSET, offset);
-    append_number(to, NFTA_PAYLOAD_LEN, size);
-  });
-}
-
-void append_comparison(bytes& to, netlink::bytes_view value, std::uint32_t how = NFT_CMP_EQ) {
-  append_expression(to, "cmp", [&] {
-    append_number(to, NFTA_CMP_SREG, NFT_REG_1);
-    append_number(to, NFTA_CMP_OP, how);
-    const auto data = begin_nest(to, NFTA_CMP_DATA);
-    append(to, NFTA_DATA_VALUE, value, value.size());
-    end_nest(to, data);
-  });
-}
-
 void append_refusal(bytes& to, refusal how) {
   if (how == refusal::reset)
     return append_expression(to, "reject", [&] { append_number(to, NFTA_REJECT_TYPE, NFT_REJECT_TCP_RST); });
-  append_expression(to, "immediate", [&] {
-    append_number(to, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
-    const auto data = begin_nest(to, NFTA_IMMEDIATE_DATA);
-    const auto verdict = begin_nest(to, NFTA_DATA_VERDICT);
-    append_number(to, NFTA_VERDICT_CODE, NF_DROP);
-    end_nest(to, verdict);
-    end_nest(to, data);
-  });
-}
-
-void append_meta(bytes& to, std::uint32_t key) {
-  append_expression(to, "meta", [&] {
-    append_number(to, NFTA_META_DREG, NFT_REG_1);
-    append_number(to, NFTA_META_KEY, key);
-  });
+  append_verdict(to, NF_DROP);
 }
 
 // Does not match the interface: after a DNAT rule has changed the address, this hook still shows the former interface.
@@ -129,16 +81,6 @@ void append_message(bytes& to, family which, int type, unsigned flags, Fill&& fi
   const auto begin = begin_message(to, message_type(type), flags, number, {protocol, 0, 0});
   fill();
   end_message(to, begin);
-}
-
-template <class Fill>
-bytes in_transaction(Fill&& fill) {
-  const nfgenmsg whole{AF_UNSPEC, 0, htons(NFNL_SUBSYS_NFTABLES)};
-  bytes made;
-  end_message(made, begin_message(made, NFNL_MSG_BATCH_BEGIN, 0, 0, whole));
-  fill(made);
-  end_message(made, begin_message(made, NFNL_MSG_BATCH_END, 0, 0, whole));
-  return made;
 }
 
 std::uint32_t hook_of(guarded whose) {

@@ -66,6 +66,12 @@ std::vector<std::byte> rules_request(const chain_address& of) {
   return made;
 }
 
+std::vector<std::byte> generation_request() {
+  std::vector<std::byte> made;
+  end_message(made, begin_message(made, message_type(NFT_MSG_GETGEN), 0, 0, {AF_UNSPEC, 0, 0}));
+  return made;
+}
+
 void parse_rules(std::span<const std::byte> datagram, family which, rules_dump& into) {
   netlink::for_each_message(datagram, [&](const nlmsghdr& header, bytes_view body) {
     if (header.nlmsg_type == message_type(NFT_MSG_NEWRULE) && body.size() >= sizeof(nfgenmsg))

@@ -20,6 +20,9 @@ struct chain_address {
 // A dump that the kernel restricts to the chain; empty if the chain does not exist.
 [[nodiscard]] std::vector<std::byte> rules_request(const chain_address& of);
 
+// Its answer is a netlink::nft_generation.
+[[nodiscard]] std::vector<std::byte> generation_request();
+
 struct rules_dump {
   std::vector<nat_rule> rules;
   std::vector<std::uint64_t> handles;  // of each rule, see rule_place

@@ -1,6 +1,7 @@
 // Builds messages of nfnetlink's subsystem nftables, one after the other in a buffer. Pure.
 #pragma once
 
+#include <arpa/inet.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
@@ -30,6 +31,10 @@ inline void append(std::vector<std::byte>& to, std::uint16_t type, netlink::byte
 inline void append_text(std::vector<std::byte>& to, std::uint16_t type, std::string_view text) {
   append(to, type, std::as_bytes(std::span(text)), text.size() + 1);
 }
+inline void append_number(std::vector<std::byte>& to, std::uint16_t type, std::uint32_t number) {
+  const auto wire = htonl(number);
+  append(to, type, std::as_bytes(std::span(&wire, 1)), sizeof wire);
+}
 
 // Returns where the message begins; end_message() fills in the length.
 [[nodiscard]] inline std::size_t begin_message(std::vector<std::byte>& to, std::uint16_t type, unsigned flags,
@@ -47,6 +52,17 @@ inline void append_text(std::vector<std::byte>& to, std::uint16_t type, std::str
 inline void end_message(std::vector<std::byte>& to, std::size_t begin) {
   const auto length = static_cast<std::uint32_t>(to.size() - begin);
   std::memcpy(to.data() + begin + offsetof(nlmsghdr, nlmsg_len), &length, sizeof length);
+}
+
+// The messages that `fill(buffer)` appends, as one transaction: the kernel does all that they say, or nothing.
+template <class Fill>
+[[nodiscard]] std::vector<std::byte> in_transaction(Fill&& fill) {
+  const nfgenmsg whole{AF_UNSPEC, 0, htons(NFNL_SUBSYS_NFTABLES)};
+  std::vector<std::byte> made;
+  end_message(made, begin_message(made, NFNL_MSG_BATCH_BEGIN, 0, 0, whole));
+  fill(made);
+  end_message(made, begin_message(made, NFNL_MSG_BATCH_END, 0, 0, whole));
+  return made;
 }
 
 // A nest is an attribute whose length is known when its content is complete.

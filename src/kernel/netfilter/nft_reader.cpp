@@ -3,7 +3,9 @@
 #include <linux/netlink.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <set>
 #include <span>
@@ -17,6 +19,7 @@
 #include "kernel/netfilter/nat_rule.hpp"
 #include "kernel/netfilter/nft_dump_codec.hpp"
 #include "kernel/netlink/attributes.hpp"
+#include "kernel/netlink/nft_generation.hpp"
 #include "kernel/netlink/socket.hpp"
 
 namespace netfilter {
@@ -24,11 +27,25 @@ namespace {
 
 constexpr std::size_t most_rules = 262'144;  // of one chain: CNI needs three for a port
 constexpr std::size_t most_chains = 4'096;
+constexpr std::chrono::milliseconds generation_limit{100};
 
 }  // namespace
 
 bool is_without_nftables(const base::error& e) {
   return e.code == std::errc::protocol_not_supported || e.code == std::errc::invalid_argument;
+}
+
+base::result<std::uint32_t> read_nft_generation() {
+  auto kernel = netlink::socket::open(NETLINK_NETFILTER);
+  if (!kernel) return std::unexpected(kernel.error());
+  const netlink::question generation{.request = generation_request(),
+                                     .name = "generation of nftables",
+                                     .deadline = std::chrono::steady_clock::now() + generation_limit};
+  const auto answer = kernel->get(generation);
+  if (!answer) return std::unexpected(answer.error());
+  const auto found = netlink::parse_nft_generations(*answer);
+  if (found.empty()) return base::fail(std::errc::protocol_error, generation.name);
+  return found.back().id;
 }
 
 base::result<nft_reader> nft_reader::open() {

@@ -16,6 +16,10 @@ namespace netfilter {
 // Whether the error means that the kernel has no nftables at all, and not that it denies the request now.
 [[nodiscard]] bool is_without_nftables(const base::error& e);
 
+// The number of the rules' last change, in the calling thread's network namespace. While it stays the same, no rule of
+// nftables has changed.
+[[nodiscard]] base::result<std::uint32_t> read_nft_generation();
+
 class nft_reader {
  public:
   // In the calling thread's network namespace. Fails with protocol_not_supported if the kernel has no netlink for

@@ -16,22 +16,19 @@
 namespace netfilter {
 
 std::vector<std::byte> removal_request(std::string_view table, std::span<const rule_place> rules) {
-  const nfgenmsg whole{AF_UNSPEC, 0, htons(NFNL_SUBSYS_NFTABLES)};
-  std::vector<std::byte> made;
-  end_message(made, begin_message(made, NFNL_MSG_BATCH_BEGIN, 0, 0, whole));
-  std::uint32_t sequence = 0;
-  for (const auto& r : rules) {
-    const bool last = ++sequence == rules.size();
-    const auto handle = htobe64(r.handle);
-    const auto begin = begin_message(made, message_type(NFT_MSG_DELRULE), last ? NLM_F_ACK : 0, sequence,
-                                     {protocol_number(family::ipv4), 0, 0});
-    append_text(made, NFTA_RULE_TABLE, table);
-    append_text(made, NFTA_RULE_CHAIN, r.chain);
-    append(made, NFTA_RULE_HANDLE, std::as_bytes(std::span(&handle, 1)), sizeof handle);
-    end_message(made, begin);
-  }
-  end_message(made, begin_message(made, NFNL_MSG_BATCH_END, 0, sequence + 1, whole));
-  return made;
+  return in_transaction([&](std::vector<std::byte>& made) {
+    std::uint32_t sequence = 0;
+    for (const auto& r : rules) {
+      const bool last = ++sequence == rules.size();
+      const auto handle = htobe64(r.handle);
+      const auto begin = begin_message(made, message_type(NFT_MSG_DELRULE), last ? NLM_F_ACK : 0, sequence,
+                                       {protocol_number(family::ipv4), 0, 0});
+      append_text(made, NFTA_RULE_TABLE, table);
+      append_text(made, NFTA_RULE_CHAIN, r.chain);
+      append(made, NFTA_RULE_HANDLE, std::as_bytes(std::span(&handle, 1)), sizeof handle);
+      end_message(made, begin);
+    }
+  });
 }
 
 }  // namespace netfilter

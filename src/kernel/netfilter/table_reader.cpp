@@ -1,6 +1,7 @@
 #include "kernel/netfilter/table_reader.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <map>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "async/task.hpp"
+#include "base/log.hpp"
 #include "base/result.hpp"
 #include "kernel/netfilter/dnat_rule.hpp"
 #include "kernel/netfilter/iptables_save.hpp"
@@ -21,6 +23,8 @@
 #include "kernel/netfilter/legacy_watch.hpp"
 #include "kernel/netfilter/nat_rule.hpp"
 #include "kernel/netfilter/nat_tool.hpp"
+#include "kernel/netfilter/nft_addition.hpp"
+#include "kernel/netfilter/nft_addition_codec.hpp"
 #include "kernel/netfilter/nft_reader.hpp"
 #include "kernel/netfilter/nft_removal.hpp"
 #include "kernel/netfilter/nft_removal_codec.hpp"
@@ -64,6 +68,11 @@ base::result<table_ptr> shared(base::result<nat_table> table) {
 // The rules changed during the dump, or the kernel did not answer in time.
 bool is_passing(const base::error& e) {
   return e.code == std::errc::resource_unavailable_try_again || e.code == std::errc::timed_out;
+}
+
+std::optional<std::uint32_t> generation_now() {
+  const auto now = read_nft_generation();
+  return now ? std::optional(*now) : std::nullopt;
 }
 
 }  // namespace
@@ -116,9 +125,15 @@ async::task<base::result<>> table_reader::read_whole() {
   co_return base::result<>{};
 }
 
+bool table_reader::is_current(std::optional<std::uint32_t> generation) const {
+  return known_ && generation && generation == known_generation_;
+}
+
 async::task<base::result<table_ptr>> table_reader::read_nft() {
   base::result<table_ptr> last = base::fail(std::errc::resource_unavailable_try_again, "the rules keep changing");
   for (int attempt = 1; attempt <= attempts; ++attempt) {
+    const auto generation = generation_now();
+    if (is_current(generation)) co_return known_->second;
     auto view = read_view();
     if (!view && is_passing(view.error())) {
       last = std::unexpected(view.error());
@@ -137,7 +152,10 @@ async::task<base::result<table_ptr>> table_reader::read_nft() {
     }
     const auto table = co_await read_nft_at(std::move(*view));
     if (!table) co_return std::unexpected(table.error());
-    if (const auto& unchanged = *table) co_return *unchanged;
+    if (const auto& unchanged = *table) {
+      known_generation_ = generation;
+      co_return *unchanged;
+    }
   }
   co_return last;
 }
@@ -201,7 +219,7 @@ async::task<base::result<std::vector<pid_t>>> table_reader::change(table_change 
   own_chains_.insert(change.grown.begin(), change.grown.end());
   std::vector<pid_t> by;
   if (!change.lines.empty()) {
-    const auto changed = co_await tool_.change(std::move(change.lines));
+    const auto changed = co_await run_lines(std::move(change.lines));
     if (!changed) co_return std::unexpected(changed.error());
     by.push_back(*changed);
   }
@@ -212,6 +230,27 @@ async::task<base::result<std::vector<pid_t>>> table_reader::change(table_change 
     by.push_back(*removed);
   }
   co_return by;
+}
+
+async::task<base::result<pid_t>> table_reader::run_lines(std::vector<std::string> lines) {
+  if (const auto added = co_await add_by_netlink(lines)) co_return *added;
+  co_return co_await tool_.change(std::move(lines));
+}
+
+// Nothing if the program is to run the lines. If it is unknown what the kernel did, they must not run twice.
+async::task<std::optional<base::result<pid_t>>> table_reader::add_by_netlink(const std::vector<std::string>& lines) {
+  if (variant() != nat_variant::nft) co_return std::nullopt;
+  auto request = addition_request(table_name, lines);
+  if (!request) co_return std::nullopt;
+  auto add = [request = std::move(*request), count = lines.size()]() mutable {
+    return add_nft_rules(std::move(request), count);
+  };
+  auto added = co_await blocking_.run(std::move(add), kernel_limit);
+  if (added || !is_nothing_added(added.error())) co_return added;
+  if (!std::exchange(refusal_noted_, true))
+    base::log::info("netfilter", "iptables-nft-restore adds rules instead of netlink reason=\"{}\"",
+                    added.error().message());
+  co_return std::nullopt;
 }
 
 base::result<> table_reader::remove_stale(const std::function<bool(const nat_rule&)>& is_stale) const {

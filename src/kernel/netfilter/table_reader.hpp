@@ -2,8 +2,9 @@
 // have changed since the last reading. It also makes the changes, because afterwards the last reading is void.
 //
 // For iptables-nft it dumps single chains from the kernel (ADR 8), so other rules cost nothing, and each rule comes
-// with its handle. Only the first reading, and the one after reread_whole(), takes the whole table: it finds rules that
-// a crashed run left in chains to which no rule jumps.
+// with its handle. It dumps nothing while the kernel has counted no change of any rule since the last reading. Only the
+// first reading, and the one after reread_whole(), takes the whole table: it finds rules that a crashed run left in
+// chains to which no rule jumps.
 #pragma once
 
 #include <functional>
@@ -35,9 +36,13 @@ class table_reader {
   // The kernel says whether it has this variant; an exit code or a missing line does not. Fails if the table cannot be
   // read completely, also because it keeps changing.
   async::task<base::result<table_ptr>> read();
-  void reread_whole() { whole_next_ = true; }
+  void reread_whole() {
+    whole_next_ = true;
+    known_generation_.reset();
+  }
 
-  // Runs the lines, then the removals. Returns the processes and threads that made them, for
+  // Runs the lines, then the removals. Lines that add chains and rules go to the kernel without a program, for
+  // iptables-nft; if it refuses them, to the program. Returns the processes and threads that made them, for
   // netlink::change_watch::ignore().
   async::task<base::result<std::vector<pid_t>>> change(table_change change);
 
@@ -51,8 +56,11 @@ class table_reader {
 
  private:
   using fingerprint = std::optional<std::uint64_t>;  // nothing: unknown
+  async::task<base::result<pid_t>> run_lines(std::vector<std::string> lines);
+  async::task<std::optional<base::result<pid_t>>> add_by_netlink(const std::vector<std::string>& lines);
   [[nodiscard]] base::result<nft_nat_view> read_view() const;
   async::task<fingerprint> read_legacy_fingerprint();
+  [[nodiscard]] bool is_current(std::optional<std::uint32_t> generation) const;
   async::task<base::result<table_ptr>> read_nft();
   async::task<base::result<std::optional<table_ptr>>> read_nft_at(nft_nat_view view);
   async::task<base::result<>> read_whole();
@@ -69,7 +77,9 @@ class table_reader {
   bool whole_next_ = true;
   std::set<std::string> own_chains_;  // beside the engines' chains: those that may hold rules of ours
   std::optional<std::pair<std::uint64_t, table_ptr>> known_;  // the last reading and its fingerprint
+  std::optional<std::uint32_t> known_generation_;             // of nftables, before that reading; nothing: unknown
   fingerprint seen_nft_, seen_legacy_;
+  bool refusal_noted_ = false;
 };
 
 }  // namespace netfilter

@@ -51,6 +51,13 @@ class nft_reader_test : public testing::Test {
   std::optional<support::inside> here_;
 };
 
+TEST_F(nft_reader_test, each_change_of_any_rule_makes_a_new_generation) {
+  const auto first = read_nft_generation().value();
+  EXPECT_EQ(read_nft_generation().value(), first);
+  add("B", "tcp dport 81 dnat to 10.4.0.9");
+  EXPECT_NE(read_nft_generation().value(), first);
+}
+
 TEST_F(nft_reader_test, reads_the_rules_of_one_chain_in_order) {
   add("A", "tcp dport 80 dnat to 10.4.0.7:8080");
   add("A", "ip daddr 127.0.0.1 udp dport 53 dnat to 10.4.0.8 comment \"second\"");

@@ -115,6 +115,45 @@ TEST_F(table_reader_test, nft_rules_have_handles_by_which_they_go) {
   EXPECT_THAT(lines("DOCKER"), SizeIs(1));
 }
 
+const std::string dnat_rule =
+    "-A TAG -p tcp -m tcp --dport 80 -m comment --comment TAG:web -j DNAT --to-destination 10.0.0.1:80";
+
+TEST_F(table_reader_test, nft_rules_are_added_without_a_program) {
+  use(nat_variant::nft);
+  restore(engine_rules);
+  const auto before = runs();
+  const auto by = change({.lines = {":TAG -", dnat_rule}, .grown = {"TAG"}});
+  ASSERT_TRUE(by) << by.error().message();
+  EXPECT_THAT(*by, SizeIs(1));
+  EXPECT_EQ(runs(), before);
+  EXPECT_THAT(lines("TAG"), ElementsAre(dnat_rule));
+}
+
+// Its own words: only the program empties the chain, and makes the table.
+TEST_F(table_reader_test, rules_that_the_kernel_refuses_are_the_programs) {
+  use(nat_variant::nft);
+  ASSERT_TRUE(change({.lines = {":TAG -", dnat_rule}, .grown = {"TAG"}})) << "there is no table yet";
+  EXPECT_EQ(runs(), 1);
+  restore("*nat\n-A TAG -j ACCEPT\nCOMMIT\n");
+  ASSERT_TRUE(change({.lines = {":TAG -", dnat_rule}, .grown = {"TAG"}}));
+  EXPECT_EQ(runs(), 2);
+  EXPECT_THAT(lines("TAG"), ElementsAre(dnat_rule));
+  before("-restore", "echo line 2 failed >&2; exit 1");
+  EXPECT_THAT(change({.lines = {"-A NONE -j TAG"}}).error().message(), HasSubstr("line 2"));
+}
+
+// Its request is lost. If the program ran the lines, the kernel might have them twice.
+TEST_F(table_reader_test, lines_whose_answer_is_lost_do_not_run_twice) {
+  use(nat_variant::nft);
+  restore(engine_rules);
+  const auto before = runs();
+  base::result<std::vector<pid_t>> changed;
+  const auto body = [&] { changed = change({.lines = {":TAG -", dnat_rule}, .grown = {"TAG"}}); };
+  if (!support::run_without({__NR_sendto, 3, MSG_NOSIGNAL, 0}, body)) GTEST_SKIP() << "the kernel takes no filter";
+  EXPECT_EQ(changed.error().code, std::errc::timed_out);
+  EXPECT_EQ(runs(), before);
+}
+
 TEST_F(table_reader_test, only_a_whole_reading_finds_our_rules_in_a_chain_that_nothing_jumps_to) {
   use(nat_variant::nft);
   restore(engine_rules);
