@@ -1,0 +1,53 @@
+// rule_set: the rules of one file in their order, of which the first that matches a port decides. Never changes: a new
+// file makes a new set. May be used on several threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/shared_text.hpp"
+#include "rules/conditions.hpp"
+#include "rules/owner_memo.hpp"
+#include "rules/rule.hpp"
+#include "rules/rule_index.hpp"
+
+namespace rules {
+
+// A rule and the line of the file on which it begins, from 1; 0: it is in no file.
+struct placed_rule {
+  rules::rule rule;
+  unsigned line = 0;
+};
+
+class rule_set {
+ public:
+  rule_set() : rule_set(std::vector<placed_rule>()) {}
+  explicit rule_set(std::vector<placed_rule> placed);
+
+  [[nodiscard]] std::span<const rule> rules() const { return rules_; }
+  [[nodiscard]] unsigned line(std::size_t number) const { return lines_.at(number); }
+  // For people: "rule 3 (line 12): why", counted from 1, with the note of the rule.
+  [[nodiscard]] const base::shared_text& description(std::size_t number) const { return descriptions_.at(number); }
+
+  struct match {
+    std::optional<std::size_t> number{};  // of the rule
+    std::size_t examined = 0;             // rules whose conditions were looked at
+  };
+  // A memo serves one set, and answers for many loose rules and many ports of an owner.
+  [[nodiscard]] match find_first(const subject& s, owner_memo* memo = nullptr) const;
+  // A rule before `number` that certainly matches all that this one matches. `work` is the number of rules that may
+  // still be examined for this; none are found when it is used up.
+  [[nodiscard]] std::optional<std::size_t> find_covering(std::size_t number, std::size_t& work) const;
+
+ private:
+  std::vector<rule> rules_;
+  std::vector<unsigned> lines_;
+  std::vector<base::shared_text> descriptions_;
+  rule_index index_;
+};
+
+}  // namespace rules
