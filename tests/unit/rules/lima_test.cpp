@@ -1,10 +1,11 @@
 // Lima's documented port forwards, rewritten as rules, behave as Lima's documentation says. Source of the facts:
-// templates/default.yaml of Lima 2.0 (section portForwards), pkg/portfwd/forward.go, and the cases of
-// hack/test-port-forwarding.pl.
+// templates/default.yaml (section portForwards), pkg/portfwd/forward.go, and the rules of Lima's own test of port
+// forwarding.
 //
 // What has to be written out here: a guestIP that is not given is 127.0.0.1, which also matches ::1 and both wildcards;
-// a guestIP of 0.0.0.0 matches every address unless guestIPMustBeZero; hostIP is 127.0.0.1 and proto tcp unless given;
-// a fallback rule forwards localhost's ports, and a port without a rule is ignored.
+// a guestIP of 0.0.0.0 matches every address unless guestIPMustBeZero, which newer releases of Lima set for it; hostIP
+// is 127.0.0.1 and proto tcp unless given; a fallback rule forwards localhost's ports, and a port without a rule is
+// ignored.
 #include <gmock/gmock.h>
 
 #include "net/endpoint.hpp"

@@ -1,0 +1,115 @@
+// decisions_bench: what it costs to decide a thousand ports by ten thousand rules, and to read such a file. Sets of
+// different kinds: most are found by their index, and the last ones are those that docs/rules.md calls slow.
+#include <fmt/format.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rules/decision.hpp"
+#include "rules/rules_codec.hpp"
+#include "tests/bench/bench_command_line.hpp"
+#include "tests/bench/figures.hpp"
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+constexpr int rule_count = 10'000, port_count = 1'000;
+constexpr std::array<std::string_view, 1> sources{"docker"};
+constexpr std::array<std::string_view, 1> peers{"host-switch"};
+
+struct kind {
+  std::string_view name;
+  std::function<std::string(int)> rule;
+  int owners = port_count;  // containers that the ports belong to
+};
+
+std::vector<kind> kinds() {
+  return {
+      {"a port each", [](int i) { return fmt::format("{{port: {}, host-port: +1}}", 2 * i + 1); }},
+      {"overlapping ranges", [](int i) { return fmt::format("{{port: {}-{}, protocol: udp}}", i + 1, i + 100); }},
+      {"one port, a name each", [](int i) { return fmt::format("{{port: 1000, name: web-{}}}", i); }},
+      {"a beginning of a name each", [](int i) { return fmt::format("{{name: 'web-{}-*'}}", i); }},
+      {"an end of an image each", [](int i) { return fmt::format("{{source: docker, image: '*:{}'}}", i); }},
+      {"a label each", [](int i) { return fmt::format("{{label: tier=t{}}}", i); }},
+      {"peers and a note",
+       [](int i) { return fmt::format("{{port: {}-{}, peers: host-switch, note: why}}", i + 1, i + 3); }},
+      {"slow: *x*, 10 containers", [](int i) { return fmt::format("{{name: '*x{}x*'}}", i); }, 10},
+      {"slow: *x*, 1000 containers", [](int i) { return fmt::format("{{name: '*x{}x*'}}", i); }},
+  };
+}
+
+std::string file_of(const kind& k) {
+  std::string text = "rules:\n";
+  for (int i = 0; i < rule_count; ++i) text += "  - " + k.rule(i) + "\n";
+  return text;
+}
+
+// The ports, and the names that they are views of.
+struct ports {
+  explicit ports(int owners) {
+    for (int i = 0; i < owners; ++i) names.push_back(fmt::format("web-{}-x", 7 * i));
+    for (int i = 0; i < port_count; ++i) {
+      const auto& name = names[static_cast<std::size_t>(i % owners)];
+      subjects.push_back({.source = "docker",
+                          .port = static_cast<std::uint16_t>(1000 + 9 * i),
+                          .name = name,
+                          .labels = labels,
+                          .image = "library/nginx:1.27"});
+    }
+  }
+  std::vector<std::string> names;
+  std::array<rules::label, 4> labels{{{"tier", "front"}, {"com.example.project", "shop"}, {"a", "b"}, {"c", "d"}}};
+  std::vector<rules::subject> subjects;
+};
+
+template <class Work>
+double median_ms(int times, Work&& work) {
+  std::vector<double> measured;
+  for (int i = 0; i < times; ++i) {
+    const auto begin = clock::now();
+    work();
+    measured.push_back(figures::milliseconds(clock::now() - begin));
+  }
+  return figures::at_share(measured, 0.5);
+}
+
+void measure(const kind& k) {
+  const auto text = file_of(k);
+  const rules::known_names known{sources, peers};
+  std::shared_ptr<const rules::rule_set> set;
+  const auto reading = median_ms(3, [&] {
+    auto parsed = rules::parse_rules(text, known);
+    if (!parsed) throw std::runtime_error(to_string(parsed.error().front()));
+    set = parsed->rules;
+  });
+  const ports batch(k.owners);
+  std::size_t matched = 0;
+  const auto deciding = median_ms(11, [&] {
+    matched = 0;
+    for (const auto& d : rules::decide(*set, batch.subjects)) matched += d.rule ? 1 : 0;
+  });
+  fmt::print("{:28} {:>10.3f} {:>10.1f} {:>8}\n", k.name, deciding, reading, matched);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  bench::command_line line("decisions_bench", "What it costs to decide 1,000 ports by 10,000 rules.");
+  line.parse(argc, argv);
+  fmt::print("{:28} {:>10} {:>10} {:>8}\n", "10,000 rules with", "decide ms", "read ms", "matched");
+  for (const auto& k : kinds()) measure(k);
+  return 0;
+} catch (const std::exception& e) {
+  std::cerr << "decisions_bench: " << e.what() << "\n";
+  return 1;
+}
