@@ -64,12 +64,14 @@ struct port {
   std::string protocol{};
   std::string address{};
   std::uint16_t number = 0;
+  std::optional<std::uint16_t> guest_port{};  // inside the VM, where a port rule gave the host's another number
   std::optional<std::uint16_t> container_port{};
   std::string source{};
   std::string owner{};
   std::string name{};      // of the owner
   std::string decision{};  // "exposed", "restricted" …; or leftover_decision
   std::string reason{};
+  std::string rule{};  // the port rule that decided; empty: none did
   std::vector<claim> claims{};
   std::vector<peer_port> peers{};
   bool operator==(const port&) const = default;

@@ -77,6 +77,7 @@ void add_owner(json::object& o, const port& p) {
 json::object encode_port(const port& p) {
   const bool leftover = p.decision == leftover_decision;
   json::object o{{"protocol", p.protocol}, {"address", p.address}, {"port", p.number}};
+  add_number(o, "guest_port", p.guest_port);
   if (!leftover) {
     add_number(o, "container_port", p.container_port);
     o["source"] = p.source;
@@ -85,6 +86,7 @@ json::object encode_port(const port& p) {
   }
   o["decision"] = p.decision;
   add_text(o, "reason", p.reason);
+  add_text(o, "rule", p.rule);
   o["claims"] = encode_all(p.claims, encode_claim);
   if (leftover) add_owner(o, p);
   o["peers"] = encode_all(p.peers, encode_peer_port);
@@ -139,12 +141,14 @@ port decode_port(const json::value& v) {
   return {text_of(v, "protocol"),
           text_of(v, "address"),
           number_of<std::uint16_t>(v, "port").value_or(0),
+          number_of<std::uint16_t>(v, "guest_port"),
           number_of<std::uint16_t>(v, "container_port"),
           text_of(v, "source"),
           text_of(v, "owner"),
           text_of(v, "name"),
           text_of(v, "decision"),
           text_of(v, "reason"),
+          text_of(v, "rule"),
           decode_all(v, "claims", decode_claim),
           decode_all(v, "peers", decode_peer_port)};
 }
