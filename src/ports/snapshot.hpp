@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/shared_text.hpp"
 #include "ports/binding.hpp"
 
 namespace ports {
@@ -16,9 +18,20 @@ struct refusal {
   std::string owner;
   std::string what;  // "8080/sctp", "nerdctl/ports"
   std::string why;
+  std::string_view kind{};  // of a socket: a literal that names the reason, "ignored"; empty: there is none
 
   auto operator<=>(const refusal&) const = default;
 };
+
+// A container that runs and publishes no port. The status names it, so that it differs from one that does not exist.
+struct portless {
+  base::shared_text owner;
+  base::shared_text owner_name;
+
+  auto operator<=>(const portless&) const = default;
+};
+
+inline constexpr std::size_t max_portless = 1'000;
 
 // Of one source: each port of each protocol, once.
 inline constexpr std::size_t max_bindings = 131'072;
@@ -32,6 +45,8 @@ struct snapshot {
   // Why some ports may be missing although the source can be read. The status then shows the source as degraded. Empty:
   // none are missing.
   std::string doubt{};
+  std::vector<portless> without_ports{};  // at most max_portless
+  std::uint64_t more_without_ports = 0;   // of those that are not named
 
   bool operator==(const snapshot&) const = default;
 };

@@ -48,7 +48,9 @@ status_document::source describe_source(ports::source_id id, const ports::source
                                                            : "waiting",
                                 .bindings = source.last.bindings.size()};
   if (degraded) shown.reason = source.trouble ? source.trouble->message() : doubt;
-  for (const auto& r : source.last.refusals) shown.refusals.push_back({r.owner, r.what, r.why});
+  for (const auto& r : source.last.refusals) shown.refusals.push_back({r.owner, r.what, r.why, std::string(r.kind)});
+  for (const auto& c : source.last.without_ports) shown.without_ports.push_back({c.owner.str(), c.owner_name.str()});
+  shown.more_without_ports = source.last.more_without_ports;
   return shown;
 }
 

@@ -17,9 +17,17 @@ namespace status_document {
 // Something of a source that cannot be published.
 struct refusal {
   std::string owner{};
-  std::string what{};  // "70000/tcp"
+  std::string what{};  // "70000/tcp"; of a socket "0.0.0.0:53/udp"
   std::string why{};
+  std::string kind{};  // of a socket that is not published: "ignored", "device" …; empty: it has none
   bool operator==(const refusal&) const = default;
+};
+
+// A container that runs and publishes no port.
+struct container {
+  std::string owner{};
+  std::string name{};  // of the owner
+  bool operator==(const container&) const = default;
 };
 
 struct source {
@@ -28,6 +36,8 @@ struct source {
   std::string reason{};
   std::uint64_t bindings = 0;
   std::vector<refusal> refusals{};
+  std::vector<container> without_ports{};
+  std::uint64_t more_without_ports = 0;  // that are not named
   bool operator==(const source&) const = default;
 };
 

@@ -32,13 +32,21 @@ void add_number(json::object& o, std::string_view name, const std::optional<T>& 
   if (number) o[name] = *number;
 }
 
-json::object encode_refusal(const refusal& r) { return {{"owner", r.owner}, {"what", r.what}, {"why", r.why}}; }
+json::object encode_refusal(const refusal& r) {
+  json::object o{{"owner", r.owner}, {"what", r.what}, {"why", r.why}};
+  add_text(o, "kind", r.kind);
+  return o;
+}
+
+json::object encode_container(const container& c) { return {{"owner", c.owner}, {"name", c.name}}; }
 
 json::object encode_source(const source& s) {
   json::object o{{"name", s.name}, {"state", s.state}};
   add_text(o, "reason", s.reason);
   o["bindings"] = s.bindings;
   o["refusals"] = encode_all(s.refusals, encode_refusal);
+  if (!s.without_ports.empty()) o["without_ports"] = encode_all(s.without_ports, encode_container);
+  if (s.more_without_ports > 0) o["more_without_ports"] = s.more_without_ports;
   return o;
 }
 
@@ -115,11 +123,20 @@ std::vector<T> decode_all(const json::value& v, std::string_view name, T (*decod
   return items;
 }
 
-refusal decode_refusal(const json::value& v) { return {text_of(v, "owner"), text_of(v, "what"), text_of(v, "why")}; }
+refusal decode_refusal(const json::value& v) {
+  return {text_of(v, "owner"), text_of(v, "what"), text_of(v, "why"), text_of(v, "kind")};
+}
+
+container decode_container(const json::value& v) { return {text_of(v, "owner"), text_of(v, "name")}; }
 
 source decode_source(const json::value& v) {
-  return {text_of(v, "name"), text_of(v, "state"), text_of(v, "reason"),
-          number_of<std::uint64_t>(v, "bindings").value_or(0), decode_all(v, "refusals", decode_refusal)};
+  return {text_of(v, "name"),
+          text_of(v, "state"),
+          text_of(v, "reason"),
+          number_of<std::uint64_t>(v, "bindings").value_or(0),
+          decode_all(v, "refusals", decode_refusal),
+          decode_all(v, "without_ports", decode_container),
+          number_of<std::uint64_t>(v, "more_without_ports").value_or(0)};
 }
 
 peer decode_peer(const json::value& v) {

@@ -21,6 +21,13 @@ constexpr std::size_t max_stopped = 65'536;
 constexpr std::size_t many_touched = 1'024;                   // from here on old ones are removed
 constexpr std::chrono::milliseconds list_lags_events{2'000};  // on a busy machine; usually milliseconds
 
+void add_portless(ports::snapshot& s, const std::string& id, const std::string& name) {
+  if (s.without_ports.size() < ports::max_portless)
+    s.without_ports.push_back({id, name});
+  else
+    ++s.more_without_ports;
+}
+
 }  // namespace
 
 void container_set::reset() {
@@ -157,6 +164,7 @@ ports::snapshot container_set::snapshot() const {
     else
       refuse({id, "all of its ports", "the containers publish more than can be forwarded"});
     for (const auto& r : c.refusals) refuse(r);
+    if (c.bindings.empty()) add_portless(s, id, c.name);
   }
   questions_.visit_unanswered([&](const std::string& id, const std::string* why) {
     refuse({id, "container",

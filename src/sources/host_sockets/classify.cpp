@@ -67,6 +67,23 @@ display display_of(exclusion e) {
   return display::named;
 }
 
+std::string_view name_of(exclusion e) {
+  switch (e) {
+    case exclusion::ignored: return "ignored";
+    case exclusion::multicast: return "multicast";
+    case exclusion::client_port: return "client-port";
+    case exclusion::device: return "device";
+    case exclusion::momentary: return "momentary";
+    case exclusion::agent: return "agent";
+    case exclusion::engine: return "engine";
+    case exclusion::starting: return "starting";
+    case exclusion::reserver: return "reserver";
+    case exclusion::kernel: return "kernel";
+    case exclusion::unknown_owner: break;
+  }
+  return "unknown-owner";
+}
+
 std::string_view to_text(exclusion e) {
   switch (e) {
     case exclusion::ignored: return "-ignore-listeners leaves this port out";

@@ -59,6 +59,8 @@ struct rules {
 enum class display : std::uint8_t { hidden, counted, named };
 [[nodiscard]] display display_of(exclusion e);
 [[nodiscard]] std::string_view to_text(exclusion e);
+// One word, by which guestagentctl knows what would have to change.
+[[nodiscard]] std::string_view name_of(exclusion e);
 inline constexpr std::size_t exclusion_count = 11;
 
 }  // namespace host_sockets

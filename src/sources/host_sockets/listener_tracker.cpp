@@ -141,15 +141,17 @@ void listener_tracker::add_refusals(ports::snapshot& to) const {
     const auto& e = excluded_[i];
     const auto why = static_cast<exclusion>(i);
     if (display_of(why) == display::hidden) continue;
-    for (const auto& name : e.names) to.refusals.push_back({claim_owner, name, std::string(to_text(why))});
+    for (const auto& name : e.names)
+      to.refusals.push_back({claim_owner, name, std::string(to_text(why)), name_of(why)});
     const auto more = e.count - std::min(e.count, e.names.size());
     if (display_of(why) == display::counted ? more == 0 : e.count <= most_names) continue;
     const auto* what = e.names.empty() ? "{} sockets" : "{} more sockets";
-    to.refusals.push_back({claim_owner, fmt::format(fmt::runtime(what), more), std::string(to_text(why))});
+    to.refusals.push_back(
+        {claim_owner, fmt::format(fmt::runtime(what), more), std::string(to_text(why)), name_of(why)});
   }
   if (too_many_ > 0)
-    to.refusals.push_back(
-        {claim_owner, fmt::format("{} sockets", too_many_), fmt::format("more than {} listeners", options_.most)});
+    to.refusals.push_back({claim_owner, fmt::format("{} sockets", too_many_),
+                           fmt::format("more than {} listeners", options_.most), "too-many"});
 }
 
 // Sockets that are not published come and go all the time; what is said about them alone is not worth a snapshot each.

@@ -84,7 +84,8 @@ void listeners_source::publish(ports::source_feed& feed) {
   snapshot.epoch = epoch_;
   if (doubt_) snapshot.doubt = doubt_->message();
   for (const auto p : unsupported_)
-    snapshot.refusals.push_back({"listener", std::string(net::to_string(p)), "this kernel does not list such sockets"});
+    snapshot.refusals.push_back(
+        {"listener", std::string(net::to_string(p)), "this kernel does not list such sockets", "unlisted"});
   feed.publish(id(), std::move(snapshot));
 }
 

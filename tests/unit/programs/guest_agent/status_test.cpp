@@ -56,6 +56,21 @@ TEST_F(status_test, names_the_agent_its_sources_and_peers) {
   EXPECT_EQ(d.peers.at(0).applied, 1);
 }
 
+TEST_F(status_test, names_containers_without_ports_and_the_kind_of_an_excluded_socket) {
+  table.enable(ports::source_id::docker);
+  ports::snapshot seen;
+  seen.refusals = {{"listener", "[::]:53/udp", "left out", "ignored"}};
+  seen.without_ports = {{"id9", "job"}};
+  seen.more_without_ports = 3;
+  table.publish(ports::source_id::docker, seen);
+  const auto docker = shown().sources.at(0);
+  EXPECT_EQ(docker.refusals.at(0).kind, "ignored");
+  ASSERT_EQ(docker.without_ports.size(), 1U);
+  EXPECT_EQ(docker.without_ports[0].owner, "id9");
+  EXPECT_EQ(docker.without_ports[0].name, "job");
+  EXPECT_EQ(docker.more_without_ports, 3U);
+}
+
 TEST_F(status_test, an_applied_port_has_its_owner_and_time) {
   publish({web});
   apply(outcome_kind::done);

@@ -8,44 +8,53 @@ namespace {
 document full() {
   document d{
       .version = "1.2.3", .mode = "network-tunnel", .started = "2026-11-24T00:00:00Z", .now = "2026-11-24T00:01:00Z"};
-  d.sources = {{"docker", "degraded", "gone", 2, {{"c9", "9/sctp", "not forwarded"}}},
-               {"iptables", "waiting", "", 0, {}}};
+  d.sources = {{"docker", "degraded", "gone", 2, {{"c9", "9/sctp", "not forwarded"}}, {{"c3", "job"}}, 5},
+               {"iptables", "waiting", "", 0, {}},
+               {"listeners", "ok", "", 1, {{"listener", "0.0.0.0:53/udp", "left out", "ignored"}}}};
   d.peers = {{"host-switch", "synced", "", {}, 1}, {"wsl-proxy", "down", "no socket", 1500, 0}};
   d.ports = {
       {"tcp",
        "0.0.0.0",
        8080,
+       8000,
        80,
        "docker",
        "c1",
        "web \"2\"",
        "exposed",
        "",
+       "line 3",
        {{"docker", "c1", "web \"2\"", "0.0.0.0", 80}, {"listeners", "", "", "::", 0}},
        {{"host-switch", "applied", "", "2026-11-24T00:00:01Z", {}}, {"wsl-proxy", "conflict", "in use", "", 300}}},
-      {"tcp", "127.0.0.1", 80, 0, "docker", "", "", "restricted", "ports below 1024", {}, {}},
+      {"tcp", "127.0.0.1", 80, {}, 0, "docker", "", "", "restricted", "ports below 1024", "", {}, {}},
       {"udp",
        "::",
        53,
+       {},
        5353,
        "docker",
        "c2",
        "",
        "leftover",
        "no longer published",
+       "",
        {},
        {{"loopback", "removing", "", "", {}}}},
-      {"udp", "::", 54, {}, "listeners", "", "", "leftover", "no longer published", {}, {}}};
+      {"udp", "::", 54, {}, {}, "listeners", "", "", "leftover", "no longer published", "", {}, {}}};
   return d;
 }
 
 constexpr std::string_view full_text =
     R"({"version":"1.2.3","mode":"network-tunnel","started":"2026-11-24T00:00:00Z","now":"2026-11-24T00:01:00Z",)"
     R"("sources":[{"name":"docker","state":"degraded","reason":"gone","bindings":2,"refusals":[{"owner":"c9",)"
-    R"("what":"9/sctp","why":"not forwarded"}]},{"name":"iptables","state":"waiting","bindings":0,"refusals":[]}],)"
+    R"("what":"9/sctp","why":"not forwarded"}],"without_ports":[{"owner":"c3","name":"job"}],)"
+    R"("more_without_ports":5},{"name":"iptables","state":"waiting","bindings":0,"refusals":[]},)"
+    R"({"name":"listeners","state":"ok","bindings":1,"refusals":[{"owner":"listener","what":"0.0.0.0:53/udp",)"
+    R"("why":"left out","kind":"ignored"}]}],)"
     R"("peers":[{"name":"host-switch","state":"synced","applied":1},{"name":"wsl-proxy","state":"down",)"
     R"("reason":"no socket","retry_in_ms":1500,"applied":0}],"ports":[{"protocol":"tcp","address":"0.0.0.0",)"
-    R"("port":8080,"container_port":80,"source":"docker","owner":"c1","name":"web \"2\"","decision":"exposed",)"
+    R"("port":8080,"guest_port":8000,"container_port":80,"source":"docker","owner":"c1","name":"web \"2\"",)"
+    R"("decision":"exposed","rule":"line 3",)"
     R"("claims":[{"source":"docker","owner":"c1","name":"web \"2\"","address":"0.0.0.0","container_port":80},)"
     R"({"source":"listeners","owner":"","name":"","address":"::","container_port":0}],"peers":[{"name":"host-switch",)"
     R"("state":"applied","since":"2026-11-24T00:00:01Z"},{"name":"wsl-proxy","state":"conflict","reason":"in use",)"

@@ -224,6 +224,22 @@ TEST(container_set, what_stopped_is_forgotten_where_the_engine_is_silent_for_lon
   EXPECT_EQ(set.take_stopped_changes(), (stopped_changes{{"s", true}})) << "the next list says it again";
 }
 
+TEST(container_set, a_container_without_ports_is_named_up_to_a_limit) {
+  container_set set;
+  container_list all;
+  all.running = {make("a"), {"b", "job", {}, {}}};
+  set.listed(all, start);
+  auto shown = set.snapshot();
+  ASSERT_EQ(shown.without_ports.size(), 1U);
+  EXPECT_EQ(shown.without_ports[0], (ports::portless{"b", "job"}));
+  EXPECT_EQ(shown.more_without_ports, 0U);
+  for (std::size_t i = 0; i < ports::max_portless + 4; ++i) all.running.push_back({std::to_string(i), "job", {}, {}});
+  set.listed(all, start);
+  shown = set.snapshot();
+  EXPECT_EQ(shown.without_ports.size(), ports::max_portless);
+  EXPECT_EQ(shown.more_without_ports, 5U);
+}
+
 TEST(container_set, more_ports_than_there_can_be_are_refused_container_by_container) {
   container_set set;
   container_list all;

@@ -51,9 +51,13 @@ TEST(classify, a_young_socket_needs_no_owner) {
 }
 
 TEST(classify, each_reason_has_words_of_its_own) {
-  std::set<std::string_view> words;
-  for (std::size_t i = 0; i < exclusion_count; ++i) words.insert(to_text(static_cast<exclusion>(i)));
+  std::set<std::string_view> words, names;
+  for (std::size_t i = 0; i < exclusion_count; ++i) {
+    words.insert(to_text(static_cast<exclusion>(i)));
+    names.insert(name_of(static_cast<exclusion>(i)));
+  }
   EXPECT_EQ(words.size(), exclusion_count);
+  EXPECT_EQ(names.size(), exclusion_count);
   EXPECT_EQ(static_cast<std::size_t>(exclusion::unknown_owner) + 1, exclusion_count);
 }
 
