@@ -1,10 +1,11 @@
 #include "program/command_line.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <expected>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,13 +14,29 @@
 
 #include "base/result.hpp"
 #include "base/text.hpp"
+#include "program/completions.hpp"
 #include "program/go_flags.hpp"
+#include "program/man_page.hpp"
+#include "program/program_description.hpp"
 
 namespace program {
 namespace {
 
+std::string names_of(const std::vector<command>& commands, std::string_view separator) {
+  std::string names;
+  for (const auto& c : commands) names += (names.empty() ? "" : std::string(separator)) + c.name;
+  return names;
+}
+
+// "ports|status [flags]", and a line of its own for each command that has an argument.
 std::string synopsis(const about& what) {
-  return what.commands.empty() ? "[flags]" : fmt::format("{} [flags]", fmt::join(what.commands, "|"));
+  if (what.commands.empty()) return "[flags]";
+  std::vector<command> alone;
+  std::ranges::copy_if(what.commands, std::back_inserter(alone), [](const command& c) { return c.argument.empty(); });
+  std::string text = names_of(alone, "|") + " [flags]";
+  for (const auto& c : what.commands)
+    if (!c.argument.empty()) text += fmt::format("\n       {} {} {} [flags]", what.name, c.name, c.argument);
+  return text;
 }
 
 }  // namespace
@@ -33,20 +50,53 @@ base::result<program::parse_outcome> command_line::read(const std::vector<std::s
   auto parsed = flags_.parse(words);
   if (!parsed || *parsed == program::parse_outcome::help || version_) return parsed;
   auto rest = flags_.rest();
-  if (!what_.commands.empty() && command_.empty()) {
-    if (rest.empty()) return base::fail(fmt::format("no command: {}", fmt::join(what_.commands, " or ")));
-    if (std::ranges::find(what_.commands, rest.front()) == what_.commands.end())
-      return base::fail("unknown command: " + base::printable(rest.front()));
-    command_ = rest.front();
-    rest.erase(rest.begin());
-    return read(rest);
+  if (rest.empty()) {
+    const auto all = find_missing();
+    return all ? parsed : std::unexpected(all.error());
   }
-  if (!rest.empty()) return base::fail("unexpected argument: " + base::printable(rest.front()));
-  return parsed;
+  if (auto taken = take_word(rest.front()); !taken) return std::unexpected(taken.error());
+  rest.erase(rest.begin());
+  return read(rest);
+}
+
+// A word that is not a flag: the command, or its argument.
+base::result<> command_line::take_word(const std::string& word) {
+  const auto at = std::ranges::find(what_.commands, command_.empty() ? word : command_, &command::name);
+  if (command_.empty() && !what_.commands.empty()) {
+    if (at == what_.commands.end()) return base::fail("unknown command: " + base::printable(word));
+    command_ = word;
+    return {};
+  }
+  const bool expected = at != what_.commands.end() && !at->argument.empty() && !has_argument_;
+  if (!expected) return base::fail("unexpected argument: " + base::printable(word));
+  argument_ = word;
+  has_argument_ = true;
+  return {};
+}
+
+base::result<> command_line::find_missing() const {
+  if (what_.commands.empty()) return {};
+  if (command_.empty()) return base::fail("no command: " + names_of(what_.commands, " or "));
+  const auto at = std::ranges::find(what_.commands, command_, &command::name);
+  if (!at->argument.empty() && !has_argument_) return base::fail(fmt::format("{}: no {}", command_, at->argument));
+  return {};
+}
+
+// Made from the table of flags for a package.
+std::optional<std::string> command_line::document_for(const std::vector<std::string>& words) const {
+  if (words == std::vector<std::string>{"-man"}) return man_page(what_, flags_.descriptions());
+  if (words.size() == 2 && words.front() == "-completions")
+    return completions(words.back(), what_, flags_.descriptions());
+  return std::nullopt;
 }
 
 std::optional<int> command_line::parse(int argc, const char* const* argv) {
-  const auto parsed = read(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
+  const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
+  if (const auto made = document_for(words)) {
+    fmt::print("{}", *made);
+    return exit_ok;
+  }
+  const auto parsed = read(words);
   if (!parsed) {
     const auto reason = parsed.error().message();
     fmt::print(stderr, "{}\n{}\n", reason, flags_.usage());

@@ -1,5 +1,8 @@
 #include "program/flag_values.hpp"
 
+#include <algorithm>
+#include <array>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,6 +18,13 @@ namespace program {
 namespace {
 
 constexpr int largest_buffer = 1 << 30;
+
+struct duration_unit {
+  std::string_view name;
+  std::int64_t milliseconds;
+};
+constexpr std::array<duration_unit, 4> duration_units{{{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}}};
+constexpr std::int64_t longest_duration = 24 * 3'600'000;
 
 }  // namespace
 
@@ -52,6 +62,22 @@ base::result<int> buffer_size(std::string_view text) {
   const auto bytes = base::parse_number<int>(text);
   if (!bytes || *bytes < 0 || *bytes > largest_buffer) return base::fail("not a size from 0 to 1073741824");
   return *bytes;
+}
+
+base::result<std::chrono::milliseconds> duration(std::string_view text) {
+  std::int64_t total = 0;
+  while (!text.empty()) {
+    const auto unit_at = text.find_first_not_of("0123456789");
+    const auto number = base::parse_number<std::uint32_t>(text.substr(0, unit_at));
+    const auto rest = unit_at == std::string_view::npos ? std::string_view() : text.substr(unit_at);
+    const auto unit = std::ranges::find_if(duration_units, [&](const auto& u) { return rest.starts_with(u.name); });
+    if (!number || unit == duration_units.end()) return base::fail("not a duration like 10s");
+    total += *number * unit->milliseconds;
+    if (total > longest_duration) return base::fail("longer than a day");
+    text = rest.substr(unit->name.size());
+  }
+  if (total == 0) return base::fail("not a duration like 10s");
+  return std::chrono::milliseconds(total);
 }
 
 base::result<std::string> path(std::string_view text) {

@@ -2,6 +2,7 @@
 // with the reason. program::flag_set::add accepts them directly. Pure.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -22,6 +23,8 @@ namespace program {
 [[nodiscard]] base::result<std::uint16_t> port(std::string_view text);
 // In bytes, 1 GiB at most.
 [[nodiscard]] base::result<int> buffer_size(std::string_view text);
+// As Go writes one: "10s", "500ms", "1m30s"; units h, m, s, ms; a day at most, not 0.
+[[nodiscard]] base::result<std::chrono::milliseconds> duration(std::string_view text);
 // Any path but an empty one.
 [[nodiscard]] base::result<std::string> path(std::string_view text);
 [[nodiscard]] base::result<std::string> absolute_path(std::string_view text);

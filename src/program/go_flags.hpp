@@ -21,6 +21,14 @@ namespace program {
 
 enum class parse_outcome { ok, help };
 
+// A flag as the usage, the manual and the completions of shells show it.
+struct flag_description {
+  std::string name{};
+  std::string help{};
+  std::string shown_default{};
+  std::string value_name{};  // empty for booleans
+};
+
 class flag_set {
  public:
   // `description` is the text between the synopsis and the flags. Its paragraphs are separated by "\n\n" and wrapped,
@@ -75,13 +83,10 @@ class flag_set {
 
   [[nodiscard]] const std::string& program() const { return program_; }
   [[nodiscard]] std::string usage() const;
+  [[nodiscard]] std::vector<flag_description> descriptions() const { return {flags_.begin(), flags_.end()}; }
 
  private:
-  struct flag {
-    std::string name;
-    std::string help;
-    std::string shown_default;
-    std::string value_name;  // empty for booleans
+  struct flag : flag_description {
     bool boolean = false;
     std::function<bool(std::string_view)> set;
     std::function<base::result<>(std::string_view)> checked_set;

@@ -76,7 +76,7 @@ base::result<> find_no_unix_socket(const std::vector<tunnel>& tunnels) {
 tunnel_program::tunnel_program() : host_cid_(VMADDR_CID_HOST) {}
 
 program::about tunnel_program::info() const {
-  return {.name = "vtunnel", .description = description, .commands = {"peer", "host"}};
+  return {.name = "vtunnel", .description = description, .commands = {{"peer"}, {"host"}}};
 }
 
 void tunnel_program::declare(program::flag_set& flags) {

@@ -30,5 +30,15 @@ TEST(flag_values, paths) {
   expect(own_socket_path, {"/run/x.sock", "/" + std::string(102, 'x')}, {"", "x.sock", "/" + std::string(103, 'x')});
 }
 
+TEST(flag_values, a_duration_is_as_go_writes_it) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(duration("10s").value(), 10s);
+  EXPECT_EQ(duration("500ms").value(), 500ms);
+  EXPECT_EQ(duration("1m30s").value(), 90s);
+  EXPECT_EQ(duration("24h").value(), 24h);
+  for (const auto* wrong : {"", "0s", "10", "s", "-1s", "1.5s", "10x", "10s ", "25h", "4294967296s", "4294967295h"})
+    EXPECT_FALSE(duration(wrong)) << wrong;
+}
+
 }  // namespace
 }  // namespace program

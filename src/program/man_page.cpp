@@ -1,0 +1,86 @@
+#include "program/man_page.hpp"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/text.hpp"
+#include "program/go_flags.hpp"
+#include "program/program_description.hpp"
+
+namespace program {
+namespace {
+
+// Text as groff prints it unchanged: with ASCII hyphens and quotes, and no line that looks like a request.
+std::string plain(std::string_view text) {
+  std::string shown;
+  for (const char c : text) {
+    if ((c == '.' || c == '\'') && (shown.empty() || shown.back() == '\n')) shown += "\\&";
+    switch (c) {
+      case '\\': shown += "\\(rs"; break;
+      case '-': shown += "\\-"; break;
+      case '\'': shown += "\\(aq"; break;
+      case '`': shown += "\\(ga"; break;
+      case '^': shown += "\\(ha"; break;
+      case '~': shown += "\\(ti"; break;
+      default: shown += c;
+    }
+  }
+  return shown;
+}
+
+// What the program is, without its full stop: the first sentence of the description.
+std::string_view purpose(std::string_view description) {
+  auto first = description.substr(0, description.find("\n\n"));
+  if (const auto end = first.find(". "); end != std::string_view::npos) first = first.substr(0, end);
+  if (first.ends_with('.')) first.remove_suffix(1);
+  return first;
+}
+
+std::string synopsis(const about& what) {
+  if (what.commands.empty()) return fmt::format(".B {}\n[flags]\n", plain(what.name));
+  std::string text;
+  for (const auto& c : what.commands)
+    text += fmt::format("{}.B {} {}\n{}[flags]\n", text.empty() ? "" : ".br\n", plain(what.name), plain(c.name),
+                        c.argument.empty() ? "" : fmt::format(".I {}\n", plain(c.argument)));
+  return text;
+}
+
+// An indented paragraph is already broken into lines.
+std::string paragraphs(std::string_view description) {
+  std::string text;
+  while (!description.empty()) {
+    const auto end = description.find("\n\n");
+    const auto one = description.substr(0, end);
+    text +=
+        one.starts_with(' ') ? fmt::format(".PP\n.nf\n{}\n.fi\n", plain(one)) : fmt::format(".PP\n{}\n", plain(one));
+    description.remove_prefix(end == std::string_view::npos ? description.size() : end + 2);
+  }
+  return text;
+}
+
+std::string option(const flag_description& f) {
+  const auto value = f.value_name.empty() ? "" : fmt::format(" \\fI{}\\fR", plain(f.value_name));
+  const auto standard = f.shown_default.empty() ? "" : fmt::format(" (default {})", plain(f.shown_default));
+  return fmt::format(".TP\n\\fB\\-{}\\fR{}\n{}{}\n", plain(f.name), value, plain(f.help), standard);
+}
+
+}  // namespace
+
+std::string man_page(const about& what, const std::vector<flag_description>& flags) {
+  std::string title = what.name;
+  for (char& c : title)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  auto text = fmt::format(".TH {} 8 \"\" \"guestagent {}\" \"Guest agent\"\n", plain(title), GUESTAGENT_VERSION);
+  text += fmt::format(".SH NAME\n{} \\- {}\n", plain(what.name), plain(purpose(what.description)));
+  text += ".SH SYNOPSIS\n" + synopsis(what) + ".SH DESCRIPTION\n" + paragraphs(what.description);
+  text += ".SH OPTIONS\n.PP\nOne dash or two; \\-flag=value or \\-flag value; booleans without a value, or with =.\n";
+  for (const auto& f : flags) text += option(f);
+  text += option({.name = "h", .help = "Print the usage and exit."});
+  text += ".SH \"EXIT STATUS\"\n.PP\n0 finished or stopped by a signal, 1 failed, 2 wrong command line.\n";
+  return text;
+}
+
+}  // namespace program
