@@ -3,58 +3,58 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdint>
-#include <optional>
+#include <cstddef>
 #include <string>
 #include <vector>
 
 #include "base/text.hpp"
+#include "programs/guestagentctl/port_filter.hpp"
+#include "programs/guestagentctl/port_text.hpp"
 #include "programs/guestagentctl/text_table.hpp"
 #include "protocols/status_document/document.hpp"
 
 namespace guestagentctl {
 namespace {
 
-// 64 hex digits are a container's id; its first twelve identify it.
-std::string owner_of(const status_document::port& port) {
-  if (!port.name.empty()) return port.name;
-  return port.owner.size() == 64 ? port.owner.substr(0, 12) : port.owner;
-}
-
-std::string host_of(const status_document::port& port) {
-  const bool v6 = port.address.find(':') != std::string::npos;
-  return fmt::format("{}{}{}:{}", v6 ? "[" : "", port.address, v6 ? "]" : "", port.number);
-}
-
-std::string retry_of(std::optional<std::int64_t> milliseconds) {
-  return milliseconds ? fmt::format(", retrying in {:.1f} s", static_cast<double>(*milliseconds) / 1000.0)
-                      : std::string();
-}
-
 void append_note(std::string& notes, const std::string& note) {
   if (!notes.empty()) notes += "; ";
   notes += note;
 }
 
-std::vector<std::string> port_row(const status_document::port& port, const std::vector<status_document::peer>& peers) {
-  const bool open = port.decision == "exposed" || port.decision == status_document::leftover_decision;
-  std::vector<std::string> row{port.protocol, host_of(port),
-                               port.container_port ? std::to_string(*port.container_port) : "-", port.source,
-                               owner_of(port)};
-  std::string since, notes = port.reason;
+// Why it is as it is, beside what the peers say.
+std::string note_on(const status_document::port& port, std::size_t count) {
+  std::string notes = port.reason;
+  if (port.guest_port) append_note(notes, "port " + numbers(*port.guest_port, count) + " in the VM");
+  if (!port.rule.empty()) append_note(notes, "rule " + port.rule);
+  return notes;
+}
+
+std::vector<std::string> port_row(const port_range& range, const std::vector<status_document::peer>& peers) {
+  const auto& port = *range.first;
+  std::vector<std::string> row{port.protocol, host_of(range),
+                               port.container_port ? numbers(*port.container_port, range.count) : "-", port.source,
+                               owner_text(port.owner, port.name)};
+  std::string since, notes = note_on(port, range.count);
   for (const auto& peer : peers) {
-    std::string state = open ? "-" : port.decision;
+    std::string state = is_for_peers(port) ? "-" : port.decision;
     for (const auto& at : port.peers) {
       if (at.name != peer.name) continue;
       state = at.state;
       since = std::max(since, at.since);
-      if (!at.reason.empty()) append_note(notes, fmt::format("{}: {}{}", at.name, at.reason, retry_of(at.retry_in_ms)));
+      if (!at.reason.empty())
+        append_note(notes, fmt::format("{}: {}{}", at.name, at.reason, retry_text(at.retry_in_ms)));
     }
     row.push_back(state);
   }
   row.push_back(since.empty() ? "-" : since);
   row.push_back(notes);
   return row;
+}
+
+std::string note_on_hidden(std::size_t count) {
+  if (count == 0) return "";
+  return fmt::format("{} port{} left out by rules; --all shows {}\n", count, count == 1 ? " is" : "s are",
+                     count == 1 ? "it" : "them");
 }
 
 std::string upper(std::string text) {
@@ -65,13 +65,22 @@ std::string upper(std::string text) {
 
 }  // namespace
 
-std::string list_ports(const status_document::document& shown) {
+std::string list_ports(const status_document::document& shown, const port_filter& filter) {
   std::vector<std::string> header{"PROTOCOL", "HOST", "CONTAINER", "SOURCE", "OWNER"};
   for (const auto& peer : shown.peers) header.push_back(upper(peer.name));
   header.insert(header.end(), {"SINCE", "NOTE"});
   text_table table(header);
-  for (const auto& port : shown.ports) table.add(port_row(port, shown.peers));
-  return table.render();
+  std::vector<const status_document::port*> listed;
+  std::size_t hidden = 0;
+  for (const auto& port : shown.ports) {
+    if (!passes(filter, port)) continue;
+    if (is_hidden(filter, port))
+      ++hidden;
+    else
+      listed.push_back(&port);
+  }
+  for (const auto& range : filter.all ? unfolded(listed) : fold(listed)) table.add(port_row(range, shown.peers));
+  return table.render() + note_on_hidden(hidden);
 }
 
 std::string list_status(const status_document::document& shown) {
@@ -85,7 +94,7 @@ std::string list_status(const status_document::document& shown) {
   }
   text_table peers({"PEER", "STATE", "APPLIED", "NOTE"});
   for (const auto& peer : shown.peers)
-    peers.add({peer.name, peer.state, std::to_string(peer.applied), peer.reason + retry_of(peer.retry_in_ms)});
+    peers.add({peer.name, peer.state, std::to_string(peer.applied), peer.reason + retry_text(peer.retry_in_ms)});
   auto text = fmt::format("agent {} in {} mode, up since {}\n\n", base::printable(shown.version),
                           base::printable(shown.mode), base::printable(shown.started));
   text += sources.render() + "\n" + peers.render();

@@ -5,9 +5,10 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <iterator>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/unique_fd.hpp"
 #include "os/claimed_unix_path.hpp"
@@ -34,19 +35,32 @@ void answer_once(int listener, const std::string& body) {
   ::send(client.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
 }
 
-outcome watch(const std::string& body) {
+// Runs the program beside an agent that answers so many connections, one body each, and has gone then.
+outcome run_beside(const std::vector<std::string>& bodies, std::vector<std::string> words) {
   const support::temp_dir directory;
   const auto socket = (directory / "agent.sock").string();
-  const auto listener = os::claimed_unix_path::claim(socket);
+  auto listener = os::claimed_unix_path::claim(socket);
   if (!listener) return {-1, "", listener.error().message()};
-  const std::jthread agent([&] { answer_once(listener->fd(), body); });
-  const auto flag = "-socket=" + socket;
-  const char* const argv[] = {"guestagentctl", flag.c_str(), "-watch", "-json", "ports"};
+  const std::jthread agent([at = std::move(*listener), &bodies] {
+    for (const auto& body : bodies) answer_once(at.fd(), body);
+  });
+  words.insert(words.begin(), {"guestagentctl", "-socket=" + socket});
+  std::vector<const char*> argv;
+  for (const auto& word : words) argv.push_back(word.c_str());
   testing::internal::CaptureStdout();
   testing::internal::CaptureStderr();
-  const int code = run(static_cast<int>(std::size(argv)), argv);
+  const int code = run(static_cast<int>(argv.size()), argv.data());
   auto out = testing::internal::GetCapturedStdout();
   return {code, std::move(out), testing::internal::GetCapturedStderr()};
+}
+
+outcome watch(const std::string& body) { return run_beside({body}, {"-watch", "-json", "ports"}); }
+
+// A document with the port 8080, which is open at one peer, and in this state at another.
+std::string with_8080(const std::string& state) {
+  return R"({"now":"T","ports":[{"protocol":"tcp","address":"0.0.0.0","port":8080,"name":"web","source":"docker",)"
+         R"("decision":"exposed","peers":[{"name":"host-switch","state":"applied"},{"name":"wsl-proxy","state":")" +
+         state + "\"}]}]}\n";
 }
 
 TEST(commands, watching_prints_each_document_until_the_agent_stops) {
@@ -68,6 +82,66 @@ TEST(commands, watching_ends_at_a_document_beyond_the_bounds) {
   const auto seen = watch("{\"ports\":" + std::string(33, '['));
   EXPECT_NE(seen.exit_code, 0);
   EXPECT_THAT(seen.err, HasSubstr("nested deeper than 32"));
+}
+
+TEST(commands, explains_a_port) {
+  const auto seen = run_beside({with_8080("down")}, {"explain", "8080/tcp"});
+  EXPECT_EQ(seen.exit_code, 0) << seen.err;
+  EXPECT_THAT(seen.out, testing::StartsWith("tcp 0.0.0.0:8080 is open at some peers only\n"));
+}
+
+TEST(commands, json_has_the_ports_that_pass_the_filter_as_the_agent_sent_them) {
+  const std::string body = R"({"ports":[1,{"name":"web","later":2},{"name":"db"}]})";
+  EXPECT_EQ(run_beside({body}, {"ports", "-json", "-name=web"}).out, "[1,{\"name\":\"web\",\"later\":2}]\n");
+}
+
+TEST(commands, waiting_ends_when_the_port_is_open) {
+  const auto seen = run_beside({with_8080("pending") + with_8080("applied")}, {"ports", "-wait=8080", "-timeout=60s"});
+  EXPECT_EQ(seen.exit_code, 0) << seen.err;
+  EXPECT_EQ(seen.out, "tcp 0.0.0.0:8080 of web is open\n");
+}
+
+TEST(commands, waiting_goes_on_while_the_agent_restarts) {
+  const auto seen =
+      run_beside({with_8080("pending"), with_8080("applied")}, {"ports", "-wait=8080/tcp", "-timeout=60s"});
+  EXPECT_EQ(seen.exit_code, 0) << seen.err;
+}
+
+TEST(commands, waiting_ends_with_a_code_for_each_reason) {
+  const auto late = run_beside({}, {"ports", "-wait=8080/tcp", "-timeout=50ms"});
+  EXPECT_EQ(late.exit_code, 3);
+  EXPECT_THAT(late.err, testing::StartsWith("guestagentctl: not open after 0.05 s: "));
+  const std::string restricted =
+      R"({"ports":[{"protocol":"tcp","address":"127.0.0.1","port":80,"decision":"restricted","reason":"too low"}]})";
+  const auto never = run_beside({restricted}, {"ports", "-wait=80", "-timeout=60s"});
+  EXPECT_EQ(never.exit_code, 5);
+  EXPECT_THAT(never.err, HasSubstr("too low"));
+}
+
+TEST(commands, events_continue_after_a_restart_of_the_agent_and_end_without_one) {
+  const std::string empty = R"({"now":"U"})";
+  const auto seen = run_beside({with_8080("applied"), with_8080("down"), empty}, {"events", "-timeout=100ms"});
+  EXPECT_EQ(seen.exit_code, 1);
+  const std::string rest =
+      R"("protocol":"tcp","address":"0.0.0.0","port":8080,"source":"docker","owner":"","name":"web"})";
+  EXPECT_EQ(seen.out,
+            R"({"time":"T","event":"exposed",)" + rest + "\n" + R"({"time":"U","event":"withdrawn",)" + rest + "\n");
+  EXPECT_THAT(seen.err, HasSubstr("waiting for the agent: the agent has stopped"));
+}
+
+TEST(commands, a_flag_of_another_command_is_a_wrong_command_line) {
+  for (const auto& words : std::vector<std::vector<std::string>>{{"explain", "80", "-json"},
+                                                                 {"status", "-wait=80"},
+                                                                 {"events", "-watch"},
+                                                                 {"ports", "-timeout=1s"},
+                                                                 {"ports", "-wait=80", "-json"},
+                                                                 {"ports", "-wait=web"},
+                                                                 {"explain"},
+                                                                 {"explain", "80/icmp"},
+                                                                 {"status", "80"}}) {
+    const auto seen = run_beside({}, words);
+    EXPECT_EQ(seen.exit_code, 2) << testing::PrintToString(words);
+  }
 }
 
 }  // namespace

@@ -1,0 +1,24 @@
+// agent_client: the status document from a running agent's socket, once or after every change.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "async/task.hpp"
+#include "base/result.hpp"
+
+namespace guestagentctl {
+
+// One document, as the agent sent it. Five seconds at most.
+async::task<base::result<std::string>> fetch_status(std::string socket);
+
+// What the reader of a document wants: more of them, or no more.
+enum class appetite { more, enough };
+
+// Hands each document of the agent's stream to `take` until that has enough or fails. An error is that of `take`, or the
+// agent has stopped. Waits without a deadline for the next document; the agent sends one every ten seconds at least.
+async::task<base::result<>> follow_status(std::string socket,
+                                          std::function<base::result<appetite>(std::string_view)> take);
+
+}  // namespace guestagentctl

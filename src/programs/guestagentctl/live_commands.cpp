@@ -1,0 +1,106 @@
+#include "programs/guestagentctl/live_commands.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "async/clock.hpp"
+#include "async/task.hpp"
+#include "async/timeout.hpp"
+#include "base/result.hpp"
+#include "program/command_line.hpp"
+#include "programs/guestagentctl/agent_client.hpp"
+#include "programs/guestagentctl/changes.hpp"
+#include "programs/guestagentctl/output.hpp"
+#include "programs/guestagentctl/readiness.hpp"
+#include "programs/guestagentctl/request.hpp"
+
+namespace guestagentctl {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto reconnect_pause = 200ms;
+
+bool is_final(const judgement& j) { return j.state == readiness::open || j.state == readiness::left_out; }
+
+std::string seconds(std::chrono::milliseconds t) { return fmt::format("{} s", static_cast<double>(t.count()) / 1000); }
+
+int exit_code_of(readiness state) {
+  switch (state) {
+    case readiness::open: return program::exit_ok;
+    case readiness::conflict: return exit_conflict;
+    case readiness::left_out: return exit_left_out;
+    case readiness::opening: break;
+  }
+  return exit_timeout;
+}
+
+// Follows the agent until the judgement is final. The agent may start, and start again, meanwhile.
+async::task<base::result<>> follow_port(const request& r, judgement& last) {
+  while (true) {
+    const auto followed = co_await follow_status(r.socket, [&](std::string_view text) -> base::result<appetite> {
+      const auto shown = read_document(text);
+      if (!shown) return std::unexpected(shown.error());
+      last = judge(*shown, *r.wait);
+      return is_final(last) ? appetite::enough : appetite::more;
+    });
+    if (followed) co_return followed;
+    last = {readiness::opening, followed.error().message()};
+    co_await async::sleep_for(reconnect_pause);
+  }
+}
+
+struct connection_facts {
+  bool answered = false;     // there was a document
+  bool reader_gone = false;  // nothing reads the events any more
+};
+
+// The events of one connection.
+async::task<base::result<>> follow_events(const request& r, change_log& log, connection_facts& seen) {
+  co_return co_await follow_status(r.socket, [&](std::string_view text) -> base::result<appetite> {
+    const auto shown = read_document(text);
+    if (!shown) return std::unexpected(shown.error());
+    seen.answered = true;
+    std::string lines;
+    for (const auto& c : log.compare(*shown)) lines += to_json(c, shown->now) + '\n';
+    auto printed = lines.empty() ? base::result<>{} : print(lines);
+    seen.reader_gone = !printed;
+    if (!printed) return std::unexpected(printed.error());
+    return appetite::more;
+  });
+}
+
+}  // namespace
+
+async::task<base::result<int>> wait_for_port(const request& r) {
+  judgement last{readiness::opening, "the agent has not answered"};
+  static_cast<void>(co_await async::within(r.timeout, follow_port(r, last)));
+  const int code = exit_code_of(last.state);
+  if (last.state == readiness::open) {
+    if (auto printed = print(last.text + " is open\n"); !printed) co_return std::unexpected(printed.error());
+    co_return code;
+  }
+  const auto after = last.state == readiness::left_out ? "" : "not open after " + seconds(r.timeout) + ": ";
+  co_return program::report_failure("guestagentctl", after + last.text, code);
+}
+
+async::task<base::result<int>> print_events(const request& r) {
+  change_log log;
+  auto alive = async::clock::now();
+  for (bool reported = false;; reported = true) {
+    connection_facts seen;
+    const auto ended = co_await follow_events(r, log, seen);
+    if (seen.reader_gone) co_return std::unexpected(ended.error());
+    if (seen.answered) alive = async::clock::now();
+    if (async::clock::now() - alive >= r.timeout) co_return std::unexpected(ended.error());
+    if (seen.answered || !reported)
+      program::report_failure("guestagentctl", "waiting for the agent: " + ended.error().message());
+    co_await async::sleep_for(reconnect_pause);
+  }
+}
+
+}  // namespace guestagentctl

@@ -1,0 +1,66 @@
+#include "programs/guestagentctl/readiness.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/text.hpp"
+#include "programs/guestagentctl/explanation.hpp"
+#include "programs/guestagentctl/port_text.hpp"
+#include "protocols/status_document/document.hpp"
+
+namespace guestagentctl {
+namespace {
+
+using status_document::document;
+using status_document::port;
+
+std::string subject(const port& p) {
+  return fmt::format("{} {} of {}", p.protocol, host_of({&p}), owner_text(p.owner, p.name));
+}
+
+bool is_open_everywhere(const port* p) { return !p->peers.empty() && std::ranges::all_of(p->peers, is_open); }
+
+judgement judge_exposed(const std::vector<const port*>& exposed) {
+  judgement opening;
+  for (const auto* p : exposed) {
+    for (const auto& at : p->peers) {
+      if (is_open(at)) continue;
+      const auto reason = at.reason.empty() ? "" : ": " + at.reason;
+      opening.text = fmt::format("{}: {} at {}{}", subject(*p), at.state, at.name, reason);
+      if (at.state == "conflict") return {readiness::conflict, opening.text};
+    }
+    if (p->peers.empty()) opening.text = subject(*p) + ": no peer has to open it";
+  }
+  return std::ranges::all_of(exposed, is_open_everywhere) ? judgement{readiness::open, subject(*exposed.front())}
+                                                          : opening;
+}
+
+judgement judge_absent(const document& shown) {
+  const auto silent = silent_sources(shown);
+  return {readiness::opening,
+          silent.empty() ? "no source publishes it" : "not published, as far as is known; " + silent};
+}
+
+}  // namespace
+
+// A port that is covered is as open as the wildcard, which has the same number.
+judgement judge(const document& shown, const question& asked) {
+  std::vector<const port*> exposed;
+  const port* kept_out = nullptr;
+  for (const auto& p : shown.ports) {
+    if (p.number != asked.port || p.protocol != asked.protocol) continue;
+    if (p.decision == "exposed")
+      exposed.push_back(&p);
+    else if (p.decision != status_document::leftover_decision && p.decision != "covered")
+      kept_out = &p;
+  }
+  if (!exposed.empty()) return judge_exposed(exposed);
+  if (kept_out == nullptr) return judge_absent(shown);
+  return {readiness::left_out, fmt::format("{} is not opened: it is {}{}", subject(*kept_out), kept_out->decision,
+                                           kept_out->reason.empty() ? "" : ": " + kept_out->reason)};
+}
+
+}  // namespace guestagentctl

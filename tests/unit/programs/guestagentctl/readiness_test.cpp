@@ -1,0 +1,73 @@
+#include "programs/guestagentctl/readiness.hpp"
+
+#include <gmock/gmock.h>
+
+namespace guestagentctl {
+namespace {
+
+using testing::HasSubstr;
+
+const question web{.port = 8080, .protocol = "tcp"};
+
+status_document::port port_of(std::string decision, std::vector<std::string> states, std::string address = "0.0.0.0") {
+  status_document::port p{
+      .protocol = "tcp", .address = std::move(address), .number = 8080, .name = "web", .decision = std::move(decision)};
+  for (auto& state : states) p.peers.push_back({"peer" + std::to_string(p.peers.size()), std::move(state), "", "", {}});
+  return p;
+}
+
+judgement of(std::vector<status_document::port> ports) {
+  return judge({.sources = {{.name = "docker", .state = "ok"}}, .ports = std::move(ports)}, web);
+}
+
+TEST(readiness, a_port_is_open_when_every_peer_has_it) {
+  EXPECT_EQ(of({port_of("exposed", {"applied", "applied"})}).state, readiness::open);
+  EXPECT_EQ(of({port_of("exposed", {"applied", "foreign"})}).state, readiness::open);
+  EXPECT_EQ(of({port_of("exposed", {"applied"})}).text, "tcp 0.0.0.0:8080 of web");
+  for (const auto* state : {"pending", "retrying", "refused", "down", "removing", "later"}) {
+    const auto j = of({port_of("exposed", {"applied", state})});
+    EXPECT_EQ(j.state, readiness::opening) << state;
+    EXPECT_THAT(j.text, HasSubstr(std::string(state) + " at peer1"));
+  }
+  EXPECT_EQ(of({port_of("exposed", {})}).state, readiness::opening) << "no peer has it";
+}
+
+TEST(readiness, every_address_of_the_port_has_to_be_open) {
+  EXPECT_EQ(of({port_of("exposed", {"applied"}), port_of("exposed", {"pending"}, "127.0.0.2")}).state,
+            readiness::opening);
+  EXPECT_EQ(of({port_of("exposed", {"applied"}), port_of("covered", {}, "127.0.0.1")}).state, readiness::open);
+  EXPECT_EQ(of({port_of("exposed", {"applied"}), port_of("shadowed", {}, "127.0.0.2")}).state, readiness::open);
+}
+
+TEST(readiness, a_conflict_at_one_peer_is_a_conflict) {
+  EXPECT_EQ(of({port_of("exposed", {"applied", "conflict"})}).state, readiness::conflict);
+  EXPECT_EQ(of({port_of("exposed", {"conflict", "pending"})}).state, readiness::conflict);
+}
+
+TEST(readiness, what_is_left_out_does_not_open_by_waiting) {
+  for (const auto* decision : {"restricted", "unsupported", "shadowed", "ignored"}) {
+    auto p = port_of(decision, {});
+    p.reason = "the reason";
+    const auto j = of({p});
+    EXPECT_EQ(j.state, readiness::left_out) << decision;
+    EXPECT_THAT(j.text, HasSubstr("the reason"));
+  }
+  EXPECT_EQ(of({port_of("leftover", {"removing"})}).state, readiness::opening);
+}
+
+TEST(readiness, another_port_and_protocol_do_not_count) {
+  auto udp = port_of("exposed", {"applied"});
+  udp.protocol = "udp";
+  auto other = port_of("exposed", {"applied"});
+  other.number = 8081;
+  EXPECT_EQ(of({udp, other}).text, "no source publishes it");
+  EXPECT_EQ(of({udp, other}).state, readiness::opening);
+}
+
+TEST(readiness, a_source_that_cannot_be_read_is_named) {
+  const auto j = judge({.sources = {{.name = "docker", .state = "degraded"}}}, web);
+  EXPECT_EQ(j.text, "not published, as far as is known; docker cannot be read now");
+}
+
+}  // namespace
+}  // namespace guestagentctl
