@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,18 +26,27 @@ std::string plain(std::string_view text) {
       case '`': shown += "\\(ga"; break;
       case '^': shown += "\\(ha"; break;
       case '~': shown += "\\(ti"; break;
+      case ',':
+      case '/': shown += c + std::string("\\:"); break;  // long lists and paths may be broken there
       default: shown += c;
     }
   }
   return shown;
 }
 
-// What the program is, without its full stop: the first sentence of the description.
-std::string_view purpose(std::string_view description) {
+bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+char to_lower(char c) { return static_cast<char>(c - 'A' + 'a'); }
+char to_upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
+
+// What the program is, as whatis(1) lists it: the first sentence of the description, without its capital and full stop.
+std::string purpose(std::string_view description) {
   auto first = description.substr(0, description.find("\n\n"));
   if (const auto end = first.find(". "); end != std::string_view::npos) first = first.substr(0, end);
   if (first.ends_with('.')) first.remove_suffix(1);
-  return first;
+  std::string text(first);
+  const bool word = text.size() > 1 && is_upper(text[0]) && !is_upper(text[1]);  // and not a name such as DHCP
+  if (word) text[0] = to_lower(text[0]);
+  return text;
 }
 
 std::string synopsis(const about& what) {
@@ -71,9 +81,8 @@ std::string option(const flag_description& f) {
 
 std::string man_page(const about& what, const std::vector<flag_description>& flags) {
   std::string title = what.name;
-  for (char& c : title)
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  auto text = fmt::format(".TH {} 8 \"\" \"guestagent {}\" \"Guest agent\"\n", plain(title), GUESTAGENT_VERSION);
+  std::ranges::transform(title, title.begin(), to_upper);
+  auto text = fmt::format(".TH {} 8 \"\" \"guestagent {}\" \"Guest agent\"\n.nh\n", plain(title), GUESTAGENT_VERSION);
   text += fmt::format(".SH NAME\n{} \\- {}\n", plain(what.name), plain(purpose(what.description)));
   text += ".SH SYNOPSIS\n" + synopsis(what) + ".SH DESCRIPTION\n" + paragraphs(what.description);
   text += ".SH OPTIONS\n.PP\nOne dash or two; \\-flag=value or \\-flag value; booleans without a value, or with =.\n";

@@ -18,7 +18,7 @@ TEST(man_page, has_the_sections_in_their_order) {
   EXPECT_THAT(text, testing::StartsWith(".TH TWO\\-WORDS 8 \"\" \"guestagent " GUESTAGENT_VERSION "\""));
   std::size_t at = 0;
   for (const auto* section :
-       {".SH NAME\ntwo\\-words \\- Does it\n", ".SH SYNOPSIS\n.B two\\-words peer\n[flags]\n.br\n",
+       {".SH NAME\ntwo\\-words \\- does it\n", ".SH SYNOPSIS\n.B two\\-words peer\n[flags]\n.br\n",
         ".B two\\-words ask\n.I WORD\n[flags]\n", ".SH DESCRIPTION\n.PP\nDoes it. And more.\n", ".SH OPTIONS\n",
         ".SH \"EXIT STATUS\"\n"}) {
     const auto found = text.find(section, at);
@@ -30,7 +30,7 @@ TEST(man_page, has_the_sections_in_their_order) {
 TEST(man_page, has_each_flag_with_its_value_and_default) {
   const auto text = man_page(what, flags);
   EXPECT_THAT(text,
-              HasSubstr(".TP\n\\fB\\-socket\\fR \\fIpath\\fR\nThe path of the socket. (default /run/a\\-b.sock)\n"));
+              HasSubstr(".TP\n\\fB\\-socket\\fR \\fIpath\\fR\nThe path of the socket. (default /\\:run/\\:a\\-b.sock)\n"));
   EXPECT_THAT(text, HasSubstr(".TP\n\\fB\\-json\\fR\nPrint JSON.\n"));
   EXPECT_THAT(text, HasSubstr(".TP\n\\fB\\-h\\fR\n"));
 }
