@@ -24,6 +24,7 @@ struct binding {
   base::shared_text owner;           // stable id: container id, Service UID, rule, socket
   base::shared_text owner_name;      // for people: container name, namespace/service; may be empty
   serving served = serving::rule_and_proxy;
+  base::shared_text traits{};  // of the owner, see owner_traits.hpp
 
   auto operator<=>(const binding&) const = default;
 };

@@ -73,8 +73,8 @@ void change_trace::planned(time_point now) {
     if (const auto found = changes_.find(at); found != changes_.end()) found->second.before_peers[step::plan] = now;
 }
 
-void change_trace::journaled(std::string_view peer, const port_key& key, time_point now) {
-  const auto found = changes_.find({key.protocol, key.port});
+void change_trace::journaled(std::string_view peer, const forward& f, time_point now) {
+  const auto found = changes_.find({f.key.protocol, f.port_inside()});
   if (found != changes_.end()) found->second.journaled.insert_or_assign(std::string(peer), now);
 }
 
@@ -82,7 +82,7 @@ void change_trace::journaled(std::string_view peer, const port_key& key, time_po
 std::optional<std::string> change_trace::finished(std::string_view peer, const operation& done, const outcome& result,
                                                   time_point now) {
   const auto& key = done.target.key;
-  const auto found = changes_.find({key.protocol, key.port});
+  const auto found = changes_.find({key.protocol, done.target.port_inside()});
   if (found == changes_.end() || found->second.done.contains({std::string(peer), done.what})) return std::nullopt;
   auto& traced = found->second;
   auto all = traced.before_peers;

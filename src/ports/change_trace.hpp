@@ -7,8 +7,9 @@
 // Every step has a name, and ends with the call of that name. A change that no event has caused (a list, a watch, a
 // scan) begins with `published`. An end needs no question, so it has neither queue nor engine.
 //
-// A port is known here by its protocol and number alone: peers hold it under different addresses. Bounded: when there
-// are too many events or changes under way, all of them are forgotten, and those that come then are traced.
+// A port is known here by its protocol and its number inside the VM alone: peers hold it under different addresses.
+// Bounded: when there are too many events or changes under way, all of them are forgotten, and those that come then are
+// traced.
 #pragma once
 
 #include <cstddef>
@@ -43,7 +44,7 @@ class change_trace {
   void planned(time_point now);
 
   // In a reconciler: the journal has its line. Then the outcome: returns the line for the log, if the change is traced.
-  void journaled(std::string_view peer, const port_key& key, time_point now);
+  void journaled(std::string_view peer, const forward& f, time_point now);
   [[nodiscard]] std::optional<std::string> finished(std::string_view peer, const operation& done, const outcome& result,
                                                     time_point now);
 

@@ -16,7 +16,9 @@
 #include "net/address.hpp"
 #include "net/protocol.hpp"
 #include "ports/binding.hpp"
+#include "ports/placement.hpp"
 #include "ports/port_table.hpp"
+#include "ports/rule_names.hpp"
 #include "ports/serving.hpp"
 #include "ports/sink.hpp"
 
@@ -25,17 +27,7 @@ namespace {
 
 constexpr std::uint16_t first_unprivileged_port = 1024;
 
-// In non-admin mode 0.0.0.0:P and 127.0.0.1:P are one port of the host.
-port_table::claims_by_key on_host(const port_table& table, network_mode mode) {
-  if (mode != network_mode::non_admin) return table.ports();
-  port_table::claims_by_key merged;
-  for (const auto& [key, claims] : table.ports()) {
-    auto& into = merged[{key.protocol, net::address::loopback_v4(), key.port}];
-    into.insert(into.end(), claims.begin(), claims.end());
-  }
-  for (auto& [key, claims] : merged) std::ranges::sort(claims);
-  return merged;
-}
+using placed_ports = std::map<port_key, placed_port>;
 
 // The port is there for the other WSL distributions alone.
 bool is_only_announced(const std::vector<claim>& claims) {
@@ -96,16 +88,27 @@ bool same_target(const claim& a, const claim& b) {
   return is_localhost(address_inside(a).address) && is_localhost(address_inside(b).address);
 }
 
-// Claims of the port that would have to be served from another address inside the VM than the one that is.
-std::vector<claim> take_shadowed(std::vector<claim>& claims) {
+template <class Condition>
+std::vector<claim> take_if(std::vector<claim>& claims, Condition loses) {
+  std::vector<claim> taken;
+  std::ranges::copy_if(claims, std::back_inserter(taken), loses);
+  std::erase_if(claims, loses);
+  return taken;
+}
+
+std::uint16_t port_inside(const std::vector<claim>& claims) { return claims.front().what.host_port; }
+
+// Claims of the port that would have to be served from another port inside the VM than the one that is.
+std::vector<claim> take_other_ports(std::vector<claim>& claims) {
+  return take_if(claims, [inside = port_inside(claims)](const claim& c) { return c.what.host_port != inside; });
+}
+
+// The same of another address.
+std::vector<claim> take_other_addresses(std::vector<claim>& claims) {
   const auto served = find_single_address(claims);
   if (!served) return {};
   const claim winner = *served->by;
-  const auto loses = [&](const claim& c) { return has_one_address(c) && !same_target(c, winner); };
-  std::vector<claim> shadowed;
-  std::ranges::copy_if(claims, std::back_inserter(shadowed), loses);
-  std::erase_if(claims, loses);
-  return shadowed;
+  return take_if(claims, [&](const claim& c) { return has_one_address(c) && !same_target(c, winner); });
 }
 
 bool has_listener(const std::vector<claim>& claims) {
@@ -124,29 +127,80 @@ bool is_restricted(const planned_port& port, const exposure_options& options) {
          port.key.port < first_unprivileged_port && !is_only_announced(port.claims);
 }
 
-void judge(planned_port& port, const port_table::claims_by_key& all, const exposure_options& options) {
+// What a placed port is at the peers: whether it is left to them, and which number it has inside the VM.
+struct served_port {
+  bool on_host, for_wsl;
+  std::uint16_t inside;
+};
+
+std::string_view host_peer(network_mode mode) {
+  return mode == network_mode::privileged_service ? privileged_service_name : host_switch_name;
+}
+
+served_port served(const placed_port& placed, network_mode mode) {
+  return {.on_host = allows(placed.by, host_peer(mode)),
+          .for_wsl = mode != network_mode::privileged_service && allows(placed.by, wsl_proxy_name),
+          .inside = port_inside(placed.claims)};
+}
+
+// Where the wildcard is open, the host refuses another address of the port.
+void judge_beside_wildcard(planned_port& port, const served_port& here, const served_port& wildcard,
+                           const port_key& at) {
+  if ((here.on_host && !wildcard.on_host) || (here.for_wsl && !wildcard.for_wsl)) return;
+  const bool same = here.inside == wildcard.inside;
+  port.decision = same ? verdict::covered : verdict::shadowed;
+  port.reason = same ? "answered by " + to_string(at)
+                     : fmt::format("{} on the host leads to port {}", to_string(at), wildcard.inside);
+}
+
+void judge(planned_port& port, const served_port& here, const placed_ports& all, const exposure_options& options) {
   const auto decide = [&port](verdict decision, std::string reason) {
     port.decision = decision;
     port.reason = std::move(reason);
   };
-  const port_key wildcard{port.key.protocol, net::address::any_v4(), port.key.port};
   if (port.key.protocol == net::protocol::sctp) return decide(verdict::unsupported, "SCTP is not forwarded");
+  if (options.mode == network_mode::privileged_service && here.inside != port.key.port)
+    return decide(verdict::unsupported, "the privileged service opens a port under its own number alone");
   if (is_restricted(port, options))
     return decide(verdict::restricted, "ports below 1024 need an installation with administrator rights");
-  if (port.key != wildcard && all.contains(wildcard)) decide(verdict::covered, "answered by " + to_string(wildcard));
+  if (!here.on_host && !here.for_wsl) return decide(verdict::ignored, "the rule leaves it to no peer of this mode");
+  const auto wildcard = all.find({port.key.protocol, net::address::any_v4(), port.key.port});
+  if (wildcard != all.end() && wildcard->first != port.key)
+    judge_beside_wildcard(port, here, served(wildcard->second, options.mode), wildcard->first);
 }
 
-void add_forwards(exposure_plan& plan, planned_port& port, network_mode mode) {
+// The key at wsl-proxy: it connects to the port that it opens.
+port_key key_for_wsl(const claim& winner, network_mode mode) {
+  auto key = host_key(winner.what);
+  if (mode == network_mode::non_admin) key.address = net::address::loopback_v4();
+  return key;
+}
+
+void add_to_host(exposure_plan& plan, const planned_port& port, const served_port& here, network_mode mode) {
   const auto& winner = port.claims.front();
+  const bool remapped = here.inside != port.key.port;
   const bool by_message = mode == network_mode::privileged_service;
-  const forward described{port.key, container_port(winner), winner.source, {}};
-  const forward numbered{port.key, 0, winner.source, {}};
-  if (!is_only_announced(port.claims)) plan.host[port.key] = by_message ? described : numbered;
-  if (!by_message) plan.wsl[port.key] = described;
-  if (port.key.protocol == net::protocol::tcp && !has_listener(port.claims)) plan.listeners[port.key] = numbered;
+  forward made{.key = port.key,
+               .container_port = by_message ? container_port(winner) : std::uint16_t{0},
+               .source = winner.source};
+  if (remapped) made.remapped_from = here.inside;
+  if (!is_only_announced(port.claims)) plan.host[port.key] = made;
+  made.container_port = 0;
+  const bool unseen = port.key.protocol == net::protocol::tcp && !has_listener(port.claims);
+  if (unseen && !remapped) plan.listeners[port.key] = made;
+}
+
+void add_to_wsl(exposure_plan& plan, planned_port& port, network_mode mode) {
+  const auto& winner = port.claims.front();
+  port.for_wsl = key_for_wsl(winner, mode);
+  plan.wsl.try_emplace(*port.for_wsl, *port.for_wsl, container_port(winner), winner.source);
+}
+
+void add_to_loopback(exposure_plan& plan, planned_port& port, const served_port& here, network_mode mode) {
+  const auto& winner = port.claims.front();
   const auto* service = find_service(port.claims);
-  if (service != nullptr && !by_message) {
-    const port_key everywhere{port.key.protocol, net::address::any_v4(), port.key.port};
+  if (service != nullptr && mode != network_mode::privileged_service) {
+    const port_key everywhere{port.key.protocol, net::address::any_v4(), here.inside};
     plan.loopback[everywhere] = {everywhere, 0, service->source, service->what.owner, service->what.served};
   }
   const auto single = find_single_address(port.claims);
@@ -158,26 +212,37 @@ void add_forwards(exposure_plan& plan, planned_port& port, network_mode mode) {
 
 std::string name_of(const binding& b) { return b.owner_name.empty() ? b.owner.str() : b.owner_name.str(); }
 
-// Only a port with a single address shadows others.
-void add_shadowed(exposure_plan& plan, const planned_port& served, const std::vector<claim>& shadowed) {
+// Where the port of the host leads, for the owner of one that loses it.
+std::string describe_target(const planned_port& served) {
   const auto single = find_single_address(served.claims);
-  if (!single) return;
-  const auto reason = fmt::format("{} on the host leads to {} of {}", to_string(served.key),
-                                  single->key.address.to_string(), name_of(single->by->what));
+  const auto& winner = single ? *single->by : served.claims.front();
+  const auto inside = single ? single->key.address.to_string() : fmt::format("port {}", winner.what.host_port);
+  return fmt::format("{} on the host leads to {} of {}", to_string(served.key), inside, name_of(winner.what));
+}
+
+void add_shadowed(exposure_plan& plan, const std::vector<claim>& shadowed, const std::string& reason) {
   std::map<port_key, std::vector<claim>> by_address;
   for (const auto& c : shadowed) by_address[raw_key(c.what)].push_back(c);
   for (auto& [key, claims] : by_address)
     plan.ports.push_back({.key = key, .claims = std::move(claims), .decision = verdict::shadowed, .reason = reason});
 }
 
-void plan_port(exposure_plan& plan, planned_port port, const port_table::claims_by_key& all,
+void plan_port(exposure_plan& plan, const port_key& key, const placed_port& placed, const placed_ports& all,
                const exposure_options& options) {
-  judge(port, all, options);
-  if (port.decision != verdict::exposed) return plan.ports.push_back(std::move(port));
-  const auto shadowed = take_shadowed(port.claims);
-  add_forwards(plan, port, options.mode);
-  plan.ports.push_back(port);
-  if (!shadowed.empty()) add_shadowed(plan, port, shadowed);
+  planned_port port{
+      .key = key, .claims = placed.claims, .reason = {}, .rule = placed.by.reason, .rule_number = placed.by.rule};
+  const auto here = served(placed, options.mode);
+  auto shadowed = take_other_ports(port.claims);
+  judge(port, here, all, options);
+  if (port.decision == verdict::exposed) {
+    std::ranges::move(take_other_addresses(port.claims), std::back_inserter(shadowed));
+    if (here.on_host) add_to_host(plan, port, here, options.mode);
+    if (here.for_wsl) add_to_wsl(plan, port, options.mode);
+    add_to_loopback(plan, port, here, options.mode);
+  }
+  const auto reason = shadowed.empty() ? "" : describe_target(port);
+  plan.ports.push_back(std::move(port));
+  if (!shadowed.empty()) add_shadowed(plan, shadowed, reason);
 }
 
 }  // namespace
@@ -201,10 +266,19 @@ const forward_map& part_of(const exposure_plan& plan, peer_role role) {
   return plan.loopback;
 }
 
-exposure_plan plan_exposure(const port_table& table, exposure_options options) {
+exposure_plan plan_exposure(const port_table& table, const exposure_options& options) {
   exposure_plan plan;
-  const auto all = on_host(table, options.mode);
-  for (const auto& [key, claims] : all) plan_port(plan, {.key = key, .claims = claims, .reason = {}}, all, options);
+  auto placed = place(table, {.by = options.rules.get(),
+                              .label_names = options.label_names,
+                              .loopback_only = options.mode == network_mode::non_admin});
+  for (const auto& [key, port] : placed.host) plan_port(plan, key, port, placed.host, options);
+  for (auto& [key, claims, by] : placed.ignored)
+    plan.ports.push_back({.key = key,
+                          .claims = std::move(claims),
+                          .decision = verdict::ignored,
+                          .reason = by.reason.str(),
+                          .rule = by.reason,
+                          .rule_number = by.rule});
   return plan;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +10,8 @@
 
 #include "ports/port_table.hpp"
 #include "ports/sink.hpp"
+#include "rules/rule_set.hpp"
+#include "rules/rules_codec.hpp"
 
 namespace ports {
 
@@ -21,31 +24,37 @@ enum class network_mode : std::uint8_t {
 
 struct exposure_options {
   network_mode mode = network_mode::network_tunnel;
-  bool restrict_privileged_ports = true;  // in non-admin mode; false if every user of the host may bind them
+  bool restrict_privileged_ports = true;            // in non-admin mode; false if every user of the host may bind them
+  std::shared_ptr<const rules::rule_set> rules{};   // of the administrator; null: none
+  std::optional<rules::known_names> label_names{};  // of containers' own rules in labels; nullopt: they do not count
 };
 
 enum class verdict : std::uint8_t {
   exposed,
   covered,      // 127.0.0.1:P while 0.0.0.0:P is exposed, which answers there too
   restricted,   // a privileged port in non-admin mode
-  unsupported,  // SCTP
-  shadowed,     // another claim of the same port of the host is served, from another address inside the VM
+  unsupported,  // SCTP; in privileged-service mode, a port of the host with another number than inside the VM
+  shadowed,     // another claim of the same port of the host is served, from another address or port inside the VM
+  ignored,      // by a port rule
 };
 
 // One port of the table as the host is to see it.
 struct planned_port {
-  port_key key;               // what the host binds; of a shadowed port what was asked for
+  port_key key;               // what the host binds; of a shadowed or ignored port what was asked for
   std::vector<claim> claims;  // never empty; the first one's owner gets the traffic
   verdict decision = verdict::exposed;
-  std::string reason;  // for people; empty when exposed
+  std::string reason;                        // for people; empty when exposed
+  base::shared_text rule{};                  // for people: the port rule or label that decided; empty: none did
+  std::optional<std::size_t> rule_number{};  // of the rule in the set, from 0
   std::optional<port_key>
       bound{};  // the key inside the VM, where it is bound to one of its addresses; of an exposed port
+  std::optional<port_key> for_wsl{};  // the key at wsl-proxy, which knows no rule's address and number; if it has one
 };
 
 using forward_map = std::map<port_key, forward>;
 
 struct exposure_plan {
-  std::vector<planned_port> ports;  // by key; shadowed ones follow the one that is served
+  std::vector<planned_port> ports;  // by key; shadowed ones follow the one that is served; ignored ones are last
   forward_map host;                 // for host-switch: key and source only; for the privileged service what wsl has
   forward_map wsl;                  // for wsl-proxy: with the container port
   forward_map listeners;            // TCP ports that rules alone publish: no process listens on them inside the VM
@@ -56,6 +65,6 @@ struct exposure_plan {
 enum class peer_role : std::uint8_t { host, wsl, loopback, listeners };
 [[nodiscard]] const forward_map& part_of(const exposure_plan& plan, peer_role role);
 
-[[nodiscard]] exposure_plan plan_exposure(const port_table& table, exposure_options options);
+[[nodiscard]] exposure_plan plan_exposure(const port_table& table, const exposure_options& options);
 
 }  // namespace ports

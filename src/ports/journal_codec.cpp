@@ -42,11 +42,12 @@ bool apply_line(std::string_view line, std::span<const source_id> known, journal
     content.live.erase(*key);
     return true;
   }
-  if (words[0] != "+" || words.size() != 6) return false;
+  if (words[0] != "+" || words.size() < 6 || words.size() > 7) return false;
   const auto container_port = base::parse_number<std::uint16_t>(words[4]);
   const auto source = parse_source(words[5], known);
-  if (!container_port || !source) return false;
-  content.live[*key] = forward{*key, *container_port, *source};
+  const auto inside = words.size() == 7 ? base::parse_port(words[6]) : std::uint16_t{0};
+  if (!container_port || !source || !inside) return false;
+  content.live[*key] = {.key = *key, .container_port = *container_port, .source = *source, .remapped_from = *inside};
   return true;
 }
 
@@ -55,7 +56,8 @@ bool apply_line(std::string_view line, std::span<const source_id> known, journal
 std::string encode_journal_header(std::string_view boot_id) { return fmt::format("{}{}\n", header_start, boot_id); }
 
 std::string encode_journal_add(const forward& f) {
-  return fmt::format("+ {} {} {}\n", encode_key(f.key), f.container_port, to_string(f.source));
+  const auto inside = f.remapped_from == 0 ? "" : fmt::format(" {}", f.remapped_from);
+  return fmt::format("+ {} {} {}{}\n", encode_key(f.key), f.container_port, to_string(f.source), inside);
 }
 
 std::string encode_journal_erase(const port_key& key) { return fmt::format("- {}\n", encode_key(key)); }

@@ -2,6 +2,7 @@
 //
 //   guestagent-journal 1 6f2c…            version, /proc/sys/kernel/random/boot_id
 //   + tcp 0.0.0.0 8080 80 docker          about to be exposed: protocol, address, port, container port, source
+//   + tcp 0.0.0.0 8080 80 docker 9080     the same, and port 9080 of the VM is behind it
 //   - tcp 0.0.0.0 8080                    no longer ours
 #pragma once
 

@@ -28,6 +28,7 @@ forward as_forward(const held_forward& held, const forward* like) {
   forward made = like != nullptr ? *like : forward{held.key, held.container_port, {}, held.owner};
   if (held.container_port != 0) made.container_port = held.container_port;
   if (!held.owner.empty()) made.owner = held.owner;
+  made.remapped_from = held.remapped_from;
   return made;
 }
 
@@ -35,6 +36,12 @@ forward as_forward(const held_forward& held, const forward* like) {
 const forward* target_of(const slot& s, verb what) {
   if (what == verb::remove) return s.applied();
   return s.wanted ? &*s.wanted : nullptr;
+}
+
+// Whether the peer's forward is what the agent has made, or would make.
+bool is_exact(const slot& s, const held_forward& held) {
+  const auto* expected = s.may_be_ours() ? s.applied() : target_of(s, verb::add);
+  return held.exact && (expected == nullptr || expected->remapped_from == held.remapped_from);
 }
 
 // Whether its first add waits for a time.
@@ -142,7 +149,8 @@ void reconcile_fsm::set_wanted(slot_map::iterator at, std::optional<forward> wan
   const bool changed = s.wanted.has_value() != wanted.has_value() || (wanted && !wanted->served_by(*s.wanted));
   const bool moved = wanted && s.wanted && wanted->not_before != s.wanted->not_before;
   s.wanted = std::move(wanted);
-  if (!s.wanted) s.apply(slot_event::unwanted, std::nullopt, now);
+  const bool useless = s.state() == slot_state::foreign && s.wanted && !s.wanted->served_by(*s.applied());
+  if (!s.wanted || useless) s.apply(slot_event::unwanted, std::nullopt, now);
   if (!changed && !moved) return;
   if (changed) s.retry.forgive();
   reschedule(at, now);
@@ -217,7 +225,7 @@ slot_event reconcile_fsm::listed_event(const slot& s, const held_forward* held, 
     const bool late = s.state() == slot_state::uncertain && now < s.late_until && !draining_;
     return late ? slot_event::listed_missing_late : slot_event::listed_missing;
   }
-  if (!held->exact) return slot_event::listed_other;
+  if (!is_exact(s, *held)) return slot_event::listed_other;
   return traits_.shared ? slot_event::listed_exact : slot_event::listed_exact_own;
 }
 

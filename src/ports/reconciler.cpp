@@ -189,7 +189,7 @@ void reconciler::report(const std::vector<operation>& batch, const std::vector<o
 void reconciler::trace_journal(const std::vector<operation>& batch) const {
   if (!trace_) return;
   const auto now = async::clock::now();
-  for (const auto& op : batch) trace_->journaled(peer_->name(), op.target.key, now);
+  for (const auto& op : batch) trace_->journaled(peer_->name(), op.target, now);
 }
 
 void reconciler::trace_outcome(const operation& done, const outcome& result, time_point now) const {

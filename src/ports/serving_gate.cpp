@@ -36,7 +36,10 @@ bool serving_gate::hold_back(exposure_plan& plan, const reconcile_fsm& loopback,
     released |= answered && known != before.end();
     const auto until = known == before.end() ? now + patience_ : known->second;
     if (!answered) waiting_.emplace(*port.bound, until);
-    for (auto* part : {&plan.host, &plan.wsl, &plan.listeners}) hold(*part, port.key, answered ? time_point{} : until);
+    const auto opens = answered ? time_point{} : until;
+    hold(plan.host, port.key, opens);
+    hold(plan.listeners, port.key, opens);
+    if (port.for_wsl) hold(plan.wsl, *port.for_wsl, opens);
   }
   return released;
 }

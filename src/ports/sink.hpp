@@ -27,12 +27,15 @@ struct forward {
   serving served = serving::rule_and_proxy;
   // An addition waits until then: the port is not served inside the VM before. What is held already is not touched.
   std::chrono::steady_clock::time_point not_before{};
+  std::uint16_t remapped_from = 0;  // the port inside the VM where it is another than the key's; 0: the same
+
+  [[nodiscard]] std::uint16_t port_inside() const { return remapped_from == 0 ? key.port : remapped_from; }
 
   // Is what the peer holds already what this asks for? The policy leaves empty what a peer does not hold (host-switch
   // knows no container port) and what it does not know: then anything will do.
   [[nodiscard]] bool served_by(const forward& held) const {
     const bool port = container_port == held.container_port || container_port == 0 || held.container_port == 0;
-    return key == held.key && port && (owner == held.owner || owner.empty());
+    return key == held.key && port && port_inside() == held.port_inside() && (owner == held.owner || owner.empty());
   }
   bool operator==(const forward&) const = default;
 };
@@ -61,13 +64,15 @@ struct outcome {
   std::chrono::steady_clock::time_point sent{};  // when the request had left, if the sink knows
 };
 
-// One forward that the peer holds. `exact`: it is what the agent would have made for this key (same remote).
-// `container_port` and `owner` if the peer knows them. If it does not (0 and empty), they count as what is wanted.
+// One forward that the peer holds. `exact`: it leads to this VM, as all that the agent makes. `remapped_from` as in
+// forward. `container_port` and `owner` if the peer knows them. If it does not (0 and empty), they count as what is
+// wanted.
 struct held_forward {
   port_key key{};
   bool exact = true;
   std::uint16_t container_port = 0;
   std::string owner{};
+  std::uint16_t remapped_from = 0;
 };
 
 // What a peer answered to "what do you hold". A peer that cannot be asked (wsl-proxy) answers `complete = false` and no

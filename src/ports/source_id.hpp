@@ -60,6 +60,12 @@ constexpr source_id::source_id() : source_id(docker) {}
 inline constexpr std::array registered_sources{source_id::docker,   source_id::containerd, source_id::kubernetes,
                                                source_id::iptables, source_id::listeners,  source_id::fixed};
 
+inline constexpr auto registered_names = [] {
+  std::array<std::string_view, registered_sources.size()> names;
+  for (std::size_t i = 0; i < names.size(); ++i) names[i] = registered_sources[i].name();
+  return names;
+}();
+
 [[nodiscard]] constexpr std::string_view to_string(const source_id& id) { return id.name(); }
 [[nodiscard]] std::optional<source_id> parse_source(std::string_view text,
                                                     std::span<const source_id> known = registered_sources);

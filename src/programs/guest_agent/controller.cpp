@@ -23,6 +23,7 @@
 #include "ports/source_id.hpp"
 #include "programs/guest_agent/status.hpp"
 #include "programs/guest_agent/version.hpp"
+#include "rules/rule_set.hpp"
 
 namespace guest_agent {
 namespace {
@@ -43,11 +44,18 @@ std::string owner_of(const ports::binding& b) {
 }  // namespace
 
 controller::controller(const async::executor& where, ports::exposure_options policy)
-    : policy_(policy), started_(async::clock::now()), changed_(where) {}
+    : policy_(std::move(policy)), started_(async::clock::now()), changed_(where) {}
 
 void controller::add_peer(ports::peer_role role, std::unique_ptr<ports::reconciler> reconciler) {
   if (trace_) reconciler->trace_to(trace_);
   peers_.push_back({role, std::move(reconciler)});
+}
+
+void controller::use_rules(std::shared_ptr<const rules::rule_set> by, std::string trouble) {
+  rules_trouble_ = std::move(trouble);
+  if (policy_.rules == by) return announce();
+  policy_.rules = std::move(by);
+  distribute();
 }
 
 void controller::announce() {
@@ -113,7 +121,9 @@ void controller::log_verdicts() {
   std::set<ports::port_key> now;
   for (const auto& port : plan_.ports) {
     const auto& asked = port.claims.front().what;
-    const bool narrowed = !asked.host_address.is_loopback() && !asked.host_address.is_unspecified();
+    if (port.decision == ports::verdict::ignored) continue;  // an administrator wants it so
+    const bool narrowed =
+        port.rule.empty() && !asked.host_address.is_loopback() && !asked.host_address.is_unspecified();
     const bool withheld = port.decision != ports::verdict::exposed && port.decision != ports::verdict::covered;
     if (!narrowed && !withheld) continue;
     now.insert(port.key);
@@ -162,7 +172,8 @@ status_view controller::view() const {
                 {},
                 started_,
                 async::clock::now(),
-                std::chrono::system_clock::now()};
+                std::chrono::system_clock::now(),
+                rules_trouble_};
   for (const auto& p : peers_) v.peers.push_back({p.reconciler->peer().name(), p.role, &p.reconciler->machine()});
   return v;
 }

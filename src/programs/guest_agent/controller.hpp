@@ -16,6 +16,7 @@
 #include "ports/serving_gate.hpp"
 #include "ports/source.hpp"
 #include "programs/guest_agent/status.hpp"
+#include "rules/rule_set.hpp"
 
 namespace guest_agent {
 
@@ -27,6 +28,8 @@ class controller : public ports::source_feed {
   void enable(ports::source_id id) { table_.enable(id); }
   void trace_to(std::shared_ptr<ports::change_trace> trace) { trace_ = std::move(trace); }
   void add_peer(ports::peer_role role, std::unique_ptr<ports::reconciler> reconciler);
+  // The port rules from now on, all at once, and why their file is refused.
+  void use_rules(std::shared_ptr<const rules::rule_set> by, std::string trouble);
 
   void publish(ports::source_id id, ports::snapshot now) override;
   void degraded(ports::source_id id, base::error why) override;
@@ -57,6 +60,7 @@ class controller : public ports::source_feed {
   async::task<> follow(const peer& followed);
 
   ports::exposure_options policy_;
+  std::string rules_trouble_;
   ports::port_table table_;
   ports::exposure_plan plan_;
   ports::serving_gate gate_;

@@ -23,12 +23,15 @@
 #include "os/lock_file.hpp"
 #include "ports/change_trace.hpp"
 #include "ports/exposure_policy.hpp"
+#include "ports/rule_names.hpp"
 #include "ports/source_id.hpp"
 #include "program/command_line.hpp"
 #include "program/go_flags.hpp"
 #include "programs/guest_agent/composition.hpp"
 #include "programs/guest_agent/controller.hpp"
 #include "programs/guest_agent/options.hpp"
+#include "programs/guest_agent/rules_file.hpp"
+#include "programs/guest_agent/rules_report.hpp"
 #include "programs/guest_agent/status_server.hpp"
 #include "programs/guest_agent/wiring.hpp"
 #include "sources/docker/docker_source.hpp"
@@ -97,7 +100,13 @@ base::result<> guest_agent::open(const async::executor& where) {
   if (!status) return std::unexpected(status.error());
   status_ = std::make_unique<os::claimed_unix_path>(std::move(*status));
   if (plan_.flags.trace_events) plan_.trace = std::make_shared<ports::change_trace>();
-  controller_ = std::make_unique<controller>(where, plan_.validated.policy);
+  auto rules = rules_file::open(where, plan_.flags.rules_file, ports::rule_names());
+  if (!rules) return std::unexpected(rules.error());
+  rules_ = std::move(*rules);
+  auto policy = plan_.validated.policy;
+  policy.rules = rules_->state().active;
+  if (plan_.flags.port_labels) policy.label_names = ports::rule_names();
+  controller_ = std::make_unique<controller>(where, std::move(policy));
   controller_->trace_to(plan_.trace);
   for (const auto kind : peers_of(plan_.flags, plan_.validated))
     controller_->add_peer(role_of(kind), make_peer(where, plan_, kind));
@@ -110,8 +119,13 @@ base::result<> guest_agent::open(const async::executor& where) {
 std::string guest_agent::start(async::task_group& tasks) {
   if (plan_.flags.privileged_service && plan_.flags.admin_install)
     base::log::warn("agent", "-privilegedService and -adminInstall are both given: -privilegedService wins");
-  tasks.spawn("status", serve_status(*controller_, *status_));
+  const rules_reader rules = [this] {
+    return describe_rules(rules_->path(), rules_->state(), *controller_->view().plan, plan_.flags, plan_.validated);
+  };
+  tasks.spawn("status", serve_status(*controller_, rules, *status_));
   tasks.spawn("controller", controller_->run());
+  tasks.spawn("rules",
+              rules_->follow([this] { controller_->use_rules(rules_->state().active, rules_->state().trouble); }));
   for (const auto& source : sources_)
     source_tasks_->spawn(std::string(to_string(source->id())), source->run(*controller_));
   return fmt::format("mode={} {}", to_string(plan_.validated.policy.mode), describe_host(plan_));

@@ -10,6 +10,7 @@
 #include "os/lock_file.hpp"
 #include "program/daemon.hpp"
 #include "programs/guest_agent/controller.hpp"
+#include "programs/guest_agent/rules_file.hpp"
 #include "programs/guest_agent/wiring.hpp"
 
 namespace guest_agent {
@@ -29,6 +30,7 @@ class guest_agent final : public program::daemon {
   configuration plan_{};
   std::optional<os::lock_file> state_lock_;
   std::unique_ptr<os::claimed_unix_path> status_;
+  std::unique_ptr<rules_file> rules_;
   std::unique_ptr<controller> controller_;
   std::vector<std::unique_ptr<ports::source>> sources_;
   std::unique_ptr<async::task_group> source_tasks_;

@@ -60,9 +60,7 @@ base::result<> check_combination(const options& o) {
   return {};
 }
 
-}  // namespace
-
-void declare(program::flag_set& flags, options& o) {
+void declare_sources(program::flag_set& flags, options& o) {
   flags.add("docker", o.docker, "Watch the Docker API: forward the ports that containers publish.");
   flags.add("containerd", o.containerd,
             "Watch the containerd API: forward the ports that nerdctl's containers publish, in every namespace.");
@@ -89,6 +87,9 @@ void declare(program::flag_set& flags, options& o) {
       "with tcp: or udp: in front, otherwise for both, as in default,tcp:9100,7000-7999. The word default stands for " +
           std::string(host_sockets::ignore_list::defaults) +
           "; an empty list ignores nothing. With -privilegedService the port of -vtunnelAddr is always ignored.");
+}
+
+void declare_peers(program::flag_set& flags, options& o) {
   flags.add(
       "adminInstall", o.admin_install,
       "Network tunnel mode: bind the published address on the host. Without it every port is bound to 127.0.0.1.");
@@ -112,13 +113,31 @@ void declare(program::flag_set& flags, options& o) {
       "docker-socket", o.docker_socket,
       "The `path` of the Docker engine's socket. Empty: the engine that DOCKER_HOST names, or /var/run/docker.sock. "
       "A DOCKER_HOST of tcp:// also uses DOCKER_CERT_PATH and DOCKER_TLS_VERIFY.");
+}
+
+void declare_own_files(program::flag_set& flags, options& o) {
   flags.add("status-socket", o.status_socket, program::own_socket_path,
             "The `path` of the status socket, which guestagentctl reads.");
   flags.add("state-dir", o.state_directory, program::absolute_path,
             "The `directory` in which the agent records what it has exposed, for the time after a crash or reboot.");
+  flags.add(
+      "rules", o.rules_file, program::absolute_path,
+      "The `file` with the port rules: which ports go where, and which are not forwarded. It may be absent. It is "
+      "read again when it changes. guestagentctl rules check tests a file.");
+  flags.add("port-labels", o.port_labels,
+            "Let a container narrow where its own ports go, by labels such as guestagent.ports.80/tcp=host-port: 8080. "
+            "They cannot widen what the rules say.");
   flags.add("trace-events", o.trace_events,
             "Log for each change of a port where its time went, in microseconds: from the engine's event to the peer's "
             "answer.");
+}
+
+}  // namespace
+
+void declare(program::flag_set& flags, options& o) {
+  declare_sources(flags, o);
+  declare_peers(flags, o);
+  declare_own_files(flags, o);
 }
 
 base::result<settings> validate(const options& o, bool asked_for_listeners) {

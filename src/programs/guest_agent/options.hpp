@@ -37,10 +37,12 @@ struct options {
   net::address veth = net::address::v4(192, 168, 143, 1);
   http::server_address host_switch = http::parse_server_address("http://gateway.rancher-desktop.internal:80").value();
   std::string wsl_proxy_socket = "/run/wsl-proxy.sock";
-  std::string docker_socket;  // empty: DOCKER_HOST, then /var/run/docker.sock
+  std::string docker_socket{};  // empty: DOCKER_HOST, then /var/run/docker.sock
   std::string status_socket = "/run/rancher-desktop-guestagent.sock";
   std::string state_directory = "/var/lib/rancher-desktop-guestagent";
   bool trace_events = false;
+  bool port_labels = false;
+  std::string rules_file = "/etc/rancher-desktop-guestagent/rules.yaml";
 };
 
 // Binds every flag to its field; `o` must outlive the set.

@@ -87,6 +87,7 @@ std::string_view trouble_state(outcome_kind kind) {
 std::optional<ports::port_key> key_at(peer_role role, const ports::exposure_plan& plan,
                                       const ports::planned_port& port) {
   if (role == peer_role::loopback) return port.bound;
+  if (role == peer_role::wsl) return port.for_wsl;
   return part_of(plan, role).contains(port.key) ? std::optional(port.key) : std::nullopt;
 }
 
@@ -119,6 +120,7 @@ std::string_view to_text(ports::verdict decision) {
     case ports::verdict::covered: return "covered";
     case ports::verdict::restricted: return "restricted";
     case ports::verdict::shadowed: return "shadowed";
+    case ports::verdict::ignored: return "ignored";
     case ports::verdict::unsupported: break;
   }
   return "unsupported";
@@ -137,6 +139,8 @@ status_document::port describe_port(const status_view& view, const ports::planne
   shown.name = winner.what.owner_name.str();
   shown.decision = to_text(port.decision);
   shown.reason = port.reason;
+  shown.rule = port.rule.str();
+  if (winner.what.host_port != port.key.port) shown.guest_port = winner.what.host_port;
   for (const auto& c : port.claims) shown.claims.push_back(describe_claim(c));
   if (port.decision != ports::verdict::exposed) return shown;
   for (const auto& peer : view.peers)
@@ -199,7 +203,8 @@ status_document::document describe(const status_view& view) {
   status_document::document d{.version{view.version},
                               .mode{to_string(view.mode)},
                               .started = since(view, view.started),
-                              .now = to_utc(view.wall_now)};
+                              .now = to_utc(view.wall_now),
+                              .rules_trouble{view.rules_trouble}};
   for (const auto& [id, source] : view.table->sources())
     if (source.enabled) d.sources.push_back(describe_source(id, source));
   for (const auto& peer : view.peers) d.peers.push_back(describe_peer(view, peer));

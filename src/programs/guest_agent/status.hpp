@@ -30,6 +30,7 @@ struct status_view {
   ports::time_point started;
   ports::time_point now;                           // the machines' clock
   std::chrono::system_clock::time_point wall_now;  // the same moment for people
+  std::string_view rules_trouble{};                // why the file of the port rules is refused
 };
 
 [[nodiscard]] status_document::document describe(const status_view& view);

@@ -14,6 +14,7 @@
 #include "os/claimed_unix_path.hpp"
 #include "programs/guest_agent/controller.hpp"
 #include "programs/guest_agent/status.hpp"
+#include "protocols/rules_document/document_codec.hpp"
 #include "protocols/status_document/document_codec.hpp"
 
 namespace guest_agent {
@@ -27,9 +28,11 @@ http::answer plain(unsigned status, std::string type, std::string body) {
   return {{status, {{"Content-Type", std::move(type)}}, std::move(body)}, {}};
 }
 
-async::task<http::answer> handle(controller* middle, http::incoming in) {
+async::task<http::answer> handle(controller* middle, const rules_reader* rules, http::incoming in) {
   if (in.head.method != "GET") co_return http::answer{http::text_response(405, "GET only"), {}};
   if (in.head.target == "/v1/status") co_return plain(200, "application/json", document(*middle));
+  if (in.head.target == "/v1/rules")
+    co_return plain(200, "application/json", rules_document::encode((*rules)()) + "\n");
   if (in.head.target == "/metrics") co_return plain(200, "text/plain; version=0.0.4", describe_metrics(middle->view()));
   if (in.head.target != "/v1/status/watch") co_return http::answer{http::text_response(404, "404 page not found"), {}};
   const std::function<async::task<>(http::stream_writer)> stream = [middle](http::stream_writer write) {
@@ -56,9 +59,10 @@ async::task<> stream_documents(controller& middle, http::stream_writer write) {
   }
 }
 
-async::task<> serve_status(controller& middle, const os::claimed_unix_path& listener) {
-  controller* const served = &middle;
-  const http::handler handler = [served](http::incoming in) { return handle(served, std::move(in)); };
+async::task<> serve_status(controller& middle, rules_reader rules, const os::claimed_unix_path& listener) {
+  const http::handler handler = [served = &middle, by = &rules](http::incoming in) {
+    return handle(served, by, std::move(in));
+  };
   co_await http::serve(base::unique_fd(::dup(listener.fd())), handler, {.connections = 16});
 }
 

@@ -2,17 +2,23 @@
 //
 //   GET /v1/status        the status document (protocols/status_document)
 //   GET /v1/status/watch  the same now and after every change, one document a line, at most ten a second
+//   GET /v1/rules         the port rules (protocols/rules_document)
 //   GET /metrics          its numbers in Prometheus' text format
 #pragma once
+
+#include <functional>
 
 #include "http/server.hpp"
 #include "os/claimed_unix_path.hpp"
 #include "programs/guest_agent/controller.hpp"
+#include "protocols/rules_document/document.hpp"
 
 namespace guest_agent {
 
+using rules_reader = std::function<rules_document::document()>;
+
 // Serves until cancelled. `middle` must outlive it.
-async::task<> serve_status(controller& middle, const os::claimed_unix_path& listener);
+async::task<> serve_status(controller& middle, rules_reader rules, const os::claimed_unix_path& listener);
 
 // Writes the status document now and after every change, until `write` reports that the client has gone.
 async::task<> stream_documents(controller& middle, http::stream_writer write);

@@ -12,6 +12,7 @@
 #include "ports/exposure_policy.hpp"
 #include "ports/journal.hpp"
 #include "ports/reconciler.hpp"
+#include "ports/rule_names.hpp"
 #include "ports/serving.hpp"
 #include "ports/source.hpp"
 #include "programs/guest_agent/composition.hpp"
@@ -49,7 +50,7 @@ std::unique_ptr<ports::reconciler> make_host_switch(const async::executor& where
 
 std::unique_ptr<ports::reconciler> make_privileged_service(const async::executor& where, const configuration& c) {
   port_mapping_peer::port_mapping_options o;
-  o.name = "privileged-service";
+  o.name = ports::privileged_service_name;
   o.peer = c.validated.vtunnel;
   o.interface = c.flags.vm_interface;
   o.address_file = c.flags.state_directory + "/" + o.name + ".addresses";

@@ -95,6 +95,7 @@ struct document {
   std::string mode{};
   std::string started{};
   std::string now{};
+  std::string rules_trouble{};  // why the file of the port rules is refused, and older rules count
   std::vector<source> sources{};
   std::vector<peer> peers{};
   std::vector<port> ports{};

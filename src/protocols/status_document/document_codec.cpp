@@ -173,13 +173,12 @@ port decode_port(const json::value& v) {
 }  // namespace
 
 std::string encode(const document& d) {
-  return json::serialize(json::object{{"version", d.version},
-                                      {"mode", d.mode},
-                                      {"started", d.started},
-                                      {"now", d.now},
-                                      {"sources", encode_all(d.sources, encode_source)},
-                                      {"peers", encode_all(d.peers, encode_peer)},
-                                      {"ports", encode_all(d.ports, encode_port)}});
+  json::object o{{"version", d.version}, {"mode", d.mode}, {"started", d.started}, {"now", d.now}};
+  add_text(o, "rules_trouble", d.rules_trouble);
+  o["sources"] = encode_all(d.sources, encode_source);
+  o["peers"] = encode_all(d.peers, encode_peer);
+  o["ports"] = encode_all(d.ports, encode_port);
+  return json::serialize(o);
 }
 
 base::result<document> decode(std::string_view text) {
@@ -190,6 +189,7 @@ base::result<document> decode(std::string_view text) {
                   text_of(*v, "mode"),
                   text_of(*v, "started"),
                   text_of(*v, "now"),
+                  text_of(*v, "rules_trouble"),
                   decode_all(*v, "sources", decode_source),
                   decode_all(*v, "peers", decode_peer),
                   decode_all(*v, "ports", decode_port)};

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <expected>
 #include <optional>
 #include <string>
@@ -26,9 +27,16 @@ namespace {
 using forwarder_api::verdict;
 using ports::outcome_kind;
 
-forwarder_api::forward forward_of(const ports::port_key& key, const net::address& tap) {
-  return {net::to_string(net::endpoint{key.address, key.port}), net::to_string(net::endpoint{tap, key.port}),
+forwarder_api::forward forward_of(const ports::port_key& key, const net::endpoint& inside) {
+  return {net::to_string(net::endpoint{key.address, key.port}), net::to_string(inside),
           std::string(net::to_string(key.protocol))};
+}
+
+// Nothing: it is not written as the agent writes it, or does not lead to this VM.
+std::optional<net::endpoint> remote_in_vm(const forwarder_api::forward& f, const net::address& tap) {
+  const auto remote = net::parse_endpoint(f.remote);
+  if (!remote || remote->ip != tap || remote->port == 0 || net::to_string(*remote) != f.remote) return std::nullopt;
+  return remote;
 }
 
 std::optional<ports::held_forward> to_held(const forwarder_api::forward& f, const net::address& tap) {
@@ -36,15 +44,16 @@ std::optional<ports::held_forward> to_held(const forwarder_api::forward& f, cons
   const auto at = net::parse_endpoint(f.local);
   if (!protocol || !at || at->port == 0) return std::nullopt;
   const ports::port_key key{*protocol, at->ip, at->port};
-  const auto ours = forward_of(key, tap);
-  if (ours.local != f.local) return std::nullopt;
-  return ports::held_forward{.key = key, .exact = f.remote == ours.remote};
+  if (net::to_string(*at) != f.local) return std::nullopt;
+  const auto inside = remote_in_vm(f, tap);
+  if (!inside) return ports::held_forward{.key = key, .exact = false};
+  return ports::held_forward{.key = key, .remapped_from = inside->port == key.port ? std::uint16_t{0} : inside->port};
 }
 
 }  // namespace
 
 http::request encode(const ports::operation& op, const net::address& tap) {
-  const auto f = forward_of(op.target.key, tap);
+  const auto f = forward_of(op.target.key, {tap, op.target.port_inside()});
   return op.what == ports::verb::add ? forwarder_api::encode_expose(f) : forwarder_api::encode_unexpose(f);
 }
 

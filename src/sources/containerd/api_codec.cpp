@@ -48,6 +48,7 @@ base::result<> add_container(std::string_view message, container_record& into) {
   base::result<> labelled;
   auto visited = visit_fields(message, [&](const message_field& f) {
     if (is_text(f, 1)) into.id = f.text;
+    if (is_text(f, 3)) into.image = f.text;
     if (labelled && is_text(f, 2)) labelled = add_label(f.text, into.labels);
   });
   return visited ? labelled : visited;

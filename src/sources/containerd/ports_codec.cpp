@@ -10,6 +10,7 @@
 #include "json/json.hpp"
 #include "net/address.hpp"
 #include "net/protocol.hpp"
+#include "ports/owner_traits.hpp"
 #include "ports/serving.hpp"
 #include "sources/containerd/records.hpp"
 #include "sources/engine/container.hpp"
@@ -79,6 +80,14 @@ std::string display_name(std::string_view name_space, const container_record& c)
   return name_space == "default" ? name : std::string(name_space) + '/' + name;
 }
 
+// nerdctl's own labels are long, and say how it runs the container.
+ports::owner_traits traits_of(std::string_view name_space, const container_record& record) {
+  ports::owner_traits traits{.space = name_space, .image = record.image};
+  for (const auto& [key, value] : record.labels)
+    if (!key.starts_with("nerdctl/")) traits.labels.push_back({key, value});
+  return traits;
+}
+
 }  // namespace
 
 std::string global_id(std::string_view name_space, std::string_view id) {
@@ -111,6 +120,7 @@ container describe_container(std::string_view name_space, const container_record
     c.refuse("network-config.json", network_config.error().message());
   else if (const auto& text = *network_config)
     add_network_config(c, *text);
+  c.set_traits(traits_of(name_space, record));
   return c;
 }
 

@@ -14,6 +14,7 @@ using labels = std::map<std::string, std::string, std::less<>>;
 struct container_record {
   std::string id;
   containerd::labels labels;
+  std::string image{};  // its name; may be empty
 };
 
 // A paused task runs. The state is unknown if the task's shim does not answer containerd in time.

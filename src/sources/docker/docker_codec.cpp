@@ -17,6 +17,7 @@
 #include "json/json.hpp"
 #include "net/address.hpp"
 #include "net/protocol.hpp"
+#include "ports/owner_traits.hpp"
 #include "ports/serving.hpp"
 #include "sources/engine/container.hpp"
 
@@ -77,6 +78,23 @@ void add_listed_port(container& c, const json::value& port) {
   add_binding(c, spec, json::find_string(port, "IP").value_or(""), std::to_string(*public_port));
 }
 
+// An image's name, and Labels{"key":"value"}: of the list's element, or of Config in an answer about one container.
+ports::owner_traits traits_of(const json::value& v) {
+  ports::owner_traits traits;
+  traits.image = json::find_string(v, "Image").value_or("");
+  const auto* labels = member(v, "Labels");
+  if (labels == nullptr || !labels->is_object()) return traits;
+  for (const auto& [key, value] : labels->as_object())
+    if (value.is_string()) traits.labels.push_back({key, std::string_view(value.as_string())});
+  return traits;
+}
+
+std::string listed_name(const json::value& element) {
+  const auto* names = json::find_array(element, "Names");
+  const bool named = names != nullptr && !names->empty() && names->front().is_string();
+  return named ? display_name(std::string_view(names->front().as_string())) : "";
+}
+
 // podman writes null instead of an empty list.
 void add_listed(engine::container_list& list, const json::value& element) {
   const auto id = json::find_string(element, "Id");
@@ -88,11 +106,16 @@ void add_listed(engine::container_list& list, const json::value& element) {
   }
   container c;
   c.id = *id;
-  const auto* names = json::find_array(element, "Names");
-  if (names != nullptr && !names->empty() && names->front().is_string())
-    c.name = display_name(std::string_view(names->front().as_string()));
+  c.name = listed_name(element);
   if (ports->is_array())
     for (const auto& port : ports->as_array()) add_listed_port(c, port);
+  const auto traits = traits_of(element);
+  // The image has lost its name to another one. The answer about the container still has it.
+  if (!c.bindings.empty() && traits.image.starts_with("sha256:")) {
+    list.unknown.insert(c.id);
+    return;
+  }
+  c.set_traits(traits);
   list.running.push_back(std::move(c));
 }
 
@@ -201,6 +224,7 @@ base::result<std::optional<container>> parse_inspect(std::string_view body) {
   c.id = *id;
   c.name = display_name(json::find_string(*document, "Name").value_or(""));
   if (auto added = add_network_settings(c, *document); !added) return std::unexpected(added.error());
+  if (const auto* config = json::find(*document, "Config")) c.set_traits(traits_of(*config));
   return std::optional(std::move(c));
 }
 

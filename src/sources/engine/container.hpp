@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ports/owner_traits.hpp"
 #include "ports/snapshot.hpp"
 
 namespace engine {
@@ -19,6 +20,9 @@ struct container {
 
   // Records that one port is not published. The first 16 are kept, which is enough to find the cause.
   void refuse(std::string_view what, std::string_view why);
+  // What port rules may ask about the container: set for the bindings that it has. Labels that are not kept are
+  // recorded as refused.
+  void set_traits(ports::owner_traits traits);
 };
 
 // An engine's answer to a list.

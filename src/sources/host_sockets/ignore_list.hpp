@@ -17,6 +17,11 @@ namespace host_sockets {
 
 class ignore_list {
  public:
+  struct entry {
+    std::optional<net::protocol> protocol;  // nothing: both
+    std::uint16_t first = 0, last = 0;      // both included
+  };
+
   // kubelet and the other parts of k3s, the API server, DNS stubs, DHCP clients, mDNS, LLMNR, chrony; VXLAN (flannel's
   // port and the standard's) and Geneve, through which packets with a forged source could reach pods.
   static constexpr std::string_view defaults =
@@ -30,12 +35,9 @@ class ignore_list {
 
   [[nodiscard]] bool contains(net::protocol protocol, std::uint16_t port) const;
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  [[nodiscard]] const std::vector<entry>& entries() const { return entries_; }
 
  private:
-  struct entry {
-    std::optional<net::protocol> protocol;  // nothing: both
-    std::uint16_t first = 0, last = 0;      // both included
-  };
   [[nodiscard]] static base::result<entry> parse_entry(std::string_view text);
 
   std::vector<entry> entries_;

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "base/plain_name.hpp"
+#include "base/shared_text.hpp"
 #include "base/text.hpp"
 #include "net/protocol.hpp"
+#include "ports/owner_traits.hpp"
 #include "ports/serving.hpp"
 #include "ports/snapshot.hpp"
 #include "sources/kubernetes/services_codec.hpp"
@@ -25,6 +27,12 @@ constexpr std::size_t max_services = ports::max_bindings;
 bool is_name(std::string_view text) { return base::is_plain_name(text, 253); }
 
 std::string full_name(const service_record& s) { return base::printable(s.name_space + '/' + s.name, 320); }
+
+base::shared_text traits_of(const service_record& s) {
+  ports::owner_traits traits{.space = s.name_space};
+  for (const auto& [key, value] : s.labels) traits.labels.push_back({key, value});
+  return ports::encode_traits(std::move(traits)).text;
+}
 
 }  // namespace
 
@@ -52,6 +60,8 @@ service_set::published service_set::classify(const service_record& s) const {
     return made;
   }
   for (const auto& p : s.ports) classify_port(made, s, p);
+  const auto traits = traits_of(s);
+  for (auto& b : made.bindings) b.traits = traits;
   return made;
 }
 

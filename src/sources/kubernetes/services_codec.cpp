@@ -17,6 +17,7 @@ namespace kubernetes {
 namespace {
 
 constexpr std::size_t most_ports = 4096;
+constexpr std::size_t most_labels = 256;
 constexpr std::size_t longest_text = 320;
 
 // Fills one Service from the values below it; `at` is relative to the Service: ".spec.ports[].port".
@@ -34,6 +35,8 @@ class service_builder {
       made_.type = value;
     else if (at == ".spec.ports[].protocol")
       port_.protocol = value;
+    else if (at.starts_with(labels) && made_.labels.size() < most_labels)
+      made_.labels.emplace_back(at.substr(labels.size()), value);
   }
   void number(std::string_view at, std::int64_t value) {
     if (at == ".spec.ports[].port")
@@ -49,6 +52,8 @@ class service_builder {
   service_record take() { return std::exchange(made_, {}); }
 
  private:
+  static constexpr std::string_view labels = ".metadata.labels.";
+
   service_record made_;
   service_port port_;
 };

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -22,8 +23,9 @@ struct service_port {
 
 struct service_record {
   std::string name_space, name, uid;
-  std::string type;                 // "NodePort", "LoadBalancer", "ClusterIP", …
-  std::vector<service_port> ports;  // 4,096 at most; further ones are dropped
+  std::string type;                                           // "NodePort", "LoadBalancer", "ClusterIP", …
+  std::vector<service_port> ports;                            // 4,096 at most; further ones are dropped
+  std::vector<std::pair<std::string, std::string>> labels{};  // 256 at most; further ones are dropped
 };
 
 // The fields around the Services of a page.

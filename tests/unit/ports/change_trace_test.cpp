@@ -35,7 +35,7 @@ void plan_one(change_trace& trace) {
 TEST(change_trace_test, names_each_step_from_the_event_to_the_answer) {
   change_trace trace;
   plan_one(trace);
-  trace.journaled("host-switch", add(80).target.key, at(160));
+  trace.journaled("host-switch", add(80).target, at(160));
   const outcome done{.kind = outcome_kind::done, .reason = {}, .sent = at(190)};
   EXPECT_EQ(trace.finished("host-switch", add(80), done, at(290)),
             "expose tcp 0.0.0.0:80 peer=host-switch owner=c1 outcome=done parse_us=10.0 queue_us=20.0 engine_us=100.0 "
@@ -49,6 +49,16 @@ TEST(change_trace_test, each_peer_has_its_own_line_and_one_only) {
   EXPECT_TRUE(trace.finished("host-switch", add(80), {}, at(200)));
   EXPECT_TRUE(trace.finished("wsl-proxy", add(80), {}, at(200)));
   EXPECT_FALSE(trace.finished("host-switch", add(80), {}, at(9'000'000))) << "it has restarted";
+}
+
+TEST(change_trace_test, a_port_that_has_another_number_on_the_host_is_the_same_change) {
+  change_trace trace;
+  plan_one(trace);
+  auto moved = add(8080);
+  moved.target.remapped_from = 80;
+  trace.journaled("host-switch", moved.target, at(160));
+  EXPECT_THAT(trace.finished("host-switch", moved, {}, at(200)).value(),
+              testing::AllOf(HasSubstr(":8080 "), HasSubstr("owner=c1"), HasSubstr("journal_us=18.0")));
 }
 
 TEST(change_trace_test, a_port_that_is_held_at_another_address_is_the_same_change) {

@@ -17,6 +17,14 @@ TEST(journal_codec, round_trips) {
   EXPECT_EQ(c.damaged_lines, 0U);
 }
 
+TEST(journal_codec, a_port_with_another_number_inside_the_vm_keeps_both) {
+  auto moved = web;
+  moved.remapped_from = 9080;
+  EXPECT_EQ(encode_journal_add(moved), "+ tcp 0.0.0.0 8080 80 docker 9080\n");
+  EXPECT_EQ(parse_journal(encode_journal_add(moved)).live.at(web.key), moved);
+  EXPECT_EQ(parse_journal("+ tcp 0.0.0.0 8080 80 docker 0\n").damaged_lines, 1U);
+}
+
 TEST(journal_codec, erased_entries_are_gone) {
   const auto c = parse_journal(encode_journal_header("b") + encode_journal_add(web) + encode_journal_erase(web.key));
   EXPECT_TRUE(c.live.empty());

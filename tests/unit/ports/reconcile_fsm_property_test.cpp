@@ -13,8 +13,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// host_switch: shared, lists what it holds but not the container's port, refuses what it holds already, and of a port
-//              of which it holds another address.
+// host_switch: shared, lists what it holds and the port inside the VM, but not the container's port; refuses what it
+//              holds already, and of a port of which it holds another address.
 // wsl_proxy:   shared, lists nothing, replaces.
 // loopback:    the agent's own, lists everything, replaces; there is no journal.
 enum class kind : std::uint8_t { host_switch, wsl_proxy, loopback };
@@ -35,6 +35,7 @@ struct model_peer {
     for (const auto& [key, e] : held) {
       held_forward listed{.key = key, .exact = e.exact};
       if (is == kind::loopback) listed.container_port = e.what.container_port;
+      listed.remapped_from = e.what.remapped_from;
       state.held.push_back(listed);
     }
     return state;
@@ -69,7 +70,7 @@ class world {
   // All sources have spoken, and no request fails any more.
   void settle() {
     hear(all_sources);
-    std::erase_if(peer_.held, [](const auto& item) { return !item.second.exact; });
+    remove_what_is_in_the_way();
     come_to_rest_in_time();
   }
 
@@ -90,7 +91,7 @@ class world {
   // The agent stops, in the middle of whatever it does.
   void drain() {
     carry_out_late(true);
-    std::erase_if(peer_.held, [](const auto& item) { return !item.second.exact; });
+    remove_what_is_in_the_way();
     fsm_.drain(now_);
     draining_ = true;
     wanted_.clear();
@@ -98,6 +99,13 @@ class world {
   }
 
  private:
+  void remove_what_is_in_the_way() {
+    std::erase_if(peer_.held, [this](const auto& item) {
+      const auto at = wanted_.find(item.first);
+      const auto& [what, foreign, exact] = item.second;
+      return !exact || (foreign && at != wanted_.end() && at->second.remapped_from != what.remapped_from);
+    });
+  }
   static sink_traits traits(kind which) {
     return {.workers = 2, .batch = 3, .shared = which != kind::loopback, .announces_return = false};
   }
@@ -172,10 +180,11 @@ class world {
     const auto address = random_() % 2 == 0 ? net::address::any_v4() : net::address::loopback_v4();
     const port_key key{random_() % 2 == 0 ? net::protocol::tcp : net::protocol::udp, address,
                        static_cast<std::uint16_t>(1 + random_() % 4)};
-    return {key,
-            static_cast<std::uint16_t>(random_() % 3),
-            registered_sources.at(random_() % registered_sources.size()),
-            {}};
+    const bool remapped = peer_.is == kind::host_switch && random_() % 4 == 0;
+    return {.key = key,
+            .container_port = static_cast<std::uint16_t>(random_() % 3),
+            .source = registered_sources.at(random_() % registered_sources.size()),
+            .remapped_from = static_cast<std::uint16_t>(remapped ? 9000 : 0)};
   }
   void change_published() {
     published_.clear();

@@ -64,6 +64,27 @@ TEST_F(reconcile_fsm_test, a_changed_value_is_removed_and_added) {
   EXPECT_EQ(fsm.slots().begin()->second.applied()->container_port, 9090);
 }
 
+TEST_F(reconcile_fsm_test, another_port_inside_the_vm_is_another_value) {
+  auto moved = on(80);
+  moved.remapped_from = 9000;
+  want({moved});
+  list({{.key = moved.key}});
+  EXPECT_EQ(fsm.slots().begin()->second.state(), slot_state::absent) << "another program's, and it leads elsewhere";
+  EXPECT_EQ(fsm.slots().begin()->second.retry.trouble->kind, outcome_kind::conflict);
+  want({on(80)});
+  fsm.peer_changed(now);
+  list({{.key = moved.key}});
+  EXPECT_EQ(fsm.slots().begin()->second.state(), slot_state::foreign);
+  want({moved});
+  EXPECT_EQ(fsm.slots().begin()->second.state(), slot_state::absent) << "it no longer serves";
+  EXPECT_EQ(take(), "+tcp 0.0.0.0:80 ");
+  finish();
+  want({on(80)});
+  EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
+  finish();
+  EXPECT_EQ(take(), "+tcp 0.0.0.0:80 ");
+}
+
 TEST_F(reconcile_fsm_test, a_removal_is_done_once_more_when_nothing_can_come_late_any_more) {
   want({on(80)});
   list();

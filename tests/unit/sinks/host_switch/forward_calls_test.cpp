@@ -24,6 +24,14 @@ TEST(forward_calls, encodes_calls) {
   EXPECT_EQ(remove.body, R"({"local":"0.0.0.0:8080","protocol":"udp"})");
 }
 
+TEST(forward_calls, a_port_may_have_another_number_inside_the_vm) {
+  auto moved = op(verb::add);
+  moved.target.remapped_from = 80;
+  EXPECT_EQ(encode(moved, tap).body, R"({"local":"0.0.0.0:8080","remote":"192.168.127.2:80","protocol":"tcp"})");
+  moved.what = verb::remove;
+  EXPECT_EQ(encode(moved, tap).body, R"({"local":"0.0.0.0:8080","protocol":"tcp"})");
+}
+
 TEST(forward_calls, classifies_answers) {
   const auto kind = [](verb what, unsigned status, const char* body) {
     return classify(what, {status, {}, body}).kind;
@@ -54,13 +62,19 @@ TEST(forward_calls, lists_only_what_is_written_the_way_we_write_it) {
   const auto state = parse_all(R"([
     {"local":"0.0.0.0:80","remote":"192.168.127.2:80","protocol":"tcp"},
     {"local":"127.0.0.1:2222","remote":"192.168.127.2:22","protocol":"tcp"},
+    {"local":"127.0.0.1:81","remote":"192.168.127.3:81","protocol":"tcp"},
+    {"local":"127.0.0.1:82","remote":"192.168.127.2:082","protocol":"tcp"},
     {"local":":80","remote":"192.168.127.2:80","protocol":"udp"},
     {"local":"/run/x.sock","remote":"tcp://1","protocol":"unix"}, {}, null, 7])",
                                tap);
   ASSERT_TRUE(state) << state.error().message();
-  ASSERT_EQ(state->held.size(), 2U);
+  ASSERT_EQ(state->held.size(), 4U);
   EXPECT_TRUE(state->held[0].exact);
-  EXPECT_FALSE(state->held[1].exact);
+  EXPECT_EQ(state->held[0].remapped_from, 0);
+  EXPECT_TRUE(state->held[1].exact);
+  EXPECT_EQ(state->held[1].remapped_from, 22);
+  EXPECT_FALSE(state->held[2].exact) << "another VM's";
+  EXPECT_FALSE(state->held[3].exact) << "not as the agent writes it";
 }
 
 TEST(forward_calls, what_is_no_list_is_an_error_and_not_an_empty_list) {

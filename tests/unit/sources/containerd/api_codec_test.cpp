@@ -38,6 +38,7 @@ TEST(api_codec, containers) {
   const auto records = parse_containers(response).value();
   ASSERT_EQ(records.size(), 1U);
   EXPECT_EQ(records[0].id, "a");
+  EXPECT_EQ(records[0].image, "an image");
   EXPECT_THAT(records[0].labels, ElementsAre(Pair("empty", ""), Pair("key", "value")));
 }
 

@@ -24,10 +24,23 @@ TEST(ports_codec, the_label) {
   const auto c = with_label(R"([{"HostPort":8080,"ContainerPort":80,"Protocol":"tcp","HostIP":"127.0.0.1"},)"
                             R"({"HostPort":53,"ContainerPort":5353,"Protocol":"UDP","HostIP":"::"}])");
   EXPECT_THAT(c.refusals, IsEmpty());
+  const auto traits = ports::encode_traits({.space = "default"}).text;
   EXPECT_THAT(c.bindings, ElementsAre(ports::binding{net::protocol::tcp, net::address::loopback_v4(), 8080, 80,
-                                                     "default/abc", "web", ports::serving::nat_rule},
+                                                     "default/abc", "web", ports::serving::nat_rule, traits},
                                       ports::binding{net::protocol::udp, *net::address::parse("::"), 53, 5353,
-                                                     "default/abc", "web", ports::serving::nat_rule}));
+                                                     "default/abc", "web", ports::serving::nat_rule, traits}));
+}
+
+TEST(ports_codec, rules_see_namespace_image_and_labels_but_not_nerdctls_own) {
+  const container_record record{
+      "abc", {{"nerdctl/ports", R"([{"HostPort":80,"ContainerPort":80}])"}, {"tier", "front"}}, "nginx:1"};
+  const auto c = describe_container("shop", record, std::nullopt);
+  const auto traits = ports::decode_traits(c.bindings.at(0).traits);
+  EXPECT_EQ(traits.space, "shop");
+  EXPECT_EQ(traits.image, "nginx:1");
+  ASSERT_THAT(traits.labels, SizeIs(1));
+  EXPECT_EQ(traits.labels[0].key, "tier");
+  EXPECT_EQ(traits.labels[0].value, "front");
 }
 
 TEST(ports_codec, what_may_be_missing_is_missing) {

@@ -28,6 +28,40 @@ TEST(docker_codec, inspect_has_every_binding_of_every_port) {
   EXPECT_THAT(c.refusals, IsEmpty());
 }
 
+std::string traits(const ports::binding& b) {
+  const auto of = ports::decode_traits(b.traits);
+  std::string text(of.image);
+  for (const auto& [key, value] : of.labels) text.append(" ").append(key).append("=").append(value);
+  return text;
+}
+
+TEST(docker_codec, image_and_labels_are_the_same_in_both_answers) {
+  const auto inspected = parse_inspect(
+      R"({"Id":"abc","State":{"Running":true},"Config":{"Image":"nginx:1","Labels":{"tier":"front","odd":7}},
+          "NetworkSettings":{"Ports":{"80/tcp":[{"HostPort":"8080"}]}}})");
+  EXPECT_EQ(traits(inspected.value()->bindings.at(0)), "nginx:1 tier=front");
+  const auto listed = parse_list(
+      R"([{"Id":"abc","Image":"nginx:1","Labels":{"tier":"front"},"Ports":[{"PrivatePort":80,"PublicPort":8080}]}])");
+  EXPECT_EQ(listed->running.at(0).bindings.at(0).traits, inspected.value()->bindings.at(0).traits);
+}
+
+TEST(docker_codec, a_container_whose_image_has_lost_its_name_is_asked_about) {
+  const auto list = parse_list(
+      R"([{"Id":"a","Image":"sha256:12","Ports":[{"PublicPort":80,"PrivatePort":80}]},
+          {"Id":"b","Image":"sha256:12","Ports":[]}])");
+  EXPECT_THAT(list->unknown, testing::ElementsAre("a"));
+  ASSERT_THAT(list->running, SizeIs(1));
+  EXPECT_EQ(list->running[0].id, "b") << "without ports its image does not matter";
+}
+
+TEST(docker_codec, labels_that_are_not_kept_are_named) {
+  const auto c = parse_inspect(R"({"Id":"abc","State":{"Running":true},"Config":{"Labels":{"a":")" +
+                               std::string(ports::max_traits_bytes, 'x') +
+                               R"("}},"NetworkSettings":{"Ports":{"80/tcp":[{"HostPort":"8080"}]}}})");
+  ASSERT_THAT(c.value()->refusals, SizeIs(1));
+  EXPECT_EQ(c.value()->refusals[0].what, "labels");
+}
+
 TEST(docker_codec, an_empty_host_ip_is_the_wildcard) {
   EXPECT_TRUE(parse(R"({"80/tcp":[{"HostIp":"","HostPort":"1"}]})").bindings[0].host_address.is_unspecified());
 }

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "ports/owner_traits.hpp"
+
 namespace kubernetes {
 namespace {
 
@@ -38,6 +40,16 @@ TEST_F(service_set_test, what_is_known_stays_until_the_next_list_is_whole) {
   set_.add({node_ports("c", 30'003)});
   set_.commit_list();
   EXPECT_THAT(published(), ElementsAre(30'002, 30'003));
+}
+
+TEST_F(service_set_test, rules_see_namespace_and_labels) {
+  auto web = node_ports("web", 30'001);
+  web.labels = {{"tier", "front"}};
+  list({web});
+  const auto traits = ports::decode_traits(set_.snapshot().bindings.at(0).traits);
+  EXPECT_EQ(traits.space, "x");
+  EXPECT_EQ(traits.labels.at(0).key, "tier");
+  EXPECT_EQ(traits.labels.at(0).value, "front");
 }
 
 TEST_F(service_set_test, a_list_that_is_given_up_leaves_nothing_behind) {

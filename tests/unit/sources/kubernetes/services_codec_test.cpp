@@ -10,7 +10,7 @@ namespace {
 
 const std::string page =
     R"({"kind":"ServiceList","apiVersion":"v1","metadata":{"resourceVersion":"42","continue":"next"},"items":[
- {"metadata":{"name":"web","namespace":"shop","uid":"u1","labels":{"name":"not this"},"managedFields":[{"name":"nor this","f:spec":{"type":{}}}]},
+ {"metadata":{"name":"web","namespace":"shop","uid":"u1","labels":{"name":"not this","app.x.io/tier":"front"},"managedFields":[{"name":"nor this","f:spec":{"type":{}}}]},
   "spec":{"ports":[{"name":"http","protocol":"TCP","port":80,"targetPort":8080,"nodePort":30080},{"port":53,"protocol":"UDP"}],
           "selector":{"type":"not this either"},"type":"NodePort"},"status":{"loadBalancer":{"ingress":[{"ports":[{"port":1}]}]}}},
  {"spec":{"type":"ClusterIP"},"metadata":{"namespace":"shop","name":"db"}}]})";
@@ -31,6 +31,8 @@ TEST(list_reader, reads_what_is_needed_and_nothing_else) {
   EXPECT_EQ(web.ports[0].node_port, 30'080);
   EXPECT_EQ(web.ports[1].protocol, "UDP");
   EXPECT_EQ(web.ports[1].node_port, 0);
+  EXPECT_THAT(web.labels,
+              testing::ElementsAre(testing::Pair("name", "not this"), testing::Pair("app.x.io/tier", "front")));
   EXPECT_EQ(services->at(1).name, "db");
   EXPECT_TRUE(services->at(1).ports.empty());
 }

@@ -1,0 +1,30 @@
+// owner_traits: what port rules may ask about the owner of a port besides its name: namespace, image and labels. One
+// text, which all ports of an owner share: most owners have few labels, and most agents no rules. Pure.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "base/shared_text.hpp"
+#include "rules/conditions.hpp"
+
+namespace ports {
+
+struct owner_traits {
+  std::string_view space{};            // containerd's or Kubernetes' namespace; empty: the engine has none
+  std::string_view image{};            // as the engine names it; empty: unknown, or there is none
+  std::vector<rules::label> labels{};  // by key
+};
+
+// Longer ones are cut at a label.
+inline constexpr std::size_t max_traits_bytes = 8'192;
+
+struct encoded_traits {
+  base::shared_text text;  // empty where nothing is known
+  bool complete = true;    // false: labels were left out, because they are too long or have a zero byte
+};
+[[nodiscard]] encoded_traits encode_traits(owner_traits traits);
+// The views lead into `text`. Total: any text gives some traits.
+[[nodiscard]] owner_traits decode_traits(const base::shared_text& text);
+
+}  // namespace ports

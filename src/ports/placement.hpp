@@ -1,0 +1,47 @@
+// placement: which port of the host each port of the table is to get. By default the one that it was published at; a
+// port rule may say another, or none. Pure.
+//
+// The claim that comes first decides for its port: the rules match its source, address and owner. If labels count, it
+// may narrow what the rules decide by a label of its owner (rules::narrow).
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "ports/port_table.hpp"
+#include "rules/decision.hpp"
+#include "rules/rule_set.hpp"
+#include "rules/rules_codec.hpp"
+
+namespace ports {
+
+// A port of the host with all that lead to it.
+struct placed_port {
+  std::vector<claim> claims;  // never empty; the best ranked first
+  rules::decision by;         // of the first claim's port
+};
+
+struct ignored_port {
+  port_key key;  // as published
+  std::vector<claim> claims;
+  rules::decision by;
+};
+
+struct placement {
+  std::map<port_key, placed_port> host;
+  std::vector<ignored_port> ignored;
+};
+
+struct placement_options {
+  const rules::rule_set* by = nullptr;              // null: no rules
+  std::optional<rules::known_names> label_names{};  // which a label may use; nullopt: labels do not count
+  bool loopback_only = false;                       // every port of the host is at 127.0.0.1
+};
+[[nodiscard]] placement place(const port_table& table, const placement_options& how);
+
+// Whether the rule that decided leaves the port to this peer.
+[[nodiscard]] bool allows(const rules::decision& by, std::string_view peer);
+
+}  // namespace ports

@@ -1,0 +1,136 @@
+#include "programs/guest_agent/rules_file.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/support/event_loop.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace guest_agent {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+constexpr std::array<std::string_view, 1> sources{"docker"}, peers{"host-switch"};
+constexpr auto two_rules = "rules:\n- port: 80\n  ignore: true\n- port: 81\n  host-port: 8081\n";
+
+class rules_file_test : public testing::Test {
+ protected:
+  void write(std::string_view text) { std::ofstream(path_) << text; }
+  // As a careful editor does.
+  void replace(std::string_view text) {
+    std::ofstream(path_ + ".new") << text;
+    std::filesystem::rename(path_ + ".new", path_);
+  }
+  base::result<std::unique_ptr<rules_file>> open() {
+    return rules_file::open(loop_.executor(), path_, {.sources = sources, .peers = peers},
+                            {.settle = settle_, .poll = 50ms});
+  }
+  void follow() {
+    auto opened = open();
+    ASSERT_TRUE(opened) << opened.error().message();
+    file_ = std::move(*opened);
+    loop_.spawn(file_->follow([this] {
+      ++changes_;
+      seen_.insert(active());
+    }));
+  }
+  std::size_t active() const { return file_->state().active->rules().size(); }
+  bool becomes(const std::function<bool()>& condition) { return loop_.run_until(condition, 5s); }
+
+  void TearDown() override { loop_.stop(); }
+
+  support::temp_dir directory_;
+  std::string path_ = directory_ / "rules.yaml";
+  support::event_loop loop_;
+  std::unique_ptr<rules_file> file_;
+  std::chrono::milliseconds settle_{20};
+  int changes_ = 0;
+  std::set<std::size_t> seen_;  // how many rules were active
+};
+
+TEST_F(rules_file_test, no_file_is_no_rules) {
+  const auto opened = open();
+  ASSERT_TRUE(opened) << opened.error().message();
+  EXPECT_THAT((*opened)->state().active->rules(), SizeIs(0));
+  EXPECT_EQ((*opened)->state().trouble, "");
+}
+
+TEST_F(rules_file_test, a_bad_file_at_the_start_is_an_error_with_its_place) {
+  write("rules:\n- prot: tcp\n");
+  const auto opened = open();
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().message(), HasSubstr(path_));
+  EXPECT_THAT(opened.error().message(), HasSubstr("line 2"));
+}
+
+TEST_F(rules_file_test, what_cannot_be_read_is_not_no_rules) {
+  std::filesystem::create_directory(path_);
+  EXPECT_FALSE(open());
+  std::filesystem::remove(path_);
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  EXPECT_FALSE(open()) << "and it does not wait for a writer";
+}
+
+TEST_F(rules_file_test, a_change_counts_at_once) {
+  follow();
+  write(two_rules);
+  EXPECT_TRUE(becomes([&] { return active() == 2; }));
+  replace("rules: []\n");
+  EXPECT_TRUE(becomes([&] { return active() == 0; }));
+  replace(two_rules);
+  EXPECT_TRUE(becomes([&] { return active() == 2; }));
+  std::filesystem::remove(path_);
+  EXPECT_TRUE(becomes([&] { return active() == 0; }));
+  EXPECT_EQ(changes_, 4);
+}
+
+TEST_F(rules_file_test, a_bad_change_is_refused_as_a_whole_and_said) {
+  write(two_rules);
+  follow();
+  replace("rules:\n- port: 80\n- port: 70000\n");
+  ASSERT_TRUE(becomes([&] { return !file_->state().trouble.empty(); }));
+  EXPECT_EQ(active(), 2U);
+  EXPECT_THAT(file_->state().trouble, HasSubstr("line 3"));
+  replace(two_rules + std::string("- port: 82\n"));
+  EXPECT_TRUE(becomes([&] { return file_->state().trouble.empty(); }));
+  EXPECT_EQ(active(), 3U);
+}
+
+// Its first half is a correct file without the rule that narrows.
+TEST_F(rules_file_test, a_file_that_is_written_in_pieces_never_counts_half) {
+  settle_ = 300ms;
+  write(two_rules);
+  follow();
+  for (int round = 0; round < 5; ++round) {
+    std::ofstream file(path_);
+    file << "rules:\n- port: 80\n" << std::flush;
+    loop_.run_until([] { return false; }, 5ms);
+    file << "  ignore: true\n- port: 81\n- port: 82\n";
+  }
+  EXPECT_TRUE(becomes([&] { return active() == 3; }));
+  EXPECT_FALSE(seen_.contains(1)) << "the first half";
+  EXPECT_FALSE(seen_.contains(0)) << "the empty file";
+}
+
+TEST_F(rules_file_test, a_file_that_can_be_read_again_ends_the_trouble) {
+  write(two_rules);
+  follow();
+  std::filesystem::remove(path_);
+  std::filesystem::create_directory(path_);
+  ASSERT_TRUE(becomes([&] { return !file_->state().trouble.empty(); }));
+  EXPECT_EQ(active(), 2U);
+  std::filesystem::remove(path_);
+  write(two_rules);
+  EXPECT_TRUE(becomes([&] { return file_->state().trouble.empty(); }));
+  EXPECT_EQ(active(), 2U);
+}
+
+}  // namespace
+}  // namespace guest_agent
