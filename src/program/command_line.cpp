@@ -35,7 +35,9 @@ std::string synopsis(const about& what) {
   std::ranges::copy_if(what.commands, std::back_inserter(alone), [](const command& c) { return c.argument.empty(); });
   std::string text = names_of(alone, "|") + " [flags]";
   for (const auto& c : what.commands)
-    if (!c.argument.empty()) text += fmt::format("\n       {} {} {} [flags]", what.name, c.name, c.argument);
+    if (!c.argument.empty())
+      text += fmt::format("\n       {} {} {}{} [flags]", what.name, c.name, c.argument,
+                          c.further.empty() ? "" : fmt::format(" [{}]", c.further));
   return text;
 }
 
@@ -59,7 +61,7 @@ base::result<program::parse_outcome> command_line::read(const std::vector<std::s
   return read(rest);
 }
 
-// A word that is not a flag: the command, or its argument.
+// A word that is not a flag: the command, its argument, or the further one.
 base::result<> command_line::take_word(const std::string& word) {
   const auto at = std::ranges::find(what_.commands, command_.empty() ? word : command_, &command::name);
   if (command_.empty() && !what_.commands.empty()) {
@@ -67,8 +69,13 @@ base::result<> command_line::take_word(const std::string& word) {
     command_ = word;
     return {};
   }
-  const bool expected = at != what_.commands.end() && !at->argument.empty() && !has_argument_;
-  if (!expected) return base::fail("unexpected argument: " + base::printable(word));
+  const bool known = at != what_.commands.end();
+  if (known && has_argument_ && !at->further.empty() && !further_) {
+    further_ = word;
+    return {};
+  }
+  if (!known || at->argument.empty() || has_argument_)
+    return base::fail("unexpected argument: " + base::printable(word));
   argument_ = word;
   has_argument_ = true;
   return {};

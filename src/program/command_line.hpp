@@ -39,6 +39,7 @@ class command_line {
 
   [[nodiscard]] const std::string& command() const { return command_; }    // empty if there are none
   [[nodiscard]] const std::string& argument() const { return argument_; }  // of the command; empty if it has none
+  [[nodiscard]] const std::optional<std::string>& further() const { return further_; }  // its second word, if given
   [[nodiscard]] bool is_set(std::string_view flag) const { return flags_.is_set(flag); }
 
  private:
@@ -53,6 +54,7 @@ class command_line {
   std::string command_;
   std::string argument_;
   bool has_argument_ = false;
+  std::optional<std::string> further_;
 };
 
 // Prints "<program>: message" on stderr and returns the exit code.

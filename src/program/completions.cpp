@@ -105,7 +105,9 @@ std::string for_zsh(const about& what, const flag_list& flags) {
   text += "  '-h[Print the usage and exit]'";
   if (!what.commands.empty()) text += fmt::format(" \\\n  '1:command:({})'", command_words(what).substr(1));
   const bool argument = std::ranges::any_of(what.commands, [](const auto& c) { return !c.argument.empty(); });
-  return text + (argument ? " \\\n  '2:argument: '\n" : "\n");
+  if (argument) text += " \\\n  '2:argument: '";
+  const bool further = std::ranges::any_of(what.commands, [](const auto& c) { return !c.further.empty(); });
+  return text + (further ? " \\\n  '3:file:_files'\n" : "\n");
 }
 
 std::string for_fish(const about& what, const flag_list& flags) {

@@ -53,8 +53,9 @@ std::string synopsis(const about& what) {
   if (what.commands.empty()) return fmt::format(".B {}\n[flags]\n", plain(what.name));
   std::string text;
   for (const auto& c : what.commands)
-    text += fmt::format("{}.B {} {}\n{}[flags]\n", text.empty() ? "" : ".br\n", plain(what.name), plain(c.name),
-                        c.argument.empty() ? "" : fmt::format(".I {}\n", plain(c.argument)));
+    text += fmt::format("{}.B {} {}\n{}{}[flags]\n", text.empty() ? "" : ".br\n", plain(what.name), plain(c.name),
+                        c.argument.empty() ? "" : fmt::format(".I {}\n", plain(c.argument)),
+                        c.further.empty() ? "" : fmt::format("[{}]\n", plain(c.further)));
   return text;
 }
 

@@ -9,6 +9,7 @@ namespace program {
 struct command {
   std::string name;
   std::string argument{};  // what its one word is called in the usage; that word is required. Empty: it has none
+  std::string further{};   // what an optional second word is called. Empty: there is none
 };
 
 // What a program declares about itself.

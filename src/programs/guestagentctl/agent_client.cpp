@@ -39,12 +39,12 @@ async::task<base::result<http::connection>> open(std::string socket) {
 
 }  // namespace
 
-async::task<base::result<std::string>> fetch_status(std::string socket) {
+async::task<base::result<std::string>> fetch_document(std::string socket, std::string target) {
   auto agent = co_await open(std::move(socket));
   if (!agent) co_return std::unexpected(agent.error());
-  http::request status{.target = "/v1/status"};
+  http::request wanted{.target = std::move(target)};
   const http::exchange_limits limits{.deadline = answer_limit, .body_bytes = status_document::max_document_bytes};
-  auto answer = co_await agent->exchange(std::move(status), limits);
+  auto answer = co_await agent->exchange(std::move(wanted), limits);
   if (!answer) co_return std::unexpected(answer.error());
   if (auto good = check_status(*answer); !good) co_return std::unexpected(good.error());
   co_return std::move(answer->body);

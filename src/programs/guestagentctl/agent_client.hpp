@@ -1,4 +1,4 @@
-// agent_client: the status document from a running agent's socket, once or after every change.
+// agent_client: a document from a running agent's socket, once; or the status document after every change.
 #pragma once
 
 #include <functional>
@@ -10,8 +10,8 @@
 
 namespace guestagentctl {
 
-// One document, as the agent sent it. Five seconds at most.
-async::task<base::result<std::string>> fetch_status(std::string socket);
+// One document ("/v1/status", "/v1/rules"), as the agent sent it. Five seconds at most.
+async::task<base::result<std::string>> fetch_document(std::string socket, std::string target);
 
 // What the reader of a document wants: more of them, or no more.
 enum class appetite { more, enough };

@@ -11,6 +11,7 @@
 
 #include "async/task.hpp"
 #include "async/task_group.hpp"
+#include "base/read_file.hpp"
 #include "base/result.hpp"
 #include "json/json.hpp"
 #include "os/signals.hpp"
@@ -22,6 +23,8 @@
 #include "programs/guestagentctl/output.hpp"
 #include "programs/guestagentctl/port_filter.hpp"
 #include "programs/guestagentctl/request.hpp"
+#include "programs/guestagentctl/rules_listing.hpp"
+#include "protocols/rules_document/document_codec.hpp"
 #include "protocols/status_document/document.hpp"
 #include "protocols/status_document/document_codec.hpp"
 
@@ -58,7 +61,7 @@ base::result<> show(const request& r, std::string_view text) {
 }
 
 async::task<base::result<int>> show_once(const request& r) {
-  const auto text = co_await fetch_status(r.socket);
+  const auto text = co_await fetch_document(r.socket, "/v1/status");
   if (!text) co_return std::unexpected(text.error());
   if (auto shown = show(r, *text); !shown) co_return std::unexpected(shown.error());
   co_return program::exit_ok;
@@ -72,7 +75,25 @@ async::task<base::result<int>> show_always(const request& r) {
   co_return ended ? base::result<int>(program::exit_ok) : std::unexpected(ended.error());
 }
 
+async::task<base::result<int>> show_rules(const request& r) {
+  const auto text = co_await fetch_document(r.socket, "/v1/rules");
+  if (!text) co_return std::unexpected(text.error());
+  const auto shown = rules_document::decode(*text);
+  if (!shown) co_return base::fail("the agent's answer: " + shown.error().message());
+  if (auto printed = print(list_rules(*shown)); !printed) co_return std::unexpected(printed.error());
+  co_return program::exit_ok;
+}
+
+base::result<int> check_rules_file(const request& r) {
+  const auto text = base::read_file(r.rules_file);
+  if (!text) return std::unexpected(text.error());
+  const auto checked = check_rules(r.rules_file, *text);
+  if (auto printed = print(checked.text); !printed) return std::unexpected(printed.error());
+  return checked.good ? program::exit_ok : program::exit_failure;
+}
+
 async::task<base::result<int>> answer(const request& r) {
+  if (r.command == "rules") return show_rules(r);
   if (r.command == "events") return print_events(r);
   if (r.wait) return wait_for_port(r);
   return r.watch ? show_always(r) : show_once(r);
@@ -98,6 +119,10 @@ int run(int argc, const char* const* argv) {
   if (const auto code = line.parse(argc, argv)) return *code;
   if (const auto sound = complete(r, line); !sound)
     return program::report_failure(program_name, sound.error().message(), program::exit_usage);
+  if (!r.rules_file.empty()) {
+    const auto checked = check_rules_file(r);
+    return checked ? *checked : program::report_failure(program_name, checked.error().message());
+  }
   boost::asio::io_context context(1);
   async::task_group tasks(context.get_executor());
   base::result<int> outcome = program::exit_ok;  // if a signal ends it

@@ -16,6 +16,8 @@
 namespace guestagentctl {
 namespace {
 
+constexpr std::size_t longest_trouble = 1'000;
+
 void append_note(std::string& notes, const std::string& note) {
   if (!notes.empty()) notes += "; ";
   notes += note;
@@ -97,6 +99,9 @@ std::string list_status(const status_document::document& shown) {
     peers.add({peer.name, peer.state, std::to_string(peer.applied), peer.reason + retry_text(peer.retry_in_ms)});
   auto text = fmt::format("agent {} in {} mode, up since {}\n\n", base::printable(shown.version),
                           base::printable(shown.mode), base::printable(shown.started));
+  if (!shown.rules_trouble.empty())
+    text += fmt::format("the port rules are older than their file, which is refused: {}\n\n",
+                        base::printable(shown.rules_trouble, longest_trouble));
   text += sources.render() + "\n" + peers.render();
   if (refused) text += "\n" + refusals.render();
   return text;

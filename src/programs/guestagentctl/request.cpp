@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "base/text.hpp"
 #include "program/command_line.hpp"
 #include "program/flag_values.hpp"
 #include "program/go_flags.hpp"
@@ -35,6 +36,8 @@ constexpr auto description =
     "events: one JSON object in a line for each port that is exposed, withdrawn, in conflict or resolved; first what "
     "is open and in conflict now. Continues when the agent has restarted, and exits with 1 when the agent is away for "
     "longer than -timeout.\n\n"
+    "rules show: the agent's port rules with the number of ports that each decides now; the last ones are built in.\n\n"
+    "rules check FILE: whether an agent would take this rules file, with the place of each error. Needs no agent.\n\n"
     "explain: why a port is open or not: which source claims it, which port rule decided, what each peer said, and "
     "what would have to change. WHAT is a port, as in 8080 or 53/udp, or a container or Service: its name, its id, or "
     "the beginning of its id.";
@@ -72,12 +75,22 @@ base::result<question> awaited_port(std::string_view text) {
   return asked;
 }
 
+base::result<> complete_rules(request& r, const program::command_line& given) {
+  const auto& file = given.further();
+  if (given.argument() == "show")
+    return file ? base::fail("rules show: unexpected argument: " + base::printable(*file)) : base::result<>{};
+  if (given.argument() != "check") return base::fail("rules: show or check, not " + base::printable(given.argument()));
+  if (!file || file->empty()) return base::fail("rules check: no FILE");
+  r.rules_file = *file;
+  return {};
+}
+
 }  // namespace
 
 program::about describe_program() {
   return {.name = "guestagentctl",
           .description = description,
-          .commands = {{"ports"}, {"status"}, {"events"}, {"explain", "WHAT"}}};
+          .commands = {{"ports"}, {"status"}, {"events"}, {"explain", "WHAT"}, {"rules", "show|check", "FILE"}}};
 }
 
 void add_flags(program::flag_set& flags, request& r) {
@@ -99,6 +112,7 @@ void add_flags(program::flag_set& flags, request& r) {
 base::result<> complete(request& r, const program::command_line& given) {
   r.command = given.command();
   if (auto sound = check_flags(r, given); !sound) return sound;
+  if (r.command == "rules") return complete_rules(r, given);
   if (r.command != "explain") return {};
   auto asked = parse_question(given.argument());
   if (!asked) return std::unexpected(asked.error());

@@ -20,6 +20,7 @@ struct request {
   bool watch = false;
   port_filter filter{};                           // of `ports`
   std::optional<guestagentctl::question> wait{};  // of `ports`: the port, with its protocol
+  std::string rules_file{};                       // of `rules check`; of `rules show` empty
   std::chrono::milliseconds timeout{30'000};      // for the port of -wait, and for an agent that is away
 };
 

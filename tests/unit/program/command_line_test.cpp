@@ -40,6 +40,16 @@ TEST(command_line, goes_on_where_it_is_right) {
   EXPECT_EQ(command_line({.name = "prog", .description = ""}).parse(0, nullptr), std::nullopt);
 }
 
+TEST(command_line, a_command_may_have_a_further_word) {
+  const std::vector<command> commands{{"rules", "show|check", "FILE"}};
+  EXPECT_EQ(start({"rules", "check", "-n=2", "a.yaml"}, commands).code, std::nullopt);
+  EXPECT_EQ(start({"rules", "show"}, commands).code, std::nullopt);
+  const auto many = start({"rules", "check", "a", "b"}, commands);
+  EXPECT_EQ(many.code, exit_usage);
+  EXPECT_THAT(many.err, StartsWith("unexpected argument: b\n"));
+  EXPECT_THAT(many.err, HasSubstr("prog rules show|check [FILE] [flags]"));
+}
+
 TEST(command_line, help_is_usage_on_stderr_and_no_failure) {
   const auto e = start({"-h"});
   EXPECT_EQ(e.code, exit_ok);

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <fstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -129,6 +130,26 @@ TEST(commands, events_continue_after_a_restart_of_the_agent_and_end_without_one)
   EXPECT_THAT(seen.err, HasSubstr("waiting for the agent: the agent has stopped"));
 }
 
+TEST(commands, rules_are_shown_as_the_agent_has_them) {
+  const std::string body = R"({"file":"/etc/r.yaml","rules":[{"text":"{port: 80}","line":2,"ports":7}],"built_in":[]})";
+  const auto seen = run_beside({body}, {"rules", "show"});
+  EXPECT_EQ(seen.exit_code, 0);
+  EXPECT_THAT(seen.out, HasSubstr("line 2  7      {port: 80}"));
+}
+
+TEST(commands, a_rules_file_is_checked_without_an_agent) {
+  const support::temp_dir directory;
+  const auto file = (directory / "rules.yaml").string();
+  EXPECT_EQ(run_beside({}, {"rules", "check", file}).exit_code, 1) << "there is none";
+  std::ofstream(file) << "rules:\n- port: 80\n  host-port: 8080\n";
+  const auto good = run_beside({}, {"rules", "check", file});
+  EXPECT_EQ(good.exit_code, 0) << good.err;
+  std::ofstream(file) << "rules:\n- prot: 80\n";
+  const auto bad = run_beside({}, {"rules", "check", file});
+  EXPECT_EQ(bad.exit_code, 1);
+  EXPECT_THAT(bad.out, HasSubstr(file + ":2:"));
+}
+
 TEST(commands, a_flag_of_another_command_is_a_wrong_command_line) {
   for (const auto& words : std::vector<std::vector<std::string>>{{"explain", "80", "-json"},
                                                                  {"status", "-wait=80"},
@@ -138,6 +159,9 @@ TEST(commands, a_flag_of_another_command_is_a_wrong_command_line) {
                                                                  {"ports", "-wait=web"},
                                                                  {"explain"},
                                                                  {"explain", "80/icmp"},
+                                                                 {"rules", "show", "a.yaml"},
+                                                                 {"rules", "check"},
+                                                                 {"rules", "delete"},
                                                                  {"status", "80"}}) {
     const auto seen = run_beside({}, words);
     EXPECT_EQ(seen.exit_code, 2) << testing::PrintToString(words);
