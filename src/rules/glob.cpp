@@ -15,13 +15,6 @@ constexpr auto none = std::string_view::npos;
 
 bool is_ascii(char c) { return static_cast<unsigned char>(c) < 0x80; }
 
-// Where the set that begins at `open` ends: at its `]`. One that comes first is a member.
-std::size_t end_of_set(std::string_view pattern, std::size_t open) {
-  auto first = open + 1;
-  if (first < pattern.size() && (pattern[first] == '!' || pattern[first] == '^')) ++first;
-  return pattern.find(']', first + 1);
-}
-
 // The members of a set, without its brackets and its `!`.
 struct set_members {
   std::string_view text;
@@ -99,6 +92,12 @@ bool match_all(std::string_view pattern, std::string_view text) {
 }
 
 }  // namespace
+
+std::size_t end_of_set(std::string_view pattern, std::size_t open) {
+  auto first = open + 1;
+  if (first < pattern.size() && (pattern[first] == '!' || pattern[first] == '^')) ++first;
+  return pattern.find(']', first + 1);
+}
 
 base::result<glob> glob::parse(std::string_view pattern) {
   if (pattern.empty()) return base::fail("is empty");

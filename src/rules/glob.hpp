@@ -11,6 +11,9 @@
 
 namespace rules {
 
+// Where the set that begins at `open`, a `[`, ends: at its `]`, or npos.
+[[nodiscard]] std::size_t end_of_set(std::string_view pattern, std::size_t open);
+
 class glob {
  public:
   static constexpr std::size_t longest = 256;        // bytes of a pattern

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -97,51 +98,83 @@ std::optional<way> by_addresses(const conditions& c) {
   return keys;
 }
 
-rule_key beginning_key(const glob& g, std::size_t field) {
-  const auto part = g.prefix().substr(0, rule_key::longest_part);
-  return {number_of(kind::beginning, field).add(part).get(), kind::beginning, static_cast<std::uint8_t>(field),
-          static_cast<std::uint8_t>(part.size())};
+// The longest run of characters that stand for themselves.
+std::string_view longest_run(std::string_view pattern) {
+  std::string_view longest;
+  std::size_t begin = 0;
+  for (std::size_t at = 0; at <= pattern.size(); ++at) {
+    if (at < pattern.size() && !std::string_view("*?[").contains(pattern[at])) continue;
+    if (at - begin > longest.size()) longest = pattern.substr(begin, at - begin);
+    if (at < pattern.size() && pattern[at] == '[') at = end_of_set(pattern, at);
+    begin = at + 1;
+  }
+  return longest;
 }
 
-rule_key end_key(const glob& g, std::size_t field) {
-  const auto part = g.suffix().substr(g.suffix().size() - std::min(g.suffix().size(), rule_key::longest_part));
-  return {number_of(kind::end, field).add_backwards(part).get(), kind::end, static_cast<std::uint8_t>(field),
-          static_cast<std::uint8_t>(part.size())};
+// The part of a pattern by which a rule is filed; empty: the pattern has none.
+std::string_view part_of(const glob& g, kind what) {
+  if (what == kind::beginning) return g.prefix().substr(0, rule_key::longest_part);
+  if (what == kind::end)
+    return g.suffix().substr(g.suffix().size() - std::min(g.suffix().size(), rule_key::longest_part));
+  const auto run = longest_run(g.text()).substr(0, rule_key::longest_piece);
+  return run.size() < rule_key::shortest_piece ? std::string_view() : run;
 }
 
-// By the beginnings of the patterns or by their ends, where each has at least one of the two.
-std::optional<way> by_texts(const std::vector<glob>& patterns, std::size_t field, bool rather_ends) {
+std::optional<rule_key> part_key(const glob& g, kind what, std::size_t field) {
+  const auto part = part_of(g, what);
+  if (part.empty()) return std::nullopt;
+  number_of number(what, field);
+  if (what == kind::end)
+    number.add_backwards(part);
+  else
+    number.add(part);
+  return rule_key{number.get(), what, static_cast<std::uint8_t>(field), static_cast<std::uint8_t>(part.size())};
+}
+
+std::optional<rule_key> text_key(const glob& g, kind preferred, std::size_t field) {
+  if (g.is_literal())
+    return rule_key{number_of(kind::text, field).add(g.text()).get(), kind::text, static_cast<std::uint8_t>(field)};
+  for (const auto what : {preferred, kind::beginning, kind::end, kind::piece})
+    if (auto key = part_key(g, what, field)) return key;
+  return std::nullopt;
+}
+
+// By this part of each pattern, or else by another one.
+std::optional<way> by_texts(const std::vector<glob>& patterns, std::size_t field, kind preferred) {
   if (patterns.empty()) return std::nullopt;
   way keys;
   for (const auto& g : patterns) {
-    if (g.is_literal()) {
-      keys.push_back({number_of(kind::text, field).add(g.text()).get(), kind::text, static_cast<std::uint8_t>(field)});
-      continue;
-    }
-    if (g.prefix().empty() && g.suffix().empty()) return std::nullopt;
-    const bool by_end = g.prefix().empty() || (rather_ends && !g.suffix().empty());
-    keys.push_back(by_end ? end_key(g, field) : beginning_key(g, field));
+    const auto key = text_key(g, preferred, field);
+    if (!key) return std::nullopt;
+    keys.push_back(*key);
   }
   return keys;
 }
-
-bool has_two_ends(const glob& g) { return !g.is_literal() && !g.prefix().empty() && !g.suffix().empty(); }
 
 way by_label(const label_pattern& l) {
   if (l.value && l.value->is_literal()) return {{label_number(l.key, l.value->text()), kind::label}};
   return {{number_of(kind::label_name).add(l.key).get(), kind::label_name}};
 }
 
-void visit_text(std::string_view text, std::size_t field, std::uint64_t beginnings, std::uint64_t ends,
-                const key_shapes::visitor& visit) {
-  number_of begun(kind::beginning, field), ended(kind::end, field);
-  for (std::size_t at = 0; at < text.size() && (beginnings | ends) >> at != 0; ++at) {
-    begun.add(text[at]);
-    ended.add(text[text.size() - 1 - at]);
-    if (((beginnings >> at) & 1U) != 0) visit(begun.get());
-    if (((ends >> at) & 1U) != 0) visit(ended.get());
-    if (at + 1 == rule_key::longest_part) return;
+// Each number of a run of bytes from the first one on, whose length has its bit.
+template <class Bytes>
+void visit_runs(number_of number, Bytes bytes, std::uint64_t lengths, const key_shapes::visitor& visit) {
+  for (const char c : bytes) {
+    if (lengths == 0) return;
+    number.add(c);
+    if ((lengths & 1U) != 0) visit(number.get());
+    lengths >>= 1;
   }
+}
+
+// `used`: which lengths of its parts there are.
+void visit_text(std::string_view text, std::size_t field, const auto& used, const key_shapes::visitor& visit) {
+  if (used.whole && !text.empty()) visit(number_of(kind::text, field).add(text).get());
+  visit_runs(number_of(kind::beginning, field), text, used.beginnings, visit);
+  visit_runs(number_of(kind::end, field), std::views::reverse(text), used.ends, visit);
+  if (used.pieces == 0 || text.size() > glob::longest_text) return;
+  for (std::size_t at = 0; at < text.size(); ++at)
+    visit_runs(number_of(kind::piece, field), text.substr(at), used.pieces, visit);
 }
 
 void visit_address_kinds(const net::address& a, const key_shapes::visitor& visit) {
@@ -160,6 +193,7 @@ void key_shapes::add(const rule_key& key) {
   if (key.what == kind::text) of_field.whole = true;
   if (key.what == kind::beginning) of_field.beginnings |= std::uint64_t{1} << (key.size - 1);
   if (key.what == kind::end) of_field.ends |= std::uint64_t{1} << (key.size - 1);
+  if (key.what == kind::piece) of_field.pieces |= std::uint64_t{1} << (key.size - 1);
 }
 
 void key_shapes::visit_keys(const subject& s, const visitor& visit) const {
@@ -172,26 +206,25 @@ void key_shapes::visit_keys(const subject& s, const visitor& visit) const {
     if (has(kind::label_name)) visit(number_of(kind::label_name).add(l.key).get());
     if (has(kind::label)) visit(label_number(l.key, l.value));
   }
-  for (std::size_t field = 0; field < parts_.size(); ++field) {
-    const auto text = texts_of(s)[field];
-    const auto& used = parts_[field];
-    if (used.whole && !text.empty()) visit(number_of(kind::text, field).add(text).get());
-    visit_text(text, field, used.beginnings, used.ends, visit);
-  }
+  const auto texts = texts_of(s);
+  for (std::size_t field = 0; field < parts_.size(); ++field) visit_text(texts[field], field, parts_[field], visit);
 }
 
 std::vector<std::vector<rule_key>> ways_to_file(const conditions& c) {
   std::vector<way> ways;
   const auto add = [&ways](std::optional<way> one) {
-    if (one) ways.push_back(std::move(*one));
+    if (one && std::ranges::find(ways, *one) == ways.end()) ways.push_back(std::move(*one));
   };
   add(by_ports(c));
   add(by_sources(c));
   add(by_addresses(c));
   const std::array<const std::vector<glob>*, rule_key::fields> texts{&c.names, &c.namespaces, &c.images};
   for (std::size_t field = 0; field < texts.size(); ++field) {
-    add(by_texts(*texts[field], field, false));
-    if (std::ranges::any_of(*texts[field], has_two_ends)) add(by_texts(*texts[field], field, true));
+    const auto& patterns = *texts[field];
+    add(by_texts(patterns, field, kind::beginning));
+    if (std::ranges::all_of(patterns, &glob::is_literal)) continue;
+    add(by_texts(patterns, field, kind::end));
+    add(by_texts(patterns, field, kind::piece));
   }
   for (const auto& l : c.labels) ways.push_back(by_label(l));
   return ways;

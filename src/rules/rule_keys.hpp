@@ -1,6 +1,6 @@
 // rule_keys: the numbers under which rule_index files rules and looks for those of a subject. A key is made from one
-// value of one condition: a block of ports, a source, an address, the whole, the beginning or the end of a name, a
-// label. Different values may give the same number.
+// value of one condition: a block of ports, a source, an address, a label, the whole of a name, its beginning, its end or
+// a piece of it. Different values may give the same number.
 #pragma once
 
 #include <array>
@@ -24,15 +24,19 @@ struct rule_key {
     text,       // of the field `field`
     beginning,  // the first `size` bytes of it
     end,        // the last ones
+    piece,      // as many, anywhere in it
   };
   // Names, namespaces and images.
   static constexpr std::size_t fields = 3;
   static constexpr std::size_t longest_part = 64;  // of a beginning or end, in bytes
+  static constexpr std::size_t shortest_piece = 2, longest_piece = 16;
 
   std::uint64_t number = 0;
   kind what = kind::port;
   std::uint8_t field = 0;
   std::uint8_t size = 0;
+
+  bool operator==(const rule_key&) const = default;
 };
 
 // Which kinds and sizes of keys there are. A subject is looked for by these alone.
@@ -51,7 +55,7 @@ class key_shapes {
   std::uint32_t port_levels_ = 0;  // bit n: blocks of 2^n ports
   struct parts {
     bool whole = false;
-    std::uint64_t beginnings = 0, ends = 0;  // bit n: of n + 1 bytes
+    std::uint64_t beginnings = 0, ends = 0, pieces = 0;  // bit n: of n + 1 bytes
   };
   std::array<parts, rule_key::fields> parts_{};
 };

@@ -57,8 +57,8 @@ class random_rules {
   }
 
  private:
-  static constexpr std::array<std::string_view, 10> names{"web", "w*",    "*b",    "w?b", "[uvw]eb",
-                                                          "*",   "web-1", "web-*", "a*b", "*-1"};
+  static constexpr std::array<std::string_view, 12> names{"web",     "*eb*", "*we*1", "w*",    "*b",  "w?b",
+                                                          "[uvw]eb", "*",    "web-1", "web-*", "a*b", "*-1"};
   static constexpr std::array<std::string_view, 7> texts{"web", "web-1", "ab", "b", "", "axb", "wab"};
   static constexpr std::array<std::string_view, 3> keys{"tier", "app", "org.x/y"};
   static constexpr std::array<std::string_view, 6> addresses{"0.0.0.0",   "::",  "127.0.0.1",

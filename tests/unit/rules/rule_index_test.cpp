@@ -1,6 +1,5 @@
 #include "rules/rule_index.hpp"
 
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "tests/unit/rules/parsed.hpp"
@@ -32,7 +31,7 @@ TEST(rule_index, files_a_rule_by_what_the_fewest_have) {
 }
 
 TEST(rule_index, a_rule_without_keys_is_loose) {
-  const rule_index index(rules_of({"{name: '*web*'}", "{port: 80}", "{protocol: udp}"}));
+  const rule_index index(rules_of({"{name: '[w]*'}", "{port: 80}", "{protocol: udp}"}));
   EXPECT_THAT(index.loose(), ElementsAre(0, 2));
   EXPECT_THAT(found(index, {.port = 80, .name = "web"}), ElementsAre(1));
   EXPECT_THAT(found(index, {.port = 81, .name = "web"}), IsEmpty());
@@ -41,8 +40,8 @@ TEST(rule_index, a_rule_without_keys_is_loose) {
 TEST(rule_index, a_key_that_most_rules_have_is_no_key_unless_it_is_a_port) {
   std::vector<std::string> by_source, by_port;
   for (int i = 0; i < 100; ++i) {
-    by_source.push_back(fmt::format("{{source: docker, name: '*x{}x*'}}", i));
-    by_port.push_back(fmt::format("{{port: 80, name: '*x{}x*'}}", i));
+    by_source.push_back("{source: docker, name: '[w]*'}");
+    by_port.push_back("{port: 80, name: '[w]*'}");
   }
   EXPECT_THAT(rule_index(rules_of(by_source)).loose(), SizeIs(100));
   EXPECT_THAT(rule_index(rules_of(by_port)).loose(), IsEmpty());

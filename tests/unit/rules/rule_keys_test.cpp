@@ -53,7 +53,8 @@ TEST(rule_keys, a_range_is_cut_into_few_blocks) {
 }
 
 TEST(rule_keys, conditions_that_name_nothing_give_no_way) {
-  for (const auto* yaml : {"{}", "{port: 1-65535}", "{protocol: tcp}", "{name: '*web*'}", "{name: [web, '?']}"})
+  for (const auto* yaml :
+       {"{}", "{port: 1-65535}", "{protocol: tcp}", "{name: '*'}", "{name: '*[w]e?'}", "{name: [web, '?']}"})
     EXPECT_THAT(ways_to_file(parse_one(yaml).when), IsEmpty()) << yaml;
 }
 
@@ -63,6 +64,14 @@ TEST(rule_keys, a_subject_is_looked_for_by_the_keys_there_are) {
   key_shapes shapes;
   shapes.add(ways_to_file(parse_one("{name: w*}").when).at(0).at(0));
   EXPECT_THAT(keys_of(s, shapes), SizeIs(1));
+}
+
+TEST(rule_keys, a_piece_of_a_pattern_stands_for_itself) {
+  const auto way = ways_to_file(parse_one("{name: '[ab]*x-y?z[uvw]*'}").when).at(0);
+  EXPECT_TRUE(has_one(way, {.name = "ax-yyzu"}));
+  EXPECT_TRUE(has_one(way, {.name = "x-y"}));
+  EXPECT_FALSE(has_one(way, {.name = "uvw"}));
+  EXPECT_FALSE(has_one(way, {.name = "x-z"}));
 }
 
 TEST(rule_keys, a_long_part_counts_by_its_first_bytes) {

@@ -111,6 +111,7 @@ TEST(rule_set, examines_few_of_many_rules) {
            {[](int i) { return fmt::format("{{name: web-{}-*}}", i); }, {.port = 80, .name = "web-5000-x"}, 1},
            {[](int i) { return fmt::format("{{name: '*-{}'}}", i); }, {.port = 80, .name = "web-5000"}, 1},
            {[](int i) { return fmt::format("{{name: 'web-*-{}'}}", i); }, {.port = 80, .name = "web-x-5000"}, 1},
+           {[](int i) { return fmt::format("{{name: '*x{}x*'}}", i); }, {.port = 80, .name = "web-x5000x-1"}, 1},
            {[](int i) { return fmt::format("{{source: docker, image: 'x/{}:*'}}", i); },
             {.source = "docker", .image = "x/5000:1"},
             1},
@@ -125,8 +126,11 @@ TEST(rule_set, examines_few_of_many_rules) {
 
 // The limit that docs/rules.md states.
 TEST(rule_set, examines_all_rules_that_have_no_literal_part_once_for_each_owner) {
-  const auto set = many_rules([](int i) { return fmt::format("{{name: '*x{}x*'}}", i); });
-  const subject web{.port = 80, .name = "web-x5000x-1"}, same_owner{.port = 81, .name = "web-x5000x-1"};
+  const auto set = many_rules([](int i) {
+    const auto d = fmt::format("{:05}", i);
+    return fmt::format("{{name: '*[{}][{}][{}][{}][{}]*'}}", d[0], d[1], d[2], d[3], d[4]);
+  });
+  const subject web{.port = 80, .name = "web-05000-1"}, same_owner{.port = 81, .name = "web-05000-1"};
   EXPECT_EQ(set->find_first(web).examined, 5001U);
   owner_memo memo;
   EXPECT_THAT(set->find_first(web, &memo).number, Optional(5000));
