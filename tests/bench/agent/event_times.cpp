@@ -68,17 +68,13 @@ void listen_for(support::event_loop& loop, follower& one) {
 }
 
 void time_events(agent_arena& arena, rhythm how, const std::vector<follower*>& all) {
-  constexpr int warm_up = 20;
   for (auto* one : all) one->exposed.clear();
   for (int i = 0; i < how.count; ++i)
     for (auto* one : all) {
       arena.rest(how.quiet);
       const auto took =
           time_event(arena.loop, *one, "c" + std::to_string(i), static_cast<std::uint16_t>(first_port + i));
-      if (how.count == quiet.count)
-        one->quiet_times.push_back(took);
-      else if (i >= warm_up)
-        one->times.push_back(took);
+      if (i >= how.warm_up) (one->*how.times).push_back(took);
     }
 }
 

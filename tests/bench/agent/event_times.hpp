@@ -21,7 +21,7 @@ struct follower {
   std::function<void(const std::string& id)> end;
   std::map<std::uint16_t, async::clock::time_point> exposed{};  // by port: when the request arrived
   std::uint16_t host_switch = 0;                                // its port on 127.0.0.1
-  std::vector<double> times{}, quiet_times{};                   // milliseconds
+  std::vector<double> times{}, quiet_times{}, traced_times{};   // milliseconds
 
   [[nodiscard]] std::string host_switch_url() const;
 };
@@ -35,12 +35,14 @@ void listen_for(support::event_loop& loop, follower& one);
 // Events close behind each other, or each after a time of quiet: what sleeps then may wake up late.
 struct rhythm {
   int count;
+  int warm_up;  // so many of the first ones do not count
   std::chrono::milliseconds quiet;
+  std::vector<double> follower::* times;  // where the times go
 };
-constexpr rhythm brisk{1000, std::chrono::milliseconds(2)}, quiet{20, std::chrono::milliseconds(1300)},
-    traced{500, std::chrono::milliseconds(2)};
+constexpr rhythm brisk{1000, 20, std::chrono::milliseconds(2), &follower::times};
+constexpr rhythm quiet{20, 0, std::chrono::milliseconds(1300), &follower::quiet_times};
+constexpr rhythm traced{500, 0, std::chrono::milliseconds(2), &follower::traced_times};
 
-// Adds the times of `quiet` events to quiet_times. The first twenty of others are to warm up and do not count.
 void time_events(agent_arena& arena, rhythm how, const std::vector<follower*>& all);
 
 void print_event_times(std::string_view title, std::string_view other, const follower& ours, const follower& others);
