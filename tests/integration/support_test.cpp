@@ -10,6 +10,7 @@
 #include "tests/support/lab.hpp"
 #include "tests/support/neighbour.hpp"
 #include "tests/support/probe.hpp"
+#include "tests/support/socket_peer.hpp"
 #include "tests/support/unique_name.hpp"
 
 namespace {
@@ -30,6 +31,20 @@ TEST(unique_name, tells_leftovers_from_what_is_in_use) {
   EXPECT_TRUE(is_leftover("guestagent-2147483000-1-x"));
   EXPECT_FALSE(is_leftover("guestagent-x"));
   EXPECT_FALSE(is_leftover("other-2147483000-1-x"));
+}
+
+TEST(socket_peer, a_reset_is_neither_an_end_nor_the_lack_of_a_socket) {
+  const auto listener = bound_socket(SOCK_STREAM, {net::address::loopback_v4(), 0});
+  const auto client = connected_socket(SOCK_STREAM, local_endpoint(listener.get()));
+  accept_one(listener.get()).reset();
+  EXPECT_FALSE(is_reset(client)) << "its peer has closed it";
+  const auto other = connected_socket(SOCK_STREAM, local_endpoint(listener.get()));
+  auto peer = accept_one(listener.get());
+  const linger at_once{1, 0};
+  ASSERT_EQ(::setsockopt(peer.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
+  peer.reset();
+  EXPECT_TRUE(is_reset(other));
+  EXPECT_THROW(is_reset(base::unique_fd()), std::logic_error);
 }
 
 TEST_F(harness, a_namespace_is_separate_and_goes) {

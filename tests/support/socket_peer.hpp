@@ -37,14 +37,14 @@ inline bool eventually(const std::function<bool()>& holds) {
 
 // Whether the peer has reset the connection of connected_socket(); waits for it, for ten seconds at most. A busy loopback
 // interface drops packets, and a reset is sent only once. The next segment that arrives there is answered with another,
-// so one is sent after each half second without any.
+// so one is sent after each half second without any. ENOTCONN: the reset came before connect() had returned.
 inline bool is_reset(const base::unique_fd& fd) {
-  if (!fd) return true;  // see connected_socket()
+  if (!fd) throw std::logic_error("is_reset: no socket");
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   char byte = 0;
   while (std::chrono::steady_clock::now() < deadline) {
     if (::recv(fd.get(), &byte, 1, MSG_DONTWAIT) >= 0) return false;
-    if (errno != EAGAIN) return errno == ECONNRESET;
+    if (errno != EAGAIN) return errno == ECONNRESET || errno == ENOTCONN;
     pollfd change{fd.get(), POLLIN, 0};
     const bool silent = ::poll(&change, 1, 500) == 0;
     if (silent && ::send(fd.get(), "?", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == ECONNRESET) return true;
@@ -79,13 +79,14 @@ inline std::uint16_t free_port(int type = SOCK_STREAM) {
   return local_endpoint(bound_socket(type, {net::address::loopback_v4(), 0}).get()).port;
 }
 
-// Empty if the peer accepted the connection and reset it before connect() returned, which happens on a busy machine.
+// Not connected if the peer accepted the connection and reset it before connect() returned, which happens on a busy
+// machine: see is_reset().
 inline base::unique_fd connected_socket(int type, const net::endpoint& to) {
   auto fd = make_socket(type, to.ip);
   const auto address = net::to_sockaddr(to);
-  if (::connect(fd.get(), address.get(), address.size) == 0) return fd;
-  if (errno != ECONNRESET) throw std::system_error(errno, std::system_category(), "connect " + net::to_string(to));
-  return {};
+  if (::connect(fd.get(), address.get(), address.size) != 0 && errno != ECONNRESET)
+    throw std::system_error(errno, std::system_category(), "connect " + net::to_string(to));
+  return fd;
 }
 
 inline base::unique_fd accept_one(int listener) {
