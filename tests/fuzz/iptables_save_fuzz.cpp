@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "kernel/netfilter/nft_addition_codec.hpp"
+#include "kernel/netfilter/restore_line.hpp"
 #include "sinks/loopback/held_ports.hpp"
 #include "sinks/loopback/rule_label.hpp"
 #include "sinks/loopback/rule_plan.hpp"
@@ -34,6 +36,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const auto& r : table->rules) lines.push_back(netfilter::append_line(r));
   const auto again = netfilter::parse_nat_table(netfilter::restore_input(lines));
   if (!again || again->rules != table->rules) std::abort();
+  for (std::size_t i = 0; i < lines.size(); ++i)
+    if (const auto rule = netfilter::read_appended_rule(lines[i]); rule && rule->chain != table->rules[i].chain)
+      std::abort();
+  if (const auto request = netfilter::addition_request("nat", lines); request && request->size() < lines.size())
+    std::abort();
   const loopback::engine_rules rules(*table, options);
   const netfilter::own_rules own(*table, options.tag);
   for (const auto& [key, held] : loopback::find_held(own, rules, wishes))
