@@ -15,6 +15,8 @@ if(GUESTAGENT_HARDENING)
   set(GUESTAGENT_SPDLOG spdlog::spdlog_header_only)
   # Debian's file names the shared fmt for it, which a static program cannot link.
   set_target_properties(spdlog::spdlog_header_only PROPERTIES INTERFACE_LINK_LIBRARIES "Threads::Threads;fmt::fmt-header-only")
+  # Without it fmt asks std::locale for separators, and the streams of the C++ library are linked (docs/adr/0030).
+  add_compile_definitions(FMT_STATIC_THOUSANDS_SEPARATOR=44)
   add_link_options(-Wl,-z,pack-relative-relocs)
 else()
   set(GUESTAGENT_FMT fmt::fmt)

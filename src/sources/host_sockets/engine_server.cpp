@@ -6,12 +6,12 @@
 #include <cstdint>
 #include <expected>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
 
+#include "base/read_file.hpp"
 #include "base/result.hpp"
 #include "base/text.hpp"
 #include "os/connect.hpp"
@@ -19,7 +19,7 @@
 namespace host_sockets {
 namespace {
 
-constexpr std::size_t most_lines = 100'000;
+constexpr std::size_t most_bytes = 16 << 20;  // a hundred thousand sockets
 
 bool is_absent(const std::error_code& why) {
   return why == std::errc::no_such_file_or_directory || why == std::errc::connection_refused ||
@@ -55,17 +55,13 @@ base::result<std::optional<std::uint32_t>> find_bound_socket(const std::filesyst
   std::error_code failed;
   auto path = std::filesystem::canonical(socket, failed);
   if (failed) path = socket;
-  const auto list = "/proc/" + std::to_string(in) + "/net/unix";
-  std::ifstream lines(list);
-  if (!lines) return base::fail_errno(list);
-  std::string line;
-  for (std::size_t i = 0; std::getline(lines, line); ++i) {
-    if (i == most_lines) return base::fail(list + " has too many lines");
+  const auto list = base::read_file("/proc/" + std::to_string(in) + "/net/unix", {.bytes = most_bytes});
+  if (!list) return std::unexpected(list.error());
+  for (const auto line : base::split(*list, '\n')) {
     auto inode = inode_of_line(line, path.native());
     if (!inode && path != socket) inode = inode_of_line(line, socket.native());
     if (inode) return inode;
   }
-  if (lines.bad()) return base::fail_errno(list);
   return std::nullopt;
 }
 
