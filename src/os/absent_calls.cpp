@@ -54,7 +54,7 @@ int __wrap_getservbyport_r(int /*port*/, const char* /*protocol*/, servent* /*in
 namespace {
 
 void say(const char* text) {
-  if (::write(STDERR_FILENO, text, std::strlen(text)) < 0) return;  // there is nobody else to tell
+  if (::write(STDERR_FILENO, text, std::strlen(text)) < 0) return;  // stderr is the last resort
 }
 
 }  // namespace

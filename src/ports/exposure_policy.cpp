@@ -140,7 +140,7 @@ std::string_view host_peer(network_mode mode) {
 served_port served(const placed_port& placed, network_mode mode) {
   return {.on_host = allows(placed.by, host_peer(mode)),
           .for_wsl = mode != network_mode::privileged_service && allows(placed.by, wsl_proxy_name),
-          .inside = port_inside(placed.claims)};
+          .inside = placed.inside};
 }
 
 // Where the wildcard is open, the host refuses another address of the port.
@@ -169,45 +169,53 @@ void judge(planned_port& port, const served_port& here, const placed_ports& all,
     judge_beside_wildcard(port, here, served(wildcard->second, options.mode), wildcard->first);
 }
 
-// The key at wsl-proxy: it connects to the port that it opens.
-port_key key_for_wsl(const claim& winner, network_mode mode) {
-  auto key = host_key(winner.what);
-  if (mode == network_mode::non_admin) key.address = net::address::loopback_v4();
+// Ports go by messages instead of requests to host-switch, and to the privileged service alone.
+bool goes_by_message(const exposure_plan& plan) { return plan.mode == network_mode::privileged_service; }
+
+bool is_remapped(const planned_port& port) { return port_inside(port.claims) != port.key.port; }
+
+// Whether the part has an exposed port.
+bool is_in(const exposure_plan& plan, const planned_port& port, peer_role role) {
+  switch (role) {
+    case peer_role::host: return port.on_host && !is_only_announced(port.claims);
+    case peer_role::wsl: return port.for_wsl && !goes_by_message(plan);
+    case peer_role::listeners:
+      return port.on_host && port.key.protocol == net::protocol::tcp && !has_listener(port.claims) &&
+             !is_remapped(port);
+    case peer_role::loopback: break;
+  }
+  return false;
+}
+
+// wsl-proxy connects to the port that it opens, so no rule gives it another address or number.
+port_key key_in(const exposure_plan& plan, const planned_port& port, peer_role role) {
+  if (role != peer_role::wsl) return port.key;
+  auto key = host_key(port.claims.front().what);
+  if (plan.mode == network_mode::non_admin) key.address = net::address::loopback_v4();
   return key;
 }
 
-void add_to_host(exposure_plan& plan, const planned_port& port, const served_port& here, network_mode mode) {
+forward forward_of(const exposure_plan& plan, const planned_port& port, peer_role role) {
   const auto& winner = port.claims.front();
-  const bool remapped = here.inside != port.key.port;
-  const bool by_message = mode == network_mode::privileged_service;
-  forward made{.key = port.key,
-               .container_port = by_message ? container_port(winner) : std::uint16_t{0},
-               .source = winner.source};
-  if (remapped) made.remapped_from = here.inside;
-  if (!is_only_announced(port.claims)) plan.host[port.key] = made;
-  made.container_port = 0;
-  const bool unseen = port.key.protocol == net::protocol::tcp && !has_listener(port.claims);
-  if (unseen && !remapped) plan.listeners[port.key] = made;
+  const bool described = role == peer_role::wsl || (role == peer_role::host && goes_by_message(plan));
+  const bool moved = role != peer_role::wsl && is_remapped(port);
+  return {.key = key_in(plan, port, role),
+          .container_port = described ? container_port(winner) : std::uint16_t{0},
+          .source = winner.source,
+          .not_before = port.not_before,
+          .remapped_from = moved ? port_inside(port.claims) : std::uint16_t{0}};
 }
 
-void add_to_wsl(exposure_plan& plan, planned_port& port, network_mode mode) {
-  const auto& winner = port.claims.front();
-  port.for_wsl = key_for_wsl(winner, mode);
-  plan.wsl.try_emplace(*port.for_wsl, *port.for_wsl, container_port(winner), winner.source);
-}
-
-void add_to_loopback(exposure_plan& plan, planned_port& port, const served_port& here, network_mode mode) {
-  const auto& winner = port.claims.front();
+void add_loopback(forward_map& part, const exposure_plan& plan, const planned_port& port) {
   const auto* service = find_service(port.claims);
-  if (service != nullptr && mode != network_mode::privileged_service) {
-    const port_key everywhere{port.key.protocol, net::address::any_v4(), here.inside};
-    plan.loopback[everywhere] = {everywhere, 0, service->source, service->what.owner, service->what.served};
+  if (service != nullptr && !goes_by_message(plan)) {
+    const port_key everywhere{port.key.protocol, net::address::any_v4(), port_inside(port.claims)};
+    part[everywhere] = {everywhere, 0, service->source, service->what.owner, service->what.served};
   }
   const auto single = find_single_address(port.claims);
   if (!single) return;
-  port.bound = single->key;
   const auto& by = *single->by;
-  plan.loopback[single->key] = {single->key, container_port(by), winner.source, owner(by), by.what.served};
+  part[single->key] = {single->key, container_port(by), port.claims.front().source, owner(by), by.what.served};
 }
 
 std::string name_of(const binding& b) { return b.owner_name.empty() ? b.owner.str() : b.owner_name.str(); }
@@ -227,18 +235,25 @@ void add_shadowed(exposure_plan& plan, const std::vector<claim>& shadowed, const
     plan.ports.push_back({.key = key, .claims = std::move(claims), .decision = verdict::shadowed, .reason = reason});
 }
 
-void plan_port(exposure_plan& plan, const port_key& key, const placed_port& placed, const placed_ports& all,
+std::optional<std::uint32_t> number_of(const rules::decision& by) {
+  return by.rule ? std::optional(static_cast<std::uint32_t>(*by.rule)) : std::nullopt;
+}
+
+void plan_port(exposure_plan& plan, const port_key& key, placed_port& placed, const placed_ports& all,
                const exposure_options& options) {
-  planned_port port{
-      .key = key, .claims = placed.claims, .reason = {}, .rule = placed.by.reason, .rule_number = placed.by.rule};
   const auto here = served(placed, options.mode);
+  planned_port port{.key = key,
+                    .claims = std::move(placed.claims),
+                    .reason = {},
+                    .rule = placed.by.reason,
+                    .rule_number = number_of(placed.by),
+                    .on_host = here.on_host,
+                    .for_wsl = here.for_wsl};
   auto shadowed = take_other_ports(port.claims);
   judge(port, here, all, options);
   if (port.decision == verdict::exposed) {
     std::ranges::move(take_other_addresses(port.claims), std::back_inserter(shadowed));
-    if (here.on_host) add_to_host(plan, port, here, options.mode);
-    if (here.for_wsl) add_to_wsl(plan, port, options.mode);
-    add_to_loopback(plan, port, here, options.mode);
+    if (const auto single = find_single_address(port.claims)) port.bound = single->key;
   }
   const auto reason = shadowed.empty() ? "" : describe_target(port);
   plan.ports.push_back(std::move(port));
@@ -256,29 +271,41 @@ std::string_view to_string(network_mode mode) {
   return "non-admin";
 }
 
-const forward_map& part_of(const exposure_plan& plan, peer_role role) {
-  switch (role) {
-    case peer_role::host: return plan.host;
-    case peer_role::wsl: return plan.wsl;
-    case peer_role::listeners: return plan.listeners;
-    case peer_role::loopback: break;
+forward_map part_of(const exposure_plan& plan, peer_role role) {
+  forward_map part;
+  for (const auto& port : plan.ports) {
+    if (port.decision != verdict::exposed) continue;
+    if (role == peer_role::loopback) {
+      add_loopback(part, plan, port);
+    } else if (is_in(plan, port, role)) {
+      auto made = forward_of(plan, port, role);
+      const auto key = made.key;
+      part.emplace_hint(part.end(), key, std::move(made));
+    }
   }
-  return plan.loopback;
+  return part;
+}
+
+std::optional<port_key> key_at(const exposure_plan& plan, const planned_port& port, peer_role role) {
+  if (port.decision != verdict::exposed) return std::nullopt;
+  if (role == peer_role::loopback) return port.bound;
+  return is_in(plan, port, role) ? std::optional(key_in(plan, port, role)) : std::nullopt;
 }
 
 exposure_plan plan_exposure(const port_table& table, const exposure_options& options) {
-  exposure_plan plan;
+  exposure_plan plan{.mode = options.mode};
   auto placed = place(table, {.by = options.rules.get(),
                               .label_names = options.label_names,
                               .loopback_only = options.mode == network_mode::non_admin});
-  for (const auto& [key, port] : placed.host) plan_port(plan, key, port, placed.host, options);
+  plan.ports.reserve(placed.host.size() + placed.ignored.size());
+  for (auto& [key, port] : placed.host) plan_port(plan, key, port, placed.host, options);
   for (auto& [key, claims, by] : placed.ignored)
     plan.ports.push_back({.key = key,
                           .claims = std::move(claims),
                           .decision = verdict::ignored,
                           .reason = by.reason.str(),
                           .rule = by.reason,
-                          .rule_number = by.rule});
+                          .rule_number = number_of(by)});
   return plan;
 }
 

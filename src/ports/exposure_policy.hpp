@@ -1,6 +1,8 @@
 // exposure_policy: which ports of the table each peer should hold, and for every other port the reason why not. Pure.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -43,27 +45,34 @@ struct planned_port {
   port_key key;               // what the host binds; of a shadowed or ignored port what was asked for
   std::vector<claim> claims;  // never empty; the first one's owner gets the traffic
   verdict decision = verdict::exposed;
-  std::string reason;                        // for people; empty when exposed
-  base::shared_text rule{};                  // for people: the port rule or label that decided; empty: none did
-  std::optional<std::size_t> rule_number{};  // of the rule in the set, from 0
-  std::optional<port_key>
-      bound{};  // the key inside the VM, where it is bound to one of its addresses; of an exposed port
-  std::optional<port_key> for_wsl{};  // the key at wsl-proxy, which knows no rule's address and number; if it has one
+  std::string reason;                          // for people; empty when exposed
+  base::shared_text rule{};                    // for people: the port rule or label that decided; empty: none did
+  std::optional<std::uint32_t> rule_number{};  // of the rule in the set, from 0
+  bool on_host = true, for_wsl = true;         // whether the rules leave it to these peers
+  // The key inside the VM, where it is bound to one of its addresses; of an exposed port.
+  std::optional<port_key> bound{};
+  // An addition waits until then, except the loopback sink's; see forward::not_before.
+  std::chrono::steady_clock::time_point not_before{};
 };
 
-using forward_map = std::map<port_key, forward>;
-
 struct exposure_plan {
-  std::vector<planned_port> ports;  // by key; shadowed ones follow the one that is served; ignored ones are last
-  forward_map host;                 // for host-switch: key and source only; for the privileged service what wsl has
-  forward_map wsl;                  // for wsl-proxy: with the container port
-  forward_map listeners;            // TCP ports that rules alone publish: no process listens on them inside the VM
-  forward_map loopback;             // keys as they are inside the VM: what the tap address does not reach by itself
+  network_mode mode = network_mode::network_tunnel;
+  std::vector<planned_port> ports{};  // by key; shadowed ones follow the one that is served; ignored ones are last
 };
 
 // Which part of the plan a peer holds.
-enum class peer_role : std::uint8_t { host, wsl, loopback, listeners };
-[[nodiscard]] const forward_map& part_of(const exposure_plan& plan, peer_role role);
+enum class peer_role : std::uint8_t {
+  host,       // for host-switch: key and source only; for the privileged service what wsl has
+  wsl,        // for wsl-proxy: with the container port
+  loopback,   // keys as they are inside the VM: what the tap address does not reach by itself
+  listeners,  // TCP ports that rules alone publish: no process listens on them inside the VM
+};
+
+using forward_map = std::map<port_key, forward>;
+// Made from the plan at each call: the peers' machines keep what they need of it.
+[[nodiscard]] forward_map part_of(const exposure_plan& plan, peer_role role);
+// The key of the port at such a peer; nothing: the peer's part does not have the port.
+[[nodiscard]] std::optional<port_key> key_at(const exposure_plan& plan, const planned_port& port, peer_role role);
 
 [[nodiscard]] exposure_plan plan_exposure(const port_table& table, const exposure_options& options);
 

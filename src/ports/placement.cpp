@@ -96,7 +96,10 @@ port_key key_on_host(const port_key& published, const rules::decision& by, bool 
 
 // The rule that decides is the one of the best ranked claim.
 void merge(placed_port& into, const std::vector<claim>& claims, rules::decision by) {
-  if (into.claims.empty() || claims.front() < into.claims.front()) into.by = std::move(by);
+  if (into.claims.empty() || claims.front() < into.claims.front()) {
+    into.by = std::move(by);
+    into.inside = claims.front().what.host_port;
+  }
   const bool alone = into.claims.empty();
   into.claims.insert(into.claims.end(), claims.begin(), claims.end());
   if (!alone) std::ranges::sort(into.claims);

@@ -5,6 +5,7 @@
 // may narrow what the rules decide by a label of its owner (rules::narrow).
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -21,6 +22,7 @@ namespace ports {
 struct placed_port {
   std::vector<claim> claims;  // never empty; the best ranked first
   rules::decision by;         // of the first claim's port
+  std::uint16_t inside = 0;   // the first claim's port inside the VM
 };
 
 struct ignored_port {

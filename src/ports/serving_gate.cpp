@@ -20,26 +20,20 @@ bool has_answered(const reconcile_fsm& loopback, const forward& wanted) {
   return s.state() == slot_state::ours && !s.in_flight && wanted.served_by(*s.applied());
 }
 
-void hold(forward_map& forwards, const port_key& key, time_point until) {
-  if (const auto at = forwards.find(key); at != forwards.end()) at->second.not_before = until;
-}
-
 }  // namespace
 
 bool serving_gate::hold_back(exposure_plan& plan, const reconcile_fsm& loopback, time_point now) {
   const auto before = std::exchange(waiting_, {});
+  const auto inside = part_of(plan, peer_role::loopback);
   bool released = false;
-  for (const auto& port : plan.ports) {
+  for (auto& port : plan.ports) {
     if (!port.bound) continue;
     const auto known = before.find(*port.bound);
-    const bool answered = has_answered(loopback, plan.loopback.at(*port.bound));
+    const bool answered = has_answered(loopback, inside.at(*port.bound));
     released |= answered && known != before.end();
     const auto until = known == before.end() ? now + patience_ : known->second;
     if (!answered) waiting_.emplace(*port.bound, until);
-    const auto opens = answered ? time_point{} : until;
-    hold(plan.host, port.key, opens);
-    hold(plan.listeners, port.key, opens);
-    if (port.for_wsl) hold(plan.wsl, *port.for_wsl, opens);
+    port.not_before = answered ? time_point{} : until;
   }
   return released;
 }

@@ -10,7 +10,7 @@
 namespace {
 
 void check(const engine::container& c) {
-  if (!docker::is_id(docker::parse_service_id(c.id).value_or(c.id)) || c.refusals.size() > 16) std::abort();
+  if (!docker::is_id(docker::parse_service_id(c.id.str()).value_or(c.id.str())) || c.refusals.size() > 16) std::abort();
   for (const auto& b : c.bindings)
     if (b.host_port == 0 || b.container_port == 0 || b.owner != c.id) std::abort();
 }

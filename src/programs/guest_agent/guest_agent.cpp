@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <expected>
 #include <filesystem>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <utility>
 
 #include "async/clock.hpp"
+#include "async/condition.hpp"
 #include "async/task.hpp"
 #include "async/task_group.hpp"
 #include "async/timeout.hpp"
@@ -20,6 +22,7 @@
 #include "http/server_address.hpp"
 #include "net/endpoint.hpp"
 #include "os/claimed_unix_path.hpp"
+#include "os/heap.hpp"
 #include "os/lock_file.hpp"
 #include "ports/change_trace.hpp"
 #include "ports/exposure_policy.hpp"
@@ -43,6 +46,7 @@ using namespace std::chrono_literals;
 
 constexpr auto sources_limit = 400ms;
 constexpr auto close_limit = 400ms;  // of the shutdown time, for closing the peers
+constexpr auto trim_delay = 3s;
 
 constexpr auto description =
     "Watches the container engine inside the VM and exposes every published port: on the host through host-switch, "
@@ -74,6 +78,17 @@ base::result<std::optional<os::lock_file>> claim_state(const std::filesystem::pa
   return std::nullopt;
 }
 
+// A burst of changes leaves free memory all over the heap.
+async::task<> trim_after_changes(const controller& middle, async::condition& changed) {
+  std::uint64_t seen = 0;
+  while (true) {
+    while (middle.changes() == seen) co_await changed.wait();
+    co_await async::sleep_for(trim_delay);
+    seen = middle.changes();
+    os::trim_heap();
+  }
+}
+
 }  // namespace
 
 program::about guest_agent::info() const { return {.name = "rancher-desktop-guestagent", .description = description}; }
@@ -93,6 +108,7 @@ base::result<> guest_agent::check(const program::command_line& given) {
 
 base::result<> guest_agent::open(const async::executor& where) {
   if (::geteuid() != 0) return base::fail("agent must run as root");
+  os::keep_heap_small();
   auto alone = claim_state(plan_.flags.state_directory);
   if (!alone) return std::unexpected(alone.error());
   if (auto& lock = *alone) state_lock_.emplace(std::move(*lock));
@@ -126,6 +142,7 @@ std::string guest_agent::start(async::task_group& tasks) {
   tasks.spawn("controller", controller_->run());
   tasks.spawn("rules",
               rules_->follow([this] { controller_->use_rules(rules_->state().active, rules_->state().trouble); }));
+  tasks.spawn("heap", trim_after_changes(*controller_, controller_->changed()));
   for (const auto& source : sources_)
     source_tasks_->spawn(std::string(to_string(source->id())), source->run(*controller_));
   return fmt::format("mode={} {}", to_string(plan_.validated.policy.mode), describe_host(plan_));

@@ -27,7 +27,6 @@ namespace guest_agent {
 namespace {
 
 using ports::outcome_kind;
-using ports::peer_role;
 using ports::slot_state;
 
 std::int64_t milliseconds_until(ports::time_point when, ports::time_point now) {
@@ -80,14 +79,6 @@ std::string_view trouble_state(outcome_kind kind) {
     case outcome_kind::unsent: break;
   }
   return "retrying";
-}
-
-// Nothing: the plan does not have the port at this peer.
-std::optional<ports::port_key> key_at(peer_role role, const ports::exposure_plan& plan,
-                                      const ports::planned_port& port) {
-  if (role == peer_role::loopback) return port.bound;
-  if (role == peer_role::wsl) return port.for_wsl;
-  return part_of(plan, role).contains(port.key) ? std::optional(port.key) : std::nullopt;
 }
 
 const ports::slot* slot_of(const ports::reconcile_fsm& machine, const ports::port_key& key) {
@@ -143,7 +134,7 @@ status_document::port describe_port(const status_view& view, const ports::planne
   for (const auto& c : port.claims) shown.claims.push_back(describe_claim(c));
   if (port.decision != ports::verdict::exposed) return shown;
   for (const auto& peer : view.peers)
-    if (const auto key = key_at(peer.role, *view.plan, port)) shown.peers.push_back(describe_port_at(view, peer, *key));
+    if (const auto key = key_at(*view.plan, port, peer.role)) shown.peers.push_back(describe_port_at(view, peer, *key));
   return shown;
 }
 

@@ -12,6 +12,7 @@
 #include "http/message.hpp"
 #include "http/server.hpp"
 #include "os/claimed_unix_path.hpp"
+#include "os/heap.hpp"
 #include "programs/guest_agent/controller.hpp"
 #include "programs/guest_agent/status.hpp"
 #include "protocols/rules_document/document_codec.hpp"
@@ -22,7 +23,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::string document(controller& middle) { return status_document::encode(describe(middle.view())) + "\n"; }
+// With many ports the document takes more memory than the agent.
+std::string document(controller& middle) {
+  auto text = status_document::encode(describe(middle.view())) + "\n";
+  os::trim_heap();
+  return text;
+}
 
 http::answer plain(unsigned status, std::string type, std::string body) {
   return {{status, {{"Content-Type", std::move(type)}}, std::move(body)}, {}};

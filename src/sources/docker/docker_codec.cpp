@@ -105,14 +105,14 @@ void add_listed(engine::container_list& list, const json::value& element) {
     return;
   }
   container c;
-  c.id = *id;
+  c.id = std::string(*id);
   c.name = listed_name(element);
   if (ports->is_array())
     for (const auto& port : ports->as_array()) add_listed_port(c, port);
   const auto traits = traits_of(element);
   // The image has lost its name to another one. The answer about the container still has it.
   if (!c.bindings.empty() && traits.image.starts_with("sha256:")) {
-    list.unknown.insert(c.id);
+    list.unknown.insert(c.id.str());
     return;
   }
   c.set_traits(traits);
@@ -221,7 +221,7 @@ base::result<std::optional<container>> parse_inspect(std::string_view body) {
   // A paused container runs in Docker and does not in podman. Its ports are published in both.
   if (!*running && !json::find_bool(*state, "Paused").value_or(false)) return std::optional<container>();
   container c;
-  c.id = *id;
+  c.id = std::string(*id);
   c.name = display_name(json::find_string(*document, "Name").value_or(""));
   if (auto added = add_network_settings(c, *document); !added) return std::unexpected(added.error());
   if (const auto* config = json::find(*document, "Config")) c.set_traits(traits_of(*config));

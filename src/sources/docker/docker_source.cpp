@@ -192,9 +192,9 @@ async::task<base::result<engine::container_list>> docker_source::list() {
 // One after the other, on the list's own connection. Containers without an answer are asked about again later.
 async::task<> docker_source::inspect_all(http::connection& engine, engine::container_list& list) {
   for (auto& one : std::exchange(list.running, {})) {
-    auto inspected = co_await ask_container(engine, one.id);
+    auto inspected = co_await ask_container(engine, one.id.str());
     if (!inspected)
-      list.unknown.insert(one.id);
+      list.unknown.insert(one.id.str());
     else if (auto& running = *inspected)
       list.running.push_back(std::move(*running));
   }
@@ -229,7 +229,7 @@ async::task<> docker_source::add_services(http::connection& engine, engine::cont
   services_ = services->unknown;
   into.unknown.merge(services->unknown);
   for (auto& one : services->running) {
-    services_.insert(one.id);
+    services_.insert(one.id.str());
     into.running.push_back(std::move(one));
   }
 }

@@ -16,7 +16,7 @@ constexpr std::size_t max_refusals = 16;
 
 void container::refuse(std::string_view what, std::string_view why) {
   if (refusals.size() >= max_refusals) return;
-  refusals.push_back({name.empty() ? id : name, base::printable(what), base::printable(why)});
+  refusals.push_back({(name.empty() ? id : name).str(), base::printable(what), base::printable(why)});
 }
 
 void container::set_traits(ports::owner_traits traits) {

@@ -6,14 +6,15 @@
 #include <string_view>
 #include <vector>
 
+#include "base/shared_text.hpp"
 #include "ports/owner_traits.hpp"
 #include "ports/snapshot.hpp"
 
 namespace engine {
 
 struct container {
-  std::string id;    // stable and unique among all containers of its engine; the owner of its bindings
-  std::string name;  // for people
+  base::shared_text id;    // stable and unique among all containers of its engine; the owner of its bindings
+  base::shared_text name;  // for people
   std::vector<ports::binding> bindings;
   std::vector<ports::refusal> refusals;
   bool operator==(const container&) const = default;

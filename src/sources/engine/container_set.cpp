@@ -21,7 +21,7 @@ constexpr std::size_t max_stopped = 65'536;
 constexpr std::size_t many_touched = 1'024;                   // from here on old ones are removed
 constexpr std::chrono::milliseconds list_lags_events{2'000};  // on a busy machine; usually milliseconds
 
-void add_portless(ports::snapshot& s, const std::string& id, const std::string& name) {
+void add_portless(ports::snapshot& s, const base::shared_text& id, const base::shared_text& name) {
   if (s.without_ports.size() < ports::max_portless)
     s.without_ports.push_back({id, name});
   else
@@ -39,9 +39,9 @@ void container_set::reset() {
 
 // Sorts the ports: engines list them in random order.
 void container_set::store(container c) {
-  note_running(c.id);
+  note_running(c.id.str());
   std::ranges::sort(c.bindings);
-  auto& place = running_[c.id];
+  auto& place = running_[c.id.str()];
   if (place == c) return;
   place = std::move(c);
   changed_ = true;
@@ -95,13 +95,13 @@ void container_set::ask_unless_asked(const std::string& id, time_point now) {
 }
 
 void container_set::list_running(container c, time_point now) {
-  if (!newer_than_list(c.id)) {
-    drop_question(c.id);
+  if (!newer_than_list(c.id.str())) {
+    drop_question(c.id.str());
     return store(std::move(c));
   }
   std::ranges::sort(c.bindings);
-  const auto known = running_.find(c.id);
-  if (known == running_.end() || known->second != c) ask_unless_asked(c.id, now);
+  const auto known = running_.find(c.id.str());
+  if (known == running_.end() || known->second != c) ask_unless_asked(c.id.str(), now);
 }
 
 void container_set::list_absent(const std::set<std::string>& named, time_point now) {
@@ -122,7 +122,7 @@ void container_set::listed(container_list list, time_point now) {
   auto named = std::move(list.unknown);
   for (const auto& id : named) ask_unless_asked(id, now);
   for (auto& c : list.running) {
-    named.insert(c.id);
+    named.insert(c.id.str());
     list_running(std::move(c), now);
   }
   list_absent(named, now);
@@ -148,7 +148,7 @@ void container_set::unanswered(const question& q, std::string why, time_point no
 void container_set::answered(const question& q, std::optional<container> now) {
   if (!questions_.answered(q)) return;
   changed_ = changed_ || q.failures > 0;  // it was in doubt
-  if (now && now->id == q.id) return store(std::move(*now));
+  if (now && now->id.str() == q.id) return store(std::move(*now));
   erase(q.id);
   note_stopped(q.id);
 }
@@ -164,7 +164,7 @@ ports::snapshot container_set::snapshot() const {
     else
       refuse({id, "all of its ports", "the containers publish more than can be forwarded"});
     for (const auto& r : c.refusals) refuse(r);
-    if (c.bindings.empty()) add_portless(s, id, c.name);
+    if (c.bindings.empty()) add_portless(s, c.id, c.name);
   }
   questions_.visit_unanswered([&](const std::string& id, const std::string* why) {
     refuse({id, "container",

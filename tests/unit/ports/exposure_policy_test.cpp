@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "tests/unit/ports/planned.hpp"
+
 namespace ports {
 namespace {
 
@@ -23,10 +25,10 @@ serving served_by(source_id source) {
   if (source == source_id::listeners) return serving::host_listener;
   return source == source_id::fixed ? serving::announced : serving::nat_rule;
 }
-exposure_plan plan(std::vector<binding> bindings, network_mode mode = network_mode::network_tunnel) {
+planned plan(std::vector<binding> bindings, network_mode mode = network_mode::network_tunnel) {
   port_table table;
   table.publish(source_id::docker, {std::move(bindings), {}, 1});
-  return plan_exposure(table, {mode});
+  return planned(plan_exposure(table, {mode}));
 }
 std::vector<std::string> keys(const forward_map& forwards) {
   std::vector<std::string> texts;
@@ -59,7 +61,7 @@ TEST(exposure_policy, listeners_are_held_for_ports_that_rules_alone_publish) {
       source_id::iptables,
       {{by_rule("0.0.0.0", 8080), by_rule("0.0.0.0", 8081), by_rule("0.0.0.0", 8081, net::protocol::udp)}, {}, 1});
   table.publish(source_id::containerd, {{by_rule("127.0.0.1", 8082)}, {}, 1});
-  EXPECT_THAT(keys(plan_exposure(table, {network_mode::non_admin}).listeners),
+  EXPECT_THAT(keys(planned(plan_exposure(table, {network_mode::non_admin})).listeners),
               testing::ElementsAre("tcp 127.0.0.1:8081", "tcp 127.0.0.1:8082"));
 }
 
@@ -95,11 +97,11 @@ TEST(exposure_policy, sctp_is_named_as_unsupported) {
   EXPECT_EQ(p.ports[0].decision, verdict::unsupported);
 }
 
-exposure_plan plan_of(source_id source, binding b, network_mode mode = network_mode::network_tunnel) {
+planned plan_of(source_id source, binding b, network_mode mode = network_mode::network_tunnel) {
   port_table table;
   b.served = served_by(source);
   table.publish(source, {{std::move(b)}, {}, 1});
-  return plan_exposure(table, {mode});
+  return planned(plan_exposure(table, {mode}));
 }
 
 // Whatever address the host is to have: at which of the VM's a Service answers is kube-proxy's choice.
@@ -117,7 +119,7 @@ TEST(exposure_policy, a_service_beside_a_claim_of_every_address_needs_no_help) {
   port_table table;
   table.publish(source_id::kubernetes, {{make_served(serving::every_address, "0.0.0.0", 80)}, {}, 1});
   table.publish(source_id::listeners, {{make_served(serving::host_listener, "0.0.0.0", 80)}, {}, 1});
-  EXPECT_THAT(plan_exposure(table, {network_mode::network_tunnel}).loopback, IsEmpty());
+  EXPECT_THAT(planned(plan_exposure(table, {network_mode::network_tunnel})).loopback, IsEmpty());
 }
 
 TEST(exposure_policy, a_static_port_is_for_the_other_distributions_alone) {
@@ -133,7 +135,7 @@ TEST(exposure_policy, a_static_port_that_a_container_publishes_too_is_for_the_ho
   port_table table;
   table.publish(source_id::fixed, {{make_served(serving::announced, "127.0.0.1", 6443)}, {}, 1});
   table.publish(source_id::docker, {{make("127.0.0.1", 6443)}, {}, 1});
-  const auto p = plan_exposure(table, {network_mode::network_tunnel});
+  const auto p = planned(plan_exposure(table, {network_mode::network_tunnel}));
   EXPECT_THAT(keys(p.host), testing::ElementsAre("tcp 127.0.0.1:6443"));
   EXPECT_THAT(keys(p.loopback), testing::ElementsAre("tcp 127.0.0.1:6443"));
 }
@@ -141,11 +143,11 @@ TEST(exposure_policy, a_static_port_that_a_container_publishes_too_is_for_the_ho
 binding listener(const char* address, std::uint16_t port, serving served = serving::host_listener) {
   return {net::protocol::tcp, net::address::parse(address).value(), port, port, "listener", "", served};
 }
-exposure_plan plan_of_both(std::vector<binding> docker, std::vector<binding> listeners) {
+planned plan_of_both(std::vector<binding> docker, std::vector<binding> listeners) {
   port_table table;
   table.publish(source_id::docker, {std::move(docker), {}, 1});
   table.publish(source_id::listeners, {std::move(listeners), {}, 1});
-  return plan_exposure(table, {network_mode::network_tunnel, true});
+  return planned(plan_exposure(table, {network_mode::network_tunnel, true}));
 }
 
 TEST(exposure_policy, listeners_on_loopback_need_help_and_wildcards_need_none) {
@@ -238,7 +240,7 @@ TEST(exposure_policy, a_containers_port_that_is_a_listener_too_changes_nothing_a
   const auto listens = plan_of_both({}, {listener("127.0.0.1", 8080)}),
              both = plan_of_both({make("127.0.0.1", 8080)}, {listener("127.0.0.1", 8080)}),
              reported = plan_of_both({make("127.0.0.1", 8080)}, {});
-  for (const auto part : {&exposure_plan::host, &exposure_plan::wsl})
+  for (const auto part : {&planned::host, &planned::wsl})
     for (const auto* before : {&listens, &both, &reported})
       for (const auto* after : {&listens, &both, &reported}) {
         ASSERT_EQ(keys((after->*part)), keys((before->*part)));

@@ -5,6 +5,7 @@
 
 #include "ports/exposure_policy.hpp"
 #include "ports/owner_traits.hpp"
+#include "tests/unit/ports/planned.hpp"
 
 namespace ports {
 namespace {
@@ -46,12 +47,12 @@ rules::rule ignoring(std::uint16_t port, std::string note = {}) {
   return made;
 }
 
-exposure_plan plan(std::vector<binding> bindings, std::vector<rules::rule> by, network_mode mode = tunnel) {
+planned plan(std::vector<binding> bindings, std::vector<rules::rule> by, network_mode mode = tunnel) {
   port_table table;
   table.publish(source_id::docker, {std::move(bindings), {}, 1});
   std::vector<rules::placed_rule> placed;
   for (auto& r : by) placed.push_back({std::move(r), 1});
-  return plan_exposure(table, {mode, true, std::make_shared<const rules::rule_set>(std::move(placed))});
+  return planned(plan_exposure(table, {mode, true, std::make_shared<const rules::rule_set>(std::move(placed))}));
 }
 
 // "tcp 0.0.0.0:8080<80": the key, and the port inside the VM.
@@ -75,7 +76,8 @@ TEST(exposure_rules, a_port_gets_another_number_on_the_host_alone) {
   EXPECT_THAT(forwards(p.wsl), ElementsAre("tcp 127.0.0.1:80"));
   EXPECT_THAT(forwards(p.loopback), ElementsAre("tcp 127.0.0.1:80"));
   EXPECT_THAT(p.ports.at(0).rule.str(), HasSubstr("rule 1"));
-  EXPECT_EQ(p.ports.at(0).for_wsl->port, 80);
+  EXPECT_EQ(key_at(p, p.ports.at(0), peer_role::wsl)->port, 80);
+  EXPECT_EQ(key_at(p, p.ports.at(0), peer_role::host)->port, 8080);
 }
 
 TEST(exposure_rules, a_port_gets_another_address_on_the_host) {
@@ -175,7 +177,7 @@ TEST(exposure_rules, the_best_ranked_claim_decides_for_its_port) {
   by_docker.when.sources = {"docker"};
   const auto set =
       std::make_shared<const rules::rule_set>(std::vector<rules::placed_rule>{{by_iptables, 1}, {by_docker, 2}});
-  const auto p = plan_exposure(table, {tunnel, true, set});
+  const planned p(plan_exposure(table, {tunnel, true, set}));
   EXPECT_THAT(forwards(p.host), ElementsAre("tcp 0.0.0.0:8080<80"));
   EXPECT_EQ(p.ports.at(0).claims.size(), 2U);
 }
@@ -188,9 +190,9 @@ TEST(exposure_rules, a_container_narrows_by_a_label_only_where_that_is_allowed) 
   port_table table;
   table.publish(source_id::docker, {{web}, {}, 1});
   exposure_options options{.mode = tunnel};
-  EXPECT_THAT(forwards(plan_exposure(table, options).host), ElementsAre("tcp 0.0.0.0:80"));
+  EXPECT_THAT(forwards(planned(plan_exposure(table, options)).host), ElementsAre("tcp 0.0.0.0:80"));
   options.label_names = rules::known_names{.sources = sources, .peers = peers};
-  const auto p = plan_exposure(table, options);
+  const planned p(plan_exposure(table, options));
   EXPECT_THAT(forwards(p.host), ElementsAre("tcp 127.0.0.1:8080<80"));
   EXPECT_THAT(p.ports.at(0).rule.str(), HasSubstr("guestagent.ports.80/tcp"));
 }
@@ -205,7 +207,7 @@ TEST(exposure_rules, a_label_does_not_widen_what_a_rule_narrowed) {
   options.label_names = rules::known_names{.sources = sources, .peers = peers};
   options.rules =
       std::make_shared<const rules::rule_set>(std::vector<rules::placed_rule>{{to_address(80, "127.0.0.1"), 1}});
-  const auto p = plan_exposure(table, options);
+  const planned p(plan_exposure(table, options));
   EXPECT_THAT(forwards(p.host), ElementsAre("tcp 127.0.0.1:80"));
   EXPECT_THAT(p.ports.at(0).rule.str(), HasSubstr("host-address"));
 }

@@ -18,11 +18,11 @@ class serving_gate_test : public testing::Test {
     };
     table.publish(source_id::docker, {{make(address, 80), make("0.0.0.0", 81)}, {}, 1});
     auto made = plan_exposure(table, {});
-    loopback.want(made.loopback, all_sources, 1, now);
+    loopback.want(part_of(made, peer_role::loopback), all_sources, 1, now);
     return made;
   }
   static time_point held_until(const exposure_plan& p, std::uint16_t port) {
-    for (const auto& [key, f] : p.host)
+    for (const auto& [key, f] : part_of(p, peer_role::host))
       if (key.port == port) return f.not_before;
     ADD_FAILURE() << "no such port";
     return {};
@@ -42,8 +42,9 @@ TEST_F(serving_gate_test, a_port_that_needs_a_loopback_rule_waits_for_it_and_no_
   EXPECT_FALSE(gate.hold_back(p, loopback, now));
   EXPECT_TRUE(gate.waits());
   EXPECT_EQ(held_until(p, 80), now + milliseconds(100));
-  EXPECT_EQ(p.wsl.begin()->second.not_before, time_point{}) << "0.0.0.0:81";
-  EXPECT_EQ(p.wsl.rbegin()->second.not_before, now + milliseconds(100));
+  const auto wsl = part_of(p, peer_role::wsl);
+  EXPECT_EQ(wsl.begin()->second.not_before, time_point{}) << "0.0.0.0:81";
+  EXPECT_EQ(wsl.rbegin()->second.not_before, now + milliseconds(100));
   EXPECT_EQ(held_until(p, 81), time_point{});
   now += milliseconds(7);
   answer(outcome_kind::done);

@@ -16,8 +16,8 @@ class status_test : public testing::Test {
     table.enable(ports::source_id::docker);
     table.publish(ports::source_id::docker, {std::move(bindings), {{"c9", "9/sctp", "no"}}, 1});
     plan = plan_exposure(table, {ports::network_mode::network_tunnel});
-    host.want(plan.host, table.settled(), 1, now);
-    loopback.want(plan.loopback, table.settled(), 1, now);
+    host.want(part_of(plan, ports::peer_role::host), table.settled(), 1, now);
+    loopback.want(part_of(plan, ports::peer_role::loopback), table.settled(), 1, now);
   }
   void apply(outcome_kind kind, std::string reason = {}) {
     ASSERT_TRUE(host.should_list(now));

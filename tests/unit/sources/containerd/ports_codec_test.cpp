@@ -105,7 +105,7 @@ TEST(ports_codec, a_file_that_cannot_be_read_is_a_refusal) {
 TEST(ports_codec, names_tell_the_namespace_unless_it_is_the_default) {
   EXPECT_EQ(describe_container("default", {"abc", {}}, std::nullopt).name, "abc");
   EXPECT_EQ(describe_container("k8s.io", {"abc", {{"nerdctl/name", "web"}}}, std::nullopt).name, "k8s.io/web");
-  EXPECT_THAT(describe_container("default", {"abc", {{"nerdctl/name", "a\nb"}}}, std::nullopt).name,
+  EXPECT_THAT(describe_container("default", {"abc", {{"nerdctl/name", "a\nb"}}}, std::nullopt).name.str(),
               testing::Not(HasSubstr("\n")));
 }
 
