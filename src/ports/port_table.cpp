@@ -41,7 +41,9 @@ bool port_table::publish(source_id id, snapshot now) {
   auto& slice = sources_[id];
   normalise(now.bindings);
   const bool ports_changed = slice.last.bindings != now.bindings;
-  const bool changed = ports_changed || !slice.reported || slice.trouble || slice.last != now;
+  const bool plan_changed = ports_changed || !slice.reported || slice.last.epoch != now.epoch;
+  const bool changed = plan_changed || slice.trouble || slice.last != now;
+  if (plan_changed) ++revision_;
   if (ports_changed) replace(id, slice.last.bindings, now.bindings);
   slice.reported = true;
   slice.trouble.reset();

@@ -48,6 +48,9 @@ class port_table {
 
   // The sources whose silence means "nothing": those that have published, and those that are not enabled.
   [[nodiscard]] source_set settled() const;
+  // Grows with each change on which a plan depends: not with what the status alone shows, as refusals and containers
+  // without ports.
+  [[nodiscard]] std::uint64_t revision() const { return revision_; }
   // Grows with every fresh start of any source, see snapshot::epoch.
   [[nodiscard]] std::uint64_t epoch() const;
 
@@ -56,6 +59,7 @@ class port_table {
 
   std::map<source_id, source_state> sources_;
   claims_by_key ports_;
+  std::uint64_t revision_ = 0;
 };
 
 }  // namespace ports

@@ -67,12 +67,14 @@ void controller::publish(ports::source_id id, ports::snapshot now) {
   const auto& before = table_.source(id);
   const bool was_well = before.reported && !before.trouble;
   const auto count = now.bindings.size();
+  const auto revision = table_.revision();
   if (trace_) trace_->published(id, before.last.bindings, now.bindings, async::clock::now());
   if (!table_.publish(id, std::move(now))) return;
   if (!was_well)
     base::log::throttled(lines_of(connected_lines_, id), level::info, to_string(id), "connected bindings={}", count);
   else
     base::log::debug(to_string(id), "published bindings={}", count);
+  if (table_.revision() == revision) return announce();
   distribute();
 }
 

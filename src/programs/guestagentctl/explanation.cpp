@@ -105,7 +105,8 @@ void explanation::add_ports(const port_range& range) {
   subject(fmt::format("{} {} {}", p.protocol, host_of(range), verdict_of(p)));
   add_claims(p, range.count);
   if (p.guest_port) row("in the VM", "port " + numbers(*p.guest_port, range.count));
-  row("decided by", p.rule.empty() ? "no port rule" : "port rule " + p.rule);
+  const auto* standard = is_for_peers(p) ? "no port rule" : "the policy, and no port rule";
+  row("decided by", p.rule.empty() ? standard : "port rule " + p.rule);
   if (!p.reason.empty()) row("reason", p.reason);
   add_peers(p);
 }

@@ -27,8 +27,6 @@ constexpr auto reconnect_pause = 200ms;
 
 bool is_final(const judgement& j) { return j.state == readiness::open || j.state == readiness::left_out; }
 
-std::string seconds(std::chrono::milliseconds t) { return fmt::format("{} s", static_cast<double>(t.count()) / 1000); }
-
 int exit_code_of(readiness state) {
   switch (state) {
     case readiness::open: return program::exit_ok;
@@ -84,8 +82,10 @@ async::task<base::result<int>> wait_for_port(const request& r) {
     if (auto printed = print(last.text + " is open\n"); !printed) co_return std::unexpected(printed.error());
     co_return code;
   }
-  const auto after = last.state == readiness::left_out ? "" : "not open after " + seconds(r.timeout) + ": ";
-  co_return program::report_failure("guestagentctl", after + last.text, code);
+  if (last.state == readiness::left_out) co_return program::report_failure("guestagentctl", last.text, code);
+  const auto late = fmt::format("{}/{} is not open after {} s: {}", *r.wait->port, r.wait->protocol,
+                                static_cast<double>(r.timeout.count()) / 1000, last.text);
+  co_return program::report_failure("guestagentctl", late, code);
 }
 
 async::task<base::result<int>> print_events(const request& r) {

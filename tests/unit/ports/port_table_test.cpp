@@ -68,6 +68,25 @@ TEST(port_table, unchanged_snapshots_change_nothing) {
   EXPECT_EQ(table.epoch(), 2U);
 }
 
+TEST(port_table, its_revision_grows_with_what_a_plan_depends_on) {
+  port_table table;
+  const auto grows = [&](const snapshot& next) {
+    const auto before = table.revision();
+    table.publish(source_id::docker, next);
+    return table.revision() > before;
+  };
+  auto next = of({});
+  EXPECT_TRUE(grows(next)) << "the source is settled";
+  EXPECT_FALSE(grows(next));
+  next.bindings = {make("0.0.0.0", 80, "c1")};
+  EXPECT_TRUE(grows(next));
+  next.without_ports = {{"c2", "job"}};
+  next.refusals = {{"c3", "9/sctp", "no"}};
+  EXPECT_FALSE(grows(next)) << "the status alone shows these";
+  next.epoch = 2;
+  EXPECT_TRUE(grows(next));
+}
+
 TEST(port_table, only_enabled_sources_are_waited_for) {
   port_table table;
   table.enable(source_id::docker);

@@ -190,6 +190,23 @@ TEST_F(controller_test, drain_empties_every_peer_and_closes_it) {
   EXPECT_THAT(loopback_.held, IsEmpty());
 }
 
+// A container without ports comes or goes: of interest to the status alone.
+TEST_F(controller_test, what_no_plan_depends_on_is_announced_and_nothing_else) {
+  start();
+  publish({on("0.0.0.0", 8080)});
+  ASSERT_TRUE(loop_.run_until([this] { return host_.held.size() == 1 && wsl_.held.size() == 1; }));
+  const auto before = controller_->changes();
+  const auto* planned = controller_->view().plan->ports.data();
+  ports::snapshot next;
+  next.bindings = {on("0.0.0.0", 8080)};
+  next.epoch = 1;
+  next.without_ports = {{"c9", "job"}};
+  controller_->publish(ports::source_id::docker, next);
+  EXPECT_GT(controller_->changes(), before);
+  EXPECT_EQ(controller_->view().plan->ports.data(), planned) << "no other plan was made";
+  EXPECT_EQ(describe(controller_->view()).sources.at(0).without_ports.size(), 1U);
+}
+
 TEST_F(controller_test, changes_of_the_status_are_announced) {
   start();
   unsigned changes = 0;

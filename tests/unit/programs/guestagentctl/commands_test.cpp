@@ -111,7 +111,7 @@ TEST(commands, waiting_goes_on_while_the_agent_restarts) {
 TEST(commands, waiting_ends_with_a_code_for_each_reason) {
   const auto late = run_beside({}, {"ports", "-wait=8080/tcp", "-timeout=50ms"});
   EXPECT_EQ(late.exit_code, 3);
-  EXPECT_THAT(late.err, testing::StartsWith("guestagentctl: not open after 0.05 s: "));
+  EXPECT_THAT(late.err, testing::StartsWith("guestagentctl: 8080/tcp is not open after 0.05 s: "));
   const std::string restricted =
       R"({"ports":[{"protocol":"tcp","address":"127.0.0.1","port":80,"decision":"restricted","reason":"too low"}]})";
   const auto never = run_beside({restricted}, {"ports", "-wait=80", "-timeout=60s"});
