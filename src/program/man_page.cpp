@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,22 +15,28 @@
 namespace program {
 namespace {
 
-// Text as groff prints it unchanged: with ASCII hyphens and quotes, and no line that looks like a request.
+struct substitute {
+  char character;
+  std::string_view roff;
+};
+
+// What groff would print as something else; and where a long list or path may be broken into lines.
+constexpr std::array<substitute, 8> substitutes{{{'\\', "\\(rs"},
+                                                 {'-', "\\-"},
+                                                 {'\'', "\\(aq"},
+                                                 {'`', "\\(ga"},
+                                                 {'^', "\\(ha"},
+                                                 {'~', "\\(ti"},
+                                                 {',', ",\\:"},
+                                                 {'/', "/\\:"}}};
+
+// Text as groff prints it unchanged. No line of it looks like a request.
 std::string plain(std::string_view text) {
   std::string shown;
   for (const char c : text) {
     if ((c == '.' || c == '\'') && (shown.empty() || shown.back() == '\n')) shown += "\\&";
-    switch (c) {
-      case '\\': shown += "\\(rs"; break;
-      case '-': shown += "\\-"; break;
-      case '\'': shown += "\\(aq"; break;
-      case '`': shown += "\\(ga"; break;
-      case '^': shown += "\\(ha"; break;
-      case '~': shown += "\\(ti"; break;
-      case ',':
-      case '/': shown += c + std::string("\\:"); break;  // long lists and paths may be broken there
-      default: shown += c;
-    }
+    const auto* const at = std::ranges::find(substitutes, c, &substitute::character);
+    shown += at == substitutes.end() ? std::string(1, c) : std::string(at->roff);
   }
   return shown;
 }
