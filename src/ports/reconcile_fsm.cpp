@@ -153,6 +153,7 @@ void reconcile_fsm::set_wanted(slot_map::iterator at, std::optional<forward> wan
   if (!s.wanted || useless) s.apply(slot_event::unwanted, std::nullopt, now);
   if (!changed && !moved) return;
   if (changed) s.retry.forgive();
+  if (changed) s.wanted_since = s.wanted && needed(s) ? now : time_point{};
   reschedule(at, now);
 }
 
@@ -240,6 +241,7 @@ void reconcile_fsm::adopt(slot_map::iterator at, const held_forward* held, time_
   if (next == slot_state::ours)
     value = as_forward(*held, s.applied() != nullptr ? s.applied() : s.wanted ? &*s.wanted : nullptr);
   s.apply(event, value, now);
+  if (!needed(s)) s.wanted_since = {};
   judge_listed(at, event, now);
   reschedule(at, now);
 }
@@ -309,6 +311,7 @@ void reconcile_fsm::finished(const operation& op, const outcome& result, time_po
   auto& s = at->second;
   s.in_flight.reset();
   --in_flight_;
+  count(op, result.kind, s, now);
   const bool late = now < s.late_until && (op.what == verb::add || (!s.wanted && !draining_));
   const auto event = event_of(op.what, result.kind, late);
   s.apply(event, result.kind == outcome_kind::unsent ? std::nullopt : std::optional(op.target), now);
@@ -317,6 +320,15 @@ void reconcile_fsm::finished(const operation& op, const outcome& result, time_po
     finish_done(at, event, now);
   else
     finish_failed(at, result, now);
+}
+
+// An addition that the peer confirms again, after its restart, says nothing about how long a port takes.
+void reconcile_fsm::count(const operation& op, outcome_kind kind, slot& s, time_point now) {
+  counters_.note(op.what, kind);
+  if (s.retry.trouble) ++counters_.retries;
+  if (op.what != verb::add || kind != outcome_kind::done || !s.wanted || s.wanted_since == time_point{}) return;
+  counters_.exposures.observe(now - s.wanted_since);
+  s.wanted_since = {};
 }
 
 // A removal that an addition may still follow is done once more when that cannot be any more.

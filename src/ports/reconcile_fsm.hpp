@@ -37,6 +37,7 @@
 
 #include "base/backoff.hpp"
 #include "ports/exposure_policy.hpp"
+#include "ports/peer_counters.hpp"
 #include "ports/peer_listing.hpp"
 #include "ports/sink.hpp"
 #include "ports/slot.hpp"
@@ -90,6 +91,7 @@ class reconcile_fsm {
   // What the next operation of this key waits for besides its time, for people; empty: nothing.
   [[nodiscard]] std::string waits_for(const port_key& key, time_point now) const;
 
+  [[nodiscard]] const peer_counters& counters() const { return counters_; }
   [[nodiscard]] const peer_listing& listing() const { return listing_; }
   [[nodiscard]] const slot_map& slots() const { return slots_; }
   // True when nothing is in flight and nothing is left to do, whatever the time.
@@ -110,6 +112,7 @@ class reconcile_fsm {
   void schedule(slot_map::iterator at, time_point when);
   void reschedule(slot_map::iterator at, time_point now);
   void fail(slot_map::iterator at, const outcome& why, time_point now);
+  void count(const operation& op, outcome_kind kind, slot& s, time_point now);
   void finish_done(slot_map::iterator at, slot_event event, time_point now);
   void finish_failed(slot_map::iterator at, const outcome& result, time_point now);
   void remove_others(const port_key& key, time_point now);
@@ -128,6 +131,7 @@ class reconcile_fsm {
   std::set<std::pair<time_point, port_key>> due_;  // exactly the slots that need something and are not in flight
   std::size_t in_flight_ = 0;
   peer_listing listing_;
+  peer_counters counters_;
   bool draining_ = false;
   bool answers_ = true;  // the last list said what the peer holds
   std::string identity_;

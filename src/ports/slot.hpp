@@ -106,6 +106,7 @@ struct slot {
   };
 
   std::optional<forward> wanted;
+  time_point wanted_since{};  // when it was published, until the peer holds it
   std::variant<absent, uncertain, ours, foreign> held;
   std::optional<verb> in_flight;
   retry_state retry;

@@ -6,7 +6,10 @@
 //   GET /metrics          its numbers in Prometheus' text format
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <memory>
+#include <string>
 
 #include "http/server.hpp"
 #include "os/claimed_unix_path.hpp"
@@ -20,8 +23,22 @@ using rules_reader = std::function<rules_document::document()>;
 // Serves until cancelled. `middle` must outlive it.
 async::task<> serve_status(controller& middle, rules_reader rules, const os::claimed_unix_path& listener);
 
-// Writes the status document now and after every change, until `write` reports that the client has gone.
-async::task<> stream_documents(controller& middle, http::stream_writer write);
+// The status document as text, one line, and the controller's changes() that it shows.
+struct encoded_status {
+  std::shared_ptr<const std::string> text;
+  std::uint64_t changes = 0;
+};
+[[nodiscard]] encoded_status encode_status(const controller& middle);
+
+// Writes the status document now and after every change, until `write` reports that the client has gone. `read` gives
+// the documents: encode_status, or one that several streams share.
+using status_reader = std::function<encoded_status()>;
+async::task<> stream_documents(controller& middle, http::stream_writer write, status_reader read = {});
+
+// The answers that the socket and the status page have in common.
+[[nodiscard]] http::response answer_status(std::string body);
+[[nodiscard]] http::response answer_metrics(std::string body);
+[[nodiscard]] http::response answer_watch();  // the head of the stream
 
 // Pure: the metrics of a view.
 [[nodiscard]] std::string describe_metrics(const status_view& view);
