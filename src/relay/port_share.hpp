@@ -19,6 +19,7 @@
 
 #include "net/address.hpp"
 #include "relay/descriptor_budget.hpp"
+#include "relay/port_traffic.hpp"
 
 namespace relay {
 
@@ -38,6 +39,7 @@ class connection_ticket {
   ~connection_ticket();
 
   [[nodiscard]] explicit operator bool() const { return port_ != nullptr; }
+  [[nodiscard]] port_traffic* traffic() const;  // of the port; null: empty
 
  private:
   friend class port_share;
@@ -52,6 +54,7 @@ class port_share : public std::enable_shared_from_this<port_share> {
 
   // `client`: 0.0.0.0 if the kind of socket has no addresses.
   [[nodiscard]] connection_ticket admit(const net::address& client);
+  [[nodiscard]] port_traffic& traffic() { return traffic_; }
 
  private:
   friend class connection_ticket;
@@ -59,10 +62,13 @@ class port_share : public std::enable_shared_from_this<port_share> {
   void leave(const net::address& client);
 
   descriptor_budget& budget_;
+  port_traffic traffic_;
   std::mutex lock_;
   std::size_t size_ = 0;
   std::map<net::address, std::size_t> clients_;
 };
+
+inline port_traffic* connection_ticket::traffic() const { return port_ ? &port_->traffic() : nullptr; }
 
 // What counts as one client: an IPv4 address, or the /64 of an IPv6 address, as one machine can use all of it.
 [[nodiscard]] net::address client_of(const net::address& ip);

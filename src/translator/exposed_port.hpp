@@ -2,6 +2,7 @@
 #pragma once
 
 #include "os/event_loop.hpp"
+#include "relay/port_traffic.hpp"
 
 namespace translator {
 
@@ -11,6 +12,7 @@ class exposed_port : public os::event_handler {
   [[nodiscard]] virtual bool watch() = 0;
   // Closes the socket. Events of the same batch may still arrive, and are ignored.
   virtual void close() = 0;
+  [[nodiscard]] virtual const relay::port_traffic& traffic() const = 0;
 };
 
 }  // namespace translator

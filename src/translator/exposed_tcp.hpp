@@ -22,6 +22,7 @@ class exposed_tcp final : public exposed_port {
 
   [[nodiscard]] bool watch() override;
   void close() override;
+  [[nodiscard]] const relay::port_traffic& traffic() const override { return share_->traffic(); }
   void on_event(unsigned which, std::uint32_t events) override;
 
  private:

@@ -77,10 +77,12 @@ udp_client* udp_clients::client_of(exposed_udp& port, netstack::endpoint vm, con
   auto& kept = table_.add(id, std::move(made), common_.now());
   by_vm_side_[{vm, *source}] = &kept;
   increment(common_.count.udp_flows);
+  port.traffic().begin();
   return kept.flow.get();
 }
 
 void udp_clients::end(table::entry& flow) {
+  flow.flow->port->traffic().end();
   by_vm_side_.erase({flow.flow->port->vm(), flow.flow->in_vm});
   static_cast<void>(table_.remove(flow));
   decrement(common_.count.udp_flows);
@@ -140,6 +142,7 @@ void exposed_udp::pass(unsigned i) {
   auto* const client = from ? clients_.client_of(*this, vm_, *from, batch.source(i)) : nullptr;
   if (client == nullptr) return increment(common.count.datagrams_dropped);
   client->local = batch.destination(i);
+  traffic_.receive(batch.bytes(i).size());
   if (!common.stack.send_datagram(client->in_vm, vm_, batch.bytes(i), false, common.now()))
     increment(common.count.datagrams_dropped);
 }
@@ -154,7 +157,7 @@ void exposed_udp::reply(const udp_client& to, netstack::bytes_view payload) {
   message.msg_control = to.local.size == 0 ? nullptr : const_cast<char*>(to.local.control.data());
   message.msg_controllen = to.local.size;
   for (int i = 0; i < 2; ++i) {  // the first call may return the error of an earlier datagram
-    if (::sendmsg(fd_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return;
+    if (::sendmsg(fd_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return traffic_.send(payload.size());
     if (errno == EAGAIN || errno == ENOBUFS) break;
   }
   increment(clients_.common().count.datagrams_dropped);

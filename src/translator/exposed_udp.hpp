@@ -78,6 +78,8 @@ class exposed_udp final : public exposed_port {
 
   [[nodiscard]] bool watch() override;
   void close() override;
+  [[nodiscard]] const relay::port_traffic& traffic() const override { return traffic_; }
+  [[nodiscard]] relay::port_traffic& traffic() { return traffic_; }
   void on_event(unsigned which, std::uint32_t events) override;
   void reply(const udp_client& to, netstack::bytes_view payload);
 
@@ -89,6 +91,7 @@ class exposed_udp final : public exposed_port {
   udp_clients& clients_;
   base::unique_fd fd_;
   netstack::endpoint vm_;
+  relay::port_traffic traffic_;
 };
 
 }  // namespace translator

@@ -77,6 +77,17 @@ void plane::stop(const net::listen_key& key) {
   exposed_.erase(at);
 }
 
+std::vector<port_status> plane::ports() const {
+  std::vector<port_status> all;
+  all.reserve(exposed_.size());
+  for (const auto& [key, port] : exposed_) {
+    const auto& t = port->traffic();
+    const auto value = [](const auto& number) { return number.load(std::memory_order_relaxed); };
+    all.push_back({key, value(t.connections), value(t.open), value(t.received), value(t.sent)});
+  }
+  return all;
+}
+
 base::result<> plane::add_link(any_link link, silence of_peer, std::function<void(base::error)> over) {
   auto added = links_.add(std::move(link), of_peer, [this, over = std::move(over)](const base::error& why) {
     look_for_lost_ = common_.now();

@@ -104,6 +104,7 @@ void tcp_flow::push() {
       if (errno != EINTR) on_broken();
       continue;
     }
+    if (auto* const port = ticket.traffic()) port->send(static_cast<std::uint64_t>(sent));
     stack.consumed(id_, static_cast<std::size_t>(sent), owner_.common().now());
   }
 }
@@ -118,6 +119,7 @@ void tcp_flow::pull(until when) {
     if (taken >= most_a_turn) return owner_.pull_again(*this);
     const auto got = read_into(fd_.get(), room);
     if (got <= 0) return on_nothing_read(got);
+    if (auto* const port = ticket.traffic()) port->receive(static_cast<std::uint64_t>(got));
     stack.written(id_, static_cast<std::size_t>(got), owner_.common().now());
     taken += static_cast<std::size_t>(got);
     if (static_cast<std::size_t>(got) < size && !hung_up_ && when == until::short_read) return;

@@ -115,6 +115,12 @@ std::vector<links::mac_table::station> translator::stations() {
   return made;
 }
 
+std::vector<port_status> translator::ports() {
+  std::vector<port_status> made;
+  run([&] { made = plane_->ports(); });
+  return made;
+}
+
 std::vector<link_status> translator::links() {
   std::vector<link_status> made;
   run([&] { made = plane_->links(); });

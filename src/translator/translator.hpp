@@ -48,6 +48,7 @@ class translator {
   [[nodiscard]] netstack::statistics statistics();
   [[nodiscard]] std::vector<netstack::lease> leases();
   [[nodiscard]] std::vector<link_status> links();
+  [[nodiscard]] std::vector<port_status> ports();
   [[nodiscard]] std::vector<links::mac_table::station> stations();
   [[nodiscard]] const counters& count() const { return count_; }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <string>
@@ -12,16 +13,21 @@
 #include "http/message.hpp"
 #include "link/link_counters.hpp"
 #include "link/mac_table.hpp"
+#include "net/protocol.hpp"
 #include "netstack/dns/server.hpp"
 #include "netstack/ipv4.hpp"
 #include "netstack/stack/action.hpp"
 #include "netstack/stack/statistics.hpp"
+#include "program/metrics_text.hpp"
 #include "protocols/forwarder_api/forward.hpp"
 #include "translator/link_ports.hpp"
+#include "translator/plane.hpp"
 #include "translator/shared.hpp"
 
 namespace host_switch {
 namespace {
+
+using program::metric_kind;
 
 http::response json(std::string body) { return {200, {{"Content-Type", "application/json"}}, std::move(body)}; }
 
@@ -70,6 +76,35 @@ void add(std::vector<metric>& all, const netstack::dns::counters& dns) {
   all.push_back({"dns_truncated", dns.truncated});
 }
 
+// "frames_flooded": "Frames flooded."
+std::string help_of(std::string name) {
+  std::ranges::replace(name, '_', ' ');
+  if (!name.empty() && name.front() >= 'a' && name.front() <= 'z')
+    name.front() = static_cast<char>(name.front() - 'a' + 'A');
+  return name + ".";
+}
+
+void add_ports(program::metrics_text& to, const std::vector<translator::port_status>& ports) {
+  if (ports.empty()) return;
+  const auto put = [&](std::string_view name, metric_kind kind, std::string_view help,
+                       std::uint64_t translator::port_status::* value) {
+    to.begin(name, kind, help);
+    for (const auto& one : ports)
+      to.add({{"protocol", net::to_string(one.key.protocol)},
+              {"address", one.key.address.to_string()},
+              {"port", std::to_string(one.key.port)}},
+             static_cast<double>(one.*value));
+  };
+  using status = translator::port_status;
+  put("host_switch_port_connections_total", metric_kind::counter, "Clients of an exposed port since it was opened.",
+      &status::connections);
+  put("host_switch_port_open_connections", metric_kind::gauge, "Clients of an exposed port now.", &status::open);
+  put("host_switch_port_received_bytes_total", metric_kind::counter, "Bytes from the clients of an exposed port.",
+      &status::received);
+  put("host_switch_port_sent_bytes_total", metric_kind::counter, "Bytes to the clients of an exposed port.",
+      &status::sent);
+}
+
 }  // namespace
 
 std::vector<metric> link_metrics(const std::vector<translator::link_status>& all) {
@@ -116,13 +151,15 @@ std::string metrics_as_json(const std::vector<metric>& all) {
   return object_of(all, [](const metric& one) { return fmt::format(R"("{}":{})", one.name, one.value); });
 }
 
-std::string metrics_as_text(const std::vector<metric>& all) {
-  std::string text;
+std::string metrics_as_text(const std::vector<metric>& all, const std::vector<translator::port_status>& ports) {
+  program::metrics_text text;
   for (const auto& one : all) {
-    const auto name = "host_switch_" + one.name + (one.is_gauge ? "" : "_total");
-    text += fmt::format("# TYPE {} {}\n{} {}\n", name, one.is_gauge ? "gauge" : "counter", name, one.value);
+    text.begin("host_switch_" + one.name + (one.is_gauge ? "" : "_total"),
+               one.is_gauge ? metric_kind::gauge : metric_kind::counter, help_of(one.name));
+    text.add({}, static_cast<double>(one.value));
   }
-  return text;
+  add_ports(text, ports);
+  return text.take();
 }
 
 std::vector<metric> control_api::metrics() {
@@ -142,7 +179,10 @@ http::response control_api::answer(const http::request& request) {
   if (path == "/cam") return json(stations_as_json(network_.plane().stations()));
   if (path == "/links") return json(links_as_json(network_.plane().links()));
   if (path == "/stats") return json(metrics_as_json(metrics()));
-  if (path == "/metrics") return {200, {{"Content-Type", "text/plain; version=0.0.4"}}, metrics_as_text(metrics())};
+  if (path == "/metrics")
+    return {200,
+            {{"Content-Type", std::string(program::metrics_content_type)}},
+            metrics_as_text(metrics(), network_.plane().ports())};
   return http::text_response(404, "404 page not found");
 }
 

@@ -7,7 +7,8 @@
 //   /cam                                          {"5a:94:ef:e4:0c:ee":1}: the link of each station
 //   /links                                        {"1":{"offload":true,"blocked":false,…}}: each link; not gvproxy's
 //   /stats                                        counters, as one JSON object
-//   /metrics                                      the same for Prometheus; not gvproxy's
+//   /metrics                                      the same for Prometheus, and the traffic of each exposed port; not
+//                                                 gvproxy's
 #pragma once
 
 #include <string>
@@ -32,7 +33,8 @@ struct metric {
 [[nodiscard]] std::string links_as_json(const std::vector<translator::link_status>& all);
 [[nodiscard]] std::vector<metric> link_metrics(const std::vector<translator::link_status>& all);
 [[nodiscard]] std::string metrics_as_json(const std::vector<metric>& all);
-[[nodiscard]] std::string metrics_as_text(const std::vector<metric>& all);
+[[nodiscard]] std::string metrics_as_text(const std::vector<metric>& all,
+                                          const std::vector<translator::port_status>& ports = {});
 
 class control_api {
  public:

@@ -56,6 +56,12 @@ TEST_F(exposed_tcp_test, a_client_reaches_the_vm_from_the_gateway_and_bytes_pass
   ASSERT_EQ(::shutdown(fd.get(), SHUT_WR), 0);
   EXPECT_TRUE(c->until([&] { return c->ended; }));
   EXPECT_TRUE(soon([&] { return now(plane().count().connections) == 0; }));
+  const auto ports = plane().ports();
+  ASSERT_EQ(ports.size(), 1U);
+  EXPECT_EQ(ports.front().connections, 1U);
+  EXPECT_EQ(ports.front().open, 0U);
+  EXPECT_EQ(ports.front().received, 31U);
+  EXPECT_EQ(ports.front().sent, 6U);
 }
 
 TEST_F(exposed_tcp_test, the_wildcard_is_for_both_families) {

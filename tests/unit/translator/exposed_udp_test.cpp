@@ -61,6 +61,12 @@ TEST_F(exposed_udp_test, each_client_has_a_port_of_the_gateway_and_gets_its_own_
   for (std::size_t i = clients.size(); i-- > 0;) machine.put_udp(served.port, sources[i], text(std::to_string(i)));
   for (std::size_t i = 0; i < clients.size(); ++i) EXPECT_EQ(as_text(receive(clients[i])), std::to_string(i));
   EXPECT_EQ(flows(), 50U);
+  const auto ports = plane().ports();
+  ASSERT_EQ(ports.size(), 1U);
+  EXPECT_EQ(ports.front().connections, 50U);
+  EXPECT_EQ(ports.front().open, 50U);
+  EXPECT_EQ(ports.front().received, 90U) << "ten numbers of one digit, forty of two";
+  EXPECT_EQ(ports.front().sent, 90U);
 }
 
 TEST_F(exposed_udp_test, datagrams_of_every_size_pass_unchanged_and_an_empty_one_ends_nothing) {

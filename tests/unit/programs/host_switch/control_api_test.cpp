@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "json/json.hpp"
+#include "tests/support/metrics_check.hpp"
 #include "tests/unit/programs/host_switch/virtual_network_fixture.hpp"
 
 namespace host_switch {
@@ -33,8 +34,24 @@ TEST(control_api, counters_end_with_total_and_gauges_do_not) {
   const std::vector<metric> all{{"resets_in", 7}, {"links", 1, true}};
   EXPECT_EQ(metrics_as_json(all), "{\"resets_in\":7,\"links\":1}\n");
   EXPECT_EQ(metrics_as_text(all),
-            "# TYPE host_switch_resets_in_total counter\nhost_switch_resets_in_total 7\n"
-            "# TYPE host_switch_links gauge\nhost_switch_links 1\n");
+            "# HELP host_switch_resets_in_total Resets in.\n# TYPE host_switch_resets_in_total counter\n"
+            "host_switch_resets_in_total 7\n"
+            "# HELP host_switch_links Links.\n# TYPE host_switch_links gauge\nhost_switch_links 1\n");
+}
+
+TEST(control_api, each_exposed_port_has_its_traffic) {
+  const translator::port_status web{{net::protocol::tcp, net::address::any_v4(), 8080}, 3, 1, 500, 70'000};
+  const translator::port_status dns{{net::protocol::udp, net::address::loopback_v6(), 53}, 2, 2, 60, 120};
+  const auto text = metrics_as_text({}, {web, dns});
+  for (const auto* line :
+       {"# TYPE host_switch_port_connections_total counter\n"
+        "host_switch_port_connections_total{protocol=\"tcp\",address=\"0.0.0.0\",port=\"8080\"} 3\n"
+        "host_switch_port_connections_total{protocol=\"udp\",address=\"::1\",port=\"53\"} 2\n",
+        "host_switch_port_open_connections{protocol=\"tcp\",address=\"0.0.0.0\",port=\"8080\"} 1\n",
+        "host_switch_port_received_bytes_total{protocol=\"udp\",address=\"::1\",port=\"53\"} 60\n",
+        "host_switch_port_sent_bytes_total{protocol=\"tcp\",address=\"0.0.0.0\",port=\"8080\"} 70000\n"})
+    EXPECT_THAT(text, HasSubstr(line));
+  EXPECT_EQ(support::metrics_faults(text), "");
 }
 
 std::vector<translator::link_status> two_links() {
@@ -94,7 +111,7 @@ TEST_F(control_api_test, statistics_are_one_object_of_numbers_with_the_same_name
   const auto stats = get("/stats");
   EXPECT_EQ(stats.header("Content-Type"), "application/json");
   const auto text = get("/metrics");
-  EXPECT_EQ(text.header("Content-Type"), "text/plain; version=0.0.4");
+  EXPECT_EQ(text.header("Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
   EXPECT_THAT(stats.body, HasSubstr("\"links\":1"));
   EXPECT_THAT(text.body, HasSubstr("# TYPE host_switch_links gauge\nhost_switch_links 1\n"));
   EXPECT_THAT(stats.body, HasSubstr("\"frames_in\":"));
@@ -107,6 +124,7 @@ TEST_F(control_api_test, statistics_are_one_object_of_numbers_with_the_same_name
     if (short_name.ends_with("_total")) short_name.resize(short_name.size() - 6);
     EXPECT_THAT(stats.body, HasSubstr("\"" + short_name + "\":"));
   }
+  EXPECT_EQ(support::metrics_faults(text.body), "");
   EXPECT_EQ(names.size(), static_cast<std::size_t>(std::ranges::count(stats.body, ':')));
 }
 
