@@ -25,7 +25,7 @@ class source_id {
   // its name in the journal.
   enum class sight : std::uint8_t { own_ports, any_ports };
 
-  static const source_id docker, containerd, kubernetes, iptables, listeners, fixed;
+  static const source_id docker, containerd, kubernetes, iptables, listeners, status_page, fixed;
 
   // The first one, for a forward that was found at a peer and that no source has claimed yet.
   constexpr source_id();
@@ -53,12 +53,14 @@ inline constexpr source_id source_id::containerd{1, "containerd"};
 inline constexpr source_id source_id::kubernetes{2, "kubernetes"};
 inline constexpr source_id source_id::iptables{3, "iptables"};
 inline constexpr source_id source_id::listeners{4, "listeners", sight::any_ports};
+inline constexpr source_id source_id::status_page{max_sources - 2, "status-page"};
 inline constexpr source_id source_id::fixed{max_sources - 1, "static"};
 
 constexpr source_id::source_id() : source_id(docker) {}
 
 inline constexpr std::array registered_sources{source_id::docker,   source_id::containerd, source_id::kubernetes,
-                                               source_id::iptables, source_id::listeners,  source_id::fixed};
+                                               source_id::iptables, source_id::listeners,  source_id::status_page,
+                                               source_id::fixed};
 
 inline constexpr auto registered_names = [] {
   std::array<std::string_view, registered_sources.size()> names;

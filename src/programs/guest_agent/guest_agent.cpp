@@ -19,6 +19,7 @@
 #include "async/timeout.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "base/unique_fd.hpp"
 #include "http/server_address.hpp"
 #include "net/endpoint.hpp"
 #include "os/claimed_unix_path.hpp"
@@ -35,9 +36,11 @@
 #include "programs/guest_agent/options.hpp"
 #include "programs/guest_agent/rules_file.hpp"
 #include "programs/guest_agent/rules_report.hpp"
+#include "programs/guest_agent/status_page.hpp"
 #include "programs/guest_agent/status_server.hpp"
 #include "programs/guest_agent/wiring.hpp"
 #include "sources/docker/docker_source.hpp"
+#include "sources/static_ports/own_port_source.hpp"
 
 namespace guest_agent {
 namespace {
@@ -127,6 +130,13 @@ base::result<> guest_agent::open(const async::executor& where) {
   for (const auto kind : peers_of(plan_.flags, plan_.validated))
     controller_->add_peer(role_of(kind), make_peer(where, plan_, kind));
   sources_ = make_sources(where, plan_);
+  if (const auto& at = plan_.flags.status_page) {
+    page_ = std::make_unique<status_page>(where, *controller_, at->ip);
+    const static_ports::own_port_source::service serve = [page = page_.get()](base::unique_fd listening) {
+      return page->serve(std::move(listening));
+    };
+    sources_.push_back(std::make_unique<static_ports::own_port_source>(*at, serve));
+  }
   for (const auto& source : sources_) controller_->enable(source->id());
   source_tasks_ = std::make_unique<async::task_group>(where);
   return {};

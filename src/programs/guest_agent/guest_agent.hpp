@@ -11,6 +11,7 @@
 #include "program/daemon.hpp"
 #include "programs/guest_agent/controller.hpp"
 #include "programs/guest_agent/rules_file.hpp"
+#include "programs/guest_agent/status_page.hpp"
 #include "programs/guest_agent/wiring.hpp"
 
 namespace guest_agent {
@@ -32,6 +33,7 @@ class guest_agent final : public program::daemon {
   std::unique_ptr<os::claimed_unix_path> status_;
   std::unique_ptr<rules_file> rules_;
   std::unique_ptr<controller> controller_;
+  std::unique_ptr<status_page> page_;  // with -status-page
   std::vector<std::unique_ptr<ports::source>> sources_;
   std::unique_ptr<async::task_group> source_tasks_;
 };

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <expected>
+#include <optional>
 #include <string_view>
 
 #include "base/result.hpp"
@@ -45,6 +46,15 @@ base::result<std::string> interface_name(std::string_view text) {
   if (text.empty() || text.size() > longest_interface_name || text.find_first_of("/ \t\n") != std::string_view::npos)
     return base::fail("not an interface name");
   return std::string(text);
+}
+
+// At every address of the VM, containers and the LAN would reach the page.
+base::result<std::optional<net::endpoint>> page_address(std::string_view text) {
+  if (text.empty()) return std::optional<net::endpoint>();
+  const auto at = program::endpoint(text);
+  if (!at) return std::unexpected(at.error());
+  if (at->ip.is_unspecified()) return base::fail("name one address, such as 127.0.0.1");
+  return std::optional(*at);
 }
 
 ports::network_mode mode_of(const options& o) {
@@ -118,6 +128,11 @@ void declare_peers(program::flag_set& flags, options& o) {
 void declare_own_files(program::flag_set& flags, options& o) {
   flags.add("status-socket", o.status_socket, program::own_socket_path,
             "The `path` of the status socket, which guestagentctl reads.");
+  flags.add(
+      "status-page", o.status_page, page_address, "",
+      "Serve a page with all ports and their state to browsers at this `address:port` of the VM, such as "
+      "127.0.0.1:9990, and expose that port: the page is then http://localhost:9990 on the host. There is no login: "
+      "every user of the host and of the VM can read it. Empty: off.");
   flags.add("state-dir", o.state_directory, program::absolute_path,
             "The `directory` in which the agent records what it has exposed, for the time after a crash or reboot.");
   flags.add(

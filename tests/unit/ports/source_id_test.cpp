@@ -11,7 +11,8 @@ namespace {
 TEST(source_id, names_stay_as_they_are) {
   std::vector<std::string_view> names;
   for (const auto& id : registered_sources) names.push_back(to_string(id));
-  EXPECT_THAT(names, testing::ElementsAre("docker", "containerd", "kubernetes", "iptables", "listeners", "static"));
+  EXPECT_THAT(names, testing::ElementsAre("docker", "containerd", "kubernetes", "iptables", "listeners", "status-page",
+                                          "static"));
 }
 
 TEST(source_id, a_name_is_read_back) {

@@ -96,6 +96,18 @@ TEST(options, the_list_of_ignored_listeners) {
             "to 65535)");
 }
 
+TEST(options, the_status_page_has_one_address) {
+  options o;
+  ASSERT_TRUE(parse(o, {"-docker"}));
+  EXPECT_FALSE(o.status_page) << "off by default";
+  ASSERT_TRUE(parse(o, {"-docker", "-status-page=127.0.0.1:9990"}));
+  EXPECT_EQ(net::to_string(*o.status_page), "127.0.0.1:9990");
+  for (const auto* wide : {"0.0.0.0:9990", ":9990", "[::]:9990"})
+    EXPECT_THAT(error({"-docker", std::string("-status-page=") + wide}), HasSubstr("name one address")) << wide;
+  for (const auto* wrong : {"9990", "localhost:9990", "127.0.0.1:0", "127.0.0.1"})
+    EXPECT_THAT(error({"-docker", std::string("-status-page=") + wrong}), HasSubstr("-status-page")) << wrong;
+}
+
 TEST(options, values_are_checked) {
   EXPECT_THAT(error({"-docker", "-tap-interface-ip=fe80::1"}), HasSubstr("-tap-interface-ip: not an IPv4 address"));
   EXPECT_THAT(error({"-docker", "-veth-interface-ip=0.0.0.0"}), HasSubstr("-veth-interface-ip"));
