@@ -42,13 +42,13 @@ enum class verdict : std::uint8_t {
 
 // One port of the table as the host is to see it.
 struct planned_port {
-  port_key key;               // what the host binds; of a shadowed or ignored port what was asked for
-  std::vector<claim> claims;  // never empty; the first one's owner gets the traffic
-  verdict decision = verdict::exposed;
+  port_key key;                                // what the host binds; of a shadowed or ignored port what was asked for
+  std::vector<claim> claims;                   // never empty; the first one's owner gets the traffic
+  verdict decision = verdict::exposed;         // on the host, or at wsl-proxy if the host is not to have it
   std::string reason;                          // for people; empty when exposed
   base::shared_text rule{};                    // for people: the port rule or label that decided; empty: none did
   std::optional<std::uint32_t> rule_number{};  // of the rule in the set, from 0
-  bool on_host = true, for_wsl = true;         // whether the rules leave it to these peers
+  bool on_host = false, for_wsl = false;       // whether it is to be open at these peers
   // The key inside the VM, where it is bound to one of its addresses; of an exposed port.
   std::optional<port_key> bound{};
   // An addition waits until then, except the loopback sink's; see forward::not_before.
@@ -67,6 +67,9 @@ enum class peer_role : std::uint8_t {
   loopback,   // keys as they are inside the VM: what the tap address does not reach by itself
   listeners,  // TCP ports that rules alone publish: no process listens on them inside the VM
 };
+
+// Where a port is at wsl-proxy: that connects to the port that it opens, so no rule gives it another number.
+[[nodiscard]] port_key key_for_wsl(network_mode mode, const std::vector<claim>& claims);
 
 using forward_map = std::map<port_key, forward>;
 // Made from the plan at each call: the peers' machines keep what they need of it.

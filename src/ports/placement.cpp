@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -96,11 +98,8 @@ port_key key_on_host(const port_key& published, const rules::decision& by, bool 
 
 // The rule that decides is the one of the best ranked claim.
 void merge(placed_port& into, const std::vector<claim>& claims, rules::decision by) {
-  if (into.claims.empty() || claims.front() < into.claims.front()) {
-    into.by = std::move(by);
-    into.inside = claims.front().what.host_port;
-  }
   const bool alone = into.claims.empty();
+  if (alone || claims.front() < into.claims.front()) into.by = std::move(by);
   into.claims.insert(into.claims.end(), claims.begin(), claims.end());
   if (!alone) std::ranges::sort(into.claims);
 }
@@ -109,6 +108,7 @@ void merge(placed_port& into, const std::vector<claim>& claims, rules::decision 
 
 placement place(const port_table& table, const placement_options& how) {
   placement placed;
+  std::map<std::pair<port_key, std::uint16_t>, placed_port> by_key;
   auto decisions = decide_all(table, how);
   auto next = decisions.begin();
   for (const auto& [key, claims] : table.ports()) {
@@ -117,7 +117,13 @@ placement place(const port_table& table, const placement_options& how) {
       placed.ignored.push_back({key, claims, std::move(decision)});
       continue;
     }
-    merge(placed.host[key_on_host(key, decision, how.loopback_only)], claims, std::move(decision));
+    const auto on_host = key_on_host(key, decision, how.loopback_only);
+    merge(by_key[{on_host, key.port}], claims, std::move(decision));
+  }
+  placed.ports.reserve(by_key.size());
+  for (auto& [where, port] : by_key) {
+    std::tie(port.key, port.inside) = where;
+    placed.ports.push_back(std::move(port));
   }
   return placed;
 }

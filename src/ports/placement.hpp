@@ -18,11 +18,12 @@
 
 namespace ports {
 
-// A port of the host with all that lead to it.
+// A port of the VM, and the port of the host that it is to be.
 struct placed_port {
+  port_key key;               // on the host
+  std::uint16_t inside = 0;   // the number inside the VM
   std::vector<claim> claims;  // never empty; the best ranked first
   rules::decision by;         // of the first claim's port
-  std::uint16_t inside = 0;   // the first claim's port inside the VM
 };
 
 struct ignored_port {
@@ -32,7 +33,7 @@ struct ignored_port {
 };
 
 struct placement {
-  std::map<port_key, placed_port> host;
+  std::vector<placed_port> ports;  // by key and the number inside
   std::vector<ignored_port> ignored;
 };
 

@@ -132,7 +132,6 @@ status_document::port describe_port(const status_view& view, const ports::planne
   shown.rule = port.rule.str();
   if (winner.what.host_port != port.key.port) shown.guest_port = winner.what.host_port;
   for (const auto& c : port.claims) shown.claims.push_back(describe_claim(c));
-  if (port.decision != ports::verdict::exposed) return shown;
   for (const auto& peer : view.peers)
     if (const auto key = key_at(*view.plan, port, peer.role)) shown.peers.push_back(describe_port_at(view, peer, *key));
   return shown;

@@ -96,11 +96,6 @@ TEST(exposure_rules, no_rule_widens_the_mode) {
   EXPECT_THAT(verdicts(p), ElementsAre(verdict::restricted, verdict::exposed));
 }
 
-TEST(exposure_rules, a_privileged_port_can_be_moved_above_them) {
-  const auto p = plan({make("0.0.0.0", 80, "web")}, {to_port(80, 8080)}, network_mode::non_admin);
-  EXPECT_THAT(forwards(p.host), ElementsAre("tcp 127.0.0.1:8080<80"));
-}
-
 TEST(exposure_rules, an_ignored_port_is_listed_with_the_rule_and_nowhere_else) {
   const auto p = plan({make("127.0.0.1", 80, "web")}, {ignoring(80, "not for the host")});
   EXPECT_THAT(p.host, IsEmpty());
@@ -117,23 +112,64 @@ TEST(exposure_rules, an_ignored_wildcard_covers_nothing) {
   EXPECT_THAT(forwards(p.host), ElementsAre("tcp 127.0.0.1:80"));
 }
 
-TEST(exposure_rules, two_ports_at_one_port_of_the_host_conflict) {
+TEST(exposure_rules, two_ports_at_one_port_of_the_host_conflict_there_and_nowhere_else) {
   const auto p = plan({make("0.0.0.0", 80, "one"), make("0.0.0.0", 8080, "two")}, {to_port(80, 8080)});
+  EXPECT_THAT(forwards(p.host), ElementsAre("tcp 0.0.0.0:8080"));
+  EXPECT_THAT(forwards(p.wsl), ElementsAre("tcp 0.0.0.0:80", "tcp 0.0.0.0:8080"));
+  ASSERT_THAT(verdicts(p), ElementsAre(verdict::shadowed, verdict::exposed));
+  EXPECT_EQ(to_string(p.ports[0].key), "tcp 0.0.0.0:80");
+  EXPECT_EQ(p.ports[0].reason, "tcp 0.0.0.0:8080 on the host leads to port 8080 of two");
+  EXPECT_THAT(p.ports[0].rule.str(), HasSubstr("rule 1"));
+}
+
+TEST(exposure_rules, of_two_moved_ports_the_better_claim_has_the_port) {
+  const auto p = plan({make("0.0.0.0", 80, "one"), make("0.0.0.0", 81, "two")}, {to_port(80, 8080), to_port(81, 8080)});
   EXPECT_THAT(forwards(p.host), ElementsAre("tcp 0.0.0.0:8080<80"));
   ASSERT_THAT(verdicts(p), ElementsAre(verdict::exposed, verdict::shadowed));
-  EXPECT_EQ(to_string(p.ports[1].key), "tcp 0.0.0.0:8080");
   EXPECT_EQ(p.ports[1].reason, "tcp 0.0.0.0:8080 on the host leads to port 80 of one");
+  EXPECT_EQ(p.ports[1].rule_number, 1U);
 }
 
 TEST(exposure_rules, the_wildcard_covers_a_moved_port_only_if_it_leads_there) {
   auto moved = to_port(80, 8080);
   const auto shadowed = plan({make("127.0.0.1", 80, "one"), make("0.0.0.0", 8080, "two")}, {moved});
   EXPECT_THAT(forwards(shadowed.host), ElementsAre("tcp 0.0.0.0:8080"));
+  EXPECT_THAT(forwards(shadowed.wsl), ElementsAre("tcp 0.0.0.0:8080", "tcp 127.0.0.1:80"));
   EXPECT_THAT(verdicts(shadowed), ElementsAre(verdict::exposed, verdict::shadowed));
   EXPECT_THAT(shadowed.ports[1].reason, HasSubstr("leads to port 8080"));
   const auto covered = plan({make("127.0.0.1", 80, "one"), make("0.0.0.0", 80, "one")}, {moved});
   EXPECT_THAT(forwards(covered.host), ElementsAre("tcp 0.0.0.0:8080<80"));
+  EXPECT_THAT(forwards(covered.wsl), ElementsAre("tcp 0.0.0.0:80"));
   EXPECT_THAT(verdicts(covered), ElementsAre(verdict::exposed, verdict::covered));
+}
+
+TEST(exposure_rules, what_is_not_opened_stands_in_nobodys_way) {
+  const auto by_service = plan({make("0.0.0.0", 80, "one"), make("127.0.0.1", 8080, "two")}, {to_port(80, 8080)},
+                               network_mode::privileged_service);
+  EXPECT_THAT(forwards(by_service.host), ElementsAre("tcp 127.0.0.1:8080"));
+  auto for_wsl = to_port(80, 8080);
+  for_wsl.then.peers = {"wsl-proxy"};
+  const auto elsewhere = plan({make("0.0.0.0", 80, "one"), make("127.0.0.1", 8080, "two")}, {for_wsl});
+  EXPECT_THAT(forwards(elsewhere.host), ElementsAre("tcp 127.0.0.1:8080"));
+  EXPECT_THAT(forwards(elsewhere.wsl), ElementsAre("tcp 0.0.0.0:80", "tcp 127.0.0.1:8080"));
+}
+
+TEST(exposure_rules, at_wsl_proxy_the_published_wildcard_covers) {
+  auto split = to_port(80, 9090);
+  split.when.addresses = {{rules::address_pattern::kind::loopback}};
+  const auto p = plan({make("0.0.0.0", 80, "all"), make("127.0.0.1", 80, "one")}, {split});
+  EXPECT_THAT(forwards(p.host), ElementsAre("tcp 0.0.0.0:80", "tcp 127.0.0.1:9090<80"));
+  EXPECT_THAT(forwards(p.wsl), ElementsAre("tcp 0.0.0.0:80"));
+}
+
+TEST(exposure_rules, each_peers_own_number_is_restricted) {
+  const auto up = plan({make("0.0.0.0", 80, "web")}, {to_port(80, 8080)}, network_mode::non_admin);
+  EXPECT_THAT(forwards(up.host), ElementsAre("tcp 127.0.0.1:8080<80"));
+  EXPECT_THAT(up.wsl, IsEmpty());
+  const auto down = plan({make("0.0.0.0", 8080, "web")}, {to_port(8080, 80)}, network_mode::non_admin);
+  EXPECT_THAT(down.host, IsEmpty());
+  EXPECT_THAT(verdicts(down), ElementsAre(verdict::restricted));
+  EXPECT_THAT(forwards(down.wsl), ElementsAre("tcp 127.0.0.1:8080"));
 }
 
 TEST(exposure_rules, a_port_stays_with_the_peers_that_its_rule_names) {
@@ -154,6 +190,7 @@ TEST(exposure_rules, a_wildcard_covers_only_where_it_is_open) {
   elsewhere.when.addresses = {{rules::address_pattern::kind::wildcard}};
   const auto p = plan({make("0.0.0.0", 80, "all"), make("127.0.0.1", 80, "web")}, {elsewhere});
   EXPECT_THAT(forwards(p.host), ElementsAre("tcp 127.0.0.1:80"));
+  EXPECT_THAT(forwards(p.wsl), ElementsAre("tcp 0.0.0.0:80"));
 }
 
 TEST(exposure_rules, the_privileged_service_keeps_numbers) {
