@@ -38,8 +38,10 @@ const forward* target_of(const slot& s, verb what) {
   return s.wanted ? &*s.wanted : nullptr;
 }
 
-// Whether the peer's forward is what the agent has made, or would make.
-bool is_exact(const slot& s, const held_forward& held) {
+// Whether the peer's forward is what the agent has made, or would make. While an addition may still be carried out, it
+// may be any of those that had no answer.
+bool is_exact(const slot& s, const held_forward& held, time_point now) {
+  if (s.state() == slot_state::uncertain && now < s.late_until) return held.exact;
   const auto* expected = s.may_be_ours() ? s.applied() : target_of(s, verb::add);
   return held.exact && (expected == nullptr || expected->remapped_from == held.remapped_from);
 }
@@ -226,7 +228,7 @@ slot_event reconcile_fsm::listed_event(const slot& s, const held_forward* held, 
     const bool late = s.state() == slot_state::uncertain && now < s.late_until && !draining_;
     return late ? slot_event::listed_missing_late : slot_event::listed_missing;
   }
-  if (!is_exact(s, *held)) return slot_event::listed_other;
+  if (!is_exact(s, *held, now)) return slot_event::listed_other;
   return traits_.shared ? slot_event::listed_exact : slot_event::listed_exact_own;
 }
 

@@ -13,6 +13,26 @@ using testing::SizeIs;
 
 using reconcile_fsm_ownership_test = reconcile_fsm_fixture;
 
+TEST_F(reconcile_fsm_ownership_test, a_late_addition_of_a_port_that_was_moved_since_is_ours) {
+  auto first = on(8080), second = on(8080);
+  first.remapped_from = 80;
+  second.remapped_from = 81;
+  want({first});
+  list();
+  take();
+  finish(outcome_kind::unknown);
+  want({second});
+  list();
+  EXPECT_EQ(take(), "-tcp 0.0.0.0:8080 ");
+  finish();  // there is nothing yet
+  EXPECT_EQ(take(), "+tcp 0.0.0.0:8080 ");
+  finish(outcome_kind::exists);  // the first one has come
+  EXPECT_THAT(list({{.key = first.key, .remapped_from = 80}}), IsEmpty()) << "the journal keeps it";
+  EXPECT_EQ(take(), "-tcp 0.0.0.0:8080 ");
+  finish();
+  EXPECT_EQ(take(), "+tcp 0.0.0.0:8080 ");
+}
+
 TEST_F(reconcile_fsm_ownership_test, an_addition_that_is_carried_out_late_is_ours) {
   want({on(80)});
   list();
