@@ -87,7 +87,8 @@ class planner {
                       .claims = std::move(from.claims),
                       .reason = {},
                       .rule = from.by.reason,
-                      .rule_number = number_of(from.by)});
+                      .rule_number = number_of(from.by),
+                      .owner_matters = from.owner_matters});
     left_to_.push_back({.host = allows(from.by, host_peer(options_.mode)), .wsl = allows(from.by, wsl_proxy_name)});
   }
 

@@ -49,6 +49,7 @@ struct planned_port {
   base::shared_text rule{};                    // for people: the port rule or label that decided; empty: none did
   std::optional<std::uint32_t> rule_number{};  // of the rule in the set, from 0
   bool on_host = false, for_wsl = false;       // whether it is to be open at these peers
+  bool owner_matters = false;                  // to the rules, and it is not known; see owner_gate
   // The key inside the VM, where it is bound to one of its addresses; of an exposed port.
   std::optional<port_key> bound{};
   // An addition waits until then, except the loopback sink's; see forward::not_before.

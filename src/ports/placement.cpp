@@ -17,8 +17,10 @@
 #include "ports/binding.hpp"
 #include "ports/owner_traits.hpp"
 #include "ports/port_table.hpp"
+#include "ports/serving.hpp"
 #include "rules/conditions.hpp"
 #include "rules/decision.hpp"
+#include "rules/owner_question.hpp"
 #include "rules/rule_set.hpp"
 #include "rules/rules_codec.hpp"
 
@@ -104,6 +106,15 @@ void merge(placed_port& into, const std::vector<claim>& claims, rules::decision 
   if (!alone) std::ranges::sort(into.claims);
 }
 
+// Of a port that only a rule or a socket claims. One that is announced has no owner that a rule could name.
+void ask_for_owners(placement& placed, const rules::rule_set& by) {
+  for (auto& port : placed.ports) {
+    const auto& first = port.claims.front();
+    if (first.source.knows_owners() || first.what.served == serving::announced) continue;
+    port.owner_matters = rules::owner_may_decide(by, describe(first, {}));
+  }
+}
+
 }  // namespace
 
 placement place(const port_table& table, const placement_options& how) {
@@ -125,6 +136,7 @@ placement place(const port_table& table, const placement_options& how) {
     std::tie(port.key, port.inside) = where;
     placed.ports.push_back(std::move(port));
   }
+  if (how.by != nullptr) ask_for_owners(placed, *how.by);
   return placed;
 }
 

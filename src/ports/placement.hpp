@@ -20,10 +20,11 @@ namespace ports {
 
 // A port of the VM, and the port of the host that it is to be.
 struct placed_port {
-  port_key key;               // on the host
-  std::uint16_t inside = 0;   // the number inside the VM
-  std::vector<claim> claims;  // never empty; the best ranked first
-  rules::decision by;         // of the first claim's port
+  port_key key;                // on the host
+  std::uint16_t inside = 0;    // the number inside the VM
+  std::vector<claim> claims;   // never empty; the best ranked first
+  rules::decision by;          // of the first claim's port
+  bool owner_matters = false;  // no claim knows whose port it is, and a rule asks for that
 };
 
 struct ignored_port {

@@ -380,7 +380,9 @@ std::string reconcile_fsm::waits_for(const port_key& key, time_point now) const 
     if (!other->second.in_flight) return name + " is to be removed first";
     return name + (other->second.in_flight == verb::add ? " is being exposed" : " is being removed");
   }
-  return *next == verb::add && is_held_back(at->second, now) ? "it is not served inside the VM yet" : "";
+  return *next == verb::add && is_held_back(at->second, now)
+             ? "it is not served inside the VM yet, or its owner is not known"
+             : "";
 }
 
 bool reconcile_fsm::settled() const {

@@ -22,8 +22,8 @@ inline constexpr std::size_t max_sources = 16;
 class source_id {
  public:
   // What a source sees may be another source's port: a socket is, for example, a container's. Then nothing follows from
-  // its name in the journal.
-  enum class sight : std::uint8_t { own_ports, any_ports };
+  // its name in the journal. Others know whose port it is.
+  enum class sight : std::uint8_t { owners, own_ports, any_ports };
 
   static const source_id docker, containerd, kubernetes, iptables, listeners, status_page, fixed;
 
@@ -37,6 +37,7 @@ class source_id {
 
   [[nodiscard]] constexpr std::string_view name() const { return name_; }
   [[nodiscard]] constexpr std::size_t rank() const { return rank_; }
+  [[nodiscard]] constexpr bool knows_owners() const { return sight_ == sight::owners; }
   [[nodiscard]] constexpr bool sees_any_ports() const { return sight_ == sight::any_ports; }
 
   friend constexpr bool operator==(const source_id& a, const source_id& b) { return a.rank_ == b.rank_; }
@@ -48,9 +49,9 @@ class source_id {
   sight sight_;
 };
 
-inline constexpr source_id source_id::docker{0, "docker"};
-inline constexpr source_id source_id::containerd{1, "containerd"};
-inline constexpr source_id source_id::kubernetes{2, "kubernetes"};
+inline constexpr source_id source_id::docker{0, "docker", sight::owners};
+inline constexpr source_id source_id::containerd{1, "containerd", sight::owners};
+inline constexpr source_id source_id::kubernetes{2, "kubernetes", sight::owners};
 inline constexpr source_id source_id::iptables{3, "iptables"};
 inline constexpr source_id source_id::listeners{4, "listeners", sight::any_ports};
 inline constexpr source_id source_id::status_page{max_sources - 2, "status-page"};

@@ -98,13 +98,22 @@ const ports::reconcile_fsm* controller::loopback() const {
   return at == peers_.end() ? nullptr : &at->reconciler->machine();
 }
 
+// True if a port that waited for the loopback sink is released.
+bool controller::hold_back() {
+  const auto now = async::clock::now();
+  const auto* inside = loopback();
+  const bool released = inside != nullptr && gate_.hold_back(plan_, *inside, now);
+  owners_.hold_back(plan_, table_, now);
+  return released;
+}
+
 // The loopback sink first: the other peers wait for its rules.
 void controller::distribute() {
   plan_ = plan_exposure(table_, policy_);
   if (trace_) trace_->planned(async::clock::now());
   for (const auto& p : peers_)
     if (p.role == peer_role::loopback) send_part(p);
-  if (const auto* inside = loopback()) gate_.hold_back(plan_, *inside, async::clock::now());
+  hold_back();
   for (const auto& p : peers_)
     if (p.role != peer_role::loopback) send_part(p);
   log_verdicts();
@@ -113,7 +122,7 @@ void controller::distribute() {
 
 // The loopback sink has answered.
 void controller::release() {
-  if (!gate_.waits() || !gate_.hold_back(plan_, *loopback(), async::clock::now())) return;
+  if (!gate_.waits() || !hold_back()) return;
   for (const auto& p : peers_)
     if (p.role != peer_role::loopback) send_part(p);
 }

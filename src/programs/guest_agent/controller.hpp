@@ -12,6 +12,7 @@
 #include "async/task_group.hpp"
 #include "base/episode.hpp"
 #include "ports/change_trace.hpp"
+#include "ports/owner_gate.hpp"
 #include "ports/reconciler.hpp"
 #include "ports/serving_gate.hpp"
 #include "ports/source.hpp"
@@ -52,6 +53,7 @@ class controller : public ports::source_feed {
     std::unique_ptr<ports::reconciler> reconciler;
   };
   void distribute();
+  bool hold_back();
   void send_part(const peer& to);
   [[nodiscard]] const ports::reconcile_fsm* loopback() const;  // null if there is no such peer
   void release();
@@ -64,6 +66,7 @@ class controller : public ports::source_feed {
   ports::port_table table_;
   ports::exposure_plan plan_;
   ports::serving_gate gate_;
+  ports::owner_gate owners_;
   std::vector<peer> peers_;
   std::set<ports::port_key> warned_;  // ports whose restriction was logged; at most those of the plan
   // A user who starts containers, or an engine that restarts, can provoke these lines.

@@ -40,7 +40,7 @@ struct options {
   std::string wsl_proxy_socket = "/run/wsl-proxy.sock";
   std::string docker_socket{};  // empty: DOCKER_HOST, then /var/run/docker.sock
   std::string status_socket = "/run/rancher-desktop-guestagent.sock";
-  std::optional<net::endpoint> status_page;
+  std::optional<net::endpoint> status_page{};
   std::string state_directory = "/var/lib/rancher-desktop-guestagent";
   bool trace_events = false;
   bool port_labels = false;

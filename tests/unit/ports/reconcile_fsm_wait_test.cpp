@@ -218,7 +218,7 @@ TEST_F(reconcile_fsm_wait_test, what_is_held_back_is_added_at_its_time_or_when_i
   list();
   EXPECT_EQ(take(), "+tcp 0.0.0.0:81 ") << "others do not wait";
   EXPECT_EQ(fsm.wake_at(now), held_back.not_before);
-  EXPECT_EQ(fsm.waits_for(held_back.key, now), "it is not served inside the VM yet");
+  EXPECT_EQ(fsm.waits_for(held_back.key, now), "it is not served inside the VM yet, or its owner is not known");
   want({on(80, loopback), on(81, any)});
   EXPECT_EQ(take(), "+tcp 127.0.0.1:80 ");
   finish();
