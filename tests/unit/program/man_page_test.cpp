@@ -29,8 +29,9 @@ TEST(man_page, has_the_sections_in_their_order) {
 
 TEST(man_page, has_each_flag_with_its_value_and_default) {
   const auto text = man_page(what, flags);
-  EXPECT_THAT(text,
-              HasSubstr(".TP\n\\fB\\-socket\\fR \\fIpath\\fR\nThe path of the socket. (default /\\:run/\\:a\\-b.sock)\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(".TP\n\\fB\\-socket\\fR \\fIpath\\fR\nThe path of the socket. (default /\\:run/\\:a\\-b.sock)\n"));
   EXPECT_THAT(text, HasSubstr(".TP\n\\fB\\-json\\fR\nPrint JSON.\n"));
   EXPECT_THAT(text, HasSubstr(".TP\n\\fB\\-h\\fR\n"));
 }
