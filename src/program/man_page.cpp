@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/text.hpp"
 #include "program/go_flags.hpp"
 #include "program/program_description.hpp"
 

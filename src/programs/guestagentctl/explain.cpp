@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -55,7 +54,7 @@ bool is_asked(const status_document::refusal& r, const question& asked) {
 }
 
 std::string to_text(const question& asked) {
-  return fmt::format("{}{}{}", *asked.port, asked.protocol.empty() ? "" : "/", asked.protocol);
+  return fmt::format("{}{}{}", asked.port.value_or(0), asked.protocol.empty() ? "" : "/", asked.protocol);
 }
 
 // The number may be that of a container's port.
@@ -63,7 +62,7 @@ void add_container_ports(explanation& to, const document& shown, const question&
   int hints = 0;
   for (const auto& p : shown.ports) {
     if (p.container_port != asked.port || !fits(asked, p.protocol) || hints++ >= most_hints) continue;
-    to.row("see", fmt::format("{} {}, which leads to port {} of {}", p.protocol, host_of({&p}), *p.container_port,
+    to.row("see", fmt::format("{} {}, which leads to port {} of {}", p.protocol, host_of({&p}), asked.port.value_or(0),
                               owner_text(p.owner, p.name)));
   }
 }

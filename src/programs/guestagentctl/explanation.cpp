@@ -30,9 +30,8 @@ std::string verdict_of(const port& p) {
   if (p.decision == status_document::leftover_decision) return "is no longer published, and may still be open";
   if (p.decision != "exposed") return p.decision.empty() ? "is not open" : "is not opened: it is " + p.decision;
   if (p.peers.empty()) return "is published; no peer has to open it";
-  const auto open = std::ranges::count_if(p.peers, is_open);
-  if (open == std::ranges::ssize(p.peers)) return "is open";
-  return open == 0 ? "is not open" : "is open at some peers only";
+  if (std::ranges::all_of(p.peers, is_open)) return "is open";
+  return std::ranges::none_of(p.peers, is_open) ? "is not open" : "is open at some peers only";
 }
 
 std::string claim_text(const claim& c, std::size_t count) {

@@ -14,6 +14,7 @@
 #include "program/command_line.hpp"
 #include "programs/guestagentctl/agent_client.hpp"
 #include "programs/guestagentctl/changes.hpp"
+#include "programs/guestagentctl/explain.hpp"
 #include "programs/guestagentctl/output.hpp"
 #include "programs/guestagentctl/readiness.hpp"
 #include "programs/guestagentctl/request.hpp"
@@ -83,7 +84,8 @@ async::task<base::result<int>> wait_for_port(const request& r) {
     co_return code;
   }
   if (last.state == readiness::left_out) co_return program::report_failure("guestagentctl", last.text, code);
-  const auto late = fmt::format("{}/{} is not open after {} s: {}", *r.wait->port, r.wait->protocol,
+  const auto asked = r.wait.value_or(question{});
+  const auto late = fmt::format("{}/{} is not open after {} s: {}", asked.port.value_or(0), asked.protocol,
                                 static_cast<double>(r.timeout.count()) / 1000, last.text);
   co_return program::report_failure("guestagentctl", late, code);
 }

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "protocols/status_document/document.hpp"
 #include "protocols/status_document/document_codec.hpp"
 
 namespace guestagentctl {

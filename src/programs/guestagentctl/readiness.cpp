@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "base/text.hpp"
+#include "programs/guestagentctl/explain.hpp"
 #include "programs/guestagentctl/explanation.hpp"
 #include "programs/guestagentctl/port_text.hpp"
 #include "protocols/status_document/document.hpp"

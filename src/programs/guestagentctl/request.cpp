@@ -13,6 +13,7 @@
 #include "program/command_line.hpp"
 #include "program/flag_values.hpp"
 #include "program/go_flags.hpp"
+#include "program/program_description.hpp"
 #include "programs/guestagentctl/explain.hpp"
 #include "programs/guestagentctl/port_filter.hpp"
 
