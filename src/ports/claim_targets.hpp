@@ -1,4 +1,4 @@
-// claim_targets: where the claims of one port are served inside the VM, and what of them the peers are told. Pure.
+// claim_targets: where the claims of one port are served inside the VM, and what of them a peer learns. Pure.
 #pragma once
 
 #include <cstdint>

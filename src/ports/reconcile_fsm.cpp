@@ -46,6 +46,13 @@ bool is_exact(const slot& s, const held_forward& held, time_point now) {
   return held.exact && (expected == nullptr || expected->remapped_from == held.remapped_from);
 }
 
+bool is_another(const std::optional<forward>& a, const std::optional<forward>& b) {
+  return a.has_value() != b.has_value() || (a && !a->served_by(*b));
+}
+
+// False: another program's forward is not what is wanted now.
+bool foreign_serves(const slot& s) { return s.state() != slot_state::foreign || s.wanted->served_by(*s.applied()); }
+
 // Whether its first add waits for a time.
 bool is_held_back(const slot& s, time_point now) {
   return s.state() == slot_state::absent && s.retry.failures == 0 && s.wanted && s.wanted->not_before > now;
@@ -148,11 +155,10 @@ void reconcile_fsm::reschedule(slot_map::iterator at, time_point now) {
 
 void reconcile_fsm::set_wanted(slot_map::iterator at, std::optional<forward> wanted, time_point now) {
   auto& s = at->second;
-  const bool changed = s.wanted.has_value() != wanted.has_value() || (wanted && !wanted->served_by(*s.wanted));
+  const bool changed = is_another(wanted, s.wanted);
   const bool moved = wanted && s.wanted && wanted->not_before != s.wanted->not_before;
   s.wanted = std::move(wanted);
-  const bool useless = s.state() == slot_state::foreign && s.wanted && !s.wanted->served_by(*s.applied());
-  if (!s.wanted || useless) s.apply(slot_event::unwanted, std::nullopt, now);
+  if (!s.wanted || !foreign_serves(s)) s.apply(slot_event::unwanted, std::nullopt, now);
   if (!changed && !moved) return;
   if (changed) s.retry.forgive();
   if (changed) s.wanted_since = s.wanted && needed(s) ? now : time_point{};
