@@ -1,6 +1,7 @@
 #include "translator/plane.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"

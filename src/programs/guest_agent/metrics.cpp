@@ -3,13 +3,13 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "ports/peer_counters.hpp"
+#include "ports/port_table.hpp"
 #include "ports/reconcile_fsm.hpp"
 #include "ports/retry_state.hpp"
 #include "ports/sink.hpp"
