@@ -34,7 +34,7 @@ inline std::string metrics_faults(std::string_view text) {
       if (!help.contains(metric)) fault(line, "no help before the type");
       if ((type == "counter") != metric.ends_with("_total")) fault(line, "counters end in _total, and nothing else");
       const auto measured = metric.ends_with("_total") ? metric.substr(0, metric.size() - 6) : metric;
-      for (const auto* unit : {"_ms", "_milliseconds", "_microseconds", "_minutes", "_kilobytes"})
+      for (const auto* unit : {"_ms", "_milliseconds", "_us", "_microseconds", "_minutes", "_kilobytes"})
         if (measured.ends_with(unit)) fault(line, "not a base unit");
     } else {
       std::smatch parts;

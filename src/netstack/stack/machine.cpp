@@ -112,7 +112,7 @@ void stack::machine::on_frame(const frame_in& whole, time_point now) {
   if (!frame || frame->source.is_group()) {
     ++counted_.malformed;
   } else if (frame->destination != settings_.gateway_mac && !frame->destination.is_group()) {
-    ++counted_.not_for_us;
+    ++counted_.not_for_stack;
   } else if (frame->is(ethernet::ethertype::ipv4)) {
     on_ipv4(*frame, whole, now);
   } else if (frame->is(ethernet::ethertype::arp)) {

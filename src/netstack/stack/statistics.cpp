@@ -11,7 +11,7 @@ std::array<statistics::named, statistics::count> statistics::all() const {
       {"frames_out", frames_out},
       {"bytes_out", bytes_out},
       {"malformed", malformed},
-      {"not_for_us", not_for_us},
+      {"not_for_stack", not_for_stack},
       {"ipv6", ipv6},
       {"other_types", other_types},
       {"spoofed", spoofed},

@@ -11,8 +11,8 @@ struct statistics {
   std::uint64_t frames_in = 0, bytes_in = 0, frames_out = 0, bytes_out = 0;
 
   // Dropped frames and packets, by reason.
-  std::uint64_t malformed = 0;   // headers with invalid lengths, and wrong checksums
-  std::uint64_t not_for_us = 0;  // another MAC, or an address of the subnet that is not the stack's
+  std::uint64_t malformed = 0;      // headers with invalid lengths, and wrong checksums
+  std::uint64_t not_for_stack = 0;  // another MAC, or an address of the subnet that is not the stack's
   std::uint64_t ipv6 = 0;
   std::uint64_t other_types = 0;  // neither IPv4, ARP nor IPv6; protocols other than TCP, UDP and ICMP
   std::uint64_t spoofed = 0;      // the source is not the sender's lease

@@ -101,7 +101,7 @@ TEST(hostile_addresses, frames_of_group_macs_and_for_other_macs_reach_nothing) {
     all.put_udp({vm, 1}, {server, 53}, text("x"));
   }
   all.destination_mac = gateway_mac;
-  EXPECT_EQ(all.net.counters().not_for_us, 1'000U);
+  EXPECT_EQ(all.net.counters().not_for_stack, 1'000U);
   EXPECT_TRUE(all.actions.empty());
   EXPECT_TRUE(all.seen.empty());
   good.expect_unharmed();
