@@ -25,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/backoff.hpp"
 #include "base/log.hpp"
 #include "base/read_file.hpp"
 #include "base/result.hpp"
@@ -41,6 +42,10 @@ namespace {
 
 constexpr std::size_t max_file_bytes = 64 << 20;
 constexpr std::size_t lines_before_rewrite = 4096;
+
+// Between two attempts to write the file anew on a disk that fails: each waits for the disk, and holds everyone up.
+constexpr base::backoff rewrite_pace{
+    .first = std::chrono::milliseconds(100), .cap = std::chrono::minutes(1), .jitter = 0};
 
 // A program that a killed run was about to start holds its lock until it has been executed.
 constexpr std::chrono::milliseconds lock_limit{200};
@@ -155,17 +160,21 @@ struct journal::state {
   std::size_t lines = 0;
   bool unsynced = false;
   bool torn = false;  // the file is not what it should be: the last line may be half there, or all is an earlier run's
+  unsigned failed_rewrites = 0;                    // since the last one that succeeded
+  std::chrono::steady_clock::time_point retry_at;  // not before, for a rewrite that only the disk's state asks for
   disk_syncer syncer;
 
   base::result<> rewrite();
   base::result<> append(const std::string& text, std::size_t count);
   [[nodiscard]] bool sound() const { return !torn && !syncer.failed(); }
+  [[nodiscard]] bool may_rewrite() const { return std::chrono::steady_clock::now() >= retry_at; }
   void sync() {
     if (std::exchange(unsynced, false)) syncer.request();
   }
 
  private:
   base::result<> put(const std::string& fresh, int fd) const;
+  base::result<> replace_file();
 };
 
 // Writes the live entries to `fd`, the file `fresh`, and renames it into place.
@@ -179,6 +188,14 @@ base::result<> journal::state::put(const std::string& fresh, int fd) const {
 }
 
 base::result<> journal::state::rewrite() {
+  auto done = replace_file();
+  failed_rewrites = done ? 0 : failed_rewrites + 1;
+  retry_at = done ? std::chrono::steady_clock::time_point()
+                  : std::chrono::steady_clock::now() + rewrite_pace.delay(failed_rewrites, 0);
+  return done;
+}
+
+base::result<> journal::state::replace_file() {
   const auto fresh = path.string() + ".new";
   ::unlink(fresh.c_str());  // whatever a killed run, or another program, has left there
   base::unique_fd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
@@ -195,17 +212,23 @@ base::result<> journal::state::rewrite() {
   return {};
 }
 
+// What is to be said is in `live` already, so a rewrite says it, too. Where the disk refuses that, the old file gets the
+// lines: the kernel has them then, whatever becomes of the disk.
 base::result<> journal::state::append(const std::string& text, std::size_t count) {
   if (text.empty()) return {};
-  if (!sound()) return rewrite();  // what is to be said is in `live` already
+  base::result<> anew;
+  if (torn || (syncer.failed() && may_rewrite())) {
+    anew = rewrite();
+    if (anew || torn) return anew;
+  }
   if (auto written = write_all(file->get(), text); !written) {
     torn = true;
     return written;
   }
   lines += count;
-  if (lines > lines_before_rewrite + 4 * live.size()) return rewrite();
   unsynced = true;
-  return {};
+  if (lines > lines_before_rewrite + 4 * live.size() && may_rewrite()) return rewrite();
+  return anew;
 }
 
 journal::journal(std::unique_ptr<state> opened) : state_(std::move(opened)) {}
@@ -262,6 +285,8 @@ base::result<> journal::erase(std::span<const port_key> no_longer_ours) {
 }
 
 bool journal::sound() const { return state_->sound(); }
+std::chrono::steady_clock::time_point journal::retry_at() const { return state_->retry_at; }
+base::result<> journal::retry() { return sound() ? base::result<>() : state_->rewrite(); }
 
 void journal::report_failed_syncs(std::function<void(base::error)> to) { state_->syncer.report_to(std::move(to)); }
 

@@ -4,10 +4,12 @@
 // record() is called before the peer is asked: write(2) has returned, so a kill -9 loses nothing. sync() brings the disk
 // up to date behind the caller's back, by a thread of the journal's own (fdatasync, coalesced): only a power failure
 // within those milliseconds can lose a line. When the file has grown to several times what is live it is written anew
-// and renamed into place. A write or a sync that fails is reported, and the journal keeps working in memory; the next
-// change writes the whole file anew.
+// and renamed into place. A write or a sync that fails is reported, and the journal keeps working: the whole file is
+// written anew, by retry() or by the next change. On a disk that fails this is tried less and less often, and meanwhile
+// the old file gets the lines, so that a kill -9 still loses nothing.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -40,6 +42,9 @@ class journal {
   base::result<> erase(std::span<const port_key> no_longer_ours);
   // Whether the file has all lines, and the disk will have them after sync().
   [[nodiscard]] bool sound() const;
+  // Writes the file anew where it is not sound(). On a disk that fails it is time for that at retry_at().
+  base::result<> retry();
+  [[nodiscard]] std::chrono::steady_clock::time_point retry_at() const;
   // `to` receives the first failed sync after each success. It runs in the journal's thread and calls no function of the
   // journal.
   void report_failed_syncs(std::function<void(base::error)> to);

@@ -97,10 +97,13 @@ async::task<> reconciler::work() {
   }
 }
 
-// The lines that were written while it pauses are synced with the first one.
+// The lines that were written while it pauses are synced with the first one. A file that is not sound is written anew.
 async::task<> reconciler::sync_journal(journal* book) {
   while (true) {
-    while (!book->unsynced()) co_await written_.wait();
+    while (!book->unsynced()) {
+      co_await written_.wait_until(book->sound() ? time_point::max() : book->retry_at());
+      if (!book->sound() && async::clock::now() >= book->retry_at()) note(book->retry());
+    }
     co_await async::sleep_for(sync_pause);
     book->sync();
   }
@@ -199,7 +202,7 @@ void reconciler::trace_outcome(const operation& done, const outcome& result, tim
 
 // A success that did not reach the file ends no trouble.
 void reconciler::note(const base::result<>& written) {
-  if (journal_->unsynced()) written_.notify_all();
+  if (journal_->unsynced() || !journal_->sound()) written_.notify_all();
   if (!written || journal_->sound()) journal_trouble_.note(written);
 }
 

@@ -17,6 +17,7 @@
 #include "async/timeout.hpp"
 #include "base/log.hpp"
 #include "base/read_file.hpp"
+#include "os/file_watch.hpp"
 #include "tests/support/temp_dir.hpp"
 
 // In front of libc's function: what the disk is asked for, and whether it fails.
@@ -218,6 +219,41 @@ TEST_F(reconciler_test, a_disk_that_fails_is_reported_once_and_gets_the_whole_fi
   ASSERT_TRUE(book);
   EXPECT_THAT(book->remembered(), ElementsAre(on(80), on(81), on(82), on(83)));
   ASSERT_TRUE(base::log::set_file("/dev/stderr"));
+}
+
+// No write of the whole file succeeds meanwhile: each line is in the old one.
+TEST_F(reconciler_test, a_kill_while_the_disk_fails_loses_nothing) {
+  start();
+  ASSERT_TRUE(soon([this] { return reconciler_->machine().listing().status() == peer_status::synced; }));
+  disk_fails = true;
+  want({on(80)});
+  ASSERT_TRUE(holds_soon({80}));
+  const int before = disk_syncs;
+  ASSERT_TRUE(soon([&] { return disk_syncs > before + 2; })) << "the file is written anew without a further change";
+  want({on(80), on(81)});
+  ASSERT_TRUE(holds_soon({80, 81}));
+  want({on(81), on(82)});
+  ASSERT_TRUE(holds_soon({81, 82}));
+  crash();
+  const auto book = journal::open(directory_.path(), "scripted", "boot");
+  ASSERT_TRUE(book);
+  EXPECT_THAT(book->remembered(), ElementsAre(on(81), on(82)));
+}
+
+TEST_F(reconciler_test, a_disk_that_works_again_gets_the_whole_file_without_a_change) {
+  start();
+  ASSERT_TRUE(soon([this] { return reconciler_->machine().listing().status() == peer_status::synced; }));
+  disk_fails = true;
+  const int before = disk_syncs;
+  want({on(80)});
+  ASSERT_TRUE(holds_soon({80}));
+  ASSERT_TRUE(soon([&] { return disk_syncs > before; }));
+  const auto path = directory_ / "scripted.journal";
+  const auto inode = [&] { return os::identify(path).value_or(os::file_identity{}).inode; };
+  const auto old = inode();
+  disk_fails = false;
+  EXPECT_TRUE(soon([&] { return inode() != old; }));
+  EXPECT_TRUE(base::read_file(path).value_or("").contains("+ tcp 0.0.0.0 80 0 docker"));
 }
 
 TEST_F(reconciler_test, the_journal_names_a_forward_before_the_peer_is_asked) {
