@@ -84,6 +84,12 @@ std::string option(const flag_description& f) {
   return fmt::format(".TP\n\\fB\\-{}\\fR{}\n{}{}\n", plain(f.name), value, plain(f.help), standard);
 }
 
+std::string exit_status(const about& what) {
+  std::string text = ".PP\n0 finished or stopped by a signal, 1 failed, 2 wrong command line";
+  for (const auto& [code, meaning] : what.exit_codes) text += fmt::format(",\n{} {}", code, plain(meaning));
+  return text + ".\n";
+}
+
 }  // namespace
 
 std::string man_page(const about& what, const std::vector<flag_description>& flags) {
@@ -95,8 +101,7 @@ std::string man_page(const about& what, const std::vector<flag_description>& fla
   text += ".SH OPTIONS\n.PP\nOne dash or two; \\-flag=value or \\-flag value; booleans without a value, or with =.\n";
   for (const auto& f : flags) text += option(f);
   text += option({.name = "h", .help = "Print the usage and exit."});
-  text += ".SH \"EXIT STATUS\"\n.PP\n0 finished or stopped by a signal, 1 failed, 2 wrong command line.\n";
-  return text;
+  return text + ".SH \"EXIT STATUS\"\n" + exit_status(what);
 }
 
 }  // namespace program

@@ -91,7 +91,10 @@ base::result<> complete_rules(request& r, const program::command_line& given) {
 program::about describe_program() {
   return {.name = "guestagentctl",
           .description = description,
-          .commands = {{"ports"}, {"status"}, {"events"}, {"explain", "WHAT"}, {"rules", "show|check", "FILE"}}};
+          .commands = {{"ports"}, {"status"}, {"events"}, {"explain", "WHAT"}, {"rules", "show|check", "FILE"}},
+          .exit_codes = {{exit_timeout, "ports -wait: the port is not open in time"},
+                         {exit_conflict, "ports -wait: a peer reports that the port is in use"},
+                         {exit_left_out, "ports -wait: a rule or the policy leaves the port out"}}};
 }
 
 void add_flags(program::flag_set& flags, request& r) {

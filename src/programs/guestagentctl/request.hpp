@@ -12,6 +12,11 @@
 
 namespace guestagentctl {
 
+// Of `ports -wait`.
+inline constexpr int exit_timeout = 3;   // it is not open
+inline constexpr int exit_conflict = 4;  // and a peer reports that it is in use
+inline constexpr int exit_left_out = 5;  // a rule or the policy leaves it out; returned at once
+
 struct request {
   std::string socket = "/run/rancher-desktop-guestagent.sock";
   std::string command;

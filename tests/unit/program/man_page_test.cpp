@@ -9,7 +9,8 @@ using testing::HasSubstr;
 
 const about what{.name = "two-words",
                  .description = "Does it. And more.\n\n.hidden 'quoted' \\ path\n\n    indented\n    'lines",
-                 .commands = {{"peer"}, {"ask", "WORD"}}};
+                 .commands = {{"peer"}, {"ask", "WORD"}},
+                 .exit_codes = {{3, "too late"}, {4, "in use"}}};
 const std::vector<flag_description> flags{{"socket", "The path of the socket.", "/run/a-b.sock", "path"},
                                           {"json", "Print JSON.", "", ""}};
 
@@ -34,6 +35,11 @@ TEST(man_page, has_each_flag_with_its_value_and_default) {
       HasSubstr(".TP\n\\fB\\-socket\\fR \\fIpath\\fR\nThe path of the socket. (default /\\:run/\\:a\\-b.sock)\n"));
   EXPECT_THAT(text, HasSubstr(".TP\n\\fB\\-json\\fR\nPrint JSON.\n"));
   EXPECT_THAT(text, HasSubstr(".TP\n\\fB\\-h\\fR\n"));
+}
+
+TEST(man_page, has_the_exit_codes_of_all_programs_and_of_this_one) {
+  EXPECT_THAT(man_page(what, flags), testing::EndsWith(", 2 wrong command line,\n3 too late,\n4 in use.\n"));
+  EXPECT_THAT(man_page({.name = "other", .description = "Other."}, {}), testing::EndsWith(", 2 wrong command line.\n"));
 }
 
 TEST(man_page, text_is_never_a_request) {
