@@ -11,7 +11,7 @@
 //   absent     add if wanted
 //   uncertain  add again if wanted, as additions can be repeated; remove if not
 //   ours       remove if no longer wanted, or if another value is wanted
-//   foreign    nothing, ever
+//   foreign    nothing while it is what is wanted
 //
 // An addition without an answer may be carried out late. For a while (late_limit) its slot stays uncertain although the
 // peer does not list the key, so that a late forward counts as ours. A removal is repeated at the end of that time. No

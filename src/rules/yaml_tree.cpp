@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <optional>
-#include <sstream>
+#include <sstream>  // NOLINT(calls): yaml-cpp reads nothing else, and has the streams already
 #include <string>
 #include <string_view>
 #include <utility>

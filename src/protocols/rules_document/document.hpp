@@ -21,7 +21,7 @@ struct document {
   std::string trouble{};  // why the file is refused, and the rules are older; empty: they are the file's
   std::vector<std::string> warnings{};
   std::vector<rule> rules{};     // of the file, in their order
-  std::vector<rule> built_in{};  // they hold whatever the file says
+  std::vector<rule> built_in{};  // what flags decide; each note says how a rule of the file stands to it
   bool operator==(const document&) const = default;
 };
 
