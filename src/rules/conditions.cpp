@@ -1,6 +1,7 @@
 #include "rules/conditions.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,6 +34,19 @@ bool covers_labels(const std::vector<label_pattern>& wide, const std::vector<lab
   return std::ranges::all_of(wide, [&](const label_pattern& w) {
     return std::ranges::any_of(narrow, [&](const label_pattern& n) { return w.covers(n); });
   });
+}
+
+constexpr std::size_t steps_at_once = 64;  // of a pattern's match, which take as long as another comparison
+
+// The most that covers() does for two lists of patterns: each with each, by the lengths where one has to be matched.
+template <class T, class PatternOf>
+std::size_t cost_of(const std::vector<T>& wide, const std::vector<T>& narrow, PatternOf pattern_of) {
+  std::size_t patterns = 0, texts = 0;
+  for (const auto& w : wide)
+    if (const glob* g = pattern_of(w); g != nullptr && !g->is_literal()) patterns += g->text().size();
+  for (const auto& n : narrow)
+    if (const glob* g = pattern_of(n); g != nullptr && g->is_literal()) texts += g->text().size();
+  return wide.size() * narrow.size() + patterns * texts / steps_at_once;
 }
 
 }  // namespace
@@ -77,6 +91,14 @@ bool conditions::covers(const conditions& other) const {
   return covers_list(sources, other.sources, equal) && covers_list(addresses, other.addresses, covers_one) &&
          covers_list(names, other.names, covers_one) && covers_list(namespaces, other.namespaces, covers_one) &&
          covers_list(images, other.images, covers_one) && covers_labels(labels, other.labels);
+}
+
+std::size_t conditions::cost_of_covers(const conditions& other) const {
+  const auto itself = [](const glob& g) { return &g; };
+  const auto value = [](const label_pattern& l) { return l.value ? &*l.value : nullptr; };
+  return 1 + sources.size() * other.sources.size() + addresses.size() * other.addresses.size() +
+         cost_of(names, other.names, itself) + cost_of(namespaces, other.namespaces, itself) +
+         cost_of(images, other.images, itself) + cost_of(labels, other.labels, value);
 }
 
 }  // namespace rules

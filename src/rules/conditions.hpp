@@ -2,6 +2,7 @@
 // A condition on a name, namespace or image does not match where the subject's is unknown, which is empty.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -81,6 +82,8 @@ struct conditions {
   [[nodiscard]] bool matches_owner(const subject& s) const;  // the others
   // Whether they certainly match each subject that `other` matches. False: perhaps they do not.
   [[nodiscard]] bool covers(const conditions& other) const;
+  // The comparisons that covers() may take: one, and one for each pair of its lists' members; more for long patterns.
+  [[nodiscard]] std::size_t cost_of_covers(const conditions& other) const;
   bool operator==(const conditions&) const = default;
 };
 

@@ -87,9 +87,15 @@ std::optional<std::size_t> rule_set::find_covering(std::size_t number, std::size
   std::optional<std::size_t> found;
   const auto look = [&](rule_index::list numbers) {
     for (const auto earlier : numbers) {
-      if (earlier >= found.value_or(number) || work == 0) return;
-      --work;
-      if (rules_[earlier].when.covers(narrow)) found = earlier;
+      if (earlier >= found.value_or(number)) return;
+      const auto& wide = rules_[earlier].when;
+      const auto cost = wide.cost_of_covers(narrow);
+      if (cost > work) {
+        work = 0;
+        return;
+      }
+      work -= cost;
+      if (wide.covers(narrow)) found = earlier;
     }
   };
   std::vector<label> labels;

@@ -39,8 +39,8 @@ class rule_set {
   };
   // A memo serves one set, and answers for many loose rules and many ports of an owner.
   [[nodiscard]] match find_first(const subject& s, owner_memo* memo = nullptr) const;
-  // A rule before `number` that certainly matches all that this one matches. `work` is the number of rules that may
-  // still be examined for this; none are found when it is used up.
+  // A rule before `number` that certainly matches all that this one matches. `work` is how many comparisons
+  // (conditions::cost_of_covers) may still be made for this; none are found when it is used up.
   [[nodiscard]] std::optional<std::size_t> find_covering(std::size_t number, std::size_t& work) const;
 
  private:

@@ -90,6 +90,26 @@ TEST(rule_set, the_search_for_a_covering_rule_ends_with_its_work) {
   EXPECT_EQ(work, 0);
 }
 
+// Two rules with lists of 200 names take 40,000 comparisons, and with long patterns as many steps as both are long.
+TEST(rule_set, the_search_for_a_covering_rule_counts_long_lists_and_patterns) {
+  std::string names;
+  for (int i = 0; i < 200; ++i) names += (i == 0 ? "" : ", ") + ("n" + std::to_string(i));
+  const auto lists = parse("rules: [{name: [" + names + "]}, {name: [" + names + "]}]").rules;
+  std::size_t work = 39'999;
+  EXPECT_EQ(lists->find_covering(1, work), std::nullopt);
+  EXPECT_EQ(work, 0);
+  work = 50'000;
+  EXPECT_THAT(lists->find_covering(1, work), Optional(0));
+  EXPECT_LT(work, 10'001);
+
+  const std::string text(200, 'a');
+  const auto pattern = parse("rules: [{name: \"*a*" + text + "*\"}, {name: " + text + text.substr(150) + "}]").rules;
+  work = 500;
+  EXPECT_EQ(pattern->find_covering(1, work), std::nullopt);
+  work = 1'000;
+  EXPECT_THAT(pattern->find_covering(1, work), Optional(0));
+}
+
 // Ten thousand rules; how many of them are examined for a subject says what a decision costs.
 std::shared_ptr<const rule_set> many_rules(const std::function<std::string(int)>& rule_at) {
   std::string text = "rules:\n";
