@@ -102,6 +102,7 @@ base::result<> guest_agent::check(const program::command_line& given) {
   auto validated = validate(plan_.flags, given.is_set("listeners"));
   if (!validated) return std::unexpected(validated.error());
   plan_.validated = *validated;
+  rules_named_ = given.is_set("rules");
   if (!plan_.flags.docker) return {};
   auto engine = docker::options_from_environment(plan_.flags.docker_socket);
   if (!engine) return std::unexpected(engine.error());
@@ -119,7 +120,7 @@ base::result<> guest_agent::open(const async::executor& where) {
   if (!status) return std::unexpected(status.error());
   status_ = std::make_unique<os::claimed_unix_path>(std::move(*status));
   if (plan_.flags.trace_events) plan_.trace = std::make_shared<ports::change_trace>();
-  auto rules = rules_file::open(where, plan_.flags.rules_file, ports::rule_names());
+  auto rules = rules_file::open(where, {plan_.flags.rules_file, rules_named_}, ports::rule_names());
   if (!rules) return std::unexpected(rules.error());
   rules_ = std::move(*rules);
   auto policy = plan_.validated.policy;

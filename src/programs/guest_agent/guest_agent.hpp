@@ -29,6 +29,7 @@ class guest_agent final : public program::daemon {
 
  private:
   configuration plan_{};
+  bool rules_named_ = false;  // the command line has -rules
   std::optional<os::lock_file> state_lock_;
   std::unique_ptr<os::claimed_unix_path> status_;
   std::unique_ptr<rules_file> rules_;

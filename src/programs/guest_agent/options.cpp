@@ -135,10 +135,11 @@ void declare_own_files(program::flag_set& flags, options& o) {
       "every user of the host and of the VM can read it. Empty: off.");
   flags.add("state-dir", o.state_directory, program::absolute_path,
             "The `directory` in which the agent records what it has exposed, for the time after a crash or reboot.");
-  flags.add(
-      "rules", o.rules_file, program::absolute_path,
-      "The `file` with the port rules: which ports go where, and which are not forwarded. It may be absent. It is "
-      "read again when it changes. guestagentctl rules check tests a file.");
+  flags.add("rules", o.rules_file, program::absolute_path,
+            "The `file` with the port rules: which ports go where, and which are not forwarded. The default one "
+            "may be absent; one that is named here may not. The file is read again when it changes. guestagentctl "
+            "rules check "
+            "tests a file.");
   flags.add("port-labels", o.port_labels,
             "Let a container narrow where its own ports go, by labels such as guestagent.ports.80/tcp=host-port: 8080. "
             "They cannot widen what the rules say.");

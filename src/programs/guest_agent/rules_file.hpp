@@ -1,12 +1,14 @@
 // rules_file: the administrator's port rules, read at the start and again whenever their file changes.
 //
-// A file that does not exist has no rules. One that cannot be read, or has an error, is refused as a whole: the agent
-// does not start with it, and a running agent keeps the rules that it has. A change counts when the file has been the
-// same for a while: a program that writes it in pieces shows a part of it, which may be a correct file with fewer
-// rules.
+// A file that cannot be read, or has an error, is refused as a whole: the agent does not start with it, and a running
+// agent keeps the rules that it has. A file that does not exist has no rules, unless the administrator has named it:
+// then it is one that cannot be read. The file counts when it has been the same for a while: a program that writes it
+// in pieces shows a part of it, which may be a correct file with fewer rules. A program that replaces it may remove it
+// first: a file that has vanished has to stay away for longer.
 #pragma once
 
 #include <chrono>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -31,37 +33,49 @@ struct rules_state {
 
 class rules_file {
  public:
-  // How long a changed file has to stay the same; how often it is read where it cannot be watched.
+  struct place {
+    std::string path;
+    bool required = false;  // its absence is trouble
+  };
+  // How long the file has to stay the same, and how long away; how often it is read where it cannot be watched; how
+  // long the first read, or a check of the rules, may take.
   struct pace {
-    std::chrono::milliseconds settle{200}, poll{5'000};
+    std::chrono::milliseconds settle{200}, gone{2'000}, poll{5'000}, limit{2'000};
   };
 
-  // Reads the file, for two seconds at most. `known` outlives the object. The error names the file, and each place.
-  static base::result<std::unique_ptr<rules_file>> open(const async::executor& where, std::string path,
+  // Reads the file, within speed.limit. `known` lasts as long as the program. The error names the file, and each place.
+  static base::result<std::unique_ptr<rules_file>> open(const async::executor& where, place at,
                                                         const rules::known_names& known, pace speed);
-  static base::result<std::unique_ptr<rules_file>> open(const async::executor& where, std::string path,
+  static base::result<std::unique_ptr<rules_file>> open(const async::executor& where, place at,
                                                         const rules::known_names& known) {
-    return open(where, std::move(path), known, pace{});
+    return open(where, std::move(at), known, pace{});
   }
 
   // Follows the file until cancelled. `changed` is called when state() has changed.
   async::task<> follow(std::function<void()> changed);
 
-  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] const std::string& path() const { return at_.path; }
   [[nodiscard]] const rules_state& state() const { return state_; }
 
  private:
-  using content = base::result<std::optional<std::string>>;  // nullopt: there is no file
+  using content = base::result<std::optional<std::string>>;  // nullopt: there is no file, and need not be one
+  struct checked {
+    std::expected<rules::parsed_rules, std::vector<rules::problem>> outcome;
+  };
 
-  rules_file(const async::executor& where, std::string path, const rules::known_names& known, pace speed);
+  rules_file(const async::executor& where, place at, const rules::known_names& known, pace speed);
+  static content read_place(const place& at);
+  static base::result<checked> check(const content& text, const rules::known_names& known);
+  static content read_first(const place& at, const pace& speed);
   async::task<> wait_for_change();
   async::task<content> read();
   async::task<content> read_settled();
-  bool take(const content& now);  // whether the state has changed
+  async::task<base::result<checked>> check_aside(content text);
+  bool take(base::result<checked> now);  // whether the state has changed
   bool refuse(std::string why);
 
   async::executor where_;
-  std::string path_;
+  place at_;
   rules::known_names known_;
   pace speed_;
   rules_state state_;

@@ -1,12 +1,18 @@
 #include "programs/guest_agent/rules_file.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
+#include "base/log.hpp"
+#include "base/read_file.hpp"
+#include "base/unique_fd.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -29,8 +35,8 @@ class rules_file_test : public testing::Test {
     std::filesystem::rename(path_ + ".new", path_);
   }
   base::result<std::unique_ptr<rules_file>> open() {
-    return rules_file::open(loop_.executor(), path_, {.sources = sources, .peers = peers},
-                            {.settle = settle_, .poll = 50ms});
+    return rules_file::open(loop_.executor(), {path_, required_}, {.sources = sources, .peers = peers},
+                            {.settle = settle_, .gone = gone_, .poll = 50ms, .limit = 10s});
   }
   void follow() {
     auto opened = open();
@@ -50,7 +56,8 @@ class rules_file_test : public testing::Test {
   std::string path_ = directory_ / "rules.yaml";
   support::event_loop loop_;
   std::unique_ptr<rules_file> file_;
-  std::chrono::milliseconds settle_{20};
+  std::chrono::milliseconds settle_{20}, gone_{60};
+  bool required_ = false;
   int changes_ = 0;
   std::set<std::size_t> seen_;  // how many rules were active
 };
@@ -60,6 +67,31 @@ TEST_F(rules_file_test, no_file_is_no_rules) {
   ASSERT_TRUE(opened) << opened.error().message();
   EXPECT_THAT((*opened)->state().active->rules(), SizeIs(0));
   EXPECT_EQ((*opened)->state().trouble, "");
+}
+
+TEST_F(rules_file_test, without_the_file_that_the_administrator_has_named_nothing_starts) {
+  required_ = true;
+  const auto opened = open();
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().message(), HasSubstr(path_));
+  EXPECT_THAT(opened.error().message(), HasSubstr("No such file"));
+}
+
+// The second half is written when the first has been read.
+TEST_F(rules_file_test, a_file_that_is_still_written_at_the_start_counts_when_it_is_whole) {
+  settle_ = 1s;
+  write("rules:\n- port: 80\n");
+  const base::unique_fd events(::inotify_init1(IN_CLOEXEC));
+  ASSERT_GE(::inotify_add_watch(events.get(), path_.c_str(), IN_CLOSE_NOWRITE), 0);
+  std::jthread writer([&] {
+    std::array<char, 512> event{};
+    if (::read(events.get(), event.data(), event.size()) > 0)
+      std::ofstream(path_, std::ios::app) << "  ignore: true\n- port: 81\n";
+  });
+  const auto opened = open();
+  ASSERT_TRUE(opened) << opened.error().message();
+  EXPECT_THAT((*opened)->state().active->rules(), SizeIs(2));
+  EXPECT_TRUE((*opened)->state().active->rules().front().then.ignore);
 }
 
 TEST_F(rules_file_test, a_bad_file_at_the_start_is_an_error_with_its_place) {
@@ -78,7 +110,7 @@ TEST_F(rules_file_test, what_cannot_be_read_is_not_no_rules) {
   EXPECT_FALSE(open()) << "and it does not wait for a writer";
 }
 
-TEST_F(rules_file_test, a_change_counts_at_once) {
+TEST_F(rules_file_test, a_change_counts_within_a_second) {
   follow();
   write(two_rules);
   EXPECT_TRUE(becomes([&] { return active() == 2; }));
@@ -117,6 +149,43 @@ TEST_F(rules_file_test, a_file_that_is_written_in_pieces_never_counts_half) {
   EXPECT_TRUE(becomes([&] { return active() == 3; }));
   EXPECT_FALSE(seen_.contains(1)) << "the first half";
   EXPECT_FALSE(seen_.contains(0)) << "the empty file";
+}
+
+// Some programs remove the file before they write it anew.
+TEST_F(rules_file_test, a_file_that_vanishes_for_a_moment_keeps_its_rules) {
+  gone_ = 60s;
+  write(two_rules);
+  follow();
+  std::filesystem::remove(path_);
+  loop_.run_until([] { return false; }, 20 * settle_);
+  EXPECT_EQ(active(), 2U);
+  write(two_rules + std::string("- port: 82\n"));
+  EXPECT_TRUE(becomes([&] { return active() == 3; }));
+  EXPECT_FALSE(seen_.contains(0));
+}
+
+TEST_F(rules_file_test, a_file_that_is_gone_takes_its_rules_with_it_and_the_log_says_so) {
+  const auto log = (directory_ / "log").string();
+  write(two_rules);
+  follow();
+  ASSERT_TRUE(base::log::set_file(log));
+  std::filesystem::remove(path_);
+  EXPECT_TRUE(becomes([&] { return active() == 0; }));
+  ASSERT_TRUE(base::log::set_file("/dev/stderr"));
+  EXPECT_THAT(base::read_file(log).value_or(""), HasSubstr("the file is gone, and with it its rules file=" + path_));
+}
+
+TEST_F(rules_file_test, a_named_file_that_vanishes_is_trouble_and_its_rules_stay) {
+  required_ = true;
+  write(two_rules);
+  follow();
+  std::filesystem::remove(path_);
+  ASSERT_TRUE(becomes([&] { return !file_->state().trouble.empty(); }));
+  EXPECT_THAT(file_->state().trouble, HasSubstr("No such file"));
+  EXPECT_EQ(active(), 2U);
+  write(two_rules + std::string("- port: 82\n"));
+  EXPECT_TRUE(becomes([&] { return file_->state().trouble.empty(); }));
+  EXPECT_EQ(active(), 3U);
 }
 
 TEST_F(rules_file_test, a_file_that_can_be_read_again_ends_the_trouble) {
