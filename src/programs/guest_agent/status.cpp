@@ -140,19 +140,29 @@ status_document::port describe_port(const status_view& view, const ports::planne
 // Exposed by us, certainly or possibly, and no longer wanted.
 bool is_leftover(const ports::slot& s) { return !s.wanted && s.may_be_ours(); }
 
+// A rule may have moved the port, or ignore it now.
+bool is_published_inside(const status_view& view, net::protocol protocol, std::uint16_t port) {
+  return std::ranges::any_of(view.plan->ports, [&](const ports::planned_port& p) {
+    return p.key.protocol == protocol &&
+           std::ranges::any_of(p.claims, [&](const ports::claim& c) { return c.what.host_port == port; });
+  });
+}
+
 // Fields that no peer knows stay empty.
 status_document::port describe_leftover(const status_view& view, const ports::port_key& key) {
   auto shown = describe_key(key);
   shown.decision = status_document::leftover_decision;
-  shown.reason = "no longer published, and may still be open";
+  bool published = false;
   for (const auto& peer : view.peers) {
     const auto* slot = slot_of(*peer.machine, key);
     if (slot == nullptr || !is_leftover(*slot)) continue;
     shown.source = to_string(slot->applied()->source);
     if (slot->applied()->container_port != 0) shown.container_port = slot->applied()->container_port;
     if (!slot->applied()->owner.empty()) shown.owner = slot->applied()->owner.str();
+    published = published || is_published_inside(view, key.protocol, slot->applied()->port_inside());
     shown.peers.push_back(describe_port_at(view, peer, key));
   }
+  shown.reason = fmt::format("no longer {}, and may still be open", published ? "wanted there" : "published");
   return shown;
 }
 

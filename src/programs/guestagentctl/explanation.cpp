@@ -26,8 +26,10 @@ constexpr std::size_t most_unnamed = 8;  // rows
 // Their protocols have no answers.
 bool answers_nothing(std::string_view peer) { return peer == "wsl-proxy" || peer == "privileged-service"; }
 
+bool is_leftover(const port& p) { return p.decision == status_document::leftover_decision; }
+
 std::string verdict_of(const port& p) {
-  if (p.decision == status_document::leftover_decision) return "is no longer published, and may still be open";
+  if (is_leftover(p)) return "is " + (p.reason.empty() ? "no longer published, and may still be open" : p.reason);
   if (p.decision != "exposed") return p.decision.empty() ? "is not open" : "is not opened: it is " + p.decision;
   if (p.peers.empty()) return "is published; no peer has to open it";
   if (std::ranges::all_of(p.peers, is_open)) return "is open";
@@ -104,9 +106,11 @@ void explanation::add_ports(const port_range& range) {
   subject(fmt::format("{} {} {}", p.protocol, host_of(range), verdict_of(p)));
   add_claims(p, range.count);
   if (p.guest_port) row("in the VM", "port " + numbers(*p.guest_port, range.count));
-  const auto* standard = is_for_peers(p) ? "no port rule" : "the policy, and no port rule";
-  row("decided by", p.rule.empty() ? standard : "port rule " + p.rule);
-  if (!p.reason.empty()) row("reason", p.reason);
+  if (!is_leftover(p)) {
+    const auto* standard = is_for_peers(p) ? "no port rule" : "the policy, and no port rule";
+    row("decided by", p.rule.empty() ? standard : "port rule " + p.rule);
+    if (!p.reason.empty()) row("reason", p.reason);
+  }
   add_peers(p);
 }
 

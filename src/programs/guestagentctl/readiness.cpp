@@ -38,7 +38,13 @@ judgement judge_exposed(const std::vector<const port*>& exposed) {
                                                           : opening;
 }
 
-judgement judge_absent(const document& shown) {
+// The number may be the one inside the VM, of a port that has another one on the host.
+judgement judge_absent(const document& shown, const question& asked) {
+  for (const auto& p : shown.ports)
+    if (p.guest_port == asked.port && p.protocol == asked.protocol && p.decision == "exposed")
+      return {readiness::left_out,
+              fmt::format("{} has the port {} inside the VM: a port rule gives it the port {} on the host", subject(p),
+                          *p.guest_port, p.number)};
   const auto silent = silent_sources(shown);
   return {readiness::opening,
           silent.empty() ? "no source publishes it" : "not published, as far as is known; " + silent};
@@ -58,7 +64,7 @@ judgement judge(const document& shown, const question& asked) {
       kept_out = &p;
   }
   if (!exposed.empty()) return judge_exposed(exposed);
-  if (kept_out == nullptr) return judge_absent(shown);
+  if (kept_out == nullptr) return judge_absent(shown, asked);
   return {readiness::left_out, fmt::format("{} is not opened: it is {}{}", subject(*kept_out), kept_out->decision,
                                            kept_out->reason.empty() ? "" : ": " + kept_out->reason)};
 }

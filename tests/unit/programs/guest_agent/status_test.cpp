@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include "ports/rule_names.hpp"
 #include "protocols/status_document/document_codec.hpp"
+#include "rules/rules_codec.hpp"
 
 namespace guest_agent {
 namespace {
@@ -15,7 +17,7 @@ class status_test : public testing::Test {
   void publish(std::vector<ports::binding> bindings) {
     table.enable(ports::source_id::docker);
     table.publish(ports::source_id::docker, {std::move(bindings), {{"c9", "9/sctp", "no"}}, 1});
-    plan = plan_exposure(table, {ports::network_mode::network_tunnel});
+    plan = plan_exposure(table, policy);
     host.want(part_of(plan, ports::peer_role::host), table.settled(), 1, now);
     loopback.want(part_of(plan, ports::peer_role::loopback), table.settled(), 1, now);
   }
@@ -37,6 +39,12 @@ class status_test : public testing::Test {
   }
 
   ports::time_point now{seconds(5000)};
+  void use_rules(std::string_view text) {
+    policy.rules = rules::parse_rules(text, ports::rule_names()).value().rules;
+    publish({web});
+  }
+
+  ports::exposure_options policy{ports::network_mode::network_tunnel};
   ports::port_table table;
   ports::exposure_plan plan;
   ports::reconcile_fsm host{{}, {}}, loopback{{1, 10, false, false}, {}};
@@ -121,6 +129,20 @@ TEST_F(status_test, what_is_open_and_not_wanted_any_more_is_shown) {
   EXPECT_EQ(d.ports.at(0).peers.at(0).state, "refused");
   EXPECT_EQ(d.ports.at(0).peers.at(0).reason, "not today");
   EXPECT_GT(d.ports.at(0).peers.at(0).retry_in_ms.value_or(0), 0);
+}
+
+// The container has not gone: the rules have changed.
+TEST_F(status_test, the_old_forward_of_a_port_that_is_still_published_is_not_wanted_there) {
+  publish({web});
+  apply(outcome_kind::done);
+  for (const auto* text : {"rules: [{port: 8080, host-port: 9090}]", "rules: [{port: 8080, ignore: true}]"}) {
+    use_rules(text);
+    const auto d = shown();
+    ASSERT_EQ(d.ports.size(), 2U) << text;
+    EXPECT_EQ(d.ports.at(1).decision, "leftover");
+    EXPECT_EQ(d.ports.at(1).number, 8080);
+    EXPECT_EQ(d.ports.at(1).reason, "no longer wanted there, and may still be open") << text;
+  }
 }
 
 TEST_F(status_test, what_an_earlier_run_left_is_shown_while_its_source_is_silent) {

@@ -123,6 +123,15 @@ INSTANTIATE_TEST_SUITE_P(
                   {"is no longer published", "was claimed by", "start the engine that published it"}}),
     [](const auto& one) { return std::string(one.param.name); });
 
+TEST(explain, what_is_left_over_has_the_agents_words_and_no_rule_that_decided) {
+  auto p = left_behind("removing");
+  p.reason = "no longer wanted there, and may still be open";
+  const auto text = answer(with({p}), "8080");
+  EXPECT_THAT(text, HasSubstr("is no longer wanted there, and may still be open\n"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("decided by")));
+  EXPECT_THAT(text, testing::Not(HasSubstr("reason ")));
+}
+
 TEST(explain, names_the_rule_and_the_port_inside_the_vm) {
   auto p = port_of("ignored", {}, "by a rule");
   p.rule = "rules.yaml:12";

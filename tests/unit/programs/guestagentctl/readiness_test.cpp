@@ -64,6 +64,16 @@ TEST(readiness, another_port_and_protocol_do_not_count) {
   EXPECT_EQ(of({udp, other}).state, readiness::opening);
 }
 
+TEST(readiness, a_port_that_a_rule_has_moved_is_named_with_its_number_on_the_host) {
+  auto moved = port_of("exposed", {"applied"});
+  moved.number = 9090;
+  moved.guest_port = 8080;
+  EXPECT_EQ(of({moved}).state, readiness::left_out);
+  EXPECT_EQ(of({moved}).text,
+            "tcp 0.0.0.0:9090 of web has the port 8080 inside the VM: a port rule gives it the port 9090 on the host");
+  EXPECT_EQ(of({moved, port_of("exposed", {"applied"})}).state, readiness::open) << "another port has the number";
+}
+
 TEST(readiness, a_source_that_cannot_be_read_is_named) {
   const auto j = judge({.sources = {{.name = "docker", .state = "degraded"}}}, web);
   EXPECT_EQ(j.text, "not published, as far as is known; docker cannot be read now");
