@@ -33,6 +33,9 @@ class rule_set {
   // For people: "rule 3 (line 12): why", counted from 1, with the note of the rule.
   [[nodiscard]] const base::shared_text& description(std::size_t number) const { return descriptions_.at(number); }
 
+  // Those that no index finds (rule_index.hpp).
+  [[nodiscard]] rule_index::list loose() const { return index_.loose(); }
+
   struct match {
     std::optional<std::size_t> number{};  // of the rule
     std::size_t examined = 0;             // rules whose conditions were looked at

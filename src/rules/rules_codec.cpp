@@ -60,6 +60,14 @@ std::vector<placed_rule> read_list(const yaml_node& list, const known_names& kno
   return placed;
 }
 
+// Each of them is compared with every container.
+void check_loose(const rule_set& set, const yaml_node* list, problem_list& problems) {
+  if (set.loose().size() <= most_loose) return;
+  problems.add(list->items[set.loose()[most_loose]].at,
+               fmt::format("more than {} rules can only be compared one by one", most_loose),
+               "give each a port, or a pattern with letters in a row that few others have");
+}
+
 std::vector<problem> find_useless(const rule_set& set, const yaml_node* list, std::string_view text) {
   problem_list warnings(text);
   auto work = most_comparisons;
@@ -81,6 +89,8 @@ std::expected<parsed_rules, std::vector<problem>> parse_rules(std::string_view t
   if (list != nullptr) placed = read_list(*list, known, problems);
   if (!problems.empty()) return std::unexpected(std::move(problems).take());
   auto set = std::make_shared<const rule_set>(std::move(placed));
+  check_loose(*set, list, problems);
+  if (!problems.empty()) return std::unexpected(std::move(problems).take());
   auto warnings = find_useless(*set, list, text);
   return parsed_rules{std::move(set), std::move(warnings)};
 }

@@ -31,6 +31,7 @@ struct parsed_rules {
 };
 
 inline constexpr std::size_t most_rules = 10'000;
+inline constexpr std::size_t most_loose = 500;      // rules that no index finds, see rule_index.hpp
 inline constexpr std::size_t longest_label = 4096;  // bytes of the value
 
 // Refuses the text as a whole, with its first 20 errors. An empty text is an empty set.

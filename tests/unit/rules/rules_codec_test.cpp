@@ -96,6 +96,18 @@ TEST(rules_codec, warnings_are_bounded) {
   EXPECT_THAT(parse(text).warnings, SizeIs(problem_list::most));
 }
 
+TEST(rules_codec, five_hundred_rules_may_have_nothing_to_look_for) {
+  std::string text = "rules:\n  - port: 1\n";
+  for (std::size_t i = 0; i < most_loose; ++i) text += fmt::format("  - name: '[a-z]{}'\n", std::string(i % 200, '?'));
+  EXPECT_THAT(parse(text).rules->loose(), SizeIs(most_loose));
+  const auto refused = parse_rules(text + "  - {protocol: udp}\n", known);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error(),
+              ElementsAre(problem{{503, 5},
+                                  "more than 500 rules can only be compared one by one",
+                                  "give each a port, or a pattern with letters in a row that few others have"}));
+}
+
 TEST(rules_codec, ten_thousand_rules_are_the_most) {
   std::string text = "rules:\n";
   for (std::size_t i = 0; i < most_rules; ++i) text += fmt::format("  - port: {}\n", i + 1);
