@@ -1,5 +1,5 @@
-// owner_traits: what port rules may ask about the owner of a port besides its name: namespace, image and labels. One
-// text, which all ports of an owner share: most owners have few labels, and most agents no rules. Pure.
+// owner_traits: what port rules may ask about the owner of a port: name, namespace, image and labels. One text, which
+// all ports of an owner share: most owners have few labels, and most agents no rules. Pure.
 #pragma once
 
 #include <string_view>
@@ -11,17 +11,19 @@
 namespace ports {
 
 struct owner_traits {
+  std::string_view name{};             // of the container or Service alone; empty: unknown, or there is none
   std::string_view space{};            // containerd's or Kubernetes' namespace; empty: the engine has none
   std::string_view image{};            // as the engine names it; empty: unknown, or there is none
-  std::vector<rules::label> labels{};  // by key
+  std::vector<rules::label> labels{};  // those for ports first, then by key
+  bool complete = true;                // false: something is missing, mostly labels
 };
 
-// Longer ones are cut at a label.
+// What does not fit is left out, labels for ports last.
 inline constexpr std::size_t max_traits_bytes = 8'192;
 
 struct encoded_traits {
   base::shared_text text;  // empty where nothing is known
-  bool complete = true;    // false: labels were left out, because they are too long or have a zero byte
+  bool complete = true;    // false: as in the traits, or something was left out that is too long or has a zero byte
 };
 [[nodiscard]] encoded_traits encode_traits(owner_traits traits);
 // The views lead into `text`. Total: any text gives some traits.

@@ -65,6 +65,11 @@ bool label_pattern::matches(std::span<const label> labels) const {
                              [this](const label& l) { return l.key == key && (!value || value->matches(l.value)); });
 }
 
+bool label_pattern::may_match(const subject& s) const {
+  if (matches(s.labels)) return true;
+  return !s.labels_complete && std::ranges::find(s.labels, key, &label::key) == s.labels.end();
+}
+
 bool label_pattern::covers(const label_pattern& other) const {
   if (key != other.key) return false;
   return !value || (other.value && value->covers(*other.value));
@@ -81,7 +86,11 @@ bool conditions::matches_owner(const subject& s) const {
   if (!sources.empty() && std::ranges::find(sources, s.source) == sources.end()) return false;
   if (!matches_any(names, s.name) || !matches_any(namespaces, s.name_space) || !matches_any(images, s.image))
     return false;
-  return std::ranges::all_of(labels, [&s](const label_pattern& l) { return l.matches(s.labels); });
+  return std::ranges::all_of(labels, [&s](const label_pattern& l) { return l.may_match(s); });
+}
+
+bool conditions::is_certain(const subject& s) const {
+  return s.labels_complete || std::ranges::all_of(labels, [&s](const label_pattern& l) { return l.matches(s.labels); });
 }
 
 bool conditions::covers(const conditions& other) const {

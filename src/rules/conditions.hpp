@@ -27,9 +27,10 @@ struct subject {
   net::address address{};           // where it is published inside the VM
   std::uint16_t port = 0;           // the same
   std::string_view name{};          // of the container or Service
-  std::span<const label> labels{};  // of the container or Service
+  std::span<const label> labels{};  // of the container or Service, each key once
   std::string_view name_space{};    // containerd's or Kubernetes'
   std::string_view image{};
+  bool labels_complete = true;  // false: it may have others besides
 };
 
 struct port_range {
@@ -63,6 +64,8 @@ struct label_pattern {
   std::optional<glob> value{};  // any value without it
 
   [[nodiscard]] bool matches(std::span<const label> labels) const;
+  // The same, or the label is among those that are missing.
+  [[nodiscard]] bool may_match(const subject& s) const;
   [[nodiscard]] bool covers(const label_pattern& other) const;
   bool operator==(const label_pattern&) const = default;
 };
@@ -77,9 +80,12 @@ struct conditions {
   std::vector<glob> namespaces{};
   std::vector<glob> images{};
 
+  // A label that is missing in the subject counts as one that matches; then they are not certain.
   [[nodiscard]] bool matches(const subject& s) const { return matches_port(s) && matches_owner(s); }
   [[nodiscard]] bool matches_port(const subject& s) const;   // ports, protocol, addresses
   [[nodiscard]] bool matches_owner(const subject& s) const;  // the others
+  // Of a subject that they match: whether they do without the missing labels.
+  [[nodiscard]] bool is_certain(const subject& s) const;
   // Whether they certainly match each subject that `other` matches. False: perhaps they do not.
   [[nodiscard]] bool covers(const conditions& other) const;
   // The comparisons that covers() may take: one, and one for each pair of its lists' members; more for long patterns.

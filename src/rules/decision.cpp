@@ -20,6 +20,11 @@ decision apply(const rule_set& set, std::optional<std::size_t> number, const sub
   const auto& chosen = set.rules()[*number];
   const auto& then = chosen.then;
   decision made{.ignore = then.ignore, .rule = number, .reason = set.description(*number)};
+  if (!chosen.when.is_certain(s)) {
+    made.ignore = true;
+    made.reason = base::shared_text("its labels are too long to be matched by " + made.reason.str());
+    return made;
+  }
   if (then.ignore) return made;
   if (then.host_port) {
     const auto mapped = map_port(*then.host_port, chosen.when.ports.value_or(port_range{}), s.port);

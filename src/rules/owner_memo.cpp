@@ -14,7 +14,7 @@ namespace {
 
 // All that a condition on the owner looks at. Lengths keep "a", "bc" and "ab", "c" apart.
 std::string identity_of(const subject& s) {
-  std::string identity;
+  std::string identity(s.labels_complete ? "" : "-");
   const auto add = [&identity](std::string_view text) {
     identity += std::to_string(text.size());
     identity += ':';

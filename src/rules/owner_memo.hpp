@@ -18,7 +18,7 @@ class owner_memo {
  public:
   static constexpr std::size_t most = 1024;
 
-  // Those of `loose`, which is the same in all calls, whose conditions on the owner match. Valid until the next call.
+  // Those of `loose`, which is the same in all calls for an owner, whose conditions on the owner match. Valid until the next call.
   [[nodiscard]] std::span<const std::uint32_t> matching(std::span<const rule> all, std::span<const std::uint32_t> loose,
                                                         const subject& s);
   [[nodiscard]] std::size_t examined() const { return examined_; }  // rules, in all calls

@@ -43,6 +43,8 @@ bool is_worth_it(const choice& chosen, std::size_t all) {
   return !crowded || chosen.keys.front().what == rule_key::kind::port;
 }
 
+bool is_label(rule_key::kind what) { return what == rule_key::kind::label || what == rule_key::kind::label_name; }
+
 }  // namespace
 
 rule_index::rule_index(std::span<const rule> all) {
@@ -54,8 +56,10 @@ rule_index::rule_index(std::span<const rule> all) {
     const auto chosen = choose(all[number].when, counted);
     if (!is_worth_it(chosen, all.size())) {
       loose_.push_back(number);
+      loose_or_labelled_.push_back(number);
       continue;
     }
+    if (is_label(chosen.keys.front().what)) loose_or_labelled_.push_back(number);
     for (const auto& key : chosen.keys) {
       shapes_.add(key);
       auto& filed = lists_[key.number];

@@ -5,7 +5,7 @@
 // A range of ports is cut into aligned blocks of a power of two, 30 at most; a port lies in one block of each size.
 //
 // Limits: a rule without a condition that gives keys (a name like "[a-z]*" on all ports) is loose, and is examined for
-// every subject (owner_memo.hpp). So is one whose rarest key more than half of all rules have, unless it is a port's.
+// every subject (owner_memo.hpp). So is one whose rarest key more than half of all rules have, unless it is a port's. A file may have 500 of them.
 #pragma once
 
 #include <cstdint>
@@ -29,11 +29,13 @@ class rule_index {
   // Calls `visit` with lists that together hold each rule that may match the subject, except for the loose ones.
   void visit_lists(const subject& s, const std::function<void(list)>& visit) const;
   [[nodiscard]] list loose() const { return loose_; }
+  // With those that are filed by a label: a subject whose labels are not complete may match them without their key.
+  [[nodiscard]] list loose_or_labelled() const { return loose_or_labelled_; }
 
  private:
   key_shapes shapes_;
   std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> lists_;
-  std::vector<std::uint32_t> loose_;
+  std::vector<std::uint32_t> loose_, loose_or_labelled_;
 };
 
 }  // namespace rules

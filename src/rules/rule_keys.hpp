@@ -60,7 +60,8 @@ class key_shapes {
   std::array<parts, rule_key::fields> parts_{};
 };
 
-// The ways to file a rule with these conditions. By each of them, every subject that matches has one of its keys.
+// The ways to file a rule with these conditions. By each of them, every subject that matches has one of its
+// keys, but for a label that is missing in it.
 [[nodiscard]] std::vector<std::vector<rule_key>> ways_to_file(const conditions& c);
 
 }  // namespace rules

@@ -75,10 +75,11 @@ rule_set::match rule_set::find_first(const subject& s, owner_memo* memo) const {
     }
   };
   index_.visit_lists(s, look);
-  if (memo == nullptr || index_.loose().size() <= few_loose)
-    look(index_.loose());
+  const auto others = s.labels_complete ? index_.loose() : index_.loose_or_labelled();
+  if (memo == nullptr || others.size() <= few_loose)
+    look(others);
   else
-    look(memo->matching(rules_, index_.loose(), s));
+    look(memo->matching(rules_, others, s));
   return {best == none ? std::nullopt : std::optional(best), examined};
 }
 

@@ -74,15 +74,21 @@ void add_network_config(container& c, std::string_view text) {
   add_mappings(c, json::find_any_case(*document, "portMappings"), where);
 }
 
-std::string display_name(std::string_view name_space, const container_record& c) {
+// Empty: nerdctl gave it none.
+std::string_view bare_name(const container_record& c) {
   const auto label = c.labels.find(name_label);
-  const auto name = label == c.labels.end() || label->second.empty() ? c.id : base::printable(label->second, 128);
+  return label == c.labels.end() ? std::string_view() : std::string_view(label->second);
+}
+
+std::string display_name(std::string_view name_space, const container_record& c) {
+  const auto bare = bare_name(c);
+  const auto name = bare.empty() ? c.id : base::printable(bare, 128);
   return name_space == "default" ? name : std::string(name_space) + '/' + name;
 }
 
 // nerdctl's own labels are long, and say how it runs the container.
 ports::owner_traits traits_of(std::string_view name_space, const container_record& record) {
-  ports::owner_traits traits{.space = name_space, .image = record.image};
+  ports::owner_traits traits{.name = bare_name(record), .space = name_space, .image = record.image};
   for (const auto& [key, value] : record.labels)
     if (!key.starts_with("nerdctl/")) traits.labels.push_back({key, value});
   return traits;

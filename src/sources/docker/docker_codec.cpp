@@ -58,10 +58,12 @@ void add_binding(container& c, std::string_view spec, std::string_view host_ip, 
   c.bindings.push_back({port->second, *address, *number, port->first, c.id, c.name, ports::serving::rule_and_proxy});
 }
 
-std::string display_name(std::string_view name) {
+std::string_view bare_name(std::string_view name) {
   if (name.starts_with('/')) name.remove_prefix(1);
-  return base::printable(name, 128);
+  return name;
 }
+
+std::string display_name(std::string_view name) { return base::printable(bare_name(name), 128); }
 
 // Unlike json::find it distinguishes null from absent.
 const json::value* member(const json::value& v, std::string_view name) {
@@ -89,10 +91,10 @@ ports::owner_traits traits_of(const json::value& v) {
   return traits;
 }
 
-std::string listed_name(const json::value& element) {
+std::string_view listed_name(const json::value& element) {
   const auto* names = json::find_array(element, "Names");
   const bool named = names != nullptr && !names->empty() && names->front().is_string();
-  return named ? display_name(std::string_view(names->front().as_string())) : "";
+  return named ? std::string_view(names->front().as_string()) : "";
 }
 
 // podman writes null instead of an empty list.
@@ -106,16 +108,17 @@ void add_listed(engine::container_list& list, const json::value& element) {
   }
   container c;
   c.id = std::string(*id);
-  c.name = listed_name(element);
+  c.name = display_name(listed_name(element));
   if (ports->is_array())
     for (const auto& port : ports->as_array()) add_listed_port(c, port);
-  const auto traits = traits_of(element);
+  auto traits = traits_of(element);
+  traits.name = bare_name(listed_name(element));
   // The image has lost its name to another one. The answer about the container still has it.
   if (!c.bindings.empty() && traits.image.starts_with("sha256:")) {
     list.unknown.insert(c.id.str());
     return;
   }
-  c.set_traits(traits);
+  c.set_traits(std::move(traits));
   list.running.push_back(std::move(c));
 }
 
@@ -222,9 +225,13 @@ base::result<std::optional<container>> parse_inspect(std::string_view body) {
   if (!*running && !json::find_bool(*state, "Paused").value_or(false)) return std::optional<container>();
   container c;
   c.id = std::string(*id);
-  c.name = display_name(json::find_string(*document, "Name").value_or(""));
+  const auto name = json::find_string(*document, "Name").value_or("");
+  c.name = display_name(name);
   if (auto added = add_network_settings(c, *document); !added) return std::unexpected(added.error());
-  if (const auto* config = json::find(*document, "Config")) c.set_traits(traits_of(*config));
+  const auto* config = json::find(*document, "Config");
+  auto traits = config == nullptr ? ports::owner_traits{} : traits_of(*config);
+  traits.name = bare_name(name);
+  c.set_traits(std::move(traits));
   return std::optional(std::move(c));
 }
 

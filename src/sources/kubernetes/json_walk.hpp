@@ -1,11 +1,12 @@
 // json_walk: walks through a JSON document as its bytes come in, and reports each value with its path, ".items[].kind".
-// It keeps nothing of the document: texts are cut at 4 KiB, names of members at 128 bytes.
+// It keeps nothing of the document: texts are cut at 4 KiB, names of members at `longest_key`.
 //
 // Values: text(path, string), number(path, integer), object_end(path). A number that is not a 64-bit integer is
 // reported as -1, which Kubernetes does not use. Included by codecs only: the parser's templates are large.
 #pragma once
 
 #include <boost/json/basic_parser_impl.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -14,6 +15,9 @@
 #include "base/result.hpp"
 
 namespace kubernetes {
+
+// In bytes; a label's name has 317 at most.
+inline constexpr std::size_t longest_key = 320;
 
 template <class Values>
 class json_walk {
@@ -40,7 +44,7 @@ class json_walk {
   struct handler {
     static constexpr std::size_t max_object_size = SIZE_MAX, max_array_size = SIZE_MAX, max_key_size = SIZE_MAX,
                                  max_string_size = SIZE_MAX;
-    static constexpr std::size_t longest_text = 4096, longest_key = 128;
+    static constexpr std::size_t longest_text = 4096;
     using ec_type = boost::json::error_code;
     using text_type = boost::json::string_view;
 

@@ -28,10 +28,10 @@ bool is_name(std::string_view text) { return base::is_plain_name(text, 253); }
 
 std::string full_name(const service_record& s) { return base::printable(s.name_space + '/' + s.name, 320); }
 
-base::shared_text traits_of(const service_record& s) {
-  ports::owner_traits traits{.space = s.name_space};
+ports::encoded_traits traits_of(const service_record& s) {
+  ports::owner_traits traits{.name = s.name, .space = s.name_space, .complete = s.labels_complete};
   for (const auto& [key, value] : s.labels) traits.labels.push_back({key, value});
-  return ports::encode_traits(std::move(traits)).text;
+  return ports::encode_traits(std::move(traits));
 }
 
 }  // namespace
@@ -61,7 +61,9 @@ service_set::published service_set::classify(const service_record& s) const {
   }
   for (const auto& p : s.ports) classify_port(made, s, p);
   const auto traits = traits_of(s);
-  for (auto& b : made.bindings) b.traits = traits;
+  for (auto& b : made.bindings) b.traits = traits.text;
+  if (!traits.complete && !made.bindings.empty() && made.refusals.size() < max_refusals_of_one)
+    made.refusals.push_back({full_name(s), "labels", "too long: port rules do not see all of them"});
   return made;
 }
 

@@ -24,6 +24,7 @@ constexpr std::size_t longest_text = 320;
 class service_builder {
  public:
   void text(std::string_view at, std::string_view value) {
+    if (at.starts_with(labels)) return label(at.substr(labels.size()), value);
     value = value.substr(0, longest_text);
     if (at == ".metadata.name")
       made_.name = value;
@@ -35,8 +36,6 @@ class service_builder {
       made_.type = value;
     else if (at == ".spec.ports[].protocol")
       port_.protocol = value;
-    else if (at.starts_with(labels) && made_.labels.size() < most_labels)
-      made_.labels.emplace_back(at.substr(labels.size()), value);
   }
   void number(std::string_view at, std::int64_t value) {
     if (at == ".spec.ports[].port")
@@ -53,6 +52,14 @@ class service_builder {
 
  private:
   static constexpr std::string_view labels = ".metadata.labels.";
+
+  // A key of that length may have been cut.
+  void label(std::string_view key, std::string_view value) {
+    if (made_.labels.size() < most_labels && key.size() < longest_key && value.size() <= longest_text)
+      made_.labels.emplace_back(key, value);
+    else
+      made_.labels_complete = false;
+  }
 
   service_record made_;
   service_port port_;

@@ -26,6 +26,7 @@ struct service_record {
   std::string type;                                           // "NodePort", "LoadBalancer", "ClusterIP", …
   std::vector<service_port> ports;                            // 4,096 at most; further ones are dropped
   std::vector<std::pair<std::string, std::string>> labels{};  // 256 at most; further ones are dropped
+  bool labels_complete = true;                                // false: some are dropped, or are too long
 };
 
 // The fields around the Services of a page.

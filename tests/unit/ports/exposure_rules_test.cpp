@@ -223,7 +223,7 @@ TEST(exposure_rules, a_container_narrows_by_a_label_only_where_that_is_allowed) 
   static constexpr std::array<std::string_view, 1> sources{"docker"}, peers{"host-switch"};
   auto web = make("0.0.0.0", 80, "web");
   const rules::label moves{"guestagent.ports.80/tcp", "{host-address: 127.0.0.1, host-port: 8080}"};
-  web.traits = encode_traits({"", "", {moves, {"guestagent.ports.81/tcp", "ignore: true"}}}).text;
+  web.traits = encode_traits({.labels = {moves, {"guestagent.ports.81/tcp", "ignore: true"}}}).text;
   port_table table;
   table.publish(source_id::docker, {{web}, {}, 1});
   exposure_options options{.mode = tunnel};
@@ -237,7 +237,7 @@ TEST(exposure_rules, a_container_narrows_by_a_label_only_where_that_is_allowed) 
 TEST(exposure_rules, a_label_does_not_widen_what_a_rule_narrowed) {
   static constexpr std::array<std::string_view, 1> sources{"docker"}, peers{"host-switch"};
   auto web = make("0.0.0.0", 80, "web");
-  web.traits = encode_traits({"", "", {{"guestagent.ports.80/tcp", "host-address: wildcard"}}}).text;
+  web.traits = encode_traits({.labels = {{"guestagent.ports.80/tcp", "host-address: wildcard"}}}).text;
   port_table table;
   table.publish(source_id::docker, {{web}, {}, 1});
   exposure_options options{.mode = tunnel};
@@ -251,7 +251,7 @@ TEST(exposure_rules, a_label_does_not_widen_what_a_rule_narrowed) {
 
 TEST(exposure_rules, the_owners_traits_are_matched) {
   auto web = make("0.0.0.0", 80, "web");
-  web.traits = encode_traits({"k8s.io", "nginx:1.27", {{"tier", "front"}}}).text;
+  web.traits = encode_traits({.space = "k8s.io", .image = "nginx:1.27", .labels = {{"tier", "front"}}}).text;
   rules::rule by;
   by.when.labels = {{"tier", rules::glob::parse("fr*").value()}};
   by.when.namespaces = {rules::glob::parse("k8s*").value()};

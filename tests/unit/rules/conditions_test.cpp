@@ -88,6 +88,18 @@ TEST(conditions, none_match_everything) {
   EXPECT_TRUE(conditions{}.matches({.source = "docker", .protocol = net::protocol::sctp, .port = 1, .name = "web"}));
 }
 
+TEST(conditions, a_missing_label_may_match) {
+  const subject some{.labels = back, .labels_complete = false};
+  const auto known = parse_one("{label: tier=b*}").when, other = parse_one("{label: tier=front}").when,
+             missing = parse_one("{label: [tier, stage=x]}").when;
+  EXPECT_TRUE(known.matches(some) && known.is_certain(some));
+  EXPECT_FALSE(other.matches(some)) << "a key has one value";
+  EXPECT_TRUE(missing.matches(some));
+  EXPECT_FALSE(missing.is_certain(some));
+  EXPECT_FALSE(missing.matches({.labels = back}));
+  EXPECT_TRUE(parse_one("{port: 80}").when.is_certain({.port = 80, .labels_complete = false}));
+}
+
 TEST(conditions, a_mapped_address_is_that_of_ipv4) {
   const auto exact = parse_one("{address: '::ffff:127.0.0.1'}").when;
   EXPECT_TRUE(exact.matches({.address = ip("127.0.0.1")}));

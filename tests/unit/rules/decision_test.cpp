@@ -63,6 +63,20 @@ TEST(decision, a_port_that_its_offset_moves_out_of_the_range_is_ignored) {
   EXPECT_TRUE(decide_by("{host-port: +1000}", {.port = 64536}).ignore);
 }
 
+TEST(decision, a_port_is_held_back_if_a_label_of_the_rule_may_be_missing) {
+  const label tier[] = {{"tier", "front"}};
+  const subject cut{.port = 80, .labels = tier, .labels_complete = false}, whole{.port = 80, .labels = tier};
+  for (const auto* by : {"{label: stage=test, host-port: +1}", "{label: [tier, stage]}", "{label: 'stage=t*'}"}) {
+    const auto d = decide_by(by, cut);
+    EXPECT_TRUE(d.ignore) << by;
+    EXPECT_EQ(d.host_port, 0);
+    EXPECT_EQ(d.reason.str(), "its labels are too long to be matched by rule 1 (line 1)");
+    EXPECT_EQ(decide_by(by, whole), decision{}) << by;
+  }
+  EXPECT_EQ(decide_by("{label: tier=front, host-port: +1}", cut).host_port, 81);
+  EXPECT_FALSE(decide_by("{port: 80}, {label: stage, ignore: true}", cut).ignore) << "an earlier rule decides";
+}
+
 TEST(decision, of_a_batch_is_that_of_each) {
   for (std::uint32_t seed = 0; seed < 50; ++seed) {
     random_rules random(seed);

@@ -28,10 +28,11 @@ TEST_F(owner_memo_test, keeps_the_rules_for_an_owner_whatever_the_port) {
 
 TEST_F(owner_memo_test, all_that_a_condition_looks_at_makes_another_owner) {
   const label one[] = {{"a", "bc"}}, other[] = {{"ab", "c"}};
-  for (const auto& s : {subject{.name = "a"}, subject{.source = "a"}, subject{.name_space = "a"}, subject{.image = "a"},
-                        subject{.labels = one}, subject{.labels = other}})
+  for (const auto& s :
+       {subject{.name = "a"}, subject{.source = "a"}, subject{.name_space = "a"}, subject{.image = "a"},
+        subject{.labels = one}, subject{.labels = other}, subject{.name = "a", .labels_complete = false}})
     (void)matching(s);
-  EXPECT_EQ(memo_.examined(), 12);
+  EXPECT_EQ(memo_.examined(), 14);
 }
 
 TEST_F(owner_memo_test, begins_anew_when_it_is_full) {

@@ -53,7 +53,8 @@ class random_rules {
             .name = pick(texts),
             .labels = labels_,
             .name_space = pick(texts),
-            .image = pick(texts)};
+            .image = pick(texts),
+            .labels_complete = !one_in(3)};
   }
 
  private:

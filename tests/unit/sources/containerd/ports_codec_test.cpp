@@ -24,7 +24,7 @@ TEST(ports_codec, the_label) {
   const auto c = with_label(R"([{"HostPort":8080,"ContainerPort":80,"Protocol":"tcp","HostIP":"127.0.0.1"},)"
                             R"({"HostPort":53,"ContainerPort":5353,"Protocol":"UDP","HostIP":"::"}])");
   EXPECT_THAT(c.refusals, IsEmpty());
-  const auto traits = ports::encode_traits({.space = "default"}).text;
+  const auto traits = ports::encode_traits({.name = "web", .space = "default"}).text;
   EXPECT_THAT(c.bindings, ElementsAre(ports::binding{net::protocol::tcp, net::address::loopback_v4(), 8080, 80,
                                                      "default/abc", "web", ports::serving::nat_rule, traits},
                                       ports::binding{net::protocol::udp, *net::address::parse("::"), 53, 5353,
@@ -36,11 +36,20 @@ TEST(ports_codec, rules_see_namespace_image_and_labels_but_not_nerdctls_own) {
       "abc", {{"nerdctl/ports", R"([{"HostPort":80,"ContainerPort":80}])"}, {"tier", "front"}}, "nginx:1"};
   const auto c = describe_container("shop", record, std::nullopt);
   const auto traits = ports::decode_traits(c.bindings.at(0).traits);
+  EXPECT_EQ(traits.name, "") << "an id is no name";
   EXPECT_EQ(traits.space, "shop");
   EXPECT_EQ(traits.image, "nginx:1");
   ASSERT_THAT(traits.labels, SizeIs(1));
   EXPECT_EQ(traits.labels[0].key, "tier");
   EXPECT_EQ(traits.labels[0].value, "front");
+}
+
+TEST(ports_codec, rules_see_the_name_without_its_namespace) {
+  const container_record record{
+      "abc", {{"nerdctl/ports", R"([{"HostPort":80,"ContainerPort":80}])"}, {"nerdctl/name", "web"}}};
+  const auto c = describe_container("shop", record, std::nullopt);
+  EXPECT_EQ(c.name, "shop/web") << "for people";
+  EXPECT_EQ(ports::decode_traits(c.bindings.at(0).traits).name, "web");
 }
 
 TEST(ports_codec, what_may_be_missing_is_missing) {

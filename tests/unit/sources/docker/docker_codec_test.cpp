@@ -22,7 +22,9 @@ TEST(docker_codec, inspect_has_every_binding_of_every_port) {
   EXPECT_EQ(c.id, "abc");
   EXPECT_EQ(c.name, "web");
   ASSERT_THAT(c.bindings, SizeIs(3));
-  EXPECT_EQ(c.bindings[0], (ports::binding{net::protocol::tcp, net::address::any_v4(), 8080, 80, "abc", "web"}));
+  EXPECT_EQ(c.bindings[0],
+            (ports::binding{net::protocol::tcp, net::address::any_v4(), 8080, 80, "abc", "web",
+                            ports::serving::rule_and_proxy, ports::encode_traits({.name = "web"}).text}));
   EXPECT_EQ(c.bindings[1].host_address, net::address::any_v6());
   EXPECT_EQ(c.bindings[2].protocol, net::protocol::udp);
   EXPECT_THAT(c.refusals, IsEmpty());
@@ -30,18 +32,18 @@ TEST(docker_codec, inspect_has_every_binding_of_every_port) {
 
 std::string traits(const ports::binding& b) {
   const auto of = ports::decode_traits(b.traits);
-  std::string text(of.image);
+  auto text = std::string(of.name) + "@" + std::string(of.image);
   for (const auto& [key, value] : of.labels) text.append(" ").append(key).append("=").append(value);
   return text;
 }
 
 TEST(docker_codec, image_and_labels_are_the_same_in_both_answers) {
   const auto inspected = parse_inspect(
-      R"({"Id":"abc","State":{"Running":true},"Config":{"Image":"nginx:1","Labels":{"tier":"front","odd":7}},
+      R"({"Id":"abc","Name":"/web","State":{"Running":true},"Config":{"Image":"nginx:1","Labels":{"tier":"front","odd":7}},
           "NetworkSettings":{"Ports":{"80/tcp":[{"HostPort":"8080"}]}}})");
-  EXPECT_EQ(traits(inspected.value()->bindings.at(0)), "nginx:1 tier=front");
+  EXPECT_EQ(traits(inspected.value()->bindings.at(0)), "web@nginx:1 tier=front");
   const auto listed = parse_list(
-      R"([{"Id":"abc","Image":"nginx:1","Labels":{"tier":"front"},"Ports":[{"PrivatePort":80,"PublicPort":8080}]}])");
+      R"([{"Id":"abc","Names":["/web"],"Image":"nginx:1","Labels":{"tier":"front"},"Ports":[{"PrivatePort":80,"PublicPort":8080}]}])");
   EXPECT_EQ(listed->running.at(0).bindings.at(0).traits, inspected.value()->bindings.at(0).traits);
 }
 
@@ -60,6 +62,7 @@ TEST(docker_codec, labels_that_are_not_kept_are_named) {
                                R"("}},"NetworkSettings":{"Ports":{"80/tcp":[{"HostPort":"8080"}]}}})");
   ASSERT_THAT(c.value()->refusals, SizeIs(1));
   EXPECT_EQ(c.value()->refusals[0].what, "labels");
+  EXPECT_FALSE(ports::decode_traits(c.value()->bindings.at(0).traits).complete);
 }
 
 TEST(docker_codec, an_empty_host_ip_is_the_wildcard) {

@@ -47,9 +47,24 @@ TEST_F(service_set_test, rules_see_namespace_and_labels) {
   web.labels = {{"tier", "front"}};
   list({web});
   const auto traits = ports::decode_traits(set_.snapshot().bindings.at(0).traits);
+  EXPECT_EQ(traits.name, "web");
   EXPECT_EQ(traits.space, "x");
+  EXPECT_TRUE(traits.complete);
   EXPECT_EQ(traits.labels.at(0).key, "tier");
   EXPECT_EQ(traits.labels.at(0).value, "front");
+}
+
+TEST_F(service_set_test, labels_that_are_missing_are_refused_and_said_to_rules) {
+  auto cut = node_ports("cut", 30'001), large = node_ports("large", 30'002), without_ports = node_ports("none", 1, 0);
+  cut.labels_complete = without_ports.labels_complete = false;
+  large.labels = {{"tier", std::string(ports::max_traits_bytes, 'x')}};
+  list({cut, large, without_ports});
+  for (const auto& b : set_.snapshot().bindings) EXPECT_FALSE(ports::decode_traits(b.traits).complete);
+  const auto refusals = set_.snapshot().refusals;
+  ASSERT_THAT(refusals, SizeIs(2));
+  EXPECT_EQ(refusals[0].owner, "x/cut");
+  EXPECT_EQ(refusals[0].what, "labels");
+  EXPECT_EQ(refusals[1].owner, "x/large");
 }
 
 TEST_F(service_set_test, a_list_that_is_given_up_leaves_nothing_behind) {

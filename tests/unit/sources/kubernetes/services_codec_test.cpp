@@ -37,6 +37,25 @@ TEST(list_reader, reads_what_is_needed_and_nothing_else) {
   EXPECT_TRUE(services->at(1).ports.empty());
 }
 
+bool reads_all_labels(const std::string& labels) {
+  list_reader reader;
+  const auto services = reader.feed(R"({"items":[{"metadata":{"name":"web","labels":{)" + labels + "}}}]}");
+  return services.value().at(0).labels_complete;
+}
+
+TEST(list_reader, says_that_labels_are_missing) {
+  const auto label = [](const std::string& key, const std::string& value) {
+    return '"' + key + R"(":")" + value + '"';
+  };
+  std::string many = label("a", "");
+  for (int i = 1; i < 256; ++i) many += ',' + label("k" + std::to_string(i), "");
+  EXPECT_TRUE(reads_all_labels(many));
+  EXPECT_FALSE(reads_all_labels(many + ',' + label("z", "")));
+  EXPECT_TRUE(reads_all_labels(label(std::string(317, 'k'), "x"))) << "the longest that Kubernetes allows";
+  EXPECT_FALSE(reads_all_labels(label(std::string(320, 'k'), "x")));
+  EXPECT_FALSE(reads_all_labels(label("k", std::string(321, 'x'))));
+}
+
 TEST(list_reader, it_does_not_matter_where_the_pieces_are_cut) {
   for (std::size_t cut = 0; cut <= page.size(); ++cut) {
     list_reader reader;
