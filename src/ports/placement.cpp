@@ -5,13 +5,17 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "base/shared_text.hpp"
 #include "base/text.hpp"
 #include "net/address.hpp"
 #include "ports/binding.hpp"
@@ -27,61 +31,129 @@
 namespace ports {
 namespace {
 
+constexpr std::size_t most_port_labels = 64;  // of an owner
+constexpr std::size_t longest_reason = 300;   // bytes, with what labels have done
+
+// A label of an owner for one of its ports.
+struct read_label {
+  std::string_view key;
+  std::uint16_t port = 0;                              // 0: its key has none
+  std::expected<rules::port_label, std::string> asks;  // or why it cannot be read
+};
+
+// What is known of an owner, read once for all of its ports.
+struct port_owner {
+  owner_traits traits;
+  std::vector<read_label> labels{};
+  bool has_port_before = false;  // its reason has what is about none of the ports
+};
+
+// At a whole character.
+std::string cut(std::string text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0U) == 0x80) --limit;
+  text.resize(limit);
+  return text + "…";
+}
+
+// The port in "guestagent.ports.80/tcp".
+std::uint16_t port_of(std::string_view key) {
+  key.remove_prefix(rules::port_label_prefix.size());
+  return base::parse_port(key.substr(0, key.find('/'))).value_or(0);
+}
+
+read_label read(const rules::label& label, const rules::known_names& names) {
+  auto parsed = rules::parse_label(label.key, label.value, names);
+  if (parsed) return {label.key, parsed->port, std::move(*parsed)};
+  auto why = fmt::format("label {}: {}", base::printable(label.key), to_string(parsed.error().front()));
+  return {label.key, port_of(label.key), std::unexpected(cut(std::move(why), longest_reason))};
+}
+
+std::vector<read_label> read_labels(const owner_traits& traits, const rules::known_names& names) {
+  std::vector<read_label> all;
+  for (const auto& label : traits.labels) {
+    if (!label.key.starts_with(rules::port_label_prefix)) continue;
+    if (all.size() == most_port_labels) {
+      all.push_back({"", 0, std::unexpected(fmt::format("only {} labels for ports count", most_port_labels))});
+      break;
+    }
+    all.push_back(read(label, names));
+  }
+  return all;
+}
+
+// The owners of a table's ports, by the text that the ports of one share.
+class port_owners {
+ public:
+  explicit port_owners(std::optional<rules::known_names> label_names) : label_names_(label_names) {}
+
+  // Valid as long as this object.
+  port_owner& find(const base::shared_text& text) {
+    const auto [at, is_new] = known_.try_emplace(&text.str());
+    if (is_new) {
+      at->second.traits = decode_traits(text);
+      if (label_names_) at->second.labels = read_labels(at->second.traits, *label_names_);
+    }
+    return at->second;
+  }
+
+ private:
+  std::optional<rules::known_names> label_names_;
+  std::unordered_map<const std::string*, port_owner> known_;
+};
+
 rules::subject describe(const claim& first, const owner_traits& traits) {
   return {.source = to_string(first.source),
           .protocol = first.what.protocol,
           .address = first.what.host_address,
           .port = first.what.host_port,
-          .name = first.what.owner_name.str(),
+          .name = traits.name,
           .labels = traits.labels,
           .name_space = traits.space,
-          .image = traits.image};
+          .image = traits.image,
+          .labels_complete = traits.complete};
 }
 
 // Appends what a label has done, or why it does nothing.
-void note(rules::decision& by, std::string_view text) {
-  by.reason = by.reason.empty() ? std::string(text) : fmt::format("{}; {}", by.reason.str(), text);
+void note(std::string& notes, std::string_view text) {
+  if (notes.size() > longest_reason) return;
+  if (!notes.empty()) notes += "; ";
+  notes += text;
 }
 
-void apply_label(rules::decision& by, const rules::label& label, const rules::subject& s,
-                 const rules::known_names& names) {
-  const auto parsed = rules::parse_label(label.key, label.value, names);
-  const auto shown = base::printable(label.key);
-  if (!parsed) return note(by, fmt::format("label {}: {}", shown, to_string(parsed.error().front())));
-  if (parsed->port != s.port || parsed->protocol != s.protocol) return;
-  auto narrowed = rules::narrow(std::move(by), parsed->then, s);
+void apply_label(rules::decision& by, const read_label& label, const rules::subject& s, std::string& notes) {
+  if (!label.asks) return note(notes, label.asks.error());
+  if (label.asks->protocol != s.protocol) return;
+  auto narrowed = rules::narrow(std::move(by), label.asks->then, s);
   by = std::move(narrowed.result);
-  note(by, fmt::format("label {}", shown));
-  for (const auto& why : narrowed.refusals) note(by, why);
+  note(notes, fmt::format("label {}", base::printable(label.key)));
+  for (const auto& why : narrowed.refusals) note(notes, why);
 }
 
-// "guestagent.ports.80/tcp" is about port 80; one that cannot be read may be about any.
-bool may_be_about(std::string_view key, std::uint16_t port) {
-  key.remove_prefix(rules::port_label_prefix.size());
-  const auto number = base::parse_port(key.substr(0, key.find('/')));
-  return !number || *number == port;
-}
-
-void apply_labels(rules::decision& by, const rules::subject& s, const rules::known_names& names) {
-  for (const auto& label : s.labels)
-    if (label.key.starts_with(rules::port_label_prefix) && may_be_about(label.key, s.port))
-      apply_label(by, label, s, names);
+void apply_labels(rules::decision& by, port_owner& owner, const rules::subject& s) {
+  const bool is_first = !std::exchange(owner.has_port_before, true);
+  std::string notes;
+  for (const auto& label : owner.labels)
+    if (label.port == s.port || (label.port == 0 && is_first)) apply_label(by, label, s, notes);
+  if (notes.empty()) return;
+  const auto decided = by.reason.empty() ? "" : cut(by.reason.str(), longest_reason / 2) + "; ";
+  by.reason = cut(decided + notes, longest_reason);
 }
 
 // One for each port of the table, in its order.
 std::vector<rules::decision> decide_all(const port_table& table, const placement_options& how) {
-  if (how.by == nullptr && !how.label_names) return std::vector<rules::decision>(table.ports().size());
-  std::vector<owner_traits> traits;
-  traits.reserve(table.ports().size());  // the subjects lead into it
+  if (!looks_at_owners(how)) return std::vector<rules::decision>(table.ports().size());
+  port_owners owners(how.label_names);
+  std::vector<port_owner*> owner_of;
   std::vector<rules::subject> subjects;
   for (const auto& [key, claims] : table.ports()) {
-    traits.push_back(decode_traits(claims.front().what.traits));
-    subjects.push_back(describe(claims.front(), traits.back()));
+    owner_of.push_back(&owners.find(claims.front().what.traits));
+    subjects.push_back(describe(claims.front(), owner_of.back()->traits));
   }
   static const rules::rule_set no_rules;
   auto decisions = rules::decide(how.by == nullptr ? no_rules : *how.by, subjects);
   if (how.label_names)
-    for (std::size_t i = 0; i < subjects.size(); ++i) apply_labels(decisions[i], subjects[i], *how.label_names);
+    for (std::size_t i = 0; i < subjects.size(); ++i) apply_labels(decisions[i], *owner_of[i], subjects[i]);
   return decisions;
 }
 
@@ -116,6 +188,10 @@ void ask_for_owners(placement& placed, const rules::rule_set& by) {
 }
 
 }  // namespace
+
+bool looks_at_owners(const placement_options& how) {
+  return how.label_names || (how.by != nullptr && !how.by->rules().empty());
+}
 
 placement place(const port_table& table, const placement_options& how) {
   placement placed;

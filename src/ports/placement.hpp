@@ -2,7 +2,8 @@
 // port rule may say another, or none. Pure.
 //
 // The claim that comes first decides for its port: the rules match its source, address and owner. If labels count, it
-// may narrow what the rules decide by a label of its owner (rules::narrow).
+// may narrow what the rules decide by a label of its owner (rules::narrow). Labels are read once for an owner. What
+// cannot be read is said at the port that it is about, or else at the owner's first one.
 #pragma once
 
 #include <cstdint>
@@ -43,6 +44,8 @@ struct placement_options {
   std::optional<rules::known_names> label_names{};  // which a label may use; nullopt: labels do not count
   bool loopback_only = false;                       // every port of the host is at 127.0.0.1
 };
+// False: the ports go where they were published, and their owners do not matter.
+[[nodiscard]] bool looks_at_owners(const placement_options& how);
 [[nodiscard]] placement place(const port_table& table, const placement_options& how);
 
 // Whether the rule that decided leaves the port to this peer.

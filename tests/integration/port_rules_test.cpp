@@ -61,11 +61,11 @@ TEST_F(port_rules, a_change_of_the_file_moves_open_ports) {
   expect_answer(lab_->host(), "tcp 127.0.0.1:8081", "web");
   write_rules("- {name: web, ignore: true, note: closed for today}\n");
   expect_forwards({});
-  write_rules("");
+  expect_refused("tcp 127.0.0.1:8080");
   write_rules("- {name: web, peers: [wsl-proxy]}\n");
   expect_answer(lab_->wsl(), "tcp 127.0.0.1:8080", "web");
   expect_forwards({});
-  std::filesystem::remove(file());
+  write_rules("");
   expect_published({"tcp 0.0.0.0:8080"});
 }
 
