@@ -97,10 +97,26 @@ TEST_F(port_rules, a_moved_port_of_a_killed_agent_is_closed_by_the_next_one) {
 }
 
 TEST_F(port_rules, labels_and_images_are_matched_and_labels_narrow) {
-  write_rules("- {label: stage=test*, ignore: true}\n- {image: no-such-image, ignore: true}\n");
+  write_rules("- {label: stage=test*, ignore: true}\n- {image: hidden-*, ignore: true}\n");
   lab_->docker().run("hidden", {"-p", "8080:80", "--label", "stage=testing"});
+  lab_->docker().docker({"tag", "echo", "hidden-echo:1"});
+  lab_->docker().docker(
+      {"run", "-d", "--name", "by-image", "-p", "8082:80", "hidden-echo:1", "/echo-server", "tcp:80"});
   lab_->docker().run("web", {"-p", "8081:80", "--label", "guestagent.ports.8081/tcp={host-address: 127.0.0.1}"});
   expect_forwards({moved("127.0.0.1:8081", 8081)});
+  expect_answer(lab_->host(), "tcp 127.0.0.1:8081", "web");
+}
+
+class containerd_rules : public port_rules {
+ protected:
+  void start_engine() override { lab_->containerd().start(); }
+};
+
+TEST_F(containerd_rules, a_name_is_without_its_namespace) {
+  write_rules("- {name: hidden, ignore: true}\n");
+  lab_->containerd().run({.name = "hidden", .ports = {{8080, 80}}, .name_space = "k8s.io"});
+  lab_->containerd().run({.name = "web", .ports = {{8081, 80}}});
+  expect_forwards({moved("0.0.0.0:8081", 8081)});
   expect_answer(lab_->host(), "tcp 127.0.0.1:8081", "web");
 }
 
