@@ -139,12 +139,17 @@ class client_addresses : public engine_network {
     start_all(std::move(flags));
     engine_->run("web", {"-e", "ECHO_CLIENT=1", "-p", "8080:80", "-p", "5353:53/udp"}, {"tcp:80", "udp:53"});
     ASSERT_TRUE(eventually(10s, [&] { return is_exposed("0.0.0.0:8080") && is_exposed("0.0.0.0:5353"); })) << held();
+    // A port is open before the container's server listens.
+    const auto here = net::address::loopback_v4();
+    const auto answers = [&] { return by_tcp(*host_, here) != none && by_udp(*host_, here) != none; };
+    ASSERT_TRUE(eventually(10s, answers)) << "the servers do not answer";
   }
+  static constexpr std::string_view none = "no answer";
   [[nodiscard]] static std::string by_tcp(const support::netns& from, const net::address& to) {
-    return support::http_get(from, {to, 8080}, "/", 3s).value_or("no answer");
+    return support::http_get(from, {to, 8080}, "/", 3s).value_or(std::string(none));
   }
   [[nodiscard]] static std::string by_udp(const support::netns& from, const net::address& to) {
-    return support::ask(from, protocol::udp, {to, 5353}, "hello", 3s).value_or("no answer");
+    return support::ask(from, protocol::udp, {to, 5353}, "hello", 3s).value_or(std::string(none));
   }
 };
 

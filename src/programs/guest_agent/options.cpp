@@ -48,12 +48,17 @@ base::result<std::string> interface_name(std::string_view text) {
   return std::string(text);
 }
 
+bool is_of_one_machine(const net::address& ip) {
+  constexpr std::uint8_t first_multicast = 224;  // and above it the broadcast
+  return ip.is_v4() ? ip.data()[0] < first_multicast : ip.data()[0] != 0xff;
+}
+
 // At every address of the VM, containers and the LAN would reach the page.
 base::result<std::optional<net::endpoint>> page_address(std::string_view text) {
   if (text.empty()) return std::optional<net::endpoint>();
   const auto at = program::endpoint(text);
   if (!at) return std::unexpected(at.error());
-  if (at->ip.is_unspecified()) return base::fail("name one address, such as 127.0.0.1");
+  if (at->ip.is_unspecified() || !is_of_one_machine(at->ip)) return base::fail("name one address, such as 127.0.0.1");
   return std::optional(*at);
 }
 

@@ -158,17 +158,27 @@ async::task<base::result<rules_file::checked>> rules_file::check_aside(content t
   co_return co_await calls_.run(std::move(work), speed_.limit, "check");
 }
 
-async::task<> rules_file::wait_for_change() {
-  if (!watch_) co_return co_await async::sleep_for(speed_.poll);
-  // A file that cannot be read may become readable without a change of its own.
-  if (seen_) co_return co_await watch_->changed();
-  static_cast<void>(co_await async::within(speed_.poll, watch_->changed()));
+// True: the file may have changed. False: it is time to look.
+async::task<bool> rules_file::wait_for_change() {
+  if (!watch_) {
+    co_await async::sleep_for(speed_.poll);
+    co_return false;
+  }
+  if (is_absent(seen_)) {
+    co_await watch_->changed();
+    co_return true;
+  }
+  // A file that cannot be read may become readable without a change of its own. Another may change through a second
+  // name, a mapping into memory, or on a host whose file system is mounted here: inotify does not see that.
+  const auto changed = co_await async::within(seen_ ? speed_.look : speed_.poll, watch_->changed());
+  co_return changed.has_value();
 }
 
 async::task<> rules_file::follow(std::function<void()> changed) {
   if (!watch_) base::log::warn("rules", "no inotify, polling file={}", base::printable(path()));
   while (true) {
-    co_await wait_for_change();
+    const bool noticed = co_await wait_for_change();
+    if (!noticed && is_same(seen_, co_await read())) continue;
     const auto now = co_await read_settled();
     if (is_same(seen_, now)) continue;
     auto parsed = co_await check_aside(now);

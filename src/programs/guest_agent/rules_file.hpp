@@ -41,6 +41,7 @@ class rules_file {
   // long the first read, or a check of the rules, may take.
   struct pace {
     std::chrono::milliseconds settle{200}, gone{2'000}, poll{5'000}, limit{2'000};
+    std::chrono::milliseconds look{30'000};  // for a change that inotify does not report
   };
 
   // Reads the file, within speed.limit. `known` lasts as long as the program. The error names the file, and each place.
@@ -67,7 +68,7 @@ class rules_file {
   static content read_place(const place& at);
   static base::result<checked> check(const content& text, const rules::known_names& known);
   static content read_first(const place& at, const pace& speed);
-  async::task<> wait_for_change();
+  async::task<bool> wait_for_change();
   async::task<content> read();
   async::task<content> read_settled();
   async::task<base::result<checked>> check_aside(content text);

@@ -108,7 +108,7 @@ void explanation::add_ports(const port_range& range) {
   if (p.guest_port) row("in the VM", "port " + numbers(*p.guest_port, range.count));
   if (!is_leftover(p)) {
     const auto* standard = is_for_peers(p) ? "no port rule" : "the policy, and no port rule";
-    row("decided by", p.rule.empty() ? standard : "port rule " + p.rule);
+    row("decided by", p.rule.empty() ? standard : p.rule);
     if (!p.reason.empty()) row("reason", p.reason);
   }
   add_peers(p);

@@ -27,7 +27,7 @@ void append_note(std::string& notes, const std::string& note) {
 std::string note_on(const status_document::port& port, std::size_t count) {
   std::string notes = port.reason;
   if (port.guest_port) append_note(notes, "port " + numbers(*port.guest_port, count) + " in the VM");
-  if (!port.rule.empty()) append_note(notes, "rule " + port.rule);
+  if (!port.rule.empty() && port.rule != port.reason) append_note(notes, port.rule);  // "rule 3 (line 12): why"
   return notes;
 }
 

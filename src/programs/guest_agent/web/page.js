@@ -175,15 +175,17 @@ async function follow() {
   try {
     const answer = await fetch('/v1/status/watch', {signal: stop.signal, cache: 'no-store', credentials: 'omit'});
     if (!answer.ok) throw new Error(answer.status === 503 ? 'too many pages are open' : `status ${answer.status}`);
-    let text = '';
+    let parts = [];  // of a line whose end has not come
+    let buffered = 0;
     for (const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();;) {
       const {value, done} = await reader.read();
       if (done) return;
       clearTimeout(watchdog);
       watchdog = setTimeout(() => stop.abort(), silence);
-      const {lines, rest} = takeLines(text + value);
-      if (rest.length > mostBuffered) throw new Error('the document is too large');
-      text = rest;
+      const {lines, rest} = takeLines(value.includes('\n') ? parts.join('') + value : '');
+      parts = value.includes('\n') ? [rest] : [...parts, value];
+      buffered = value.includes('\n') ? rest.length : buffered + value.length;
+      if (buffered > mostBuffered) throw new Error('the document is too large');
       if (lines.length > 0) received(lines.at(-1));
     }
   } finally {

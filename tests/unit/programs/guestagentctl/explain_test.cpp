@@ -134,11 +134,11 @@ TEST(explain, what_is_left_over_has_the_agents_words_and_no_rule_that_decided) {
 
 TEST(explain, names_the_rule_and_the_port_inside_the_vm) {
   auto p = port_of("ignored", {}, "by a rule");
-  p.rule = "rules.yaml:12";
+  p.rule = "rule 3 (line 12): why";
   p.guest_port = 81;
   for (const auto* asked : {"8080", "81/tcp"}) {
     const auto text = answer(with({p}), asked);
-    EXPECT_THAT(text, HasSubstr("port rule rules.yaml:12"));
+    EXPECT_THAT(text, HasSubstr("rule 3 (line 12): why"));
     EXPECT_THAT(text, HasSubstr("port 81"));
   }
 }

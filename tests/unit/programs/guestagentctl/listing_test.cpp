@@ -106,8 +106,8 @@ TEST(listing, what_differs_has_a_line_of_its_own) {
 TEST(listing, a_rule_and_the_port_inside_the_vm_are_in_the_note) {
   auto p = port_of(30'000);
   p.guest_port = 80;
-  p.rule = "rules.yaml:3";
-  EXPECT_THAT(list_ports(shown({p})), HasSubstr("port 80 in the VM; rule rules.yaml:3\n"));
+  p.rule = "rule 3 (line 12): why";
+  EXPECT_THAT(list_ports(shown({p})), HasSubstr("port 80 in the VM; rule 3 (line 12): why\n"));
 }
 
 TEST(listing, ports_that_a_rule_leaves_out_are_counted) {
