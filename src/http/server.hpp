@@ -11,6 +11,7 @@
 #include <string>
 
 #include "async/task.hpp"
+#include "base/shared_text.hpp"
 #include "base/unique_fd.hpp"
 #include "http/message.hpp"
 #include "net/address.hpp"
@@ -33,8 +34,8 @@ struct incoming {
   std::string peer;  // the client's address, "192.168.127.2"; empty over a UNIX socket
 };
 
-// Writes one piece of a streamed answer; false when the client is gone.
-using stream_writer = std::function<async::task<bool>(std::string piece)>;
+// Writes one piece of a streamed answer, which several streams may share; false when the client is gone.
+using stream_writer = std::function<async::task<bool>(base::shared_text piece)>;
 
 // The result of a handler: a response, and for a stream the function that writes its body piece by piece.
 struct answer {

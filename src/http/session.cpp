@@ -20,6 +20,7 @@
 #include "async/task.hpp"
 #include "async/timeout.hpp"
 #include "base/result.hpp"
+#include "base/shared_text.hpp"
 #include "http/message.hpp"
 #include "http/request_head.hpp"
 #include "http/server.hpp"
@@ -74,11 +75,20 @@ async::task<base::result<>> write_bytes(session& s, std::string bytes) {
   co_return base::result<>{};
 }
 
-std::string as_chunk(const std::string& piece) { return fmt::format("{:x}\r\n{}\r\n", piece.size(), piece); }
+// The piece is sent from where it is: a large one that many clients get is in memory once.
+async::task<base::result<>> write_chunk(session& s, base::shared_text piece) {
+  const auto begin = fmt::format("{:x}\r\n", piece.str().size());
+  const std::array<asio::const_buffer, 3> chunk{asio::buffer(begin), asio::buffer(piece.str()),
+                                                asio::buffer("\r\n", 2)};
+  const auto [ec, sent] = co_await asio::async_write(s.socket, chunk, async::nothrow);
+  co_await async::check_cancelled();
+  if (ec) co_return base::fail(static_cast<std::error_code>(ec), "write a piece");
+  co_return base::result<>{};
+}
 
-async::task<bool> write_piece(session* s, std::string piece) {
+async::task<bool> write_piece(session* s, base::shared_text piece) {
   if (piece.empty()) co_return true;  // an empty chunk would end the stream
-  const auto written = co_await async::within(s->server->limits.write, write_bytes(*s, as_chunk(piece)));
+  const auto written = co_await async::within(s->server->limits.write, write_chunk(*s, std::move(piece)));
   co_return written.has_value();
 }
 
@@ -89,7 +99,7 @@ async::task<> write_stream(session& s, answer a) {
   const auto written = co_await async::within(s.server->limits.write, write_bytes(s, std::move(head)));
   if (!written) co_return;
   session* const self = &s;
-  const stream_writer writer = [self](std::string piece) { return write_piece(self, std::move(piece)); };
+  const stream_writer writer = [self](base::shared_text piece) { return write_piece(self, std::move(piece)); };
   co_await a.stream(writer);
   static_cast<void>(co_await async::within(s.server->limits.write, write_bytes(s, "0\r\n\r\n")));
 }

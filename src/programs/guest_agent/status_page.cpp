@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,9 +32,7 @@ constexpr http::server_limits limits{
 
 async::task<http::answer> handle(status_page* page, http::incoming in) { co_return page->answer(in); }
 
-encoded_status encode_metrics(const controller& middle) {
-  return {std::make_shared<const std::string>(describe_metrics(middle.view())), middle.changes()};
-}
+encoded_status encode_metrics(const controller& middle) { return {describe_metrics(middle.view()), middle.changes()}; }
 
 }  // namespace
 
@@ -64,8 +61,8 @@ http::answer status_page::route(const http::incoming& in) {
     page.headers["Content-Security-Policy"] = page_.policy;
     return {std::move(page), {}};
   }
-  if (path == "/v1/status") return {answer_status(*read(status_, encode_status).text), {}};
-  if (path == "/metrics") return {answer_metrics(*read(metrics_, encode_metrics).text), {}};
+  if (path == "/v1/status") return {answer_status(read(status_, encode_status).text.str()), {}};
+  if (path == "/metrics") return {answer_metrics(read(metrics_, encode_metrics).text.str()), {}};
   if (path == "/v1/status/watch") return watch(in);
   return {http::text_response(404, "404 page not found"), {}};
 }
@@ -95,7 +92,7 @@ encoded_status status_page::read(kept_text& kept, encoded_status (*encode)(const
   const auto now = async::clock::now();
   const auto age = now - kept.encoded_at;
   const bool unchanged = kept.last.changes == middle_.changes();
-  if (kept.last.text && age < (unchanged ? longest_age : encode_pause)) return kept.last;
+  if (!kept.last.text.empty() && age < (unchanged ? longest_age : encode_pause)) return kept.last;
   kept = {encode(middle_), now};
   is_kept_.notify_all();
   return kept.last;
@@ -104,7 +101,7 @@ encoded_status status_page::read(kept_text& kept, encoded_status (*encode)(const
 // With many ports a text takes megabytes.
 async::task<> status_page::forget_texts() {
   while (true) {
-    while (!status_.last.text && !metrics_.last.text) co_await is_kept_.wait();
+    while (status_.last.text.empty() && metrics_.last.text.empty()) co_await is_kept_.wait();
     co_await async::sleep_for(kept_for);
     for (auto* const kept : {&status_, &metrics_})
       if (async::clock::now() - kept->encoded_at >= longest_age) kept->last = {};

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <functional>
-#include <memory>
 #include <string>
 #include <utility>
 
@@ -31,7 +30,7 @@ http::response plain(std::string type, std::string body) {
 
 async::task<http::answer> handle(controller* middle, const rules_reader* rules, http::incoming in) {
   if (in.head.method != "GET") co_return http::answer{http::text_response(405, "GET only"), {}};
-  if (in.head.target == "/v1/status") co_return http::answer{answer_status(*encode_status(*middle).text), {}};
+  if (in.head.target == "/v1/status") co_return http::answer{answer_status(encode_status(*middle).text.str()), {}};
   if (in.head.target == "/v1/rules")
     co_return http::answer{answer_status(rules_document::encode((*rules)()) + "\n"), {}};
   if (in.head.target == "/metrics") co_return http::answer{answer_metrics(describe_metrics(middle->view())), {}};
@@ -58,14 +57,14 @@ http::response answer_watch() { return plain("application/x-ndjson", ""); }
 encoded_status encode_status(const controller& middle) {
   auto text = status_document::encode(describe(middle.view())) + "\n";
   os::trim_heap();
-  return {std::make_shared<const std::string>(std::move(text)), middle.changes()};
+  return {std::move(text), middle.changes()};
 }
 
 // A closed connection is noticed at the next write. There is one every ten seconds at least.
 async::task<> stream_documents(controller& middle, http::stream_writer write, status_reader read) {
   while (true) {
     const auto now = read ? read() : encode_status(middle);
-    const bool sent = co_await write(*now.text);
+    const bool sent = co_await write(now.text);
     if (!sent) co_return;
     const auto at_latest = async::clock::now() + 10s;
     while (middle.changes() == now.changes && async::clock::now() < at_latest)

@@ -8,9 +8,9 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 
+#include "base/shared_text.hpp"
 #include "http/server.hpp"
 #include "os/claimed_unix_path.hpp"
 #include "programs/guest_agent/controller.hpp"
@@ -25,7 +25,7 @@ async::task<> serve_status(controller& middle, rules_reader rules, const os::cla
 
 // The status document as text, one line, and the controller's changes() that it shows.
 struct encoded_status {
-  std::shared_ptr<const std::string> text;
+  base::shared_text text;
   std::uint64_t changes = 0;
 };
 [[nodiscard]] encoded_status encode_status(const controller& middle);

@@ -12,8 +12,8 @@ struct slow_reader {
   controller& middle;
   std::vector<std::string> documents{};
 
-  static async::task<bool> take(slow_reader* self, std::string document) {
-    self->documents.push_back(std::move(document));
+  static async::task<bool> take(slow_reader* self, base::shared_text document) {
+    self->documents.push_back(document.str());
     if (self->documents.size() == 1) self->middle.degraded(ports::source_id::docker, {{}, "while it was written"});
     co_await async::yield();
     co_return self->documents.size() < 2;
@@ -25,7 +25,7 @@ TEST(status_server, a_change_while_a_document_is_written_is_the_next_one) {
   controller middle(loop.executor(), {});
   middle.enable(ports::source_id::docker);
   slow_reader reader{middle};
-  const http::stream_writer writer = [&reader](std::string document) {
+  const http::stream_writer writer = [&reader](base::shared_text document) {
     return slow_reader::take(&reader, std::move(document));
   };
   loop.spawn(stream_documents(middle, writer));
