@@ -112,6 +112,12 @@ int datagram_batch::send(int fd, unsigned first, unsigned last, const net::socke
   return send_prepared(fd, first, last);
 }
 
+std::size_t datagram_batch::size_of(unsigned first, unsigned last) const {
+  std::size_t sum = 0;
+  for (unsigned i = first; i < last; ++i) sum += vectors_[i].iov_len;
+  return sum;
+}
+
 // As many bytes of the same size each, but for the last one, as the kernel takes in one message (udp(7), UDP_SEGMENT).
 bool datagram_batch::is_one_train(unsigned first, unsigned last) const {
   const auto size = vectors_[first].iov_len;
@@ -144,13 +150,19 @@ bool datagram_batch::send_as_train(int fd, unsigned first, unsigned last) {
 // others. A reply that may not leave from the address that the client wrote to leaves from another one: that address
 // was a broadcast, or is no longer ours.
 int datagram_batch::send_prepared(int fd, unsigned first, unsigned last) {
-  if (is_one_train(first, last) && send_as_train(fd, first, last)) return static_cast<int>(last - first);
+  sent_bytes_ = 0;
+  if (is_one_train(first, last) && send_as_train(fd, first, last)) {
+    sent_bytes_ = size_of(first, last);
+    return static_cast<int>(last - first);
+  }
   int sent = 0;
   while (first < last) {
     const int took = ::sendmmsg(fd, headers_.data() + first, last - first, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (took > 0) {
+      const auto next = first + static_cast<unsigned>(took);
       sent += took;
-      first += static_cast<unsigned>(took);
+      sent_bytes_ += size_of(first, next);
+      first = next;
     } else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
       return sent;
     } else if (errno == ECONNREFUSED) {  // the pending error of an earlier datagram: this one was not tried

@@ -36,6 +36,10 @@ class datagram_batch {
   int send(int fd, unsigned first, unsigned last);
   int send(int fd, unsigned first, unsigned last, const net::socket_address& to, const local_address& from);
 
+  // The payload of the datagrams that the last send() has sent, in bytes.
+  [[nodiscard]] std::size_t sent_bytes() const { return sent_bytes_; }
+  // The payload of the received datagrams [first, last), in bytes.
+  [[nodiscard]] std::size_t size_of(unsigned first, unsigned last) const;
   // A received datagram.
   [[nodiscard]] std::span<const std::uint8_t> bytes(unsigned i) const {
     return {static_cast<const std::uint8_t*>(vectors_[i].iov_base), vectors_[i].iov_len};
@@ -50,6 +54,7 @@ class datagram_batch {
   bool send_as_train(int fd, unsigned first, unsigned last);
 
   char* memory_;
+  std::size_t sent_bytes_ = 0;
   std::array<mmsghdr, capacity> headers_{};
   std::array<iovec, capacity> vectors_{};
   std::array<net::socket_address, capacity> sources_{};

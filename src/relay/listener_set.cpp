@@ -20,6 +20,8 @@
 #include "os/event_loop.hpp"
 #include "relay/counters.hpp"
 #include "relay/descriptor_budget.hpp"
+#include "relay/port_status.hpp"
+#include "relay/port_traffic.hpp"
 #include "relay/shortage.hpp"
 #include "relay/sockets.hpp"
 #include "relay/stream_target.hpp"
@@ -54,12 +56,13 @@ class listener_set::shard {
   }
 
   [[nodiscard]] tcp_relay* tcp() { return tcp_.get(); }
-  base::result<> add(const net::listen_key& id, const listener_spec& spec, base::unique_fd fd) {
+  base::result<> add(const net::listen_key& id, const listener_spec& spec, base::unique_fd fd,
+                     const std::shared_ptr<port_traffic>& traffic) {
     base::result<> done;
     loop_.call([&] {
       auto made = spec.protocol == net::protocol::tcp
-                      ? tcp_->listen(std::move(fd), {.address = net::to_sockaddr(spec.target)})
-                      : udp_->listen(std::move(fd), spec.target);
+                      ? tcp_->listen(std::move(fd), {.address = net::to_sockaddr(spec.target)}, {}, traffic)
+                      : udp_->listen(std::move(fd), spec.target, traffic);
       if (made)
         listeners_[id] = std::move(*made);
       else
@@ -134,9 +137,9 @@ base::result<bool> listener_set::loops(const listener_spec& spec) const {
 
 // Takes the descriptor of a port that has more than one socket. Empty: there is no such port.
 descriptor_lease listener_set::take_from_a_rich_port() {
-  const auto rich = std::ranges::find_if(listeners_, [](const auto& item) { return item.second.size() > 1; });
+  const auto rich = std::ranges::find_if(listeners_, [](const auto& item) { return item.second.places.size() > 1; });
   if (rich == listeners_.end()) return {};
-  auto& places = rich->second;
+  auto& places = rich->second.places;
   places.back().home->remove(rich->first);
   auto lease = std::move(places.back().lease);
   places.pop_back();
@@ -182,14 +185,14 @@ base::result<> listener_set::add(const listener_spec& spec) {
   if (auto started = start(); !started) return started;
   auto sockets = open(spec);
   if (!sockets) return std::unexpected(sockets.error());
-  auto& places = listeners_[id];
+  auto& made = listeners_[id];
   for (auto& [fd, lease] : *sockets) {
     auto& home = *shards_[turn_++ % shards_.size()];
-    if (auto added = home.add(id, spec, std::move(fd)); !added) {
+    if (auto added = home.add(id, spec, std::move(fd), made.traffic); !added) {
       remove(spec.protocol, spec.listen);
       return added;
     }
-    places.push_back({&home, std::move(lease)});
+    made.places.push_back({&home, std::move(lease)});
   }
   return {};
 }
@@ -206,9 +209,16 @@ base::result<> listener_set::adopt(base::unique_fd listening, const stream_targe
 bool listener_set::remove(net::protocol protocol, const net::endpoint& listen) {
   const auto at = listeners_.find({protocol, listen.ip, listen.port});
   if (at == listeners_.end()) return false;
-  for (const auto& place : at->second) place.home->remove(at->first);
+  for (const auto& place : at->second.places) place.home->remove(at->first);
   listeners_.erase(at);
   return true;
+}
+
+std::vector<port_status> listener_set::ports() const {
+  std::vector<port_status> all;
+  all.reserve(listeners_.size());
+  for (const auto& [key, port] : listeners_) all.push_back(status_of(key, *port.traffic));
+  return all;
 }
 
 bool listener_set::contains(net::protocol protocol, const net::endpoint& listen) const {

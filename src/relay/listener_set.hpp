@@ -20,6 +20,8 @@
 #include "net/listen_key.hpp"
 #include "relay/counters.hpp"
 #include "relay/descriptor_budget.hpp"
+#include "relay/port_status.hpp"
+#include "relay/port_traffic.hpp"
 #include "relay/shortage.hpp"
 #include "relay/sockets.hpp"
 #include "relay/stream_target.hpp"
@@ -56,6 +58,8 @@ class listener_set {
 
   [[nodiscard]] bool contains(net::protocol protocol, const net::endpoint& listen) const;
   [[nodiscard]] std::size_t size() const { return listeners_.size(); }
+  // What has passed through each listener since it was added, in the order of their keys; those of adopt() are not in it.
+  [[nodiscard]] std::vector<port_status> ports() const;
   [[nodiscard]] const counters& count() const { return count_; }
 
  private:
@@ -77,7 +81,11 @@ class listener_set {
     shard* home = nullptr;
     descriptor_lease lease;
   };
-  std::map<net::listen_key, std::vector<placed>> listeners_;
+  struct port {
+    std::shared_ptr<port_traffic> traffic = std::make_shared<port_traffic>();
+    std::vector<placed> places;  // one for each socket
+  };
+  std::map<net::listen_key, port> listeners_;
   std::vector<descriptor_lease> adopted_;
   std::vector<std::unique_ptr<shard>> shards_;
   std::size_t turn_ = 0;

@@ -41,14 +41,14 @@ connection_ticket port_share::admit(const net::address& client) {
   made.client_ = client;
   ++size_;
   ++clients_[client];
-  traffic_.begin();
+  traffic_->begin();
   return made;
 }
 
 void port_share::leave(const net::address& client) {
   const std::lock_guard hold(lock_);
   --size_;
-  traffic_.end();
+  traffic_->end();
   const auto at = clients_.find(client);
   if (--at->second == 0) clients_.erase(at);
 }

@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "net/address.hpp"
 #include "relay/descriptor_budget.hpp"
@@ -50,11 +51,14 @@ class connection_ticket {
 
 class port_share : public std::enable_shared_from_this<port_share> {
  public:
-  explicit port_share(descriptor_budget& budget) : budget_(budget) {}
+  // `traffic`: where its connections are counted.
+  explicit port_share(descriptor_budget& budget,
+                      std::shared_ptr<port_traffic> traffic = std::make_shared<port_traffic>())
+      : budget_(budget), traffic_(std::move(traffic)) {}
 
   // `client`: 0.0.0.0 if the kind of socket has no addresses.
   [[nodiscard]] connection_ticket admit(const net::address& client);
-  [[nodiscard]] port_traffic& traffic() { return traffic_; }
+  [[nodiscard]] port_traffic& traffic() { return *traffic_; }
 
  private:
   friend class connection_ticket;
@@ -62,7 +66,7 @@ class port_share : public std::enable_shared_from_this<port_share> {
   void leave(const net::address& client);
 
   descriptor_budget& budget_;
-  port_traffic traffic_;
+  std::shared_ptr<port_traffic> traffic_;
   std::mutex lock_;
   std::size_t size_ = 0;
   std::map<net::address, std::size_t> clients_;

@@ -69,10 +69,18 @@ void tcp_connection::pump(unsigned from, bool source_ends) {
   auto& out = sides_[from].out;
   if (out.now() == finished) return;
   const int destination = sides_[1 - from].fd.get();
-  out.pump(sides_[from].fd.get(), destination, owner_.pipes_, source_ends);
+  count(from, out.pump(sides_[from].fd.get(), destination, owner_.pipes_, source_ends));
   if (out.now() == broken || was_reset(from)) return reset();
   // After the second direction the sockets are closed anyway.
   if (out.now() == finished && !ended(1 - from)) ::shutdown(destination, SHUT_WR);
+}
+
+// What the client has sent, and what it has been given.
+void tcp_connection::count(unsigned from, const tcp_direction::moved& bytes) {
+  auto* const port = ticket_.traffic();
+  if (port == nullptr) return;
+  if (from == 0 && bytes.read > 0) port->receive(bytes.read);
+  if (from == 1 && bytes.written > 0) port->send(bytes.written);
 }
 
 // A tunnel was closed while a direction toward it is open.

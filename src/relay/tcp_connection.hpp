@@ -50,6 +50,7 @@ class tcp_connection : public os::event_handler {
   void connected();
   void failed(unsigned which);
   void pump(unsigned from, bool source_ends);
+  void count(unsigned from, const tcp_direction::moved& bytes);
   void settle();
   [[nodiscard]] bool was_reset(unsigned from) const;
   [[nodiscard]] bool ended(unsigned from) const { return sides_[from].out.now() == tcp_direction::state::finished; }

@@ -118,14 +118,18 @@ bool tcp_direction::drain(int destination, pipe_pool& pipes) {
   return true;
 }
 
-void tcp_direction::pump(int source, int destination, pipe_pool& pipes, bool source_ends) {
-  if (state_ == state::finished || state_ == state::broken) return;
+tcp_direction::moved tcp_direction::pump(int source, int destination, pipe_pool& pipes, bool source_ends) {
+  if (state_ == state::finished || state_ == state::broken) return {};
+  const auto left_before = backlog_bytes();
+  std::size_t read = 0;
   bool more = drain(destination, pipes);
   for (int i = 0; i < rounds && more && state_ == state::open; ++i) {
     const auto got = move_some(source, destination, pipes, source_ends);
+    read += got;
     more = drain(destination, pipes) && got > 0 && (source_ends || bulk_ || urgent_);
   }
   if (state_ == state::draining && !backlog()) state_ = state::finished;
+  return {.read = read, .written = left_before + read - backlog_bytes()};
 }
 
 }  // namespace relay

@@ -24,10 +24,14 @@ class tcp_direction {
  public:
   enum class state : std::uint8_t { open, draining, finished, broken };
 
+  struct moved {
+    std::size_t read = 0;     // bytes that the source has given
+    std::size_t written = 0;  // bytes that the destination has taken
+  };
   // Moves what it can without blocking, at most about a megabyte, so that others get their turn; epoll reports the
   // rest. Pass `source_ends` if EOF is already known; it is then handled in this call. Without a pipe, for want of
   // descriptors, it copies.
-  void pump(int source, int destination, pipe_pool& pipes, bool source_ends);
+  moved pump(int source, int destination, pipe_pool& pipes, bool source_ends);
   // A TCP source has urgent data, or will have. Bytes are copied up to the mark, and the byte at the mark is sent as
   // urgent if the destination is TCP. Otherwise, and if a later mark replaces it, it travels in line.
   void urgent_ahead() { urgent_ = true; }
@@ -39,7 +43,8 @@ class tcp_direction {
   [[nodiscard]] bool wants_write() const { return backlog() && (state_ == state::open || state_ == state::draining); }
 
  private:
-  [[nodiscard]] bool backlog() const { return in_pipe_ > 0 || !unsent_.empty(); }
+  [[nodiscard]] std::size_t backlog_bytes() const { return in_pipe_ + unsent_.size(); }
+  [[nodiscard]] bool backlog() const { return backlog_bytes() > 0; }
   std::size_t move_some(int source, int destination, pipe_pool& pipes, bool source_ends);
   std::size_t splice_in(int source, const pipe_pair& pipe);
   std::size_t copy(int source, int destination, bool source_ends);

@@ -35,12 +35,13 @@ base::log::throttle refusals;
 
 }  // namespace
 
-tcp_listener::tcp_listener(tcp_relay& owner, base::unique_fd fd, const stream_target& target, admission admit)
+tcp_listener::tcp_listener(tcp_relay& owner, base::unique_fd fd, const stream_target& target, admission admit,
+                           std::shared_ptr<port_traffic> traffic)
     : owner_(owner),
       fd_(std::move(fd)),
       target_(target),
       admit_(std::move(admit)),
-      share_(std::make_shared<port_share>(owner.budget_)) {}
+      share_(std::make_shared<port_share>(owner.budget_, std::move(traffic))) {}
 
 tcp_listener::~tcp_listener() {
   *alive_ = false;

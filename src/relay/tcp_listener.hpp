@@ -16,7 +16,8 @@ class tcp_relay;
 
 class tcp_listener : public os::event_handler {
  public:
-  tcp_listener(tcp_relay& owner, base::unique_fd fd, const stream_target& target, admission admit);
+  tcp_listener(tcp_relay& owner, base::unique_fd fd, const stream_target& target, admission admit,
+               std::shared_ptr<port_traffic> traffic);
   ~tcp_listener() override;
 
   // Begins to accept. False: see errno.

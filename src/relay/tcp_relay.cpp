@@ -16,6 +16,7 @@
 #include "relay/counters.hpp"
 #include "relay/descriptor_budget.hpp"
 #include "relay/port_share.hpp"
+#include "relay/port_traffic.hpp"
 #include "relay/shortage.hpp"
 #include "relay/sockets.hpp"
 #include "relay/stream_target.hpp"
@@ -41,8 +42,9 @@ tcp_relay::tcp_relay(os::event_loop& loop, counters& count, shortage& shortage, 
 tcp_relay::~tcp_relay() = default;
 
 base::result<std::unique_ptr<os::event_handler>> tcp_relay::listen(base::unique_fd fd, const stream_target& target,
-                                                                   admission admit) {
-  auto made = std::make_unique<tcp_listener>(*this, std::move(fd), target, std::move(admit));
+                                                                   admission admit,
+                                                                   std::shared_ptr<port_traffic> traffic) {
+  auto made = std::make_unique<tcp_listener>(*this, std::move(fd), target, std::move(admit), std::move(traffic));
   if (!made->watch()) return base::fail_errno("");
   return made;
 }

@@ -16,6 +16,7 @@
 #include "relay/counters.hpp"
 #include "relay/descriptor_budget.hpp"
 #include "relay/pipe_pool.hpp"
+#include "relay/port_traffic.hpp"
 #include "relay/shortage.hpp"
 #include "relay/stream_target.hpp"
 #include "relay/tcp_connection.hpp"
@@ -32,9 +33,10 @@ class tcp_relay {
 
   // All relays that share the connections, including this one; before the first listen(). They outlive every listener.
   void set_workers(std::vector<tcp_relay*> workers) { workers_ = std::move(workers); }
-  // A handler for a listening socket; the caller owns it.
-  [[nodiscard]] base::result<std::unique_ptr<os::event_handler>> listen(base::unique_fd fd, const stream_target& target,
-                                                                        admission admit = {});
+  // A handler for a listening socket; the caller owns it. Its connections are counted in `traffic`.
+  [[nodiscard]] base::result<std::unique_ptr<os::event_handler>> listen(
+      base::unique_fd fd, const stream_target& target, admission admit = {},
+      std::shared_ptr<port_traffic> traffic = std::make_shared<port_traffic>());
 
  private:
   friend class tcp_connection;

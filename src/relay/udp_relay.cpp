@@ -14,6 +14,7 @@
 #include "os/event_loop.hpp"
 #include "relay/datagram_batch.hpp"
 #include "relay/descriptor_budget.hpp"
+#include "relay/port_traffic.hpp"
 #include "relay/sockets.hpp"
 
 namespace relay {
@@ -43,8 +44,13 @@ class udp_flow : public os::event_handler {
 
 class udp_listener : public os::event_handler {
  public:
-  udp_listener(udp_relay& owner, base::unique_fd fd, net::endpoint target)
-      : owner_(owner), loop_(owner.loop_), count_(owner.count_), fd_(std::move(fd)), target_(target) {}
+  udp_listener(udp_relay& owner, base::unique_fd fd, net::endpoint target, std::shared_ptr<port_traffic> traffic)
+      : owner_(owner),
+        loop_(owner.loop_),
+        count_(owner.count_),
+        fd_(std::move(fd)),
+        target_(target),
+        traffic_(std::move(traffic)) {}
   ~udp_listener() override {
     loop_.unwatch(fd_.get());
     owner_.end_flows_of(this);
@@ -78,9 +84,12 @@ class udp_listener : public os::event_handler {
       if (got <= 0) return;  // or an ICMP error, which receiving clears
       owner_.flows_.touch(*flow.place, loop_.now());
       drop(got - batch.send(fd_.get(), 0, static_cast<unsigned>(got), flow.client_address, flow.local));
+      traffic_->send(batch.sent_bytes());
       if (got < static_cast<int>(datagram_batch::capacity)) return;
     }
   }
+
+  [[nodiscard]] port_traffic& traffic() { return *traffic_; }
 
  private:
   void drop(int count) {
@@ -92,6 +101,7 @@ class udp_listener : public os::event_handler {
     if (flow == nullptr) return drop(static_cast<int>(last - first));
     flow->local = batch.destination(last - 1);
     owner_.flows_.touch(*flow->place, loop_.now());
+    traffic_->receive(batch.size_of(first, last));
     drop(static_cast<int>(last - first) - batch.send(flow->fd.get(), first, last));
   }
 
@@ -113,6 +123,7 @@ class udp_listener : public os::event_handler {
   counters& count_;
   base::unique_fd fd_;
   net::endpoint target_;
+  std::shared_ptr<port_traffic> traffic_;  // of all sockets of the port
 };
 
 void udp_flow::on_event(unsigned /*which*/, std::uint32_t /*events*/) {
@@ -130,12 +141,14 @@ udp_flow* udp_relay::keep(const flows::key& id, std::unique_ptr<udp_flow> flow) 
   if (!std::exchange(ticking_, true)) loop_.every(limits_.idle / 4, [this] { return ticking_ = expire(); });
   auto& kept = flows_.add(id, std::move(flow), loop_.now());
   kept.flow->place = &kept;
+  kept.flow->owner.traffic().begin();
   count_.flows.fetch_add(1, std::memory_order_relaxed);
   return kept.flow.get();
 }
 
 void udp_relay::end(flows::entry& flow) {
   flow.flow->place = nullptr;
+  flow.flow->owner.traffic().end();
   loop_.unwatch(flow.flow->fd.get());
   flow.flow->fd.reset();
   flow.flow->lease = {};
@@ -175,8 +188,9 @@ datagram_batch& udp_relay::batch() {
   return *batch_;
 }
 
-base::result<std::unique_ptr<os::event_handler>> udp_relay::listen(base::unique_fd fd, const net::endpoint& target) {
-  auto made = std::make_unique<udp_listener>(*this, std::move(fd), target);
+base::result<std::unique_ptr<os::event_handler>> udp_relay::listen(base::unique_fd fd, const net::endpoint& target,
+                                                                   std::shared_ptr<port_traffic> traffic) {
+  auto made = std::make_unique<udp_listener>(*this, std::move(fd), target, std::move(traffic));
   if (!made->watch()) return base::fail_errno("");
   return made;
 }

@@ -14,6 +14,7 @@
 #include "relay/counters.hpp"
 #include "relay/descriptor_budget.hpp"
 #include "relay/flow_table.hpp"
+#include "relay/port_traffic.hpp"
 
 namespace relay {
 
@@ -33,9 +34,10 @@ class udp_relay {
   udp_relay& operator=(const udp_relay&) = delete;
   ~udp_relay();
 
-  // A handler for a bound socket; the caller owns it, and its flows end with it.
-  [[nodiscard]] base::result<std::unique_ptr<os::event_handler>> listen(base::unique_fd fd,
-                                                                        const net::endpoint& target);
+  // A handler for a bound socket; the caller owns it, and its flows end with it. They are counted in `traffic`.
+  [[nodiscard]] base::result<std::unique_ptr<os::event_handler>> listen(
+      base::unique_fd fd, const net::endpoint& target,
+      std::shared_ptr<port_traffic> traffic = std::make_shared<port_traffic>());
 
  private:
   friend class udp_flow;

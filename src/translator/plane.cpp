@@ -1,7 +1,6 @@
 #include "translator/plane.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
@@ -20,6 +19,7 @@
 #include "netstack/time_point.hpp"
 #include "os/event_loop.hpp"
 #include "relay/descriptor_budget.hpp"
+#include "relay/port_status.hpp"
 #include "translator/exposed_tcp.hpp"
 #include "translator/exposed_udp.hpp"
 #include "translator/link_port.hpp"
@@ -79,14 +79,10 @@ void plane::stop(const net::listen_key& key) {
   exposed_.erase(at);
 }
 
-std::vector<port_status> plane::ports() const {
-  std::vector<port_status> all;
+std::vector<relay::port_status> plane::ports() const {
+  std::vector<relay::port_status> all;
   all.reserve(exposed_.size());
-  for (const auto& [key, port] : exposed_) {
-    const auto& t = port->traffic();
-    const auto value = [](const auto& number) { return number.load(std::memory_order_relaxed); };
-    all.push_back({key, value(t.connections), value(t.open), value(t.received), value(t.sent)});
-  }
+  for (const auto& [key, port] : exposed_) all.push_back(relay::status_of(key, port->traffic()));
   return all;
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "net/listen_key.hpp"
+#include "relay/port_status.hpp"
 #include "translator/dns_port.hpp"
 #include "translator/echo_flows.hpp"
 #include "translator/exposed_tcp.hpp"
@@ -26,15 +27,6 @@ struct plane_options {
   std::vector<net::cidr> vm_networks;  // see client_source
   // A VM whose link returns within it keeps its connections; after it they are reset.
   std::chrono::milliseconds grace_of_a_lost_link{10'000};
-};
-
-// An exposed port and what has passed through it.
-struct port_status {
-  net::listen_key key;
-  std::uint64_t connections = 0;  // accepted; for UDP: clients
-  std::uint64_t open = 0;
-  std::uint64_t received = 0;  // bytes from clients
-  std::uint64_t sent = 0;      // bytes to clients
 };
 
 class plane {
@@ -55,7 +47,7 @@ class plane {
   void set_search_domains(const std::vector<std::string>& domains) { stack_.set_search_domains(domains); }
   [[nodiscard]] std::vector<link_status> links() const { return links_.status(); }
   [[nodiscard]] std::vector<links::mac_table::station> stations() const { return links_.stations(); }
-  [[nodiscard]] std::vector<port_status> ports() const;  // in the order of their keys
+  [[nodiscard]] std::vector<relay::port_status> ports() const;  // in the order of their keys
   [[nodiscard]] const netstack::stack& stack() const { return stack_; }
 
   [[nodiscard]] netstack::time_point finish_turn();

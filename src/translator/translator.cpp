@@ -19,6 +19,7 @@
 #include "netstack/stack/flow_id.hpp"
 #include "netstack/stack/statistics.hpp"
 #include "relay/descriptor_budget.hpp"
+#include "relay/port_status.hpp"
 #include "relay/sockets.hpp"
 #include "translator/link_port.hpp"
 #include "translator/link_ports.hpp"
@@ -115,8 +116,8 @@ std::vector<links::mac_table::station> translator::stations() {
   return made;
 }
 
-std::vector<port_status> translator::ports() {
-  std::vector<port_status> made;
+std::vector<relay::port_status> translator::ports() {
+  std::vector<relay::port_status> made;
   run([&] { made = plane_->ports(); });
   return made;
 }

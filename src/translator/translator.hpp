@@ -12,6 +12,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "relay/descriptor_budget.hpp"
+#include "relay/port_status.hpp"
 #include "translator/plane.hpp"
 
 namespace translator {
@@ -48,7 +49,7 @@ class translator {
   [[nodiscard]] netstack::statistics statistics();
   [[nodiscard]] std::vector<netstack::lease> leases();
   [[nodiscard]] std::vector<link_status> links();
-  [[nodiscard]] std::vector<port_status> ports();
+  [[nodiscard]] std::vector<relay::port_status> ports();
   [[nodiscard]] std::vector<links::mac_table::station> stations();
   [[nodiscard]] const counters& count() const { return count_; }
 

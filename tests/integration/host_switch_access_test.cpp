@@ -5,9 +5,11 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "tests/integration/host_switch_lab.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/unix_probe.hpp"
 
 namespace integration {
 namespace {
@@ -91,6 +93,24 @@ TEST_F(host_switch_access, a_container_that_is_not_masqueraded_is_refused) {
   start_and_wait();
   ASSERT_TRUE(open_socket(container, protocol::tcp, api, false)) << "its packets do arrive";
   expect_refused(container, {"192.168.127.1"});
+}
+
+TEST_F(host_switch_access, its_metrics_are_its_owner_s_alone) {
+  const auto path = (directory_->path() / "metrics.sock").string();
+  start_and_wait({"-metrics-socket=" + path});
+  EXPECT_EQ(expose(*vm_, "127.0.0.1:8080", ":80"), 200);
+  const auto read = support::run_command({.argv = {"curl", "-s", "--unix-socket", path, "http://x/metrics"}});
+  EXPECT_THAT(read.text, HasSubstr("\nhost_switch_port_connections_total{protocol=\"tcp\",address=\"127.0.0.1\","
+                                   "port=\"8080\"} 0\n"));
+  EXPECT_EQ(support::connect_unix({*host_, unprivileged}, path), EACCES);
+  EXPECT_EQ(support::connect_unix(*host_, path), 0);
+}
+
+TEST(host_switch_flags, the_virtual_network_has_its_metrics_at_the_control_socket) {
+  const auto refused = support::run_command(
+      {.argv = {support::program_directory() / "host-switch", "-listen=unix:///none", "-metrics-socket=/none"}});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.text, HasSubstr("-metrics-socket needs -network kernel"));
 }
 
 TEST_F(host_switch_access, a_web_page_is_refused) {

@@ -3,16 +3,16 @@
 // program has its unit's rights.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <optional>
 
 #include "tests/support/eventually.hpp"
 #include "tests/support/lab.hpp"
 #include "tests/support/neighbour.hpp"
+#include "tests/support/unix_probe.hpp"
 
 namespace integration {
 namespace {
@@ -20,6 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 using net::protocol;
 using support::child_process;
+using support::connect_unix;
 using support::eventually;
 using support::place;
 using support::unprivileged;
@@ -28,23 +29,14 @@ const net::endpoint peer_at = support::vtunnel_peer_at;
 const net::endpoint service_at{net::address::loopback_v4(), 4444};
 const auto vm_address = net::address::v4(192, 168, 127, 2);
 constexpr auto patience = 20s;
+constexpr std::array sockets{"service",          "data", "handshake", "wsl-proxy", "status", "service-metrics",
+                             "wsl-proxy-metrics"};
 
 std::string mapping(std::uint16_t port, const std::string& vm = "192.168.127.2", bool remove = false) {
   return fmt::format(R"({{"remove":{},"ports":{{"80/tcp":[{{"HostIp":"127.0.0.1","HostPort":"{}"}}]}},)"
                      R"("connectAddrs":[{{"network":"ip+net","addr":"{}/24"}}]}})"
                      "\n",
                      remove, port, vm);
-}
-
-// The error's number; 0: it connected.
-int connect_unix(const place& from, const std::filesystem::path& path) {
-  return from.run([&] {
-    const base::unique_fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un at{};
-    at.sun_family = AF_UNIX;
-    path.native().copy(at.sun_path, sizeof at.sun_path - 1);
-    return ::connect(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) == 0 ? 0 : errno;
-  });
 }
 
 class reach : public testing::Test {
@@ -58,12 +50,14 @@ class reach : public testing::Test {
         "tunnel:\n  - {{name: t, handshake-port: 'unix:{0}/handshake', vsock-host-port: 'unix:{0}/data', "
         "peer-address: 127.0.0.1, peer-port: {1}, upstream-server-address: 'unix:{0}/service'}}\n",
         d, peer_at.port);
-    service_ = start(*host_, "privileged-service", {"-socketFile=" + at("service")});
+    service_ = start(*host_, "privileged-service",
+                     {"-socketFile=" + at("service"), "-metrics-socket=" + at("service-metrics")});
     peer_ = start(*vm_, "vtunnel", {"peer", "-config-path=" + at("vtunnel.yaml")});
     tunnel_host_ = start(*host_, "vtunnel", {"host", "-config-path=" + at("vtunnel.yaml")});
-    wsl_proxy_ = start(*vm_, "wsl-proxy", {"-logfile=", "-socketFile=" + at("wsl-proxy")});
+    wsl_proxy_ = start(*vm_, "wsl-proxy",
+                       {"-logfile=", "-socketFile=" + at("wsl-proxy"), "-metrics-socket=" + at("wsl-proxy-metrics")});
     agent_ = start(*vm_, "rancher-desktop-guestagent", agent_flags());
-    for (const auto* name : {"service", "data", "handshake", "wsl-proxy", "status"})
+    for (const auto* name : sockets)
       ASSERT_TRUE(eventually(patience, [&] { return std::filesystem::is_socket(at(name)); })) << name << log();
   }
   void TearDown() override {
@@ -110,7 +104,7 @@ class reach : public testing::Test {
 };
 
 TEST_F(reach, unix_sockets_are_root_s_alone) {
-  for (const auto* name : {"service", "data", "handshake", "wsl-proxy", "status"})
+  for (const auto* name : sockets)
     for (const auto* where : {&*host_, &*vm_}) {
       EXPECT_EQ(connect_unix(place(*where, unprivileged), at(name)), EACCES) << name;
       EXPECT_EQ(connect_unix(place(*where), at(name)), 0) << name;

@@ -13,13 +13,14 @@
 #include "http/message.hpp"
 #include "link/link_counters.hpp"
 #include "link/mac_table.hpp"
-#include "net/protocol.hpp"
 #include "netstack/dns/server.hpp"
 #include "netstack/ipv4.hpp"
 #include "netstack/stack/action.hpp"
 #include "netstack/stack/statistics.hpp"
+#include "port_metrics/port_metrics.hpp"
 #include "program/metrics_text.hpp"
 #include "protocols/forwarder_api/forward.hpp"
+#include "relay/port_status.hpp"
 #include "translator/link_ports.hpp"
 #include "translator/plane.hpp"
 #include "translator/shared.hpp"
@@ -84,27 +85,6 @@ std::string help_of(std::string name) {
   return name + ".";
 }
 
-void add_ports(program::metrics_text& to, const std::vector<translator::port_status>& ports) {
-  if (ports.empty()) return;
-  const auto put = [&](std::string_view name, metric_kind kind, std::string_view help,
-                       std::uint64_t translator::port_status::* value) {
-    to.begin(name, kind, help);
-    for (const auto& one : ports)
-      to.add({{"protocol", net::to_string(one.key.protocol)},
-              {"address", one.key.address.to_string()},
-              {"port", std::to_string(one.key.port)}},
-             static_cast<double>(one.*value));
-  };
-  using status = translator::port_status;
-  put("host_switch_port_connections_total", metric_kind::counter, "Clients of an exposed port since it was opened.",
-      &status::connections);
-  put("host_switch_port_open_connections", metric_kind::gauge, "Clients of an exposed port now.", &status::open);
-  put("host_switch_port_received_bytes_total", metric_kind::counter, "Bytes from the clients of an exposed port.",
-      &status::received);
-  put("host_switch_port_sent_bytes_total", metric_kind::counter, "Bytes to the clients of an exposed port.",
-      &status::sent);
-}
-
 }  // namespace
 
 std::vector<metric> link_metrics(const std::vector<translator::link_status>& all) {
@@ -151,14 +131,14 @@ std::string metrics_as_json(const std::vector<metric>& all) {
   return object_of(all, [](const metric& one) { return fmt::format(R"("{}":{})", one.name, one.value); });
 }
 
-std::string metrics_as_text(const std::vector<metric>& all, const std::vector<translator::port_status>& ports) {
+std::string metrics_as_text(const std::vector<metric>& all, const std::vector<relay::port_status>& ports) {
   program::metrics_text text;
   for (const auto& one : all) {
     text.begin("host_switch_" + one.name + (one.is_gauge ? "" : "_total"),
                one.is_gauge ? metric_kind::gauge : metric_kind::counter, help_of(one.name));
     text.add({}, static_cast<double>(one.value));
   }
-  add_ports(text, ports);
+  port_metrics::add(text, "host_switch", ports);
   return text.take();
 }
 

@@ -34,7 +34,7 @@ struct metric {
 [[nodiscard]] std::vector<metric> link_metrics(const std::vector<translator::link_status>& all);
 [[nodiscard]] std::string metrics_as_json(const std::vector<metric>& all);
 [[nodiscard]] std::string metrics_as_text(const std::vector<metric>& all,
-                                          const std::vector<translator::port_status>& ports = {});
+                                          const std::vector<relay::port_status>& ports = {});
 
 class control_api {
  public:

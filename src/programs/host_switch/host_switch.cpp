@@ -112,6 +112,7 @@ void host_switch::declare(program::flag_set& flags) {
   flags.add("control-socket", control_socket_, program::own_socket_path, "",
             "A UNIX socket at this `path`, mode 0600, with the API and the state of the virtual network: leases, "
             "stations, counters, /metrics.");
+  metrics_.declare(flags);
 }
 
 base::result<host_switch::way> host_switch::parse_way(std::string_view text) {
@@ -130,6 +131,8 @@ base::result<> host_switch::check_virtual_network() const {
 
 base::result<> host_switch::check(const program::command_line& line) {
   if (auto valid = check_listeners(static_forwards_); !valid) return valid;
+  if (way_ == way::through_frames && line.is_set("metrics-socket"))
+    return base::fail("-metrics-socket needs -network kernel: the virtual network's metrics are at -control-socket");
   if (way_ == way::through_frames) return check_virtual_network();
   for (const auto* name : {"listen", "mtu", "dns-zone", "dns-aaaa", "dhcp-lease", "nat", "source-address", "vm-network",
                            "pcap", "control-socket"})
@@ -141,6 +144,7 @@ base::result<> host_switch::open_kernel_network() {
   auto made = std::make_unique<kernel_network>(api());
   policy_ = std::make_unique<access_policy>(vm_network_, api(), api_hosts_, netlink::is_local_address);
   const auto tried = try_to_listen(*made);
+  kernel_ = made.get();
   network_ = std::move(made);
   return tried || may_pass(tried.error().code) ? base::result<>{} : tried;
 }
@@ -173,6 +177,7 @@ base::result<> host_switch::open(const async::executor& where) {
   if (!opened) return opened;
   forwards_ = std::make_unique<forwarder>(*network_, *policy_, most_forwards());
   if (auto done = open_control_socket(); !done) return done;
+  if (auto done = metrics_.open(); !done) return done;
   return open_static_forwards();
 }
 
@@ -212,6 +217,7 @@ std::string host_switch::start(async::task_group& tasks) {
                                [this](const net::address& client) { return admits(client); }));
   for (const auto& f : busy_forwards_) tasks.spawn("static forward", keep_trying(served, f));
   if (frames_ != nullptr) start_virtual_network(tasks);
+  if (kernel_ != nullptr) metrics_.start(tasks, info().name, [from = kernel_] { return from->ports(); });
   const auto links = frames_ == nullptr ? std::string() : " links=" + frames_->listens();
   return fmt::format("api={} static={}{}", net::to_string(api()), static_forwards_.size(), links);
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/episode.hpp"
+#include "port_metrics/metrics_socket.hpp"
 #include "program/daemon.hpp"
 #include "programs/host_switch/access_policy.hpp"
 #include "programs/host_switch/control_api.hpp"
@@ -49,6 +50,8 @@ class host_switch final : public program::daemon {
   std::string control_socket_;
   std::unique_ptr<network> network_;
   virtual_network* frames_ = nullptr;  // network_, where it is a virtual one
+  kernel_network* kernel_ = nullptr;   // network_, where it is the kernel's
+  port_metrics::metrics_socket metrics_;
   std::unique_ptr<os::claimed_unix_path> control_;
   std::unique_ptr<control_api> control_api_;
   std::unique_ptr<access_policy> policy_;

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "base/episode.hpp"
 #include "base/unique_fd.hpp"
@@ -11,6 +12,7 @@
 #include "programs/host_switch/api_device.hpp"
 #include "programs/host_switch/network.hpp"
 #include "relay/listener_set.hpp"
+#include "relay/port_status.hpp"
 
 namespace host_switch {
 
@@ -36,6 +38,8 @@ class kernel_network final : public network {
   // address. Fails with address_in_use if another host-switch serves the API.
   [[nodiscard]] base::result<base::unique_fd> open_api_socket(const std::optional<api_device>& device);
   base::result<> bind_if_permitted(int fd, const std::string& device);
+
+  [[nodiscard]] std::vector<relay::port_status> ports() const { return relays_.ports(); }
 
  private:
   void watch_addresses(const async::executor& where);

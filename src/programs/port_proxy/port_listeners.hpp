@@ -4,12 +4,14 @@
 
 #include <chrono>
 #include <map>
+#include <vector>
 
 #include "async/condition.hpp"
 #include "async/task.hpp"
 #include "base/episode.hpp"
 #include "programs/port_proxy/listener_table.hpp"
 #include "relay/listener_set.hpp"
+#include "relay/port_status.hpp"
 
 namespace port_proxy {
 
@@ -35,6 +37,8 @@ class port_listeners {
   async::task<> run();
 
   [[nodiscard]] const listener_table& table() const { return table_; }
+  // What has passed through each open listener.
+  [[nodiscard]] std::vector<relay::port_status> ports() const { return listeners_.ports(); }
 
  private:
   void open_due(time_point now);

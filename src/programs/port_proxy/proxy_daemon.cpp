@@ -32,6 +32,7 @@ void proxy_daemon::declare(program::flag_set& flags) {
             "The `path` of the UNIX socket that receives the messages; mode 0600.");
   flags.add("udpBuffer", udp_buffer_bytes_, program::buffer_size,
             "The kernel's buffer for each UDP socket, in `bytes`; the kernel may grant less.");
+  metrics_.declare(flags);
 }
 
 base::result<base::unique_fd> proxy_daemon::open_entrance() {
@@ -50,6 +51,7 @@ base::result<base::unique_fd> proxy_daemon::open_entrance() {
 base::result<> proxy_daemon::open(const async::executor& where) {
   auto entrance = open_entrance();
   if (!entrance) return std::unexpected(entrance.error());
+  if (auto opened = metrics_.open(); !opened) return opened;
   const port_listeners_options options{.udp_buffer_bytes = udp_buffer_bytes_,
                                        .relay = {.shards = relay::shards_for_processors()}};
   listeners_ = std::make_unique<port_listeners>(where, options);
@@ -64,6 +66,7 @@ base::result<> proxy_daemon::open(const async::executor& where) {
 std::string proxy_daemon::start(async::task_group& tasks) {
   tasks.spawn("retries", listeners_->run());
   tasks.spawn("messages", server_->run());
+  metrics_.start(tasks, info().name, [this] { return listeners_->ports(); });
   const auto relayed = relays_to();
   return fmt::format("socket={}{}{}", tcp_ ? net::to_string(*tcp_) : base::printable(socket_file_),
                      relayed.empty() ? "" : " ", relayed);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "os/claimed_unix_path.hpp"
+#include "port_metrics/metrics_socket.hpp"
 #include "program/daemon.hpp"
 #include "programs/port_proxy/message_server.hpp"
 #include "programs/port_proxy/port_listeners.hpp"
@@ -38,6 +39,7 @@ class proxy_daemon : public program::daemon {
   std::string socket_file_;
   message_server_options messages_;
   int udp_buffer_bytes_ = 8 << 20;
+  port_metrics::metrics_socket metrics_;
   std::optional<os::claimed_unix_path> file_;
   std::unique_ptr<port_listeners> listeners_;
   std::unique_ptr<message_server> server_;

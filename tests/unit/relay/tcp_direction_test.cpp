@@ -50,7 +50,9 @@ class tcp_direction_test : public testing::Test {
     std::signal(SIGPIPE, SIG_IGN);  // as every program of ours does
   }
   void pump(bool source_ends = false) {
-    direction_.pump(source_.inner.get(), target_.inner.get(), pipes_, source_ends);
+    const auto now = direction_.pump(source_.inner.get(), target_.inner.get(), pipes_, source_ends);
+    moved_.read += now.read;
+    moved_.written += now.written;
   }
   // Sends until the kernel takes no more, while the direction reads on. Returns what was sent.
   std::string fill() {
@@ -80,6 +82,7 @@ class tcp_direction_test : public testing::Test {
   pipe_pool pipes_{budget_};
   link source_ = tcp_link(), target_ = tcp_link();
   tcp_direction direction_;
+  tcp_direction::moved moved_;  // by all pumps
 };
 
 TEST_F(tcp_direction_test, waits_for_bytes_while_there_are_none) {
@@ -107,11 +110,16 @@ TEST_F(tcp_direction_test, an_end_behind_a_backlog_is_passed_on_after_the_last_b
   ::shutdown(source_.outer.get(), SHUT_WR);
   pump(true);
   EXPECT_NE(direction_.now(), finished) << "bytes are left";
+  EXPECT_GT(moved_.written, 0U);
+  EXPECT_EQ(moved_.written, waiting(target_.outer)) << "what is in the backlog was not written";
+  EXPECT_LT(moved_.written, moved_.read);
   EXPECT_EQ(receive(sent.size()), sent);
   EXPECT_TRUE(eventually([&] {
     pump(true);
     return direction_.now() == finished;
   }));
+  EXPECT_EQ(moved_.read, sent.size());
+  EXPECT_EQ(moved_.written, sent.size());
   EXPECT_FALSE(direction_.wants_read());
   EXPECT_FALSE(direction_.wants_write());
 }

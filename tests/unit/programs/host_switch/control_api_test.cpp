@@ -40,8 +40,8 @@ TEST(control_api, counters_end_with_total_and_gauges_do_not) {
 }
 
 TEST(control_api, each_exposed_port_has_its_traffic) {
-  const translator::port_status web{{net::protocol::tcp, net::address::any_v4(), 8080}, 3, 1, 500, 70'000};
-  const translator::port_status dns{{net::protocol::udp, net::address::loopback_v6(), 53}, 2, 2, 60, 120};
+  const relay::port_status web{{net::protocol::tcp, net::address::any_v4(), 8080}, 3, 1, 500, 70'000};
+  const relay::port_status dns{{net::protocol::udp, net::address::loopback_v6(), 53}, 2, 2, 60, 120};
   const auto text = metrics_as_text({}, {web, dns});
   for (const auto* line :
        {"# TYPE host_switch_port_connections_total counter\n"

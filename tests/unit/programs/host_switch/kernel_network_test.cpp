@@ -140,6 +140,10 @@ TEST(kernel_network, a_forward_of_the_wildcard_is_for_both_families_until_it_is_
     support::send_all(client.get(), "x");
     EXPECT_EQ(support::read_exactly(support::accept_one(target.get()).get(), 1), "x");
   }
+  const auto counted = network.ports();
+  ASSERT_EQ(counted.size(), 1U);
+  EXPECT_EQ(counted[0].key, (net::listen_key{net::protocol::tcp, at.ip, at.port}));
+  EXPECT_EQ(counted[0].connections, 2U);
   network.stop(net::protocol::tcp, at);
   EXPECT_THROW(support::connected_socket(SOCK_STREAM, {loopback, at.port}), std::system_error);
 }

@@ -1,12 +1,15 @@
 // wsl-proxy and privileged-service, driven by messages over real sockets: first what they share, then what each adds.
 #include "programs/port_proxy/proxy_daemon.hpp"
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <random>
 
+#include "os/connect.hpp"
 #include "ports/reconciler.hpp"
 #include "protocols/port_mapping/message_codec.hpp"
 #include "sinks/port_mapping/port_mapping_sink.hpp"
@@ -84,9 +87,25 @@ class ProxyProgram : public testing::Test {
     return false;
   }
 
+  // The answer to GET /metrics, with its head.
+  [[nodiscard]] std::string metrics() const {
+    const auto fd = os::connect_now(net::unix_path{metrics_}).value();
+    ::fcntl(fd.get(), F_SETFL, 0);
+    support::set_deadline(fd.get());
+    support::send_all(fd.get(), "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    return support::read_all(fd.get());
+  }
+  // Of the port of request().
+  [[nodiscard]] std::string sample(const char* name, const char* protocol, std::size_t value) const {
+    return fmt::format("\n{}_port_{}{{protocol=\"{}\",address=\"{}\",port=\"8080\"}} {}\n",
+                       program_ == which::wsl_proxy ? "wsl_proxy" : "privileged_service", name, protocol,
+                       host_.to_string(), value);
+  }
+
   which program_;
   support::temp_dir directory_;
   std::filesystem::path socket_ = directory_ / "messages.sock";
+  std::filesystem::path metrics_ = directory_ / "metrics.sock";
   std::filesystem::path log_ = directory_ / "log";
   net::address host_ = own_loopback(), vm_ = own_loopback();
   support::event_loop loop_;
@@ -130,6 +149,36 @@ TEST_P(each_proxy_test, opens_a_busy_port_once_it_is_free) {
   EXPECT_TRUE(eventually(10s, [this] { return log().contains("Address already in use"); })) << log();
   other.reset();
   EXPECT_TRUE(reaches(vm)) << log();
+}
+
+TEST_P(each_proxy_test, counts_the_connections_and_bytes_of_each_port) {
+  const echo_upstream vm({vm_, 8080});
+  const auto proxy = start({"-metrics-socket=" + metrics_.string()});
+  ASSERT_TRUE(eventually(10s, [this] { return log().contains("ready"); })) << log();
+  struct stat about{};
+  ASSERT_EQ(::stat(metrics_.c_str(), &about), 0);
+  EXPECT_EQ(about.st_mode & 07777U, 0600U) << "its owner's alone";
+  EXPECT_THAT(metrics(), testing::EndsWith("\r\n\r\n")) << "no port, no metric";
+  request(false, vm_);
+  for (const auto* protocol : {"tcp", "udp"})
+    ASSERT_TRUE(eventually(10s, [&] { return metrics().contains(sample("connections_total", protocol, 0)); })) << log();
+  const std::string text(700, 'x');
+  for (const auto p : {protocol::tcp, protocol::udp}) EXPECT_EQ(ask(p, {host_, 8080}, text), vm.answer_to(text));
+  const auto answered = vm.answer_to(text).size();
+  for (const auto* protocol : {"tcp", "udp"})
+    for (const auto& line :
+         {sample("connections_total", protocol, 1), sample("received_bytes_total", protocol, text.size()),
+          sample("sent_bytes_total", protocol, answered)})
+      EXPECT_TRUE(eventually(10s, [&] { return metrics().contains(line); })) << line << metrics();
+  EXPECT_TRUE(eventually(10s, [&] { return metrics().contains(sample("open_connections", "tcp", 0)); })) << metrics();
+  EXPECT_THAT(metrics(), HasSubstr(sample("open_connections", "udp", 1)));
+  request(true, vm_);
+  EXPECT_TRUE(eventually(10s, [&] { return metrics().ends_with("\r\n\r\n"); }));
+}
+
+TEST_P(each_proxy_test, does_not_start_without_the_metrics_socket_that_it_is_to_have) {
+  EXPECT_EQ(start({"-metrics-socket=" + (directory_ / "none" / "x").string()}).wait(10s), 1);
+  EXPECT_EQ(start({"-metrics-socket=relative"}).wait(10s), 2);
 }
 
 TEST_P(each_proxy_test, a_second_instance_leaves_the_first_alone) {
