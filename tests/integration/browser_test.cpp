@@ -197,6 +197,10 @@ TEST_F(own_documents, nothing_scrolls_sideways_at_any_width) {
       EXPECT_EQ(browser_->text("innerWidth"), std::to_string(width));
       EXPECT_EQ(browser_->text("document.documentElement.scrollWidth - document.documentElement.clientWidth"), "0")
           << width;
+      EXPECT_EQ(browser_->text("[...document.querySelectorAll('tbody th')].filter((cell) => "
+                               "matchMedia('(max-width: 44rem)').matches && cell.clientWidth < innerWidth / 2).length"),
+                "0")
+          << "on a narrow page a cell has the whole width: " << width;
       browser_->screenshot(output(fmt::format("status-page-{}-{}.png", width, dark ? "dark" : "light")));
     }
 }
