@@ -124,7 +124,7 @@ constexpr auto every_state = R"(
       port(8080), port(8443, {name: hostile, owner: hostile, source: hostile, rule: hostile}),
       port(3000, {peers: [peer('host-switch', 'conflict', {reason: 'listen tcp 0.0.0.0:3000: bind: address already in use',
         retry_in_ms: 4200}), peer('wsl-proxy', 'applied')]}),
-      port(53, {protocol: 'udp', guest_port: 5353, rule: 'rules.yaml:7: host-port 53'}),
+      port(53, {protocol: 'udp', guest_port: 5353, rule: 'rule 3 (line 7): no clash'}),
       port(80, {decision: 'restricted', reason: 'ports below 1024 need an installation with administrator rights',
         peers: []}),
       port(9000, {address: '127.0.0.1', decision: 'covered', reason: 'answered by tcp 0.0.0.0:9000', peers: []}),
@@ -157,7 +157,7 @@ TEST_F(own_documents, states_have_a_word_and_reasons) {
   expect_row("8080/tcp", "http://localhost:8080");
   expect_row("8443/tcp", "https://localhost:8443");
   expect_row("3000/tcp", "address already in use, again in 5 s");
-  expect_row("53/udp", "rule: rules.yaml:7: host-port 53");
+  expect_row("53/udp", "rule 3 (line 7): no clash");
   expect_row("53/udp", "port 5353 in the VM");
   expect_row("80/tcp", "administrator rights");
   expect_row("9000/tcp", "covered");

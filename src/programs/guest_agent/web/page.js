@@ -53,7 +53,7 @@ function portRow(port) {
   return row(
     portCell(port),
     cell('Name', port.name || port.owner || '–', note(detailsOf(port))),
-    cell('Source', port.source || '–', note(port.rule && `rule: ${port.rule}`)),
+    cell('Source', port.source || '–', note(port.rule)),
     cell('State', stateWord(stateOf(port)), note(port.reason, 'reason')),
     peersCell(port));
 }
