@@ -3,8 +3,8 @@
 // on the caller's loop.
 //
 // Each look-up has a channel of its own and reads both files: nothing is cached, so a change of either counts at once.
-// Both kinds of address are asked for at once, in two questions. Some servers never answer the one for IPv6. If an answer
-// is missing after 300 ms, each kind is asked for by itself as well, and the first one with an address is the result.
+// Both kinds of address are asked for at once, in two questions. Some servers never answer the one for IPv6. If an
+// answer is missing after 300 ms, each kind is also asked for alone, and the first one with an address is the result.
 //
 // nsswitch.conf is not read: names that only a module of glibc knows (mDNS, NIS …) are not found.
 #pragma once

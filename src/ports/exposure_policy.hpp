@@ -65,7 +65,7 @@ struct exposure_plan {
 enum class peer_role : std::uint8_t {
   host,       // for host-switch: key and source only; for the privileged service what wsl has
   wsl,        // for wsl-proxy: with the container port
-  loopback,   // keys as they are inside the VM: what the tap address does not reach by itself
+  loopback,   // keys as they are inside the VM: what the tap address alone does not reach
   listeners,  // TCP ports that rules alone publish: no process listens on them inside the VM
 };
 

@@ -18,7 +18,7 @@ class rule_reader {
   rule_reader(const known_names& known, problem_list& problems)
       : known_(known), problems_(problems), values_(problems) {}
 
-  // Of a list's item. The result is of use only if there is no problem.
+  // Of a list's item. The result counts only if there is no problem.
   [[nodiscard]] rule read_rule(const yaml_node& map);
   // Only actions, for one port.
   [[nodiscard]] actions read_actions(const yaml_node& map, std::uint16_t port);
