@@ -1,7 +1,7 @@
 // server: HTTP/1.1 on the connections that an acceptor gives. One task a connection; keep-alive with an idle timeout;
 // bounded heads, bodies, buffers and answers; a deadline on every read and write. With too many connections, slot_table
 // chooses the one to close. Requests that RFC 9112 forbids are refused before the handler sees them (request_head.hpp).
-// Control thread only.
+// A client of HTTP/1.0 gets its answer without chunks, and the connection is closed after it. Control thread only.
 #pragma once
 
 #include <chrono>

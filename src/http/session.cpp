@@ -33,16 +33,6 @@ namespace beast = boost::beast::http;
 using parser_type = beast::request_parser<beast::string_body>;
 using namespace std::chrono_literals;
 
-request to_request(parser_type& parser) {
-  request r;
-  auto& message = parser.get();
-  r.method = message.method_string();
-  r.target = message.target();
-  for (const auto& field : message) r.headers[std::string(field.name_string())] = field.value();
-  r.body = std::move(message.body());
-  return r;
-}
-
 // The answer to a request that cannot be parsed; nothing if the bytes were not HTTP.
 std::optional<response> complaint(const boost::system::error_code& ec) {
   if (ec == beast::error::body_limit) return text_response(413, "request body too large");
@@ -75,33 +65,41 @@ async::task<base::result<>> write_bytes(session& s, std::string bytes) {
   co_return base::result<>{};
 }
 
+// How a client learns where a stream ends: HTTP/1.0 does not know chunks.
+enum class framing : std::uint8_t { chunks, until_close };
+
 // The piece is sent from where it is: a large one that many clients get is in memory once.
-async::task<base::result<>> write_chunk(session& s, base::shared_text piece) {
-  const auto begin = fmt::format("{:x}\r\n", piece.str().size());
-  const std::array<asio::const_buffer, 3> chunk{asio::buffer(begin), asio::buffer(piece.str()),
-                                                asio::buffer("\r\n", 2)};
-  const auto [ec, sent] = co_await asio::async_write(s.socket, chunk, async::nothrow);
+async::task<base::result<>> write_framed(session& s, base::shared_text piece, framing how) {
+  const bool chunk = how == framing::chunks;
+  const auto begin = chunk ? fmt::format("{:x}\r\n", piece.str().size()) : "";
+  const std::array<asio::const_buffer, 3> parts{asio::buffer(begin), asio::buffer(piece.str()),
+                                                asio::buffer("\r\n", chunk ? 2 : 0)};
+  const auto [ec, sent] = co_await asio::async_write(s.socket, parts, async::nothrow);
   co_await async::check_cancelled();
   if (ec) co_return base::fail(static_cast<std::error_code>(ec), "write a piece");
   co_return base::result<>{};
 }
 
-async::task<bool> write_piece(session* s, base::shared_text piece) {
+async::task<bool> write_piece(session* s, base::shared_text piece, framing how) {
   if (piece.empty()) co_return true;  // an empty chunk would end the stream
-  const auto written = co_await async::within(s->server->limits.write, write_chunk(*s, std::move(piece)));
+  const auto written = co_await async::within(s->server->limits.write, write_framed(*s, std::move(piece), how));
   co_return written.has_value();
 }
 
-async::task<> write_stream(session& s, answer a) {
-  std::string head = fmt::format("HTTP/1.1 {} OK\r\nTransfer-Encoding: chunked\r\n", a.head.status);
+async::task<> write_stream(session& s, answer a, framing how) {
+  const bool chunks = how == framing::chunks;
+  std::string head = fmt::format("HTTP/1.1 {} OK\r\n{}\r\n", a.head.status,
+                                 chunks ? "Transfer-Encoding: chunked" : "Connection: close");
   for (const auto& [name, value] : a.head.headers) head += fmt::format("{}: {}\r\n", name, value);
   head += "\r\n";
   const auto written = co_await async::within(s.server->limits.write, write_bytes(s, std::move(head)));
   if (!written) co_return;
   session* const self = &s;
-  const stream_writer writer = [self](base::shared_text piece) { return write_piece(self, std::move(piece)); };
+  const stream_writer writer = [self, how](base::shared_text piece) {
+    return write_piece(self, std::move(piece), how);
+  };
   co_await a.stream(writer);
-  static_cast<void>(co_await async::within(s.server->limits.write, write_bytes(s, "0\r\n\r\n")));
+  if (chunks) static_cast<void>(co_await async::within(s.server->limits.write, write_bytes(s, "0\r\n\r\n")));
 }
 
 // The library's error, or the answer to send without reading the body.
@@ -117,8 +115,7 @@ async::task<base::result<arrival>> read_request(session& s, parser_type& parser)
   if (no_header) co_return arrival{no_header, {}};
   if (auto refusal = check_head(parser.get())) co_return arrival{{}, std::move(refusal)};
   if (parser.is_done()) co_return arrival{};
-  if (parser.get().count(beast::field::expect) > 0)
-    static_cast<void>(co_await write_bytes(s, "HTTP/1.1 100 Continue\r\n\r\n"));
+  if (expects_continue(parser.get())) static_cast<void>(co_await write_bytes(s, "HTTP/1.1 100 Continue\r\n\r\n"));
   const auto [no_body, body] = co_await beast::async_read(s.socket, s.buffer, parser, async::nothrow);
   co_await async::check_cancelled();
   co_return arrival{no_body, {}};
@@ -143,9 +140,9 @@ async::task<> refuse(session& s, response r) {
   if (written) static_cast<void>(co_await async::within(500ms, drain(s)));
 }
 
-// Whether the connection stays open after the answer.
+// Whether the connection stays open after the answer. One of HTTP/1.0 never does.
 bool keeps_open(session& s, const parser_type& parser) {
-  if (!parser.get().keep_alive()) return false;
+  if (parser.get().version() < 11 || !parser.get().keep_alive()) return false;
   const auto standing = s.server->slots.stand(s.id, async::clock::now());
   if (standing.victim) s.server->close(*standing.victim);
   return standing.granted;
@@ -166,12 +163,14 @@ async::task<bool> serve_one(session& s) {
   if (read.failed || read.refusal) co_return false;
   const bool keep_alive = keeps_open(s, parser);
   const bool head_only = parser.get().method() == beast::verb::head;
-  incoming in{to_request(parser), s.peer};
+  const auto how = parser.get().version() < 11 ? framing::until_close : framing::chunks;
+  incoming in{read_head(parser.get()), s.peer};
+  in.head.body = std::move(parser.get().body());
   auto a = co_await s.server->handle(std::move(in));
   if (!s.socket.is_open()) co_return false;
   if (a.stream) {
     s.server->slots.stream(s.id);
-    co_await write_stream(s, std::move(a));
+    co_await write_stream(s, std::move(a), how);
     co_return false;
   }
   s.server->reserve_answer(a.head.body.size(), &s);

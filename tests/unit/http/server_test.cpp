@@ -231,6 +231,23 @@ TEST_F(server_test, a_request_says_for_which_host_it_is) {
   EXPECT_THAT(raw("GET /old HTTP/1.0\r\n\r\n"), HasSubstr("GET /old "));
 }
 
+TEST_F(server_test, a_url_as_target_leads_to_its_path) {
+  start();
+  EXPECT_THAT(raw("GET http://a:1/x?y HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), HasSubstr("\nGET /x?y "));
+  EXPECT_THAT(raw("GET x HTTP/1.1\r\nHost: a\r\n\r\n"), HasSubstr(" 400 "));
+}
+
+// The end of the connection is the end of the answer, also for a client that asks to keep it.
+TEST_F(server_test, a_client_of_http_1_0_gets_no_chunks) {
+  start();
+  const auto streamed = raw("GET /stream HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(streamed, testing::StartsWith("HTTP/1.1 200 OK\r\nConnection: close\r\n"));
+  EXPECT_THAT(streamed, testing::EndsWith("\r\n\r\none\ntwo\nthree\n"));
+  EXPECT_THAT(raw("GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), HasSubstr("Connection: close\r\n"));
+  EXPECT_THAT(raw("POST /x HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi"),
+              testing::Not(HasSubstr("100 Continue")));
+}
+
 TEST_F(server_test, refuses_what_it_does_not_understand) {
   start();
   const std::string post = "POST / HTTP/1.1\r\nHost: a\r\n";
