@@ -1,6 +1,7 @@
 // guestagentctl beside a real agent: what it explains, what it waits for, and the events that it prints.
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,21 @@ TEST_F(control, waits_until_a_port_is_open) {
   EXPECT_EQ(waits.wait(20s), 0) << support::read_text(lab_->directory() / "wait");
   expect_answers("tcp 127.0.0.1:8080", "web");
   EXPECT_EQ(wait_for("9999", "200ms"), 3);
+}
+
+// docker-proxy and the peers have the port at once; the container's server listens later, or never.
+TEST_F(control, waits_until_a_port_answers) {
+  lab_->docker().run("web", {"-p", "8080:81"});
+  EXPECT_TRUE(explains("8080", "tcp 0.0.0.0:8080 is open\n"));
+  const auto begin = std::chrono::steady_clock::now();
+  const auto mute = lab_->control({"ports", "-wait=8080/tcp", "-timeout=1s"});
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 3s);
+  EXPECT_EQ(mute.exit_code, 3);
+  EXPECT_THAT(mute.text, HasSubstr("is open, and does not answer"));
+  auto waits = start("wait", {"ports", "-wait=8080/tcp", "-timeout=60s"});
+  lab_->docker().docker({"exec", "-d", "web", "/echo-server", "tcp:81"});
+  EXPECT_EQ(waits.wait(20s), 0) << support::read_text(lab_->directory() / "wait");
+  expect_answers("tcp 127.0.0.1:8080", "web");
 }
 
 TEST_F(control, waits_for_the_end_of_a_conflict) {

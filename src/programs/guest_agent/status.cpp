@@ -11,8 +11,10 @@
 #include <string_view>
 #include <utility>
 
+#include "net/address.hpp"
 #include "net/protocol.hpp"
 #include "ports/binding.hpp"
+#include "ports/claim_targets.hpp"
 #include "ports/exposure_policy.hpp"
 #include "ports/peer_listing.hpp"
 #include "ports/port_table.hpp"
@@ -120,6 +122,12 @@ status_document::port describe_key(const ports::port_key& key) {
   return {.protocol{to_string(key.protocol)}, .address = key.address.to_string(), .number = key.port};
 }
 
+// Where the port answers inside the VM, if the agent serves it.
+std::string address_inside(const ports::planned_port& port) {
+  if (port.decision != ports::verdict::exposed || ports::is_only_announced(port.claims)) return {};
+  return (port.bound ? port.bound->address : net::address::any_v4()).to_string();
+}
+
 status_document::port describe_port(const status_view& view, const ports::planned_port& port) {
   const auto& winner = port.claims.front();
   auto shown = describe_key(port.key);
@@ -131,6 +139,7 @@ status_document::port describe_port(const status_view& view, const ports::planne
   shown.reason = port.reason;
   shown.rule = port.rule.str();
   if (winner.what.host_port != port.key.port) shown.guest_port = winner.what.host_port;
+  shown.guest_address = address_inside(port);
   for (const auto& c : port.claims) shown.claims.push_back(describe_claim(c));
   for (const auto& peer : view.peers)
     if (const auto key = key_at(*view.plan, port, peer.role)) shown.peers.push_back(describe_port_at(view, peer, *key));

@@ -6,13 +6,17 @@
 #include <expected>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "async/clock.hpp"
 #include "async/task.hpp"
 #include "async/timeout.hpp"
 #include "base/result.hpp"
+#include "net/endpoint.hpp"
 #include "program/command_line.hpp"
 #include "programs/guestagentctl/agent_client.hpp"
+#include "programs/guestagentctl/answer_check.hpp"
 #include "programs/guestagentctl/changes.hpp"
 #include "programs/guestagentctl/explain.hpp"
 #include "programs/guestagentctl/output.hpp"
@@ -24,7 +28,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto reconnect_pause = 200ms;
+constexpr auto pause_between_tries = 200ms;
 
 bool is_final(const judgement& j) { return j.state == readiness::open || j.state == readiness::left_out; }
 
@@ -38,18 +42,41 @@ int exit_code_of(readiness state) {
   return exit_timeout;
 }
 
-// Follows the agent until the judgement is final. The agent may start, and start again, meanwhile.
+// Follows the agent until the judgement is final, by the documents alone.
+async::task<base::result<>> follow_judgement(const request& r, judgement& last) {
+  co_return co_await follow_status(r.socket, [&](std::string_view text) -> base::result<appetite> {
+    const auto shown = read_document(text);
+    if (!shown) return std::unexpected(shown.error());
+    last = judge(*shown, *r.wait);
+    return is_final(last) ? appetite::enough : appetite::more;
+  });
+}
+
+// Each of the places has to answer.
+async::task<base::result<>> check_answers(std::vector<net::endpoint> places) {
+  for (const auto& place : places)
+    if (auto answered = co_await check_answer(place); !answered) co_return answered;
+  co_return base::result<>{};
+}
+
+// Until the port is open and answers, or is left out. The agent may start, and start again, meanwhile.
 async::task<base::result<>> follow_port(const request& r, judgement& last) {
   while (true) {
-    const auto followed = co_await follow_status(r.socket, [&](std::string_view text) -> base::result<appetite> {
-      const auto shown = read_document(text);
-      if (!shown) return std::unexpected(shown.error());
-      last = judge(*shown, *r.wait);
-      return is_final(last) ? appetite::enough : appetite::more;
-    });
-    if (followed) co_return followed;
-    last = {readiness::opening, followed.error().message()};
-    co_await async::sleep_for(reconnect_pause);
+    const auto followed = co_await follow_judgement(r, last);
+    if (!followed) {
+      last = {readiness::opening, followed.error().message()};
+    } else if (last.state == readiness::left_out || last.inside.empty()) {
+      co_return followed;
+    } else {
+      auto open = std::exchange(last, {readiness::opening, last.text + " is open, and has not answered yet"});
+      const auto answered = co_await check_answers(open.inside);
+      if (answered) {
+        last = std::move(open);
+        co_return answered;
+      }
+      last.text = fmt::format("{} is open, and does not answer: {}", open.text, answered.error().message());
+    }
+    co_await async::sleep_for(pause_between_tries);
   }
 }
 
@@ -80,12 +107,13 @@ async::task<base::result<int>> wait_for_port(const request& r) {
   static_cast<void>(co_await async::within(r.timeout, follow_port(r, last)));
   const int code = exit_code_of(last.state);
   if (last.state == readiness::open) {
-    if (auto printed = print(last.text + " is open\n"); !printed) co_return std::unexpected(printed.error());
+    const auto done = last.text + (last.inside.empty() ? " is open\n" : " answers\n");
+    if (auto printed = print(done); !printed) co_return std::unexpected(printed.error());
     co_return code;
   }
   if (last.state == readiness::left_out) co_return program::report_failure("guestagentctl", last.text, code);
   const auto asked = r.wait.value_or(question{});
-  const auto late = fmt::format("{}/{} is not open after {} s: {}", asked.port.value_or(0), asked.protocol,
+  const auto late = fmt::format("{}/{} is not ready after {} s: {}", asked.port.value_or(0), asked.protocol,
                                 static_cast<double>(r.timeout.count()) / 1000, last.text);
   co_return program::report_failure("guestagentctl", late, code);
 }
@@ -101,7 +129,7 @@ async::task<base::result<int>> print_events(const request& r) {
     if (async::clock::now() - alive >= r.timeout) co_return std::unexpected(ended.error());
     if (seen.answered || !reported)
       program::report_failure("guestagentctl", "waiting for the agent: " + ended.error().message());
-    co_await async::sleep_for(reconnect_pause);
+    co_await async::sleep_for(pause_between_tries);
   }
 }
 

@@ -7,8 +7,8 @@
 
 namespace guestagentctl {
 
-// `ports -wait`: until the port is open, or the time is over. Returns the exit code: 0 open, or one of request.hpp; the
-// reason is printed.
+// `ports -wait`: until the port is open and, over TCP, answers inside the VM; or the time is over. Returns the
+// exit code: 0 ready, or one of request.hpp; the reason is printed.
 async::task<base::result<int>> wait_for_port(const request& r);
 
 // `events`: one JSON object in a line for each change, until interrupted; first what is open and in conflict now. Fails

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "net/address.hpp"
+#include "net/endpoint.hpp"
 #include "programs/guestagentctl/explain.hpp"
 #include "programs/guestagentctl/explanation.hpp"
 #include "programs/guestagentctl/port_text.hpp"
@@ -23,6 +25,15 @@ std::string subject(const port& p) {
 
 bool is_open_everywhere(const port* p) { return !p->peers.empty() && std::ranges::all_of(p->peers, is_open); }
 
+// UDP has no connection that would show it.
+std::vector<net::endpoint> places_inside(const std::vector<const port*>& exposed) {
+  std::vector<net::endpoint> places;
+  for (const auto* p : exposed)
+    if (const auto ip = net::address::parse(p->guest_address); ip && p->protocol == "tcp")
+      places.push_back({*ip, p->guest_port.value_or(p->number)});
+  return places;
+}
+
 judgement judge_exposed(const std::vector<const port*>& exposed) {
   judgement opening;
   for (const auto* p : exposed) {
@@ -34,8 +45,8 @@ judgement judge_exposed(const std::vector<const port*>& exposed) {
     }
     if (p->peers.empty()) opening.text = subject(*p) + ": no peer has to open it";
   }
-  return std::ranges::all_of(exposed, is_open_everywhere) ? judgement{readiness::open, subject(*exposed.front())}
-                                                          : opening;
+  if (!std::ranges::all_of(exposed, is_open_everywhere)) return opening;
+  return {readiness::open, subject(*exposed.front()), places_inside(exposed)};
 }
 
 // The number may be the one inside the VM, of a port that has another one on the host.

@@ -1,12 +1,14 @@
-// readiness: whether a port that a user waits for is open. Pure.
+// readiness: whether a port that a user waits for is open at the peers, and where to ask whether it answers. Pure.
 //
 // A port is open when every peer that should have it has it; wsl-proxy and privileged-service send no answers, so for
-// them that means: delivered. Whether the container's own server accepts connections already cannot be seen from here.
+// them that means: delivered. Whether the container's own server accepts connections is answer_check's question.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "net/endpoint.hpp"
 #include "programs/guestagentctl/explain.hpp"
 #include "protocols/status_document/document.hpp"
 
@@ -21,7 +23,8 @@ enum class readiness : std::uint8_t {
 
 struct judgement {
   readiness state = readiness::opening;
-  std::string text{};  // for people: "tcp 0.0.0.0:8080 of web is open"
+  std::string text{};                   // for people: of an open port "tcp 0.0.0.0:8080 of web"
+  std::vector<net::endpoint> inside{};  // of an open TCP port: where it answers inside the VM, as far as is known
 };
 
 // `asked` has a port, by its number on the host.

@@ -30,7 +30,8 @@ constexpr auto description =
     "is listed while it may be open: removing; leftover: its removal must wait; retrying, refused and down as "
     "above. Ports that follow each other and are alike share a line. Ports that a rule leaves out are counted at the "
     "end.\n\n"
-    "ports -wait PORT: waits until every peer that should have the port has it. Exits with 0 when it is open; with 3 "
+    "ports -wait PORT: waits until every peer that should have the port has it and, over TCP, until it answers: a "
+    "connection to it inside the VM stays open. Nothing can show that of UDP. Exits with 0 when it is ready; with 3 "
     "when it is not after -timeout, or with 4 if a peer then reports a conflict; with 5, at once, if a rule or the "
     "policy leaves it out.\n\n"
     "status: the agent, its sources with what they refused, and its peers.\n\n"
@@ -92,7 +93,7 @@ program::about describe_program() {
   return {.name = "guestagentctl",
           .description = description,
           .commands = {{"ports"}, {"status"}, {"events"}, {"explain", "WHAT"}, {"rules", "show|check", "FILE"}},
-          .exit_codes = {{exit_timeout, "ports -wait: the port is not open in time"},
+          .exit_codes = {{exit_timeout, "ports -wait: the port is not open, or does not answer, in time"},
                          {exit_conflict, "ports -wait: a peer reports that the port is in use"},
                          {exit_left_out, "ports -wait: a rule or the policy leaves the port out"}}};
 }
@@ -108,7 +109,7 @@ void add_flags(program::flag_set& flags, request& r) {
   flags.add("name", r.filter.name,
             "For ports: only those whose owner's name has this `text` in it, or fits it if it has * or ? in it.");
   flags.add("wait", r.wait, awaited_port, "",
-            "For ports: wait until this `port`, as in 8080/tcp, is open; print nothing else.");
+            "For ports: wait until this `port`, as in 8080/tcp, is open and answers; print nothing else.");
   flags.add("timeout", r.timeout, program::duration, "30s",
             "How long ports -wait waits, and how long events waits for an agent that is away: a `duration` like 10s.");
 }

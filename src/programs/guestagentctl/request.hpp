@@ -13,7 +13,7 @@
 namespace guestagentctl {
 
 // Of `ports -wait`.
-inline constexpr int exit_timeout = 3;   // it is not open
+inline constexpr int exit_timeout = 3;   // it is not open, or does not answer
 inline constexpr int exit_conflict = 4;  // and a peer reports that it is in use
 inline constexpr int exit_left_out = 5;  // a rule or the policy leaves it out; returned at once
 

@@ -75,6 +75,7 @@ struct port {
   std::string address{};
   std::uint16_t number = 0;
   std::optional<std::uint16_t> guest_port{};  // inside the VM, where a port rule gave the host's another number
+  std::string guest_address{};  // where it answers inside the VM; a wildcard: at each IPv4 address; empty: not known
   std::optional<std::uint16_t> container_port{};
   std::string source{};
   std::string owner{};

@@ -86,6 +86,7 @@ json::object encode_port(const port& p) {
   const bool leftover = p.decision == leftover_decision;
   json::object o{{"protocol", p.protocol}, {"address", p.address}, {"port", p.number}};
   add_number(o, "guest_port", p.guest_port);
+  add_text(o, "guest_address", p.guest_address);
   if (!leftover) {
     add_number(o, "container_port", p.container_port);
     o["source"] = p.source;
@@ -159,6 +160,7 @@ port decode_port(const json::value& v) {
           text_of(v, "address"),
           number_of<std::uint16_t>(v, "port").value_or(0),
           number_of<std::uint16_t>(v, "guest_port"),
+          text_of(v, "guest_address"),
           number_of<std::uint16_t>(v, "container_port"),
           text_of(v, "source"),
           text_of(v, "owner"),

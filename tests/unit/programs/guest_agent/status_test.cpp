@@ -91,6 +91,23 @@ TEST_F(status_test, an_applied_port_has_its_owner_and_time) {
   EXPECT_EQ(d.ports.at(0).peers.at(0).since, "2023-11-14T22:13:15Z");
 }
 
+TEST_F(status_test, an_exposed_port_has_its_address_inside_the_vm) {
+  auto service = web;
+  service.host_port = 80;
+  service.served = ports::serving::announced;
+  publish({web, db, service});
+  const auto d = shown();
+  ASSERT_EQ(d.ports.size(), 3U);
+  for (const auto& port : d.ports)
+    EXPECT_EQ(port.guest_address, port.number == 8080   ? "0.0.0.0"
+                                  : port.number == 5432 ? "127.0.0.1"
+                                                        : "")
+        << port.number;
+  policy.mode = ports::network_mode::non_admin;
+  publish({web});
+  EXPECT_EQ(shown().ports.at(0).guest_address, "0.0.0.0") << "another one than the host's";
+}
+
 TEST_F(status_test, a_conflict_has_the_peers_reason_and_the_next_try) {
   publish({db});
   apply(outcome_kind::conflict, "bind: address already in use");
@@ -198,28 +215,30 @@ TEST_F(status_test, the_whole_document_byte_for_byte) {
   static_cast<void>(loopback.listed(base::fail(std::errc::permission_denied, "nat table"), now));
   table.degraded(ports::source_id::docker, {{}, "gone"});
   table.enable(ports::source_id::iptables);
-  EXPECT_EQ(status_document::encode(shown()),
-            R"({"version":"1.2.3","mode":"network-tunnel","started":"2023-11-14T22:12:20Z",)"
-            R"("now":"2023-11-14T22:13:20Z","sources":[{"name":"docker","state":"degraded","reason":"gone",)"
-            R"("bindings":4,"refusals":[{"owner":"c9","what":"9/sctp","why":"no"}]},{"name":"iptables",)"
-            R"("state":"waiting","bindings":0,"refusals":[]}],"peers":[{"name":"host-switch","state":"synced",)"
-            R"("applied":2},{"name":"loopback","state":"down","reason":"nat table: Permission denied",)"
-            R"("retry_in_ms":49,"applied":0}],"ports":[{"protocol":"tcp","address":"0.0.0.0","port":8080,)"
-            R"("container_port":80,"source":"docker","owner":"id1","name":"web","decision":"exposed",)"
-            R"("claims":[{"source":"docker","owner":"id1","name":"web","address":"0.0.0.0","container_port":80},)"
-            R"({"source":"docker","owner":"id3","name":"web \"2\"","address":"0.0.0.0","container_port":80}],)"
-            R"("peers":[{"name":"host-switch","state":"applied","since":"2023-11-14T22:13:15Z"}]},)"
-            R"({"protocol":"tcp","address":"127.0.0.1","port":5432,"container_port":5432,"source":"docker",)"
-            R"("owner":"id2","name":"db","decision":"exposed","claims":[{"source":"docker","owner":"id2",)"
-            R"("name":"db","address":"127.0.0.1","container_port":5432}],"peers":[{"name":"host-switch",)"
-            R"("state":"conflict","reason":"bind: in use","retry_in_ms":99},{"name":"loopback","state":"down",)"
-            R"("reason":"nat table: Permission denied"}]},{"protocol":"sctp","address":"0.0.0.0","port":8080,)"
-            R"("container_port":80,"source":"docker","owner":"id1","name":"web","decision":"unsupported",)"
-            R"("reason":"SCTP is not forwarded","claims":[{"source":"docker","owner":"id1","name":"web",)"
-            R"("address":"0.0.0.0","container_port":80}],"peers":[]},{"protocol":"udp","address":"0.0.0.0",)"
-            R"("port":53,"decision":"leftover","reason":"no longer published, and may still be open","claims":[],)"
-            R"("source":"docker","peers":[{"name":"host-switch","state":"conflict","reason":"bind: in use",)"
-            R"("retry_in_ms":99}]}]})");
+  EXPECT_EQ(
+      status_document::encode(shown()),
+      R"({"version":"1.2.3","mode":"network-tunnel","started":"2023-11-14T22:12:20Z",)"
+      R"("now":"2023-11-14T22:13:20Z","sources":[{"name":"docker","state":"degraded","reason":"gone",)"
+      R"("bindings":4,"refusals":[{"owner":"c9","what":"9/sctp","why":"no"}]},{"name":"iptables",)"
+      R"("state":"waiting","bindings":0,"refusals":[]}],"peers":[{"name":"host-switch","state":"synced",)"
+      R"("applied":2},{"name":"loopback","state":"down","reason":"nat table: Permission denied",)"
+      R"("retry_in_ms":49,"applied":0}],"ports":[{"protocol":"tcp","address":"0.0.0.0","port":8080,)"
+      R"("guest_address":"0.0.0.0","container_port":80,"source":"docker","owner":"id1","name":"web",)"
+      R"("decision":"exposed",)"
+      R"("claims":[{"source":"docker","owner":"id1","name":"web","address":"0.0.0.0","container_port":80},)"
+      R"({"source":"docker","owner":"id3","name":"web \"2\"","address":"0.0.0.0","container_port":80}],)"
+      R"("peers":[{"name":"host-switch","state":"applied","since":"2023-11-14T22:13:15Z"}]},)"
+      R"({"protocol":"tcp","address":"127.0.0.1","port":5432,"guest_address":"127.0.0.1",)"
+      R"("container_port":5432,"source":"docker","owner":"id2","name":"db","decision":"exposed","claims":[{"source":"docker","owner":"id2",)"
+      R"("name":"db","address":"127.0.0.1","container_port":5432}],"peers":[{"name":"host-switch",)"
+      R"("state":"conflict","reason":"bind: in use","retry_in_ms":99},{"name":"loopback","state":"down",)"
+      R"("reason":"nat table: Permission denied"}]},{"protocol":"sctp","address":"0.0.0.0","port":8080,)"
+      R"("container_port":80,"source":"docker","owner":"id1","name":"web","decision":"unsupported",)"
+      R"("reason":"SCTP is not forwarded","claims":[{"source":"docker","owner":"id1","name":"web",)"
+      R"("address":"0.0.0.0","container_port":80}],"peers":[]},{"protocol":"udp","address":"0.0.0.0",)"
+      R"("port":53,"decision":"leftover","reason":"no longer published, and may still be open","claims":[],)"
+      R"("source":"docker","peers":[{"name":"host-switch","state":"conflict","reason":"bind: in use",)"
+      R"("retry_in_ms":99}]}]})");
 }
 
 }  // namespace

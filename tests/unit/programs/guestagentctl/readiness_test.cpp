@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "net/endpoint.hpp"
+
 namespace guestagentctl {
 namespace {
 
@@ -30,6 +32,20 @@ TEST(readiness, a_port_is_open_when_every_peer_has_it) {
     EXPECT_THAT(j.text, HasSubstr(std::string(state) + " at peer1"));
   }
   EXPECT_EQ(of({port_of("exposed", {})}).state, readiness::opening) << "no peer has it";
+}
+
+TEST(readiness, an_open_tcp_port_is_asked_where_it_answers_inside_the_vm) {
+  auto one = port_of("exposed", {"applied"}), other = port_of("exposed", {"applied"}, "127.0.0.2");
+  one.guest_address = "0.0.0.0";
+  other.guest_address = "::1";
+  other.guest_port = 80;
+  EXPECT_THAT(of({one, other}).inside,
+              testing::ElementsAre(*net::parse_endpoint("0.0.0.0:8080"), *net::parse_endpoint("[::1]:80")));
+  EXPECT_THAT(of({port_of("exposed", {"applied"})}).inside, testing::IsEmpty()) << "an agent that does not say where";
+  one.protocol = "udp";
+  const auto udp = judge({.ports = {one}}, {.port = 8080, .protocol = "udp"});
+  EXPECT_EQ(udp.state, readiness::open);
+  EXPECT_THAT(udp.inside, testing::IsEmpty());
 }
 
 TEST(readiness, every_address_of_the_port_has_to_be_open) {

@@ -17,6 +17,7 @@ document full() {
        "0.0.0.0",
        8080,
        8000,
+       "10.0.0.2",
        80,
        "docker",
        "c1",
@@ -26,11 +27,12 @@ document full() {
        "line 3",
        {{"docker", "c1", "web \"2\"", "0.0.0.0", 80}, {"listeners", "", "", "::", 0}},
        {{"host-switch", "applied", "", "2026-11-24T00:00:01Z", {}}, {"wsl-proxy", "conflict", "in use", "", 300}}},
-      {"tcp", "127.0.0.1", 80, {}, 0, "docker", "", "", "restricted", "ports below 1024", "", {}, {}},
+      {"tcp", "127.0.0.1", 80, {}, "", 0, "docker", "", "", "restricted", "ports below 1024", "", {}, {}},
       {"udp",
        "::",
        53,
        {},
+       "",
        5353,
        "docker",
        "c2",
@@ -40,7 +42,7 @@ document full() {
        "",
        {},
        {{"loopback", "removing", "", "", {}}}},
-      {"udp", "::", 54, {}, {}, "listeners", "", "", "leftover", "no longer published", "", {}, {}}};
+      {"udp", "::", 54, {}, "", {}, "listeners", "", "", "leftover", "no longer published", "", {}, {}}};
   return d;
 }
 
@@ -53,7 +55,7 @@ constexpr std::string_view full_text =
     R"("why":"left out","kind":"ignored"}]}],)"
     R"("peers":[{"name":"host-switch","state":"synced","applied":1},{"name":"wsl-proxy","state":"down",)"
     R"("reason":"no socket","retry_in_ms":1500,"applied":0}],"ports":[{"protocol":"tcp","address":"0.0.0.0",)"
-    R"("port":8080,"guest_port":8000,"container_port":80,"source":"docker","owner":"c1","name":"web \"2\"",)"
+    R"("port":8080,"guest_port":8000,"guest_address":"10.0.0.2","container_port":80,"source":"docker","owner":"c1","name":"web \"2\"",)"
     R"("decision":"exposed","rule":"line 3",)"
     R"("claims":[{"source":"docker","owner":"c1","name":"web \"2\"","address":"0.0.0.0","container_port":80},)"
     R"({"source":"listeners","owner":"","name":"","address":"::","container_port":0}],"peers":[{"name":"host-switch",)"
