@@ -13,11 +13,8 @@ bool asks_for_owner(const conditions& c) {
 }  // namespace
 
 bool owner_may_decide(const rule_set& set, const subject& s) {
-  for (const auto& rule : set.rules()) {
-    if (!rule.when.matches_port(s)) continue;
-    return asks_for_owner(rule.when);  // otherwise this one decides, whosoever it is
-  }
-  return false;
+  const auto first = set.find_first_for_port(s);
+  return first && asks_for_owner(set.rules()[*first].when);  // otherwise it decides, whosever the port is
 }
 
 }  // namespace rules

@@ -7,7 +7,7 @@
 namespace rules {
 
 // For a port whose owner is not known: whether some owner, or another source, would make another rule decide than the
-// one that decides now. Costs at most one look at each rule.
+// one that decides now. Looks at one rule, whatever the size of the set.
 [[nodiscard]] bool owner_may_decide(const rule_set& set, const subject& s);
 
 }  // namespace rules

@@ -58,7 +58,7 @@ subject stand_in(const conditions& c, std::vector<label>& labels) {
 
 }  // namespace
 
-rule_set::rule_set(std::vector<placed_rule> placed) : rules_(rules_of(placed)), index_(rules_) {
+rule_set::rule_set(std::vector<placed_rule> placed) : rules_(rules_of(placed)), index_(rules_), order_(rules_) {
   for (std::size_t number = 0; number < rules_.size(); ++number) {
     lines_.push_back(placed[number].line);
     descriptions_.emplace_back(describe(number, lines_.back(), rules_[number].then.note));

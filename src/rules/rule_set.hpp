@@ -12,6 +12,7 @@
 #include "base/shared_text.hpp"
 #include "rules/conditions.hpp"
 #include "rules/owner_memo.hpp"
+#include "rules/port_order.hpp"
 #include "rules/rule.hpp"
 #include "rules/rule_index.hpp"
 
@@ -42,6 +43,8 @@ class rule_set {
   };
   // A memo serves one set, and answers for many loose rules and many ports of an owner.
   [[nodiscard]] match find_first(const subject& s, owner_memo* memo = nullptr) const;
+  // The first one whose conditions on the port match, whosever the port is.
+  [[nodiscard]] std::optional<std::size_t> find_first_for_port(const subject& s) const { return order_.find_first(s); }
   // A rule before `number` that certainly matches all that this one matches. `work` is how many comparisons
   // (conditions::cost_of_covers) may still be made for this; none are found when it is used up.
   [[nodiscard]] std::optional<std::size_t> find_covering(std::size_t number, std::size_t& work) const;
@@ -51,6 +54,7 @@ class rule_set {
   std::vector<unsigned> lines_;
   std::vector<base::shared_text> descriptions_;
   rule_index index_;
+  port_order order_;
 };
 
 }  // namespace rules

@@ -1,6 +1,6 @@
-// decisions_bench: what it costs to decide a thousand ports by ten thousand rules, and to read such a file. Sets of
-// different kinds: most are found by their index. The last ones are those that docs/rules.md calls slow, as many as a
-// file may have.
+// decisions_bench: what it costs to decide a thousand ports by ten thousand rules, to ask of as many ports without an
+// owner whether it matters, and to read such a file. Sets of different kinds: most are found by their index. The last
+// ones are those that docs/rules.md calls slow, as many as a file may have.
 #include <fmt/format.h>
 
 #include <array>
@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "rules/decision.hpp"
+#include "rules/owner_question.hpp"
 #include "rules/rules_codec.hpp"
 #include "tests/bench/bench_command_line.hpp"
 #include "tests/bench/figures.hpp"
@@ -44,6 +45,8 @@ std::string sets_alone(int i) {
 std::vector<kind> kinds() {
   return {
       {"a port each", [](int i) { return fmt::format("{{port: {}, host-port: +1}}", 2 * i + 1); }},
+      {"a large range, a name each",
+       [](int i) { return fmt::format("{{port: {}-65000, protocol: udp, name: web-{}}}", i + 1, i); }},
       {"overlapping ranges", [](int i) { return fmt::format("{{port: {}-{}, protocol: udp}}", i + 1, i + 100); }},
       {"one port, a name each", [](int i) { return fmt::format("{{port: 1000, name: web-{}}}", i); }},
       {"a beginning of a name each", [](int i) { return fmt::format("{{name: 'web-{}-*'}}", i); }},
@@ -81,6 +84,13 @@ struct ports {
   std::vector<rules::subject> subjects;
 };
 
+// As a DNAT rule alone shows them.
+std::vector<rules::subject> forget_owners(const std::vector<rules::subject>& known) {
+  std::vector<rules::subject> made;
+  for (const auto& s : known) made.push_back({.source = "iptables", .address = s.address, .port = s.port});
+  return made;
+}
+
 template <class Work>
 double median_ms(int times, Work&& work) {
   std::vector<double> measured;
@@ -102,12 +112,18 @@ void measure(const kind& k) {
     set = parsed->rules;
   });
   const ports batch(k.owners);
+  const auto without_owners = forget_owners(batch.subjects);
   std::size_t matched = 0;
   const auto deciding = median_ms(11, [&] {
     matched = 0;
     for (const auto& d : rules::decide(*set, batch.subjects)) matched += d.rule ? 1 : 0;
   });
-  fmt::print("{:32} {:>10.3f} {:>10.1f} {:>8}\n", k.name, deciding, reading, matched);
+  std::size_t waiting = 0;
+  const auto asking = median_ms(11, [&] {
+    waiting = 0;
+    for (const auto& s : without_owners) waiting += rules::owner_may_decide(*set, s) ? 1 : 0;
+  });
+  fmt::print("{:32} {:>10.3f} {:>8} {:>10.3f} {:>8} {:>10.1f}\n", k.name, deciding, matched, asking, waiting, reading);
 }
 
 }  // namespace
@@ -115,7 +131,8 @@ void measure(const kind& k) {
 int main(int argc, char** argv) try {
   bench::command_line line("decisions_bench", "What it costs to decide 1,000 ports by 10,000 rules.");
   line.parse(argc, argv);
-  fmt::print("{:32} {:>10} {:>10} {:>8}\n", "10,000 rules with", "decide ms", "read ms", "matched");
+  fmt::print("{:32} {:>10} {:>8} {:>10} {:>8} {:>10}\n", "10,000 rules with", "decide ms", "matched", "ask ms",
+             "waiting", "read ms");
   for (const auto& k : kinds()) measure(k);
   return 0;
 } catch (const std::exception& e) {
