@@ -121,20 +121,21 @@ void note(std::string& notes, std::string_view text) {
   notes += text;
 }
 
-void apply_label(rules::decision& by, const read_label& label, const rules::subject& s, std::string& notes) {
+void apply_label(const rules::rule_set& set, rules::decision& by, const read_label& label, const rules::subject& s,
+                 std::string& notes) {
   if (!label.asks) return note(notes, label.asks.error());
   if (label.asks->protocol != s.protocol) return;
-  auto narrowed = rules::narrow(std::move(by), label.asks->then, s);
+  auto narrowed = rules::narrow(set, std::move(by), label.asks->then, s);
   by = std::move(narrowed.result);
   note(notes, fmt::format("label {}", base::printable(label.key)));
   for (const auto& why : narrowed.refusals) note(notes, why);
 }
 
-void apply_labels(rules::decision& by, port_owner& owner, const rules::subject& s) {
+void apply_labels(const rules::rule_set& set, rules::decision& by, port_owner& owner, const rules::subject& s) {
   const bool is_first = !std::exchange(owner.has_port_before, true);
   std::string notes;
   for (const auto& label : owner.labels)
-    if (label.port == s.port || (label.port == 0 && is_first)) apply_label(by, label, s, notes);
+    if (label.port == s.port || (label.port == 0 && is_first)) apply_label(set, by, label, s, notes);
   if (notes.empty()) return;
   const auto decided = by.reason.empty() ? "" : cut(by.reason.str(), longest_reason / 2) + "; ";
   by.reason = cut(decided + notes, longest_reason);
@@ -151,9 +152,10 @@ std::vector<rules::decision> decide_all(const port_table& table, const placement
     subjects.push_back(describe(claims.front(), owner_of.back()->traits));
   }
   static const rules::rule_set no_rules;
-  auto decisions = rules::decide(how.by == nullptr ? no_rules : *how.by, subjects);
+  const auto& set = how.by == nullptr ? no_rules : *how.by;
+  auto decisions = rules::decide(set, subjects);
   if (how.label_names)
-    for (std::size_t i = 0; i < subjects.size(); ++i) apply_labels(decisions[i], *owner_of[i], subjects[i]);
+    for (std::size_t i = 0; i < subjects.size(); ++i) apply_labels(set, decisions[i], *owner_of[i], subjects[i]);
   return decisions;
 }
 

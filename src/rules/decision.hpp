@@ -41,9 +41,10 @@ struct narrowed {
 // Applies a container's own actions to what the rules decided for its port `s`. They only narrow it:
 //   - an ignored port stays ignored;
 //   - a wildcard address may become any address, any other may only be repeated;
-//   - the host port is theirs unless the rule sets one;
-//   - peers are those that both name. With none left the port is ignored.
+//   - peers are those that both name. With none left the port is ignored;
+//   - the host port is theirs unless the rule sets one, and unless the rules `set` ignore, move or limit a port of the
+//     owner that is published at that number: a label reaches no port of the host that publishing does not reach.
 // An action that would do more is refused, and the others apply.
-[[nodiscard]] narrowed narrow(decision decided, const actions& wanted, const subject& s);
+[[nodiscard]] narrowed narrow(const rule_set& set, decision decided, const actions& wanted, const subject& s);
 
 }  // namespace rules

@@ -10,6 +10,7 @@
 #include "rules/conditions.hpp"
 #include "rules/decision.hpp"
 #include "rules/rule.hpp"
+#include "rules/rule_set.hpp"
 
 namespace rules {
 namespace {
@@ -34,15 +35,39 @@ void narrow_address(narrowed& made, const net::address& wanted, const subject& s
                                       wanted.to_string(), decided.to_string()));
 }
 
-void narrow_port(narrowed& made, const host_port& wanted, const subject& s) {
+bool is_in(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+// Whether the rules let a port that they have decided so have a number about which they decide `there`.
+bool may_move(const decision& decided, const decision& there, const subject& s) {
+  if (there.ignore || there.host_port != 0) return false;
+  if (there.host_address && !is_same(*there.host_address, decided.host_address.value_or(s.address))) return false;
+  if (!there.peers) return true;
+  return decided.peers &&
+         std::ranges::all_of(*decided.peers, [&](const std::string& peer) { return is_in(*there.peers, peer); });
+}
+
+void narrow_port(const rule_set& set, narrowed& made, const host_port& wanted, const subject& s) {
   const auto mapped = map_port(wanted, {s.port, s.port}, s.port);
-  if (!mapped)
+  if (!mapped) {
     made.refusals.push_back(
         fmt::format("host-port: port {} would leave the range 1 to {}", s.port, port_range::highest));
-  else if (made.result.host_port != 0 && made.result.host_port != *mapped)
-    made.refusals.push_back(fmt::format("host-port {}: a rule made it {}", *mapped, made.result.host_port));
-  else
+    return;
+  }
+  if (made.result.host_port != 0) {
+    if (made.result.host_port != *mapped)
+      made.refusals.push_back(fmt::format("host-port {}: a rule made it {}", *mapped, made.result.host_port));
+    return;
+  }
+  auto moved = s;
+  moved.port = *mapped;
+  const auto there = *mapped == s.port ? decision() : decide(set, moved);
+  if (may_move(made.result, there, s))
     made.result.host_port = *mapped;
+  else
+    made.refusals.push_back(
+        fmt::format("host-port {}: a label cannot move a port there: {}", *mapped, there.reason.str()));
 }
 
 void narrow_peers(narrowed& made, const std::vector<std::string>& wanted) {
@@ -51,9 +76,6 @@ void narrow_peers(narrowed& made, const std::vector<std::string>& wanted) {
     decided = wanted;
     return;
   }
-  const auto is_in = [](const std::vector<std::string>& names, const std::string& name) {
-    return std::ranges::find(names, name) != names.end();
-  };
   for (const auto& name : wanted)
     if (!is_in(*decided, name)) made.refusals.push_back(fmt::format("peers: a rule leaves out {}", name));
   std::erase_if(*decided, [&](const std::string& name) { return !is_in(wanted, name); });
@@ -71,7 +93,7 @@ bool has_effect(const actions& a) { return a.host_address || a.host_port || a.pe
 
 }  // namespace
 
-narrowed narrow(decision decided, const actions& wanted, const subject& s) {
+narrowed narrow(const rule_set& set, decision decided, const actions& wanted, const subject& s) {
   narrowed made{std::move(decided), {}};
   if (made.result.ignore) {
     if (has_effect(wanted)) made.refusals.push_back("the port is ignored: " + made.result.reason.str());
@@ -82,8 +104,8 @@ narrowed narrow(decision decided, const actions& wanted, const subject& s) {
     return made;
   }
   if (wanted.host_address) narrow_address(made, *wanted.host_address, s);
-  if (wanted.host_port) narrow_port(made, *wanted.host_port, s);
   if (wanted.peers) narrow_peers(made, *wanted.peers);
+  if (wanted.host_port && !made.result.ignore) narrow_port(set, made, *wanted.host_port, s);
   return made;
 }
 

@@ -39,9 +39,14 @@ void check_decisions(const rules::rule_set& set, const rules::actions& wanted) {
     const rules::subject s{.source = "docker", .port = port, .name = "web-1", .image = "nginx:1"};
     const auto decided = rules::decide(set, s);
     require(decided == rules::decide(set, std::span(&s, 1)).front());
-    const auto narrowed = rules::narrow(decided, wanted, s).result;
+    const auto narrowed = rules::narrow(set, decided, wanted, s).result;
     require(narrowed.ignore || !decided.ignore);
     require(decided.host_port == 0 || narrowed.host_port == decided.host_port);
+    if (!narrowed.ignore && decided.host_port == 0 && narrowed.host_port != 0) {
+      auto there = s;
+      there.port = narrowed.host_port;
+      require(there.port == port || !rules::decide(set, there).ignore);
+    }
     if (decided.peers)
       require(narrowed.peers && std::ranges::all_of(*narrowed.peers, [&](const std::string& name) {
                 return std::ranges::find(*decided.peers, name) != decided.peers->end();

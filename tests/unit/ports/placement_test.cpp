@@ -34,6 +34,10 @@ class placement_test : public testing::Test {
     const auto parsed = rules::parse_rules("rules: [" + std::string(flow) + "]", names);
     return place(table_, {.by = parsed.value().rules.get()});
   }
+  [[nodiscard]] placement by_both(std::string_view flow) const {
+    const auto parsed = rules::parse_rules("rules: [" + std::string(flow) + "]", names);
+    return place(table_, {.by = parsed.value().rules.get(), .label_names = names});
+  }
   [[nodiscard]] placement by_labels() const { return place(table_, {.label_names = names}); }
   // The reason at each port, in their order.
   [[nodiscard]] std::vector<std::string> reasons() const {
@@ -135,6 +139,15 @@ TEST_F(placement_test, a_label_moves_each_port_of_its_number) {
   std::vector<std::string> keys;
   for (const auto& port : placed.ports) keys.push_back(to_string(port.key));
   EXPECT_THAT(keys, ElementsAre("tcp 0.0.0.0:81", "tcp 0.0.0.0:8080"));
+}
+
+TEST_F(placement_test, a_label_moves_no_port_to_a_number_that_a_rule_closes_to_its_owner) {
+  publish({80}, {.name = "web", .labels = {{"guestagent.ports.80/tcp", "host-port: 22"}}});
+  const auto kept = by_both("{port: 22, ignore: true}");
+  ASSERT_THAT(kept.ports, SizeIs(1));
+  EXPECT_EQ(to_string(kept.ports[0].key), "tcp 0.0.0.0:80");
+  EXPECT_THAT(kept.ports[0].by.reason.str(), HasSubstr("a label cannot move a port there: rule 1"));
+  EXPECT_EQ(to_string(by_both("{port: 22, name: web}, {port: 22, ignore: true}").ports.at(0).key), "tcp 0.0.0.0:22");
 }
 
 }  // namespace

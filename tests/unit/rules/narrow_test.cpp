@@ -18,10 +18,11 @@ actions label_of(std::string_view value) {
   return {};
 }
 
-// Of port 80 at this address, by one rule and one label.
+// Of port 80 at this address, by rules and one label.
 narrowed narrow_by(std::string_view rule, std::string_view label, std::string_view address = "0.0.0.0") {
   const subject s{.source = "docker", .address = ip(address), .port = 80};
-  return narrow(decide(*parse("rules: [" + std::string(rule) + "]").rules, s), label_of(label), s);
+  const auto set = parse("rules: [" + std::string(rule) + "]").rules;
+  return narrow(*set, decide(*set, s), label_of(label), s);
 }
 
 TEST(narrow, a_label_without_actions_changes_nothing) {
@@ -91,9 +92,40 @@ TEST(narrow, the_host_port_is_the_labels_unless_a_rule_has_one) {
   EXPECT_THAT(narrow_by("{port: 80, host-port: 8080}", "host-port: 8080").refusals, IsEmpty());
 }
 
+// Else a container would reach with a label what it does not reach by publishing the port there.
+TEST(narrow, the_host_port_is_not_one_that_rules_close_move_or_limit) {
+  struct row {
+    const char *rules, *label;
+    bool moves;
+    const char* published = "0.0.0.0";
+  };
+  for (const auto& [rules, label, moves, published] : std::vector<row>{
+           {"{port: 22, ignore: true}", "host-port: 22", false},
+           {"{port: 80}, {ignore: true}", "host-port: 22", false},
+           {"{port: 22, host-port: 2222}", "host-port: 22", false},
+           {"{port: 22, protocol: udp, ignore: true}", "host-port: 22", true},
+           {"{port: 22, source: containerd, ignore: true}", "host-port: 22", true},
+           {"{port: 22, host-address: loopback}", "host-port: 22", false},
+           {"{port: 22, host-address: loopback}", "{host-port: 22, host-address: loopback}", true},
+           {"{port: 22, host-address: loopback}", "host-port: 22", true, "127.0.0.1"},
+           {"{port: 22-80, host-address: loopback}", "host-port: 22", true},
+           {"{port: 80, host-address: loopback}", "host-port: 22", true},
+           {"{port: 22, peers: loopback}", "host-port: 22", false},
+           {"{port: 22, peers: loopback}", "{host-port: 22, peers: [loopback, wsl-proxy]}", false},
+           {"{port: 22, peers: [loopback, wsl-proxy]}", "{host-port: 22, peers: loopback}", true},
+           {"{port: 80, ignore: false}, {port: 1-100, ignore: true}", "host-port: 80", true},
+       }) {
+    const auto n = narrow_by(rules, label, published);
+    EXPECT_EQ(n.refusals.empty(), moves) << rules << ", " << label;
+    if (!moves) EXPECT_EQ(n.result.host_port, 0) << rules << ", " << label;
+  }
+  EXPECT_THAT(narrow_by("{port: 22, ignore: true, note: the host's ssh}", "host-port: 22").refusals,
+              ElementsAre("host-port 22: a label cannot move a port there: rule 1 (line 1): the host's ssh"));
+}
+
 TEST(narrow, a_label_for_another_port_does_not_move_this_one_out_of_the_range) {
   const subject s{.port = 80};
-  const auto n = narrow({}, {.host_port = port_offset{-80}}, s);
+  const auto n = narrow({}, {}, {.host_port = port_offset{-80}}, s);
   EXPECT_EQ(n.result.host_port, 0);
   EXPECT_THAT(n.refusals, ElementsAre(HasSubstr("would leave the range")));
 }
