@@ -123,6 +123,23 @@ TEST_F(rules_file_test, a_change_counts_within_a_second) {
   EXPECT_EQ(changes_, 4);
 }
 
+// As where the file system is the host's: the directory of the file reports nothing about its second name.
+TEST_F(rules_file_test, a_change_that_inotify_does_not_report_counts_after_half_a_minute) {
+  write(two_rules);
+  const std::filesystem::path elsewhere = directory_ / "elsewhere";
+  std::filesystem::create_directory(elsewhere);
+  std::filesystem::create_hard_link(path_, elsewhere / "second");
+  follow();
+  loop_.settle();
+  std::ofstream(elsewhere / "second") << two_rules << "- port: 82\n";
+  loop_.pass_time(29s);
+  loop_.run_until([] { return false; }, 10 * settle_);
+  EXPECT_EQ(active(), 2U) << "nothing has reported the change";
+  loop_.pass_time(1s);
+  EXPECT_TRUE(becomes([&] { return active() == 3; }));
+  EXPECT_EQ(changes_, 1);
+}
+
 TEST_F(rules_file_test, a_bad_change_is_refused_as_a_whole_and_said) {
   write(two_rules);
   follow();
