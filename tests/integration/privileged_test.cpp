@@ -10,6 +10,8 @@
 
 #include "tests/support/eventually.hpp"
 #include "tests/support/lab.hpp"
+#include "tests/support/probe.hpp"
+#include "tests/support/raw_request.hpp"
 #include "tests/support/stop_programs.hpp"
 
 namespace integration {
@@ -48,9 +50,11 @@ class privileged_mode : public testing::Test {
     if (HasFailure()) std::fputs((ports + lab_->logs()).c_str(), stderr);
   }
   // With -adminInstall beside it, which changes nothing.
-  void start_agent() {
-    lab_->start_agent(
-        {"-adminInstall=true", "-privilegedService", "-vtunnelAddr=" + net::to_string(support::vtunnel_peer_at)});
+  void start_agent(const std::vector<std::string>& more = {}) {
+    std::vector<std::string> flags{"-adminInstall=true", "-privilegedService",
+                                   "-vtunnelAddr=" + net::to_string(support::vtunnel_peer_at)};
+    flags.insert(flags.end(), more.begin(), more.end());
+    lab_->start_agent(flags);
   }
   // Within `limit` the host listens on these and nothing else.
   void expect_published(const std::set<listening_socket>& wanted, std::chrono::milliseconds limit = patience) {
@@ -125,6 +129,23 @@ TEST_F(privileged_mode, every_part_may_die_while_containers_come_and_go) {
   EXPECT_EQ(lab_->privileged_service().stop(), 0);
   EXPECT_EQ(lab_->vtunnel_host().stop(), 0);
   EXPECT_EQ(lab_->vtunnel_peer().stop(), 0);
+}
+
+// The page is a port like any other: the VM's address leads the service to it.
+TEST_F(privileged_mode, people_on_the_host_and_in_the_vm_read_the_status_page) {
+  const net::endpoint page{net::address::loopback_v4(), 9990};
+  const auto status = [&](const support::netns& from, const char* target, const char* host = "localhost:9990") {
+    const support::raw_request wanted{.target = target, .headers = {std::string("Host: ") + host}};
+    return support::http_status({from, support::unprivileged}, page, to_bytes(wanted)).value_or(0);
+  };
+  start_agent({"-status-page=127.0.0.1:9990"});
+  expect_published({port("tcp 127.0.0.1:9990")});
+  EXPECT_TRUE(eventually(patience, [&] { return status(lab_->host(), "/") == 200; }));
+  for (const auto* from : {&lab_->host(), &lab_->rd()})
+    for (const auto* target : {"/", "/v1/status", "/metrics"}) EXPECT_EQ(status(*from, target), 200) << target;
+  EXPECT_EQ(status(lab_->host(), "/v1/status", "rebind.example:9990"), 403);
+  start_agent();
+  expect_published({});
 }
 
 TEST_F(privileged_mode, another_address_of_the_vm) {
