@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "json/json.hpp"
 #include "tests/support/metrics_check.hpp"
+#include "tests/support/promtool.hpp"
 #include "tests/unit/programs/host_switch/virtual_network_fixture.hpp"
 
 namespace host_switch {
@@ -52,6 +53,7 @@ TEST(control_api, each_exposed_port_has_its_traffic) {
         "host_switch_port_sent_bytes_total{protocol=\"tcp\",address=\"0.0.0.0\",port=\"8080\"} 70000\n"})
     EXPECT_THAT(text, HasSubstr(line));
   EXPECT_EQ(support::metrics_faults(text), "");
+  EXPECT_EQ(support::promtool_faults(text), "");
 }
 
 std::vector<translator::link_status> two_links() {
@@ -125,6 +127,7 @@ TEST_F(control_api_test, statistics_are_one_object_of_numbers_with_the_same_name
     EXPECT_THAT(stats.body, HasSubstr("\"" + short_name + "\":"));
   }
   EXPECT_EQ(support::metrics_faults(text.body), "");
+  EXPECT_EQ(support::promtool_faults(text.body), "");
   EXPECT_EQ(names.size(), static_cast<std::size_t>(std::ranges::count(stats.body, ':')));
 }
 

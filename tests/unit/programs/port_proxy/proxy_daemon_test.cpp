@@ -17,6 +17,8 @@
 #include "tests/support/echo_upstream.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/metrics_check.hpp"
+#include "tests/support/promtool.hpp"
 #include "tests/support/socket_peer.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -172,6 +174,10 @@ TEST_P(each_proxy_test, counts_the_connections_and_bytes_of_each_port) {
       EXPECT_TRUE(eventually(10s, [&] { return metrics().contains(line); })) << line << metrics();
   EXPECT_TRUE(eventually(10s, [&] { return metrics().contains(sample("open_connections", "tcp", 0)); })) << metrics();
   EXPECT_THAT(metrics(), HasSubstr(sample("open_connections", "udp", 1)));
+  const auto answer = metrics();
+  const auto all = answer.substr(answer.find("\r\n\r\n") + 4);
+  EXPECT_EQ(support::metrics_faults(all), "") << all;
+  EXPECT_EQ(support::promtool_faults(all), "") << all;
   request(true, vm_);
   EXPECT_TRUE(eventually(10s, [&] { return metrics().ends_with("\r\n\r\n"); }));
 }
