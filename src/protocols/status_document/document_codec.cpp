@@ -10,27 +10,18 @@
 
 #include "base/result.hpp"
 #include "json/json.hpp"
+#include "json/members.hpp"
 #include "protocols/status_document/document.hpp"
 
 namespace status_document {
 namespace {
 
-template <class T>
-json::array encode_all(const std::vector<T>& items, json::object (*encode_item)(const T&)) {
-  json::array list;
-  list.reserve(items.size());
-  for (const auto& item : items) list.push_back(encode_item(item));
-  return list;
-}
-
-void add_text(json::object& o, std::string_view name, const std::string& text) {
-  if (!text.empty()) o[name] = text;
-}
-
-template <class T>
-void add_number(json::object& o, std::string_view name, const std::optional<T>& number) {
-  if (number) o[name] = *number;
-}
+using json::add_number;
+using json::add_text;
+using json::decode_all;
+using json::encode_all;
+using json::number_of;
+using json::text_of;
 
 json::object encode_refusal(const refusal& r) {
   json::object o{{"owner", r.owner}, {"what", r.what}, {"why", r.why}};
@@ -100,28 +91,6 @@ json::object encode_port(const port& p) {
   if (leftover) add_owner(o, p);
   o["peers"] = encode_all(p.peers, encode_peer_port);
   return o;
-}
-
-std::string text_of(const json::value& v, std::string_view name) {
-  return std::string(json::find_string(v, name).value_or(""));
-}
-
-// Nothing if the member is not a number, or T cannot hold it.
-template <class T>
-std::optional<T> number_of(const json::value& v, std::string_view name) {
-  const auto number = json::find_integer(v, name);
-  return number && std::in_range<T>(*number) ? std::optional(static_cast<T>(*number)) : std::nullopt;
-}
-
-// The members of a list that are objects.
-template <class T>
-std::vector<T> decode_all(const json::value& v, std::string_view name, T (*decode_item)(const json::value&)) {
-  std::vector<T> items;
-  const auto* list = json::find_array(v, name);
-  if (list == nullptr) return items;
-  for (const auto& item : *list)
-    if (item.is_object()) items.push_back(decode_item(item));
-  return items;
 }
 
 refusal decode_refusal(const json::value& v) {
