@@ -89,7 +89,7 @@ INSTANTIATE_TEST_SUITE_P(
             {"is not open\n", "conflict: address already in use, retrying in 0.3 s", "host-switch: free the port"}},
         situation{"retrying",
                   at_host("retrying", "timed out"),
-                  {"is not open\n", "retrying: timed out", "the agent retries by itself"}},
+                  {"is not open\n", "retrying: timed out", "the agent retries"}},
         situation{"refused",
                   at_host("refused", "no rights"),
                   {"is not open\n", "refused: no rights", "remove the cause that the peer names"}},
