@@ -23,25 +23,6 @@ connection::connection(const limits& l, handshake h, time_point now)
   keep_alive_.heard(now);
 }
 
-connection connection::accept(const segment& syn, const limits& l, sequence initial, time_point now) {
-  connection c(l, handshake(handshake::side::accepts, initial), now);
-  c.handshake_.take(syn);
-  return c;
-}
-
-connection connection::open(const limits& l, sequence initial, time_point now) {
-  connection c(l, handshake(handshake::side::opens, initial), now);
-  c.state_ = state::syn_sent;
-  c.handshake_.send_now();
-  return c;
-}
-
-void connection::connected(time_point) {
-  if (state_ != state::connecting) return;
-  state_ = state::syn_received;
-  handshake_.send_now();
-}
-
 // --- segments
 
 void connection::on_segment(const segment& s, time_point now) {
@@ -51,45 +32,6 @@ void connection::on_segment(const segment& s, time_point now) {
     case state::syn_sent: return on_segment_syn_sent(s, now);
     default: return on_segment_synchronized(s, now);
   }
-}
-
-// The host has not answered yet. The VM may give up, or start over with another number.
-void connection::on_segment_connecting(const segment& s) {
-  if (s.flags.rst) {
-    if (s.number == handshake_.theirs() + 1) end_by_reset();
-  } else if (s.flags.syn && !s.flags.ack && !handshake_.is_same(s)) {
-    handshake_.take(s);
-  }
-}
-
-void connection::on_segment_syn_sent(const segment& s, time_point now) {
-  const bool answers = s.flags.ack && s.acknowledged == handshake_.ours() + 1;
-  if (s.flags.ack && !answers) {
-    if (!s.flags.rst) stray_reset_ = s.acknowledged;
-    return;
-  }
-  if (s.flags.rst) {
-    if (answers) end_by_reset();
-    return;
-  }
-  if (!s.flags.syn) return;
-  handshake_.take(s);
-  if (answers) return become_established(s, now);
-  state_ = state::syn_received;  // both opened at the same time
-  handshake_.send_now();
-}
-
-void connection::become_established(const segment& s, time_point now) {
-  const auto& terms = handshake_.terms();
-  const auto shift = s.flags.syn ? 0U : unsigned{terms.window_shift};  // RFC 7323, 2.2
-  if (handshake_.was_sent_once()) sender_.measured(now - handshake_.sent_at());
-  handshake_.end();
-  receiver_.start(handshake_.theirs() + 1, terms.scales, terms.sack);
-  sender_.start(terms, std::uint32_t{s.window} << shift, s);
-  if (s.flags.syn) receiver_.acknowledge();
-  state_ = sender_.finishing() ? state::fin_wait_1 : state::established;
-  events_.established = true;
-  touch(now);
 }
 
 void connection::on_segment_synchronized(const segment& s, time_point now) {
@@ -105,26 +47,6 @@ void connection::on_segment_synchronized(const segment& s, time_point now) {
   if (receiver_.arrived().size() != before) events_.readable = true;
   if (receiver_.finished()) on_peers_fin(now);
   if (resets_behind_) receiver_.discard();
-}
-
-// In syn_received: whether `s` ends the handshake and is processed further.
-bool connection::complete_handshake(const segment& s, time_point now) {
-  if (s.flags.rst) {
-    if (s.number == handshake_.theirs() + 1) end_by_reset();
-    return false;
-  }
-  if (s.flags.syn && handshake_.is_same(s) && !s.flags.ack) {
-    handshake_.answer_again();  // our SYN-ACK was lost
-    return false;
-  }
-  const auto first = handshake_.theirs() + (s.flags.syn ? 0U : 1U);
-  if (!s.flags.ack || s.number < first || s.number > first + receiver_.first_window()) return false;
-  if (s.acknowledged != handshake_.ours() + 1) {
-    stray_reset_ = s.acknowledged;
-    return false;
-  }
-  become_established(s, now);
-  return true;
 }
 
 bool connection::passes_checks(const segment& s, time_point now) {
