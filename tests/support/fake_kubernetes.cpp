@@ -1,7 +1,6 @@
 #include "tests/support/fake_kubernetes.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <poll.h>
 #include <signal.h>
 
@@ -13,6 +12,7 @@
 #include <thread>
 
 #include "base/text.hpp"
+#include "tests/support/kubeconfig_text.hpp"
 #include "tests/support/loopback_socket.hpp"
 #include "tests/support/server_connection.hpp"
 
@@ -64,14 +64,6 @@ struct event {
 
 }  // namespace
 
-std::string to_base64(const std::string& bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const auto n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                 reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(n));
-  return text;
-}
-
 struct fake_kubernetes::state {
   mutable std::mutex mutex;
   std::condition_variable changed;
@@ -99,6 +91,11 @@ struct fake_kubernetes::state {
   unsigned lists = 0, pages = 0, watches = 0, watching = 0, connections = 0, ends = 0;
   std::string last_target;
 
+  template <class T>
+  [[nodiscard]] T read(T state::* member) const {
+    const std::lock_guard lock(mutex);
+    return this->*member;
+  }
   void record(const char* type, const std::string& object) {
     history.push_back({version, fmt::format(R"({{"type":"{}","object":{}}})", type, object) + "\n"});
     changed.notify_all();
@@ -377,30 +374,12 @@ void fake_kubernetes::require_token(std::string token) {
   state_->token = std::move(token);
 }
 
-unsigned fake_kubernetes::lists() const {
-  const std::lock_guard lock(state_->mutex);
-  return state_->lists;
-}
-unsigned fake_kubernetes::pages() const {
-  const std::lock_guard lock(state_->mutex);
-  return state_->pages;
-}
-unsigned fake_kubernetes::watches() const {
-  const std::lock_guard lock(state_->mutex);
-  return state_->watches;
-}
-unsigned fake_kubernetes::watching() const {
-  const std::lock_guard lock(state_->mutex);
-  return state_->watching;
-}
-unsigned fake_kubernetes::connections() const {
-  const std::lock_guard lock(state_->mutex);
-  return state_->connections;
-}
-std::string fake_kubernetes::last_target() const {
-  const std::lock_guard lock(state_->mutex);
-  return state_->last_target;
-}
+unsigned fake_kubernetes::lists() const { return state_->read(&state::lists); }
+unsigned fake_kubernetes::pages() const { return state_->read(&state::pages); }
+unsigned fake_kubernetes::watches() const { return state_->read(&state::watches); }
+unsigned fake_kubernetes::watching() const { return state_->read(&state::watching); }
+unsigned fake_kubernetes::connections() const { return state_->read(&state::connections); }
+std::string fake_kubernetes::last_target() const { return state_->read(&state::last_target); }
 
 std::string fake_kubernetes::url() const {
   return fmt::format("{}://127.0.0.1:{}", state_->tls ? "https" : "http", state_->port);
@@ -408,21 +387,6 @@ std::string fake_kubernetes::url() const {
 
 std::string fake_kubernetes::kubeconfig(const certificate* client, const std::string& token) const {
   return make_kubeconfig(url(), state_->tls ? state_->ca_pem : "", client, token);
-}
-
-std::string make_kubeconfig(const std::string& url, const std::string& ca_pem, const certificate* client,
-                            const std::string& token) {
-  std::string ca, user;
-  if (!ca_pem.empty()) ca = "    certificate-authority-data: " + to_base64(ca_pem) + "\n";
-  if (client != nullptr)
-    user += "    client-certificate-data: " + to_base64(client->cert_pem) +
-            "\n    client-key-data: " + to_base64(client->key_pem) + "\n";
-  if (!token.empty()) user += "    token: " + token + "\n";
-  return "apiVersion: v1\nclusters:\n- cluster:\n" + ca + "    server: " + url +
-         "\n  name: default\ncontexts:\n- context:\n    cluster: default\n    user: default\n  name: "
-         "default\ncurrent-context: default\n"
-         "kind: Config\npreferences: {}\nusers:\n- name: default\n  user:" +
-         (user.empty() ? " {}\n" : "\n" + user);
 }
 
 }  // namespace support

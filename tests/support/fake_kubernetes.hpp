@@ -82,9 +82,4 @@ class fake_kubernetes {
   std::unique_ptr<state> state_;
 };
 
-[[nodiscard]] std::string to_base64(const std::string& bytes);
-// In the format of k3s, without a CA for an unencrypted URL.
-[[nodiscard]] std::string make_kubeconfig(const std::string& url, const std::string& ca_pem,
-                                          const certificate* client = nullptr, const std::string& token = "");
-
 }  // namespace support

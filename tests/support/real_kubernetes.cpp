@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "tests/support/eventually.hpp"
+#include "tests/support/kubeconfig_text.hpp"
 
 namespace support {
 namespace {
