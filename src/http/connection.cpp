@@ -42,6 +42,7 @@ using stream_parser = beast::response_parser<beast::buffer_body>;
 
 constexpr std::uint32_t header_bytes = 64 << 10;
 constexpr int most_interim_answers = 8;
+constexpr std::size_t reason_bytes = 4 << 10;
 constexpr std::size_t least_read = 4 << 10, most_read = 64 << 10;
 
 void set_option(socket_type& socket, int name, int value) {
@@ -237,6 +238,18 @@ async::task<base::result<std::string>> connection::read_some() {
   boost::system::error_code ignored;
   if (!s.idle) s.socket.close(ignored);
   co_return std::string();
+}
+
+async::task<std::string> connection::read_reason(std::chrono::milliseconds limit) {
+  const auto deadline = async::clock::now() + limit;
+  std::string text;
+  while (text.size() < reason_bytes) {
+    const auto piece = co_await async::until(deadline, read_some());
+    if (!piece || piece->empty()) break;
+    text += *piece;
+  }
+  if (text.size() > reason_bytes) text.resize(reason_bytes);
+  co_return text;
 }
 
 // An idle connection receives only its end; with TLS it may receive session tickets as well.

@@ -40,6 +40,8 @@ class connection {
   // After that the connection may be usable() again.
   async::task<base::result<response>> open_stream(request r, exchange_limits limits);
   async::task<base::result<std::string>> read_some();
+  // What comes of an error answer's body within the time, 4 KB at most. The connection is of no further use.
+  async::task<std::string> read_reason(std::chrono::milliseconds limit);
 
   // Whether the server keeps the connection open for another request. It may close it at any moment.
   [[nodiscard]] bool usable() const;

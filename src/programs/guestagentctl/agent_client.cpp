@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "async/clock.hpp"
 #include "async/task.hpp"
 #include "async/timeout.hpp"
 #include "base/result.hpp"
@@ -22,8 +23,8 @@ using namespace std::chrono_literals;
 
 constexpr auto connect_limit = 2s, answer_limit = 5s;
 
-// The agent writes every ten seconds: one that is silent for longer hangs.
-constexpr auto silence_limit = 30s;
+// The agent writes a document every ten seconds: one that sends none for longer hangs, whatever else it sends.
+constexpr auto document_limit = 30s;
 
 base::result<> check_status(const http::response& answer) {
   if (answer.status == 200) return {};
@@ -55,12 +56,14 @@ async::task<base::result<>> follow_status(std::string socket,
   auto agent = co_await open(std::move(socket));
   if (!agent) co_return std::unexpected(agent.error());
   http::request watch{.target = "/v1/status/watch"};
-  const auto head = co_await agent->open_stream(std::move(watch), http::exchange_limits());
+  auto head = co_await agent->open_stream(std::move(watch), http::exchange_limits());
   if (!head) co_return std::unexpected(head.error());
+  if (head->status != 200) head->body = co_await agent->read_reason(answer_limit);
   if (auto good = check_status(*head); !good) co_return good;
   json::stream_splitter documents({.bytes = status_document::max_document_bytes});
+  auto deadline = async::clock::now() + document_limit;
   while (true) {
-    const auto piece = co_await async::within(silence_limit, agent->read_some());
+    const auto piece = co_await async::until(deadline, agent->read_some());
     if (!piece) co_return base::fail("the agent has stopped (" + piece.error().message() + ")");
     if (piece->empty()) co_return base::fail("the agent has stopped");
     const auto fed = documents.feed(*piece);
@@ -68,6 +71,7 @@ async::task<base::result<>> follow_status(std::string socket,
       const auto taken = take(*document);
       if (!taken) co_return std::unexpected(taken.error());
       if (*taken == appetite::enough) co_return base::result<>{};
+      deadline = async::clock::now() + document_limit;
     }
     if (!fed) co_return base::fail("the agent's answer: " + fed.error().message());
   }

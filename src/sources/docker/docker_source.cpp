@@ -11,7 +11,6 @@
 
 #include "async/clock.hpp"
 #include "async/task.hpp"
-#include "async/timeout.hpp"
 #include "base/result.hpp"
 #include "base/text.hpp"
 #include "http/connection.hpp"
@@ -27,21 +26,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t body_bytes = 64 << 20;
-constexpr std::size_t reason_bytes = 4 << 10;
 constexpr auto forever = std::chrono::hours(24 * 365);
 // The engine does not count a paused container as running. Its ports are published all the same.
 constexpr const char* running_filter = R"({"status":["running","paused"]})";
-
-// The body of an error answer to the request for events, as far as it comes at once.
-async::task<base::result<std::string>> read_reason(http::connection& stream) {
-  std::string text;
-  while (text.size() < reason_bytes) {
-    const auto piece = co_await stream.read_some();
-    if (!piece || piece->empty()) break;
-    text += *piece;
-  }
-  co_return text;
-}
 
 base::error not_ok(const http::response& answer, const std::string& path) {
   return {{},
@@ -101,8 +88,7 @@ async::task<base::error> docker_source::read_events() {
   auto head = co_await events_->open_stream(std::move(events), {.deadline = forever});
   if (!head) co_return head.error();
   if (head->status != 200) {
-    auto reason = co_await async::within(1s, read_reason(*events_));
-    if (reason) head->body = std::move(*reason);
+    head->body = co_await events_->read_reason(1s);
     co_return not_ok(*head, "/events");
   }
   subscribed();

@@ -84,8 +84,8 @@ async::task<base::result<std::string>> api_client::next_piece(async::clock::time
 }
 
 async::task<base::error> api_client::refused(http::response head) {
-  const auto body = co_await next_piece(async::clock::now() + deadline_);
-  const auto text = body ? base::printable(base::trim(*body), longest_reason) : std::string();
+  const auto body = co_await connection_->read_reason(deadline_);
+  const auto text = base::printable(base::trim(body), longest_reason);
   co_return base::error{{},
                         "the API server answered " + std::to_string(head.status) + (text.empty() ? "" : ": " + text)};
 }
