@@ -8,7 +8,7 @@
 
 namespace os {
 
-// The first line of main. Keeps SIGINT and SIGTERM for stop_signal() and SIGUSR1 for user_signal(), and ignores SIGPIPE.
+// At the beginning of main, before there are threads. Keeps SIGINT and SIGTERM for stop_signal() and SIGUSR1 for user_signal(), and ignores SIGPIPE.
 // A program that never calls user_signal() ignores SIGUSR1. Another SIGINT or SIGTERM, later than 0.2 s after the first
 // one, ends the program at once with 128 + its number. Signals within that time are one request: a supervisor may signal
 // both a process and its group.

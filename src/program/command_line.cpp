@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <expected>
 #include <iterator>
 #include <optional>
@@ -14,6 +13,7 @@
 
 #include "base/result.hpp"
 #include "base/text.hpp"
+#include "os/standard_streams.hpp"
 #include "program/completions.hpp"
 #include "program/go_flags.hpp"
 #include "program/man_page.hpp"
@@ -99,27 +99,24 @@ std::optional<std::string> command_line::document_for(const std::vector<std::str
 
 std::optional<int> command_line::parse(int argc, const char* const* argv) {
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
-  if (const auto made = document_for(words)) {
-    fmt::print("{}", *made);
-    return exit_ok;
-  }
+  if (const auto made = document_for(words)) return end(os::print(*made));
   const auto parsed = read(words);
   if (!parsed) {
     const auto reason = parsed.error().message();
-    fmt::print(stderr, "{}\n{}\n", reason, flags_.usage());
+    static_cast<void>(os::print_error(fmt::format("{}\n{}\n", reason, flags_.usage())));
     return report_failure(what_.name, reason, exit_usage);
   }
-  if (*parsed == program::parse_outcome::help) {
-    fmt::print(stderr, "{}", flags_.usage());
-    return exit_ok;
-  }
+  if (*parsed == program::parse_outcome::help) return end(os::print_error(flags_.usage()));
   if (!version_) return std::nullopt;
-  fmt::print("{} {}\n", what_.name, GUESTAGENT_VERSION);
-  return exit_ok;
+  return end(os::print(fmt::format("{} {}\n", what_.name, GUESTAGENT_VERSION)));
+}
+
+int command_line::end(const base::result<>& printed) const {
+  return printed ? exit_ok : report_failure(what_.name, printed.error().message());
 }
 
 int report_failure(std::string_view program, std::string_view message, int exit_code) {
-  fmt::print(stderr, "{}: {}\n", program, message);
+  static_cast<void>(os::print_error(fmt::format("{}: {}\n", program, message)));
   return exit_code;
 }
 

@@ -6,6 +6,8 @@
 // by which that shell completes its command lines. Both come from the table of flags, as -h does, which does not list
 // them.
 //
+// A program that cannot print what was asked for fails.
+//
 // A wrong command line prints the reason first, as Go does, then the usage, and the reason again as the last line: the
 // usage may be longer than the screen.
 #pragma once
@@ -47,6 +49,7 @@ class command_line {
   base::result<program::parse_outcome> read(const std::vector<std::string>& words);
   base::result<> take_word(const std::string& word);
   [[nodiscard]] base::result<> find_missing() const;
+  [[nodiscard]] int end(const base::result<>& printed) const;
 
   about what_;
   program::flag_set flags_;
@@ -57,7 +60,7 @@ class command_line {
   std::optional<std::string> further_;
 };
 
-// Prints "<program>: message" on stderr and returns the exit code.
+// Prints "<program>: message" on stderr, as far as that takes it, and returns the exit code.
 int report_failure(std::string_view program, std::string_view message, int exit_code = exit_failure);
 
 }  // namespace program

@@ -18,6 +18,7 @@
 #include "async/task_group.hpp"
 #include "base/result.hpp"
 #include "os/signals.hpp"
+#include "os/standard_streams.hpp"
 #include "program/command_line.hpp"
 
 namespace program {
@@ -53,6 +54,7 @@ int run(int argc, const char* const* argv, const std::function<std::unique_ptr<d
 // The body of main.
 template <class Daemon>
 int run(int argc, const char* const* argv) {
+  os::occupy_closed_streams();
   os::catch_stop_signals();
   return run(argc, argv, [] { return std::make_unique<Daemon>(); });
 }

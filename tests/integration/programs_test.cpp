@@ -116,6 +116,23 @@ TEST_P(every_program, explains_itself) {
   }
 }
 
+// A script sees by the exit code that it has no page, no completions, no version.
+TEST_P(every_program, fails_if_it_cannot_print_what_was_asked_for) {
+  const auto run_by_shell = [](const std::string& words) {
+    return support::run_command({.argv = {"/bin/sh", "-c", "exec \"$0\" " + words, path()}});
+  };
+  for (const std::string words : {"-version", "-man", "-completions bash"})
+    for (const auto* output : {">&-", ">/dev/full"}) {
+      const auto printed = run_by_shell(words + " " + output);
+      EXPECT_EQ(printed.exit_code, 1) << words << output;
+      EXPECT_THAT(printed.text, StartsWith(std::string(GetParam().name) + ": standard output: "));
+    }
+  for (const auto* output : {"2>&-", "2>/dev/full"}) {
+    EXPECT_EQ(run_by_shell(std::string("-h ") + output).exit_code, 1) << output;
+    EXPECT_EQ(run_by_shell(std::string("-nosuchflag ") + output).exit_code, 2) << output;
+  }
+}
+
 TEST_P(every_program, has_the_flags_that_scripts_give_it) {
   auto flags = GetParam().flags;
   if (!GetParam().serve.empty()) flags.insert({{"debug", ""}, {"logfile", ""}});
@@ -238,6 +255,13 @@ TEST(guestagentctl, watches_until_the_agent_stops) {
   EXPECT_TRUE(shows("PROTOCOL"));
   EXPECT_TRUE(shows("non-admin"));
   leaves.kill9();
+  // What follows the agent ends with its reader, also while there is nothing to print.
+  for (const auto* output : {">&-", "| true"}) {
+    const auto events = std::string("\"$0\" events -socket=\"$1\" ") + output;
+    const auto ended = support::run_command(
+        {.argv = {"/bin/sh", "-c", events, support::program_directory() / "guestagentctl", at("status.sock")}});
+    EXPECT_THAT(ended.text, StartsWith("guestagentctl: standard output: ")) << output;
+  }
   const auto server = start("host-switch", {"-network=kernel", "-api-address=127.0.0.1:8999"});
   EXPECT_TRUE(shows("127.0.0.1:8999"));
   EXPECT_EQ(agent.stop(), 0) << support::read_text(at("rancher-desktop-guestagent"));

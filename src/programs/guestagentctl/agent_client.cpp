@@ -14,6 +14,7 @@
 #include "http/connection.hpp"
 #include "http/message.hpp"
 #include "json/stream_splitter.hpp"
+#include "protocols/status_document/document.hpp"
 #include "protocols/status_document/document_codec.hpp"
 
 namespace guestagentctl {
@@ -49,6 +50,12 @@ async::task<base::result<std::string>> fetch_document(std::string socket, std::s
   if (!answer) co_return std::unexpected(answer.error());
   if (auto good = check_status(*answer); !good) co_return std::unexpected(good.error());
   co_return std::move(answer->body);
+}
+
+base::result<status_document::document> read_document(std::string_view text) {
+  auto shown = status_document::decode(text);
+  if (!shown) return base::fail("the agent's answer: " + shown.error().message());
+  return shown;
 }
 
 async::task<base::result<>> follow_status(std::string socket,

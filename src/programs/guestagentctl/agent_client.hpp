@@ -7,11 +7,15 @@
 
 #include "async/task.hpp"
 #include "base/result.hpp"
+#include "protocols/status_document/document.hpp"
 
 namespace guestagentctl {
 
 // One document ("/v1/status", "/v1/rules"), as the agent sent it. Five seconds at most.
 async::task<base::result<std::string>> fetch_document(std::string socket, std::string target);
+
+// Decodes an agent's status document.
+[[nodiscard]] base::result<status_document::document> read_document(std::string_view text);
 
 // What the reader of a document wants: more of them, or no more.
 enum class appetite { more, enough };

@@ -15,12 +15,12 @@
 #include "base/result.hpp"
 #include "json/json.hpp"
 #include "os/signals.hpp"
+#include "os/standard_streams.hpp"
 #include "program/command_line.hpp"
 #include "programs/guestagentctl/agent_client.hpp"
 #include "programs/guestagentctl/explain.hpp"
 #include "programs/guestagentctl/listing.hpp"
 #include "programs/guestagentctl/live_commands.hpp"
-#include "programs/guestagentctl/output.hpp"
 #include "programs/guestagentctl/port_filter.hpp"
 #include "programs/guestagentctl/request.hpp"
 #include "programs/guestagentctl/rules_listing.hpp"
@@ -38,13 +38,13 @@ base::result<> show_json(const request& r, std::string_view text) {
   auto document = json::parse(text, {.bytes = status_document::max_document_bytes});
   if (!document) return base::fail("the agent's answer: " + document.error().message());
   const auto* list = r.command == "ports" ? json::find_array(*document, "ports") : nullptr;
-  if (list == nullptr) return print(json::serialize(*document) + "\n");
+  if (list == nullptr) return os::print(json::serialize(*document) + "\n");
   const auto shown = read_document(text);
   json::array kept;
   std::size_t next = 0;  // the codec leaves out members that are no objects
   for (const auto& port : *list)
     if (!port.is_object() || passes(r.filter, shown->ports.at(next++))) kept.push_back(port);
-  return print(json::serialize(kept) + "\n");
+  return os::print(json::serialize(kept) + "\n");
 }
 
 std::string render(const request& r, const status_document::document& shown) {
@@ -57,7 +57,7 @@ base::result<> show(const request& r, std::string_view text) {
   const auto shown = read_document(text);
   if (!shown) return std::unexpected(shown.error());
   const std::string_view clear = r.watch && ::isatty(STDOUT_FILENO) != 0 ? "\x1b[H\x1b[2J" : "";
-  return print(std::string(clear) + render(r, *shown) + (r.watch ? "\n" : ""));
+  return os::print(std::string(clear) + render(r, *shown) + (r.watch ? "\n" : ""));
 }
 
 async::task<base::result<int>> show_once(const request& r) {
@@ -80,7 +80,7 @@ async::task<base::result<int>> show_rules(const request& r) {
   if (!text) co_return std::unexpected(text.error());
   const auto shown = rules_document::decode(*text);
   if (!shown) co_return base::fail("the agent's answer: " + shown.error().message());
-  if (auto printed = print(list_rules(*shown)); !printed) co_return std::unexpected(printed.error());
+  if (auto printed = os::print(list_rules(*shown)); !printed) co_return std::unexpected(printed.error());
   co_return program::exit_ok;
 }
 
@@ -88,7 +88,7 @@ base::result<int> check_rules_file(const request& r) {
   const auto text = base::read_file(r.rules_file);
   if (!text) return std::unexpected(text.error());
   const auto checked = check_rules(r.rules_file, *text);
-  if (auto printed = print(checked.text); !printed) return std::unexpected(printed.error());
+  if (auto printed = os::print(checked.text); !printed) return std::unexpected(printed.error());
   return checked.good ? program::exit_ok : program::exit_failure;
 }
 
@@ -98,6 +98,9 @@ async::task<base::result<int>> answer(const request& r) {
   if (r.wait) return wait_for_port(r);
   return r.watch ? show_always(r) : show_once(r);
 }
+
+// What follows the agent would continue until there is something to print again.
+async::task<base::result<int>> reader_gone() { co_return std::unexpected(co_await os::output_lost()); }
 
 async::task<> keep(async::task<base::result<int>> work, base::result<int>& into, boost::asio::io_context& context) {
   into = co_await std::move(work);
@@ -112,6 +115,7 @@ async::task<> stop_on_signal(boost::asio::io_context& context) {
 }  // namespace
 
 int run(int argc, const char* const* argv) {
+  os::occupy_closed_streams();
   os::catch_stop_signals();
   request r;
   program::command_line line(describe_program());
@@ -127,6 +131,7 @@ int run(int argc, const char* const* argv) {
   async::task_group tasks(context.get_executor());
   base::result<int> outcome = program::exit_ok;  // if a signal ends it
   tasks.spawn("signals", stop_on_signal(context));
+  if (r.watch || r.command == "events") tasks.spawn("reader", keep(reader_gone(), outcome, context));
   tasks.spawn("ask", keep(answer(r), outcome, context));
   context.run();
   return outcome ? *outcome : program::report_failure(program_name, outcome.error().message());

@@ -14,12 +14,12 @@
 #include "async/timeout.hpp"
 #include "base/result.hpp"
 #include "net/endpoint.hpp"
+#include "os/standard_streams.hpp"
 #include "program/command_line.hpp"
 #include "programs/guestagentctl/agent_client.hpp"
 #include "programs/guestagentctl/answer_check.hpp"
 #include "programs/guestagentctl/changes.hpp"
 #include "programs/guestagentctl/explain.hpp"
-#include "programs/guestagentctl/output.hpp"
 #include "programs/guestagentctl/readiness.hpp"
 #include "programs/guestagentctl/request.hpp"
 
@@ -93,7 +93,7 @@ async::task<base::result<>> follow_events(const request& r, change_log& log, con
     seen.answered = true;
     std::string lines;
     for (const auto& c : log.compare(*shown)) lines += to_json(c, shown->now) + '\n';
-    auto printed = lines.empty() ? base::result<>{} : print(lines);
+    auto printed = lines.empty() ? base::result<>{} : os::print(lines);
     seen.reader_gone = !printed;
     if (!printed) return std::unexpected(printed.error());
     return appetite::more;
@@ -108,7 +108,7 @@ async::task<base::result<int>> wait_for_port(const request& r) {
   const int code = exit_code_of(last.state);
   if (last.state == readiness::open) {
     const auto done = last.text + (last.inside.empty() ? " is open\n" : " answers\n");
-    if (auto printed = print(done); !printed) co_return std::unexpected(printed.error());
+    if (auto printed = os::print(done); !printed) co_return std::unexpected(printed.error());
     co_return code;
   }
   if (last.state == readiness::left_out) co_return program::report_failure("guestagentctl", last.text, code);
