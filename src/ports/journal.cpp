@@ -160,6 +160,7 @@ struct journal::state {
   std::size_t lines = 0;
   bool unsynced = false;
   bool torn = false;  // the file is not what it should be: the last line may be half there, or all is an earlier run's
+  base::result<> rewritten;                        // the last attempt
   unsigned failed_rewrites = 0;                    // since the last one that succeeded
   std::chrono::steady_clock::time_point retry_at;  // not before, for a rewrite that only the disk's state asks for
   disk_syncer syncer;
@@ -188,11 +189,11 @@ base::result<> journal::state::put(const std::string& fresh, int fd) const {
 }
 
 base::result<> journal::state::rewrite() {
-  auto done = replace_file();
-  failed_rewrites = done ? 0 : failed_rewrites + 1;
-  retry_at = done ? std::chrono::steady_clock::time_point()
-                  : std::chrono::steady_clock::now() + rewrite_pace.delay(failed_rewrites, 0);
-  return done;
+  rewritten = replace_file();
+  failed_rewrites = rewritten ? 0 : failed_rewrites + 1;
+  retry_at = rewritten ? std::chrono::steady_clock::time_point()
+                       : std::chrono::steady_clock::now() + rewrite_pace.delay(failed_rewrites, 0);
+  return rewritten;
 }
 
 base::result<> journal::state::replace_file() {
@@ -258,10 +259,7 @@ base::result<journal> journal::open(const std::filesystem::path& directory, cons
   s->live = std::move(content.live);
   for (const auto& [key, f] : s->live) s->remembered.push_back(f);
   s->torn = true;
-  if (const auto written = s->rewrite(); !written)
-    base::log::error("journal",
-                     "what is exposed from now on will not be remembered through a crash path={} reason=\"{}\"",
-                     s->path.string(), written.error().message());
+  static_cast<void>(s->rewrite());
   return journal(std::move(s));
 }
 
@@ -285,6 +283,7 @@ base::result<> journal::erase(std::span<const port_key> no_longer_ours) {
 }
 
 bool journal::sound() const { return state_->sound(); }
+const base::result<>& journal::rewritten() const { return state_->rewritten; }
 std::chrono::steady_clock::time_point journal::retry_at() const { return state_->retry_at; }
 base::result<> journal::retry() { return sound() ? base::result<>() : state_->rewrite(); }
 

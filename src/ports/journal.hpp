@@ -25,7 +25,7 @@ namespace ports {
 class journal {
  public:
   // Reads what an earlier run left (a damaged line is skipped and logged) and writes the file anew; on a disk that is
-  // full or read-only that is logged, and tried again at each change. Fails where the directory or the lock beside the
+  // full or read-only that is reported by rewritten(), and tried again at each change. Fails where the directory or the lock beside the
   // file cannot be made, or another agent holds it (flock). `sources`: those whose names it may hold.
   static base::result<journal> open(const std::filesystem::path& directory, const std::string& peer,
                                     const std::string& boot_id,
@@ -42,6 +42,8 @@ class journal {
   base::result<> erase(std::span<const port_key> no_longer_ours);
   // Whether the file has all lines, and the disk will have them after sync().
   [[nodiscard]] bool sound() const;
+  // The error of the last attempt to write the file anew.
+  [[nodiscard]] const base::result<>& rewritten() const;
   // Writes the file anew where it is not sound(). On a disk that fails it is time for that at retry_at().
   base::result<> retry();
   [[nodiscard]] std::chrono::steady_clock::time_point retry_at() const;

@@ -45,6 +45,7 @@ reconciler::reconciler(const async::executor& where, std::unique_ptr<sink> peer,
       changed_(where) {
   if (!journal_) return;
   machine_.remember(journal_->remembered(), journal_->same_boot(), async::clock::now());
+  note(journal_->rewritten());
   journal_->report_failed_syncs([this, where, alive = std::weak_ptr<const void>(alive_)](const base::error& why) {
     async::asio::post(where, [this, alive, why] {
       if (alive.lock() && !journal_->sound()) note(std::unexpected(why));
@@ -203,7 +204,13 @@ void reconciler::trace_outcome(const operation& done, const outcome& result, tim
 // A success that did not reach the file ends no trouble.
 void reconciler::note(const base::result<>& written) {
   if (journal_->unsynced() || !journal_->sound()) written_.notify_all();
+  const bool troubled = journal_trouble_.active();
   if (!written || journal_->sound()) journal_trouble_.note(written);
+  if (journal_trouble_.active() != troubled) changed_.notify_all();
+}
+
+const std::string& reconciler::journal_trouble() const {
+  return journal_trouble_.active() ? journal_trouble_.reason() : no_journal_;
 }
 
 }  // namespace ports

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "async/condition.hpp"
 #include "async/task.hpp"
@@ -25,6 +26,9 @@ class reconciler {
   reconciler(const async::executor& where, std::unique_ptr<sink> peer, std::optional<journal> book,
              reconcile_options options = {});
 
+  // A journal was wanted and could not be opened; before run().
+  void lack_journal(const base::error& why) { no_journal_ = why.message(); }
+
   // Logs where the time of each change goes; before run().
   void trace_to(std::shared_ptr<change_trace> trace) { trace_ = std::move(trace); }
 
@@ -40,7 +44,9 @@ class reconciler {
 
   [[nodiscard]] const sink& peer() const { return *peer_; }
   [[nodiscard]] const reconcile_fsm& machine() const { return machine_; }
-  // Notified at every change of the machine.
+  // Why a crash may leave ports open at the peer: the journal does not have them. Empty if it does, or none is wanted.
+  [[nodiscard]] const std::string& journal_trouble() const;
+  // Notified at every change of the machine, and when the journal's trouble begins or ends.
   [[nodiscard]] async::condition& changed() { return changed_; }
 
  private:
@@ -59,6 +65,7 @@ class reconciler {
   std::optional<journal> journal_;
   reconcile_fsm machine_;
   trouble_log troubles_;
+  std::string no_journal_;
   base::log::episode journal_trouble_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);  // what the journal's thread posts checks it
   async::work_signal due_;    // for a worker: there may be an operation to do

@@ -185,7 +185,8 @@ status_view controller::view() const {
                 async::clock::now(),
                 std::chrono::system_clock::now(),
                 rules_trouble_};
-  for (const auto& p : peers_) v.peers.push_back({p.reconciler->peer().name(), p.role, &p.reconciler->machine()});
+  for (const auto& p : peers_)
+    v.peers.push_back({p.reconciler->peer().name(), p.role, &p.reconciler->machine(), p.reconciler->journal_trouble()});
   return v;
 }
 

@@ -60,13 +60,16 @@ status_document::peer describe_peer(const status_view& view, const peer_view& pe
     return item.second.state() == slot_state::ours || item.second.state() == slot_state::foreign;
   });
   status_document::peer shown{.name{peer.name}, .applied = static_cast<std::uint64_t>(applied)};
+  const bool degraded = !peer.journal_trouble.empty();
+  if (degraded)
+    shown.reason = fmt::format("a crash may leave ports open, the journal is not written: {}", peer.journal_trouble);
   const auto& trouble = machine.listing().trouble();
   if (!trouble) {
-    shown.state = to_string(machine.listing().status());
+    shown.state = degraded ? "degraded" : to_string(machine.listing().status());
     return shown;
   }
   shown.state = "down";
-  shown.reason = trouble->message();
+  shown.reason = trouble->message() + (degraded ? "; " : "") + shown.reason;
   shown.retry_in_ms = milliseconds_until(machine.listing().not_before(), view.now);
   return shown;
 }

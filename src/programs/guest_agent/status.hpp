@@ -19,6 +19,7 @@ struct peer_view {
   std::string_view name;
   ports::peer_role role = ports::peer_role::host;
   const ports::reconcile_fsm* machine = nullptr;
+  std::string_view journal_trouble{};  // see reconciler::journal_trouble
 };
 
 struct status_view {

@@ -8,12 +8,14 @@
 
 #include "async/task.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
 #include "net/stream_address.hpp"
 #include "ports/exposure_policy.hpp"
 #include "ports/journal.hpp"
 #include "ports/reconciler.hpp"
 #include "ports/rule_names.hpp"
 #include "ports/serving.hpp"
+#include "ports/sink.hpp"
 #include "ports/source.hpp"
 #include "programs/guest_agent/composition.hpp"
 #include "sinks/host_switch/host_switch_sink.hpp"
@@ -33,19 +35,26 @@
 namespace guest_agent {
 namespace {
 
-// What the agent has exposed on a peer that others use too. Without it the agent works, but forgets when it crashes.
-std::optional<ports::journal> open_journal(const configuration& c, const std::string& peer) {
-  auto opened = ports::journal::open(c.flags.state_directory, peer, ports::read_boot_id());
-  if (opened) return std::move(*opened);
-  base::log::error("journal", "what is exposed will not be remembered through a crash peer={} reason=\"{}\"", peer,
-                   opened.error().message());
-  return std::nullopt;
+// What the agent has exposed on a peer that others use too.
+base::result<ports::journal> open_journal(const configuration& c, const std::string& peer) {
+  return ports::journal::open(c.flags.state_directory, peer, ports::read_boot_id());
+}
+
+// Without its journal the agent works, but forgets when it crashes.
+std::unique_ptr<ports::reconciler> make_reconciler(const async::executor& where, std::unique_ptr<ports::sink> sink,
+                                                   base::result<ports::journal> book) {
+  if (book) return std::make_unique<ports::reconciler>(where, std::move(sink), std::move(*book));
+  base::log::error("journal", "what is exposed will not be remembered through a crash peer={} reason=\"{}\"",
+                   sink->name(), book.error().message());
+  auto made = std::make_unique<ports::reconciler>(where, std::move(sink), std::nullopt);
+  made->lack_journal(book.error());
+  return made;
 }
 
 std::unique_ptr<ports::reconciler> make_host_switch(const async::executor& where, const configuration& c) {
   host_switch_peer::host_switch_options o{.server = c.flags.host_switch, .tap = c.flags.tap};
   auto sink = std::make_unique<host_switch_peer::host_switch_sink>(where, std::move(o));
-  return std::make_unique<ports::reconciler>(where, std::move(sink), open_journal(c, "host-switch"));
+  return make_reconciler(where, std::move(sink), open_journal(c, "host-switch"));
 }
 
 std::unique_ptr<ports::reconciler> make_privileged_service(const async::executor& where, const configuration& c) {
@@ -56,14 +65,14 @@ std::unique_ptr<ports::reconciler> make_privileged_service(const async::executor
   o.address_file = c.flags.state_directory + "/" + o.name + ".addresses";
   auto book = open_journal(c, o.name);
   auto sink = std::make_unique<port_mapping_peer::port_mapping_sink>(where, std::move(o));
-  return std::make_unique<ports::reconciler>(where, std::move(sink), std::move(book));
+  return make_reconciler(where, std::move(sink), std::move(book));
 }
 
 std::unique_ptr<ports::reconciler> make_wsl_proxy(const async::executor& where, const configuration& c) {
   port_mapping_peer::port_mapping_options o;
   o.peer = net::unix_path{c.flags.wsl_proxy_socket};
   auto sink = std::make_unique<port_mapping_peer::port_mapping_sink>(where, std::move(o));
-  return std::make_unique<ports::reconciler>(where, std::move(sink), open_journal(c, "wsl-proxy"));
+  return make_reconciler(where, std::move(sink), open_journal(c, "wsl-proxy"));
 }
 
 // The nat chains by which the engines that are watched publish: dockerd's own, and those of CNI's portmap plugin.

@@ -43,7 +43,7 @@ struct source {
 
 struct peer {
   std::string name{};
-  std::string state{};  // "synced", "syncing" …; "down" has a reason
+  std::string state{};  // "synced", "syncing" …; "down" and "degraded" have a reason
   std::string reason{};
   std::optional<std::int64_t> retry_in_ms{};
   std::uint64_t applied = 0;  // how many forwards it holds

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@
 #include <fstream>
 #include <functional>
 #include <set>
+#include <thread>
 
 #include "async/task_group.hpp"
 #include "async/timeout.hpp"
@@ -202,6 +205,7 @@ TEST_F(reconciler_test, a_disk_that_fails_is_reported_once_and_gets_the_whole_fi
   disk_fails = true;
   want({on(80)});
   EXPECT_TRUE(soon([&] { return log_has("cannot write the journal, retrying reason=\"sync the journal: "); }));
+  EXPECT_THAT(reconciler_->journal_trouble(), testing::HasSubstr("sync the journal: "));
   EXPECT_TRUE(holds_soon({80})) << "the journal does not hold up the forwards";
   want({on(80), on(81)});
   EXPECT_TRUE(holds_soon({80, 81}));
@@ -211,6 +215,7 @@ TEST_F(reconciler_test, a_disk_that_fails_is_reported_once_and_gets_the_whole_fi
   disk_fails = false;
   want({on(80), on(81), on(82), on(83)});
   EXPECT_TRUE(soon([&] { return log_has("cannot write the journal ended"); }));
+  EXPECT_EQ(reconciler_->journal_trouble(), "");
   EXPECT_TRUE(holds_soon({80, 81, 82, 83}));
   const auto text = base::read_file(log).value_or("");
   EXPECT_EQ(text.find("retrying"), text.rfind("retrying")) << text;
@@ -219,6 +224,52 @@ TEST_F(reconciler_test, a_disk_that_fails_is_reported_once_and_gets_the_whole_fi
   ASSERT_TRUE(book);
   EXPECT_THAT(book->remembered(), ElementsAre(on(80), on(81), on(82), on(83)));
   ASSERT_TRUE(base::log::set_file("/dev/stderr"));
+}
+
+TEST_F(reconciler_test, a_disk_that_fails_from_the_beginning_is_the_journals_trouble_until_it_works) {
+  disk_fails = true;
+  start();
+  EXPECT_THAT(reconciler_->journal_trouble(), testing::HasSubstr("scripted.journal"));
+  bool notified = false;
+  auto wait = [](reconciler* watched, bool* flag) -> async::task<> {
+    while (!watched->journal_trouble().empty()) co_await watched->changed().wait();
+    *flag = true;
+  };
+  tasks_->spawn("watch", wait(reconciler_.get(), &notified));
+  disk_fails = false;
+  EXPECT_TRUE(soon([&] { return notified; }));
+}
+
+TEST_F(reconciler_test, a_full_disk_is_the_journals_trouble_until_there_is_room) {
+  bool mounted = false;
+  std::thread([&] {  // whose mount namespace is its own
+    mounted = ::unshare(CLONE_FS | CLONE_NEWNS) == 0 &&
+              ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+              ::mount("tmpfs", directory_.path().c_str(), "tmpfs", 0, "size=64k") == 0;
+    if (!mounted) return;
+    start();
+    ASSERT_TRUE(soon([this] { return reconciler_->machine().listing().status() == peer_status::synced; }));
+    std::ofstream(directory_ / "other") << std::string(1 << 20, 'x');
+    forward_map many;  // lines for more than a page, which the file has already
+    for (std::uint16_t port = 1; port <= 500; ++port) many[on(port).key] = on(port);
+    reconciler_->want(many, all_sources, 1);
+    EXPECT_TRUE(soon([this] { return reconciler_->journal_trouble().contains("No space left"); }));
+    EXPECT_TRUE(soon([this] { return script_.held.size() == 500; })) << "the journal does not hold up the forwards";
+    std::filesystem::remove(directory_ / "other");
+    many.erase(many.begin());
+    reconciler_->want(many, all_sources, 1);
+    EXPECT_TRUE(soon([this] { return reconciler_->journal_trouble().empty(); }));
+    crash();
+  })
+      .join();
+  if (!mounted) GTEST_SKIP() << "needs a mount namespace of its own, so root";
+}
+
+TEST_F(reconciler_test, a_journal_that_cannot_be_opened_is_its_trouble) {
+  reconciler without(context_.get_executor(), std::make_unique<scripted_sink>(script_), std::nullopt);
+  EXPECT_EQ(without.journal_trouble(), "") << "none is wanted";
+  without.lack_journal({make_error_code(std::errc::read_only_file_system), "create /state"});
+  EXPECT_THAT(without.journal_trouble(), testing::StartsWith("create /state: "));
 }
 
 // No write of the whole file succeeds meanwhile: each line is in the old one.

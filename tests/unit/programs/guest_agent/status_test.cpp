@@ -27,15 +27,15 @@ class status_test : public testing::Test {
     for (const auto& op : host.take(100, now)) host.finished(op, {kind, reason}, now);
   }
   status_document::document shown() {
-    return describe(
-        {"1.2.3",
-         ports::network_mode::network_tunnel,
-         &table,
-         &plan,
-         {{"host-switch", ports::peer_role::host, &host}, {"loopback", ports::peer_role::loopback, &loopback}},
-         now - seconds(60),
-         now,
-         std::chrono::system_clock::from_time_t(1'700'000'000)});
+    return describe({"1.2.3",
+                     ports::network_mode::network_tunnel,
+                     &table,
+                     &plan,
+                     {{"host-switch", ports::peer_role::host, &host, journal_trouble},
+                      {"loopback", ports::peer_role::loopback, &loopback}},
+                     now - seconds(60),
+                     now,
+                     std::chrono::system_clock::from_time_t(1'700'000'000)});
   }
 
   ports::time_point now{seconds(5000)};
@@ -47,6 +47,7 @@ class status_test : public testing::Test {
   ports::exposure_options policy{ports::network_mode::network_tunnel};
   ports::port_table table;
   ports::exposure_plan plan;
+  std::string journal_trouble;  // of host-switch
   ports::reconcile_fsm host{{}, {}}, loopback{{1, 10, false, false}, {}};
   const ports::binding web{net::protocol::tcp, net::address::any_v4(), 8080, 80, "id1", "web"};
   const ports::binding db{net::protocol::tcp, net::address::loopback_v4(), 5432, 5432, "id2", "db"};
@@ -106,6 +107,20 @@ TEST_F(status_test, an_exposed_port_has_its_address_inside_the_vm) {
   policy.mode = ports::network_mode::non_admin;
   publish({web});
   EXPECT_EQ(shown().ports.at(0).guest_address, "0.0.0.0") << "another one than the host's";
+}
+
+TEST_F(status_test, a_peer_whose_journal_is_not_written_is_degraded) {
+  journal_trouble = "sync the journal: Input/output error";
+  apply(outcome_kind::done);
+  const std::string reason = "a crash may leave ports open, the journal is not written: " + journal_trouble;
+  EXPECT_EQ(shown().peers.at(0).state, "degraded");
+  EXPECT_EQ(shown().peers.at(0).reason, reason);
+  EXPECT_NE(shown().peers.at(1).state, "degraded") << "another peer has another journal";
+  static_cast<void>(host.listed(base::fail("no route"), now));
+  EXPECT_EQ(shown().peers.at(0).state, "down");
+  EXPECT_EQ(shown().peers.at(0).reason, "no route; " + reason);
+  journal_trouble.clear();
+  EXPECT_EQ(shown().peers.at(0).reason, "no route");
 }
 
 TEST_F(status_test, a_conflict_has_the_peers_reason_and_the_next_try) {
