@@ -75,6 +75,10 @@ async::task<base::result<nat_table>> nat_tool::read(rule_filter wanted) const {
   co_return parse_nat_table(output->out, wanted);
 }
 
+bool nat_tool::is_installed() const {
+  return ::access(programs_.save.c_str(), X_OK) == 0 && ::access(programs_.restore.c_str(), X_OK) == 0;
+}
+
 // Fails if the program did not execute the lines.
 async::task<base::result<os::process_output>> nat_tool::restore(std::vector<std::string> lines,
                                                                 std::string table) const {

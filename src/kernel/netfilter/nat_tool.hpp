@@ -36,6 +36,8 @@ class nat_tool {
   explicit nat_tool(nat_programs programs) : programs_(std::move(programs)) {}
 
   [[nodiscard]] nat_variant variant() const { return programs_.variant; }
+  // False after they were removed: find_nat_programs() found them.
+  [[nodiscard]] bool is_installed() const;
 
   // The selected part of the table. Fails if the program did not print all of it: an unreadable table is not an empty
   // one. With iptables-legacy call it for an existing table only; the program would create it.

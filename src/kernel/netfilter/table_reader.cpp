@@ -82,11 +82,23 @@ table_reader::table_reader(nat_programs programs, table_scope scope, legacy_watc
 
 async::task<base::result<table_ptr>> table_reader::read() {
   switch (variant()) {
-    case nat_variant::nft: return read_nft();
-    case nat_variant::legacy: return read_legacy();
-    case nat_variant::plain: break;
+    case nat_variant::nft: break;
+    case nat_variant::legacy: co_return co_await read_legacy();
+    case nat_variant::plain: co_return co_await read_plain();
   }
-  return read_plain();
+  auto table = co_await read_nft();
+  if (!table && !tool_.is_installed()) co_return leave_kernel();
+  if (table && *table != nullptr) gone_.note({});
+  co_return table;
+}
+
+base::result<table_ptr> table_reader::leave_kernel() {
+  gone_.note(base::fail("its programs cannot be executed"));
+  known_.reset();
+  known_generation_.reset();
+  const auto removed = remove_stale([](const nat_rule&) { return true; });
+  if (!removed) return std::unexpected(removed.error());
+  return nullptr;
 }
 
 // "iptables" may be either variant: the text is read every time.

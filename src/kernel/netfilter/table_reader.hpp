@@ -5,6 +5,10 @@
 // with its handle. It dumps nothing while the kernel has counted no change of any rule since the last reading. Only the
 // first reading, and the one after reread_whole(), takes the whole table: it finds rules that a crashed run left in
 // chains to which no rule jumps.
+//
+// If the programs of iptables-nft are removed while this one runs, the kernel's table can no longer be read as text, and
+// not be changed where that takes the program. The reader then removes the rules of our chain by handle, and reports
+// that the variant is absent, until the programs are back.
 #pragma once
 
 #include <functional>
@@ -16,6 +20,7 @@
 #include <vector>
 
 #include "async/blocking_calls.hpp"
+#include "base/episode.hpp"
 #include "kernel/netfilter/legacy_watch.hpp"
 #include "kernel/netfilter/nat_tool.hpp"
 #include "kernel/netfilter/nft_reader.hpp"
@@ -24,7 +29,8 @@
 
 namespace netfilter {
 
-using table_ptr = std::shared_ptr<const nat_table>;  // nullptr: the kernel does not have this variant
+// nullptr: the kernel does not have this variant, or its programs are gone.
+using table_ptr = std::shared_ptr<const nat_table>;
 
 class table_reader {
  public:
@@ -62,6 +68,7 @@ class table_reader {
   async::task<fingerprint> read_legacy_fingerprint();
   [[nodiscard]] bool is_current(std::optional<std::uint32_t> generation) const;
   async::task<base::result<table_ptr>> read_nft();
+  base::result<table_ptr> leave_kernel();
   async::task<base::result<std::optional<table_ptr>>> read_nft_at(nft_nat_view view);
   async::task<base::result<>> read_whole();
   async::task<base::result<nat_table>> read_nft_chains(nft_nat_view view);
@@ -80,6 +87,7 @@ class table_reader {
   std::optional<std::uint32_t> known_generation_;             // of nftables, before that reading; nothing: unknown
   fingerprint seen_nft_, seen_legacy_;
   bool refusal_noted_ = false;
+  base::log::episode gone_{"netfilter", "iptables-nft has been removed"};
 };
 
 }  // namespace netfilter

@@ -38,6 +38,7 @@ std::optional<exclusion> classify_owner(owner o) {
 // A socket bound to one interface is meant for that network only.
 std::optional<exclusion> classify(const observation& o, const rules& by) {
   const auto& s = o.socket;
+  if (o.held_by == owner::agent) return exclusion::agent;
   if (by.ignored.contains(s.protocol, s.at.port)) return exclusion::ignored;
   if (is_multicast(s.at.ip)) return exclusion::multicast;
   if (o.young) return exclusion::momentary;
@@ -45,6 +46,8 @@ std::optional<exclusion> classify(const observation& o, const rules& by) {
   if (s.device != 0 || is_link_local(s.at.ip)) return exclusion::device;
   return classify_owner(o.held_by);
 }
+
+bool may_be_relay(const netlink::diag_socket& s) { return s.device != 0; }
 
 bool needs_owner(const observation& o, const rules& by) {
   return !classify({.socket = o.socket, .young = o.young, .held_by = owner::other}, by);

@@ -54,6 +54,8 @@ struct rules {
 // that passes them needs an owner.
 [[nodiscard]] std::optional<exclusion> classify(const observation& o, const rules& by);
 [[nodiscard]] bool needs_owner(const observation& o, const rules& by);
+// Whether this process may hold it as a relay: those are bound to a peer's interface. They are no servers to report.
+[[nodiscard]] bool may_be_relay(const netlink::diag_socket& s);
 
 // How the status shows sockets of one exclusion.
 enum class display : std::uint8_t { hidden, counted, named };

@@ -55,7 +55,7 @@ std::vector<netlink::diag_socket> listener_tracker::note(std::vector<netlink::di
   note_ages();
   std::vector<netlink::diag_socket> asked;
   for (const auto& o : observed_)
-    if (needs_owner(o, {options_.ignored, ephemeral_})) asked.push_back(o.socket);
+    if (may_be_relay(o.socket) || needs_owner(o, {options_.ignored, ephemeral_})) asked.push_back(o.socket);
   return asked;
 }
 

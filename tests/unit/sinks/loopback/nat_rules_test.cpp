@@ -161,6 +161,34 @@ TEST_F(nat_rules_test, without_a_nat_table_relays_listen_on_the_ports_themselves
   EXPECT_TRUE(hold(9000)) << "it is closed when the port is not wanted any more";
 }
 
+TEST_F(nat_rules_test, relays_replace_the_rules_while_iptables_is_gone) {
+  const auto save = directory_ / "iptables-nft-save", restore = directory_ / "iptables-nft-restore";
+  const auto install = [&] {
+    std::filesystem::create_symlink("/usr/sbin/iptables-nft-save", save);
+    std::filesystem::create_symlink("/usr/sbin/iptables-nft-restore", restore);
+  };
+  install();
+  make({{netfilter::nat_variant::nft, save, restore}});
+  auto wanted = all_of({local_});
+  ASSERT_TRUE(settle(wanted));
+  ASSERT_EQ(lines().size(), 1U);
+  std::filesystem::remove(save);
+  std::filesystem::remove(restore);
+  wanted = all_of({local_, listener(key("127.0.0.1", 9001))});
+  auto settled = settle(wanted);
+  ASSERT_TRUE(settled) << settled.error().message();
+  settled = settle(wanted);  // the first one adds the rule without a program, and the next cannot read it any more
+  ASSERT_TRUE(settled) << settled.error().message();
+  EXPECT_THAT(*settled, IsEmpty());
+  EXPECT_THAT(lines(), IsEmpty());
+  EXPECT_FALSE(hold(9000)) << "a relay has it";
+  EXPECT_FALSE(hold(9001));
+  install();
+  ASSERT_TRUE(settle(wanted));
+  EXPECT_EQ(lines().size(), 2U);
+  EXPECT_TRUE(hold(9000));
+}
+
 TEST_F(nat_rules_test, a_port_that_another_program_holds_is_a_trouble_of_its_own) {
   make({});
   const auto other = hold(9000);

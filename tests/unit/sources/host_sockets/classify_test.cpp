@@ -29,6 +29,19 @@ TEST(classify, a_port_and_an_address_are_reasons_whatever_process_holds_the_sock
   EXPECT_EQ(classify(one("tcp 0.0.0.0:40000"), by), std::nullopt) << "of TCP a listener is a server";
 }
 
+TEST(classify, a_relay_of_this_program_is_its_own_before_all) {
+  for (const auto* relay : {"tcp 192.168.127.2:80", "udp 192.168.127.2:40000", "udp 0.0.0.0:8472"}) {
+    auto o = one(relay, owner::agent);
+    o.socket.device = 2;
+    EXPECT_TRUE(may_be_relay(o.socket));
+    EXPECT_THAT(classify(o, by), Optional(exclusion::agent)) << relay;
+    o.held_by = owner::other;
+    EXPECT_NE(classify(o, by), std::nullopt) << relay;
+    EXPECT_NE(classify(o, by), exclusion::agent) << relay;
+  }
+  EXPECT_FALSE(may_be_relay(one("tcp 0.0.0.0:80").socket));
+}
+
 TEST(classify, the_owner_decides_what_is_left) {
   const std::pair<owner, std::optional<exclusion>> all[] = {
       {owner::other, std::nullopt},           {owner::unresolved, exclusion::momentary},
