@@ -9,6 +9,7 @@
 #include <chrono>
 #include <expected>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -69,6 +70,15 @@ base::result<lock_file> lock_file::claim(std::filesystem::path path, at_end then
     if (std::chrono::steady_clock::now() >= deadline)
       return base::fail(std::errc::operation_would_block, "lock " + path.string());
     std::this_thread::sleep_for(pause);
+  }
+}
+
+void lock_file::remove_unheld(const std::filesystem::path& directory, std::string_view prefix) {
+  std::error_code failed;
+  for (std::filesystem::directory_iterator at(directory, failed), end; !failed && at != end; at.increment(failed)) {
+    const auto name = at->path().filename().native();
+    if (name.starts_with(prefix) && name.ends_with(".lock"))
+      static_cast<void>(claim(at->path(), at_end::remove, std::chrono::milliseconds(0)));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <string_view>
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
@@ -20,6 +21,9 @@ class lock_file {
   // to start holds its lock until it has been executed. Errors: operation_would_block if another process holds the
   // lock; permission_denied if the file is a link, or not a plain file of this user alone.
   static base::result<lock_file> claim(std::filesystem::path path, at_end then, std::chrono::milliseconds limit);
+
+  // Removes the files "<prefix>*.lock" in the directory that nothing holds: a killed program leaves its own. Best effort.
+  static void remove_unheld(const std::filesystem::path& directory, std::string_view prefix);
 
   lock_file(lock_file&&) noexcept = default;
   lock_file& operator=(lock_file&&) = delete;

@@ -49,7 +49,8 @@ constexpr const char* component = "network-setup";
 constexpr base::backoff pauses{.first = 100ms, .cap = 5s};
 constexpr auto short_life = 1s;  // of a connection: the host closed it at once, and may do the same with the next one
 constexpr auto after_short_life = 250ms;
-constexpr auto settling = 1s;        // a vm-switch that has run for so long runs
+constexpr auto settling = 1s;  // a vm-switch that has run for so long runs
+constexpr auto lock_prefix = "network-setup-";
 constexpr auto lock_limit = 500ms;   // what a killed network-setup was about to start may hold its lock for a moment
 constexpr auto stop_margin = 300ms;  // time to remove the interfaces after vm-switch
 
@@ -119,13 +120,14 @@ base::result<> network_setup::open(const async::executor& where) {
 base::result<> network_setup::be_the_only_one() {
   struct stat here{};
   if (::stat("/proc/self/ns/net", &here) != 0) return base::fail_errno("stat /proc/self/ns/net");
-  for (const auto& path : {pid_file_ + ".lock", fmt::format("/run/network-setup-{}.lock", here.st_ino)}) {
+  for (const auto& path : {pid_file_ + ".lock", fmt::format("/run/{}{}.lock", lock_prefix, here.st_ino)}) {
     auto lock = os::lock_file::claim(path, os::lock_file::at_end::remove, lock_limit);
     if (!lock && lock.error().code == std::errc::operation_would_block)
       return base::fail("another network-setup runs: it holds " + path);
     if (!lock) return std::unexpected(lock.error());
     locks_.push_back(std::move(*lock));
   }
+  os::lock_file::remove_unheld("/run", lock_prefix);
   return {};
 }
 

@@ -8,7 +8,8 @@
 //   the veth pair is removed     → makes it again
 //
 // Two locks keep a second one from starting: one of the pid file (PID-FILE.lock), and one of the default network
-// namespace, where the pair has fixed names (/run/network-setup-INODE.lock). The kernel releases them after a kill -9.
+// namespace, where the pair has fixed names (/run/network-setup-INODE.lock). The kernel releases them after a
+// kill -9, and the next start removes the files.
 #pragma once
 
 #include <memory>

@@ -49,6 +49,16 @@ TEST_F(lock_files, is_removed_if_wanted) {
   EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
+TEST_F(lock_files, those_that_killed_programs_have_left_can_be_removed) {
+  const auto held = claim();
+  ASSERT_TRUE(held);
+  for (const auto* name : {"x1.lock", "x1", "y1.lock"}) std::ofstream(directory_ / name) << "";
+  lock_file::remove_unheld(directory_.path(), "x");
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "x1.lock"));
+  for (const auto* name : {"x.lock", "x1", "y1.lock"}) EXPECT_TRUE(std::filesystem::exists(directory_ / name)) << name;
+  lock_file::remove_unheld(directory_ / "none", "x");
+}
+
 TEST_F(lock_files, no_other_user_can_open_it) {
   std::ofstream(path_) << "left by another program";
   ::chmod(path_.c_str(), 0644);
