@@ -19,6 +19,13 @@ class config_reader_test : public testing::Test {
   auto read(const std::filesystem::path& directory, const std::string& name_space = "default") {
     return loop_.run(reader_.read(directory.string(), name_space));
   }
+  // Beside directories that hang, another one has a tenth of a second: little for a busy machine, so it is asked again.
+  bool is_read(const std::filesystem::path& directory, const std::string& name_space = "default") {
+    return support::eventually(30s, [&] {
+      const auto text = read(directory, name_space);
+      return text && *text == std::nullopt;
+    });
+  }
 
   support::temp_dir healthy_;
   support::event_loop loop_;
@@ -37,9 +44,9 @@ TEST_F(config_reader_test, a_directory_that_hangs_is_waited_for_once) {
   if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
   EXPECT_EQ(read(dead.path()).error().code, std::errc::timed_out);
   const auto begin = std::chrono::steady_clock::now();
-  for (int i = 0; i < 100; ++i) EXPECT_EQ(read(dead.path()).error().code, std::errc::timed_out);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
-  EXPECT_EQ(read(healthy_.path()).value(), std::nullopt) << "others are read as always";
+  for (int i = 0; i < 1'000; ++i) EXPECT_EQ(read(dead.path()).error().code, std::errc::timed_out);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 60s) << "a tenth of a second each would take longer";
+  EXPECT_TRUE(is_read(healthy_.path())) << "others are read as always";
   dead.release();
   EXPECT_TRUE(support::eventually(10s, [&] { return read(dead.path()).error().code == std::errc::not_connected; }));
 }
@@ -49,15 +56,17 @@ TEST_F(config_reader_test, directories_that_hang_take_their_namespaces_share_alo
   support::hanging_directory dead;
   if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
   testing::internal::CaptureStderr();
+  const auto begin = std::chrono::steady_clock::now();
   for (int i = 0; i < 32; ++i) EXPECT_FALSE(read(dead.path() / std::to_string(i), "attacker"));
   EXPECT_EQ(read(healthy_.path(), "attacker").error().message(),
             "too many state directories of the namespace hang: Connection timed out");
-  EXPECT_EQ(read(healthy_.path(), "default").value(), std::nullopt);
+  EXPECT_TRUE(is_read(healthy_.path()));
   for (int i = 0; i < 64; ++i) EXPECT_FALSE(read(dead.path() / std::to_string(i), "n" + std::to_string(i)));
   EXPECT_FALSE(read(healthy_.path(), "default")) << "all that there are for unusual places are taken";
-  EXPECT_EQ(read("/var/lib/nerdctl/0/containers/attacker/a", "attacker").value(), std::nullopt);
+  EXPECT_TRUE(is_read("/var/lib/nerdctl/0/containers/attacker/a", "attacker"));
   const std::string log = testing::internal::GetCapturedStderr();
-  EXPECT_EQ(std::ranges::count(log, '\n'), 1) << log;
+  const auto minutes = std::chrono::floor<std::chrono::minutes>(std::chrono::steady_clock::now() - begin).count();
+  EXPECT_LE(std::ranges::count(log, '\n'), 1 + minutes) << log;
   dead.release();
   EXPECT_TRUE(support::eventually(10s, [&] { return read(healthy_.path(), "attacker").has_value(); }));
 }
