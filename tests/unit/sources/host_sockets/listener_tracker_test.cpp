@@ -278,6 +278,17 @@ TEST_F(listener_tracker_test, bound_to_one_interface_is_refused_and_says_so) {
                                      "[fe80::1]:81/tcp: bound to one network interface"));
 }
 
+TEST_F(listener_tracker_test, relays_of_this_program_are_counted_and_not_named) {
+  std::vector relays{at("tcp 192.168.127.2:80"), at("udp 192.168.127.2:40000")};
+  for (auto& relay : relays) {
+    relay.device = 2;
+    owners_[relay.inode] = owner::agent;
+  }
+  EXPECT_TRUE(see(relays));
+  EXPECT_THAT(published(), IsEmpty());
+  EXPECT_THAT(refused(), ElementsAre("2 sockets: opened by this agent"));
+}
+
 TEST_F(listener_tracker_test, wildcards_of_ipv6_alone_are_relayed_after_a_while) {
   see({v6_only("tcp [::]:80"), v6_only("tcp [::1]:81")});
   EXPECT_THAT(published(), ElementsAre("tcp [::]:80 reserved", "tcp [::1]:81")) << "exposed at once, not relayed yet";
