@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -31,7 +32,9 @@ bool is_another(const std::optional<forward>& a, const std::optional<forward>& b
 }
 
 // False: another program's forward is not what is wanted now.
-bool foreign_serves(const slot& s) { return s.state() != slot_state::foreign || s.wanted->served_by(*s.applied()); }
+bool foreign_serves(const slot& s) {
+  return s.state() != slot_state::foreign || (s.wanted && s.wanted->served_by(*s.applied()));
+}
 
 // Whether its first add waits for a time.
 bool is_held_back(const slot& s, time_point now) {

@@ -1,6 +1,5 @@
 // What the peer's list says about each slot: its half of reconcile_fsm.
 #include <algorithm>
-#include <cstddef>
 #include <map>
 #include <memory>
 #include <optional>

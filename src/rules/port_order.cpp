@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "net/protocol.hpp"
 #include "rules/conditions.hpp"
 #include "rules/rule.hpp"
 

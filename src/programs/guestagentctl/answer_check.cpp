@@ -4,10 +4,8 @@
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <expected>
-#include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
