@@ -52,7 +52,7 @@ judgement judge_exposed(const std::vector<const port*>& exposed) {
 // The number may be the one inside the VM, of a port that has another one on the host.
 judgement judge_absent(const document& shown, const question& asked) {
   for (const auto& p : shown.ports)
-    if (p.guest_port == asked.port && p.protocol == asked.protocol && p.decision == "exposed")
+    if (p.guest_port && p.guest_port == asked.port && p.protocol == asked.protocol && p.decision == "exposed")
       return {readiness::left_out,
               fmt::format("{} has the port {} inside the VM: a port rule gives it the port {} on the host", subject(p),
                           *p.guest_port, p.number)};
