@@ -14,7 +14,8 @@ readonly arm64_root_packages=(
   libc6-dev libstdc++-12-dev libboost1.81-dev libspdlog-dev libfmt-dev libssl-dev libgtest-dev libgmock-dev
   libyaml-cpp-dev libc-ares-dev libnghttp2-dev libprotozero-dev)
 readonly lint_packages=(clang-tidy-19 clang-format-19)
-readonly package_packages=(dpkg-dev fakeroot)
+readonly package_packages=(dpkg-dev lintian)
+readonly package_test_packages=(mmdebstrap)  # and scripts/debian_root
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
 fail() {

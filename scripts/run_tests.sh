@@ -72,7 +72,7 @@ run_tests() {
     # The variants of iptables differ in rules, not in memory use: under AddressSanitizer one of them is enough. In an
     # emulated machine sanitized programs are too slow. Large amounts of ports, connections and bytes show nothing more
     # to the sanitizers than small ones. Only the programs that ship are static.
-    local unsanitized='/legacy|^vsock|^guest_network|^guest_bad_link|^second_machine|^range\.|^each_bad_link/|^many_connections|^answers\.|^static_programs\.'
+    local unsanitized='/legacy|^vsock|^guest_network|^guest_bad_link|^second_machine|^range\.|^each_bad_link/|^many_connections|^answers\.|^static_programs\.|^package\.'
     [[ -z $sanitized ]] ||
       run_label asan integration 2 "$PWD/build/asan/bin" --exclude-regex "$unsanitized" "${arguments[@]}"
   else

@@ -1,0 +1,32 @@
+#!/bin/bash
+# Makes what the other tests of the packages install: $PACKAGES/new with the packages of $GUESTAGENT_PROGRAM_DIR,
+# $PACKAGES/old with a lower version and other settings. Checks that the same input gives the same bytes.
+set -euo pipefail
+directory=${PACKAGES:?the directory to make}
+programs=$(realpath "${GUESTAGENT_PROGRAM_DIR:?the directory of the programs}")
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+rm -rf "$directory"
+! readelf --wide --program-headers "$programs/host-switch" | grep --quiet INTERP ||
+  { echo 'SKIPPED: the programs of this build are dynamic'; exit 77; }
+((EUID == 0)) || { echo 'SKIPPED: needs root'; exit 77; }
+debian=$(scripts/debian_root)
+mkdir -p "$directory/mount"
+ln -s "$debian" "$directory/debian-root"
+
+scripts/package --quick --programs "$programs" --output "$directory/new"
+(umask 077 && TZ=Asia/Kathmandu LC_ALL=C.UTF-8 scripts/package --quick --programs "$programs" --output "$directory/again")
+for package in "$directory"/new/*; do
+  cmp "$package" "$directory/again/${package##*/}"
+  echo "ok: the same bytes again: ${package##*/}"
+done
+rm -rf "$directory/again"
+
+# The former version: its settings differ from those of the present one, so an upgrade brings others.
+mkdir "$directory/old"
+cp "$directory"/new/*.deb "$directory/package.deb"
+dpkg-deb --raw-extract "$directory/package.deb" "$directory/tree"
+sed -i 's/^Version: .*/Version: 0.0.1/' "$directory/tree/DEBIAN/control"
+sed -i '1i # Settings of the former version.' "$directory/tree/etc/default/rancher-desktop-guestagent"
+sed -i '1i # A script of the former version.' "$directory/tree/etc/logrotate.d/guestagent"
+dpkg-deb --root-owner-group -Znone --build "$directory/tree" "$directory/old/guestagent_0.0.1.deb" >/dev/null
+rm -rf "$directory/tree" "$directory/package.deb"

@@ -1,0 +1,65 @@
+#!/bin/bash
+# The OpenRC scripts of the Debian package, run by Debian's OpenRC with the real programs.
+# shellcheck source=tests/packaging/package_root.sh
+source "$(dirname "${BASH_SOURCE[0]}")/package_root.sh"
+# shellcheck source=tests/packaging/openrc.sh
+source "$(dirname "${BASH_SOURCE[0]}")/openrc.sh"
+enter_root
+boot_openrc
+
+before=$(changed_files)
+check 'installs under OpenRC' install_package old
+check 'a new installation starts nothing' none_runs
+check 'a new installation enables nothing' nothing_is_enabled
+configure "$root/etc/default/rancher-desktop-guestagent"
+
+check 'a service is enabled' inside rc-update --quiet add privileged-service default
+inside rc-update --update  # of a change in the same second OpenRC takes no notice
+check 'OpenRC starts what is enabled' inside openrc --quiet default
+eventually 'which runs' started privileged-service
+for name in "${services[@]}"; do
+  [[ $name == privileged-service ]] || check "$name starts" service --quiet "$name" start
+done
+for name in "${services[@]}" vm-switch; do eventually "$name is ready" logs "$name" ' ready '; done
+for name in "${services[@]}"; do check "$name has its status" has_status "$name" started; done
+eventually 'the flags come from the one file' logs host-switch /run/link.sock
+
+declare -A process
+for name in "${services[@]}"; do
+  process[$name]=$(processes_of "$name")
+  kill -KILL "${process[$name]}"
+done
+for name in "${services[@]}"; do eventually "$name is started again" runs_anew "$name" "${process[$name]}"; done
+for name in "${services[@]}"; do check "$name has its status" has_status "$name" started; done
+
+check 'the logs are rotated' inside logrotate --force /etc/logrotate.d/guestagent
+check 'a service stops' service --quiet host-switch stop
+refuse 'its program is gone' started host-switch
+check 'it has its status' has_status host-switch stopped
+check 'it logs on after a rotation' logs host-switch ' stopping '
+refuse 'in the new file' logs host-switch ' ready '
+
+for name in "${services[@]}"; do process[$name]=$(processes_of "$name"); done
+check 'an upgrade works' install_package new --force-confdef --force-confold
+for name in "${services[@]}"; do
+  [[ $name == host-switch ]] || eventually "an upgrade restarts $name" runs_anew "$name" "${process[$name]}"
+done
+refuse 'an upgrade starts nothing that did not run' started host-switch
+
+process[wsl-proxy]=$(processes_of wsl-proxy)
+say_policy 101
+check 'an upgrade works where policy-rc.d forbids restarts' install_package new
+check 'then nothing is restarted' [ "$(processes_of wsl-proxy)" = "${process[wsl-proxy]}" ]
+rm "$root/usr/sbin/policy-rc.d"
+
+sed -i 's/^HOST_SWITCH_FLAGS=.*/HOST_SWITCH_FLAGS="-nonsense"/' "$root/etc/default/rancher-desktop-guestagent"
+said=$(service host-switch start 2>&1) && fail 'a wrong flag is refused'
+check 'a wrong flag is refused, with the reason' grep --quiet 'not defined: -nonsense' <<<"$said"
+
+check 'a removal works' inside dpkg --remove guestagent >/dev/null
+check 'a removal stops what runs' none_runs
+check 'a purge works' inside dpkg --purge guestagent >/dev/null
+check 'a purge disables what was enabled' nothing_is_enabled
+rm -f "$root"/etc/{vtunnel.yaml,default/rancher-desktop-guestagent.dpkg-*} "$root/usr/local/bin/wsl-init" \
+  "$root/var/lib/logrotate/status"
+check 'a purge leaves nothing' [ "$(changed_files)" = "$before" ]
