@@ -18,10 +18,24 @@ change_running() {
       action=$1
       [ "$action" != restart ] || action=try-restart
       deb-systemd-invoke "$action" "$service.service" || true
-    elif [ -e /run/openrc/softlevel ] && allowed "$service" "$1"; then
-      rc-service --quiet --ifstarted "$service" "$1" || true
+    elif [ -e /run/openrc/softlevel ] && [ -e "/etc/init.d/$service" ] && allowed "$service" "$1"; then
+      "openrc_$1" "$service" || true
     fi
   done
+}
+
+# OpenRC forgets a service whose restart is killed between its end and its start. The mark is for the next try.
+openrc_restart() {
+  mark=/run/$1.restart
+  [ -e "$mark" ] || rc-service --quiet "$1" status >/dev/null 2>&1 || return 0
+  : >"$mark"
+  rc-service --quiet "$1" restart
+  rm "$mark"
+}
+
+openrc_stop() {
+  rm -f "/run/$1.restart"
+  rc-service --quiet --ifstarted "$1" stop
 }
 
 reload_units() {

@@ -32,7 +32,10 @@ esac
 SH
   chmod 0755 "$root/usr/bin/systemctl"
 }
-actions() { cat "$root/run/actions" 2>/dev/null; rm -f "$root/run/actions"; }
+actions() {
+  [[ ! -e $root/run/actions ]] || cat "$root/run/actions"
+  rm -f "$root/run/actions"
+}
 # did WHAT LINE…: what systemctl was asked for since the last time.
 did() {
   local what=$1 said
@@ -42,6 +45,7 @@ did() {
   echo "ok: $what" >&3
 }
 
+inside dpkg --purge openrc insserv >/dev/null 2>&1  # most machines with systemd have neither
 before=$(changed_files)
 check 'installs without a service manager' install_package new
 check 'a new installation enables nothing' nothing_is_enabled
@@ -63,6 +67,7 @@ actions >/dev/null
 touch "$root"/run/active/{host-switch,vtunnel-peer}.service
 sed -i 's/^HOST_SWITCH_FLAGS=.*/HOST_SWITCH_FLAGS="-network=kernel"/' "$settings"
 
+check 'OpenRC has no scripts' [ ! -e "$root/etc/init.d/host-switch" ]
 check 'an upgrade works' install_package new --force-confdef --force-confold
 did 'an upgrade restarts what runs' reloaded 'try-restart host-switch.service' 'try-restart vtunnel-peer.service'
 check 'changed settings survive' grep --quiet '^HOST_SWITCH_FLAGS="-network=kernel"$' "$settings"
@@ -81,10 +86,11 @@ inside dpkg --unpack /tmp/new.deb >/dev/null
 check 'an interrupted installation is completed' inside dpkg --configure --pending >/dev/null
 did 'and restarts what runs' reloaded 'try-restart host-switch.service' 'try-restart vtunnel-peer.service'
 touch "$root/run/hang"
-install_package new &
+install_package new >/dev/null 2>&1 &
+installer=$!
 eventually 'an upgrade hangs while it restarts a unit' runs 'sleep infinity'
-kill -KILL $(pids_of dpkg) $(pids_of /bin/sh) $(pids_of 'sleep infinity')
-wait "$!" 2>/dev/null || true
+kill -KILL $(pids_of dpkg) $(pids_of /bin/sh) $(pids_of 'sleep infinity') || true
+wait "$installer" 2>/dev/null || true
 rm "$root/run/hang"
 actions >/dev/null
 check 'a killed installation is completed' inside dpkg --configure --pending >/dev/null

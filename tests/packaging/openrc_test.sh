@@ -40,10 +40,12 @@ check 'it logs on after a rotation' logs host-switch ' stopping '
 refuse 'in the new file' logs host-switch ' ready '
 
 for name in "${services[@]}"; do process[$name]=$(processes_of "$name"); done
+echo '# changed' >>"$root/etc/init.d/vtunnel-peer"
 check 'an upgrade works' install_package new --force-confdef --force-confold
 for name in "${services[@]}"; do
   [[ $name == host-switch ]] || eventually "an upgrade restarts $name" runs_anew "$name" "${process[$name]}"
 done
+check 'a changed script survives' grep --quiet '^# changed$' "$root/etc/init.d/vtunnel-peer"
 refuse 'an upgrade starts nothing that did not run' started host-switch
 
 process[wsl-proxy]=$(processes_of wsl-proxy)
@@ -52,14 +54,39 @@ check 'an upgrade works where policy-rc.d forbids restarts' install_package new
 check 'then nothing is restarted' [ "$(processes_of wsl-proxy)" = "${process[wsl-proxy]}" ]
 rm "$root/usr/sbin/policy-rc.d"
 
+# Killed between the end of a service and its new start.
+mkdir -p "$root/etc/conf.d"
+echo 'stop_post() { while [ -e /run/hang ]; do sleep 0.1; done; }' >"$root/etc/conf.d/wsl-proxy"
+touch "$root/run/hang"
+install_package new >/dev/null 2>&1 &
+installer=$!
+eventually 'an upgrade hangs while it restarts a service' runs 'sleep 0.1'
+kill -KILL $(pids_of dpkg) $(pids_of /bin/sh) $(pids_of /sbin/openrc-run) || true
+wait "$installer" 2>/dev/null || true
+rm "$root/run/hang"
+refuse 'the killed upgrade starts it no more' started wsl-proxy
+check 'a killed upgrade is completed' inside dpkg --configure --pending >/dev/null
+eventually 'and starts the service again' started wsl-proxy
+check 'which has its status' has_status wsl-proxy started
+
 sed -i 's/^HOST_SWITCH_FLAGS=.*/HOST_SWITCH_FLAGS="-nonsense"/' "$root/etc/default/rancher-desktop-guestagent"
 said=$(service host-switch start 2>&1) && fail 'a wrong flag is refused'
 check 'a wrong flag is refused, with the reason' grep --quiet 'not defined: -nonsense' <<<"$said"
 
 check 'a removal works' inside dpkg --remove guestagent >/dev/null
 check 'a removal stops what runs' none_runs
+said=$(service wsl-proxy start 2>&1) && fail 'a removed service is refused'
+check 'a removed service is refused, with the reason' grep --quiet 'does not exist' <<<"$said"
 check 'a purge works' inside dpkg --purge guestagent >/dev/null
 check 'a purge disables what was enabled' nothing_is_enabled
-rm -f "$root"/etc/{vtunnel.yaml,default/rancher-desktop-guestagent.dpkg-*} "$root/usr/local/bin/wsl-init" \
+rm -f "$root"/etc/{vtunnel.yaml,init.d/vtunnel-peer,conf.d/wsl-proxy,default/rancher-desktop-guestagent.dpkg-*} "$root/usr/local/bin/wsl-init" \
   "$root/var/lib/logrotate/status"
 check 'a purge leaves nothing' [ "$(changed_files)" = "$before" ]
+
+# A machine that has OpenRC installed, and systemd as its init.
+ln -s /lib/systemd/systemd "$root/sbin/init"
+check 'installs beside systemd' install_package new
+refuse 'then there are no scripts' [ -e "$root/etc/init.d/host-switch" ]
+check 'and systemctl enables a unit' inside systemctl --quiet enable host-switch.service
+check 'a purge works' inside dpkg --purge guestagent >/dev/null
+check 'a purge disables it' nothing_is_enabled

@@ -1,7 +1,7 @@
 # Sourced by the tests of the packages. Each runs in a Debian root of its own: that of scripts/debian_root below an
 # overlay in memory, in namespaces of its own. At the test's end the kernel ends what it started and drops what it wrote.
 # PACKAGES is the directory that build_packages.sh has filled.
-set -euo pipefail
+set -Eeuo pipefail
 exec 3>&1  # a caller may redirect what a checked command prints
 trap 'echo "FAILED: ${BASH_SOURCE[0]}, line $LINENO: $BASH_COMMAND" >&2' ERR
 packages=${PACKAGES:?the directory of the packages to test}
@@ -28,13 +28,13 @@ refuse() {
   echo "ok: $what" >&3
 }
 
-# eventually WHAT COMMAND…: the command succeeds within 30 seconds.
+# eventually WHAT COMMAND…: the command succeeds within a minute.
 eventually() {
-  local what=$1 deadline=$((SECONDS + 30))
+  local what=$1 deadline=$((SECONDS + 60))
   shift
   until "$@"; do
     ((SECONDS < deadline)) || fail "$what: $*"
-    read -r -t 0.1 <> <(:) || true
+    sleep 0.05
   done
   echo "ok: $what" >&3
 }
@@ -73,10 +73,10 @@ say_policy() {
   chmod 0755 "$root/usr/sbin/policy-rc.d"
 }
 
-# The files and links of the root that differ from what it was, without those of dpkg and insserv.
+# The files and links of the root that differ from what it was, without those of dpkg itself.
 changed_files() {
   find "$changes" \( -type f -o -type l -o -type c \) -printf '%P\n' |
-    sed --regexp-extended '\,^(var/lib/dpkg/|var/log/dpkg.log|var/cache/debconf/|etc/init.d/.depend|tmp/),d' | sort
+    sed --regexp-extended '\,^(var/lib/dpkg/|var/log/dpkg.log|var/cache/debconf/|tmp/),d' | sort
 }
 
 # pids_of COMMAND: the processes of the root whose command line begins with it.
@@ -90,8 +90,11 @@ pids_of() {
 }
 
 nothing_is_enabled() {
-  [[ -z $(find "$root"/etc/systemd/system "$root"/etc/runlevels "$root"/etc/rc?.d -name '*[!.]*' |
-    grep --extended-regexp "/[SK]?[0-9]*($(IFS='|'; echo "${services[*]}"))(\.service)?$") ]]
+  local service
+  for service in "${services[@]}"; do
+    [[ -z $(find "$root/etc" -path "*/etc/init.d/*" -prune -o \( -name "$service.service" -o -name "$service" -o \
+      -name "[SK][0-9][0-9]$service" \) -type l -print) ]] || return 1
+  done
 }
 
 # started SERVICE: its program runs.
