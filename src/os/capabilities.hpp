@@ -19,4 +19,11 @@ struct capability {
 // The same for the rights in `effective`, a bit each. Pure.
 [[nodiscard]] base::result<> check_capabilities(std::span<const capability> needed, std::uint64_t effective);
 
+// Which the calling thread may use now: bit n is capability number n.
+[[nodiscard]] base::result<std::uint64_t> effective_capabilities();
+
+// Gives up all capabilities but those in `kept`, for good: this thread, the threads and the programs that it starts have
+// none of the others. Sets no_new_privs, so that no program brings them back.
+[[nodiscard]] base::result<> keep_capabilities(std::uint64_t kept);
+
 }  // namespace os

@@ -50,6 +50,7 @@ event_loop::event_loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_(::event
   ::pthread_attr_setstacksize(&small, stack_bytes);
   sigset_t all, before;  // the control thread takes the signals
   sigfillset(&all);
+  sigdelset(&all, SIGSYS);  // see os/call_filter.hpp
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   const auto start = [](void* self) -> void* { return static_cast<event_loop*>(self)->run(), nullptr; };
   const int failed = ::pthread_create(&thread_, &small, start, this);

@@ -17,12 +17,14 @@
 #include <cstdint>
 #include <cstdlib>
 #include <ctime>
+#include <latch>
 #include <system_error>
 #include <thread>
 
 #include "async/clock.hpp"
 #include "async/task.hpp"
 #include "base/log.hpp"
+#include "os/capabilities.hpp"
 
 namespace os {
 namespace {
@@ -37,6 +39,7 @@ int arrived = -1;  // an eventfd, readable after the first signal
 int asked = -1;    // an eventfd: the number of SIGUSR1 that user_signal() has not returned
 int taken = -1;    // a signalfd of SIGINT and SIGTERM, for watch()
 std::int64_t limit_ns = 0;
+std::latch unprivileged(1);  // the thread has given up its rights, which it never needs
 
 static_assert(std::atomic<std::int64_t>::is_always_lock_free);  // a signal handler may only use it if it is
 
@@ -84,6 +87,8 @@ void wait_for_signals(int milliseconds) {
 // kernel gives it to no other thread. Reading a signalfd takes it all the same.
 [[noreturn]] void watch() {
   ::pthread_setname_np(::pthread_self(), "signals");
+  static_cast<void>(keep_capabilities(0));
+  unprivileged.count_down();
   while (first_at_ns == 0) wait_for_signals(-1);
   while (true) {
     const auto left = first_at_ns + limit_ns - now_ns();
@@ -104,6 +109,7 @@ void start_watch() {
   taken = ::signalfd(-1, &both, SFD_CLOEXEC | SFD_NONBLOCK);
   if (taken < 0) check(errno, "signalfd");
   sigfillset(&all);
+  sigdelset(&all, SIGSYS);  // see os/call_filter.hpp
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   pthread_attr_t small;
   ::pthread_attr_init(&small);
@@ -114,6 +120,7 @@ void start_watch() {
   ::pthread_attr_destroy(&small);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   check(failed, "thread");
+  unprivileged.wait();
 }
 
 void handle(int number, void (*handler)(int)) {

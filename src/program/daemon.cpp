@@ -56,6 +56,7 @@ int end_with(int code) {
 async::task<> serve(daemon* d, std::string name) {
   async::task_group tasks(co_await async::asio::this_coro::executor);
   const auto serves = d->start(tasks);
+  if (!d->confines_itself()) d->filter_calls(tasks);
   log::info(name, "ready version={}{}", GUESTAGENT_VERSION, with_space(serves));
   const int signal = co_await os::stop_signal();
   log::info(name, "stopping signal={}{}", signal, with_space(d->summary()));
@@ -71,6 +72,12 @@ async::task<> serve(daemon* d, std::string name) {
 
 async::task<> daemon::shut_down(async::clock::time_point) { co_return; }
 
+base::result<> daemon::keep_capabilities() { return program::keep_capabilities(info().name, needs().capabilities); }
+
+void daemon::filter_calls(async::task_group& tasks) {
+  if (filters_) program::filter_calls(info().name, needs().calls, tasks);
+}
+
 int run(int argc, const char* const* argv, const std::function<std::unique_ptr<daemon>()>& make) {
   boost::asio::io_context context(1);
   const auto made = make();
@@ -80,6 +87,7 @@ int run(int argc, const char* const* argv, const std::function<std::unique_ptr<d
   auto log_file = made->log_file();
   line.flags().add("debug", debug, "Also write debug lines to the log.");
   line.flags().add("logfile", log_file, "The log `file`, which is appended to; empty: stderr.");
+  line.flags().add("seccomp", made->filters_, "Once it serves, refuse system calls that this program does not need.");
   made->declare(line.flags());
   if (const auto ended = line.parse(argc, argv)) return *ended;
   if (auto valid = made->check(line); !valid) return report_failure(info.name, valid.error().message(), exit_usage);
@@ -87,6 +95,8 @@ int run(int argc, const char* const* argv, const std::function<std::unique_ptr<d
     if (const auto opened = log::set_file(log_file); !opened)
       return report_failure(info.name, "cannot open the log file " + opened.error().message());
   if (debug) log::set_level(log::level::debug);
+  if (!made->confines_itself())
+    if (const auto kept = made->keep_capabilities(); !kept) return report_failure(info.name, kept.error().message());
   if (const auto enough = base::raise_descriptor_limit(); !enough)
     return report_failure(info.name, enough.error().message());
   if (auto opened = made->open(context.get_executor()); !opened)

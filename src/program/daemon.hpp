@@ -3,7 +3,8 @@
 //
 //   signals   caught from the first line of main on. SIGTERM or SIGINT stops the program with 0 within five seconds,
 //             even if something hangs. A second one ends it at once.
-//   flags     its own, and -debug, -logfile, -version, -h
+//   flags     its own, and -debug, -logfile, -seccomp, -version, -h
+//   rights    those that it needs; the others are given up before open()
 //   codes     0, 1 or 2, see command_line.hpp. A failed start prints its reason as one line on stderr.
 //   log       "ready version=…" with what it serves, "stopping signal=…" with what it still holds
 //
@@ -20,6 +21,7 @@
 #include "os/signals.hpp"
 #include "os/standard_streams.hpp"
 #include "program/command_line.hpp"
+#include "program/rights.hpp"
 
 namespace program {
 
@@ -35,6 +37,11 @@ class daemon {
   virtual void declare(program::flag_set& flags) = 0;
   // Each flag is valid by itself; checks them as a whole. An error ends the program with 2.
   virtual base::result<> check(const command_line&) { return {}; }
+  // What it needs from open() on, after check(). The frame gives up all else: capabilities before open(), calls after
+  // start().
+  [[nodiscard]] virtual rights needs() const = 0;
+  // True if it first does something that needs more, and then calls keep_capabilities() and filter_calls() itself.
+  [[nodiscard]] virtual bool confines_itself() const { return false; }
   // Opens what it requires: its socket, its configuration. An error ends the program with 1.
   virtual base::result<> open(const async::executor& where) = 0;
   // Starts its tasks. Returns key=value pairs for the log: "socket=/run/x.sock".
@@ -46,6 +53,14 @@ class daemon {
   // True if some of its parts may still be busy at the end, such as a library's threads. The program then exits without
   // destroying anything.
   [[nodiscard]] virtual bool ends_at_once() const { return false; }
+
+  // Gives up all rights but needs(), and logs those that are missing. Other threads keep theirs, but for system calls.
+  base::result<> keep_capabilities();
+  void filter_calls(async::task_group& tasks);
+
+ private:
+  friend int run(int argc, const char* const* argv, const std::function<std::unique_ptr<daemon>()>& make);
+  bool filters_ = true;
 };
 
 // From the command line to the exit code; after os::catch_stop_signals().

@@ -136,6 +136,11 @@ base::result<> restrict_packets(int fd, const listener_spec& spec) {
   return limit_intake(fd, spec.takes);
 }
 
+// The right that bind() lacked; empty if it failed for another reason.
+const char* missing_right(const net::endpoint& at) {
+  return errno == EACCES && at.port < 1024 ? "ports below 1024 need CAP_NET_BIND_SERVICE" : "";
+}
+
 base::result<base::unique_fd> open_on(const listener_spec& spec, const net::endpoint& at, bool both_families) {
   const bool v6 = at.ip.is_v6();
   base::unique_fd fd(::socket(v6 ? AF_INET6 : AF_INET, kind_of(spec.protocol), 0));
@@ -150,7 +155,7 @@ base::result<base::unique_fd> open_on(const listener_spec& spec, const net::endp
   }
   if (auto restricted = restrict_packets(fd.get(), spec); !restricted) return std::unexpected(restricted.error());
   const auto address = net::to_sockaddr(at);
-  if (::bind(fd.get(), address.get(), address.size) != 0) return base::fail_errno("");
+  if (::bind(fd.get(), address.get(), address.size) != 0) return base::fail_errno(missing_right(at));
   if (spec.protocol == net::protocol::tcp && ::listen(fd.get(), backlog) != 0) return base::fail_errno("");
   return fd;
 }

@@ -61,7 +61,7 @@ void network_setup_lab::start_setup(const std::vector<std::string>& service,
   auto environment = path_variable();
   if (!service.empty()) environment.emplace_back("SYSTEMD_EXEC_PID=1");
   setup_ = support::child_process(
-      {.argv = argv, .environment = environment, .log = at("output"), .net_namespace = vm_->path()});
+      {.argv = argv, .environment = environment, .log = at("output.log"), .net_namespace = vm_->path()});
 }
 
 pid_t network_setup_lab::init() const {
@@ -87,7 +87,7 @@ void network_setup_lab::end_init() const {
 }
 
 std::string network_setup_lab::log() const {
-  return support::read_text(at("setup.log")) + support::read_text(at("switch.log")) + support::read_text(at("output"));
+  return support::read_text(at("setup.log")) + support::read_text(at("switch.log")) + support::read_text(at("output.log"));
 }
 
 }  // namespace integration

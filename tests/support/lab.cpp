@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <fstream>
 
 #include "base/text.hpp"
@@ -31,6 +33,17 @@ std::string last_lines(const std::string& name, const fs::path& file) {
   return fmt::format("--- {}\n{}", name, text.size() > limit ? text.substr(text.size() - limit) : text);
 }
 
+// The first line of a log in the directory that says so; empty if there is none.
+std::string find_refused_call(const fs::path& directory) {
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (!entry.is_regular_file() || !entry.path().filename().string().contains("log")) continue;
+    const auto text = read_text(entry.path());
+    const auto at = text.find(" the filter refused a system call");
+    if (at != std::string::npos) return text.substr(text.rfind('\n', at) + 1, text.find('\n', at));
+  }
+  return {};
+}
+
 }  // namespace
 
 fs::path program_directory() {
@@ -52,7 +65,11 @@ lab_directory::lab_directory() : path_(fs::temp_directory_path() / unique_name("
 
 lab_directory::~lab_directory() {
   std::error_code ignored;
+  const auto refused = find_refused_call(path_);
   fs::remove_all(path_, ignored);
+  if (refused.empty()) return;
+  std::fprintf(stderr, "a program needs a call that program/system_calls.cpp does not list: %s\n", refused.c_str());
+  std::abort();
 }
 
 std::string lab::missing() {

@@ -31,7 +31,8 @@ namespace support {
 // The systemd unit that starts that program with these flags.
 [[nodiscard]] std::string unit_of(const std::string& program, const std::vector<std::string>& flags);
 
-// A directory under the system's temporary one. Removes the leftovers of killed runs first.
+// A directory under the system's temporary one. Removes the leftovers of killed runs first. Ends the test program if a
+// log in it, a file with "log" in its name, says that a filter refused a system call.
 class lab_directory {
  public:
   lab_directory();

@@ -71,6 +71,10 @@ std::uint64_t parse_set(std::string_view text) {
 
 }  // namespace
 
+std::string_view name_of_capability(unsigned number) {
+  return number < names.size() ? names.at(number) : std::string_view();
+}
+
 unit_rights parse_unit_rights(std::string_view unit_file) {
   constexpr std::string_view set_key = "CapabilityBoundingSet=", privileges_key = "NoNewPrivileges=";
   unit_rights made;

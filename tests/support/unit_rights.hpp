@@ -18,6 +18,8 @@ struct unit_rights {
   [[nodiscard]] bool apply() const;
 };
 
+// "CAP_NET_ADMIN"; empty for a number that has no name here.
+[[nodiscard]] std::string_view name_of_capability(unsigned number);
 // Throws std::runtime_error if the text has no bounding set, or names a capability that does not exist.
 [[nodiscard]] unit_rights parse_unit_rights(std::string_view unit_file);
 // Of packaging/systemd/<unit>.service; throws if there is none.

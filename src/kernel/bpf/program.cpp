@@ -132,15 +132,16 @@ bool is_group_directory(const base::unique_fd& fd) {
 }
 
 // The root of the control groups, mounted for this process only, whether or not the machine has it mounted.
-base::unique_fd mount_root_group() {
+base::unique_fd make_root_mount() {
   const base::unique_fd context(static_cast<int>(::syscall(SYS_fsopen, "cgroup2", FSOPEN_CLOEXEC)));
   if (!context || ::syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) return {};
   return base::unique_fd(static_cast<int>(::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC, 0)));
 }
 
-// Without the right to mount: the usual place.
+base::unique_fd root_mount;  // empty without the right to mount
+
 base::unique_fd open_root_group() {
-  if (auto mounted = mount_root_group()) return mounted;
+  if (root_mount) return base::unique_fd(::fcntl(root_mount.get(), F_DUPFD_CLOEXEC, 0));
   for (const auto* path : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"})
     if (base::unique_fd fd(::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)); is_group_directory(fd)) return fd;
   errno = ENOENT;
@@ -162,6 +163,8 @@ base::result<attachment> attach_to_root(std::uint32_t type, std::uint32_t where,
 }
 
 }  // namespace
+
+void mount_root_group() { root_mount = make_root_mount(); }
 
 base::result<netns_cookie> own_namespace() {
   const base::unique_fd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));

@@ -35,6 +35,10 @@ inline constexpr netns_cookie every_namespace = 0;
 [[nodiscard]] base::result<attachment> notify_udp_binds(int ring, netns_cookie own, bool v6, std::uint16_t first,
                                                         std::uint16_t last);
 
+// Mounts the root of the control groups, to which the programs are attached, if the program still has CAP_SYS_ADMIN.
+// Later it takes the mount in the usual place, which not every machine has.
+void mount_root_group();
+
 // False: the calling thread is in a namespace of control groups, and the programs see only sockets in there.
 [[nodiscard]] bool sees_all_groups();
 

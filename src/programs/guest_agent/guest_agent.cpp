@@ -1,6 +1,7 @@
 #include "programs/guest_agent/guest_agent.hpp"
 
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -21,6 +22,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "http/server_address.hpp"
+#include "kernel/bpf/program.hpp"
 #include "net/endpoint.hpp"
 #include "os/claimed_unix_path.hpp"
 #include "os/heap.hpp"
@@ -31,6 +33,8 @@
 #include "ports/source_id.hpp"
 #include "program/command_line.hpp"
 #include "program/go_flags.hpp"
+#include "program/rights.hpp"
+#include "program/system_calls.hpp"
 #include "programs/guest_agent/composition.hpp"
 #include "programs/guest_agent/controller.hpp"
 #include "programs/guest_agent/options.hpp"
@@ -110,8 +114,22 @@ base::result<> guest_agent::check(const program::command_line& given) {
   return {};
 }
 
+program::rights guest_agent::needs() const {
+  return {{{{CAP_NET_ADMIN, "CAP_NET_ADMIN"}, "the rules of netfilter are neither read nor made"},
+           {{CAP_NET_RAW, "CAP_NET_RAW"}, "iptables-legacy does not work"},
+           {{CAP_SYS_MODULE, "CAP_SYS_MODULE"}, "iptables does not load modules of the kernel"},
+           {{CAP_BPF, "CAP_BPF"}, "new listeners are found late"},
+           {{CAP_PERFMON, "CAP_PERFMON"}, "new listeners are found late"},
+           {{CAP_SYS_PTRACE, "CAP_SYS_PTRACE"}, "the owner of some listeners is unknown"},
+           program::low_ports,
+           program::foreign_files},
+          program::calls_of_parent({program::system_calls::of_bpf(), program::system_calls::of_module_loaders()})};
+}
+
 base::result<> guest_agent::open(const async::executor& where) {
   if (::geteuid() != 0) return base::fail("agent must run as root");
+  bpf::mount_root_group();
+  if (auto kept = keep_capabilities(); !kept) return kept;
   os::keep_heap_small();
   auto alone = claim_state(plan_.flags.state_directory);
   if (!alone) return std::unexpected(alone.error());
@@ -156,6 +174,7 @@ std::string guest_agent::start(async::task_group& tasks) {
   tasks.spawn("heap", trim_after_changes(*controller_, controller_->changed()));
   for (const auto& source : sources_)
     source_tasks_->spawn(std::string(to_string(source->id())), source->run(*controller_));
+  filter_calls(tasks);
   return fmt::format("mode={} {}", to_string(plan_.validated.policy.mode), describe_host(plan_));
 }
 

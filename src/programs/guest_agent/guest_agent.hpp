@@ -21,6 +21,8 @@ class guest_agent final : public program::daemon {
   [[nodiscard]] program::about info() const override;
   void declare(program::flag_set& flags) override;
   base::result<> check(const program::command_line& given) override;
+  [[nodiscard]] program::rights needs() const override;
+  [[nodiscard]] bool confines_itself() const override { return true; }  // see open()
   base::result<> open(const async::executor& where) override;
   std::string start(async::task_group& tasks) override;
   // The sources stop first; then everything is withdrawn from every peer.

@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/prctl.h>
+#include <linux/capability.h>
 
 #include <algorithm>
 #include <chrono>
@@ -27,6 +27,7 @@
 #include "program/command_line.hpp"
 #include "program/flag_values.hpp"
 #include "program/go_flags.hpp"
+#include "program/rights.hpp"
 #include "programs/host_switch/access_policy.hpp"
 #include "programs/host_switch/api_device.hpp"
 #include "programs/host_switch/api_server.hpp"
@@ -140,6 +141,15 @@ base::result<> host_switch::check(const program::command_line& line) {
   return {};
 }
 
+program::rights host_switch::needs() const {
+  program::rights needed{{program::low_ports, program::large_buffers, program::foreign_files},
+                         program::calls_of_service()};
+  if (way_ == way::through_kernel)
+    needed.capabilities.push_back(
+        {{CAP_NET_RAW, "CAP_NET_RAW"}, "before Linux 5.7 the API is not bound to the interface of the VM"});
+  return needed;
+}
+
 base::result<> host_switch::open_kernel_network() {
   auto made = std::make_unique<kernel_network>(api());
   policy_ = std::make_unique<access_policy>(vm_network_, api(), api_hosts_, netlink::is_local_address);
@@ -171,8 +181,6 @@ base::result<> host_switch::open_control_socket() {
 }
 
 base::result<> host_switch::open(const async::executor& where) {
-  // The program parses frames of the VM from here on, so no child process may gain rights.
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return base::fail_errno("give up new privileges");
   auto opened = way_ == way::through_frames ? open_virtual_network(where) : open_kernel_network();
   if (!opened) return opened;
   forwards_ = std::make_unique<forwarder>(*network_, *policy_, most_forwards());

@@ -25,6 +25,7 @@ class host_switch final : public program::daemon {
   [[nodiscard]] program::about info() const override;
   void declare(program::flag_set& flags) override;
   base::result<> check(const program::command_line& line) override;
+  [[nodiscard]] program::rights needs() const override;
   base::result<> open(const async::executor& where) override;
   std::string start(async::task_group& tasks) override;
 

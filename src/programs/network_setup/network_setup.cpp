@@ -33,6 +33,8 @@
 #include "program/command_line.hpp"
 #include "program/flag_values.hpp"
 #include "program/go_flags.hpp"
+#include "program/rights.hpp"
+#include "program/system_calls.hpp"
 #include "programs/network_setup/connection_watch.hpp"
 #include "programs/network_setup/engine_namespace.hpp"
 #include "programs/network_setup/link_source.hpp"
@@ -105,6 +107,16 @@ base::result<> network_setup::check(const program::command_line& given) {
   return {};
 }
 
+program::rights network_setup::needs() const {
+  return {{{rights[0], "there are no interfaces"},
+           {rights[1], "the namespace cannot be entered"},
+           {{CAP_SYS_PTRACE, "CAP_SYS_PTRACE"}, "the namespace of a service is not found"},
+           {{CAP_NET_RAW, "CAP_NET_RAW"}, "udhcpc gets no address"},
+           {{CAP_NET_BIND_SERVICE, "CAP_NET_BIND_SERVICE"}, "udhcpc cannot renew its lease"},
+           program::foreign_files},
+          program::calls_of_parent({program::system_calls::of_namespaces()})};
+}
+
 base::result<> network_setup::open(const async::executor& where) {
   where_ = where;
   if (has_systemd_ && !unshare_argument_.empty()) log::warn(component, "-unshare-arg is ignored under systemd");
@@ -168,6 +180,10 @@ async::task<> network_setup::set_up_namespace() {
                             : engine_namespace::of_init(where_, unshare_argument_, pid_file_);
   if (!found) end(found.error().message());
   namespace_ = std::make_unique<engine_namespace>(std::move(*found));
+  if (confines_itself()) {
+    if (const auto kept = keep_capabilities(); !kept) end(kept.error().message());
+    filter_calls(*tasks_);
+  }
   if (const auto made = make_veth_pair(namespace_->fd()); !made) end(made.error().message());
   veth_ = std::make_unique<veth_keeper>(namespace_->fd());
   tasks_->spawn("interfaces", veth_->run(where_));

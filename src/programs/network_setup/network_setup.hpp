@@ -36,6 +36,9 @@ class network_setup final : public program::daemon {
   [[nodiscard]] std::string log_file() const override { return "/var/log/network-setup.log"; }
   void declare(program::flag_set& flags) override;
   base::result<> check(const program::command_line& given) override;
+  [[nodiscard]] program::rights needs() const override;
+  // What it starts in the namespace is the VM's init, which needs all rights.
+  [[nodiscard]] bool confines_itself() const override { return !has_systemd_; }
   base::result<> open(const async::executor& where) override;
   std::string start(async::task_group& tasks) override;
   async::task<> shut_down(async::clock::time_point deadline) override;

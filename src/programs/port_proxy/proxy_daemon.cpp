@@ -18,6 +18,7 @@
 #include "os/claimed_unix_path.hpp"
 #include "program/flag_values.hpp"
 #include "program/go_flags.hpp"
+#include "program/rights.hpp"
 #include "programs/port_proxy/caller.hpp"
 #include "programs/port_proxy/message_server.hpp"
 #include "programs/port_proxy/port_listeners.hpp"
@@ -46,6 +47,10 @@ base::result<base::unique_fd> proxy_daemon::open_entrance() {
   if (!file) return std::unexpected(file.error());
   file_.emplace(std::move(*file));
   return base::unique_fd(::dup(file_->fd()));
+}
+
+program::rights proxy_daemon::needs() const {
+  return {{program::low_ports, program::large_buffers, program::foreign_files}, program::calls_of_service()};
 }
 
 base::result<> proxy_daemon::open(const async::executor& where) {

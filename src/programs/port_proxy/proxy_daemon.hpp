@@ -18,6 +18,7 @@ namespace port_proxy {
 class proxy_daemon : public program::daemon {
  public:
   void declare(program::flag_set& flags) override;
+  [[nodiscard]] program::rights needs() const override;
   base::result<> open(const async::executor& where) override;
   std::string start(async::task_group& tasks) override;
   [[nodiscard]] std::string summary() const override;

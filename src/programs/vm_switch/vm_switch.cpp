@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@
 #include "os/socket_facts.hpp"
 #include "program/command_line.hpp"
 #include "program/go_flags.hpp"
+#include "program/rights.hpp"
 #include "programs/vm_switch/dhcp_client.hpp"
 #include "programs/vm_switch/frame_pump.hpp"
 
@@ -78,6 +80,14 @@ void vm_switch::declare(program::flag_set& flags) {
   flags.add("mtu", mtu_, links::tap_mtu, "The largest packet in `bytes`, 576 to 65520.");
   flags.add("tap-queue", queue_length_, links::tap_queue_length,
             "The `packets` that may wait in the tap interface, 1 to 100000.");
+}
+
+program::rights vm_switch::needs() const {
+  return {{{{CAP_NET_ADMIN, "CAP_NET_ADMIN"}, "there is no tap interface"},
+           {{CAP_NET_RAW, "CAP_NET_RAW"}, "udhcpc gets no address"},
+           {{CAP_NET_BIND_SERVICE, "CAP_NET_BIND_SERVICE"}, "udhcpc cannot renew its lease"},
+           program::foreign_files},
+          program::calls_of_parent()};
 }
 
 base::result<> vm_switch::open(const async::executor& where) {

@@ -26,6 +26,7 @@ class vm_switch final : public program::daemon {
   [[nodiscard]] program::about info() const override;
   [[nodiscard]] std::string log_file() const override { return "/var/log/vm-switch.log"; }
   void declare(program::flag_set& flags) override;
+  [[nodiscard]] program::rights needs() const override;
   base::result<> open(const async::executor& where) override;
   std::string start(async::task_group& tasks) override;
   [[nodiscard]] std::string summary() const override;

@@ -1,6 +1,7 @@
 #include "programs/vtunnel/tunnel_program.hpp"
 
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <linux/vm_sockets.h>
 
 #include <chrono>
@@ -22,6 +23,7 @@
 #include "program/command_line.hpp"
 #include "program/flag_values.hpp"
 #include "program/go_flags.hpp"
+#include "program/rights.hpp"
 #include "programs/vtunnel/config_codec.hpp"
 #include "programs/vtunnel/tunnel_end.hpp"
 
@@ -96,6 +98,13 @@ base::result<> tunnel_program::check(const program::command_line& given) {
   for (const auto* flag : foreign)
     if (given.is_set(flag)) return base::fail(fmt::format("-{} is not for vtunnel {}", flag, given.command()));
   return {};
+}
+
+program::rights tunnel_program::needs() const {
+  program::rights needed{{program::low_ports, program::foreign_files}, program::calls_of_service()};
+  if (is_peer_)
+    needed.capabilities.push_back({{CAP_NET_ADMIN, "CAP_NET_ADMIN"}, "no rule refuses other users at peer-port"});
+  return needed;
 }
 
 base::result<> tunnel_program::open(const async::executor&) {

@@ -17,6 +17,7 @@ class tunnel_program final : public program::daemon {
   [[nodiscard]] program::about info() const override;
   void declare(program::flag_set& flags) override;
   base::result<> check(const program::command_line& given) override;
+  [[nodiscard]] program::rights needs() const override;
   base::result<> open(const async::executor& where) override;
   std::string start(async::task_group& tasks) override;
   [[nodiscard]] std::string summary() const override;

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <array>
+#include <thread>
 
 #include "tests/support/netns.hpp"
 
@@ -35,6 +37,24 @@ TEST(capabilities, another_user_has_none) {
   const support::netns space("capabilities");
   EXPECT_TRUE(space.run([] { return check_capabilities(both).has_value(); }));
   EXPECT_FALSE(space.run([] { return check_capabilities(both).has_value(); }, support::unprivileged));
+}
+
+// Capabilities are a thread's: this one ends with them.
+TEST(capabilities, what_is_given_up_is_gone_for_good) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  std::thread([] {
+    const auto before = effective_capabilities();
+    ASSERT_TRUE(before);
+    ASSERT_TRUE(keep_capabilities(net_admin | std::uint64_t{1} << CAP_BPF));
+    EXPECT_EQ(effective_capabilities(), *before & (net_admin | std::uint64_t{1} << CAP_BPF));
+    EXPECT_EQ(::prctl(PR_CAPBSET_READ, CAP_NET_ADMIN), 1);
+    EXPECT_EQ(::prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN), 0);
+    EXPECT_EQ(::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 1);
+    ASSERT_TRUE(keep_capabilities(~std::uint64_t{0})) << "does not bring one back";
+    EXPECT_EQ(effective_capabilities(), *before & (net_admin | std::uint64_t{1} << CAP_BPF));
+    ASSERT_TRUE(keep_capabilities(0)) << "without CAP_SETPCAP";
+    EXPECT_EQ(effective_capabilities(), 0U);
+  }).join();
 }
 
 }  // namespace

@@ -1,0 +1,234 @@
+// Each program keeps the rights of its unit and no others, whoever starts it, and says which of them it lacks.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "tests/support/child_process.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/lab.hpp"
+#include "tests/support/netns.hpp"
+#include "tests/support/probe.hpp"
+#include "tests/support/unit_rights.hpp"
+
+namespace integration {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using support::eventually;
+using testing::HasSubstr;
+
+constexpr auto patience = 20s;
+
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+bool filters_calls() { return !support::programs_are_this_builds(); }
+#else
+bool filters_calls() { return true; }
+#endif
+
+struct unit {
+  const char* name;
+  std::vector<std::string> argv;         // DIR: the test's directory
+  std::vector<std::string> required{};   // capabilities without which it does not start
+  std::vector<std::string> variables{};  // of its environment
+};
+void PrintTo(const unit& u, std::ostream* to) { *to << u.name; }
+
+const std::vector<unit> units{
+    {"host-switch", {"host-switch", "-network=kernel", "-api-address=127.0.0.1:8999"}},
+    {"wsl-proxy", {"wsl-proxy", "-logfile=", "-socketFile=DIR/socket"}},
+    {"privileged-service", {"privileged-service", "-socketFile=DIR/socket"}},
+    {"vtunnel-host", {"vtunnel", "host", "-config-path=DIR/vtunnel.yaml"}},
+    {"vtunnel-peer", {"vtunnel", "peer", "-config-path=DIR/vtunnel.yaml"}},
+    {"rancher-desktop-guestagent",
+     {"rancher-desktop-guestagent", "-docker", "-docker-socket=DIR/docker.sock", "-status-socket=DIR/status",
+      "-state-dir=DIR/state", "-wsl-proxy-socket=DIR/wsl", "-host-switch-url=http://127.0.0.1:1"}},
+    {"network-setup",
+     {"network-setup", "-logfile=", "-vm-switch-path=DIR/none", "-namespace-service=none", "-pid-file=DIR/pid",
+      "-connect=unix://DIR/link"},
+     {"CAP_NET_ADMIN", "CAP_SYS_ADMIN"},
+     {"SYSTEMD_EXEC_PID=1"}},
+};
+
+// The hexadecimal number after `key` in a status file of /proc.
+std::uint64_t number_in(const std::string& status, std::string_view key) {
+  const auto at = status.find("\n" + std::string(key) + ":\t");
+  return at == std::string::npos ? ~std::uint64_t{0} : std::stoull(status.substr(at + key.size() + 3), nullptr, 16);
+}
+
+class every_unit : public testing::TestWithParam<unit> {
+ protected:
+  void SetUp() override {
+    if (const auto missing = support::lab::missing(); !missing.empty()) GTEST_SKIP() << missing;
+    std::ofstream(directory_.path() / "vtunnel.yaml") << fmt::format(
+        "tunnel: [{{name: a, handshake-port: unix:{0}/h, vsock-host-port: unix:{0}/d, peer-address: "
+        "127.0.0.1, peer-port: 3041, upstream-server-address: 127.0.0.1:1}}]\n",
+        directory_.path().string());
+  }
+  void start(std::optional<support::unit_rights> rights, const std::vector<std::string>& more_flags = {}) {
+    std::vector<std::string> argv;
+    for (auto word : GetParam().argv) {
+      if (const auto at = word.find("DIR"); at != std::string::npos) word.replace(at, 3, directory_.path().string());
+      argv.push_back(word);
+    }
+    argv[0] = support::program_directory() / argv[0];
+    argv.insert(argv.end(), more_flags.begin(), more_flags.end());
+    program_.kill9();
+    fs::remove(log_);
+    program_ = support::child_process({.argv = argv,
+                                       .environment = GetParam().variables,
+                                       .log = log_,
+                                       .net_namespace = place_.path(),
+                                       .rights = rights});
+  }
+  [[nodiscard]] std::string log() const { return support::read_text(log_); }
+  [[nodiscard]] bool serves() const {
+    return eventually(patience, [this] { return log().contains(": ready version="); });
+  }
+  [[nodiscard]] std::vector<std::string> threads() const {
+    std::vector<std::string> all;
+    for (const auto& entry : fs::directory_iterator(fmt::format("/proc/{}/task", program_.pid())))
+      all.push_back(support::read_text(entry.path() / "status"));
+    return all;
+  }
+
+  support::lab_directory directory_;
+  support::netns place_{"rights"};
+  fs::path log_ = directory_.path() / "log";
+  support::child_process program_;
+};
+
+// Started by root with everything, as OpenRC does.
+TEST_P(every_unit, gives_up_all_rights_but_the_unit_s) {
+  const auto set = support::rights_of_unit(GetParam().name).capabilities;
+  start(std::nullopt);
+  ASSERT_TRUE(serves()) << log();
+  const auto main = support::read_text(fmt::format("/proc/{}/status", program_.pid()));
+  EXPECT_EQ(number_in(main, "CapBnd"), set) << "the unit and the program differ";
+  EXPECT_EQ(number_in(main, "CapEff"), set);
+  const auto all = threads();
+  EXPECT_GE(all.size(), 2U);
+  for (const auto& thread : all) {
+    for (const auto* key : {"CapPrm", "CapEff", "CapInh", "CapAmb"})
+      EXPECT_EQ(number_in(thread, key) & ~set, 0U) << key;
+    EXPECT_EQ(number_in(thread, "NoNewPrivs"), 1U) << thread;
+    EXPECT_EQ(number_in(thread, "Seccomp"), filters_calls() ? 2U : 0U) << thread;
+  }
+  EXPECT_EQ(program_.stop(), 0);
+  EXPECT_FALSE(log().contains("runs without")) << log();
+  EXPECT_FALSE(log().contains("system call")) << log();
+}
+
+TEST_P(every_unit, filters_no_calls_if_told_so) {
+  start(std::nullopt, {"-seccomp=false"});
+  ASSERT_TRUE(serves()) << log();
+  for (const auto& thread : threads()) EXPECT_EQ(number_in(thread, "Seccomp"), 0U);
+}
+
+TEST_P(every_unit, says_which_right_is_missing) {
+  const auto whole = support::rights_of_unit(GetParam().name);
+  for (unsigned number = 0; number < 64; ++number) {
+    if (!whole.has(number)) continue;
+    auto rights = whole;
+    rights.capabilities &= ~(std::uint64_t{1} << number);
+    const std::string name(support::name_of_capability(number));
+    SCOPED_TRACE(name);
+    start(rights);
+    if (std::ranges::count(GetParam().required, name) > 0) {
+      EXPECT_EQ(program_.wait(patience), 1);
+      EXPECT_THAT(log(), HasSubstr("it needs " + name));
+      continue;
+    }
+    EXPECT_TRUE(serves()) << log();
+    EXPECT_THAT(log(), HasSubstr("runs without " + name + " ("));
+    EXPECT_EQ(program_.stop(), 0) << log();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(all, every_unit, testing::ValuesIn(units), [](const auto& one) {
+  std::string name = one.param.name;
+  std::ranges::replace(name, '-', '_');
+  return name;
+});
+
+// Programs that an ordinary user may start, with at most one right.
+class ordinary_user : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (const auto missing = support::lab::missing(); !missing.empty()) GTEST_SKIP() << missing;
+    fs::permissions(directory_.path(), fs::perms::owner_all | fs::perms::group_all | fs::perms::others_all);
+  }
+  void start(bool low_ports, std::vector<std::string> argv) {
+    argv[0] = support::program_directory() / argv[0];
+    std::vector<std::string> as{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
+    if (low_ports) as.insert(as.end(), {"--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service"});
+    argv.insert(argv.begin(), as.begin(), as.end());
+    program_.kill9();
+    fs::remove(log_);
+    program_ = support::child_process({.argv = argv, .log = log_, .net_namespace = place_.path()});
+  }
+  [[nodiscard]] bool has_logged(std::string_view words) const {
+    return eventually(patience, [&] { return log().contains(words); });
+  }
+  [[nodiscard]] std::string log() const { return support::read_text(log_); }
+  [[nodiscard]] std::string at(const char* name) const { return (directory_.path() / name).string(); }
+  [[nodiscard]] bool listens(std::uint16_t port) const {
+    const support::listening_socket wanted{net::protocol::tcp, {net::address::loopback_v4(), port}};
+    return support::listening_sockets(place_).contains(wanted);
+  }
+  void publish(std::uint16_t port) const {
+    const auto text =
+        fmt::format(R"({{"remove":false,"ports":{{"80/tcp":[{{"HostIp":"127.0.0.1","HostPort":"{}"}}]}}}})", port);
+    const auto message = at("message");
+    std::ofstream(message) << text << '\n';
+    support::run_or_throw({.argv = {"socat", "-u", "OPEN:" + message, "UNIX-CONNECT:" + at("socket")}});
+  }
+
+  support::lab_directory directory_;
+  support::netns place_{"ordinary"};
+  fs::path log_ = directory_.path() / "log";
+  support::child_process program_;
+};
+
+TEST_F(ordinary_user, runs_wsl_proxy) {
+  const std::vector<std::string> argv{"wsl-proxy", "-logfile=", "-socketFile=" + at("socket")};
+  start(false, argv);
+  ASSERT_TRUE(has_logged(": ready version=")) << log();
+  EXPECT_THAT(log(), HasSubstr("runs without CAP_NET_BIND_SERVICE (ports below 1024 are not opened)"));
+  publish(80);
+  publish(8080);
+  EXPECT_TRUE(eventually(patience, [this] { return listens(8080); })) << log();
+  EXPECT_TRUE(has_logged("ports below 1024 need CAP_NET_BIND_SERVICE")) << log();
+  EXPECT_FALSE(listens(80));
+  EXPECT_EQ(program_.stop(), 0);
+  start(true, argv);
+  ASSERT_TRUE(has_logged(": ready version=")) << log();
+  publish(80);
+  EXPECT_TRUE(eventually(patience, [this] { return listens(80); })) << log();
+  EXPECT_FALSE(log().contains("without CAP_NET_BIND_SERVICE"));
+  EXPECT_EQ(program_.stop(), 0);
+}
+
+TEST_F(ordinary_user, runs_host_switch) {
+  const auto forward = [&](int port) {
+    return std::vector<std::string>{"host-switch", "-listen=unix://" + at("link"),
+                                    fmt::format("-port-forward=127.0.0.1:{}=192.168.127.2:80", port)};
+  };
+  start(false, forward(8080));
+  ASSERT_TRUE(has_logged(": ready version=")) << log();
+  EXPECT_THAT(log(), HasSubstr("runs without CAP_NET_BIND_SERVICE (ports below 1024 are not opened)"));
+  EXPECT_TRUE(listens(8080));
+  EXPECT_EQ(program_.stop(), 0) << log();
+  start(false, forward(80));
+  EXPECT_EQ(program_.wait(patience), 1);
+  EXPECT_THAT(log(), HasSubstr("ports below 1024 need CAP_NET_BIND_SERVICE"));
+  start(true, forward(80));
+  ASSERT_TRUE(has_logged(": ready version=")) << log();
+  EXPECT_TRUE(listens(80));
+  EXPECT_EQ(program_.stop(), 0) << log();
+}
+
+}  // namespace
+}  // namespace integration
