@@ -1,6 +1,5 @@
 #include "os/call_filter.hpp"
 
-#include <fcntl.h>
 #include <link.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
@@ -14,7 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <boost/asio/posix/stream_descriptor.hpp>
+#include <bitset>
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
@@ -26,19 +25,25 @@
 #include "async/clock.hpp"
 #include "async/task.hpp"
 #include "base/result.hpp"
+#include "os/readable.hpp"
 
 namespace os {
 namespace {
 
 #if defined(__x86_64__)
 constexpr std::uint32_t own_architecture = AUDIT_ARCH_X86_64;
-greg_t& result_register(ucontext_t& context) { return context.uc_mcontext.gregs[REG_RAX]; }
+void set_result(ucontext_t& context, int value) { context.uc_mcontext.gregs[REG_RAX] = value; }
 #elif defined(__aarch64__)
 constexpr std::uint32_t own_architecture = AUDIT_ARCH_AARCH64;
-unsigned long long& result_register(ucontext_t& context) { return context.uc_mcontext.regs[0]; }
+void set_result(ucontext_t& context, int value) {
+  context.uc_mcontext.regs[0] = static_cast<std::uint64_t>(std::int64_t{value});
+}
 #else
 #error "add the architecture"
 #endif
+
+// More than either architecture has. A larger one is refused, and reported as the last.
+constexpr std::size_t most_numbers = 512;
 
 constexpr std::uint32_t allow = SECCOMP_RET_ALLOW, refuse = SECCOMP_RET_ERRNO | ENOSYS, report = SECCOMP_RET_TRAP;
 
@@ -63,17 +68,14 @@ class filter_writer {
   std::vector<sock_filter> take() { return std::move(code_); }
 
  private:
-  // Where an allowed stretch of numbers begins, where it ends, and so on.
-  static std::vector<std::uint32_t> bounds_of(std::vector<std::uint32_t> numbers) {
-    std::ranges::sort(numbers);
+  // Where a stretch of allowed numbers begins, where it ends, and so on.
+  static std::vector<std::uint32_t> bounds_of(const std::vector<std::uint32_t>& numbers) {
+    std::bitset<most_numbers + 1> is_allowed;  // the last one is not
+    for (const auto number : numbers)
+      if (number < most_numbers) is_allowed.set(number);
     std::vector<std::uint32_t> bounds;
-    for (const auto number : numbers) {
-      if (!bounds.empty() && bounds.back() > number) continue;  // twice in the list
-      if (!bounds.empty() && bounds.back() == number)
-        ++bounds.back();
-      else
-        bounds.insert(bounds.end(), {number, number + 1});
-    }
+    for (std::uint32_t number = 0; number < is_allowed.size(); ++number)
+      if (is_allowed[number] != (bounds.size() % 2 == 1)) bounds.push_back(number);
     return bounds;
   }
 
@@ -124,13 +126,12 @@ class filter_writer {
   std::vector<std::size_t> to_refusal_;
 };
 
-constexpr std::size_t most_numbers = 512;  // a larger one counts as the last
 std::array<std::atomic<std::uint64_t>, most_numbers / 64> refused;
 int refusal = -1;  // an eventfd, readable after a new one
 
 extern "C" void keep_refused_call(int /*signal*/, siginfo_t* about, void* context) {
   const int saved = errno;
-  result_register(*static_cast<ucontext_t*>(context)) = -ENOSYS;
+  set_result(*static_cast<ucontext_t*>(context), -ENOSYS);
   const auto number = std::min(static_cast<std::size_t>(about->si_syscall), most_numbers - 1);
   const auto bit = std::uint64_t{1} << number % 64;
   const std::uint64_t one = 1;
@@ -188,19 +189,16 @@ base::result<> filter_calls(const allowed_calls& allowed) {
 
 async::task<int> refused_call() {
   static std::array<std::uint64_t, most_numbers / 64> returned{};
-  const int fd = ::fcntl(refusal, F_DUPFD_CLOEXEC, 0);
-  async::asio::posix::stream_descriptor stream(co_await async::asio::this_coro::executor, fd);
   while (true) {
     std::uint64_t count = 0;
-    static_cast<void>(!::read(fd, &count, sizeof count));
+    static_cast<void>(!::read(refusal, &count, sizeof count));
     for (std::size_t number = 0; number < most_numbers; ++number) {
       const auto bit = std::uint64_t{1} << number % 64;
       if ((refused[number / 64] & ~returned[number / 64] & bit) == 0) continue;
       returned[number / 64] |= bit;
       co_return static_cast<int>(number);
     }
-    co_await stream.async_wait(async::asio::posix::stream_descriptor::wait_read, async::nothrow);
-    co_await async::check_cancelled();
+    co_await readable(refusal);
   }
 }
 

@@ -1,6 +1,5 @@
 #include "os/signals.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -9,7 +8,6 @@
 
 #include <array>
 #include <atomic>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -25,6 +23,7 @@
 #include "async/task.hpp"
 #include "base/log.hpp"
 #include "os/capabilities.hpp"
+#include "os/readable.hpp"
 
 namespace os {
 namespace {
@@ -147,23 +146,13 @@ void catch_stop_signals(std::chrono::milliseconds limit) {
 }
 
 async::task<int> stop_signal() {
-  const int fd = ::fcntl(arrived, F_DUPFD_CLOEXEC, 0);
-  async::asio::posix::stream_descriptor stream(co_await async::asio::this_coro::executor, fd);
-  while (first_number == 0) {
-    co_await stream.async_wait(async::asio::posix::stream_descriptor::wait_read, async::nothrow);
-    co_await async::check_cancelled();
-  }
+  while (first_number == 0) co_await readable(arrived);
   co_return first_number;
 }
 
 async::task<> user_signal() {
-  const int fd = ::fcntl(asked, F_DUPFD_CLOEXEC, 0);
-  async::asio::posix::stream_descriptor stream(co_await async::asio::this_coro::executor, fd);
   std::uint64_t one = 0;
-  while (::read(fd, &one, sizeof one) < 0) {
-    co_await stream.async_wait(async::asio::posix::stream_descriptor::wait_read, async::nothrow);
-    co_await async::check_cancelled();
-  }
+  while (::read(asked, &one, sizeof one) < 0) co_await readable(asked);
 }
 
 void exit_after(async::clock::duration limit, int code) {

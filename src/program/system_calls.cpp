@@ -33,8 +33,7 @@ numbers of_every_program() {
       SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_eventfd2, SYS_ppoll, SYS_pselect6,
       // identity
       SYS_capget, SYS_getegid, SYS_geteuid, SYS_getgid, SYS_getgroups, SYS_getppid, SYS_getrandom, SYS_getresgid,
-      SYS_getresuid, SYS_getrlimit, SYS_getrusage, SYS_getuid, SYS_prlimit64, SYS_sysinfo, SYS_times,
-      SYS_uname};
+      SYS_getresuid, SYS_getrlimit, SYS_getrusage, SYS_getuid, SYS_prlimit64, SYS_sysinfo, SYS_times, SYS_uname};
 #ifdef __x86_64__
   calls.insert(calls.end(), {SYS_arch_prctl, SYS_pause, SYS_time, SYS_access, SYS_chmod, SYS_dup2, SYS_lstat, SYS_mkdir,
                              SYS_open, SYS_pipe, SYS_readlink, SYS_rename, SYS_rmdir, SYS_stat, SYS_unlink,
@@ -50,13 +49,13 @@ numbers of_programs_with_children() {
                 // other programs
                 SYS_capset, SYS_chdir, SYS_copy_file_range, SYS_fchdir, SYS_fchown, SYS_fchownat, SYS_fgetxattr,
                 SYS_flistxattr, SYS_fsetxattr, SYS_futex_waitv, SYS_getitimer, SYS_getxattr, SYS_lgetxattr, SYS_linkat,
-                SYS_listxattr, SYS_llistxattr, SYS_lsetxattr, SYS_memfd_create, SYS_mknodat, SYS_mlock,
-                SYS_mlock2, SYS_mlockall, SYS_msync, SYS_munlock, SYS_munlockall, SYS_openat2, SYS_preadv2,
-                SYS_pwritev2, SYS_readahead, SYS_rt_sigqueueinfo, SYS_rt_sigsuspend, SYS_rt_tgsigqueueinfo,
-                SYS_sched_setaffinity, SYS_sched_setparam, SYS_sched_setscheduler, SYS_seccomp, SYS_setgid,
-                SYS_setgroups, SYS_setitimer, SYS_setresgid, SYS_setresuid, SYS_setuid, SYS_setxattr, SYS_symlinkat,
-                SYS_sync, SYS_sync_file_range, SYS_syncfs, SYS_tee, SYS_timer_create, SYS_timer_delete,
-                SYS_timer_getoverrun, SYS_timer_gettime, SYS_timer_settime, SYS_truncate, SYS_utimensat, SYS_vmsplice};
+                SYS_listxattr, SYS_llistxattr, SYS_lsetxattr, SYS_memfd_create, SYS_mknodat, SYS_mlock, SYS_mlock2,
+                SYS_mlockall, SYS_msync, SYS_munlock, SYS_munlockall, SYS_openat2, SYS_preadv2, SYS_pwritev2,
+                SYS_readahead, SYS_rt_sigqueueinfo, SYS_rt_sigsuspend, SYS_rt_tgsigqueueinfo, SYS_sched_setaffinity,
+                SYS_sched_setparam, SYS_sched_setscheduler, SYS_seccomp, SYS_setgid, SYS_setgroups, SYS_setitimer,
+                SYS_setresgid, SYS_setresuid, SYS_setuid, SYS_setxattr, SYS_symlinkat, SYS_sync, SYS_sync_file_range,
+                SYS_syncfs, SYS_tee, SYS_timer_create, SYS_timer_delete, SYS_timer_getoverrun, SYS_timer_gettime,
+                SYS_timer_settime, SYS_truncate, SYS_utimensat, SYS_vmsplice};
 #ifdef __x86_64__
   calls.insert(calls.end(), {SYS_fork, SYS_getpgrp, SYS_vfork, SYS_alarm, SYS_chown, SYS_creat, SYS_eventfd,
                              SYS_futimesat, SYS_getdents, SYS_inotify_init, SYS_lchown, SYS_link, SYS_mknod,

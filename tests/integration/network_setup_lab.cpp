@@ -60,8 +60,11 @@ void network_setup_lab::start_setup(const std::vector<std::string>& service,
   argv.insert(argv.end(), passed_on.begin(), passed_on.end());
   auto environment = path_variable();
   if (!service.empty()) environment.emplace_back("SYSTEMD_EXEC_PID=1");
-  setup_ = support::child_process(
-      {.argv = argv, .environment = environment, .log = at("output.log"), .net_namespace = vm_->path()});
+  setup_ = support::child_process({.argv = argv,
+                                   .environment = environment,
+                                   .log = at("output.log"),
+                                   .net_namespace = vm_->path(),
+                                   .rights = rights_});
 }
 
 pid_t network_setup_lab::init() const {
@@ -87,7 +90,8 @@ void network_setup_lab::end_init() const {
 }
 
 std::string network_setup_lab::log() const {
-  return support::read_text(at("setup.log")) + support::read_text(at("switch.log")) + support::read_text(at("output.log"));
+  return support::read_text(at("setup.log")) + support::read_text(at("switch.log")) +
+         support::read_text(at("output.log"));
 }
 
 }  // namespace integration

@@ -36,6 +36,7 @@ class network_setup_lab : public testing::Test {
 
   std::optional<support::lab_directory> directory_;
   std::optional<support::netns> vm_;
+  std::optional<support::unit_rights> rights_;  // of network-setup; nothing: all of the test's
   support::child_process setup_;
 };
 

@@ -1,4 +1,4 @@
-// Each program keeps the rights of its unit and no others, whoever starts it, and says which of them it lacks.
+// Each program keeps the rights of its unit and no others, however it is started, and says which of them it lacks.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -21,12 +21,6 @@ using support::eventually;
 using testing::HasSubstr;
 
 constexpr auto patience = 20s;
-
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-bool filters_calls() { return !support::programs_are_this_builds(); }
-#else
-bool filters_calls() { return true; }
-#endif
 
 struct unit {
   const char* name;
@@ -51,12 +45,6 @@ const std::vector<unit> units{
      {"CAP_NET_ADMIN", "CAP_SYS_ADMIN"},
      {"SYSTEMD_EXEC_PID=1"}},
 };
-
-// The hexadecimal number after `key` in a status file of /proc.
-std::uint64_t number_in(const std::string& status, std::string_view key) {
-  const auto at = status.find("\n" + std::string(key) + ":\t");
-  return at == std::string::npos ? ~std::uint64_t{0} : std::stoull(status.substr(at + key.size() + 3), nullptr, 16);
-}
 
 class every_unit : public testing::TestWithParam<unit> {
  protected:
@@ -87,13 +75,6 @@ class every_unit : public testing::TestWithParam<unit> {
   [[nodiscard]] bool serves() const {
     return eventually(patience, [this] { return log().contains(": ready version="); });
   }
-  [[nodiscard]] std::vector<std::string> threads() const {
-    std::vector<std::string> all;
-    for (const auto& entry : fs::directory_iterator(fmt::format("/proc/{}/task", program_.pid())))
-      all.push_back(support::read_text(entry.path() / "status"));
-    return all;
-  }
-
   support::lab_directory directory_;
   support::netns place_{"rights"};
   fs::path log_ = directory_.path() / "log";
@@ -105,16 +86,14 @@ TEST_P(every_unit, gives_up_all_rights_but_the_unit_s) {
   const auto set = support::rights_of_unit(GetParam().name).capabilities;
   start(std::nullopt);
   ASSERT_TRUE(serves()) << log();
-  const auto main = support::read_text(fmt::format("/proc/{}/status", program_.pid()));
-  EXPECT_EQ(number_in(main, "CapBnd"), set) << "the unit and the program differ";
-  EXPECT_EQ(number_in(main, "CapEff"), set);
-  const auto all = threads();
-  EXPECT_GE(all.size(), 2U);
-  for (const auto& thread : all) {
-    for (const auto* key : {"CapPrm", "CapEff", "CapInh", "CapAmb"})
-      EXPECT_EQ(number_in(thread, key) & ~set, 0U) << key;
-    EXPECT_EQ(number_in(thread, "NoNewPrivs"), 1U) << thread;
-    EXPECT_EQ(number_in(thread, "Seccomp"), filters_calls() ? 2U : 0U) << thread;
+  const auto threads = support::rights_of_threads(program_.pid());
+  EXPECT_EQ(threads.front().bounding, set) << "the unit and the program differ";
+  EXPECT_EQ(threads.front().effective, set);
+  EXPECT_GE(threads.size(), 2U);
+  for (const auto& thread : threads) {
+    EXPECT_EQ((thread.permitted | thread.effective | thread.inheritable | thread.ambient) & ~set, 0U);
+    EXPECT_TRUE(thread.no_new_privileges);
+    EXPECT_EQ(thread.filtered, support::programs_filter_calls());
   }
   EXPECT_EQ(program_.stop(), 0);
   EXPECT_FALSE(log().contains("runs without")) << log();
@@ -124,7 +103,7 @@ TEST_P(every_unit, gives_up_all_rights_but_the_unit_s) {
 TEST_P(every_unit, filters_no_calls_if_told_so) {
   start(std::nullopt, {"-seccomp=false"});
   ASSERT_TRUE(serves()) << log();
-  for (const auto& thread : threads()) EXPECT_EQ(number_in(thread, "Seccomp"), 0U);
+  for (const auto& thread : support::rights_of_threads(program_.pid())) EXPECT_FALSE(thread.filtered);
 }
 
 TEST_P(every_unit, says_which_right_is_missing) {

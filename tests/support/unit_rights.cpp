@@ -1,16 +1,19 @@
 #include "tests/support/unit_rights.hpp"
 
+#include <fmt/format.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <optional>
 #include <stdexcept>
 
 #include "base/text.hpp"
 #include "tests/support/child_process.hpp"
+#include "tests/support/lab.hpp"
 
 namespace support {
 namespace {
@@ -69,6 +72,24 @@ std::uint64_t parse_set(std::string_view text) {
   return set;
 }
 
+// The hexadecimal number behind `key` in a status file of /proc.
+std::uint64_t number_in(const std::string& status, const std::string& key) {
+  const auto words = "\n" + key + ":\t";
+  const auto at = status.find(words);
+  if (at == std::string::npos) throw std::runtime_error("no " + key + " in the status of a thread");
+  return std::stoull(status.substr(at + words.size(), 16), nullptr, 16);
+}
+
+held_rights parse_status(const std::string& status) {
+  return {.permitted = number_in(status, "CapPrm"),
+          .effective = number_in(status, "CapEff"),
+          .inheritable = number_in(status, "CapInh"),
+          .ambient = number_in(status, "CapAmb"),
+          .bounding = number_in(status, "CapBnd"),
+          .no_new_privileges = number_in(status, "NoNewPrivs") == 1,
+          .filtered = number_in(status, "Seccomp") == 2};
+}
+
 }  // namespace
 
 std::string_view name_of_capability(unsigned number) {
@@ -100,6 +121,23 @@ bool unit_rights::apply() const {
   for (unsigned number = 0; number < names.size(); ++number)
     if (!has(number) && ::prctl(PR_CAPBSET_DROP, number, 0, 0, 0) != 0 && errno != EINVAL) return false;
   return !no_new_privileges || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
+std::vector<held_rights> rights_of_threads(pid_t process) {
+  const auto tasks = fmt::format("/proc/{}/task", process);
+  std::vector<held_rights> all{parse_status(read_text(fmt::format("{}/{}/status", tasks, process)))};
+  for (const auto& entry : std::filesystem::directory_iterator(tasks))
+    if (entry.path().filename() != std::to_string(process))
+      all.push_back(parse_status(read_text(entry.path() / "status")));
+  return all;
+}
+
+bool programs_filter_calls() {
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  return !programs_are_this_builds();
+#else
+  return true;
+#endif
 }
 
 }  // namespace support

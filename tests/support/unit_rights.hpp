@@ -3,9 +3,12 @@
 // and not on a user's machine.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace support {
 
@@ -24,5 +27,17 @@ struct unit_rights {
 [[nodiscard]] unit_rights parse_unit_rights(std::string_view unit_file);
 // Of packaging/systemd/<unit>.service; throws if there is none.
 [[nodiscard]] unit_rights rights_of_unit(const std::string& unit);
+
+// What a thread holds, as its status in /proc shows it.
+struct held_rights {
+  std::uint64_t permitted, effective, inheritable, ambient, bounding;
+  bool no_new_privileges;
+  bool filtered;  // its system calls, by seccomp
+};
+// The main thread is the first. Throws std::runtime_error if the process has ended.
+[[nodiscard]] std::vector<held_rights> rights_of_threads(pid_t process);
+
+// Whether the programs under test filter their calls: those of a build with AddressSanitizer or ThreadSanitizer do not.
+[[nodiscard]] bool programs_filter_calls();
 
 }  // namespace support

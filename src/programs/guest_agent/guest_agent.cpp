@@ -119,7 +119,6 @@ program::rights guest_agent::needs() const {
            {{CAP_NET_RAW, "CAP_NET_RAW"}, "iptables-legacy does not work"},
            {{CAP_SYS_MODULE, "CAP_SYS_MODULE"}, "iptables does not load modules of the kernel"},
            {{CAP_BPF, "CAP_BPF"}, "new listeners are found late"},
-           {{CAP_PERFMON, "CAP_PERFMON"}, "new listeners are found late"},
            {{CAP_SYS_PTRACE, "CAP_SYS_PTRACE"}, "the owner of some listeners is unknown"},
            program::low_ports,
            program::foreign_files},

@@ -42,7 +42,10 @@ constexpr auto handshake_limit = 5s;
 base::result<base::unique_fd> tunnel_end::listen_on(const net::stream_address& at) {
   if (const auto* e = std::get_if<net::endpoint>(&at)) {
     auto fd = relay::open_listener({.protocol = net::protocol::tcp, .listen = *e, .target = {}});
-    if (!fd) return base::fail(fd.error().code, "listen on " + net::to_string(*e));
+    if (!fd) {
+      const auto& why = fd.error().context;
+      return base::fail(fd.error().code, "listen on " + net::to_string(*e) + (why.empty() ? "" : ": " + why));
+    }
     return fd;
   }
   const auto* path = std::get_if<net::unix_path>(&at);

@@ -19,6 +19,7 @@ class idle : public daemon {
  public:
   [[nodiscard]] about info() const override { return {.name = "idle", .description = "Does nothing."}; }
   void declare(program::flag_set& flags) override { flags.add("wrong", wrong_, "What is wrong: check or open."); }
+  [[nodiscard]] rights needs() const override { return {{}, calls_of_service()}; }
   base::result<> check(const command_line&) override { return wrong_ == "check" ? base::fail("cannot be") : good(); }
   base::result<> open(const async::executor&) override { return wrong_ == "open" ? base::fail("cannot open") : good(); }
   std::string start(async::task_group&) override {
