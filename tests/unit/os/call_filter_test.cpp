@@ -13,6 +13,7 @@
 #include <numeric>
 #include <thread>
 
+#include "tests/support/refused_call.hpp"
 #include "tests/support/run_task.hpp"
 
 namespace os {
@@ -133,6 +134,14 @@ void refuse_one() {
 TEST(call_filter, a_refused_call_fails_and_is_named_once) {
   testing::GTEST_FLAG(death_test_style) = "threadsafe";
   EXPECT_EXIT(refuse_one(), testing::ExitedWithCode(0), "");
+}
+
+TEST(call_filter, a_kernel_without_seccomp_is_an_error) {
+  base::result<> done;
+  const support::refused_call none{SYS_seccomp, 0, SECCOMP_SET_MODE_FILTER, ENOSYS};
+  if (!support::run_without(none, [&] { done = filter_calls({}); })) GTEST_SKIP() << "needs seccomp";
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, std::errc::function_not_supported);
 }
 
 }  // namespace
