@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string_view>
 
 #include "tests/integration/host_switch_lab.hpp"
 #include "tests/support/eventually.hpp"
@@ -136,9 +137,12 @@ TEST_F(host_switch_access, a_request_names_the_api_once) {
   EXPECT_EQ(expose(*vm_, "0.0.0.0:9999", ":80", {}), 400);
   EXPECT_EQ(expose(*vm_, "0.0.0.0:9999", ":80", {"Host: 192.168.127.1", "Host: 192.168.127.1"}), 400);
   EXPECT_EQ(http_status(*vm_, api, "GET /services/forwarder/all HTTP/1.0\r\n\r\n"), 400);
-  EXPECT_EQ(
-      http_status(*vm_, api, "GET http://192.168.127.1/services/forwarder/all HTTP/1.1\r\nHost: 192.168.127.1\r\n\r\n"),
-      400);
+  // A URL as the target names the API, and not Host (RFC 9112 3.2.2).
+  const auto by_url = [](std::string_view url_host, std::string_view host) {
+    return fmt::format("GET http://{}/services/forwarder/all HTTP/1.1\r\nHost: {}\r\n\r\n", url_host, host);
+  };
+  EXPECT_EQ(http_status(*vm_, api, by_url("192.168.127.1", "rebind.example")), 200);
+  EXPECT_EQ(http_status(*vm_, api, by_url("rebind.example", "192.168.127.1")), 403);
   EXPECT_EQ(held(), "[]\n");
   EXPECT_EQ(all(*vm_, api, "switch.example"), 200);
 }
