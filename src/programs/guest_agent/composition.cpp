@@ -13,6 +13,12 @@
 #include "sources/host_sockets/ignore_list.hpp"
 
 namespace guest_agent {
+namespace {
+
+// The containerd that dockerd uses if it runs; otherwise dockerd starts one as its child.
+constexpr const char* system_containerd = "/run/containerd/containerd.sock";
+
+}  // namespace
 
 std::vector<peer_kind> peers_of(const options& o, const settings& s) {
   using enum peer_kind;
@@ -48,7 +54,7 @@ host_sockets::ignore_list ignored_listeners(const options& o, const settings& s)
   return ignored;
 }
 
-// k3s streams `kubectl exec` from a socket of its containerd's.
+// containerd listens on loopback for streams, as of `kubectl exec`, also where it serves dockerd alone.
 std::vector<host_sockets::watched_engine> watched_engines(const options& o, const http::server_address& docker) {
   std::vector<host_sockets::watched_engine> engines;
   if (o.docker) {
@@ -60,6 +66,8 @@ std::vector<host_sockets::watched_engine> watched_engines(const options& o, cons
       engine.tcp = net::endpoint{*ip, docker.port};
   }
   if (o.containerd) engines.push_back({.socket = o.containerd_socket, .programs = {"containerd"}});
+  if (o.docker && !(o.containerd && o.containerd_socket == system_containerd))
+    engines.push_back({.socket = system_containerd, .programs = {"containerd"}});
   return engines;
 }
 

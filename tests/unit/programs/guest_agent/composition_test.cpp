@@ -173,18 +173,22 @@ TEST(composition, an_engines_own_sockets_are_left_out_where_it_is_asked_itself) 
   EXPECT_THAT(watched_engines(o, {.path = "/run/docker.sock"}), testing::IsEmpty());
   o.docker = true;
   auto engines = watched_engines(o, {.path = "/run/docker.sock"});
-  ASSERT_EQ(engines.size(), 1U);
+  ASSERT_EQ(engines.size(), 2U);
   EXPECT_EQ(engines[0].socket, "/run/docker.sock");
   EXPECT_THAT(engines[0].programs, ElementsAre("dockerd", "docker-proxy"));
+  EXPECT_EQ(engines[1].socket, "/run/containerd/containerd.sock") << "which dockerd uses if it is there";
+  EXPECT_THAT(engines[1].programs, ElementsAre("containerd"));
   engines = watched_engines(o, {.host = "127.0.0.1", .port = 2375});
   EXPECT_EQ(engines.at(0).socket, "");
   EXPECT_EQ(engines.at(0).tcp, net::parse_endpoint("127.0.0.1:2375"));
   EXPECT_EQ(watched_engines(o, {.host = "docker.example", .port = 2375}).at(0).tcp, std::nullopt);
   o.containerd = true;
   engines = watched_engines(o, {.path = "/run/docker.sock"});
-  ASSERT_EQ(engines.size(), 2U);
+  ASSERT_EQ(engines.size(), 3U);
   EXPECT_EQ(engines[1].socket, o.containerd_socket);
   EXPECT_THAT(engines[1].programs, ElementsAre("containerd"));
+  o.containerd_socket = "/run/containerd/containerd.sock";
+  EXPECT_EQ(watched_engines(o, {.path = "/run/docker.sock"}).size(), 2U);
 }
 
 }  // namespace
