@@ -6,7 +6,7 @@ readonly build_packages=(
 readonly run_packages=(
   iproute2 iptables nftables docker.io containerd containernetworking-plugins busybox-static curl ca-certificates procps
   util-linux socat podman)
-readonly vm_packages=(qemu-system-x86)  # and scripts/guest_kernel
+readonly vm_packages=(qemu-system-x86 qemu-utils mmdebstrap e2fsprogs)  # and scripts/guest_kernel, scripts/vm_image
 readonly page_packages=(chromium-headless-shell)  # and scripts/axe_core
 readonly bench_packages=(haproxy nginx-light libnginx-mod-stream passt slirp4netns)
 readonly arm64_packages=(qemu-user)  # and scripts/arm64_root, with these:

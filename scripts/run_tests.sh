@@ -71,8 +71,9 @@ run_tests() {
     [[ -z $shipped ]] || run_label "$preset" integration 2 "$PWD/build/bin" "${arguments[@]}"
     # The variants of iptables differ in rules, not in memory use: under AddressSanitizer one of them is enough. In an
     # emulated machine sanitized programs are too slow. Large amounts of ports, connections and bytes show nothing more
-    # to the sanitizers than small ones. Only the programs that ship are static.
-    local unsanitized='/legacy|^vsock|^guest_network|^guest_bad_link|^second_machine|^range\.|^each_bad_link/|^many_connections|^answers\.|^static_programs\.|^package\.'
+    # to the sanitizers than small ones. Only the programs that ship are static, in the packages, and in the disk of the
+    # virtual machines.
+    local unsanitized='/legacy|^vsock|^guest_network|^guest_bad_link|^second_machine|^range\.|^each_bad_link/|^many_connections|^answers\.|^static_programs\.|^package\.|^vm_(disk|outside|inside)$'
     [[ -z $sanitized ]] ||
       run_label asan integration 2 "$PWD/build/asan/bin" --exclude-regex "$unsanitized" "${arguments[@]}"
   else
