@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <string>
@@ -13,6 +12,7 @@
 #include "async/clock.hpp"
 #include "async/task.hpp"
 #include "base/result.hpp"
+#include "os/end_watch.hpp"
 
 namespace os {
 namespace {
@@ -41,14 +41,10 @@ base::result<> print_error(std::string_view text) { return write(stderr, text, e
 
 async::task<base::error> output_lost() {
   if (!is_writable(STDOUT_FILENO)) co_return base::error{make_error_code(std::errc::bad_file_descriptor), output_name};
-  async::asio::posix::stream_descriptor output(co_await async::asio::this_coro::executor);
-  boost::system::error_code failed;
-  output.assign(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0), failed);
-  if (!failed) failed = std::get<0>(co_await output.async_wait(output.wait_error, async::nothrow));
-  co_await async::check_cancelled();
-  if (!failed) co_return base::error{make_error_code(std::errc::broken_pipe), output_name};
-  co_await async::sleep_until(async::clock::time_point::max());  // a file has no reader
-  co_return base::error{};
+  auto watch = end_watch::open(co_await async::asio::this_coro::executor, STDOUT_FILENO, end_of::both_directions);
+  if (!watch) co_await async::sleep_until(async::clock::time_point::max());  // a file has no reader
+  co_await watch->ended();
+  co_return base::error{make_error_code(std::errc::broken_pipe), output_name};
 }
 
 }  // namespace os

@@ -19,7 +19,7 @@ void occupy_closed_streams();
 [[nodiscard]] base::result<> print_error(std::string_view text);
 
 // Returns when nothing can be printed to standard output any more: it is closed, or the reader of its pipe has gone.
-// What a file or a full disk refuses, print() reports.
+// What a file or a full disk refuses, print() reports. The stream stays as it is: print() waits for a slow reader.
 async::task<base::error> output_lost();
 
 }  // namespace os

@@ -29,13 +29,13 @@
 #include "link/link_url.hpp"
 #include "link/tap_values.hpp"
 #include "os/capabilities.hpp"
+#include "os/end_watch.hpp"
 #include "os/lock_file.hpp"
 #include "program/command_line.hpp"
 #include "program/flag_values.hpp"
 #include "program/go_flags.hpp"
 #include "program/rights.hpp"
 #include "program/system_calls.hpp"
-#include "programs/network_setup/connection_watch.hpp"
 #include "programs/network_setup/engine_namespace.hpp"
 #include "programs/network_setup/link_source.hpp"
 #include "programs/network_setup/switch_process.hpp"
@@ -71,8 +71,8 @@ constexpr std::array<os::capability, 2> rights{{{CAP_NET_ADMIN, "CAP_NET_ADMIN"}
 bool is_run_by_systemd() { return ::getenv("SYSTEMD_EXEC_PID") != nullptr; }  // NOLINT(concurrency-mt-unsafe)
 
 async::task<> wait_for_end(switch_process* running) { co_await running->ended(); }
-async::task<> wait_for_end(connection_watch* watched) { co_await watched->ended(); }
-async::task<> first_end(switch_process* running, connection_watch* watched) {
+async::task<> wait_for_end(os::end_watch* watched) { co_await watched->ended(); }
+async::task<> first_end(switch_process* running, os::end_watch* watched) {
   co_await async::first_of(wait_for_end(running), wait_for_end(watched));
 }
 
@@ -231,7 +231,7 @@ void network_setup::note_settled() {
 }
 
 async::task<> network_setup::until_either_ends(int connection) {
-  auto watch = connection_watch::open(where_, connection);
+  auto watch = os::end_watch::open(where_, connection, os::end_of::reading);
   if (!watch) end(watch.error().message());
   if (co_await async::within(settling, first_end(&*switch_, &*watch))) co_return;
   if (!stopping_) note_settled();

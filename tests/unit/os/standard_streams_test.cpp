@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio_ext.h>
 #include <unistd.h>
@@ -10,6 +11,8 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <thread>
+#include <utility>
 
 #include "base/unique_fd.hpp"
 #include "tests/support/event_loop.hpp"
@@ -84,6 +87,38 @@ TEST_F(standard_streams_test, a_pipe_is_lost_when_its_reader_has_gone) {
   EXPECT_EQ(lost(), "");
   close_reader();
   EXPECT_EQ(lost(), "standard output: Broken pipe");
+}
+
+// The user's shell, and each other program of the pipe, shares the flags of standard output.
+TEST_F(standard_streams_test, an_output_that_is_watched_keeps_its_flags) {
+  redirect(pipe_[1]);
+  EXPECT_EQ(lost(), "");
+  EXPECT_EQ(::fcntl(STDOUT_FILENO, F_GETFL) & O_NONBLOCK, 0);
+}
+
+TEST_F(standard_streams_test, an_output_that_is_watched_waits_for_a_slow_reader) {
+  redirect(pipe_[1]);
+  EXPECT_EQ(lost(), "");
+  const std::string text(1'000'000, 'x');  // a pipe holds 65,536 bytes
+  std::string got;
+  std::jthread reader([this, &got, size = text.size()] {
+    std::array<char, 4096> bytes{};
+    pollfd full{pipe_[1], POLLOUT, 0};
+    while (::poll(&full, 1, 0) > 0) std::this_thread::yield();  // begins when no byte fits any more
+    while (got.size() < size) {
+      const auto count = ::read(pipe_[0], bytes.data(), bytes.size());
+      if (count <= 0) return;
+      got.append(bytes.data(), static_cast<std::size_t>(count));
+    }
+  });
+  const auto printed = print(text);
+  EXPECT_TRUE(printed) << printed.error().message();
+  if (!printed) {  // ends the reader
+    redirect(saved_.get());
+    ::close(std::exchange(pipe_[1], -1));
+  }
+  reader.join();
+  EXPECT_EQ(got.size(), text.size());
 }
 
 TEST_F(standard_streams_test, a_file_is_not_lost) {
