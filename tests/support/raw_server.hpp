@@ -18,9 +18,10 @@ class raw_server {
  public:
   struct behaviour {
     std::string answer;
-    bool hangs = false;  // keeps the connection open afterwards, and is silent
-    bool reads = true;   // the head of a request first
-    int pause_at = -1;   // stops after so many bytes
+    bool hangs = false;     // keeps the connection open afterwards, and is silent
+    bool reads = true;      // the head of a request first
+    int pause_at = -1;      // stops after so many bytes
+    unsigned refusals = 0;  // connections that it closes at once, before it serves one
   };
 
   explicit raw_server(behaviour how)
@@ -55,7 +56,7 @@ class raw_server {
       if (!readable(listener_.fd.get())) continue;
       const base::unique_fd fd(::accept4(listener_.fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
       if (!fd) continue;
-      ++connections_;
+      if (++connections_ <= how_.refusals) continue;
       set_deadline(fd.get(), 5);
       answer(stopped, fd.get());
     }

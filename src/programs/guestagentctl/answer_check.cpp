@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <expected>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -22,25 +21,22 @@
 namespace guestagentctl {
 namespace {
 
-using namespace std::chrono_literals;
 using descriptor = async::asio::posix::stream_descriptor;
 
-constexpr auto connect_limit = 500ms;
-constexpr auto open_time = 100ms;  // a connection that lives for longer has a server
 constexpr std::size_t most_addresses = 16;
 
-async::task<base::result<>> check_connection(net::endpoint at) {
-  auto fd = co_await os::connect_to(at, async::clock::now() + connect_limit);
+async::task<base::result<>> check_connection(net::endpoint at, answer_limits limits) {
+  auto fd = co_await os::connect_to(at, async::clock::now() + limits.connect);
   if (!fd) co_return std::unexpected(fd.error());
   descriptor connection(co_await async::asio::this_coro::executor, fd->release());
   const auto ended =
-      co_await async::within(open_time, connection.async_wait(descriptor::wait_read, async::asio::use_awaitable));
+      co_await async::within(limits.open, connection.async_wait(descriptor::wait_read, async::asio::use_awaitable));
   if (!ended) co_return base::result<>{};
   char byte = 0;
   const auto got = ::recv(connection.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))) co_return base::result<>{};
   if (got < 0) co_return base::fail_errno(net::to_string(at));
-  co_return base::fail(std::errc::connection_reset, net::to_string(at) + " closed the connection at once");
+  co_return base::fail(net::to_string(at) + " closed the connection at once");
 }
 
 // The loopback address first. Where the others cannot be read, it alone.
@@ -56,10 +52,10 @@ std::vector<net::endpoint> addresses_of(const net::endpoint& at) {
 
 }  // namespace
 
-async::task<base::result<>> check_answer(net::endpoint at) {
+async::task<base::result<>> check_answer(net::endpoint at, answer_limits limits) {
   base::result<> first;
   for (const auto& one : addresses_of(at)) {
-    auto answered = co_await check_connection(one);
+    auto answered = co_await check_connection(one, limits);
     if (answered) co_return answered;
     if (first) first = std::move(answered);
   }

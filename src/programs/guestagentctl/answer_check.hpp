@@ -1,8 +1,10 @@
 // answer_check: whether a TCP port answers inside the VM. Only a connection can show that.
 //
-// It answers if a connection stays open for 100 ms, or brings bytes. An engine's proxy accepts every connection, and
-// closes it at once while the container's own server does not listen.
+// It answers if a connection stays open for half a second, or brings bytes. An engine's proxy accepts every connection,
+// connects to the container, and closes the first one if the container's own server does not listen.
 #pragma once
+
+#include <chrono>
 
 #include "async/task.hpp"
 #include "base/result.hpp"
@@ -10,8 +12,13 @@
 
 namespace guestagentctl {
 
+struct answer_limits {
+  std::chrono::milliseconds connect{500};
+  std::chrono::milliseconds open{500};  // a connection that lives for longer has a server
+};
+
 // The IPv4 wildcard stands for each IPv4 address of this machine: one that answers is enough. An error says why the
-// first address does not answer. Takes half a second for an address that is silent.
-async::task<base::result<>> check_answer(net::endpoint at);
+// first address does not answer. Takes the sum of the limits for an address at most.
+async::task<base::result<>> check_answer(net::endpoint at, answer_limits limits = {});
 
 }  // namespace guestagentctl

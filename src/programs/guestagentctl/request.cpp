@@ -31,7 +31,7 @@ constexpr auto description =
     "above. Ports that follow each other and are alike share a line. Ports that a rule leaves out are counted at the "
     "end.\n\n"
     "ports -wait PORT: waits until every peer that should have the port has it and, over TCP, until it answers: a "
-    "connection to it inside the VM stays open. Nothing can show that of UDP. Exits with 0 when it is ready; with 3 "
+    "connection to it inside the VM stays open for half a second or brings bytes. Nothing can show that of UDP. Exits with 0 when it is ready; with 3 "
     "when it is not after -timeout, or with 4 if a peer then reports a conflict; with 5, at once, if a rule or the "
     "policy leaves it out.\n\n"
     "status: the agent, its sources with what they refused, and its peers.\n\n"

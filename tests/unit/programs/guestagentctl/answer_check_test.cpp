@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
+
 #include "tests/support/event_loop.hpp"
 #include "tests/support/loopback_socket.hpp"
 #include "tests/support/raw_server.hpp"
@@ -9,11 +11,11 @@
 namespace guestagentctl {
 namespace {
 
-using testing::HasSubstr;
+using testing::EndsWith;
 
-base::result<> check(std::uint16_t port, net::address ip = net::address::loopback_v4()) {
+base::result<> check(std::uint16_t port, net::address ip = net::address::loopback_v4(), answer_limits limits = {}) {
   support::event_loop loop;
-  return loop.run(check_answer({ip, port}));
+  return loop.run(check_answer({ip, port}, limits));
 }
 
 TEST(answer_check, a_server_that_waits_for_the_client_answers) {
@@ -28,17 +30,17 @@ TEST(answer_check, a_server_that_speaks_first_answers_also_if_it_then_closes) {
 
 TEST(answer_check, a_proxy_that_closes_the_connection_at_once_does_not_answer) {
   const support::raw_server proxy({.answer = "", .reads = false});
-  const auto answered = check(proxy.port());
+  const auto answered = check(proxy.port(), net::address::loopback_v4(), {.open = std::chrono::hours(1)});
   ASSERT_FALSE(answered);
-  EXPECT_THAT(answered.error().message(), HasSubstr("closed the connection at once"));
+  EXPECT_THAT(answered.error().message(), EndsWith("closed the connection at once"));
 }
 
 TEST(answer_check, a_port_without_a_listener_does_not_answer) {
-  const auto port = support::listen_on_loopback().port;  // closed again
-  const auto answered = check(port);
+  const auto refusing = support::bind_on_loopback();
+  const auto answered = check(refusing.port);
   ASSERT_FALSE(answered);
   EXPECT_EQ(answered.error().code, std::errc::connection_refused);
-  EXPECT_FALSE(check(port, net::address::any_v4()));
+  EXPECT_FALSE(check(refusing.port, net::address::any_v4()));
 }
 
 TEST(answer_check, the_wildcard_stands_for_each_address) {
