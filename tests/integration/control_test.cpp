@@ -80,6 +80,18 @@ TEST_F(control, waits_until_a_port_answers) {
   expect_answers("tcp 127.0.0.1:8080", "web");
 }
 
+TEST_F(control, a_wait_that_cannot_reach_the_port_says_that_the_agent_is_in_another_network_namespace) {
+  lab_->docker().run("web", {"-p", "8080:80"});
+  EXPECT_TRUE(explains("8080", "tcp 0.0.0.0:8080 is open\n"));
+  const support::netns elsewhere("elsewhere");
+  const auto seen =
+      support::run_command({.argv = {support::program_directory() / "guestagentctl", "ports", "-wait=8080",
+                                     "-timeout=5s", "-socket=" + (lab_->directory() / "status.sock").string()},
+                            .net_namespace = elsewhere.path()});
+  EXPECT_EQ(seen.exit_code, 3);
+  EXPECT_THAT(seen.text, HasSubstr("the agent is in another network namespace"));
+}
+
 TEST_F(control, waits_for_the_end_of_a_conflict) {
   auto busy = occupy(lab_->host(), protocol::tcp, "0.0.0.0:8081");
   ASSERT_TRUE(busy);

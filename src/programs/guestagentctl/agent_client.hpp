@@ -20,8 +20,8 @@ async::task<base::result<std::string>> fetch_document(std::string socket, std::s
 // What the reader of a document wants: more of them, or no more.
 enum class appetite { more, enough };
 
-// Hands each document of the agent's stream to `take` until that has enough or fails. An error is that of `take`, or the
-// agent has stopped: the connection ended, or no whole document came for 30 seconds. The agent sends one every ten
+// Hands each document of the agent's stream to `take` until that has enough or fails. An error is that of `take`, or
+// the agent has stopped: the connection ended, or no whole document came for 30 seconds. The agent sends one every ten
 // seconds at least.
 async::task<base::result<>> follow_status(std::string socket,
                                           std::function<base::result<appetite>(std::string_view)> take);

@@ -19,6 +19,7 @@
 #include "os/standard_streams.hpp"
 #include "program/command_line.hpp"
 #include "programs/guestagentctl/agent_client.hpp"
+#include "programs/guestagentctl/agent_network.hpp"
 #include "programs/guestagentctl/explain.hpp"
 #include "programs/guestagentctl/readiness.hpp"
 
@@ -59,7 +60,10 @@ class port_wait {
     if (judged_.inside.empty()) return judged_.text + " is open";
     if (answers_) return judged_.text + " answers";
     const auto silence = silence_.empty() ? "has not answered yet" : "does not answer: " + silence_;
-    return fmt::format("{} is open, and {}", judged_.text, silence);
+    const auto* const where = is_in_other_network(request_.socket)
+                                  ? "; the agent is in another network namespace, and so may be the port"
+                                  : "";
+    return fmt::format("{} is open, and {}{}", judged_.text, silence, where);
   }
 
  private:
