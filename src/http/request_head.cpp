@@ -44,9 +44,7 @@ bool is_target(const beast::request_header<>& head) {
 }
 
 std::optional<response> check_line(const beast::request_header<>& head) {
-  if (head.version() / 10 != 1) return text_response(505, "505 HTTP Version Not Supported: only HTTP/1");
-  if (!is_target(head)) return bad_request("malformed request target");
-  return std::nullopt;
+  return is_target(head) ? std::nullopt : std::optional(bad_request("malformed request target"));
 }
 
 // Who asks, and for which site.

@@ -9,9 +9,9 @@
 
 namespace http {
 
-// The answer to a request that must not be served: it is not HTTP/1; its target is neither a path nor a URL; it has no
-// Host, or Host or Origin twice; an Expect other than 100-continue; or a Transfer-Encoding other than chunked, or any in
-// HTTP/1.0.
+// The answer to a request that must not be served: its target is neither a path nor a URL; it has no Host, or Host or
+// Origin twice; an Expect other than 100-continue; or a Transfer-Encoding other than chunked, or any in HTTP/1.0. The
+// parser refuses versions other than HTTP/1.0 and HTTP/1.1.
 [[nodiscard]] std::optional<response> check_head(const boost::beast::http::request_header<>& head);
 
 // Whether the client waits for "100 Continue" before it sends the body.

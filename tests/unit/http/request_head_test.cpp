@@ -51,11 +51,6 @@ TEST(request_head, names_one_origin_or_none) {
   EXPECT_EQ(refusal({{host, "a"}, {origin, "http://a"}, {origin, "http://a"}}), 400U);
 }
 
-TEST(request_head, is_of_the_first_major_version) {
-  for (const unsigned other : {9U, 20U, 30U}) EXPECT_EQ(refusal({{host, "a"}}, other), 505U) << other;
-  EXPECT_EQ(refusal({{host, "a"}}, 12), 0U);
-}
-
 TEST(request_head, a_target_is_a_path_or_a_url) {
   const auto to = [](const std::string& target) { return status_of(head_of({{host, "a"}}, 11, target)); };
   for (const auto* good : {"/", "/a?b=http://c", "*", "http://a", "HTTP://a:1/b", "http://[::1]:1?c"})

@@ -5,62 +5,21 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/write.hpp>
 #include <deque>
 #include <fstream>
 
 #include "async/timeout.hpp"
 #include "http/connection.hpp"
 #include "http/slot_table.hpp"
-#include "tests/support/event_loop.hpp"
 #include "tests/support/loopback_socket.hpp"
 #include "tests/support/socket_peer.hpp"
+#include "tests/unit/http/server_fixture.hpp"
 
 namespace http {
 namespace {
 
 using namespace std::chrono_literals;
 using testing::HasSubstr;
-
-async::task<> stream_three(stream_writer write) {
-  for (const auto* piece : {"one\n", "", "two\n", "three\n"}) co_await write(piece);
-}
-
-async::task<answer> echo(incoming in) {
-  if (in.head.target == "/stream") co_return answer{{200, {}, {}}, stream_three};
-  co_return answer{{200, {{"X-Peer", in.peer}}, in.head.method + " " + in.head.target + " " + in.head.body}, {}};
-}
-
-class server_test : public testing::Test {
- protected:
-  void start(server_limits limits = {}) {
-    auto listener = support::listen_on_loopback();
-    port_ = listener.port;
-    loop_.spawn(serve(std::move(listener.fd), echo, limits));
-  }
-  connection connect() {
-    auto c = loop_.run(connection::open({.host = "127.0.0.1", .port = port_}, 5s));
-    EXPECT_TRUE(c) << c.error().message();
-    return std::move(*c);
-  }
-  // Sends raw bytes and returns all bytes until the server closes.
-  std::string raw(std::string bytes) { return loop_.run(raw_exchange(port_, std::move(bytes))); }
-
-  static async::task<std::string> raw_exchange(std::uint16_t port, std::string bytes) {
-    boost::asio::ip::tcp::socket socket(co_await async::asio::this_coro::executor);
-    co_await socket.async_connect({boost::asio::ip::address_v4::loopback(), port}, async::nothrow);
-    co_await boost::asio::async_write(socket, boost::asio::buffer(bytes), async::nothrow);
-    std::string got;
-    co_await boost::asio::async_read(socket, boost::asio::dynamic_buffer(got), async::nothrow);
-    co_return got;
-  }
-
-  support::event_loop loop_;
-  std::uint16_t port_ = 0;
-};
 
 TEST_F(server_test, answers_several_requests_over_one_connection) {
   start();
@@ -137,20 +96,6 @@ TEST_F(server_test, closes_idle_connections_and_the_client_notices) {
   EXPECT_EQ(loop_.run(c.exchange({}, {})).error().code, std::errc::not_connected);
 }
 
-TEST_F(server_test, answers_bad_requests_and_closes) {
-  start({.header_bytes = 1024, .body_bytes = 16});
-  EXPECT_THAT(raw("rubbish\r\n\r\n"), HasSubstr("400 Bad Request"));
-  EXPECT_THAT(raw("GET / HTTP/1.1\r\nA: " + std::string(5000, 'x') + "\r\n\r\n"), HasSubstr(" 431 "));
-  EXPECT_THAT(raw("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 17\r\n\r\n"), HasSubstr(" 413 "));
-}
-
-TEST_F(server_test, tells_a_client_that_asks_to_continue) {
-  start();
-  EXPECT_THAT(
-      raw("POST /y HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi"),
-      testing::AllOf(HasSubstr("100 Continue"), HasSubstr("POST /y hi")));
-}
-
 TEST_F(server_test, an_idle_connection_outlives_the_time_for_a_request) {
   start({.request = 50ms, .idle = 1h});
   auto idle = connect();
@@ -221,44 +166,6 @@ TEST_F(server_test, endless_bytes_are_not_kept) {
     EXPECT_TRUE(closed) << head;
   }
   EXPECT_LT(resident(), before + (16 << 20));
-}
-
-TEST_F(server_test, a_request_says_for_which_host_it_is) {
-  start();
-  EXPECT_THAT(raw("GET / HTTP/1.1\r\n\r\n"), HasSubstr(" 400 "));
-  EXPECT_THAT(raw("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), HasSubstr(" 400 "));
-  EXPECT_THAT(raw("GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n"), HasSubstr(" 400 "));
-  EXPECT_THAT(raw("GET /old HTTP/1.0\r\n\r\n"), HasSubstr("GET /old "));
-}
-
-TEST_F(server_test, a_url_as_target_leads_to_its_path) {
-  start();
-  EXPECT_THAT(raw("GET http://a:1/x?y HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), HasSubstr("\nGET /x?y "));
-  EXPECT_THAT(raw("GET x HTTP/1.1\r\nHost: a\r\n\r\n"), HasSubstr(" 400 "));
-}
-
-// The end of the connection is the end of the answer, also for a client that asks to keep it.
-TEST_F(server_test, a_client_of_http_1_0_gets_no_chunks) {
-  start();
-  const auto streamed = raw("GET /stream HTTP/1.0\r\n\r\n");
-  EXPECT_THAT(streamed, testing::StartsWith("HTTP/1.1 200 OK\r\nConnection: close\r\n"));
-  EXPECT_THAT(streamed, testing::EndsWith("\r\n\r\none\ntwo\nthree\n"));
-  EXPECT_THAT(raw("GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), HasSubstr("Connection: close\r\n"));
-  EXPECT_THAT(raw("POST /x HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi"),
-              testing::Not(HasSubstr("100 Continue")));
-}
-
-TEST_F(server_test, refuses_what_it_does_not_understand) {
-  start();
-  const std::string post = "POST / HTTP/1.1\r\nHost: a\r\n";
-  EXPECT_THAT(raw(post + "Expect: 200-ok\r\nContent-Length: 1\r\n\r\nx"), HasSubstr(" 417 "));
-  EXPECT_THAT(raw(post + "Transfer-Encoding: gzip\r\n\r\n"), HasSubstr(" 501 "));
-  EXPECT_THAT(raw(post + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), HasSubstr(" 501 "));
-  EXPECT_THAT(raw(post + "Transfer-Encoding: identity\r\nContent-Length: 1\r\n\r\nx"), HasSubstr(" 501 "));
-  EXPECT_THAT(raw(post + "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n"), HasSubstr(" 400 "));
-  EXPECT_THAT(raw(post + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nxy"), HasSubstr(" 400 "));
-  EXPECT_THAT(raw(post + "Connection: close\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"),
-              HasSubstr("POST / hi"));
 }
 
 TEST_F(server_test, a_standing_connection_is_not_the_victim_of_newcomers) {
@@ -351,13 +258,6 @@ TEST_F(server_test, a_stranger_is_closed_unread) {
   EXPECT_EQ(raw("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), "");
   open = true;
   EXPECT_THAT(raw("GET /in HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), HasSubstr("GET /in "));
-}
-
-TEST_F(server_test, requests_that_come_at_once_are_answered_in_order) {
-  start();
-  EXPECT_THAT(raw("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nxGET /3 "
-                  "HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
-              testing::ContainsRegex("GET /1 (.|\n)*POST /2 x(.|\n)*GET /3 "));
 }
 
 TEST_F(server_test, a_client_that_leaves_midway_frees_its_slot) {
