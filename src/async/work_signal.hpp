@@ -1,6 +1,6 @@
-// work_signal: wakes one of several equal workers, tasks of one thread. A condition would wake all of them, to find that
-// one has taken the work. A worker that wakes up takes work until there is none, and calls notify_one() if it leaves some
-// behind while it is busy.
+// work_signal: wakes one of several equal workers, tasks of one thread. A condition would wake all of them, to find
+// that one has taken the work. A worker that wakes up takes work until there is none, and calls notify_one() if it
+// leaves some behind while it is busy.
 #pragma once
 
 #include "async/task.hpp"

@@ -61,8 +61,8 @@ struct inbox {
   std::size_t room = least_read;  // of the next read; grows while reads fill it
 };
 
-// Parses what the inbox holds, and reads only if that is not enough. Beast's own operations would suspend for every part
-// of a message, and read 512 bytes at a time.
+// Parses what the inbox holds, and reads only if that is not enough. Beast's own operations would suspend for every
+// part of a message, and read 512 bytes at a time.
 template <class Parser>
 async::task<boost::system::error_code> feed(any_stream& socket, inbox& from, Parser& parser) {
   while (true) {

@@ -1,5 +1,5 @@
-// members: how documents of our own are written and read. A text or number that is empty is left out. What is missing, or
-// has another type, is read as empty.
+// members: how documents of our own are written and read. A text or number that is empty is left out. What is missing,
+// or has another type, is read as empty.
 #pragma once
 
 #include <cstdint>

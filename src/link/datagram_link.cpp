@@ -48,8 +48,8 @@ datagram_link::datagram_link(base::unique_fd fd, std::size_t backlog)
   for (std::size_t i = 0; i < most_frames; ++i) rooms_[i] = {buffer_.get() + i * room, room};
 }
 
-// Whether there is no peer, or no longer: what was kept for it is dropped. The kernel is asked once for each read, so that
-// a stranger's flood costs little.
+// Whether there is no peer, or no longer: what was kept for it is dropped. The kernel is asked once for each read, so
+// that a stranger's flood costs little.
 bool datagram_link::may_be_peer(const sender& s) {
   if (s.at.size <= sizeof(sa_family_t) || peer_lives_) return false;  // one without a name gets no answer
   peer_lives_ = peer_ && os::is_bound(peer_->at);

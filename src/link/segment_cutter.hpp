@@ -1,9 +1,9 @@
-// segment_cutter: a TCP segment that its sender has left whole (gso_size), as the plain frames that it stands for: what a
-// network card does, for what one VM sends to another over a link without offload. Pure; it looks into the frame, which
-// stays where it is.
+// segment_cutter: a TCP segment that its sender has left whole (gso_size), as the plain frames that it stands for: what
+// a network card does, for what one VM sends to another over a link without offload. Pure; it looks into the frame,
+// which stays where it is.
 //
-// Each segment has the headers of the whole one, with its own length, identification, sequence number and checksums. FIN
-// and PSH belong to the last one, CWR to the first (RFC 3168, 6.1.2).
+// Each segment has the headers of the whole one, with its own length, identification, sequence number and checksums.
+// FIN and PSH belong to the last one, CWR to the first (RFC 3168, 6.1.2).
 #pragma once
 
 #include <cstddef>

@@ -5,10 +5,10 @@
 // extents are an attack or a reused id: the whole datagram is dropped (RFC 5722 does so for IPv6). A datagram is
 // complete when its fragments leave no gap and the last one has arrived.
 //
-// Bounds: `most_datagrams` datagrams, `most_bytes` of payload and most_pieces fragments wait at one time; where a fragment
-// would exceed one of them, the oldest datagram goes. Small fragments cost more than their payload, so their number has a
-// bound of its own. A datagram that is not complete 30 s after its first fragment goes, too (RFC 1122, 3.3.2 asks for 60
-// to 120 s, Linux takes 30). No fragment of 0 bytes is kept, so a datagram has at most 8,192.
+// Bounds: `most_datagrams` datagrams, `most_bytes` of payload and most_pieces fragments wait at one time; where a
+// fragment would exceed one of them, the oldest datagram goes. Small fragments cost more than their payload, so their
+// number has a bound of its own. A datagram that is not complete 30 s after its first fragment goes, too (RFC 1122,
+// 3.3.2 asks for 60 to 120 s, Linux takes 30). No fragment of 0 bytes is kept, so a datagram has at most 8,192.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// call_filter: the system calls that a program may still make, see seccomp(2). A call that is not in the list fails with
-// ENOSYS, as in a kernel that does not have it, and ends nothing: a new C library falls back to an older call.
+// call_filter: the system calls that a program may still make, see seccomp(2). A call that is not in the list fails
+// with ENOSYS, as in a kernel that does not have it, and ends nothing: a new C library falls back to an older call.
 //
 // A refused call of this program itself also raises SIGSYS, so that refused_call() can name it. Programs that this one
 // starts inherit the filter and not the handler of the signal: their calls fail without one.
@@ -26,8 +26,8 @@ struct code_range {
   std::uint64_t begin = 0, end = 0;
 };
 
-// The filter's program. A refused call from `reported` raises SIGSYS; if that range is empty, or not within 4 GiB of one
-// another, none does. Pure.
+// The filter's program. A refused call from `reported` raises SIGSYS; if that range is empty, or not within 4 GiB of
+// one another, none does. Pure.
 [[nodiscard]] std::vector<sock_filter> make_call_filter(const allowed_calls& allowed, const code_range& reported);
 
 // The code that makes this program's system calls: its own if it is static, else that of the C library.

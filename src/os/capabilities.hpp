@@ -22,8 +22,8 @@ struct capability {
 // Which the calling thread may use now: bit n is capability number n.
 [[nodiscard]] base::result<std::uint64_t> effective_capabilities();
 
-// Gives up all capabilities but those in `kept`, for good: this thread, the threads and the programs that it starts have
-// none of the others. Sets no_new_privs, so that no program brings them back.
+// Gives up all capabilities but those in `kept`, for good: this thread, the threads and the programs that it starts
+// have none of the others. Sets no_new_privs, so that no program brings them back.
 [[nodiscard]] base::result<> keep_capabilities(std::uint64_t kept);
 
 }  // namespace os

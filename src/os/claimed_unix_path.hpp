@@ -1,6 +1,6 @@
 // claimed_unix_path: a UNIX socket at a path that only one program may hold: a listening stream socket, or one that
-// receives datagrams. Mode 0600. It replaces the socket file of a dead instance, never that of a live one. Its destructor
-// removes the file, if the file is still its own. It does not wait: the owner waits on fd().
+// receives datagrams. Mode 0600. It replaces the socket file of a dead instance, never that of a live one. Its
+// destructor removes the file, if the file is still its own. It does not wait: the owner waits on fd().
 #pragma once
 
 #include <sys/types.h>

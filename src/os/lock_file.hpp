@@ -22,7 +22,8 @@ class lock_file {
   // lock; permission_denied if the file is a link, or not a plain file of this user alone.
   static base::result<lock_file> claim(std::filesystem::path path, at_end then, std::chrono::milliseconds limit);
 
-  // Removes the files "<prefix>*.lock" in the directory that nothing holds: a killed program leaves its own. Best effort.
+  // Removes the files "<prefix>*.lock" in the directory that nothing holds: a killed program leaves its own. Best
+  // effort.
   static void remove_unheld(const std::filesystem::path& directory, std::string_view prefix);
 
   lock_file(lock_file&&) noexcept = default;

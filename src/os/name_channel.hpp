@@ -1,10 +1,10 @@
-// name_channel: one channel of the resolver library c-ares on an io_context. Shared by its owner and by its questions in
-// progress; used on the loop's thread alone. Every question has one result, at the latest from c-ares' own time-outs;
-// stop() ends all without results.
+// name_channel: one channel of the resolver library c-ares on an io_context. Shared by its owner and by its questions
+// in progress; used on the loop's thread alone. Every question has one result, at the latest from c-ares' own
+// time-outs; stop() ends all without results.
 //
-// Theory of operation. A channel reads resolv.conf once, when it is made, so a changed file needs a new channel. It reads
-// the hosts file at each look-up. c-ares takes a file that it cannot read for an empty one, and waits for a pipe: so
-// both are looked at before. c-ares reports which of its sockets it wants to read or write; the channel waits for
+// Theory of operation. A channel reads resolv.conf once, when it is made, so a changed file needs a new channel. It
+// reads the hosts file at each look-up. c-ares takes a file that it cannot read for an empty one, and waits for a pipe:
+// so both are looked at before. c-ares reports which of its sockets it wants to read or write; the channel waits for
 // those and for c-ares' next time-out. c-ares closes its sockets while no question is in progress.
 #pragma once
 

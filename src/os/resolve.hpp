@@ -19,8 +19,8 @@
 
 namespace os {
 
-// At least one endpoint, in the order in which to try them. A numeric address needs no file and no look-up. Errors start
-// with "resolve <host>: "; timed_out after half a minute without a result, or when c-ares has given up before.
+// At least one endpoint, in the order in which to try them. A numeric address needs no file and no look-up. Errors
+// start with "resolve <host>: "; timed_out after half a minute without a result, or when c-ares has given up before.
 // Cancelled: throws operation_aborted at once.
 async::task<base::result<std::vector<net::endpoint>>> resolve(std::string host, std::uint16_t port);
 

@@ -1,5 +1,5 @@
-// signals: those that end a program, and SIGUSR1, a request to a running one. They are caught from the first line of main
-// on and kept until a task waits for them, so one that arrives during start-up is a request like any other.
+// signals: those that end a program, and SIGUSR1, a request to a running one. They are caught from the first line of
+// main on and kept until a task waits for them, so one that arrives during start-up is a request like any other.
 #pragma once
 
 #include <chrono>
@@ -8,10 +8,10 @@
 
 namespace os {
 
-// At the beginning of main, before there are threads. Keeps SIGINT and SIGTERM for stop_signal() and SIGUSR1 for user_signal(), and ignores SIGPIPE.
-// A program that never calls user_signal() ignores SIGUSR1. Another SIGINT or SIGTERM, later than 0.2 s after the first
-// one, ends the program at once with 128 + its number. Signals within that time are one request: a supervisor may signal
-// both a process and its group.
+// At the beginning of main, before there are threads. Keeps SIGINT and SIGTERM for stop_signal() and SIGUSR1 for
+// user_signal(), and ignores SIGPIPE. A program that never calls user_signal() ignores SIGUSR1. Another SIGINT or
+// SIGTERM, later than 0.2 s after the first one, ends the program at once with 128 + its number. Signals within that
+// time are one request: a supervisor may signal both a process and its group.
 //
 // The program ends with 0 at the latest `limit` after the first one, whatever its other threads wait for, such as a log
 // that is a full pipe or a disk that hangs: a thread sees to that, which waits for signals alone. Throws

@@ -23,8 +23,8 @@ struct single_address {
 };
 [[nodiscard]] std::optional<single_address> find_single_address(const std::vector<claim>& claims);
 
-// The Service that alone claims the port; null: another one does. kube-proxy may answer at the machine's primary address
-// only, so the loopback sink brings other peers there; a claim of every address needs no help.
+// The Service that alone claims the port; null: another one does. kube-proxy may answer at the machine's primary
+// address only, so the loopback sink brings other peers there; a claim of every address needs no help.
 [[nodiscard]] const claim* find_service(const std::vector<claim>& claims);
 
 // Removes and returns the claims that would have to be served from another address than the one that is.

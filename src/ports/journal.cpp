@@ -213,7 +213,8 @@ base::result<> journal::state::replace_file() {
   return {};
 }
 
-// What is to be said is in `live` already, so a rewrite says it, too. Where the disk refuses that, the old file gets the
+// What is to be said is in `live` already, so a rewrite says it, too. Where the disk refuses that, the old file gets
+// the
 // lines: the kernel has them then, whatever becomes of the disk.
 base::result<> journal::state::append(const std::string& text, std::size_t count) {
   if (text.empty()) return {};

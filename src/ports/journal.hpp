@@ -1,12 +1,12 @@
 // journal: what this agent has exposed on one peer, on disk, so that an agent that comes after a crash or a reboot of
 // the VM knows what it may remove. One file a peer, "<directory>/<peer>.journal"; the format is in journal_codec.hpp.
 //
-// record() is called before the peer is asked: write(2) has returned, so a kill -9 loses nothing. sync() brings the disk
-// up to date behind the caller's back, by a thread of the journal's own (fdatasync, coalesced): only a power failure
-// within those milliseconds can lose a line. When the file has grown to several times what is live it is written anew
-// and renamed into place. A write or a sync that fails is reported, and the journal keeps working: the whole file is
-// written anew, by retry() or by the next change. On a disk that fails this is tried less and less often, and meanwhile
-// the old file gets the lines, so that a kill -9 still loses nothing.
+// record() is called before the peer is asked: write(2) has returned, so a kill -9 loses nothing. sync() brings the
+// disk up to date behind the caller's back, by a thread of the journal's own (fdatasync, coalesced): only a power
+// failure within those milliseconds can lose a line. When the file has grown to several times what is live it is
+// written anew and renamed into place. A write or a sync that fails is reported, and the journal keeps working: the
+// whole file is written anew, by retry() or by the next change. On a disk that fails this is tried less and less often,
+// and meanwhile the old file gets the lines, so that a kill -9 still loses nothing.
 #pragma once
 
 #include <chrono>
@@ -25,8 +25,8 @@ namespace ports {
 class journal {
  public:
   // Reads what an earlier run left (a damaged line is skipped and logged) and writes the file anew; on a disk that is
-  // full or read-only that is reported by rewritten(), and tried again at each change. Fails where the directory or the lock beside the
-  // file cannot be made, or another agent holds it (flock). `sources`: those whose names it may hold.
+  // full or read-only that is reported by rewritten(), and tried again at each change. Fails where the directory or the
+  // lock beside the file cannot be made, or another agent holds it (flock). `sources`: those whose names it may hold.
   static base::result<journal> open(const std::filesystem::path& directory, const std::string& peer,
                                     const std::string& boot_id,
                                     std::span<const source_id> sources = registered_sources);
@@ -47,8 +47,8 @@ class journal {
   // Writes the file anew where it is not sound(). On a disk that fails it is time for that at retry_at().
   base::result<> retry();
   [[nodiscard]] std::chrono::steady_clock::time_point retry_at() const;
-  // `to` receives the first failed sync after each success. It runs in the journal's thread and calls no function of the
-  // journal.
+  // `to` receives the first failed sync after each success. It runs in the journal's thread and calls no function of
+  // the journal.
   void report_failed_syncs(std::function<void(base::error)> to);
   // Whether lines were written since the last sync().
   [[nodiscard]] bool unsynced() const;

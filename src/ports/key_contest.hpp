@@ -1,8 +1,9 @@
 // key_contest: of all ports that want to be open at a peer, which are, and what stands in the way of the others. Pure.
 //
-// Two keys overlap if protocol and number are the same, and the addresses are, or one is the wildcard. Of two ports that
-// overlap and lead to different ports of the VM, one is open. A port with its own number comes before one that a rule or
-// a label gave another; then the better claim counts. Where both lead to the same port, the wildcard answers for both.
+// Two keys overlap if protocol and number are the same, and the addresses are, or one is the wildcard. Of two ports
+// that overlap and lead to different ports of the VM, one is open. A port with its own number comes before one that a
+// rule or a label gave another; then the better claim counts. Where both lead to the same port, the wildcard answers
+// for both.
 #pragma once
 
 #include <cstddef>

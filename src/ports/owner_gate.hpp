@@ -1,6 +1,6 @@
 // owner_gate: a port that only a rule or a socket claims, while a port rule asks for the owner, waits for a source that
-// knows owners. An engine's DNAT rule is there before the engine reports the container: without the wait, the port would
-// be open for a moment although a rule leaves it out or moves it. Pure: time is an argument.
+// knows owners. An engine's DNAT rule is there before the engine reports the container: without the wait, the port
+// would be open for a moment although a rule leaves it out or moves it. Pure: time is an argument.
 //
 // It waits while a source that knows owners cannot be read, and otherwise for a time limit from its first appearance. A
 // port that is open already stays open.

@@ -78,8 +78,8 @@ async::task<> reconciler::run() {
   co_await tasks.join_or_stop();
 }
 
-// One worker wakes up for a change, and wakes the next if it leaves operations behind. Before it sleeps again it reports,
-// and takes what has become due by that.
+// One worker wakes up for a change, and wakes the next if it leaves operations behind. Before it sleeps again it
+// reports, and takes what has become due by that.
 async::task<> reconciler::work() {
   const auto limit = peer_->traits().batch;
   while (true) {

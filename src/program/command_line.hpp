@@ -1,5 +1,6 @@
 // command_line: the part of the command line that all programs share: flags by Go's rules, -version, -h, and, if the
-// program has commands, one of them and its argument before, between or after the flags. The exit codes are shared, too:
+// program has commands, one of them and its argument before, between or after the flags. The exit codes are shared,
+// too:
 //   0  finished, printed help, or was stopped      1  failed      2  wrong command line
 //
 // For packages, `-man` as the only word prints the program's manual page, and `-completions bash`, zsh or fish the file

@@ -37,8 +37,8 @@ struct rights {
 // Keeps these capabilities, as far as the program has them, and gives up all others. Logs those that it has not.
 [[nodiscard]] base::result<> keep_capabilities(std::string_view program, const std::vector<needed_right>& needed);
 
-// From now on only these calls. Logs each other one that the program makes, once; and if there is no filter, why. Builds
-// with sanitizers have none: those need calls of their own.
+// From now on only these calls. Logs each other one that the program makes, once; and if there is no filter, why.
+// Builds with sanitizers have none: those need calls of their own.
 void filter_calls(std::string_view program, const os::allowed_calls& allowed, async::task_group& tasks);
 
 // The calls of a program that starts no other.

@@ -58,7 +58,8 @@ class listener_set {
 
   [[nodiscard]] bool contains(net::protocol protocol, const net::endpoint& listen) const;
   [[nodiscard]] std::size_t size() const { return listeners_.size(); }
-  // What has passed through each listener since it was added, in the order of their keys; those of adopt() are not in it.
+  // What has passed through each listener since it was added, in the order of their keys; those of adopt() are not in
+  // it.
   [[nodiscard]] std::vector<port_status> ports() const;
   [[nodiscard]] const counters& count() const { return count_; }
 

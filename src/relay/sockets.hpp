@@ -40,10 +40,10 @@ struct listener_spec {
 // address_in_use, permission_denied …
 [[nodiscard]] base::result<base::unique_fd> open_listener(const listener_spec& spec);
 
-// Another socket at the UDP port of `first`, which open_listener() has opened for `spec`. The kernel chooses one of them
-// by the addresses and ports of a datagram, so a client always meets the same one. The other sockets take no broadcasts,
-// as the first one has them. `first` was bound alone: a port that another program holds stays an error. Until all are
-// there it takes nothing: the choice depends on their number.
+// Another socket at the UDP port of `first`, which open_listener() has opened for `spec`. The kernel chooses one of
+// them by the addresses and ports of a datagram, so a client always meets the same one. The other sockets take no
+// broadcasts, as the first one has them. `first` was bound alone: a port that another program holds stays an error.
+// Until all are there it takes nothing: the choice depends on their number.
 [[nodiscard]] base::result<base::unique_fd> open_beside(const base::unique_fd& first, const listener_spec& spec);
 
 // Ends `intake::nothing`.

@@ -28,8 +28,8 @@ struct decision {
   bool operator==(const decision&) const = default;
 };
 
-// By the first rule that matches. A port that its offset would move out of 1 to 65535 is ignored, and the reason says so.
-// So is one whose rule asks for a label, if that label may be among its missing ones.
+// By the first rule that matches. A port that its offset would move out of 1 to 65535 is ignored, and the reason says
+// so. So is one whose rule asks for a label, if that label may be among its missing ones.
 [[nodiscard]] decision decide(const rule_set& set, const subject& s);
 // The same for many, in their order: faster where rules look for patterns in names, and owners have several ports.
 [[nodiscard]] std::vector<decision> decide(const rule_set& set, std::span<const subject> subjects);

@@ -1,5 +1,5 @@
-// owner_memo: remembers which of the loose rules match a container or Service, because it often has several ports. Lives
-// for one batch of subjects. Holds 1,024 owners at most, then begins anew.
+// owner_memo: remembers which of the loose rules match a container or Service, because it often has several ports.
+// Lives for one batch of subjects. Holds 1,024 owners at most, then begins anew.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,8 @@ class owner_memo {
  public:
   static constexpr std::size_t most = 1024;
 
-  // Those of `loose`, which is the same in all calls for an owner, whose conditions on the owner match. Valid until the next call.
+  // Those of `loose`, which is the same in all calls for an owner, whose conditions on the owner match. Valid until the
+  // next call.
   [[nodiscard]] std::span<const std::uint32_t> matching(std::span<const rule> all, std::span<const std::uint32_t> loose,
                                                         const subject& s);
   [[nodiscard]] std::size_t examined() const { return examined_; }  // rules, in all calls

@@ -14,7 +14,7 @@ bool asks_for_owner(const conditions& c) {
 
 bool owner_may_decide(const rule_set& set, const subject& s) {
   const auto first = set.find_first_for_port(s);
-  return first && asks_for_owner(set.rules()[*first].when);  // otherwise it decides, whosever the port is
+  return first && asks_for_owner(set.rules()[*first].when);  // otherwise it decides, whatever its owner
 }
 
 }  // namespace rules

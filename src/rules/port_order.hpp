@@ -1,4 +1,4 @@
-// port_order: the first rule for a port, whosever the port is: by its number, protocol and address alone.
+// port_order: the first rule for a port, whatever its owner: by its number, protocol and address alone.
 //
 // Theory of operation: rules with the same protocol and the same address pattern are a group. Of a group only the first
 // rule for each number counts, so it is cut into stretches of ports, each with its first rule. A port has eight groups

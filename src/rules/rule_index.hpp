@@ -5,7 +5,8 @@
 // A range of ports is cut into aligned blocks of a power of two, 30 at most; a port lies in one block of each size.
 //
 // Limits: a rule without a condition that gives keys (a name like "[a-z]*" on all ports) is loose, and is examined for
-// every subject (owner_memo.hpp). So is one whose rarest key more than half of all rules have, unless it is a port's. A file may have 500 of them.
+// every subject (owner_memo.hpp). So is one whose rarest key more than half of all rules have, unless it is a port's. A
+// file may have 500 of them.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // rule_keys: the numbers under which rule_index files rules and looks for those of a subject. A key is made from one
-// value of one condition: a block of ports, a source, an address, a label, the whole of a name, its beginning, its end or
-// a piece of it. Different values may give the same number.
+// value of one condition: a block of ports, a source, an address, a label, the whole of a name, its beginning, its end
+// or a piece of it. Different values may give the same number.
 #pragma once
 
 #include <array>

@@ -43,7 +43,7 @@ class rule_set {
   };
   // A memo serves one set, and answers for many loose rules and many ports of an owner.
   [[nodiscard]] match find_first(const subject& s, owner_memo* memo = nullptr) const;
-  // The first one whose conditions on the port match, whosever the port is.
+  // The first one whose conditions on the port match, whatever its owner.
   [[nodiscard]] std::optional<std::size_t> find_first_for_port(const subject& s) const { return order_.find_first(s); }
   // A rule before `number` that certainly matches all that this one matches. `work` is how many comparisons
   // (conditions::cost_of_covers) may still be made for this; none are found when it is used up.

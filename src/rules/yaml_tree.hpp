@@ -1,6 +1,6 @@
 // yaml_tree: a YAML document as a tree in which each value knows its place. Only what a flat file of settings needs:
-// anchors, aliases, tags, a second document and control characters are refused, and so is a key that stands twice in one
-// map. Bounded in size, depth and count; total.
+// anchors, aliases, tags, a second document and control characters are refused, and so is a key that stands twice in
+// one map. Bounded in size, depth and count; total.
 #pragma once
 
 #include <cstddef>

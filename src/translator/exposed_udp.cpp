@@ -29,8 +29,8 @@ namespace {
 constexpr int rounds = 8;  // batches before other sockets have their turn
 constexpr int tried_ports = 256;
 
-// Where the search for free ports begins: after a restart, away from those of the last run. Without random bytes, at the
-// first one.
+// Where the search for free ports begins: after a restart, away from those of the last run. Without random bytes, at
+// the first one.
 std::uint16_t random_port() {
   std::array<std::uint8_t, 2> bytes{};
   if (!os::fill_with_random(bytes)) bytes = {};

@@ -2,9 +2,9 @@
 // once a turn. Owned by link_ports; loop thread only. Any error ends the link (stream_link.hpp); the port is inactive
 // afterwards.
 //
-// Frames that do not fit wait until epoll reports room. If the write still takes nothing then, the port pauses: a datagram
-// socket reports room although its peer's queue is full, and the kernel may be short of memory. The pauses double up to
-// longest_pause, so a peer that never reads does not make the loop spin.
+// Frames that do not fit wait until epoll reports room. If the write still takes nothing then, the port pauses: a
+// datagram socket reports room although its peer's queue is full, and the kernel may be short of memory. The pauses
+// double up to longest_pause, so a peer that never reads does not make the loop spin.
 #pragma once
 
 #include <chrono>

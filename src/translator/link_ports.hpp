@@ -8,8 +8,8 @@
 // All places are taken by most_links. Then a link gives its place up to a newcomer if its peer has sent no frame for
 // time_to_speak since it began: the oldest one first. Which links may do so says silence.
 //
-// A link whose peer does not read delays only its own frames: the stack keeps its connections' bytes, and the link keeps
-// datagrams up to its bound. While all links are blocked, the stack keeps those as well.
+// A link whose peer does not read delays only its own frames: the stack keeps its connections' bytes, and the link
+// keeps datagrams up to its bound. While all links are blocked, the stack keeps those as well.
 #pragma once
 
 #include <chrono>

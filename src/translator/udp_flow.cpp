@@ -90,8 +90,8 @@ void udp_flow::send(outgoing_datagrams& all, bool dont_fragment) {
   }
 }
 
-// The kernel's own refusal of a datagram names its address and the MTU, but of an unconnected socket no port, and it may
-// come twice.
+// The kernel's own refusal of a datagram names its address and the MTU, but of an unconnected socket no port, and it
+// may come twice.
 void udp_flow::report_too_large(netstack::ipv4::address asked, std::uint16_t mtu) {
   for (const auto& one : too_large_)
     if (one.address == asked) owner_.common().stack.datagram_failed(vm_, one, EMSGSIZE, mtu, owner_.common().now());

@@ -1,5 +1,5 @@
-// interface_addresses: the addresses of the network interfaces, in the network namespace of the calling thread. The only
-// place that calls getifaddrs.
+// interface_addresses: the addresses of the network interfaces, in the network namespace of the calling thread. The
+// only place that calls getifaddrs.
 #pragma once
 
 #include <compare>

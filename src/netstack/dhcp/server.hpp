@@ -6,8 +6,8 @@
 // ciaddr) is the client's, otherwise a NAK, which makes the client start over. A client without a lease that requests a
 // specific free address gets it: an earlier run of this server may have assigned it. So does a client whose frames come
 // from a free address, until the leases of that run have expired. A REQUEST to another server withdraws our offer.
-// RELEASE, DECLINE and INFORM are ignored: only time ends a lease. Relayed messages are dropped, because the network has
-// no relays.
+// RELEASE, DECLINE and INFORM are ignored: only time ends a lease. Relayed messages are dropped, because the network
+// has no relays.
 #pragma once
 
 #include <cstdint>

@@ -8,7 +8,8 @@
 // A connection carries much while it moves `much` bytes within `recent`, as of the last bytes of any connection. Idle
 // connections take no part of the queues. A connection that has not carried much yet has a small window, so that many
 // that begin at the same time do not fill the queues before they are counted.
-// Every connection may have `least_window` under way: with hundreds of them the queues may overflow, and TCP slows down.
+// Every connection may have `least_window` under way: with hundreds of them the queues may overflow, and TCP slows
+// down.
 #pragma once
 
 #include <chrono>

@@ -40,8 +40,8 @@ class stack {
   // A link begins or ends. The stack then requests the MACs of the known VMs, or forgets where they were.
   void link_up(link_id link, const link_properties& properties, time_point now);
   void link_down(link_id link, time_point now);
-  // The link takes no frames now, or takes them again. Connections to its VMs wait: nothing of them is lost, and no retry
-  // counts. Frames that were given stay valid.
+  // The link takes no frames now, or takes them again. Connections to its VMs wait: nothing of them is lost, and no
+  // retry counts. Frames that were given stay valid.
   void link_blocked(link_id link, bool blocked);
 
   // Whether the VM with this address is located on a link that is up.

@@ -14,7 +14,8 @@
 //   3.8.6.1). If the window opens and the byte was not accepted, it counts as never sent.
 // `most_retries` without any answer end the connection. Any acceptable acknowledgement is an answer: a closed window is
 // probed for as long as the peer answers. Time alone ends nothing, so a process that was stopped continues. Nor does a
-// link that accepts no frames: a segment that is due waits without a deadline, and the next wait starts when it is sent.
+// link that accepts no frames: a segment that is due waits without a deadline, and the next wait starts when it is
+// sent.
 //
 // Owned by tcp::connection, which has checked that acknowledgements are within what was sent.
 #pragma once

@@ -1,5 +1,5 @@
-// status_page: the status page for browsers, over TCP (-status-page). own_port_source gives it its listening socket, and
-// exposes the port: the page is at http://localhost:PORT on the host.
+// status_page: the status page for browsers, over TCP (-status-page). own_port_source gives it its listening socket,
+// and exposes the port: the page is at http://localhost:PORT on the host.
 //
 //   GET /                                        the page
 //   GET /v1/status, /v1/status/watch, /metrics   as status_server has them

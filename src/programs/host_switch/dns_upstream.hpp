@@ -1,9 +1,9 @@
 // dns_upstream: sends the VM's questions unchanged to the host's resolver, with c-ares. Owned by dns_service; control
 // thread only. Every question gets one result: the resolver's message, or nullopt for a failure of any kind.
 //
-// Theory of operation. A channel reads resolv.conf once (os/name_channel.hpp). renew() creates a new one; the old one is
-// destroyed after its last answer. Questions by UDP go to the resolver by UDP, and a truncated answer is passed on, so
-// that the VM's own resolver repeats the question by TCP; questions by TCP go by TCP.
+// Theory of operation. A channel reads resolv.conf once (os/name_channel.hpp). renew() creates a new one; the old one
+// is destroyed after its last answer. Questions by UDP go to the resolver by UDP, and a truncated answer is passed on,
+// so that the VM's own resolver repeats the question by TCP; questions by TCP go by TCP.
 #pragma once
 
 #include <cstdint>

@@ -6,8 +6,8 @@
 //     unshare --pid --mount-proc --fork --propagation slave ARGUMENT
 //
 // in it. The process id is written to a file with mode 0600, alone, as other programs read it. That process is the VM's
-// init: it outlives us. After a kill -9 the next run finds it through that file and uses its namespace again. The id may
-// be another process's by then, so its command line must be the one above, with any ARGUMENT.
+// init: it outlives us. After a kill -9 the next run finds it through that file and uses its namespace again. The id
+// may be another process's by then, so its command line must be the one above, with any ARGUMENT.
 #pragma once
 
 #include <sys/types.h>

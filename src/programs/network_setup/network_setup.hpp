@@ -2,7 +2,7 @@
 // finds or creates the container engine's network namespace, connects it to the default one by a veth pair, and runs
 // vm-switch in it with the data connection.
 //
-//   connection ends              → new handshake → the running vm-switch gets the new connection and keeps its interface
+//   connection ends              → new handshake → the running vm-switch gets the new connection, keeps its interface
 //   vm-switch ends               → a new connection and a new vm-switch, after a pause
 //   the namespace's process ends → exits with 1: the supervisor starts from the beginning
 //   the veth pair is removed     → makes it again

@@ -8,8 +8,8 @@
 
 namespace port_proxy {
 
-// The process at the other end of a UNIX socket. `started` distinguishes it from a later process with the same pid. Over TCP
-// both are 0: all clients are one caller.
+// The process at the other end of a UNIX socket. `started` distinguishes it from a later process with the same pid.
+// Over TCP both are 0: all clients are one caller.
 struct caller {
   pid_t pid = 0;
   std::uint64_t started = 0;  // field 22 of /proc/PID/stat; 0: unreadable

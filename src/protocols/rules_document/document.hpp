@@ -1,5 +1,5 @@
-// The rules document: the agent's port rules at /v1/rules. Plain values; the agent fills them, guestagentctl shows them,
-// document_codec has their JSON.
+// The rules document: the agent's port rules at /v1/rules. Plain values; the agent fills them, guestagentctl shows
+// them, document_codec has their JSON.
 #pragma once
 
 #include <cstdint>

@@ -37,8 +37,8 @@ namespace containerd {
 [[nodiscard]] base::result<std::vector<container_record>> parse_containers(std::string_view response);
 [[nodiscard]] base::result<container_record> parse_container(std::string_view response);
 
-// A list is a message whose parts are lists, too: takes whole fields from its front, `enough` bytes or a little more, at
-// least one. Fails on damaged bytes.
+// A list is a message whose parts are lists, too: takes whole fields from its front, `enough` bytes or a little more,
+// at least one. Fails on damaged bytes.
 [[nodiscard]] base::result<std::string_view> take_fields(std::string_view& list, std::size_t enough);
 
 // By the container's id.

@@ -24,8 +24,8 @@ class containerd_client {
   // two seconds for each shim that hangs.
   containerd_client(const async::executor& where, std::filesystem::path socket, std::chrono::milliseconds deadline);
 
-  // Once. Subscribes to the events of all namespaces. containerd does not acknowledge it: events of the next milliseconds may
-  // be missed.
+  // Once. Subscribes to the events of all namespaces. containerd does not acknowledge it: events of the next
+  // milliseconds may be missed.
   void subscribe();
   // The events since the last call. Waits for one, perhaps for days. Fails when the stream has ended.
   async::task<base::result<event_batch>> next_events();

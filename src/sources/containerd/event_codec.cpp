@@ -20,8 +20,8 @@ namespace {
 
 constexpr std::size_t longest_identifier = 76;
 
-// The payloads are messages of containerd.events: TaskStart, TaskExit, TaskDelete, ContainerUpdate, ContainerDelete. The
-// container's id is field 1. Another process in the container has its own id in a second field.
+// The payloads are messages of containerd.events: TaskStart, TaskExit, TaskDelete, ContainerUpdate, ContainerDelete.
+// The container's id is field 1. Another process in the container has its own id in a second field.
 struct known_topic {
   std::string_view name;
   happening what;

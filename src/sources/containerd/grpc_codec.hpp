@@ -24,8 +24,8 @@ inline constexpr std::size_t longest_message = 64 << 20;
 // The value of grpc-timeout, which has at most eight digits.
 [[nodiscard]] std::string timeout_text(std::chrono::milliseconds timeout);
 
-// An outcome as an error: grpc-status 5 (not found) is no_such_file_or_directory, and 4 (deadline exceeded) is timed_out.
-// All others have a text and no code.
+// An outcome as an error: grpc-status 5 (not found) is no_such_file_or_directory, and 4 (deadline exceeded) is
+// timed_out. All others have a text and no code.
 [[nodiscard]] base::error to_error(std::string_view status, std::string_view message);
 
 // Cuts a stream of bytes into messages. Holds one message that is incomplete.

@@ -2,8 +2,9 @@
 //
 //   socket ── bytes ── http2_session ── events ── grpc_call, one for each stream
 //
-// It connects with the first call. Once the connection is lost, every call fails with the reason, those that begin later
-// as well: make a new object then. It has no thread and no timer: while nothing is asked and nothing comes, nothing runs.
+// It connects with the first call. Once the connection is lost, every call fails with the reason, those that begin
+// later as well: make a new object then. It has no thread and no timer: while nothing is asked and nothing comes,
+// nothing runs.
 #pragma once
 
 #include <chrono>
