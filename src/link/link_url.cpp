@@ -17,11 +17,15 @@ struct scheme {
   std::string_view prefix;
   link_kind kind;
 };
-constexpr std::array schemes{scheme{"vsock://", link_kind::vsock},   scheme{"unix://", link_kind::unix_stream},
-                             scheme{"qemu://", link_kind::qemu},     scheme{"unixgram://", link_kind::unix_datagram},
-                             scheme{"fd://", link_kind::descriptor}, scheme{"handshake://", link_kind::handshake}};
+constexpr std::array schemes{scheme{"vsock://", link_kind::vsock},
+                             scheme{"unix://", link_kind::unix_stream},
+                             scheme{"qemu://", link_kind::qemu},
+                             scheme{"unixgram://", link_kind::unix_datagram},
+                             scheme{"fd://", link_kind::descriptor},
+                             scheme{"handshake://", link_kind::handshake},
+                             scheme{"firecracker://", link_kind::firecracker}};
 
-constexpr std::string_view data_suffix = ".data";  // appended to the path of a handshake
+constexpr std::size_t longest_suffix = 5;  // appended to the path of a handshake: ".data", "_6656"
 
 bool has_number(link_kind kind) { return kind == link_kind::vsock || kind == link_kind::descriptor; }
 
@@ -34,7 +38,7 @@ base::result<link_url> with_number(link_kind kind, std::string_view text) {
 }
 
 base::result<link_url> with_path(link_kind kind, std::string_view text) {
-  if (!net::is_unix_path(text) || text.size() + data_suffix.size() > net::longest_unix_path)
+  if (!net::is_unix_path(text) || text.size() + longest_suffix > net::longest_unix_path)
     return base::fail("not an absolute path that fits a socket address");
   return link_url{.kind = kind, .path = std::string(text)};
 }

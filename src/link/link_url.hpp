@@ -6,6 +6,7 @@
 //   unixgram://PATH      UNIX datagrams, one frame each
 //   fd://N               an open descriptor, a connected socket; its type decides whether it is a stream
 //   handshake://PATH     the handshake of vsock://, over UNIX sockets: PATH, and PATH.data for the data connection
+//   firecracker://PATH   the same, where a VMM offers its VM's virtual sockets as UNIX sockets: PATH, and PATH_6656
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,7 @@
 
 namespace links {
 
-enum class link_kind : std::uint8_t { vsock, unix_stream, qemu, unix_datagram, descriptor, handshake };
+enum class link_kind : std::uint8_t { vsock, unix_stream, qemu, unix_datagram, descriptor, handshake, firecracker };
 
 struct link_url {
   link_kind kind = link_kind::vsock;

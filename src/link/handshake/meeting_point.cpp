@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <variant>
 
 #include "base/result.hpp"
+#include "link/handshake/phrase.hpp"
 #include "link/link_url.hpp"
 #include "net/stream_address.hpp"
 #include "os/claimed_unix_path.hpp"
@@ -18,21 +20,29 @@
 namespace handshake {
 namespace {
 
+using links::link_kind;
+
 constexpr const char* data_suffix = ".data";
+// Where the VMM connects to for a program of the VM that connects to the host's data port.
+constexpr const char* vmm_data_suffix = "_6656";
+static_assert(data_port == 6656);
 
 }  // namespace
 
 net::stream_address meeting_point::at(std::uint32_t cid, bool data) const {
-  if (url_.kind == links::link_kind::vsock) return net::vsock_address{cid, data ? data_port : handshake_port};
-  return net::unix_path{data ? url_.path + data_suffix : url_.path};
+  if (url_.kind == link_kind::vsock) return net::vsock_address{cid, data ? data_port : handshake_port};
+  if (!data) return net::unix_path{url_.path};
+  return net::unix_path{url_.path + (url_.kind == link_kind::firecracker ? vmm_data_suffix : data_suffix)};
+}
+
+phrase_place meeting_point::handshake() const {
+  return {at(url_.number, false), url_.kind == link_kind::firecracker ? std::optional(handshake_port) : std::nullopt};
 }
 
 net::stream_address meeting_point::handshake_listener() const { return at(VMADDR_CID_ANY, false); }
 net::stream_address meeting_point::data_listener() const { return at(VMADDR_CID_ANY, true); }
 
-bool meeting_point::is_peer(int fd) const {
-  return url_.kind != links::link_kind::vsock || os::peer_cid(fd) == url_.number;
-}
+bool meeting_point::is_peer(int fd) const { return url_.kind != link_kind::vsock || os::peer_cid(fd) == url_.number; }
 
 base::result<meeting_listener> meeting_listener::open(const net::stream_address& at) {
   meeting_listener made;

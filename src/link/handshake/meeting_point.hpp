@@ -8,6 +8,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "link/handshake/phrase.hpp"
 #include "link/link_url.hpp"
 #include "net/stream_address.hpp"
 #include "os/claimed_unix_path.hpp"
@@ -19,11 +20,11 @@ inline constexpr std::uint32_t handshake_port = 6669, data_port = 6656;  // AF_V
 
 class meeting_point {
  public:
-  // `url`: vsock:// with the context id of the other side, or handshake://.
+  // `url`: vsock:// with the context id of the other side, handshake:// or, on the host, firecracker://.
   explicit meeting_point(links::link_url url) : url_(std::move(url)) {}
 
   // Where to connect to.
-  [[nodiscard]] net::stream_address handshake() const { return at(url_.number, false); }
+  [[nodiscard]] phrase_place handshake() const;
   [[nodiscard]] net::stream_address data() const { return at(url_.number, true); }
   // Where to listen; for virtual sockets with any context id.
   [[nodiscard]] net::stream_address handshake_listener() const;

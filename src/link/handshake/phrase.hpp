@@ -3,6 +3,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "async/task.hpp"
@@ -33,9 +35,15 @@ class phrase_reader {
 // Sends the phrase to a connection that was just accepted. It fits an empty socket buffer.
 void send_phrase(int fd, std::string_view phrase);
 
+// Where the other side listens. With a `vm_port`, `address` is the socket of the VM's VMM (vmm_port.hpp).
+struct phrase_place {
+  net::stream_address address;
+  std::optional<std::uint32_t> vm_port;
+};
+
 // Connects to `peer` and reads exactly the phrase. Returns the connection. Fails if no answer arrives within `limit`,
 // or a different one. `phrase` outlives the task.
-async::task<base::result<base::unique_fd>> expect_phrase(net::stream_address peer, std::string_view phrase,
+async::task<base::result<base::unique_fd>> expect_phrase(phrase_place peer, std::string_view phrase,
                                                          std::chrono::milliseconds limit);
 
 }  // namespace handshake

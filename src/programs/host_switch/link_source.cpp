@@ -201,7 +201,8 @@ async::task<> link_source::serve() {
     case links::link_kind::unix_datagram: return serve_datagrams();
     case links::link_kind::descriptor: return serve_descriptor();
     case links::link_kind::vsock:
-    case links::link_kind::handshake: break;
+    case links::link_kind::handshake:
+    case links::link_kind::firecracker: break;
   }
   return serve_handshakes();
 }

@@ -109,7 +109,8 @@ base::result<std::string> parse_dns_zone(std::string_view text) {
 void virtual_options::declare(program::flag_set& flags) {
   flags.add("listen", listen, parse_listen,
             "Where the VM's Ethernet frames come from, as a `URL`: vsock://CID, unix://PATH, qemu://PATH, "
-            "unixgram://PATH, fd://N or handshake://PATH. May be given several times. Default: vsock://3.");
+            "unixgram://PATH, fd://N, handshake://PATH or firecracker://PATH. May be given several times. Default: "
+            "vsock://3.");
   flags.add("mtu", mtu, parse_mtu, "1500", "The MTU of the virtual network in `bytes`, 576 to 65520.");
   flags.add("dns-zone", dns_zones, parse_dns_zone,
             "A further name of the DNS server, as `NAME=IP`; *.NAME=IP answers for all names below it. May be given "

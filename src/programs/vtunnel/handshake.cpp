@@ -5,6 +5,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <chrono>
 #include <expected>
+#include <optional>
 #include <utility>
 
 #include "async/task.hpp"
@@ -27,7 +28,7 @@ async::task<> answer_handshakes(base::unique_fd listening) {
 }
 
 async::task<base::result<>> shake_hands(net::stream_address peer, std::chrono::milliseconds limit) {
-  const auto done = co_await handshake::expect_phrase(std::move(peer), seed_phrase, limit);
+  const auto done = co_await handshake::expect_phrase({std::move(peer), std::nullopt}, seed_phrase, limit);
   if (!done) co_return std::unexpected(done.error());
   co_return base::result<>{};
 }

@@ -7,7 +7,7 @@ namespace {
 
 TEST(link_url, each_kind_survives_being_printed) {
   for (const auto* text : {"vsock://2", "vsock://4294967295", "unix:///run/x.sock", "qemu:///run/q",
-                           "unixgram:///tmp/v", "fd://3", "handshake:///run/h"}) {
+                           "unixgram:///tmp/v", "fd://3", "handshake:///run/h", "firecracker:///run/v"}) {
     const auto url = link_url::parse(text);
     ASSERT_TRUE(url) << text;
     EXPECT_EQ(to_string(*url), text);
