@@ -4,7 +4,7 @@
 #
 # It is emulated where KVM does not work. The limits are those of a machine with other things to do.
 
-readonly summary_title="From the engine's start event, or what happened to the machine, to the first answered request"
+readonly summary_title="From the container's start, or what happened to the machine, to the first answered request"
 readonly boot_limit=400 limit=120
 
 # --- the machines -----------------------------------------------------------------------------------------------------
@@ -55,15 +55,16 @@ first_on_host() {
     $(($(now) + $3 * 1000000)) "$work/idle" 2>/dev/null || true
 }
 
-# vm_run NAME tcp|udp PORT ARGUMENTS…: docker run, and how long after its start event the port answered on the host.
+# vm_run NAME tcp|udp PORT ARGUMENTS…: docker run, and how long after its start the port answered on the host.
 vm_run() {
   local container=$1 started
   first_on_host "$2" "$3" $limit >"$work/first" &
   in_vm $limit "docker run -d --stop-signal KILL --name $container --hostname $container ${*:4}" >"$work/docker.log" || die "docker run $container failed"
   wait
   [[ -s $work/first ]] || die "$container: no answer on the host within $limit s"
-  started=$(in_vm $limit "docker events --since 10m --until 0s --filter container=$container --filter event=start --format '{{.TimeNano}}'" | tail -n 1)
-  note "$container" "$(awk -v a="$(<"$work/first")" -v b="$started" -v c="$offset" 'BEGIN { printf "%.0f ms", (a - b / 1000 + c) / 1000 }')"
+  started=$(in_vm $limit "date +%s%6N --date=\$(docker inspect --format '{{.State.StartedAt}}' $container)") ||
+    die "$container: docker does not say when it started"
+  note "$container" "$(awk -v a="$(<"$work/first")" -v b="$started" -v c="$offset" 'BEGIN { printf "%.0f ms", (a - b + c) / 1000 }')"
 }
 note() { summary+=("$(printf '%-22s %s' "$1" "$2")"); }
 
