@@ -49,6 +49,10 @@ async::task<base::result<>> nat_tables::change(std::size_t index, table_change c
   co_return base::result<>{};
 }
 
+async::task<base::result<table_change>> nat_tables::leftovers(std::size_t index) {
+  co_return co_await readers_[index].leftovers();
+}
+
 base::result<> nat_tables::remove_stale(std::size_t index, const std::function<bool(const nat_rule&)>& is_stale) const {
   return readers_[index].remove_stale(is_stale);
 }
@@ -56,7 +60,7 @@ base::result<> nat_tables::remove_stale(std::size_t index, const std::function<b
 async::task<> nat_tables::notified() { co_await watch_->changed(); }
 
 bool nat_tables::nft_changed() const {
-  return std::ranges::any_of(readers_, [](const auto& table) { return table.nft_changed(); });
+  return std::ranges::any_of(readers_, [](const auto& table) { return table.is_back() || table.nft_changed(); });
 }
 
 bool nat_tables::has_legacy() const {

@@ -33,6 +33,8 @@ class nat_tables {
   // A change of our own makes no notice.
   async::task<base::result<>> change(std::size_t index, table_change change);
   // See table_reader.
+  async::task<base::result<table_change>> leftovers(std::size_t index);
+  [[nodiscard]] bool is_gone(std::size_t index) const { return readers_[index].is_gone(); }
   base::result<> remove_stale(std::size_t index, const std::function<bool(const nat_rule&)>& is_stale) const;
 
   // Whether the kernel announces changes of rules at all.
@@ -41,7 +43,7 @@ class nat_tables {
   [[nodiscard]] bool has_watch() const { return watch_ != nullptr; }
   // Returns after a change of nftables by another program, or of the machine's addresses. Only with a watch.
   async::task<> notified();
-  // Whether a table of nftables differs from the last reading, or may.
+  // Whether a table of nftables differs from the last reading, or may; or can be read as text again.
   [[nodiscard]] bool nft_changed() const;
 
   // Whether a variant is not nft, so that legacy_changed() can return.

@@ -70,6 +70,21 @@ bool is_passing(const base::error& e) {
   return e.code == std::errc::resource_unavailable_try_again || e.code == std::errc::timed_out;
 }
 
+// The rules of our chain in nftables that have our comment, and for which `wanted` holds.
+base::result<std::vector<rule_place>> find_tagged(const std::string& tag,
+                                                  const std::function<bool(const nat_rule&)>& wanted) {
+  auto kernel = nft_reader::open();
+  if (!kernel) return std::unexpected(kernel.error());
+  const auto found = kernel->dump({family::ipv4, std::string(table_name), tag});
+  if (!found) return std::unexpected(found.error());
+  std::vector<rule_place> places;
+  for (std::size_t i = 0; i < found->rules.size(); ++i) {
+    const auto& r = found->rules[i];
+    if (r.comment.starts_with(tag + ':') && wanted(r)) places.push_back({tag, found->handles[i]});
+  }
+  return places;
+}
+
 std::optional<std::uint32_t> generation_now() {
   const auto now = read_nft_generation();
   return now ? std::optional(*now) : std::nullopt;
@@ -87,18 +102,24 @@ async::task<base::result<table_ptr>> table_reader::read() {
     case nat_variant::plain: co_return co_await read_plain();
   }
   auto table = co_await read_nft();
-  if (!table && !tool_.is_installed()) co_return leave_kernel();
+  if (!table && !tool_.is_installed()) {
+    gone_.note(base::fail("its programs cannot be executed"));
+    known_.reset();
+    known_generation_.reset();
+    co_return nullptr;
+  }
   if (table && *table != nullptr) gone_.note({});
   co_return table;
 }
 
-base::result<table_ptr> table_reader::leave_kernel() {
-  gone_.note(base::fail("its programs cannot be executed"));
-  known_.reset();
-  known_generation_.reset();
-  const auto removed = remove_stale([](const nat_rule&) { return true; });
-  if (!removed) return std::unexpected(removed.error());
-  return nullptr;
+async::task<base::result<table_change>> table_reader::leftovers() {
+  if (!is_gone()) co_return table_change{};
+  auto find = [tag = scope_.tag]() -> base::result<table_change> {
+    auto places = find_tagged(tag, [](const nat_rule&) { return true; });
+    if (!places) return std::unexpected(places.error());
+    return table_change{.removals = std::move(*places)};
+  };
+  co_return co_await blocking_.run(std::move(find), kernel_limit);
 }
 
 // "iptables" may be either variant: the text is read every time.
@@ -267,16 +288,9 @@ async::task<std::optional<base::result<pid_t>>> table_reader::add_by_netlink(con
 
 base::result<> table_reader::remove_stale(const std::function<bool(const nat_rule&)>& is_stale) const {
   if (variant() != nat_variant::nft) return {};
-  auto kernel = nft_reader::open();
-  if (!kernel) return std::unexpected(kernel.error());
-  const auto found = kernel->dump({family::ipv4, std::string(table_name), scope_.tag});
-  if (!found) return std::unexpected(found.error());
-  std::vector<rule_place> stale;
-  for (std::size_t i = 0; i < found->rules.size(); ++i) {
-    const auto& r = found->rules[i];
-    if (r.comment.starts_with(scope_.tag + ':') && is_stale(r)) stale.push_back({scope_.tag, found->handles[i]});
-  }
-  const auto removed = remove_nft_rules(table_name, stale);
+  const auto stale = find_tagged(scope_.tag, is_stale);
+  if (!stale) return std::unexpected(stale.error());
+  const auto removed = remove_nft_rules(table_name, *stale);
   return removed ? base::result<>{} : std::unexpected(removed.error());
 }
 

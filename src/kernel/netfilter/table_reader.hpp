@@ -6,9 +6,10 @@
 // first reading, and the one after reread_whole(), takes the whole table: it finds rules that a crashed run left in
 // chains to which no rule jumps.
 //
-// If the programs of iptables-nft are removed while this one runs, the kernel's table can no longer be read as text, and
-// not be changed where that takes the program. The reader then removes the rules of our chain by handle, and reports
-// that the variant is absent, until the programs are back.
+// If the programs of iptables-nft are removed while this one runs, the kernel's table can no longer be read as text,
+// and not be changed where that takes the program. The reader then reports that the variant is absent, until the
+// programs are back. The rules of our chain stay until the owner has something in their place and removes the
+// leftovers() by handle.
 #pragma once
 
 #include <functional>
@@ -52,6 +53,12 @@ class table_reader {
   // netlink::change_watch::ignore().
   async::task<base::result<std::vector<pid_t>>> change(table_change change);
 
+  // Whether the last reading found that the programs are gone; and whether they have come back since.
+  [[nodiscard]] bool is_gone() const { return gone_.active(); }
+  [[nodiscard]] bool is_back() const { return is_gone() && tool_.is_installed(); }
+  // The removal of the rules of our chain while the programs are gone; otherwise an empty change.
+  async::task<base::result<table_change>> leftovers();
+
   // Removes those rules of our chain by handle for which `is_stale` holds. Needs no text. For iptables-nft alone;
   // otherwise it does nothing.
   base::result<> remove_stale(const std::function<bool(const nat_rule&)>& is_stale) const;
@@ -68,7 +75,6 @@ class table_reader {
   async::task<fingerprint> read_legacy_fingerprint();
   [[nodiscard]] bool is_current(std::optional<std::uint32_t> generation) const;
   async::task<base::result<table_ptr>> read_nft();
-  base::result<table_ptr> leave_kernel();
   async::task<base::result<std::optional<table_ptr>>> read_nft_at(nft_nat_view view);
   async::task<base::result<>> read_whole();
   async::task<base::result<nat_table>> read_nft_chains(nft_nat_view view);

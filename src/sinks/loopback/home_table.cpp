@@ -51,7 +51,8 @@ void home_table::note(std::optional<std::size_t> index, bool engine, const netfi
   constexpr const char* component = "loopback";
   if (index && engine && (index != index_ || !has_engine_))
     base::log::info(component, "an engine publishes by iptables rules variant={}", to_string(tables.variant(*index)));
-  if (!engine && has_engine_) base::log::info(component, "no engine publishes by iptables rules any more");
+  const bool unknown = index_ && tables.is_gone(*index_);
+  if (!engine && has_engine_ && !unknown) base::log::info(component, "no engine publishes by iptables rules any more");
   index_ = index;
   has_engine_ = engine;
 }

@@ -1,5 +1,6 @@
 // home_table: which variant of iptables gets our rules: the one in which an engine publishes. Without an engine it is
 // the first variant that the kernel has. Logs when the engine appears, disappears or changes its variant.
+// Where the programs of its variant are gone, it is unknown whether it disappeared.
 #pragma once
 
 #include <optional>

@@ -130,19 +130,31 @@ nat_rules::troubles nat_rules::open_relays(const way_choice& ways) {
   return failed;
 }
 
-// `at_home`: the plan for the table with our rules; nullptr: there is none. The other tables lose the rules of ours.
-// One that cannot be read stays as it is. A failure in one does not affect the others.
+// `at_home`: the plan for the table with our rules; nullptr: there is none. The other tables lose the rules of ours,
+// and so does one whose programs are gone. One that cannot be read stays as it is. A failure in one does not affect the
+// others.
 async::task<base::result<>> nat_rules::change_all(const table_views& views, const rule_plan* at_home) {
   base::result<> result;
   for (std::size_t i = 0; i < views.size(); ++i) {
-    const auto* const view = find_view(views[i]);
-    if (view == nullptr) continue;
-    const bool home = at_home != nullptr && i == home_.index();
-    auto plan = home ? *at_home : plan_rules(view->own, {}, {}, machine_, options_.rules);
-    auto done = co_await change(i, std::move(plan));
+    if (!views[i]) continue;
+    auto done = co_await change_one(i, *views[i], at_home);
     if (!done && result) result = std::move(done);
   }
   co_return result;
+}
+
+async::task<base::result<>> nat_rules::change_one(std::size_t index, const std::optional<table_view>& view,
+                                                  const rule_plan* at_home) {
+  if (!view) co_return co_await leave(index);
+  const bool home = at_home != nullptr && index == home_.index();
+  co_return co_await change(index, home ? *at_home : plan_rules(view->own, {}, {}, machine_, options_.rules));
+}
+
+async::task<base::result<>> nat_rules::leave(std::size_t index) {
+  auto rules = co_await tables_.leftovers(index);
+  if (!rules) co_return std::unexpected(rules.error());
+  if (rules->empty()) co_return base::result<>{};
+  co_return co_await tables_.change(index, std::move(*rules));
 }
 
 async::task<base::result<>> nat_rules::change(std::size_t index, rule_plan plan) {

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -60,7 +61,10 @@ class nat_rules {
   [[nodiscard]] port_holders find_holders(const table_view& home, const wanted_ports& wanted) const;
   troubles open_relays(const way_choice& ways);
   async::task<base::result<>> change_all(const table_views& views, const rule_plan* at_home);
+  async::task<base::result<>> change_one(std::size_t index, const std::optional<table_view>& view,
+                                         const rule_plan* at_home);
   async::task<base::result<>> change(std::size_t index, rule_plan plan);
+  async::task<base::result<>> leave(std::size_t index);
   async::task<> forget_flows(std::vector<ports::port_key> keys);
   async::task<> finish_localnet();
   void remove_stale(const wanted_ports& wanted);

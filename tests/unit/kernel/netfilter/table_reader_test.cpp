@@ -154,6 +154,32 @@ TEST_F(table_reader_test, lines_whose_answer_is_lost_do_not_run_twice) {
   EXPECT_EQ(runs(), before);
 }
 
+// The owner has to put something in their place first.
+TEST_F(table_reader_test, rules_stay_when_the_programs_have_gone_until_the_owner_removes_the_leftovers) {
+  use(nat_variant::nft);
+  restore("*nat\n:TAG -\n" + own_rule(80) + "\n-A TAG -j RETURN\nCOMMIT\n");
+  ASSERT_TRUE(read());
+  EXPECT_TRUE(support::run_task(context_, reader_->leftovers()).value().empty());
+  const auto in_kernel = [] { return support::run_or_throw({.argv = {"iptables-nft-save", "-t", "nat"}}); };
+  for (const auto* program : {"-save", "-restore"})
+    std::filesystem::rename(directory_ / (variant_ + program), directory_ / (variant_ + program + ".away"));
+  restore("*nat\n-A TAG -j RETURN\nCOMMIT\n");  // or the last reading counts
+  EXPECT_EQ(read().value(), nullptr);
+  EXPECT_TRUE(reader_->is_gone());
+  EXPECT_FALSE(reader_->is_back());
+  EXPECT_THAT(in_kernel(), HasSubstr("TAG:web"));
+  auto left = support::run_task(context_, reader_->leftovers());
+  ASSERT_TRUE(left) << left.error().message();
+  EXPECT_TRUE(change(std::move(*left)));
+  EXPECT_THAT(in_kernel(), Not(HasSubstr("TAG:web")));
+  EXPECT_THAT(in_kernel(), HasSubstr("-A TAG -j RETURN")) << "it is not ours";
+  for (const auto* program : {"-save", "-restore"})
+    std::filesystem::rename(directory_ / (variant_ + program + ".away"), directory_ / (variant_ + program));
+  EXPECT_TRUE(reader_->is_back());
+  EXPECT_NE(read().value(), nullptr);
+  EXPECT_FALSE(reader_->is_gone());
+}
+
 TEST_F(table_reader_test, only_a_whole_reading_finds_our_rules_in_a_chain_that_nothing_jumps_to) {
   use(nat_variant::nft);
   restore(engine_rules);

@@ -189,6 +189,38 @@ TEST_F(nat_rules_test, relays_replace_the_rules_while_iptables_is_gone) {
   EXPECT_TRUE(hold(9000));
 }
 
+// No notice comes of programs, and no rule changes: an interval finds them.
+TEST_F(nat_rules_test, an_interval_notices_that_iptables_is_back) {
+  const auto save = directory_ / "iptables-nft-save", restore = directory_ / "iptables-nft-restore";
+  const auto install = [&] {
+    std::filesystem::create_symlink("/usr/sbin/iptables-nft-save", save);
+    std::filesystem::create_symlink("/usr/sbin/iptables-nft-restore", restore);
+  };
+  make({{netfilter::nat_variant::nft, save, restore}});
+  auto wanted = all_of({local_});
+  testing::internal::CaptureStderr();
+  install();
+  EXPECT_TRUE(settle(wanted));
+  std::filesystem::remove(save);
+  std::filesystem::remove(restore);
+  wanted = all_of({web_});
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(settle(wanted));  // until the rules are as the last one read them
+  bool due = false;
+  auto wait = [](nat_rules& rules, bool& flag) -> async::task<> {
+    co_await rules.changed();
+    flag = true;
+  };
+  loop_.spawn(wait(*rules_, due));
+  loop_.settle();
+  for (int i = 0; i < 2; ++i) loop_.pass_time(std::chrono::seconds(31));
+  EXPECT_FALSE(due);
+  install();
+  for (int i = 0; i < 2; ++i) loop_.pass_time(std::chrono::seconds(31));  // and the pause before the next settling
+  EXPECT_TRUE(loop_.run_until([&] { return due; }));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::Not(HasSubstr("no engine publishes")))
+      << "it is unknown while iptables is gone";
+}
+
 TEST_F(nat_rules_test, a_port_that_another_program_holds_is_a_trouble_of_its_own) {
   make({});
   const auto other = hold(9000);
