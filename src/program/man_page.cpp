@@ -95,7 +95,8 @@ std::string exit_status(const about& what) {
 std::string man_page(const about& what, const std::vector<flag_description>& flags) {
   std::string title = what.name;
   std::ranges::transform(title, title.begin(), to_upper);
-  auto text = fmt::format(".TH {} 8 \"\" \"guestagent {}\" \"Guest agent\"\n.nh\n", plain(title), GUESTAGENT_VERSION);
+  auto text =
+      fmt::format(".TH {} 8 \"\" \"guestagent {}\" \"Guest agent\"\n.nh\n.ad l\n", plain(title), GUESTAGENT_VERSION);
   text += fmt::format(".SH NAME\n{} \\- {}\n", plain(what.name), plain(purpose(what.description)));
   text += ".SH SYNOPSIS\n" + synopsis(what) + ".SH DESCRIPTION\n" + paragraphs(what.description);
   text += ".SH OPTIONS\n.PP\nOne dash or two; \\-flag=value or \\-flag value; booleans without a value, or with =.\n";
