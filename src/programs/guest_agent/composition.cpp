@@ -18,12 +18,18 @@ namespace {
 // The containerd that dockerd uses if it runs; otherwise dockerd starts one as its child.
 constexpr const char* system_containerd = "/run/containerd/containerd.sock";
 
+bool has_wsl_proxy(const options& o, const settings& s) {
+  return s.policy.mode != ports::network_mode::privileged_service && !o.wsl_proxy_socket.empty();
+}
+
 }  // namespace
 
 std::vector<peer_kind> peers_of(const options& o, const settings& s) {
   using enum peer_kind;
   if (s.policy.mode == ports::network_mode::privileged_service) return {privileged_service, loopback};
-  std::vector<peer_kind> peers{host_switch, wsl_proxy, loopback};
+  std::vector<peer_kind> peers{host_switch};
+  if (has_wsl_proxy(o, s)) peers.push_back(wsl_proxy);
+  peers.push_back(loopback);
   if (o.local_listeners) peers.push_back(local_listeners);
   return peers;
 }
@@ -42,7 +48,7 @@ ports::peer_role role_of(peer_kind kind) {
 
 ports::snapshot static_ports(const options& o, const settings& s) {
   ports::snapshot made;
-  if (!o.kubernetes || s.policy.mode == ports::network_mode::privileged_service) return made;
+  if (!o.kubernetes || !has_wsl_proxy(o, s)) return made;
   made.bindings.push_back({net::protocol::tcp, net::address::loopback_v4(), o.k8s_api_port, o.k8s_api_port,
                            "kubernetes-api", "kubernetes-api", ports::serving::announced});
   return made;

@@ -62,6 +62,10 @@ base::result<std::optional<net::endpoint>> page_address(std::string_view text) {
   return std::optional(*at);
 }
 
+base::result<std::string> wsl_proxy_path(std::string_view text) {
+  return text.empty() ? base::result<std::string>{} : program::socket_path(text);
+}
+
 ports::network_mode mode_of(const options& o) {
   if (o.privileged_service) return ports::network_mode::privileged_service;
   return o.admin_install ? ports::network_mode::network_tunnel : ports::network_mode::non_admin;
@@ -123,7 +127,8 @@ void declare_peers(program::flag_set& flags, options& o) {
   flags.add("veth-interface-ip", o.veth, program::ipv4_address,
             "The `address` of this network namespace at which wsl-proxy reaches it.");
   flags.add("host-switch-url", o.host_switch, http::parse_server_address, "The `URL` of host-switch's API.");
-  flags.add("wsl-proxy-socket", o.wsl_proxy_socket, program::socket_path, "The `path` of wsl-proxy's socket.");
+  flags.add("wsl-proxy-socket", o.wsl_proxy_socket, wsl_proxy_path,
+            "The `path` of wsl-proxy's socket. Empty: there is none, as in a VM outside of WSL.");
   flags.add(
       "docker-socket", o.docker_socket,
       "The `path` of the Docker engine's socket. Empty: the engine that DOCKER_HOST names, or /var/run/docker.sock. "

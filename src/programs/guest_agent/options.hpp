@@ -37,8 +37,8 @@ struct options {
 
   net::address veth = net::address::v4(192, 168, 143, 1);
   http::server_address host_switch = http::parse_server_address("http://gateway.rancher-desktop.internal:80").value();
-  std::string wsl_proxy_socket = "/run/wsl-proxy.sock";
-  std::string docker_socket{};  // empty: DOCKER_HOST, then /var/run/docker.sock
+  std::string wsl_proxy_socket = "/run/wsl-proxy.sock";  // empty: there is none
+  std::string docker_socket{};                           // empty: DOCKER_HOST, then /var/run/docker.sock
   std::string status_socket = "/run/rancher-desktop-guestagent.sock";
   std::optional<net::endpoint> status_page{};
   std::string state_directory = "/var/lib/rancher-desktop-guestagent";

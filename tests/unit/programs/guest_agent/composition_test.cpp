@@ -31,6 +31,7 @@ const std::vector<mode_row> modes{
     {{"-restrictPrivilegedPorts=false"}, network_mode::non_admin, {host_switch, wsl, inside}, false},
     {{"-localListeners"}, network_mode::non_admin, {host_switch, wsl, inside, local}, true},
     {{"-adminInstall"}, network_mode::network_tunnel, {host_switch, wsl, inside}, false},
+    {{"-adminInstall", "-wsl-proxy-socket="}, network_mode::network_tunnel, {host_switch, inside}, false},
     {{"-adminInstall", "-restrictPrivilegedPorts"}, network_mode::network_tunnel, {host_switch, wsl, inside}, false},
     {{"-privilegedService"}, network_mode::privileged_service, {privileged, inside}, false},
     {{"-privilegedService", "-adminInstall"}, network_mode::privileged_service, {privileged, inside}, false},
