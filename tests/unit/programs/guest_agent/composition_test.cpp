@@ -147,7 +147,7 @@ TEST(composition, what_reaches_which_peer) {
             ASSERT_TRUE(got) << text << ": " << got.error().message();
             EXPECT_EQ(*got, expected(mode, e, address, listener, port)) << text;
           }
-  EXPECT_EQ(combinations, 8 * 16 * 6 * 2 * 4);
+  EXPECT_EQ(combinations, 9 * 16 * 6 * 2 * 4);
 }
 
 // The vtunnel peer is a listener of another process in the agent's namespace.
