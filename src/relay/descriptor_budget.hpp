@@ -5,10 +5,11 @@
 //   listener     1/4   a listening or bound socket; refused beyond it
 //   connection   1/4   two sockets; refused beyond it, see port_share for how ports and clients share it
 //   flow         1/8   a UDP client; the oldest flow of the largest client makes room, see flow_table
-//   pipe         1/16  for bulk data on its way; without a pipe the relay copies
+//   pipe         1/16  for bulk data on its way, at most 64; without a pipe the relay copies
 //
 // A fixed cap for each use would leave most descriptors unused: a program has either many listeners or many
-// connections. Any thread may call.
+// connections. Only pipes have a cap: all processes of a user share the kernel's memory for them (64 MiB), and the 32
+// that 64 descriptors make take 16 MiB. Any thread may call.
 #pragma once
 
 #include <array>

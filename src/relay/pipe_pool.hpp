@@ -19,9 +19,10 @@ struct pipe_pair {
 
 class pipe_pool {
  public:
-  explicit pipe_pool(descriptor_budget& budget, std::size_t spare = 32) : budget_(budget), spare_(spare) {}
+  explicit pipe_pool(descriptor_budget& budget, std::size_t spare = 4) : budget_(budget), spare_(spare) {}
 
-  // Nothing if the process is out of descriptors, or pipes have used up their share.
+  // Nothing if the process is out of descriptors, pipes have used up their share, or the user has so many that the
+  // kernel makes only small ones.
   [[nodiscard]] std::optional<pipe_pair> borrow();
   // The pipe must be empty: bytes in it would reach the next connection.
   void give_back(pipe_pair pipe) {

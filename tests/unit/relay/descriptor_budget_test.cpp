@@ -49,6 +49,15 @@ TEST(descriptor_budget, what_is_given_back_can_be_taken_again) {
   EXPECT_EQ(budget.available(descriptor_use::flow), before);
 }
 
+// All processes of a user share what the kernel gives for pipes.
+TEST(descriptor_budget, pipes_are_few_however_many_descriptors_there_are) {
+  descriptor_budget budget(1'048'576);
+  EXPECT_EQ(budget.capacity(descriptor_use::pipe), 64U);
+  const auto taken = take_all(budget, descriptor_use::pipe);
+  EXPECT_EQ(taken.size(), 64U);
+  EXPECT_EQ(budget.available(descriptor_use::pipe), 0U);
+}
+
 TEST(descriptor_budget, a_lease_moves) {
   descriptor_budget budget(256);
   const auto before = budget.available(descriptor_use::pipe);

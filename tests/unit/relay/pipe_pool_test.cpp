@@ -3,6 +3,13 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <utility>
+#include <vector>
 
 #include "tests/support/refused_call.hpp"
 
@@ -82,6 +89,43 @@ TEST_F(pipe_pool_test, a_failed_try_does_not_use_up_the_share) {
   });
   if (!ran) GTEST_SKIP() << "no seccomp filters here";
   EXPECT_EQ(available(), before_);
+}
+
+TEST_F(pipe_pool_test, lends_a_pipe_of_the_first_size_where_the_kernel_gives_no_more) {
+  const bool ran = support::run_without({SYS_fcntl, 1, F_SETPIPE_SZ, EPERM}, [&] {
+    pipe_pool pool(budget_);
+    const auto pipe = pool.borrow();
+    ASSERT_TRUE(pipe) << "the first size is enough";
+    EXPECT_GE(::fcntl(pipe->read.get(), F_GETPIPE_SZ), 64 << 10);
+  });
+  if (!ran) GTEST_SKIP() << "no seccomp filters here";
+}
+
+// In a process of its own, as a user of its own: without capabilities the kernel bounds the pipes of a user.
+void borrow_beyond_the_bound_of_the_user() {
+  constexpr uid_t own = 3'141'592;
+  if (::setresuid(own, own, own) != 0) ::_exit(2);
+  descriptor_budget budget{1'024};
+  const auto before = budget.available(descriptor_use::pipe);
+  std::array<int, 2> ends{};
+  for (int i = 0; i < 400; ++i) {
+    if (::pipe(ends.data()) != 0) ::_exit(3);
+    if (::fcntl(ends[1], F_GETPIPE_SZ) < 64 << 10) {
+      pipe_pool pool(budget);
+      const bool lent = pool.borrow().has_value();
+      ::_exit(!lent && budget.available(descriptor_use::pipe) == before ? 0 : 1);
+    }
+    static_cast<void>(::fcntl(ends[1], F_SETPIPE_SZ, 512 << 10));
+  }
+  ::_exit(4);
+}
+
+TEST_F(pipe_pool_test, lends_no_pipe_that_is_smaller_than_a_copy) {
+  std::size_t pages = 0;
+  std::ifstream("/proc/sys/fs/pipe-user-pages-soft") >> pages;
+  if (::geteuid() != 0 || pages != 16'384) GTEST_SKIP() << "needs root, and the usual bound of pipes";
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  EXPECT_EXIT(borrow_beyond_the_bound_of_the_user(), testing::ExitedWithCode(0), "");
 }
 
 TEST_F(pipe_pool_test, returns_everything_to_the_budget_when_it_goes) {
