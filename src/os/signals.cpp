@@ -96,6 +96,14 @@ void wait_for_signals(int milliseconds) {
   }
 }
 
+// A supervisor may start programs with all signals blocked; threads started later inherit this.
+void unblock_refusals() {
+  sigset_t refusals;  // see os/call_filter.hpp
+  sigemptyset(&refusals);
+  sigaddset(&refusals, SIGSYS);
+  ::pthread_sigmask(SIG_UNBLOCK, &refusals, nullptr);
+}
+
 void check(int error_number, const char* what) {
   if (error_number != 0) throw std::system_error(error_number, std::system_category(), what);
 }
@@ -142,6 +150,7 @@ void catch_stop_signals(std::chrono::milliseconds limit) {
   handle(SIGUSR1, keep_user_signal);
   handle(SIGINT, keep_stop_signal);
   handle(SIGTERM, keep_stop_signal);
+  unblock_refusals();
   start_watch();
 }
 

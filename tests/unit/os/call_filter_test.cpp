@@ -9,10 +9,12 @@
 
 #include <boost/asio/io_context.hpp>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <numeric>
 #include <thread>
 
+#include "os/signals.hpp"
 #include "tests/support/refused_call.hpp"
 #include "tests/support/run_task.hpp"
 
@@ -136,6 +138,21 @@ TEST(call_filter, a_refused_call_fails_and_is_named_once) {
   if (::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) != 0) GTEST_SKIP() << "needs seccomp";
   testing::GTEST_FLAG(death_test_style) = "threadsafe";
   EXPECT_EXIT(refuse_one(), testing::ExitedWithCode(0), "");
+}
+
+void refuse_one_with_all_signals_blocked() {
+  sigset_t all;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, nullptr);  // as a supervisor may leave them
+  catch_stop_signals();
+  refuse_one();
+}
+
+TEST(call_filter, a_refused_call_ends_no_program_that_inherits_its_signal_blocked) {
+  const std::uint32_t action = SECCOMP_RET_TRAP;
+  if (::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) != 0) GTEST_SKIP() << "needs seccomp";
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  EXPECT_EXIT(refuse_one_with_all_signals_blocked(), testing::ExitedWithCode(0), "");
 }
 
 TEST(call_filter, a_kernel_without_seccomp_is_an_error) {
