@@ -10,7 +10,7 @@
 namespace bpf {
 namespace {
 
-// Only CAP_SYS_RESOURCE raises the hard limit.
+// Only CAP_SYS_RESOURCE raises the hard limit, see let_memory_limit_rise().
 bool raise(const rlimit& from) {
   rlimit wanted{RLIM_INFINITY, RLIM_INFINITY};
   if (from.rlim_cur == RLIM_INFINITY) return false;
@@ -20,6 +20,13 @@ bool raise(const rlimit& from) {
 }
 
 }  // namespace
+
+void let_memory_limit_rise() {
+  rlimit now{};
+  if (::getrlimit(RLIMIT_MEMLOCK, &now) != 0) return;
+  now.rlim_max = RLIM_INFINITY;
+  ::setrlimit(RLIMIT_MEMLOCK, &now);
+}
 
 int with_more_memory(const std::function<int()>& work) {
   const int made = work();

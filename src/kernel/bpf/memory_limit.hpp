@@ -6,6 +6,10 @@
 
 namespace bpf {
 
+// Lifts the hard limit of locked memory, for with_more_memory() after CAP_SYS_RESOURCE is given up. The limit itself
+// stays. Without that right nothing changes.
+void let_memory_limit_rise();
+
 // Calls `work`, which makes a map or a program and returns a descriptor, or -1 and errno. If the kernel refuses it with
 // EPERM, calls it once more with the process's limit raised as far as its rights allow. Where that helps, the limit
 // stays, and the log says so; otherwise the old one returns, and the error is that of `work`.

@@ -22,6 +22,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "http/server_address.hpp"
+#include "kernel/bpf/memory_limit.hpp"
 #include "kernel/bpf/program.hpp"
 #include "net/endpoint.hpp"
 #include "os/claimed_unix_path.hpp"
@@ -128,6 +129,7 @@ program::rights guest_agent::needs() const {
 base::result<> guest_agent::open(const async::executor& where) {
   if (::geteuid() != 0) return base::fail("agent must run as root");
   bpf::mount_root_group();
+  bpf::let_memory_limit_rise();
   if (auto kept = keep_capabilities(); !kept) return kept;
   os::keep_heap_small();
   auto alone = claim_state(plan_.flags.state_directory);

@@ -1,8 +1,12 @@
 #include "kernel/bpf/memory_limit.hpp"
 
 #include <gmock/gmock.h>
+#include <linux/capability.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <array>
 #include <cerrno>
 
 namespace bpf {
@@ -14,6 +18,11 @@ rlim_t limit() {
   rlimit now{};
   ::getrlimit(RLIMIT_MEMLOCK, &now);
   return now.rlim_cur;
+}
+
+int refuse(int why) {
+  errno = why;
+  return -1;
 }
 
 // The process has the usual limit of an older kernel, and may raise it as far as the hard one.
@@ -29,10 +38,6 @@ class memory_limit_test : public testing::Test {
   void TearDown() override {
     ::setrlimit(RLIMIT_MEMLOCK, &before_);
     if (!IsSkipped()) testing::internal::GetCapturedStderr();
-  }
-  static int refuse(int why) {
-    errno = why;
-    return -1;
   }
   rlimit before_{};
 };
@@ -64,6 +69,55 @@ TEST_F(memory_limit_test, stays_where_it_is_not_the_reason) {
   EXPECT_EQ(errno, EINVAL);
   EXPECT_EQ(calls, 1);
   EXPECT_EQ(limit(), usual);
+}
+
+// The rest in processes of their own: a lowered hard limit may be for good.
+void lower_both() {
+  const rlimit low{usual, usual};
+  if (::setrlimit(RLIMIT_MEMLOCK, &low) != 0) ::_exit(2);
+}
+
+void become_another_user() {
+  constexpr uid_t other = 65'534;
+  if (::setresuid(other, other, other) != 0) ::_exit(3);
+}
+
+// As the agent does, which gives up its rights before it needs more.
+void raise_without_rights() {
+  lower_both();
+  let_memory_limit_rise();
+  const bool stays = limit() == usual;
+  become_another_user();
+  const int made = with_more_memory([] { return limit() == usual ? refuse(EPERM) : 7; });
+  ::_exit(stays && made == 7 ? 0 : 1);
+}
+
+bool may_raise_hard_limits() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+  return ::syscall(SYS_capget, &header, sets.data()) == 0 && (sets[0].effective >> CAP_SYS_RESOURCE & 1U) != 0;
+}
+
+TEST(memory_limit, rises_after_the_rights_are_given_up) {
+  if (!may_raise_hard_limits()) GTEST_SKIP() << "needs CAP_SYS_RESOURCE";
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  EXPECT_EXIT(raise_without_rights(), testing::ExitedWithCode(0), "is raised");
+}
+
+void let_rise_without_rights() {
+  lower_both();
+  become_another_user();
+  let_memory_limit_rise();
+  rlimit now{};
+  ::getrlimit(RLIMIT_MEMLOCK, &now);
+  const int made = with_more_memory([] { return refuse(EPERM); });
+  ::_exit(now.rlim_cur == usual && now.rlim_max == usual && made == -1 && errno == EPERM ? 0 : 1);
+}
+
+TEST(memory_limit, stays_without_the_right_to_raise_it) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  EXPECT_EXIT(let_rise_without_rights(), testing::ExitedWithCode(0), "");
 }
 
 }  // namespace
