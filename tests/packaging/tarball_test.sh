@@ -36,6 +36,11 @@ check 'settings survive' [ "$(cat "$settings")" = "$changed" ]
 for name in "${services[@]}"; do check "$name stops" service --quiet "$name" stop; done
 check 'no program is left' none_runs
 
+check 'a service is enabled' inside rc-update --quiet add host-switch default
+refuse 'which links it' nothing_is_enabled
+check 'a service is disabled' inside rc-update --quiet del host-switch default
+check 'none is enabled any more' nothing_is_enabled
+
 sed 's,^,/,' <<<"$names" | inside xargs rm -f
 rm -rf "$settings" "$root/var/lib/rancher-desktop-guestagent" "$root"/var/log/*.log "$root/etc/vtunnel.yaml" \
   "$root/usr/local/bin/wsl-init"
