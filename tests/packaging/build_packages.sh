@@ -1,6 +1,6 @@
 #!/bin/bash
 # Makes what the other tests of the packages install: $PACKAGES/new with the packages of $GUESTAGENT_PROGRAM_DIR,
-# $PACKAGES/old with a lower version and other settings. Checks that the same input gives the same bytes.
+# $PACKAGES/old with a lower version and other settings, $PACKAGES/first with OpenRC scripts as conffiles. Checks that the same input gives the same bytes.
 set -euo pipefail
 directory=${PACKAGES:?the directory to make}
 programs=$(realpath "${GUESTAGENT_PROGRAM_DIR:?the directory of the programs}")
@@ -21,12 +21,24 @@ for package in "$directory"/new/*; do
 done
 rm -rf "$directory/again"
 
+# build_old NAME: of the tree, into a directory of this name.
+build_old() {
+  mkdir "$directory/$1"
+  dpkg-deb --root-owner-group -Znone --build "$directory/tree" "$directory/$1/guestagent_0.0.1.deb" >/dev/null
+}
+
 # The former version: its settings differ from those of the present one, so an upgrade brings others.
-mkdir "$directory/old"
 cp "$directory"/new/*.deb "$directory/package.deb"
 dpkg-deb --raw-extract "$directory/package.deb" "$directory/tree"
 sed -i 's/^Version: .*/Version: 0.0.1/' "$directory/tree/DEBIAN/control"
 sed -i '1i # Settings of the former version.' "$directory/tree/etc/default/rancher-desktop-guestagent"
 sed -i '1i # A script of the former version.' "$directory/tree/etc/logrotate.d/guestagent"
-dpkg-deb --root-owner-group -Znone --build "$directory/tree" "$directory/old/guestagent_0.0.1.deb" >/dev/null
+build_old old
+
+# The first packages: the OpenRC scripts are conffiles in /etc/init.d, and no script is the maintainer's.
+rm "$directory"/tree/DEBIAN/{preinst,postinst,prerm,postrm}
+mv "$directory/tree/usr/share/guestagent/openrc" "$directory/tree/etc/init.d"
+sed -i '1a # A script of the first version.' "$directory"/tree/etc/init.d/*
+(cd "$directory/tree" && find etc -type f -printf '/%p\n' >DEBIAN/conffiles)
+build_old first
 rm -rf "$directory/tree" "$directory/package.deb"

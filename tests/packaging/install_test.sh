@@ -110,4 +110,18 @@ check 'with the former settings' grep --quiet '^HOST_SWITCH_FLAGS="-network=kern
 check 'a purge works' inside dpkg --purge guestagent >/dev/null
 rm -f "$settings.dpkg-dist"
 check 'a purge leaves nothing' [ "$(changed_files)" = "$before" ]
+
+# The first packages had OpenRC's scripts as conffiles.
+check 'one of the first packages is installed' install_package first
+echo '# changed' >>"$root/etc/init.d/vtunnel-peer"
+refuse 'beside its scripts systemctl enables no unit' inside systemctl --quiet enable wsl-proxy.service 2>/dev/null
+check 'its upgrade works' install_package new --force-confdef --force-confold
+for name in "${services[@]}"; do refuse "its script $name is gone" [ -e "$root/etc/init.d/$name" ]; done
+check 'a changed one is kept beside' grep --quiet '^# changed$' "$root/etc/init.d/vtunnel-peer.dpkg-bak"
+check 'only that one' [ "$(find "$root/etc/init.d" -name '*.dpkg-*' | wc -l)" = 1 ]
+check 'systemctl enables units' inside systemctl --quiet enable wsl-proxy.service >/dev/null 2>&1
+check 'another upgrade works' install_package new
+check 'a purge works' inside dpkg --purge guestagent >/dev/null
+rm -f "$settings.dpkg-dist"
+check 'a purge leaves nothing' [ "$(changed_files)" = "$before" ]
 check 'nothing is left in /run' [ -z "$(find "$root/run" -name '*wsl*' -o -name 'network-setup*')" ]

@@ -83,6 +83,28 @@ rm -f "$root"/etc/{vtunnel.yaml,init.d/vtunnel-peer,conf.d/wsl-proxy,default/ran
   "$root/var/lib/logrotate/status"
 check 'a purge leaves nothing' [ "$(changed_files)" = "$before" ]
 
+# The first packages had the scripts as conffiles. They must not stay in charge.
+is_new_script() { [[ $(sed -n 2p "$root/etc/init.d/$1") == ". /usr/share/guestagent/openrc/$1" ]]; }
+check 'one of the first packages is installed' install_package first
+configure "$root/etc/default/rancher-desktop-guestagent"
+check 'a service is enabled' inside rc-update --quiet add host-switch default
+check 'and starts' service --quiet host-switch start
+eventually 'it is ready' logs host-switch ' ready '
+process[host-switch]=$(processes_of host-switch)
+echo '# changed' >>"$root/etc/init.d/vtunnel-peer"
+check 'its upgrade works' install_package new --force-confdef --force-confold
+for name in "${services[@]}"; do check "$name has its new script" is_new_script "$name"; done
+check 'a changed one is kept beside' grep --quiet '^# changed$' "$root/etc/init.d/vtunnel-peer.dpkg-bak"
+check 'only that one' [ "$(find "$root/etc/init.d" -name '*.dpkg-*' | wc -l)" = 1 ]
+eventually 'what ran is restarted' runs_anew host-switch "${process[host-switch]}"
+check 'what was enabled stays so' [ -L "$root/etc/runlevels/default/host-switch" ]
+echo '# changed again' >>"$root/etc/init.d/wsl-proxy"
+check 'another upgrade works' install_package new --force-confdef --force-confold
+check 'the new scripts are none of dpkg' grep --quiet '^# changed again$' "$root/etc/init.d/wsl-proxy"
+check 'a purge works' inside dpkg --purge guestagent >/dev/null
+rm -f "$root"/etc/{vtunnel.yaml,init.d/wsl-proxy,default/rancher-desktop-guestagent.dpkg-*} "$root/usr/local/bin/wsl-init"
+check 'a purge leaves nothing' [ "$(changed_files)" = "$before" ]
+
 # A machine that has OpenRC installed, and systemd as its init.
 ln -s /lib/systemd/systemd "$root/sbin/init"
 check 'installs beside systemd' install_package new

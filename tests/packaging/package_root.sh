@@ -59,7 +59,7 @@ enter_root() {
 
 inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C DEBIAN_FRONTEND=noninteractive "$@"; }
 
-# install_package VERSION [OPTIONS OF DPKG…]: old or new.
+# install_package VERSION [OPTIONS OF DPKG…]: first, old or new.
 install_package() {
   local version=$1
   shift
