@@ -206,7 +206,7 @@ expect_all_inside() {
     expect_inside $place tcp 8081 "hello from on-loopback"
     expect_inside $place udp 5353 "hello from by-udp"
     expect_inside $place tcp 9000 "hello from by-host-network"
-    refuses_inside $place 8082 || die "$place: 8082 is open"
+    within $limit refuses_inside $place 8082 || die "$place: 8082 is open"
   done
   good "localhost:8082 is refused in both"
 }
