@@ -142,12 +142,18 @@ reboot_machine() {
   back "rebooted" "$began"
 }
 
+# boot_id: differs after each boot.
+boot_id() { in_vm $limit 'cat /proc/sys/kernel/random/boot_id'; }
+has_booted_since() { local id; id=$(boot_id) && [[ $id != "$1" ]]; }
+
 reset_machine() {
-  local began
+  local began before
   title "The machine is reset, without shutting down"
+  before=$(boot_id) || die "the machine does not say its boot_id"
   began=$(now)
   scripts/vm_machine ask "$work/$machine" system_reset
   back "reset" "$began"
+  has_booted_since "$before" || die "the machine was not reset"
 }
 
 pause_machine() {  # [PORT]: is open
@@ -189,6 +195,26 @@ show_units() {
     sed 's/^[^A-Za-z]*/  /'
 }
 
+# What the programs log when they have to do without a right, a filter of system calls, or an event of the kernel.
+readonly lesser='the filter refused|runs without|are not filtered|scanning every second'
+
+# expect_full_rights SERVICE…: since the last boot none did without, and each source and peer of the agent is well.
+expect_full_rights() {
+  local said
+  in_vm $limit "rm -f /run/said; for unit in $*; do
+    journalctl --boot --no-pager --output cat --unit \$unit >/run/one && grep -q ' ready ' /run/one && cat /run/one >>/run/said || exit; done" ||
+    die "the log of one of $* does not say that it is ready"
+  said=$(in_vm $limit "grep -E '$lesser' /run/said || [ \$? = 1 ]") || die "the log of $* cannot be read"
+  [[ -z $said ]] || die "a program has less than its rights: $said"
+  within $limit all_well || die "not every source and peer is well: $(in_vm 10 'guestagentctl status')"
+  good "no program does without a right; every source and peer of the agent is well"
+}
+# The tables of sources and peers have the columns NAME and STATE first.
+all_well() {
+  in_vm 10 'guestagentctl status' | awk '$2 == "STATE" { inside = 1; next } NF == 0 { inside = 0 }
+    inside { ++rows; if ($2 != "ok" && $2 != "synced") exit bad = 1 } END { exit bad || rows < 2 }'
+}
+
 # --- both ends in one machine -----------------------------------------------------------------------------------------
 
 # ask_inside PLACE tcp|udp PORT: from the namespace that stands for the host, or from the machine's own one, `default`.
@@ -212,7 +238,7 @@ expect_all_inside() {
 }
 
 story_inside() {
-  local began
+  local began before
   title "Another machine has both ends inside: network-setup, vm-switch and host-switch over virtual sockets"
   began=$(now)
   start_machine both-ends
@@ -228,12 +254,15 @@ story_inside() {
   expect_all_inside
 
   title "It is reset"
+  before=$(boot_id) || die "the machine does not say its boot_id"
   began=$(now)
   scripts/vm_machine ask "$work/$machine" system_reset
+  within $boot_limit has_booted_since "$before" || die "the machine was not reset"
   becomes_active rancher-desktop-guestagent
   within $boot_limit inside_answers host tcp 8080 "hello from everywhere" || die "8080 does not answer again"
   note "both ends reset" "$(seconds_since "$began")"
   expect_all_inside
+  expect_full_rights host-switch network-setup wsl-proxy rancher-desktop-guestagent
 }
 
 # --- the story --------------------------------------------------------------------------------------------------------
@@ -273,5 +302,6 @@ story_outside() {
   reset_machine
   stop_container
   show_units
+  expect_full_rights rancher-desktop-guestagent
   kill_program machine
 }
