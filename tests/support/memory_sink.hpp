@@ -14,6 +14,7 @@ struct sink_memory {
   std::set<std::string> held;                   // "tcp 0.0.0.0:8080"
   std::vector<std::string> calls;               // "+tcp 0.0.0.0:8080", "-tcp 0.0.0.0:8080"
   bool hangs = false;                           // operations never end
+  bool away = false;                            // it cannot be asked what it holds
   std::vector<std::string>* journal = nullptr;  // the order of additions over several peers: "host +tcp 0.0.0.0:8080"
   bool closed = false;
 };
@@ -26,6 +27,7 @@ class memory_sink : public ports::sink {
   std::string_view name() const override { return name_; }
   ports::sink_traits traits() const override { return {.workers = 1, .batch = 10}; }
   async::task<base::result<ports::peer_state>> list() override {
+    if (into_.away) co_return base::fail(std::errc::connection_refused, "away");
     ports::peer_state now;
     for (const auto& key : keys_) now.held.push_back({.key = key});
     co_return now;

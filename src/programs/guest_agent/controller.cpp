@@ -63,6 +63,14 @@ void controller::announce() {
   changed_.notify_all();
 }
 
+std::uint64_t controller::work() const {
+  std::uint64_t done = plans_;
+  for (const auto& p : peers_)
+    for (const auto what : {ports::verb::add, ports::verb::remove})
+      done += p.reconciler->machine().counters().count(what, ports::outcome_kind::done);
+  return done;
+}
+
 void controller::publish(ports::source_id id, ports::snapshot now) {
   const auto& before = table_.source(id);
   const bool was_well = before.reported && !before.trouble;
@@ -110,6 +118,7 @@ bool controller::hold_back() {
 // The loopback sink first: the other peers wait for its rules.
 void controller::distribute() {
   plan_ = plan_exposure(table_, policy_);
+  ++plans_;
   if (trace_) trace_->planned(async::clock::now());
   for (const auto& p : peers_)
     if (p.role == peer_role::loopback) send_part(p);

@@ -46,6 +46,9 @@ class controller : public ports::source_feed {
   [[nodiscard]] async::condition& changed() { return changed_; }
   // Grows with each change: a reader that was busy at a notification sees by it that it missed one.
   [[nodiscard]] std::uint64_t changes() const { return changes_; }
+  // Grows with each plan and with each operation that a peer has done: by what leaves free memory behind. A failed try
+  // to reach a peer changes the status alone.
+  [[nodiscard]] std::uint64_t work() const;
 
  private:
   struct peer {
@@ -74,7 +77,7 @@ class controller : public ports::source_feed {
   std::map<ports::source_id, base::log::throttle> trouble_lines_, connected_lines_;
   ports::time_point started_;
   async::condition changed_;
-  std::uint64_t changes_ = 0;
+  std::uint64_t changes_ = 0, plans_ = 0;
   std::shared_ptr<ports::change_trace> trace_;  // may be nullptr
 };
 

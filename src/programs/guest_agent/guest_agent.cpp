@@ -90,9 +90,9 @@ base::result<std::optional<os::lock_file>> claim_state(const std::filesystem::pa
 async::task<> trim_after_changes(const controller& middle, async::condition& changed) {
   std::uint64_t seen = 0;
   while (true) {
-    while (middle.changes() == seen) co_await changed.wait();
+    while (middle.work() == seen) co_await changed.wait();
     co_await async::sleep_for(trim_delay);
-    seen = middle.changes();
+    seen = middle.work();
     os::trim_heap();
   }
 }

@@ -195,7 +195,7 @@ TEST_F(controller_test, what_no_plan_depends_on_is_announced_and_nothing_else) {
   start();
   publish({on("0.0.0.0", 8080)});
   ASSERT_TRUE(loop_.run_until([this] { return host_.held.size() == 1 && wsl_.held.size() == 1; }));
-  const auto before = controller_->changes();
+  const auto before = controller_->changes(), work = controller_->work();
   const auto* planned = controller_->view().plan->ports.data();
   ports::snapshot next;
   next.bindings = {on("0.0.0.0", 8080)};
@@ -204,7 +204,21 @@ TEST_F(controller_test, what_no_plan_depends_on_is_announced_and_nothing_else) {
   controller_->publish(ports::source_id::docker, next);
   EXPECT_GT(controller_->changes(), before);
   EXPECT_EQ(controller_->view().plan->ports.data(), planned) << "no other plan was made";
+  EXPECT_EQ(controller_->work(), work);
   EXPECT_EQ(describe(controller_->view()).sources.at(0).without_ports.size(), 1U);
+}
+
+TEST_F(controller_test, a_peer_that_is_away_is_no_work) {
+  wsl_.away = true;
+  start();
+  publish({on("0.0.0.0", 8080)});
+  ASSERT_TRUE(loop_.run_until([this] { return host_.held.size() == 1; }));
+  const auto before = controller_->changes(), work = controller_->work();
+  ASSERT_TRUE(loop_.run_until([&] { return controller_->changes() > before + 1; })) << "tries that failed";
+  EXPECT_EQ(controller_->work(), work);
+  wsl_.away = false;
+  ASSERT_TRUE(loop_.run_until([this] { return wsl_.held.size() == 1; }));
+  EXPECT_GT(controller_->work(), work);
 }
 
 TEST_F(controller_test, changes_of_the_status_are_announced) {
