@@ -85,6 +85,8 @@ std::vector<difference> session::settle(exposures& wanted) {
     try {
       wanted = actor_.expected();
       found = witness_.compare(wanted);
+      const auto stopped = usage_.stopped();
+      found.insert(found.end(), stopped.begin(), stopped.end());
     } catch (const std::runtime_error& failed) {
       found = {{"check", failed.what()}};
     }

@@ -36,6 +36,13 @@ std::string sanitizer_report(const fs::path& log, std::size_t from) {
 
 }  // namespace
 
+std::vector<difference> usage::stopped() const {
+  std::vector<difference> found;
+  for (const auto which : ours)
+    if (arena_.pid(which) <= 0) found.push_back({"running", fmt::format("{} does not run", to_string(which))});
+  return found;
+}
+
 std::vector<difference> usage::compare(std::size_t ports, std::size_t operations, std::chrono::milliseconds since_last,
                                        tally& to) {
   std::vector<difference> found;
@@ -49,10 +56,7 @@ std::vector<difference> usage::compare(std::size_t ports, std::size_t operations
 
 void usage::compare_process(part which, std::size_t ports, tally& to, std::vector<difference>& found) {
   const auto process = arena_.pid(which);
-  if (process <= 0) {
-    found.push_back({"running", fmt::format("{} does not run", to_string(which))});
-    return;
-  }
+  if (process <= 0) return;  // stopped() has said so
   reading now{integration::resident_bytes(process), integration::open_descriptors(process), thread_count(process)};
   to.note_memory(to_string(which), now.resident_bytes);
   if (integration::is_sanitized(process)) now.resident_bytes = 0;  // it keeps freed memory

@@ -17,6 +17,8 @@ class usage {
  public:
   usage(arena& where, bool debug) : arena_(where), debug_(debug) {}
 
+  // The programs that do not run. One that was killed is started again within seconds.
+  [[nodiscard]] std::vector<difference> stopped() const;
   // Reads all, notes the peaks, and compares. The first call sets the standard.
   [[nodiscard]] std::vector<difference> compare(std::size_t ports, std::size_t operations,
                                                 std::chrono::milliseconds since_last, tally& to);
