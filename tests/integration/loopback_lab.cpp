@@ -74,12 +74,16 @@ std::vector<std::string> nat_engine::rules(const std::string& chain) const {
 loopback_lab::loopback_lab(netfilter::nat_variant variant, bool with_tap) : engine(rd, variant) {
   rd.run([] { std::ofstream("/proc/sys/net/ipv4/ip_forward") << "1"; });
   if (with_tap) connect_tap();
-  connect({&rd, "veth0", "192.168.143.1/24"}, {&wsl, "eth0", "192.168.143.2/24"});
+  connect_veth();
   rd.ip({"link", "add", "docker0", "type", "bridge"});
   rd.ip({"address", "add", "172.17.0.1/16", "dev", "docker0"});
   rd.ip({"link", "set", "docker0", "up"});
   add_container(rd, one, "port1", "172.17.0.2");
   add_container(rd, two, "port2", "172.17.0.3");
+}
+
+void loopback_lab::connect_veth() {
+  connect({&rd, "veth0", "192.168.143.1/24"}, {&wsl, "eth0", "192.168.143.2/24"});
 }
 
 void loopback_lab::connect_tap() { connect({&rd, "tap0", "192.168.127.2/24"}, {&host, "eth0", "192.168.127.1/24"}); }

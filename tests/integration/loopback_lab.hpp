@@ -42,6 +42,7 @@ class loopback_lab {
   explicit loopback_lab(netfilter::nat_variant variant, bool with_tap = true);
 
   void connect_tap();
+  void connect_veth();
   // A server in a container's place, or on loopback in the VM itself; `ports` in the format of echo-server.
   void serve(const netns& where, const std::string& name, const std::vector<std::string>& ports);
 

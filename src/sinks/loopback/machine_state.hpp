@@ -15,11 +15,13 @@ struct rule_options;
 // Of a peer's network whose netmask is not known, in bits.
 inline constexpr unsigned usual_prefix = 24;
 
-// One address at which a peer connects. Only packets from `network` that come in by `device` are the peer's.
+// One address at which a peer connects. Only packets from `network` that come in by `device` are the peer's. A socket
+// that is bound to a device stays with the device's index: one that is made again under its name has another.
 struct peer_interface {
   std::string device;
   net::address address;
   net::cidr network;
+  unsigned index = 0;  // 0: the device has gone meanwhile
 
   auto operator<=>(const peer_interface&) const = default;
 };
