@@ -6,8 +6,9 @@ if [[ -t 1 ]]; then bold=$'\e[1m' dim=$'\e[2m' green=$'\e[32m' red=$'\e[31m' pla
 title() { printf '\n%s%s%s\n' "$bold" "$1" "$plain"; }
 say() { printf '  %s%s%s\n' "$dim" "$1" "$plain"; }
 good() { printf '  %s✓%s %s\n' "$green" "$plain" "$1"; }
+bad() { printf '  %s✗ %s%s\n' "$red" "$1" "$plain" >&2; }
 die() {
-  printf '  %s✗ %s%s\n' "$red" "$1" "$plain" >&2
+  bad "$1"
   show_logs >&2
   exit 1
 }
@@ -55,16 +56,18 @@ kill_program() { # NAME
 
 # --- cleaning up ------------------------------------------------------------------------------------------------------
 
-# remove_all NAME: namespaces, control groups and files of one run of the demo.
+# remove_all NAME: namespaces, control groups and files of one run of the demo. Removes what it can, and fails if that is
+# not all.
 remove_all() {
-  local place group
+  local place group directory=${TMPDIR:-/tmp}/$1 all=0
   for place in "${places[@]}"; do
-    [[ ! -e /run/netns/$1-$place ]] || ip netns del "$1-$place" || true
+    [[ ! -e /run/netns/$1-$place ]] || ip netns del "$1-$place" || all=1
   done
   for group in /sys/fs/cgroup/"$1" /sys/fs/cgroup/*/"$1"; do
-    [[ ! -d $group ]] || within 5 remove_group "$group" || true
+    [[ ! -d $group ]] || within 5 remove_group "$group" || { bad "$group is left" && all=1; }
   done
-  [[ ! -e ${TMPDIR:-/tmp}/$1 ]] || within 5 remove_directory "${TMPDIR:-/tmp}/$1" || true
+  [[ ! -e $directory ]] || within 5 remove_directory "$directory" || { bad "$directory is left" && all=1; }
+  return $all
 }
 # A killed dockerd may need a moment to release its files.
 remove_directory() { rm -rf "${1:?}" 2>/dev/null; }
@@ -74,25 +77,31 @@ remove_leftovers() {
   local path old
   for path in /run/netns/$prefix-*-demo-host "${TMPDIR:-/tmp}"/$prefix-*-demo /sys/fs/cgroup/$prefix-*-demo /sys/fs/cgroup/*/$prefix-*-demo; do
     old=$(basename "${path%-host}")
-    [[ ! -e $path || -d /proc/$(cut -d- -f2 <<<"$old") ]] || remove_all "$old"
+    [[ ! -e $path || -d /proc/$(cut -d- -f2 <<<"$old") ]] || remove_all "$old" || true
   done
 }
 
+# The status is that of what was shown; or 1 if only the cleaning up failed.
 clean_up() {
-  local code=$?
+  local code=$? clean=0 program pids
   trap - EXIT INT TERM HUP
   trap '' INT TERM HUP
-  [[ -z $keep_logs || ! -d $work ]] || { mkdir -p "$keep_logs" && cp "$work"/*.log "$keep_logs"; } || true
-  local program pids
+  [[ -z $keep_logs || ! -d $work ]] || { mkdir -p "$keep_logs" && cp "$work"/*.log "$keep_logs"; } || clean=1
   pids=$(jobs -p)
   for program in "${!pid_of[@]}"; do kill -9 "${pid_of[$program]}" 2>/dev/null || true; done
   [[ -z $pids ]] || { kill -9 $pids; wait; } 2>/dev/null || true
-  for program in "${!pid_of[@]}"; do within 5 is_gone "${pid_of[$program]}" || true; done
-  end_mode || true
-  remove_all "$name"
+  for program in "${!pid_of[@]}"; do
+    within 5 is_gone "${pid_of[$program]}" || { bad "$program still runs" && clean=1; }
+  done
+  end_mode || { bad "the engine's namespace has not ended" && clean=1; }
+  remove_all "$name" || clean=1
+  ((clean == 0)) || bad "The cleaning up is not complete."
+  ((code != 0)) || code=$clean
   exit "$code"
 }
-is_gone() { ! kill -0 "$1" 2>/dev/null || [[ $(</proc/"$1"/stat) == *') Z '* ]] 2>/dev/null; }
+# The process may end between the two questions. $(<file) would end this script then: bash 5.2 with `set -e` leaves at a
+# file that is not there, even in a condition.
+is_gone() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
 
 # --- probing ----------------------------------------------------------------------------------------------------------
 
