@@ -5,54 +5,32 @@
 #include <unistd.h>
 
 #include <charconv>
-#include <fstream>
 
-#include "tests/support/child_process.hpp"
+#include "tests/integration/one_program_lab.hpp"
 #include "tests/support/eventually.hpp"
-#include "tests/support/lab.hpp"
-#include "tests/support/netns.hpp"
 #include "tests/support/probe.hpp"
-#include "tests/support/unit_rights.hpp"
 
 namespace integration {
 namespace {
 
 namespace fs = std::filesystem;
-using namespace std::chrono_literals;
 using support::eventually;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr auto patience = 20s;
 constexpr unsigned none = 64;  // lost: nothing
 
-class lost_right : public testing::Test {
+class lost_right : public one_program_lab {
  protected:
-  void SetUp() override {
-    if (const auto missing = support::lab::missing(); !missing.empty()) GTEST_SKIP() << missing;
-  }
   // Under its unit's rights but the lost one.
-  void start(const std::string& unit, unsigned lost, std::vector<std::string> argv) {
+  void start(const std::string& unit, unsigned lost, const std::vector<std::string>& argv) {
     auto rights = support::rights_of_unit(unit);
     if (lost != none) {
       ASSERT_TRUE(rights.has(lost));
       rights.capabilities &= ~(std::uint64_t{1} << lost);
     }
-    argv[0] = support::program_directory() / argv[0];
-    program_.kill9();
-    fs::remove(log_);
-    program_ = support::child_process({.argv = argv, .log = log_, .net_namespace = place_.path(), .rights = rights});
+    launch_program({.argv = argv, .rights = rights});
   }
-  [[nodiscard]] std::string log() const { return support::read_text(log_); }
-  [[nodiscard]] bool has_logged(std::string_view words) const {
-    return eventually(patience, [&] { return log().contains(words); });
-  }
-  [[nodiscard]] std::string at(const std::string& name) const { return (directory_.path() / name).string(); }
-
-  support::lab_directory directory_;
-  support::netns place_{"lost"};
-  fs::path log_ = directory_.path() / "log";
-  support::child_process program_;
 };
 
 // Each needs it for files in a directory of another user.
@@ -70,7 +48,7 @@ TEST_F(lost_right, to_files_of_others) {
   for (const auto& [unit, argv] : programs) {
     SCOPED_TRACE(unit);
     start(unit, none, argv);
-    EXPECT_TRUE(has_logged(": ready version=")) << log();
+    EXPECT_TRUE(serves()) << log();
     start(unit, CAP_DAC_OVERRIDE, argv);
     EXPECT_EQ(program_.wait(patience), 1);
     EXPECT_THAT(log(), HasSubstr("Permission denied"));
@@ -79,13 +57,10 @@ TEST_F(lost_right, to_files_of_others) {
 }
 
 TEST_F(lost_right, to_a_low_port) {
-  std::ofstream(at("vtunnel.yaml")) << fmt::format(
-      "tunnel: [{{name: a, handshake-port: unix:{0}/h, vsock-host-port: unix:{0}/d, peer-address: 127.0.0.1, "
-      "peer-port: 80, upstream-server-address: 127.0.0.1:1}}]\n",
-      directory_.path().string());
+  write_tunnel(80);
   const std::vector<std::string> argv{"vtunnel", "peer", "-config-path=" + at("vtunnel.yaml")};
   start("vtunnel-peer", none, argv);
-  EXPECT_TRUE(has_logged(": ready version=")) << log();
+  EXPECT_TRUE(serves()) << log();
   start("vtunnel-peer", CAP_NET_BIND_SERVICE, argv);
   EXPECT_EQ(program_.wait(patience), 1);
   EXPECT_THAT(log(), HasSubstr("listen on 127.0.0.1:80: ports below 1024 need CAP_NET_BIND_SERVICE"));
@@ -96,11 +71,9 @@ TEST_F(lost_right, to_large_buffers) {
   const auto buffer_of = [&](const std::string& unit, unsigned lost, std::vector<std::string> argv) {
     argv.push_back("-socketFile=" + at("socket"));
     start(unit, lost, argv);
-    EXPECT_TRUE(has_logged(": ready version=")) << log();
-    std::ofstream(at("message")) << R"({"remove":false,"ports":{"53/udp":[{"HostIp":"127.0.0.2","HostPort":"5353"}]},)"
-                                    R"("connectAddrs":[{"network":"ip+net","addr":"127.0.0.1/8"}]})"
-                                 << '\n';
-    support::run_or_throw({.argv = {"socat", "-u", "OPEN:" + at("message"), "UNIX-CONNECT:" + at("socket")}});
+    EXPECT_TRUE(serves()) << log();
+    send_message(R"({"remove":false,"ports":{"53/udp":[{"HostIp":"127.0.0.2","HostPort":"5353"}]},)"
+                 R"("connectAddrs":[{"network":"ip+net","addr":"127.0.0.1/8"}]})");
     std::string shown;
     EXPECT_TRUE(eventually(patience, [&] {
       shown = support::run_or_throw({.argv = {"ss", "-Hulnm"}, .net_namespace = place_.path()});

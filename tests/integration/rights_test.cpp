@@ -3,24 +3,16 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <fstream>
 
-#include "tests/support/child_process.hpp"
+#include "tests/integration/one_program_lab.hpp"
 #include "tests/support/eventually.hpp"
-#include "tests/support/lab.hpp"
-#include "tests/support/netns.hpp"
-#include "tests/support/probe.hpp"
-#include "tests/support/unit_rights.hpp"
 
 namespace integration {
 namespace {
 
 namespace fs = std::filesystem;
-using namespace std::chrono_literals;
 using support::eventually;
 using testing::HasSubstr;
-
-constexpr auto patience = 20s;
 
 struct unit {
   const char* name;
@@ -46,14 +38,11 @@ const std::vector<unit> units{
      {"SYSTEMD_EXEC_PID=1"}},
 };
 
-class every_unit : public testing::TestWithParam<unit> {
+class every_unit : public one_program_lab, public testing::WithParamInterface<unit> {
  protected:
   void SetUp() override {
-    if (const auto missing = support::lab::missing(); !missing.empty()) GTEST_SKIP() << missing;
-    std::ofstream(directory_.path() / "vtunnel.yaml") << fmt::format(
-        "tunnel: [{{name: a, handshake-port: unix:{0}/h, vsock-host-port: unix:{0}/d, peer-address: "
-        "127.0.0.1, peer-port: 3041, upstream-server-address: 127.0.0.1:1}}]\n",
-        directory_.path().string());
+    one_program_lab::SetUp();
+    write_tunnel(3041);
   }
   void start(std::optional<support::unit_rights> rights, const std::vector<std::string>& more_flags = {}) {
     std::vector<std::string> argv;
@@ -61,24 +50,9 @@ class every_unit : public testing::TestWithParam<unit> {
       if (const auto at = word.find("DIR"); at != std::string::npos) word.replace(at, 3, directory_.path().string());
       argv.push_back(word);
     }
-    argv[0] = support::program_directory() / argv[0];
     argv.insert(argv.end(), more_flags.begin(), more_flags.end());
-    program_.kill9();
-    fs::remove(log_);
-    program_ = support::child_process({.argv = argv,
-                                       .environment = GetParam().variables,
-                                       .log = log_,
-                                       .net_namespace = place_.path(),
-                                       .rights = rights});
+    launch_program({.argv = argv, .rights = rights, .variables = GetParam().variables});
   }
-  [[nodiscard]] std::string log() const { return support::read_text(log_); }
-  [[nodiscard]] bool serves() const {
-    return eventually(patience, [this] { return log().contains(": ready version="); });
-  }
-  support::lab_directory directory_;
-  support::netns place_{"rights"};
-  fs::path log_ = directory_.path() / "log";
-  support::child_process program_;
 };
 
 // Started by root with everything, as OpenRC does.
@@ -133,48 +107,27 @@ INSTANTIATE_TEST_SUITE_P(all, every_unit, testing::ValuesIn(units), [](const aut
 });
 
 // Programs that an ordinary user may start, with at most one right.
-class ordinary_user : public testing::Test {
+class ordinary_user : public one_program_lab {
  protected:
   void SetUp() override {
-    if (const auto missing = support::lab::missing(); !missing.empty()) GTEST_SKIP() << missing;
+    one_program_lab::SetUp();
     fs::permissions(directory_.path(), fs::perms::owner_all | fs::perms::group_all | fs::perms::others_all);
   }
-  void start(bool low_ports, std::vector<std::string> argv) {
-    argv[0] = support::program_directory() / argv[0];
+  void start(bool low_ports, const std::vector<std::string>& argv) {
     std::vector<std::string> as{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
     if (low_ports) as.insert(as.end(), {"--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service"});
-    argv.insert(argv.begin(), as.begin(), as.end());
-    program_.kill9();
-    fs::remove(log_);
-    program_ = support::child_process({.argv = argv, .log = log_, .net_namespace = place_.path()});
-  }
-  [[nodiscard]] bool has_logged(std::string_view words) const {
-    return eventually(patience, [&] { return log().contains(words); });
-  }
-  [[nodiscard]] std::string log() const { return support::read_text(log_); }
-  [[nodiscard]] std::string at(const char* name) const { return (directory_.path() / name).string(); }
-  [[nodiscard]] bool listens(std::uint16_t port) const {
-    const support::listening_socket wanted{net::protocol::tcp, {net::address::loopback_v4(), port}};
-    return support::listening_sockets(place_).contains(wanted);
+    launch_program({.argv = argv, .through = as});
   }
   void publish(std::uint16_t port) const {
-    const auto text =
-        fmt::format(R"({{"remove":false,"ports":{{"80/tcp":[{{"HostIp":"127.0.0.1","HostPort":"{}"}}]}}}})", port);
-    const auto message = at("message");
-    std::ofstream(message) << text << '\n';
-    support::run_or_throw({.argv = {"socat", "-u", "OPEN:" + message, "UNIX-CONNECT:" + at("socket")}});
+    send_message(
+        fmt::format(R"({{"remove":false,"ports":{{"80/tcp":[{{"HostIp":"127.0.0.1","HostPort":"{}"}}]}}}})", port));
   }
-
-  support::lab_directory directory_;
-  support::netns place_{"ordinary"};
-  fs::path log_ = directory_.path() / "log";
-  support::child_process program_;
 };
 
 TEST_F(ordinary_user, runs_wsl_proxy) {
   const std::vector<std::string> argv{"wsl-proxy", "-logfile=", "-socketFile=" + at("socket")};
   start(false, argv);
-  ASSERT_TRUE(has_logged(": ready version=")) << log();
+  ASSERT_TRUE(serves()) << log();
   EXPECT_THAT(log(), HasSubstr("runs without CAP_NET_BIND_SERVICE (ports below 1024 are not opened)"));
   publish(80);
   publish(8080);
@@ -183,7 +136,7 @@ TEST_F(ordinary_user, runs_wsl_proxy) {
   EXPECT_FALSE(listens(80));
   EXPECT_EQ(program_.stop(), 0);
   start(true, argv);
-  ASSERT_TRUE(has_logged(": ready version=")) << log();
+  ASSERT_TRUE(serves()) << log();
   publish(80);
   EXPECT_TRUE(eventually(patience, [this] { return listens(80); })) << log();
   EXPECT_FALSE(log().contains("without CAP_NET_BIND_SERVICE"));
@@ -196,7 +149,7 @@ TEST_F(ordinary_user, runs_host_switch) {
                                     fmt::format("-port-forward=127.0.0.1:{}=192.168.127.2:80", port)};
   };
   start(false, forward(8080));
-  ASSERT_TRUE(has_logged(": ready version=")) << log();
+  ASSERT_TRUE(serves()) << log();
   EXPECT_THAT(log(), HasSubstr("runs without CAP_NET_BIND_SERVICE (ports below 1024 are not opened)"));
   EXPECT_TRUE(listens(8080));
   EXPECT_EQ(program_.stop(), 0) << log();
@@ -204,7 +157,7 @@ TEST_F(ordinary_user, runs_host_switch) {
   EXPECT_EQ(program_.wait(patience), 1);
   EXPECT_THAT(log(), HasSubstr("ports below 1024 need CAP_NET_BIND_SERVICE"));
   start(true, forward(80));
-  ASSERT_TRUE(has_logged(": ready version=")) << log();
+  ASSERT_TRUE(serves()) << log();
   EXPECT_TRUE(listens(80));
   EXPECT_EQ(program_.stop(), 0) << log();
 }
