@@ -5,7 +5,7 @@ readonly build_packages=(
   libbenchmark-dev libyaml-cpp-dev libc-ares-dev libnghttp2-dev libprotozero-dev)
 readonly run_packages=(
   iproute2 iptables nftables docker.io containerd containernetworking-plugins busybox-static curl ca-certificates procps
-  util-linux socat podman)
+  util-linux socat podman)  # and scripts/promtool
 readonly vm_packages=(qemu-system-x86 qemu-utils mmdebstrap e2fsprogs)  # and scripts/guest_kernel, scripts/vm_image
 readonly page_packages=(chromium-headless-shell)  # and scripts/axe_core
 readonly bench_packages=(haproxy nginx-light libnginx-mod-stream passt slirp4netns)
