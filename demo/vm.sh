@@ -252,6 +252,9 @@ story_inside() {
     >"$work/docker.log" || die "docker run failed"
   settle
   expect_all_inside
+  in_vm $limit 'journalctl --boot --unit rancher-desktop-guestagent | grep -q "an engine publishes by iptables rules variant=legacy"' ||
+    die "the agent does not find the engine's rules in iptables-legacy"
+  good "dockerd publishes by iptables-legacy, whose modules it has loaded; the agent follows it"
 
   title "It is reset"
   before=$(boot_id) || die "the machine does not say its boot_id"

@@ -66,8 +66,6 @@ numbers of_programs_with_children() {
 
 numbers of_bpf() { return {SYS_bpf}; }
 
-numbers of_module_loaders() { return {SYS_finit_module, SYS_init_module}; }
-
 numbers of_namespaces() { return {SYS_setns, SYS_unshare}; }
 
 }  // namespace program::system_calls

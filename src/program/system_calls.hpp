@@ -20,9 +20,6 @@ using numbers = std::vector<std::uint32_t>;
 // To load BPF programs and attach them.
 [[nodiscard]] numbers of_bpf();
 
-// iptables' modprobe.
-[[nodiscard]] numbers of_module_loaders();
-
 // To make and enter namespaces.
 [[nodiscard]] numbers of_namespaces();
 

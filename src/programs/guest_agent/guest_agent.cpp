@@ -118,12 +118,11 @@ base::result<> guest_agent::check(const program::command_line& given) {
 program::rights guest_agent::needs() const {
   return {{{{CAP_NET_ADMIN, "CAP_NET_ADMIN"}, "the rules of netfilter are neither read nor made"},
            {{CAP_NET_RAW, "CAP_NET_RAW"}, "iptables-legacy does not work"},
-           {{CAP_SYS_MODULE, "CAP_SYS_MODULE"}, "iptables does not load modules of the kernel"},
            {{CAP_BPF, "CAP_BPF"}, "new listeners are found late"},
            {{CAP_SYS_PTRACE, "CAP_SYS_PTRACE"}, "the owner of some listeners is unknown"},
            program::low_ports,
            program::foreign_files},
-          program::calls_of_parent({program::system_calls::of_bpf(), program::system_calls::of_module_loaders()})};
+          program::calls_of_parent({program::system_calls::of_bpf()})};
 }
 
 base::result<> guest_agent::open(const async::executor& where) {

@@ -142,12 +142,7 @@ base::result<> host_switch::check(const program::command_line& line) {
 }
 
 program::rights host_switch::needs() const {
-  program::rights needed{{program::low_ports, program::large_buffers, program::foreign_files},
-                         program::calls_of_service()};
-  if (way_ == way::through_kernel)
-    needed.capabilities.push_back(
-        {{CAP_NET_RAW, "CAP_NET_RAW"}, "before Linux 5.7 the API is not bound to the interface of the VM"});
-  return needed;
+  return {{program::low_ports, program::large_buffers, program::foreign_files}, program::calls_of_service()};
 }
 
 base::result<> host_switch::open_kernel_network() {

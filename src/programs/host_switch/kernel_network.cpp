@@ -33,6 +33,7 @@ constexpr async::clock::duration between_tries = std::chrono::milliseconds(500);
 constexpr async::clock::duration between_checks = std::chrono::seconds(10);
 constexpr async::clock::duration unannounced_pause = std::chrono::seconds(1);  // if the kernel announces no addresses
 
+// Linux 5.7 and later ask for no capability, if the socket is bound to no other interface.
 base::result<> bind_to_device(int fd, const std::string& name) {
   if (::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name.c_str(), static_cast<socklen_t>(name.size())) == 0) return {};
   return base::fail_errno("bind to " + name);
@@ -74,14 +75,6 @@ async::task<> kernel_network::api_moves() {
 
 async::task<> kernel_network::api_may_return() { co_await address_change(between_tries); }
 
-// Before Linux 5.7 only a program with CAP_NET_RAW may bind a socket to an interface. The log then says so.
-base::result<> kernel_network::bind_if_permitted(int fd, const std::string& device) {
-  auto bound = bind_to_device(fd, device);
-  const bool may_not = !bound && bound.error().code == std::errc::operation_not_permitted;
-  unbound_.note(may_not ? bound : base::result<>{});
-  return may_not ? base::result<>{} : bound;
-}
-
 // SO_REUSEPORT is set after bind(): then bind() fails if a second host-switch, or another program, has the port, and a
 // wildcard of this program can still share it later. It is set before bind() only if such a wildcard exists already.
 base::result<base::unique_fd> kernel_network::open_api_socket(const std::optional<api_device>& device) {
@@ -92,7 +85,7 @@ base::result<base::unique_fd> kernel_network::open_api_socket(const std::optiona
   };
   if (!fd || !set(SOL_SOCKET, SO_REUSEADDR) || !set(IPPROTO_IP, IP_FREEBIND)) return base::fail_errno("socket option");
   if (device)
-    if (auto bound = bind_if_permitted(fd.get(), device->name); !bound) return std::unexpected(bound.error());
+    if (auto bound = bind_to_device(fd.get(), device->name); !bound) return std::unexpected(bound.error());
   if (holds_a_wildcard(net::protocol::tcp, api_.port)) set(SOL_SOCKET, SO_REUSEPORT);
   const auto address = net::to_sockaddr(api_);
   const bool bound = ::bind(fd.get(), address.get(), address.size) == 0;

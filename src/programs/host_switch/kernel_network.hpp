@@ -6,7 +6,6 @@
 #include <optional>
 #include <vector>
 
-#include "base/episode.hpp"
 #include "base/unique_fd.hpp"
 #include "kernel/netlink/address_watch.hpp"
 #include "programs/host_switch/api_device.hpp"
@@ -33,11 +32,9 @@ class kernel_network final : public network {
   void stop(net::protocol protocol, const net::endpoint& host) override;
 
   // The API's listening socket, which only accepts connections that arrive at `device`. Without a device the address
-  // need not exist yet: the VM's network may come up later. Without the right to bind to an interface, the socket
-  // accepts connections from any interface, and a warning says so once; access_policy still checks each client's
-  // address. Fails with address_in_use if another host-switch serves the API.
+  // need not exist yet: the VM's network may come up later. Fails with address_in_use if another host-switch serves
+  // the API.
   [[nodiscard]] base::result<base::unique_fd> open_api_socket(const std::optional<api_device>& device);
-  base::result<> bind_if_permitted(int fd, const std::string& device);
 
   [[nodiscard]] std::vector<relay::port_status> ports() const { return relays_.ports(); }
 
@@ -50,7 +47,6 @@ class kernel_network final : public network {
   std::optional<api_device> device_;  // at the last listen_for_api()
   std::unique_ptr<netlink::address_watch> watch_;
   relay::listener_set relays_;
-  base::log::episode unbound_{"api", "not bound to the VM's interface, each client's address is checked alone"};
 };
 
 }  // namespace host_switch

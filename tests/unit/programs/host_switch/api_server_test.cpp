@@ -38,24 +38,6 @@ TEST(api_server, a_busy_port_is_served_once_it_is_free) {
   loop.stop();
 }
 
-// As before Linux 5.7, without CAP_NET_RAW.
-TEST(api_server, listens_unbound_and_warns_once_where_it_may_not_bind_to_an_interface) {
-  kernel_network network({loopback, support::free_port()});
-  testing::internal::CaptureStderr();
-  const bool ran = support::run_without({SYS_setsockopt, 2, SO_BINDTODEVICE, EPERM}, [&] {
-    for (int i = 0; i < 2; ++i) {
-      const auto listener = network.open_api_socket(api_device{"lo", 1});
-      ASSERT_TRUE(listener) << listener.error().message();
-      EXPECT_TRUE(connects(network.api()));
-    }
-  });
-  const std::string log = testing::internal::GetCapturedStderr();
-  if (!ran) GTEST_SKIP() << "no seccomp filters here";
-  const std::string warning = "WARN api: not bound to the VM's interface";
-  EXPECT_THAT(log, testing::HasSubstr(warning));
-  EXPECT_EQ(log.find(warning), log.rfind(warning)) << log;
-}
-
 TEST(api_server, does_not_listen_while_the_interfaces_cannot_be_read) {
   kernel_network network({loopback, support::free_port()});
   testing::internal::CaptureStderr();
