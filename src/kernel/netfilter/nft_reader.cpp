@@ -31,8 +31,10 @@ constexpr std::chrono::milliseconds generation_limit{100};
 
 }  // namespace
 
+// To open the socket, to a question, and to a batch of changes (nfnetlink_rcv_batch).
 bool is_without_nftables(const base::error& e) {
-  return e.code == std::errc::protocol_not_supported || e.code == std::errc::invalid_argument;
+  return e.code == std::errc::protocol_not_supported || e.code == std::errc::invalid_argument ||
+         e.code == std::errc::operation_not_supported;
 }
 
 base::result<std::uint32_t> read_nft_generation() {

@@ -155,8 +155,9 @@ TEST_F(nft_reader_test, without_rights_a_chain_is_an_error_and_not_empty) {
   EXPECT_FALSE(is_without_nftables(failed));
 }
 
-TEST(is_without_nftables, knows_the_two_answers_of_such_a_kernel) {
-  for (const auto code : {std::errc::protocol_not_supported, std::errc::invalid_argument})
+TEST(is_without_nftables, knows_the_three_answers_of_such_a_kernel) {
+  for (const auto code :
+       {std::errc::protocol_not_supported, std::errc::invalid_argument, std::errc::operation_not_supported})
     EXPECT_TRUE(is_without_nftables({std::make_error_code(code), "x"}));
   for (const auto code : {std::errc::operation_not_permitted, std::errc::timed_out, std::errc::no_buffer_space})
     EXPECT_FALSE(is_without_nftables({std::make_error_code(code), "x"}));
