@@ -6,6 +6,7 @@ script_of() { printf '#!/sbin/openrc-run\n. /usr/share/guestagent/openrc/%s\n' "
 # remove_scripts: a script that the administrator has changed stays.
 remove_scripts() {
   for service in $services; do
+    rm -f "/etc/init.d/.$service.new"  # of a killed installation
     ! script_of "$service" | cmp --quiet - "/etc/init.d/$service" || rm "/etc/init.d/$service"
   done
 }

@@ -111,6 +111,18 @@ check 'a purge works' inside dpkg --purge guestagent >/dev/null
 rm -f "$settings.dpkg-dist"
 check 'a purge leaves nothing' [ "$(changed_files)" = "$before" ]
 
+# What is in the way of a purge: a directory where a socket was, a link to somebody's directory.
+check 'it can be installed again' install_package new
+mkdir -p "$root/run/wsl-proxy.sock" "$root/var/log/host-switch.log.d" "$root/home/user"
+touch "$root/home/user/file" "$root/run/privileged-service.sock"
+ln -s /home/user "$root/var/lib/rancher-desktop-guestagent"
+check 'a purge works with directories in its way' inside dpkg --purge guestagent >/dev/null 2>&1
+check 'it keeps them' [ -d "$root/run/wsl-proxy.sock" -a -d "$root/var/log/host-switch.log.d" ]
+check 'it keeps what a link leads to' [ -e "$root/home/user/file" ]
+refuse 'it removes the link' [ -L "$root/var/lib/rancher-desktop-guestagent" ]
+refuse 'it removes all else' [ -e "$root/run/privileged-service.sock" ]
+rm -r "$root/run/wsl-proxy.sock" "$root/var/log/host-switch.log.d" "$root/home/user"
+
 # The first packages had OpenRC's scripts as conffiles.
 check 'one of the first packages is installed' install_package first
 echo '# changed' >>"$root/etc/init.d/vtunnel-peer"
