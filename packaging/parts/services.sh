@@ -24,10 +24,17 @@ change_running() {
   done
 }
 
+# openrc_runs SERVICE: also if it crashed, or its supervisor was killed.
+openrc_runs() {
+  status=0
+  rc-service --quiet "$1" status >/dev/null 2>&1 || status=$?
+  case $status in 0 | 32 | 64) ;; *) return 1 ;; esac
+}
+
 # OpenRC forgets a service whose restart is killed between its end and its start. The mark is for the next try.
 openrc_restart() {
   mark=/run/$1.restart
-  [ -e "$mark" ] || rc-service --quiet "$1" status >/dev/null 2>&1 || return 0
+  [ -e "$mark" ] || openrc_runs "$1" || return 0
   : >"$mark"
   rc-service --quiet "$1" restart
   rm "$mark"

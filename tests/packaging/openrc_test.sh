@@ -69,6 +69,20 @@ check 'a killed upgrade is completed' inside dpkg --configure --pending >/dev/nu
 eventually 'and starts the service again' started wsl-proxy
 check 'which has its status' has_status wsl-proxy started
 
+# kill_supervisor SERVICE: its program runs on, and OpenRC knows neither.
+kill_supervisor() { kill -KILL "$(<"$root/run/supervise-$1.pid")"; }
+lost() { has_status "$1" unsupervised; }
+process[wsl-proxy]=$(processes_of wsl-proxy)
+kill_supervisor wsl-proxy
+eventually 'a killed supervisor loses its program' lost wsl-proxy
+check 'which runs on' kill -0 "${process[wsl-proxy]}"
+check 'an upgrade works' install_package new
+eventually 'it restarts the program' runs_anew wsl-proxy "${process[wsl-proxy]}"
+refuse 'the former one is gone' kill -0 "${process[wsl-proxy]}" 2>/dev/null
+check 'the new one has a supervisor' has_status wsl-proxy started
+kill_supervisor wsl-proxy
+eventually 'a killed supervisor loses its program again' lost wsl-proxy
+
 sed -i 's/^HOST_SWITCH_FLAGS=.*/HOST_SWITCH_FLAGS="-nonsense"/' "$root/etc/default/rancher-desktop-guestagent"
 said=$(service host-switch start 2>&1) && fail 'a wrong flag is refused'
 check 'a wrong flag is refused, with the reason' grep --quiet 'not defined: -nonsense' <<<"$said"
