@@ -21,6 +21,18 @@ for package in "$directory"/new/*; do
 done
 rm -rf "$directory/again"
 
+# A program that rejects the flags of its unit.
+mkdir "$directory/wrong"
+ln -s "$programs"/* "$directory/wrong"
+rm "$directory/wrong/wsl-proxy"
+printf '#!/bin/sh\ncase "$*" in *-h) exit 2 ;; esac\nexec %q "$@"\n' "$programs/wsl-proxy" >"$directory/wrong/wsl-proxy"
+chmod 0755 "$directory/wrong/wsl-proxy"
+! scripts/package --quick --programs "$directory/wrong" --output "$directory/checked" 2>"$directory/said"
+grep --quiet "wsl-proxy rejects" "$directory/said"
+[[ -z $(ls -A "$directory/checked") ]]
+echo 'ok: a package that fails its checks is not left behind'
+rm -r "$directory"/{wrong,checked,said}
+
 # build_old NAME: of the tree, into a directory of this name.
 build_old() {
   mkdir "$directory/$1"
