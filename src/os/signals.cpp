@@ -146,7 +146,7 @@ void catch_stop_signals(std::chrono::milliseconds limit) {
   arrived = make_eventfd(0);
   limit_ns = std::chrono::nanoseconds(limit).count();
   asked = make_eventfd(EFD_SEMAPHORE);
-  std::signal(SIGPIPE, SIG_IGN);
+  for (const int number : {SIGPIPE, SIGXFSZ}) std::signal(number, SIG_IGN);  // the write fails, and says why
   handle(SIGUSR1, keep_user_signal);
   handle(SIGINT, keep_stop_signal);
   handle(SIGTERM, keep_stop_signal);

@@ -9,7 +9,7 @@
 namespace os {
 
 // At the beginning of main, before there are threads. Keeps SIGINT and SIGTERM for stop_signal() and SIGUSR1 for
-// user_signal(), ignores SIGPIPE, and unblocks SIGSYS for filter_calls(): a supervisor may have blocked it. A program
+// user_signal(), ignores SIGPIPE and SIGXFSZ, and unblocks SIGSYS for filter_calls(): a supervisor may have blocked it. A program
 // that never calls user_signal() ignores SIGUSR1. Another SIGINT or SIGTERM, later than 0.2 s after the first one, ends
 // the program at once with 128 + its number. Signals within that time are one request: a supervisor may signal both a
 // process and its group.

@@ -41,6 +41,16 @@ TEST_F(child_program_test, ends_with_its_code_or_the_signal_s_number) {
   EXPECT_EQ(loop_.run(other->ended()), 128 + SIGTERM);
 }
 
+TEST_F(child_program_test, ignored_signals_are_as_usual_in_it) {
+  for (const int number : {SIGPIPE, SIGXFSZ}) {
+    const auto before = std::signal(number, SIG_IGN);  // as os::catch_stop_signals does
+    auto one = start({"sh", "-c", "kill -" + std::to_string(number) + " $$"});
+    std::signal(number, before);
+    ASSERT_TRUE(one);
+    EXPECT_EQ(loop_.run(one->ended()), 128 + number);
+  }
+}
+
 TEST_F(child_program_test, a_program_that_does_not_exist_is_an_error) {
   EXPECT_EQ(start({"/no/such/program"}).error().code, std::errc::no_such_file_or_directory);
 }

@@ -47,15 +47,16 @@ TEST(signals_death, a_later_one_ends_the_program) {
       testing::ExitedWithCode(128 + SIGTERM), "");
 }
 
-TEST(signals_death, a_pipe_that_is_gone_does_not_end_the_program) {
+TEST(signals_death, a_pipe_that_is_gone_or_a_file_at_its_limit_does_not_end_the_program) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_EXIT(
-      {
-        catch_stop_signals();
-        ::raise(SIGPIPE);
-        std::_Exit(42);
-      },
-      testing::ExitedWithCode(42), "");
+  for (const int number : {SIGPIPE, SIGXFSZ})
+    EXPECT_EXIT(
+        {
+          catch_stop_signals();
+          ::raise(number);
+          std::_Exit(42);
+        },
+        testing::ExitedWithCode(42), "");
 }
 
 async::task<> count_requests(int& into) {
