@@ -25,9 +25,12 @@ constexpr std::array schemes{scheme{"vsock://", link_kind::vsock},
                              scheme{"handshake://", link_kind::handshake},
                              scheme{"firecracker://", link_kind::firecracker}};
 
-constexpr std::size_t longest_suffix = 5;  // appended to the path of a handshake: ".data", "_6656"
-
 bool has_number(link_kind kind) { return kind == link_kind::vsock || kind == link_kind::descriptor; }
+
+// What is appended to the path of a link: by a listening socket its ".new", by a handshake ".data" or "_6656" as well.
+std::size_t longest_suffix(link_kind kind) {
+  return kind == link_kind::handshake || kind == link_kind::firecracker ? 9 : 4;
+}
 
 base::result<link_url> with_number(link_kind kind, std::string_view text) {
   const auto number = base::parse_number<std::uint32_t>(text);
@@ -38,7 +41,7 @@ base::result<link_url> with_number(link_kind kind, std::string_view text) {
 }
 
 base::result<link_url> with_path(link_kind kind, std::string_view text) {
-  if (!net::is_unix_path(text) || text.size() + longest_suffix > net::longest_unix_path)
+  if (!net::is_unix_path(text) || text.size() + longest_suffix(kind) > net::longest_unix_path)
     return base::fail("not an absolute path that fits a socket address");
   return link_url{.kind = kind, .path = std::string(text)};
 }
