@@ -60,7 +60,8 @@ lab_directory::lab_directory() : path_(fs::temp_directory_path() / unique_name("
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(fs::temp_directory_path(), ignored))
     if (is_leftover(entry.path().filename().string())) fs::remove_all(entry.path(), ignored);
-  fs::create_directories(path_);
+  // Never one that another user has made there: root would start programs from it.
+  if (!fs::create_directory(path_)) throw std::runtime_error("exists already: " + path_.string());
 }
 
 lab_directory::~lab_directory() {
