@@ -23,7 +23,7 @@ namespace {
 // Makes sure that lines can be appended to the file without waiting for another process. A FIFO blocks its opener until
 // it has a reader. A pipe that is open already, such as /dev/fd/3, does not.
 result<> check_writable_at_once(const std::string& path) {
-  const unique_fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644));
+  const unique_fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600));
   struct stat about{};
   if (fd ? ::fstat(fd.get(), &about) != 0 : errno != ENXIO) return fail_errno(path);
   if (fd && (S_ISREG(about.st_mode) || S_ISCHR(about.st_mode))) return {};

@@ -40,6 +40,8 @@ base::unique_fd open_or_create(const std::filesystem::path& path) {
 base::result<base::unique_fd> open_own(const std::filesystem::path& path) {
   auto fd = open_or_create(path);
   if (!fd && errno == ELOOP) return foreign(path, "a symbolic link");
+  if (!fd && errno == ENOENT)
+    return base::fail_errno("lock " + path.string() + ": directory " + path.parent_path().string());
   if (!fd) return base::fail_errno("lock " + path.string());
   struct stat about{};
   if (::fstat(fd.get(), &about) != 0) return base::fail_errno("lock " + path.string());

@@ -96,6 +96,14 @@ TEST_F(log_test, a_fifo_is_refused_at_once_and_an_open_pipe_is_not) {
   ASSERT_TRUE(set_file(path_));
 }
 
+TEST_F(log_test, no_other_user_can_read_it) {
+  const auto before = ::umask(0);
+  EXPECT_TRUE(set_file((directory_ / "other").string()));
+  ::umask(before);
+  EXPECT_EQ(std::filesystem::status(directory_ / "other").permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
 TEST_F(log_test, devices_are_files) {
   EXPECT_TRUE(set_file("/dev/null"));
   EXPECT_TRUE(set_file("/dev/stderr"));

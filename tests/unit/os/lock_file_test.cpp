@@ -94,6 +94,14 @@ TEST_F(lock_files, a_lock_on_the_directory_keeps_no_listener_from_starting) {
   EXPECT_FALSE(std::filesystem::exists(directory_ / "x.sock.lock"));
 }
 
+TEST_F(lock_files, a_directory_that_is_missing_is_named) {
+  const auto claimed = lock_file::claim(directory_ / "none/x.lock", at_end::keep, 50ms);
+  ASSERT_FALSE(claimed);
+  EXPECT_EQ(claimed.error().code, std::errc::no_such_file_or_directory);
+  EXPECT_EQ(claimed.error().message(), "lock " + (directory_ / "none/x.lock").string() + ": directory " +
+                                           (directory_ / "none").string() + ": No such file or directory");
+}
+
 TEST_F(lock_files, a_disk_that_is_read_only_is_the_reason) {
   bool mounted = false;
   std::thread([&] {  // whose mount namespace is its own
