@@ -30,9 +30,13 @@ stop() {
 # is_program PID: a process of this service's program, and no later one with its number.
 is_program() { [ -n "$1" ] && [ "$(tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | head -n 1)" = "$command" ]; }
 
-# A wrong flag would end the program again and again: the start is refused instead.
+# Without its files, or with a wrong flag, a program would end again and again: the start is refused instead. Not each
+# OpenRC looks at required_files itself.
 start_pre() {
-  local said
+  local said file
+  for file in $required_files; do
+    [ -r "$file" ] || { eerror "$file is missing"; return 1; }
+  done
   said=$(eval "$command $command_args -h" 2>&1) && return
   eerror "$(printf '%s\n' "$said" | tail -n 1)"
   return 1

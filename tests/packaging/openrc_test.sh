@@ -87,6 +87,12 @@ sed -i 's/^HOST_SWITCH_FLAGS=.*/HOST_SWITCH_FLAGS="-nonsense"/' "$root/etc/defau
 said=$(service host-switch start 2>&1) && fail 'a wrong flag is refused'
 check 'a wrong flag is refused, with the reason' grep --quiet 'not defined: -nonsense' <<<"$said"
 
+service --quiet vtunnel-peer stop || true
+mv "$root/etc/vtunnel.yaml" "$root/etc/vtunnel.away"
+said=$(service vtunnel-peer start 2>&1) && fail 'a start without its file is refused'
+check 'a start without its file is refused, with the reason' grep --quiet '/etc/vtunnel.yaml is missing' <<<"$said"
+mv "$root/etc/vtunnel.away" "$root/etc/vtunnel.yaml"
+
 check 'a removal works' inside dpkg --remove guestagent >/dev/null
 check 'a removal stops what runs' none_runs
 said=$(service wsl-proxy start 2>&1) && fail 'a removed service is refused'
