@@ -106,9 +106,10 @@ void host_switch::declare(program::flag_set& flags) {
   flags.add("api-host", api_hosts_, parse_host_name,
             "A further `name` that clients may use for the API, besides its address and names under .internal. May "
             "be given several times.");
-  flags.add("network", way_, parse_way, "virtual",
-            "How packets reach the VM: `virtual`, as Ethernet frames that this program ends, or \"kernel\", by the "
-            "host's own routes.");
+  flags.add(
+      "network", way_, parse_way, "virtual",
+      "The `way` packets reach the VM: \"virtual\", as Ethernet frames that this program ends, or \"kernel\", by the "
+      "host's own routes.");
   virtual_.declare(flags);
   flags.add("control-socket", control_socket_, program::own_socket_path, "",
             "A UNIX socket at this `path`, mode 0600, with the API and the state of the virtual network: leases, "

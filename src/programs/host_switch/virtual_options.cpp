@@ -125,10 +125,9 @@ void virtual_options::declare(program::flag_set& flags) {
   flags.add("nat", nat, parse_nat,
             "An address by which the VM reaches one of the host's, as `IP=IP`. May be given several times, and then "
             "replaces the default, the subnet's .254=127.0.0.1. \"off\": none.");
-  flags.add(
-      "source-address", source, parse_source_address, "gateway",
-      "Which source address connections to exposed ports have in the VM: the `gateway`'s, or the \"client\"'s own. "
-      "IPv6 and loopback clients, and those whose address lies in a network of the VM, have the gateway's.");
+  flags.add("source-address", source, parse_source_address, "gateway",
+            "The `side` whose address connections to exposed ports come from in the VM: \"gateway\" or \"client\". "
+            "IPv6 and loopback clients, and those whose address lies in a network of the VM, have the gateway's.");
   flags.add("vm-network", vm_networks, parse_vm_network,
             "A further network that the VM has for itself, as a `CIDR`, for -source-address client. May be given "
             "several times. Those that container engines use by default are known.");

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -30,6 +31,10 @@ constexpr const char* claim_owner = "listener";
 
 std::string to_text(const netlink::diag_socket& s) {
   return fmt::format("{}/{}", net::to_string(s.at), net::to_string(s.protocol));
+}
+
+std::string counted(std::size_t sockets, std::string_view more) {
+  return fmt::format("{} {}socket{}", sockets, more, sockets == 1 ? "" : "s");
 }
 
 // What is not known keeps a claim that stands.
@@ -145,13 +150,12 @@ void listener_tracker::add_refusals(ports::snapshot& to) const {
       to.refusals.push_back({claim_owner, name, std::string(to_text(why)), name_of(why)});
     const auto more = e.count - std::min(e.count, e.names.size());
     if (display_of(why) == display::counted ? more == 0 : e.count <= most_names) continue;
-    const auto* what = e.names.empty() ? "{} sockets" : "{} more sockets";
     to.refusals.push_back(
-        {claim_owner, fmt::format(fmt::runtime(what), more), std::string(to_text(why)), name_of(why)});
+        {claim_owner, counted(more, e.names.empty() ? "" : "more "), std::string(to_text(why)), name_of(why)});
   }
   if (too_many_ > 0)
-    to.refusals.push_back({claim_owner, fmt::format("{} sockets", too_many_),
-                           fmt::format("more than {} listeners", options_.most), "too-many"});
+    to.refusals.push_back(
+        {claim_owner, counted(too_many_, ""), fmt::format("more than {} listeners", options_.most), "too-many"});
 }
 
 // Sockets that are not published come and go all the time; what is said about them alone is not worth a snapshot each.

@@ -230,10 +230,10 @@ TEST_F(listener_tracker_test, only_what_another_process_holds_is_published) {
   for (std::uint32_t i = 1; i <= 8; ++i) all.push_back(at(fmt::format("tcp 0.0.0.0:{}", 80 + i), i));
   EXPECT_TRUE(see(all));
   EXPECT_THAT(published(), ElementsAre("tcp 0.0.0.0:88"));
-  EXPECT_THAT(refused(), ElementsAre("1 sockets: opened by this agent",
-                                     "1 sockets: opened by a watched engine, whose own source publishes its ports",
+  EXPECT_THAT(refused(), ElementsAre("1 socket: opened by this agent",
+                                     "1 socket: opened by a watched engine, whose own source publishes its ports",
                                      "0.0.0.0:83/tcp: opened just now by a process that may be an engine's",
-                                     "1 sockets: held by nerdctl for a container, whose own source publishes its ports",
+                                     "1 socket: held by nerdctl for a container, whose own source publishes its ports",
                                      "0.0.0.0:85/tcp: held by no process in sight: the kernel's own",
                                      "0.0.0.0:86/tcp: its process cannot be determined"));
 }
@@ -306,7 +306,7 @@ TEST_F(listener_tracker_test, has_a_bound_that_says_so) {
   see({at("tcp 0.0.0.0:1"), at("tcp 0.0.0.0:2"), at("tcp 0.0.0.0:5"), at("tcp 0.0.0.0:6")});
   EXPECT_THAT(published(), ElementsAre("tcp 0.0.0.0:1", "tcp 0.0.0.0:5", "tcp 0.0.0.0:6"))
       << "those that were first stay";
-  EXPECT_THAT(refused(), ElementsAre("1 sockets: more than 3 listeners"));
+  EXPECT_THAT(refused(), ElementsAre("1 socket: more than 3 listeners"));
 }
 
 }  // namespace
