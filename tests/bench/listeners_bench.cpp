@@ -1,8 +1,10 @@
 // listeners_bench: how soon a server that just listens is forwarded, and what that costs: with events of this kernel,
 // without them (the agent may not load BPF programs), and with a poll of /proc/net every three seconds, which the
-// agent's predecessors did. In namespaces of its own: its files are in a /run that goes with it, also when it is killed.
+// agent's predecessors did. In namespaces of its own: its files are in a /run that goes with it, also when it is
+// killed.
 //
-// Takes five minutes, and four idle phases. Each figure is printed when it is known, and all of them together at the end.
+// Takes five minutes, and four idle phases. Each figure is printed when it is known, and all of them together at the
+// end.
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/mount.h>

@@ -51,7 +51,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto r = dhcp::parse(bytes); r && !r->client_id.empty())
     expect(r->client_id.data() >= data && r->client_id.data() + r->client_id.size() <= data + size);
 
-  // The whole input as one message from the sender that it names, several times with time between; then its second half.
+  // The whole input as one message from the sender that it names, several times with time between; then its second
+  // half.
   time_point now{std::chrono::hours(1)};
   for (const auto part : {bytes, bytes.subspan(size / 2), bytes}) {
     const auto message = message_of(part);

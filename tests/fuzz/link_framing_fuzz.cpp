@@ -1,5 +1,5 @@
-// A stream of frames in each framing, in pieces whose length the second byte gives: frames are the same and in the same order
-// in any pieces. The first byte chooses the framing and whether it changes on the way.
+// A stream of frames in each framing, in pieces whose length the second byte gives: frames are the same and in the same
+// order in any pieces. The first byte chooses the framing and whether it changes on the way.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

@@ -1,5 +1,6 @@
-// The network stack as a whole: frames and socket events from bytes. Each input begins with an order: 0 to 7 a call of the
-// owner, all others a frame of the VM. What comes out are frames with right lengths and checksums; memory stays bounded.
+// The network stack as a whole: frames and socket events from bytes. Each input begins with an order: 0 to 7 a call of
+// the owner, all others a frame of the VM. What comes out are frames with right lengths and checksums; memory stays
+// bounded.
 #include <cstdint>
 #include <cstdlib>
 #include <vector>

@@ -1,5 +1,5 @@
-// One TCP connection: segments, the host's events and time, all from bytes. Two bytes choose an operation, the next ones
-// its numbers. What goes out stays within what was written; memory stays within the bounds; asking ends.
+// One TCP connection: segments, the host's events and time, all from bytes. Two bytes choose an operation, the next
+// ones its numbers. What goes out stays within what was written; memory stays within the bounds; asking ends.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>

@@ -1,6 +1,6 @@
-// Links that lose, double, damage, delay and reorder frames, with Linux's own TCP as the VM: every byte arrives once and
-// in order. The impairments are those of tc-netem(8), made where the test carries the frames, so that they also work on
-// a kernel without netem (guest_bad_links_test has netem itself).
+// Links that lose, double, damage, delay and reorder frames, with Linux's own TCP as the VM: every byte arrives once
+// and in order. The impairments are those of tc-netem(8), made where the test carries the frames, so that they also
+// work on a kernel without netem (guest_bad_links_test has netem itself).
 #include <cerrno>
 #include <ostream>
 #include <string>

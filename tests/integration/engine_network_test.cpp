@@ -1,5 +1,5 @@
-// A real dockerd and the agent in the engine's namespace, whose network is host-switch's: what containers see of a client
-// at their published ports, and that none of them can use host-switch's API.
+// A real dockerd and the agent in the engine's namespace, whose network is host-switch's: what containers see of a
+// client at their published ports, and that none of them can use host-switch's API.
 //
 //   lan 10.99.1.2 ── 10.99.1.1  host: host-switch ══ link ══ eth0 192.168.127.2  vm: agent, dockerd ── bridge ── web
 #include <fmt/format.h>
@@ -99,8 +99,8 @@ TEST_F(engine_network, a_container_cannot_use_the_api_and_the_agent_s_namespace_
   EXPECT_EQ(expose("127.0.0.1:9999", "192.168.127.2:80"), 200);  // by a process of the namespace
 }
 
-// Without the agent nothing in the namespace keeps containers away: they are masqueraded as the VM. Each of host-switch's
-// own checks still holds alone.
+// Without the agent nothing in the namespace keeps containers away: they are masqueraded as the VM. Each of
+// host-switch's own checks still holds alone.
 TEST_F(engine_network, without_the_agent_s_rule_the_callers_address_host_and_origin_are_checked) {
   start_and_wait();
   engine_->start();

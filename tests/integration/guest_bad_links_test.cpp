@@ -1,5 +1,5 @@
-// tc-netem(8) between Linux's own TCP and host-switch: a virtual machine whose kernel loses, doubles, damages, delays and
-// reorders frames, those that it sends and those that come. Each byte arrives once and in order, at both ends, with
+// tc-netem(8) between Linux's own TCP and host-switch: a virtual machine whose kernel loses, doubles, damages, delays
+// and reorders frames, those that it sends and those that come. Each byte arrives once and in order, at both ends, with
 // either end ending its direction first, and resets arrive.
 //
 // With BAD_LINKS=full in the environment the amounts are large, and the tests print what they measured.

@@ -1,6 +1,6 @@
-// The virtual network with one end of gvisor-tap-vsock's: gvforwarder as the VM's end of host-switch's link, and gvproxy
-// as the host's end of vm-switch's. The agent runs in both. The environment variables GVFORWARDER and GVPROXY name the
-// programs, of version 0.8.9.
+// The virtual network with one end of gvisor-tap-vsock's: gvforwarder as the VM's end of host-switch's link, and
+// gvproxy as the host's end of vm-switch's. The agent runs in both. The environment variables GVFORWARDER and GVPROXY
+// name the programs, of version 0.8.9.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <poll.h>

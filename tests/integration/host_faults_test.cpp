@@ -1,5 +1,5 @@
-// What the host's own network does is what the VM sees: errors of connect, the path's MTU, routers, a route that is lost
-// under load.
+// What the host's own network does is what the VM sees: errors of connect, the path's MTU, routers, a route that is
+// lost under load.
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <poll.h>

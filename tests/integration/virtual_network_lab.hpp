@@ -1,5 +1,5 @@
-// virtual_network_lab: host-switch and a machine behind it whose stack is Linux's own: a tap in a network namespace, whose
-// frames a thread of the test carries over a UNIX socket, as a VM's end of the link does.
+// virtual_network_lab: host-switch and a machine behind it whose stack is Linux's own: a tap in a network namespace,
+// whose frames a thread of the test carries over a UNIX socket, as a VM's end of the link does.
 //
 //   lan 10.99.1.2 ── 10.99.1.1  host: host-switch ══ link.sock ══ carrier ── eth0 192.168.127.2  vm
 #pragma once
@@ -36,7 +36,8 @@ struct carrier_options {
   impairment toward_host{}, toward_vm{};  // of plain frames
 };
 
-// The VM's end of the link: the tap eth0, and one connection to host-switch at a time; it connects again when that ends.
+// The VM's end of the link: the tap eth0, and one connection to host-switch at a time; it connects again when that
+// ends.
 class frame_carrier {
  public:
   frame_carrier(const support::netns& vm, std::string link_path, const carrier_options& options = {});

@@ -2,8 +2,8 @@
 // network-setup and its vm-switch in the VM; and in the engine's namespace, which network-setup makes, an agent that
 // exposes a server's port. Linux's TCP is on both ends.
 //
-//   host  127.0.0.1, host-switch ═ UNIX sockets, with the handshake ═ vm-switch ─ eth0 192.168.127.2  (engine's namespace:
-//                                                                                agent, server on port 4000)
+//   host  127.0.0.1, host-switch ═ UNIX sockets, handshake ═ vm-switch ─ eth0 192.168.127.2  (engine's namespace:
+//                                                                       agent, server on port 4000)
 //   vm    network-setup
 #pragma once
 

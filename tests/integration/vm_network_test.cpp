@@ -1,6 +1,6 @@
-// network-setup and vm-switch as programs, in namespaces: one stands for the VM's default namespace, network-setup makes
-// the engine's, and a third one is the host, where a tap interface of the test is the gateway. The kernel's TCP is on
-// both ends.
+// network-setup and vm-switch as programs, in namespaces: one stands for the VM's default namespace, network-setup
+// makes the engine's, and a third one is the host, where a tap interface of the test is the gateway. The kernel's TCP
+// is on both ends.
 //
 //   host  gw 192.168.127.1 ═ UNIX sockets, with the handshake ═ vm-switch ─ eth0 192.168.127.2  (engine's namespace)
 //                                                                          veth-rd-ns 192.168.143.1

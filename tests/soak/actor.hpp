@@ -18,7 +18,8 @@ class actor {
  public:
   explicit actor(arena& where) : arena_(where), impairs_link_(where.can_impair()) {}
 
-  // Why it was refused, by an engine or by the machine; empty: done. A pause is nothing to do. Throws std::runtime_error if a part does not start.
+  // Why it was refused, by an engine or by the machine; empty: done. A pause is nothing to do. Throws
+  // std::runtime_error if a part does not start.
   std::string perform(const operation& o);
   // Removes every container, Service, listener and rule.
   std::string remove_everything();

@@ -1,8 +1,8 @@
 // arena: where a soak takes place: the product's whole chain, each program a process that can die, hang and return, and
 // the engines beside it. The agent's state is on a small disk of its own, which can fill.
 //
-//   host  10.99.7.1, host-switch ═ UNIX sockets, with the handshake ═ vm-switch ─ eth0 192.168.127.2  rd: agent, dockerd,
-//   wsl   192.168.143.2, network-setup, wsl-proxy ── veth ── 192.168.143.1                            containerd, API
+//   host  10.99.7.1, host-switch ═ UNIX sockets, handshake ═ vm-switch ─ eth0 192.168.127.2  rd: agent, dockerd,
+//   wsl   192.168.143.2, network-setup, wsl-proxy ── veth ── 192.168.143.1                   containerd, API
 //
 // Everything goes with the object, or with the process if that is killed: the mount of the disk is in a mount namespace
 // of the process's own.

@@ -15,9 +15,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How long after the last operation something may be wrong: the agent asks an API again after seconds, a busy port after
-// fifteen, and writes its journal anew after a minute at most. A forward whose answer was lost with host-switch may still
-// be made for a minute; only then the agent removes it for good.
+// How long after the last operation something may be wrong: the agent asks an API again after seconds, a busy port
+// after fifteen, and writes its journal anew after a minute at most. A forward whose answer was lost with host-switch
+// may still be made for a minute; only then the agent removes it for good.
 constexpr std::chrono::seconds settle_limit{75};
 constexpr auto between_looks = 100ms;
 // A longer one counts no more: the machine stood still.

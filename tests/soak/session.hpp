@@ -1,5 +1,5 @@
-// session: one soak: operations by the plan until its time is over or a signal ends it, with a check at each pause and a
-// last one when everything is removed.
+// session: one soak: operations by the plan until its time is over or a signal ends it, with a check at each pause and
+// a last one when everything is removed.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// shapes: what a soak's containers, Services and listeners look like. Each object has a slot, and each slot ports of its
-// own, so that no two objects want the same one. A shape is one way to publish ports of a slot. Pure.
+// shapes: what a soak's containers, Services and listeners look like. Each object has a slot, and each slot ports of
+// its own, so that no two objects want the same one. A shape is one way to publish ports of a slot. Pure.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// soak: containers, Services, listeners and rules come and go at random while every part is killed, stalled and starved,
-// for minutes or hours; at each pause everything is compared with what it has to be. `./dev soak`, docs/testing.md.
+// soak: containers, Services, listeners and rules come and go at random while every part is killed, stalled and
+// starved, for minutes or hours; at each pause everything is compared with what it has to be. `./dev soak`,
+// docs/testing.md.
 #include <signal.h>
 
 #include <cstdio>

@@ -31,8 +31,8 @@ class browser {
   void before_each_page(const std::string& script);
   // Opens the address and waits until it has loaded.
   void open(const std::string& url);
-  // The value of a JavaScript expression, of its promise if it is one; throws if that throws. In the page's own context,
-  // but not held back by its Content-Security-Policy.
+  // The value of a JavaScript expression, of its promise if it is one; throws if that throws. In the page's own
+  // context, but not held back by its Content-Security-Policy.
   json::value evaluate(const std::string& expression);
   [[nodiscard]] std::string text(const std::string& expression);
   // Whether the expression becomes true in time.

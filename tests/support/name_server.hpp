@@ -1,5 +1,5 @@
-// name_server: a name server for tests. A resolv.conf names servers without a port, so it needs port 53 of an address, and
-// with that a network namespace of its own.
+// name_server: a name server for tests. A resolv.conf names servers without a port, so it needs port 53 of an address,
+// and with that a network namespace of its own.
 #pragma once
 
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 // probe: manual checks from inside a namespace: connect to a port, send a line, read the answer. Each call has a
-// deadline of its own, and returns nullopt without an answer. As root, or as another user: ask({lab.host(), unprivileged},
-// …).
+// deadline of its own, and returns nullopt without an answer. As root, or as another user:
+// ask({lab.host(), unprivileged}, …).
 #pragma once
 
 #include <chrono>

@@ -35,9 +35,9 @@ inline bool eventually(const std::function<bool()>& holds) {
   return true;
 }
 
-// Whether the peer has reset the connection of connected_socket(); waits for it, for ten seconds at most. A busy loopback
-// interface drops packets, and a reset is sent only once. The next segment that arrives there is answered with another,
-// so one is sent after each half second without any. ENOTCONN: the reset came before connect() had returned.
+// Whether the peer has reset the connection of connected_socket(); waits for it, for ten seconds at most. A busy
+// loopback interface drops packets, and a reset is sent only once. The next segment that arrives there is answered with
+// another, so one is sent after each half second without any. ENOTCONN: the reset came before connect() had returned.
 inline bool is_reset(const base::unique_fd& fd) {
   if (!fd) throw std::logic_error("is_reset: no socket");
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);

@@ -13,8 +13,8 @@ void print_row(std::string_view what, double ours, double others, std::string_vi
 
 // A figure of the agent alone.
 void print_figure(std::string_view what, double value, std::string_view unit);
-// What is resident of the process, and how much of that no other one can share: a file's mapped pages count as well, and
-// some of them are unused neighbours of used ones.
+// What is resident of the process, and how much of that no other one can share: a file's mapped pages count as well,
+// and some of them are unused neighbours of used ones.
 void print_memory(std::string_view what, pid_t pid);
 
 }  // namespace bench

@@ -1,5 +1,5 @@
-// event_times: how long it takes from an engine's event to the expose request at host-switch, for the agent and for what
-// it is compared with: in turns, event by event.
+// event_times: how long it takes from an engine's event to the expose request at host-switch, for the agent and for
+// what it is compared with: in turns, event by event.
 #pragma once
 
 #include <chrono>

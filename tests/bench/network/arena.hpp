@@ -2,8 +2,8 @@
 //
 //   host ──(the subject)── VM ── bridge ── container
 //
-// The VM's namespace forwards and masquerades for the container, and a DNAT rule leads the container's ports to it, as a
-// container engine arranges it. The subject's own links come from its recipe (rivals.hpp).
+// The VM's namespace forwards and masquerades for the container, and a DNAT rule leads the container's ports to it, as
+// a container engine arranges it. The subject's own links come from its recipe (rivals.hpp).
 #pragma once
 
 #include <cstdint>

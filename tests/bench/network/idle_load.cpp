@@ -36,8 +36,8 @@ double wakeups(const subject& s) {
          std::chrono::duration<double>(watched).count();
 }
 
-// Connections to the holding ports in turn, in the namespace of this thread. One after the other: slirp4netns' listeners
-// have room for one, and what does not fit is late by seconds.
+// Connections to the holding ports in turn, in the namespace of this thread. One after the other: slirp4netns'
+// listeners have room for one, and what does not fit is late by seconds.
 class held_connections {
  public:
   explicit held_connections(const subject& s) : subject_(s), target_(s.target(inward)) {}

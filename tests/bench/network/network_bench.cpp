@@ -1,6 +1,6 @@
-// network_bench: our virtual network (host-switch and vm-switch, with plain frames and with offload) beside others: veth
-// as the limit, the kernel's own stack on both ends of the same kind of stream ("wire"), passt, slirp4netns, and gvproxy
-// with gvforwarder where the environment variables GVPROXY and GVFORWARDER name them.
+// network_bench: our virtual network (host-switch and vm-switch, with plain frames and with offload) beside others:
+// veth as the limit, the kernel's own stack on both ends of the same kind of stream ("wire"), passt, slirp4netns, and
+// gvproxy with gvforwarder where the environment variables GVPROXY and GVFORWARDER name them.
 //
 // Each has a host, a VM and a container as network namespaces of its own (arena.hpp). All are up at once. A measurement
 // visits one after the other, several rounds of that, and the median counts: what else the machine does falls on all of

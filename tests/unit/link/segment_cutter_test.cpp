@@ -34,7 +34,8 @@ header_fields fields_of(std::uint16_t id = 65'530) {
   return {.source = first, .destination = second, .protocol = protocol::tcp, .id = id, .dont_fragment = true};
 }
 
-// A segment of the first VM to the second, as its kernel hands it to a card that cuts. The options of a SYN stand for any.
+// A segment of the first VM to the second, as its kernel hands it to a card that cuts. The options of a SYN stand for
+// any.
 bytes whole_segment(std::size_t payload, bool with_options = false) {
   tcp::segment s;
   s.source_port = 40'000;

@@ -264,7 +264,8 @@ class world {
       in_flight_.push_back(op);
     }
   }
-  // An earlier run of this boot left it, and the source that had published it has not published yet: it may still do so.
+  // An earlier run of this boot left it, and the source that had published it has not published yet: it may still do
+  // so.
   bool is_unheard(const port_key& key) const {
     const auto at = unheard_.find(key);
     return at != unheard_.end() && !heard_[at->second.rank()] && !draining_;

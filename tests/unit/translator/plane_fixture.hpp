@@ -1,5 +1,5 @@
-// plane_fixture: the data plane behind its handle, with scripted VMs on its links and real sockets of the host. Tests let
-// time pass; they do not wait for it.
+// plane_fixture: the data plane behind its handle, with scripted VMs on its links and real sockets of the host. Tests
+// let time pass; they do not wait for it.
 #pragma once
 
 #include <sys/socket.h>

@@ -1,5 +1,5 @@
-// scripted_vm: a VM of a test: the far end of a link of the data plane. It makes frames, answers ARP for its address, and
-// keeps the packets that come until the test asks for them. Each packet is checked as a kernel would check it.
+// scripted_vm: a VM of a test: the far end of a link of the data plane. It makes frames, answers ARP for its address,
+// and keeps the packets that come until the test asks for them. Each packet is checked as a kernel would check it.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// The VM's TCP connections and the host's sockets: which are opened, refused and bounded. The VM is scripted; the host's
-// side is the kernel's.
+// The VM's TCP connections and the host's sockets: which are opened, refused and bounded. The VM is scripted; the
+// host's side is the kernel's.
 #include "translator/tcp_flows.hpp"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// vm_connection: a TCP end inside scripted_vm, as tests need it: it keeps numbers and windows, acknowledges what comes in
-// order, and repeats nothing, as a link of a test loses nothing.
+// vm_connection: a TCP end inside scripted_vm, as tests need it: it keeps numbers and windows, acknowledges what comes
+// in order, and repeats nothing, as a link of a test loses nothing.
 #pragma once
 
 #include "tests/unit/translator/scripted_vm.hpp"

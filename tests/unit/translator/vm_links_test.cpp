@@ -1,5 +1,5 @@
-// Several VMs behind the data plane's handle: what one sends to another over links of different kinds, whose frames move
-// a station, and a peer whose queue is full.
+// Several VMs behind the data plane's handle: what one sends to another over links of different kinds, whose frames
+// move a station, and a peer whose queue is full.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 

@@ -1,5 +1,5 @@
-// DHCP messages whose bytes lie, and clients that ask without an end: each message gets one right answer at most, and no
-// client is given what belongs to another.
+// DHCP messages whose bytes lie, and clients that ask without an end: each message gets one right answer at most, and
+// no client is given what belongs to another.
 #include <gtest/gtest.h>
 
 #include <set>

@@ -1,5 +1,5 @@
-// Clients of the DNS server that mean harm: floods over time, and questions whose bytes lie. Every message costs one answer
-// at most, what is in progress is bounded and ends, and others are answered meanwhile.
+// Clients of the DNS server that mean harm: floods over time, and questions whose bytes lie. Every message costs one
+// answer at most, what is in progress is bounded and ends, and others are answered meanwhile.
 #include <gtest/gtest.h>
 
 #include <set>

@@ -1,5 +1,5 @@
-// fake_vm: a VM on a link of the stack, as bytes: it makes frames, and reads those of the stack with the same checks that
-// a kernel makes (lengths, every checksum). And a clock that tests move.
+// fake_vm: a VM on a link of the stack, as bytes: it makes frames, and reads those of the stack with the same checks
+// that a kernel makes (lengths, every checksum). And a clock that tests move.
 #pragma once
 
 #include <gtest/gtest.h>

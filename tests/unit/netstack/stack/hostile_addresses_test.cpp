@@ -1,5 +1,5 @@
-// A VM that uses addresses of others, or all of them: what is spoofed changes nothing, and no table of addresses fills up
-// for the others.
+// A VM that uses addresses of others, or all of them: what is spoofed changes nothing, and no table of addresses fills
+// up for the others.
 #include <set>
 
 #include "tests/unit/netstack/stack/dhcp_client.hpp"
@@ -211,7 +211,8 @@ TEST(hostile_addresses, offers_that_are_not_taken_keep_no_machine_out) {
   good.expect_unharmed();
 }
 
-// Every lease of a large network is taken and in use. The VM's link ends meanwhile: it is found again when it comes back.
+// Every lease of a large network is taken and in use. The VM's link ends meanwhile: it is found again when it comes
+// back.
 TEST(hostile_addresses, a_table_of_leases_that_is_full_has_room_for_the_vm_that_comes_back) {
   fake_vm all(large_network());
   all.link = 1;

@@ -1,5 +1,5 @@
-// A link whose other end stops to read, and floods that make the owner work: what waits is bounded and counted, and when
-// the link reads again everything that has to arrive does.
+// A link whose other end stops to read, and floods that make the owner work: what waits is bounded and counted, and
+// when the link reads again everything that has to arrive does.
 #include "netstack/stack/packet_queue.hpp"
 #include "tests/unit/netstack/stack/hostile.hpp"
 

@@ -1,5 +1,5 @@
-// A VM whose TCP means harm: SYNs without an end, crumbs, windows of one byte, numbers that lie. Each test bounds memory,
-// the frames that go out for those that come in, and shows another connection unharmed.
+// A VM whose TCP means harm: SYNs without an end, crumbs, windows of one byte, numbers that lie. Each test bounds
+// memory, the frames that go out for those that come in, and shows another connection unharmed.
 #include <algorithm>
 
 #include "tests/unit/netstack/stack/hostile.hpp"

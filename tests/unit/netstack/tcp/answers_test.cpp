@@ -1,5 +1,5 @@
-// Questions and answers on one connection, as HTTP has them: no answer waits for a timer, whatever its size, the segments'
-// size, and the end that opened the connection. In simulated time, at a round trip of 50 µs.
+// Questions and answers on one connection, as HTTP has them: no answer waits for a timer, whatever its size, the
+// segments' size, and the end that opened the connection. In simulated time, at a round trip of 50 µs.
 #include <gtest/gtest.h>
 
 #include <algorithm>

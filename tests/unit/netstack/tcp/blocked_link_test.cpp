@@ -1,5 +1,5 @@
-// A link that takes no frames for a long time: nothing is asked of the connection, and time goes on. No count of retries
-// goes on with it, and nothing wakes the process again and again.
+// A link that takes no frames for a long time: nothing is asked of the connection, and time goes on. No count of
+// retries goes on with it, and nothing wakes the process again and again.
 #include <gtest/gtest.h>
 
 #include <algorithm>

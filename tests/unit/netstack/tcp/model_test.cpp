@@ -251,8 +251,8 @@ TEST(two_machines, five_in_a_hundred_out_of_order_keep_half_of_the_rate) {
   EXPECT_LT(run(mixed), 2 * best);
 }
 
-// As netem reorders: most segments of both directions are late by a millisecond, and the others overtake them. Nothing is
-// lost, and after some false losses next to nothing is repeated.
+// As netem reorders: most segments of both directions are late by a millisecond, and the others overtake them. Nothing
+// is lost, and after some false losses next to nothing is repeated.
 TEST(two_machines, segments_that_overtake_others_both_ways_cost_few_repetitions) {
   constexpr std::uint64_t bytes = 10'000'000;
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {

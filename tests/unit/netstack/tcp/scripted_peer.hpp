@@ -1,4 +1,5 @@
-// A connection and the hand of a peer: each segment is written out by the test, with numbers from the streams' beginnings.
+// A connection and the hand of a peer: each segment is written out by the test, with numbers from the streams'
+// beginnings.
 #pragma once
 
 #include <chrono>

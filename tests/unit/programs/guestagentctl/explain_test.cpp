@@ -1,4 +1,5 @@
-// Every situation in which a user asks, as a table: what the document says, the question, and what the answer has to say.
+// Every situation in which a user asks, as a table: what the document says, the question, and what the answer has to
+// say.
 #include "programs/guestagentctl/explain.hpp"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,5 @@
-// The DNS service over its datagrams. A resolv.conf names no port, so a test with a resolver needs a namespace of its own.
+// The DNS service over its datagrams. A resolv.conf names no port, so a test with a resolver needs a namespace of its
+// own.
 #include "programs/host_switch/dns_service.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
-// The DNS service over its TCP connections: framing, the bound on their number, and peers that are silent or do not read.
+// The DNS service over its TCP connections: framing, the bound on their number, and peers that are silent or do not
+// read.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 

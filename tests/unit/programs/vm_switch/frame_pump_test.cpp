@@ -1,5 +1,5 @@
-// The data plane of vm-switch with a real tap interface, in a network namespace of the test's own, and the host's end of
-// the link as a stream_link of the test; needs root.
+// The data plane of vm-switch with a real tap interface, in a network namespace of the test's own, and the host's end
+// of the link as a stream_link of the test; needs root.
 #include "programs/vm_switch/frame_pump.hpp"
 
 #include <gtest/gtest.h>
