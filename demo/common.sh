@@ -126,6 +126,10 @@ expect_answer() {
   good "$(printf '%-5s %-22s %s' "$2" "${3/127.0.0.1/localhost}" "$4")"
 }
 
+expect_refused() {  # SECONDS PLACE ADDRESS:PORT
+  within "$1" refuses "$2" "$3" || die "$2: ${3/127.0.0.1/localhost} is still open"
+}
+
 # Repeats a request, without a process for each try, until an answer comes. Prints its time in µs since 1970.
 first_answer() {  # tcp|udp PORT
   local line patience=0.2

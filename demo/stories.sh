@@ -82,6 +82,10 @@ show_way_out() {
   good "host-switch's API answers the agent, and refuses containers, the host's users and the LAN"
 }
 
+say_back() {  # PART BEGAN
+  good "$(printf '%-26s is back: all ports are correct again after %d ms' "$1" $(((${EPOCHREALTIME/[.,]/} - $2) / 1000)))"
+}
+
 all_right() { # PLACE…
   local place
   for place in "$@"; do
@@ -97,7 +101,7 @@ kill_network() {
     began=${EPOCHREALTIME/[.,]/}
     "start_${part/-/_}"
     within 10 all_right host wsl || die "the ports do not answer after the restart of $part"
-    good "$(printf '%-13s is back: all ports are correct again after %d ms' $part $(((${EPOCHREALTIME/[.,]/} - began) / 1000)))"
+    say_back $part "$began"
   done
 }
 
@@ -132,7 +136,7 @@ story_tunnel() {
   as=watch start rd guestagentctl ports --watch "-socket=$work/status.sock"
   within 5 last_listing_shows 8081 || die "guestagentctl ports --watch does not show 8081"
   docker stop -t 1 on-loopback >/dev/null
-  for place in host wsl; do within 2 refuses $place 127.0.0.1:8081 || die "$place: 8081 is still open"; done
+  for place in host wsl; do expect_refused 2 $place 127.0.0.1:8081; done
   good "localhost:8081 is refused, on both"
   within 5 last_listing_lacks 8081 || die "guestagentctl ports --watch still shows 8081"
   good "guestagentctl ports --watch has seen it"
@@ -146,8 +150,8 @@ story_tunnel() {
   restarted=${EPOCHREALTIME/[.,]/}
   start_agent
   for place in host wsl; do within 10 answers fetch $place 127.0.0.1:8082 "hello from newcomer" || die "$place: newcomer does not answer"; done
-  for place in host wsl; do within 10 refuses $place 127.0.0.1:8080 || die "$place: 8080 is still open"; done
-  good "the agent is back: all ports are correct again after $(((${EPOCHREALTIME/[.,]/} - restarted) / 1000)) ms"
+  for place in host wsl; do expect_refused 10 $place 127.0.0.1:8080; done
+  say_back "the agent" "$restarted"
   for place in host wsl; do
     expect_answer fetch $place 127.0.0.1:8082 "hello from newcomer"
     expect_answer fetch $place 127.0.0.1:8083 "hello from by-nerdctl"
@@ -222,9 +226,9 @@ story_privileged() {
       *) start_agent ;;
     esac
     within 10 answers fetch host 127.0.0.1:$((8101 + number)) "hello from web$((number + 1))" || die "web$((number + 1)) does not answer"
-    within 10 refuses host 127.0.0.1:$((8100 + number)) || die "$((8100 + number)) is still open"
+    expect_refused 10 host 127.0.0.1:$((8100 + number))
     within 10 answers fetch host 127.0.0.1:8080 "hello from everywhere" || die "8080 does not answer"
-    good "$(printf '%-28s is back: all ports are correct again after %d ms' "$part" $(((${EPOCHREALTIME/[.,]/} - began) / 1000)))"
+    say_back $part "$began"
     number=$((number + 1))
   done
 

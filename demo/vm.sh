@@ -185,7 +185,7 @@ stop_container() {
   title "A container stops"
   began=$(now)
   in_vm $limit 'docker rm -f on-loopback' >/dev/null
-  within $limit refuses host 127.0.0.1:8081 || die "8081 is still open"
+  expect_refused $limit host 127.0.0.1:8081
   good "localhost:8081 is refused after $(seconds_since "$began")"
 }
 
