@@ -95,6 +95,8 @@ std::string exit_status(const about& what) {
 std::string man_page(const about& what, const std::vector<flag_description>& flags) {
   std::string title = what.name;
   std::ranges::transform(title, title.begin(), to_upper);
+  // .nh: a hyphen where a flag or a URL is broken would read as part of it. .ad l: troff cannot adjust a line next to a
+  // long URL, and warns.
   auto text =
       fmt::format(".TH {} 8 \"\" \"guestagent {}\" \"Guest agent\"\n.nh\n.ad l\n", plain(title), GUESTAGENT_VERSION);
   text += fmt::format(".SH NAME\n{} \\- {}\n", plain(what.name), plain(purpose(what.description)));
