@@ -53,8 +53,10 @@ constexpr auto short_life = 1s;  // of a connection: the host closed it at once,
 constexpr auto after_short_life = 250ms;
 constexpr auto settling = 1s;  // a vm-switch that has run for so long runs
 constexpr auto lock_prefix = "network-setup-";
-constexpr auto lock_limit = 500ms;   // what a killed network-setup was about to start may hold its lock for a moment
-constexpr auto stop_margin = 300ms;  // time to remove the interfaces after vm-switch
+constexpr auto lock_limit = 500ms;  // what a killed network-setup was about to start may hold its lock for a moment
+// Of vm-switch, which has nothing to wait for. Less than half of the time in which this program has to end: a busy
+// machine takes long to end a killed process, and the interfaces are removed after it.
+constexpr auto stop_limit = 2s;
 
 constexpr auto description =
     "Sets up the network of a VM: meets host-switch over virtual sockets, connects the container engine's network "
@@ -249,7 +251,7 @@ async::task<> network_setup::hand_over(const handshake::data_connection& connect
   co_await leave_switch_to_shut_down();
   if (taken) co_return;
   log::warn(component, "vm-switch does not take the connection reason=\"{}\"", taken.error().message());
-  co_await switch_->stop(async::clock::now() + 2s);
+  co_await switch_->stop(async::clock::now() + stop_limit);
   co_await leave_switch_to_shut_down();
   switch_.reset();
 }
@@ -275,10 +277,10 @@ async::task<> network_setup::serve(handshake::data_connection connection) {
   co_await async::sleep_for(pauses.delay(failures_, std::random_device{}()));
 }
 
-async::task<> network_setup::shut_down(async::clock::time_point deadline) {
+async::task<> network_setup::shut_down(async::clock::time_point) {
   stopping_ = true;
   if (veth_) veth_->let_go();
-  if (switch_) co_await switch_->stop(deadline - stop_margin);
+  if (switch_) co_await switch_->stop(async::clock::now() + stop_limit);
   if (const auto removed = remove_veth_pair(); !removed)
     log::warn(component, "cannot remove the interfaces reason=\"{}\"", removed.error().message());
 }
