@@ -33,6 +33,18 @@ TEST(unique_name, tells_leftovers_from_what_is_in_use) {
   EXPECT_FALSE(is_leftover("other-2147483000-1-x"));
 }
 
+TEST(eventually, a_check_that_looks_before_the_deadline_and_returns_after_it_is_not_the_last) {
+  const auto begin = support::clock::now();
+  const auto passed = [&] { return support::clock::now() - begin; };
+  const auto slow = [&] {
+    const bool right = passed() >= 20ms;
+    while (passed() < 50ms) continue;
+    return right;
+  };
+  EXPECT_TRUE(eventually(30ms, slow));
+  EXPECT_FALSE(eventually(30ms, [] { return false; }));
+}
+
 TEST(socket_peer, a_reset_is_neither_an_end_nor_the_lack_of_a_socket) {
   const auto listener = bound_socket(SOCK_STREAM, {net::address::loopback_v4(), 0});
   const auto client = connected_socket(SOCK_STREAM, local_endpoint(listener.get()));
