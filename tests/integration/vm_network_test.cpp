@@ -191,6 +191,7 @@ TEST_F(vm_network_test, ends_while_it_hands_over_a_connection) {
   const std::string_view words = "vm-switch started";
   EXPECT_EQ(text.find(words), text.rfind(words)) << text;
   EXPECT_THAT(text, testing::HasSubstr("stopped"));
+  EXPECT_EQ(veth_index(), 0U);
 }
 
 TEST_F(vm_network_test, a_killed_vm_switch_is_replaced) {
