@@ -47,7 +47,8 @@ struct prepared {
 void use_default_signals() {
   struct sigaction action{};  // NOLINT: the child of a fork
   action.sa_handler = SIG_DFL;
-  for (const int number : {SIGPIPE, SIGXFSZ, SIGINT, SIGTERM, SIGUSR1}) ::sigaction(number, &action, nullptr);  // NOLINT
+  for (const int number : {SIGPIPE, SIGXFSZ, SIGINT, SIGTERM, SIGUSR1})
+    ::sigaction(number, &action, nullptr);  // NOLINT
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

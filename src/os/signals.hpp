@@ -9,10 +9,10 @@
 namespace os {
 
 // At the beginning of main, before there are threads. Keeps SIGINT and SIGTERM for stop_signal() and SIGUSR1 for
-// user_signal(), ignores SIGPIPE and SIGXFSZ, and unblocks SIGSYS for filter_calls(): a supervisor may have blocked it. A program
-// that never calls user_signal() ignores SIGUSR1. Another SIGINT or SIGTERM, later than 0.2 s after the first one, ends
-// the program at once with 128 + its number. Signals within that time are one request: a supervisor may signal both a
-// process and its group.
+// user_signal(), ignores SIGPIPE and SIGXFSZ, and unblocks SIGSYS for filter_calls(): a supervisor may have blocked it.
+// A program that never calls user_signal() ignores SIGUSR1. Another SIGINT or SIGTERM, later than 0.2 s after the first
+// one, ends the program at once with 128 + its number. Signals within that time are one request: a supervisor may
+// signal both a process and its group.
 //
 // The program ends with 0 at the latest `limit` after the first one, whatever its other threads wait for, such as a log
 // that is a full pipe or a disk that hangs: a thread sees to that, which waits for signals alone. Throws

@@ -82,9 +82,7 @@ loopback_lab::loopback_lab(netfilter::nat_variant variant, bool with_tap) : engi
   add_container(rd, two, "port2", "172.17.0.3");
 }
 
-void loopback_lab::connect_veth() {
-  connect({&rd, "veth0", "192.168.143.1/24"}, {&wsl, "eth0", "192.168.143.2/24"});
-}
+void loopback_lab::connect_veth() { connect({&rd, "veth0", "192.168.143.1/24"}, {&wsl, "eth0", "192.168.143.2/24"}); }
 
 void loopback_lab::connect_tap() { connect({&rd, "tap0", "192.168.127.2/24"}, {&host, "eth0", "192.168.127.1/24"}); }
 

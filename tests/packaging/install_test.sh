@@ -111,7 +111,7 @@ check 'a purge works' inside dpkg --purge guestagent >/dev/null
 rm -f "$settings.dpkg-dist"
 check 'a purge leaves nothing' [ "$(changed_files)" = "$before" ]
 
-# What is in the way of a purge: a directory where a socket was, a link to somebody's directory.
+# A purge meets a directory with a socket's name, and a link to another's directory.
 check 'it can be installed again' install_package new
 mkdir -p "$root/run/wsl-proxy.sock" "$root/var/log/host-switch.log.d" "$root/home/user"
 touch "$root/home/user/file" "$root/run/privileged-service.sock"

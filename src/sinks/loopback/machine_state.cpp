@@ -38,8 +38,8 @@ base::result<machine_state> read_machine(const rule_options& options) {
   machine_state found;
   for (const auto& a : *all)
     if (is_reached(a, options) && !found.has(a.ip))
-      found.peers.push_back({a.interface, a.ip, net::cidr(a.ip, likely_prefix(a.prefix_length)),
-                             ::if_nametoindex(a.interface.c_str())});
+      found.peers.push_back(
+          {a.interface, a.ip, net::cidr(a.ip, likely_prefix(a.prefix_length)), ::if_nametoindex(a.interface.c_str())});
   std::ranges::sort(found.peers, {}, &peer_interface::address);
   return found;
 }

@@ -27,14 +27,12 @@ TEST(machine_state, finds_the_peers_devices_and_networks) {
   place.ip({"address", "add", "10.1.0.1/24", "dev", "eth0"});
   place.ip({"address", "add", "192.168.127.2/24", "dev", "eth0", "label", "eth0:1"});
   place.ip({"address", "add", "192.168.143.1/32", "dev", "veth0"});
-  EXPECT_THAT(read_machine({})->peers,
-              ElementsAre(peer("eth0", "192.168.127.2", "192.168.127.0"),
-                          peer("veth0", "192.168.143.1", "192.168.143.0")));
+  EXPECT_THAT(read_machine({})->peers, ElementsAre(peer("eth0", "192.168.127.2", "192.168.127.0"),
+                                                   peer("veth0", "192.168.143.1", "192.168.143.0")));
   rule_options whole;
   whole.interface = "eth0";
   EXPECT_THAT(read_machine(whole)->peers,
-              ElementsAre(peer("eth0", "10.1.0.1", "10.1.0.0"),
-                          peer("eth0", "192.168.127.2", "192.168.127.0")));
+              ElementsAre(peer("eth0", "10.1.0.1", "10.1.0.0"), peer("eth0", "192.168.127.2", "192.168.127.0")));
 }
 
 TEST(machine_state, a_device_that_is_made_again_makes_another_state) {
