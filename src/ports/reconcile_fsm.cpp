@@ -71,6 +71,7 @@ void reconcile_fsm::remember(const std::vector<forward>& journaled, bool sources
   for (const auto& f : journaled) {
     const auto at = slots_.try_emplace(f.key).first;
     at->second.held = slot::uncertain{f, sources_may_keep ? origin::journal : origin::this_run, {}};
+    if (sources_may_keep) at->second.late_until = now + options_.late_limit;
     reschedule(at, now);
   }
 }

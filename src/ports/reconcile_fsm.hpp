@@ -63,8 +63,10 @@ class reconcile_fsm {
 
   reconcile_fsm(sink_traits traits, reconcile_options options);
 
-  // What an earlier run left in the journal; before anything else. With `sources_may_keep` false it is removed without
-  // waiting for the sources: the journal is older than the VM's boot, so nothing that it names runs any more.
+  // What an earlier run left in the journal; before anything else. Its last requests may still be carried out: the
+  // kernel sends what a killed program has written, also after a link was away. With `sources_may_keep` false it is
+  // removed without waiting for the sources: the journal is older than the VM's boot, so nothing that it names runs any
+  // more, and nothing is under way.
   void remember(const std::vector<forward>& journaled, bool sources_may_keep, time_point now);
 
   // The whole desired state. `settled`: sources whose silence means "nothing". A new epoch makes the peer be listed

@@ -88,6 +88,7 @@ void reconcile_fsm::adopt(slot_map::iterator at, const held_forward* held, time_
   if (event == slot_event::listed_missing_late)
     return schedule(at, s.wanted ? std::max(s.retry.not_before, now) : s.late_until);
   const auto next = next_state(s.state(), event);
+  if (next == slot_state::ours && s.from() == origin::journal) s.late_until = {};  // the earlier run's request is here
   if (s.may_be_ours() && next != slot_state::ours) lost.push_back(*s.applied());
   std::optional<forward> value = s.wanted;
   if (next == slot_state::ours) value = as_forward(*held, s.applied() != nullptr ? s.applied() : wanted_of(s));

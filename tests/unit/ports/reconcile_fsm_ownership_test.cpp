@@ -126,12 +126,35 @@ TEST_F(reconcile_fsm_ownership_test, what_was_exposed_before_the_vm_booted_goes_
   EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
 }
 
-TEST_F(reconcile_fsm_ownership_test, journaled_forwards_that_are_gone_or_of_others_are_reported_as_lost) {
+TEST_F(reconcile_fsm_ownership_test, journaled_forwards_of_others_are_reported_as_lost_and_missing_ones_removed) {
   fsm.remember({on(80), on(81)}, true, now);
   want({});
-  const auto lost = list({{on(81).key, false}});
-  EXPECT_THAT(lost, SizeIs(2));
+  EXPECT_THAT(list({{on(81).key, false}}), SizeIs(1));
   EXPECT_EQ(take(), "");
+  now += seconds(60);
+  EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ") << "it could come until now";
+}
+
+TEST_F(reconcile_fsm_ownership_test, the_last_request_of_a_killed_run_may_come_late_and_is_ours) {
+  fsm.remember({on(80)}, true, now);
+  want({on(80)});
+  EXPECT_THAT(list(), IsEmpty()) << "the journal keeps it";
+  EXPECT_EQ(take(), "+tcp 0.0.0.0:80 ");
+  finish(outcome_kind::exists);  // it has come
+  list({{.key = on(80).key}});
+  EXPECT_EQ(fsm.slots().begin()->second.state(), slot_state::ours);
+  want({});
+  EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
+}
+
+TEST_F(reconcile_fsm_ownership_test, nothing_comes_late_of_what_the_peer_holds_after_a_crash) {
+  fsm.remember({on(80)}, true, now);
+  want({on(80)});
+  list({{.key = on(80).key}});
+  want({});
+  EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
+  finish();
+  EXPECT_THAT(fsm.slots(), IsEmpty());
 }
 
 TEST_F(reconcile_fsm_ownership_test, a_peer_that_cannot_be_asked_gets_everything_again_when_it_is_a_new_instance) {

@@ -145,7 +145,7 @@ class machine {
 
   // Brings the slot of `web` there. It stays wanted.
   void bring_to(slot_state state) {
-    if (state == uncertain) fsm_.remember({web}, true, now_);
+    if (state == uncertain) fsm_.remember({web}, false, now_);
     want({web});
     // A peer that cannot list leaves what was remembered uncertain.
     if (state == uncertain) return list_nothing();
