@@ -114,7 +114,8 @@ base::result<rules_file::checked> rules_file::check(const content& text, const r
 }
 
 bool rules_file::refuse(std::string why) {
-  why = base::printable(path()) + ": " + why;
+  const auto name = base::printable(path());
+  if (!why.starts_with(name)) why = name + ": " + why;  // errors of reading have it
   trouble_.note(base::fail(why));
   return std::exchange(state_.trouble, why) != why;
 }

@@ -1,5 +1,7 @@
 #include "sinks/port_mapping/tunnel_monitor.hpp"
 
+#include <net/if.h>
+
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <expected>
@@ -55,6 +57,8 @@ base::result<connect_addresses> tunnel_monitor::read_addresses() const {
   if (!found) return std::unexpected(found.error());
   connect_addresses made;
   for (const auto& a : *found) made.push_back({a.ip, a.prefix_length});
+  if (made.empty() && ::if_nametoindex(options_.interface.c_str()) == 0)
+    return base::fail("there is no interface " + options_.interface);
   if (made.empty()) return base::fail("interface " + options_.interface + " has no address");
   return made;
 }

@@ -95,7 +95,7 @@ TEST_F(tunnel_sink_test, nothing_listens_at_all) {
 
 TEST_F(tunnel_sink_test, an_interface_that_is_not_there_is_a_peer_that_is_down) {
   make_sink(60s, "none0");
-  EXPECT_EQ(list().error().message(), "interface none0 has no address");
+  EXPECT_EQ(list().error().message(), "there is no interface none0");
 }
 
 TEST_F(tunnel_sink_test, notices_a_restart_behind_the_tunnel) {
