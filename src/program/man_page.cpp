@@ -84,6 +84,11 @@ std::string option(const flag_description& f) {
   return fmt::format(".TP\n\\fB\\-{}\\fR{}\n{}{}\n", plain(f.name), value, plain(f.help), standard);
 }
 
+// The package of Debian and the tarball have their documents in different places.
+constexpr std::string_view see_also =
+    "operations.md in /usr/share/doc/guestagent or /usr/local/share/doc/guestagent: files, sockets, logs, symptoms, "
+    "and recipes for kinds of virtual machines.";
+
 std::string exit_status(const about& what) {
   std::string text = ".PP\n0 finished or stopped by a signal, 1 failed, 2 wrong command line";
   for (const auto& [code, meaning] : what.exit_codes) text += fmt::format(",\n{} {}", code, plain(meaning));
@@ -104,7 +109,8 @@ std::string man_page(const about& what, const std::vector<flag_description>& fla
   text += ".SH OPTIONS\n.PP\nOne dash or two; \\-flag=value or \\-flag value; booleans without a value, or with =.\n";
   for (const auto& f : flags) text += option(f);
   text += option({.name = "h", .help = "Print the usage and exit."});
-  return text + ".SH \"EXIT STATUS\"\n" + exit_status(what);
+  text += ".SH \"EXIT STATUS\"\n" + exit_status(what);
+  return text + ".SH \"SEE ALSO\"\n.PP\n" + plain(see_also) + "\n";
 }
 
 }  // namespace program
