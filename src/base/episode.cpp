@@ -27,10 +27,11 @@ void episode::note(const result<>& outcome, steady_time now) {
     end(now);
     return;
   }
-  const bool new_reason = std::exchange(reason_, outcome.error().message()) != reason_;
-  if (!is_due(new_reason, now)) return;
+  reason_ = outcome.error().message();
+  if (!is_due(now)) return;
   silent_ = false;
   logged_ = now;
+  logged_reason_ = reason_;
   warn(component_, "{}, retrying reason=\"{}\"{}", about_, reason_, count(again_));
 }
 
@@ -45,7 +46,7 @@ void episode::end(steady_time now) {
   reason_.clear();
 }
 
-bool episode::is_due(bool new_reason, steady_time now) {
+bool episode::is_due(steady_time now) {
   if (!began_) {
     began_ = now;
     silent_ = ended_ && now - *ended_ < soon;
@@ -53,7 +54,7 @@ bool episode::is_due(bool new_reason, steady_time now) {
     return !silent_;
   }
   if (silent_ && ended_) return now - *ended_ >= soon;
-  return new_reason && now - logged_ >= between_reasons;
+  return reason_ != logged_reason_ && now - logged_ >= between_reasons;
 }
 
 std::optional<std::uint64_t> throttle::admit(steady_time now) {

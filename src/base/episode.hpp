@@ -26,18 +26,18 @@ class episode {
   // `about` begins the line, e.g. "cannot listen tunnel=api".
   episode(std::string component, std::string about) : component_(std::move(component)), about_(std::move(about)) {}
 
-  // A failure begins the episode (WARN, with its reason), a success ends it (INFO, with its length). A new reason
-  // within an episode is logged at most once a minute.
+  // A failure begins the episode (WARN, with its reason), a success ends it (INFO, with its length). A reason that
+  // differs from the logged one is logged, too, as soon as a minute has passed since the last line.
   void note(const result<>& outcome, steady_time now = std::chrono::steady_clock::now());
   [[nodiscard]] bool active() const { return began_.has_value(); }
   [[nodiscard]] const std::string& reason() const { return reason_; }
 
  private:
   void end(steady_time now);
-  // Notes a failure: begins the episode, or goes on with it. Returns whether a line is due.
-  bool is_due(bool new_reason, steady_time now);
+  // Notes a failure for reason_: begins the episode, or goes on with it. Returns whether a line is due.
+  bool is_due(steady_time now);
 
-  std::string component_, about_, reason_;
+  std::string component_, about_, reason_, logged_reason_;
   std::optional<steady_time> began_;
   std::optional<steady_time> ended_;  // the last logged episode
   bool silent_ = false;               // the current one is only counted: it began soon after the last

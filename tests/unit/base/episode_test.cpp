@@ -46,6 +46,13 @@ TEST_F(episode_test, logs_a_new_reason_at_most_once_a_minute) {
   EXPECT_EQ(lines(), 3);
 }
 
+TEST_F(episode_test, logs_a_reason_that_changed_once_and_lasts) {
+  episode watching("net", "cannot watch");
+  for (int i = 0; i < 180; ++i) watching.note(fail(i < 5 ? "missing" : "denied"), start_ + i * 1s);
+  EXPECT_EQ(lines(), 2);
+  EXPECT_TRUE(written().ends_with(" reason=\"denied\"\n")) << written();
+}
+
 TEST_F(episode_test, that_begins_again_soon_is_counted) {
   episode watching("net", "cannot watch");
   for (int i = 0; i < 100; ++i) {
