@@ -61,7 +61,10 @@ kill_program() { # NAME
 remove_all() {
   local place group directory=${TMPDIR:-/tmp}/$1 all=0
   for place in "${places[@]}"; do
-    [[ ! -e /run/netns/$1-$place ]] || ip netns del "$1-$place" || all=1
+    [[ -e /run/netns/$1-$place ]] || continue
+    # A killed network-setup leaves its lock, which has the number of its namespace.
+    rm -f "/run/network-setup-$(stat --dereference --format=%i "/run/netns/$1-$place").lock"
+    ip netns del "$1-$place" || all=1
   done
   for group in /sys/fs/cgroup/"$1" /sys/fs/cgroup/*/"$1"; do
     [[ ! -d $group ]] || within 5 remove_group "$group" || { bad "$group is left" && all=1; }
