@@ -1,6 +1,7 @@
 #include "link/link_url.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>

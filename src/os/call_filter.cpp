@@ -22,7 +22,6 @@
 #include <utility>
 #include <vector>
 
-#include "async/clock.hpp"
 #include "async/task.hpp"
 #include "base/result.hpp"
 #include "os/readable.hpp"

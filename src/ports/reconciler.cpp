@@ -203,6 +203,7 @@ void reconciler::trace_outcome(const operation& done, const outcome& result, tim
 
 // A success that did not reach the file ends no trouble.
 void reconciler::note(const base::result<>& written) {
+  if (!journal_) return;
   if (journal_->unsynced() || !journal_->sound()) written_.notify_all();
   const bool troubled = journal_trouble_.active();
   if (!written || journal_->sound()) journal_trouble_.note(written);

@@ -13,8 +13,10 @@
 #include "async/task_group.hpp"
 #include "base/descriptor_limit.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
 #include "os/signals.hpp"
 #include "program/command_line.hpp"
+#include "program/rights.hpp"
 
 #if __has_feature(address_sanitizer)
 #include <sanitizer/lsan_interface.h>

@@ -158,15 +158,17 @@ async::task<base::result<>> table_reader::read_whole() {
   co_return base::result<>{};
 }
 
-bool table_reader::is_current(std::optional<std::uint32_t> generation) const {
-  return known_ && generation && generation == known_generation_;
+// The last reading, unless rules may have changed since.
+std::optional<table_ptr> table_reader::find_current(std::optional<std::uint32_t> generation) const {
+  if (!known_ || !generation || generation != known_generation_) return std::nullopt;
+  return known_->second;
 }
 
 async::task<base::result<table_ptr>> table_reader::read_nft() {
   base::result<table_ptr> last = base::fail(std::errc::resource_unavailable_try_again, "the rules keep changing");
   for (int attempt = 1; attempt <= attempts; ++attempt) {
     const auto generation = generation_now();
-    if (is_current(generation)) co_return known_->second;
+    if (auto current = find_current(generation)) co_return std::move(*current);
     auto view = read_view();
     if (!view && is_passing(view.error())) {
       last = std::unexpected(view.error());

@@ -73,7 +73,7 @@ class table_reader {
   async::task<std::optional<base::result<pid_t>>> add_by_netlink(const std::vector<std::string>& lines);
   [[nodiscard]] base::result<nft_nat_view> read_view() const;
   async::task<fingerprint> read_legacy_fingerprint();
-  [[nodiscard]] bool is_current(std::optional<std::uint32_t> generation) const;
+  [[nodiscard]] std::optional<table_ptr> find_current(std::optional<std::uint32_t> generation) const;
   async::task<base::result<table_ptr>> read_nft();
   async::task<base::result<std::optional<table_ptr>>> read_nft_at(nft_nat_view view);
   async::task<base::result<>> read_whole();

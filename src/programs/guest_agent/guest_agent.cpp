@@ -34,6 +34,7 @@
 #include "ports/source_id.hpp"
 #include "program/command_line.hpp"
 #include "program/go_flags.hpp"
+#include "program/program_description.hpp"
 #include "program/rights.hpp"
 #include "program/system_calls.hpp"
 #include "programs/guest_agent/composition.hpp"

@@ -12,6 +12,7 @@
 #include "program/command_line.hpp"
 #include "programs/guestagentctl/agent_client.hpp"
 #include "programs/guestagentctl/changes.hpp"
+#include "programs/guestagentctl/request.hpp"
 
 namespace guestagentctl {
 namespace {

@@ -20,8 +20,10 @@
 #include "program/command_line.hpp"
 #include "programs/guestagentctl/agent_client.hpp"
 #include "programs/guestagentctl/agent_network.hpp"
+#include "programs/guestagentctl/answer_check.hpp"
 #include "programs/guestagentctl/explain.hpp"
 #include "programs/guestagentctl/readiness.hpp"
+#include "programs/guestagentctl/request.hpp"
 
 namespace guestagentctl {
 namespace {
@@ -39,8 +41,8 @@ async::task<base::result<>> check_answers(std::vector<net::endpoint> places, ans
 
 class port_wait {
  public:
-  port_wait(const async::executor& where, const request& r, answer_limits limits)
-      : request_(r), limits_(limits), changed_(where) {}
+  port_wait(const async::executor& where, std::string socket, question asked, answer_limits limits)
+      : socket_(std::move(socket)), asked_(std::move(asked)), limits_(limits), changed_(where) {}
 
   // Returns when waiting longer changes nothing.
   async::task<> run() { co_await async::first_of(follow_agent(), ask_port()); }
@@ -60,9 +62,8 @@ class port_wait {
     if (judged_.inside.empty()) return judged_.text + " is open";
     if (answers_) return judged_.text + " answers";
     const auto silence = silence_.empty() ? "has not answered yet" : "does not answer: " + silence_;
-    const auto* const where = is_in_other_network(request_.socket)
-                                  ? "; the agent is in another network namespace, and so may be the port"
-                                  : "";
+    const auto* const where =
+        is_in_other_network(socket_) ? "; the agent is in another network namespace, and so may be the port" : "";
     return fmt::format("{} is open, and {}{}", judged_.text, silence, where);
   }
 
@@ -71,7 +72,7 @@ class port_wait {
   async::task<> follow_agent() {
     while (true) {
       auto take = [this](std::string_view text) { return read(text); };
-      const auto followed = co_await follow_status(request_.socket, std::move(take));
+      const auto followed = co_await follow_status(socket_, std::move(take));
       if (followed) co_return;
       judged_ = {readiness::opening, followed.error().message()};
       co_await async::sleep_for(pause_between_tries);
@@ -81,7 +82,7 @@ class port_wait {
   base::result<appetite> read(std::string_view text) {
     const auto shown = read_document(text);
     if (!shown) return std::unexpected(shown.error());
-    auto judged = judge(*shown, *request_.wait);
+    auto judged = judge(*shown, asked_);
     if (judged.inside != judged_.inside) silence_.clear();
     judged_ = std::move(judged);
     changed_.notify_all();
@@ -104,7 +105,8 @@ class port_wait {
     }
   }
 
-  const request& request_;
+  std::string socket_;
+  question asked_;
   answer_limits limits_;
   async::condition changed_;  // judged_
   judgement judged_{readiness::opening, "the agent has not answered"};
@@ -115,7 +117,8 @@ class port_wait {
 }  // namespace
 
 async::task<base::result<int>> wait_for_port(const request& r, answer_limits limits) {
-  port_wait wait(co_await async::asio::this_coro::executor, r, limits);
+  const auto asked = r.wait.value_or(question{});
+  port_wait wait(co_await async::asio::this_coro::executor, r.socket, asked, limits);
   static_cast<void>(co_await async::within(r.timeout, wait.run()));
   const int code = wait.exit_code();
   const auto text = wait.text();
@@ -124,7 +127,6 @@ async::task<base::result<int>> wait_for_port(const request& r, answer_limits lim
     co_return code;
   }
   if (code == exit_left_out) co_return program::report_failure("guestagentctl", text, code);
-  const auto asked = r.wait.value_or(question{});
   const auto late = fmt::format("{}/{} is not ready after {} s: {}", asked.port.value_or(0), asked.protocol,
                                 static_cast<double>(r.timeout.count()) / 1000, text);
   co_return program::report_failure("guestagentctl", late, code);

@@ -27,6 +27,7 @@
 #include "program/command_line.hpp"
 #include "program/flag_values.hpp"
 #include "program/go_flags.hpp"
+#include "program/program_description.hpp"
 #include "program/rights.hpp"
 #include "programs/host_switch/access_policy.hpp"
 #include "programs/host_switch/api_device.hpp"

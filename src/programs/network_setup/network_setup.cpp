@@ -34,6 +34,7 @@
 #include "program/command_line.hpp"
 #include "program/flag_values.hpp"
 #include "program/go_flags.hpp"
+#include "program/program_description.hpp"
 #include "program/rights.hpp"
 #include "program/system_calls.hpp"
 #include "programs/network_setup/engine_namespace.hpp"

@@ -31,6 +31,7 @@
 #include "os/socket_facts.hpp"
 #include "program/command_line.hpp"
 #include "program/go_flags.hpp"
+#include "program/program_description.hpp"
 #include "program/rights.hpp"
 #include "programs/vm_switch/dhcp_client.hpp"
 #include "programs/vm_switch/frame_pump.hpp"

@@ -23,6 +23,7 @@
 #include "program/command_line.hpp"
 #include "program/flag_values.hpp"
 #include "program/go_flags.hpp"
+#include "program/program_description.hpp"
 #include "program/rights.hpp"
 #include "programs/vtunnel/config_codec.hpp"
 #include "programs/vtunnel/tunnel_end.hpp"

@@ -1,8 +1,8 @@
 #include "programs/wsl_proxy/wsl_proxy.hpp"
 
-#include "program/command_line.hpp"
 #include "program/flag_values.hpp"
 #include "program/go_flags.hpp"
+#include "program/program_description.hpp"
 #include "programs/port_proxy/caller.hpp"
 #include "programs/port_proxy/listener_table.hpp"
 #include "programs/port_proxy/port_listeners.hpp"
