@@ -9,7 +9,8 @@
 // If the programs of iptables-nft are removed while this one runs, the kernel's table can no longer be read as text,
 // and not be changed where that takes the program. The reader then reports that the variant is absent, until the
 // programs are back. The rules of our chain stay until the owner has something in their place and removes the
-// leftovers() by handle.
+// leftovers() by handle. Rules of iptables-legacy have no handles, and go only when the whole table is replaced: its
+// table is then an error, and everything stays, until the programs are back.
 #pragma once
 
 #include <functional>

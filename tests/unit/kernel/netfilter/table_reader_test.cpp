@@ -68,6 +68,14 @@ class table_reader_test : public testing::Test {
     std::ofstream(directory_ / "rules") << text;
     support::run_or_throw({.argv = {variant_ + "-restore", "--noflush"}, .stdin_file = directory_ / "rules"});
   }
+  void take_programs_away() const {
+    for (const auto* program : {"-save", "-restore"})
+      std::filesystem::rename(directory_ / (variant_ + program), directory_ / (variant_ + program + ".away"));
+  }
+  void bring_programs_back() const {
+    for (const auto* program : {"-save", "-restore"})
+      std::filesystem::rename(directory_ / (variant_ + program + ".away"), directory_ / (variant_ + program));
+  }
   base::result<table_ptr> read() { return support::run_task(context_, reader_->read()); }
   std::vector<std::string> lines(const std::string& chain) { return lines_of(*read().value(), chain); }
   base::result<std::vector<pid_t>> change(table_change change) {
@@ -161,8 +169,7 @@ TEST_F(table_reader_test, rules_stay_when_the_programs_have_gone_until_the_owner
   ASSERT_TRUE(read());
   EXPECT_TRUE(support::run_task(context_, reader_->leftovers()).value().empty());
   const auto in_kernel = [] { return support::run_or_throw({.argv = {"iptables-nft-save", "-t", "nat"}}); };
-  for (const auto* program : {"-save", "-restore"})
-    std::filesystem::rename(directory_ / (variant_ + program), directory_ / (variant_ + program + ".away"));
+  take_programs_away();
   restore("*nat\n-A TAG -j RETURN\nCOMMIT\n");  // or the last reading counts
   EXPECT_EQ(read().value(), nullptr);
   EXPECT_TRUE(reader_->is_gone());
@@ -173,8 +180,7 @@ TEST_F(table_reader_test, rules_stay_when_the_programs_have_gone_until_the_owner
   EXPECT_TRUE(change(std::move(*left)));
   EXPECT_THAT(in_kernel(), Not(HasSubstr("TAG:web")));
   EXPECT_THAT(in_kernel(), HasSubstr("-A TAG -j RETURN")) << "it is not ours";
-  for (const auto* program : {"-save", "-restore"})
-    std::filesystem::rename(directory_ / (variant_ + program + ".away"), directory_ / (variant_ + program));
+  bring_programs_back();
   EXPECT_TRUE(reader_->is_back());
   EXPECT_NE(read().value(), nullptr);
   EXPECT_FALSE(reader_->is_gone());
@@ -277,6 +283,20 @@ TEST_F(table_reader_test, legacy_reads_text_when_the_table_has_changed) {
   EXPECT_EQ(runs(), before);
   ASSERT_TRUE(change({.lines = {":TAG -", own_rule(80)}, .grown = {"TAG"}}));
   EXPECT_THAT(lines("TAG"), ElementsAre(own_rule(80)));
+}
+
+// Nothing else could remove the rules: with relays in their place, they would still take the connections.
+TEST_F(table_reader_test, legacy_is_an_error_while_the_programs_are_gone) {
+  use(nat_variant::legacy);
+  restore("*nat\n:TAG -\n" + own_rule(80) + "\nCOMMIT\n");
+  ASSERT_TRUE(read());
+  take_programs_away();
+  restore("*nat\n" + own_rule(81) + "\nCOMMIT\n");  // or the last reading counts
+  EXPECT_FALSE(read()) << "an unreadable table is not an absent one";
+  EXPECT_FALSE(change({.lines = {own_rule(82)}}));
+  EXPECT_TRUE(support::run_task(context_, reader_->leftovers()).value().empty());
+  bring_programs_back();
+  EXPECT_THAT(lines("TAG"), ElementsAre(own_rule(80), own_rule(81)));
 }
 
 }  // namespace
