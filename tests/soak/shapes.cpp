@@ -80,7 +80,7 @@ std::string to_docker_argument(const port_run& run) {
     return run.count == 1 ? fmt::format("{}", first) : fmt::format("{}-{}", first, first + run.count - 1);
   };
   const auto address = run.address.contains(':') ? "[" + run.address + "]" : run.address;
-  const auto suffix = fmt::format("{}/{}", range(run.inside), net::to_string(run.protocol));
+  auto suffix = fmt::format("{}/{}", range(run.inside), net::to_string(run.protocol));
   if (run.number == 0) return suffix;
   return fmt::format("{}{}{}:{}", address, address.empty() ? "" : ":", range(run.number), suffix);
 }

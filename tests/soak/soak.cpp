@@ -1,8 +1,7 @@
 // soak: containers, Services, listeners and rules come and go at random while every part is killed, stalled and
 // starved, for minutes or hours; at each pause everything is compared with what it has to be. `./dev soak`,
 // docs/testing.md.
-#include <signal.h>
-
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -15,7 +14,7 @@
 
 namespace {
 
-volatile sig_atomic_t interrupted = 0;
+volatile std::sig_atomic_t interrupted = 0;
 
 void note_signal(int) { interrupted = 1; }
 
