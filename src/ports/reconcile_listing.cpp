@@ -84,11 +84,12 @@ slot_event reconcile_fsm::listed_event(const slot& s, const held_forward* held, 
 
 void reconcile_fsm::adopt(slot_map::iterator at, const held_forward* held, time_point now, std::vector<forward>& lost) {
   auto& s = at->second;
+  const bool under_way = held == nullptr && s.state() == slot_state::uncertain && s.from() == origin::journal;
+  if (under_way) s.late_until = began_ + options_.late_limit;
   const auto event = listed_event(s, held, now);
   if (event == slot_event::listed_missing_late)
     return schedule(at, s.wanted ? std::max(s.retry.not_before, now) : s.late_until);
   const auto next = next_state(s.state(), event);
-  if (next == slot_state::ours && s.from() == origin::journal) s.late_until = {};  // the earlier run's request is here
   if (s.may_be_ours() && next != slot_state::ours) lost.push_back(*s.applied());
   std::optional<forward> value = s.wanted;
   if (next == slot_state::ours) value = as_forward(*held, s.applied() != nullptr ? s.applied() : wanted_of(s));
