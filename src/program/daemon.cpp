@@ -11,7 +11,6 @@
 #include "async/clock.hpp"
 #include "async/task.hpp"
 #include "async/task_group.hpp"
-#include "base/descriptor_limit.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "os/signals.hpp"
@@ -99,8 +98,6 @@ int run(int argc, const char* const* argv, const std::function<std::unique_ptr<d
   if (debug) log::set_level(log::level::debug);
   if (!made->confines_itself())
     if (const auto kept = made->keep_capabilities(); !kept) return report_failure(info.name, kept.error().message());
-  if (const auto enough = base::raise_descriptor_limit(); !enough)
-    return report_failure(info.name, enough.error().message());
   if (auto opened = made->open(context.get_executor()); !opened)
     return end_with(report_failure(info.name, opened.error().message()));
   async::task_group main(context.get_executor());

@@ -17,6 +17,7 @@
 #include <string>
 
 #include "async/task_group.hpp"
+#include "base/descriptor_limit.hpp"
 #include "base/result.hpp"
 #include "os/signals.hpp"
 #include "os/standard_streams.hpp"
@@ -70,6 +71,8 @@ int run(int argc, const char* const* argv, const std::function<std::unique_ptr<d
 template <class Daemon>
 int run(int argc, const char* const* argv) {
   os::occupy_closed_streams();
+  if (const auto enough = base::raise_descriptor_limit(); !enough)
+    return report_failure(Daemon().info().name, enough.error().message());
   os::catch_stop_signals();
   return run(argc, argv, [] { return std::make_unique<Daemon>(); });
 }

@@ -116,6 +116,13 @@ TEST_P(every_program, explains_itself) {
   }
 }
 
+TEST_P(every_program, needs_descriptors) {
+  const auto few = support::run_command({.argv = {"/bin/sh", "-c", "ulimit -n 4; exec \"$0\" -version", path()}});
+  EXPECT_EQ(few.exit_code, 1);
+  EXPECT_THAT(few.text,
+              StartsWith(std::string(GetParam().name) + ": at most 4 descriptors are allowed, 64 are needed"));
+}
+
 // A script sees by the exit code that it has no page, no completions, no version.
 TEST_P(every_program, fails_if_it_cannot_print_what_was_asked_for) {
   const auto run_by_shell = [](const std::string& words) {

@@ -11,6 +11,7 @@
 
 #include "async/task.hpp"
 #include "async/task_group.hpp"
+#include "base/descriptor_limit.hpp"
 #include "base/read_file.hpp"
 #include "base/result.hpp"
 #include "json/json.hpp"
@@ -117,6 +118,8 @@ async::task<> stop_on_signal(boost::asio::io_context& context) {
 
 int run(int argc, const char* const* argv) {
   os::occupy_closed_streams();
+  if (const auto enough = base::raise_descriptor_limit(); !enough)
+    return program::report_failure(program_name, enough.error().message());
   os::catch_stop_signals();
   request r;
   program::command_line line(describe_program());

@@ -146,10 +146,11 @@ TEST(daemon_death, does_not_start_with_too_few_descriptors) {
   const auto start_with = [](rlim_t descriptors) {
     const rlimit limit{descriptors, descriptors};
     ::setrlimit(RLIMIT_NOFILE, &limit);
-    be<stopped_early>();
+    be<stopped_while_it_opens>();
   };
   EXPECT_EXIT(start_with(63), testing::ExitedWithCode(1), "idle: at most 63 descriptors are allowed, 64 are needed");
   EXPECT_EXIT(start_with(64), testing::ExitedWithCode(0), "stopped");
+  EXPECT_EXIT(start_with(0), testing::ExitedWithCode(1), "^idle: at most 0 descriptors are allowed, 64 are needed");
 }
 
 TEST(daemon_death, the_log_goes_to_the_file_and_is_as_long_as_asked) {
