@@ -11,7 +11,6 @@
 
 #include "net/protocol.hpp"
 #include "ports/binding.hpp"
-#include "ports/port_table.hpp"
 
 namespace ports {
 namespace {

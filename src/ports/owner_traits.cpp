@@ -1,6 +1,7 @@
 #include "ports/owner_traits.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <tuple>

@@ -22,9 +22,11 @@
 #include "ports/owner_traits.hpp"
 #include "ports/port_table.hpp"
 #include "ports/serving.hpp"
+#include "ports/source_id.hpp"
 #include "rules/conditions.hpp"
 #include "rules/decision.hpp"
 #include "rules/owner_question.hpp"
+#include "rules/problem.hpp"
 #include "rules/rule_set.hpp"
 #include "rules/rules_codec.hpp"
 

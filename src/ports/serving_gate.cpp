@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "ports/binding.hpp"
 #include "ports/exposure_policy.hpp"
 #include "ports/reconcile_fsm.hpp"
 #include "ports/retry_state.hpp"

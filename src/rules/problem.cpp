@@ -1,6 +1,6 @@
 #include "rules/problem.hpp"
 
-#include <algorithm>
+#include <algorithm>  // NOLINT(misc-include-cleaner): std::ranges::upper_bound, which it does not find
 #include <cstddef>
 #include <string>
 #include <string_view>

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstddef>
 #include <expected>
 #include <filesystem>
 #include <functional>
@@ -25,6 +26,7 @@
 #include "base/text.hpp"
 #include "os/file_watch.hpp"
 #include "rules/problem.hpp"
+#include "rules/rule_set.hpp"
 #include "rules/rules_codec.hpp"
 
 namespace guest_agent {
@@ -110,7 +112,8 @@ rules_file::content rules_file::read_first(const place& at, const pace& speed) {
 
 base::result<rules_file::checked> rules_file::check(const content& text, const rules::known_names& known) {
   if (!text) return std::unexpected(text.error());
-  return checked{rules::parse_rules(*text ? std::string_view(**text) : std::string_view(), known)};
+  const auto& present = *text;
+  return checked{rules::parse_rules(present ? std::string_view(*present) : std::string_view(), known)};
 }
 
 bool rules_file::refuse(std::string why) {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "net/address.hpp"
@@ -13,6 +13,7 @@
 #include "programs/guest_agent/options.hpp"
 #include "programs/guest_agent/rules_file.hpp"
 #include "protocols/rules_document/document.hpp"
+#include "rules/conditions.hpp"
 #include "rules/problem.hpp"
 #include "rules/rule.hpp"
 #include "rules/rules_codec.hpp"

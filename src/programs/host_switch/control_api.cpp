@@ -22,7 +22,6 @@
 #include "protocols/forwarder_api/forward.hpp"
 #include "relay/port_status.hpp"
 #include "translator/link_ports.hpp"
-#include "translator/plane.hpp"
 #include "translator/shared.hpp"
 
 namespace host_switch {
