@@ -162,6 +162,20 @@ TEST_P(engine_harness, publishes_and_leaves_nothing) {
   EXPECT_EQ(engine.rules(), before);
 }
 
+// A frozen process cannot be killed, and the end of a sandbox waits for all of its processes.
+TEST_F(harness, an_engine_ends_with_a_paused_container) {
+  const lab_directory directory;
+  const netns rd("rd");
+  const auto began = support::clock::now();
+  {
+    docker_engine engine(rd, directory.path());
+    engine.start();
+    engine.run("web", {}, {"tcp:80"});
+    engine.docker({"pause", "web"});
+  }
+  EXPECT_LT(support::clock::now() - began, 60s);
+}
+
 INSTANTIATE_TEST_SUITE_P(both, engine_harness, testing::Values(iptables_variant::nft, iptables_variant::legacy),
                          [](const auto& one) { return one.param == iptables_variant::nft ? "nft" : "legacy"; });
 

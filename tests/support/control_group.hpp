@@ -5,6 +5,10 @@
 
 namespace support {
 
+// Lets the processes in the group and its subgroups go on. A frozen one, as those of a paused container, cannot be
+// killed.
+void thaw_control_groups(std::string_view name);
+
 // Removes the top group of that name with its subgroups, in every hierarchy; no process may run in it any more.
 void remove_control_groups(std::string_view name);
 

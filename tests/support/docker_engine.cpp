@@ -64,6 +64,7 @@ docker_engine::docker_engine(const netns& where, fs::path directory, docker_opti
 
 docker_engine::~docker_engine() {
   daemon_.kill9();
+  thaw_control_groups(control_group_);
   box_.end();
   remove_control_groups(control_group_);
 }
