@@ -6,7 +6,8 @@ if [[ -t 1 ]]; then bold=$'\e[1m' dim=$'\e[2m' green=$'\e[32m' red=$'\e[31m' pla
 title() { printf '\n%s%s%s\n' "$bold" "$1" "$plain"; }
 say() { printf '  %s%s%s\n' "$dim" "$1" "$plain"; }
 good() { printf '  %s✓%s %s\n' "$green" "$plain" "$1"; }
-bad() { printf '  %s✗ %s%s\n' "$red" "$1" "$plain" >&2; }
+# Succeeds also where the terminal has gone: what failed counts.
+bad() { printf '  %s✗ %s%s\n' "$red" "$1" "$plain" >&2 || true; }
 die() {
   bad "$1"
   show_logs >&2

@@ -30,6 +30,7 @@ check 'a process that ends between two questions' 0 'goes on' 'kill() { :; }; is
 check 'a program that has ended' 0 'gone' 'sleep 0 & pid_of[sleep]=$!; wait; is_gone ${pid_of[sleep]} && echo gone'
 check 'a directory that stays' 1 "$name is left" "$stays"
 check 'a failure, and a directory that stays' 3 "$name is left" "$stays; exit 3"
+check 'a namespace that stays, and no terminal' 1 '' 'end_mode() { false; }; exec 2>&-'
 check 'logs that cannot be kept' 1 'not complete' 'keep_logs=/dev/null/logs'
 rm -rf "${TMPDIR:-/tmp}/$name"
 exit $failed
