@@ -5,7 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 ((EUID == 0)) || { echo 'needs root' && exit 1; }
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
-export TMPDIR=$place
+export TMPDIR=$place LC_ALL=C
 
 # shellcheck disable=SC2016
 prepare='trap="$TMPDIR/guestagent-$$-demo/bin"
