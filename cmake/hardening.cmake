@@ -9,7 +9,7 @@ if(GUESTAGENT_HARDENING)
   endif()
   add_compile_options(-fstack-protector-strong -fstack-clash-protection ${jumps} -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
                       -ffunction-sections -fdata-sections)
-  # Exceptions unwind from calls alone. Tables that hold at each instruction are for debuggers; they cost a hundredth.
+  # Exceptions unwind from calls alone. Tables that hold at each instruction are for debuggers, and cost 1 % of the size.
   add_compile_options(-fno-asynchronous-unwind-tables)
   # The programs share libraries: what one link has compiled, the next one takes.
   add_link_options("-Wl,--thinlto-cache-dir=${CMAKE_BINARY_DIR}/lto-cache" -Wl,--thinlto-cache-policy=cache_size_bytes=500m)

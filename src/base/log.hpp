@@ -14,7 +14,7 @@ namespace base::log {
 enum class level { debug, info, warn, error };
 
 // Sets where the lines go and the least level that is written. Call once, before the first line; the default is
-// stderr and info. With a path the lines are appended to that file, created 0644 in a directory that exists. Fails,
+// stderr and info. With a path the lines are appended to that file, created 0600 in a directory that exists. Fails,
 // with the path and the reason, if it cannot be opened, or is a FIFO: the program would wait for its reader.
 void set_level(level least);
 [[nodiscard]] result<> set_file(const std::string& path);

@@ -31,7 +31,7 @@ constexpr std::chrono::milliseconds generation_limit{100};
 
 }  // namespace
 
-// To open the socket, to a question, and to a batch of changes (nfnetlink_rcv_batch).
+// In this order: the answer to socket(), to a request, and to a batch of changes (nfnetlink_rcv_batch).
 bool is_without_nftables(const base::error& e) {
   return e.code == std::errc::protocol_not_supported || e.code == std::errc::invalid_argument ||
          e.code == std::errc::operation_not_supported;

@@ -46,8 +46,8 @@ class controller : public ports::source_feed {
   [[nodiscard]] async::condition& changed() { return changed_; }
   // Grows with each change: a reader that was busy at a notification sees by it that it missed one.
   [[nodiscard]] std::uint64_t changes() const { return changes_; }
-  // Grows with each plan and with each operation that a peer has done: by what leaves free memory behind. A failed try
-  // to reach a peer changes the status alone.
+  // Grows with each plan and with each operation that succeeds: both leave freed memory behind. An attempt to reach a
+  // peer that fails changes the status alone.
   [[nodiscard]] std::uint64_t work() const;
 
  private:
