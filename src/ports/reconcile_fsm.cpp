@@ -68,7 +68,6 @@ std::uint32_t reconcile_fsm::random() {  // xorshift32
 }
 
 void reconcile_fsm::remember(const std::vector<forward>& journaled, bool sources_may_keep, time_point now) {
-  began_ = now;
   for (const auto& f : journaled) {
     const auto at = slots_.try_emplace(f.key).first;
     at->second.held = slot::uncertain{f, sources_may_keep ? origin::journal : origin::this_run, {}};

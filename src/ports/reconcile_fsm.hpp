@@ -63,10 +63,10 @@ class reconcile_fsm {
 
   reconcile_fsm(sink_traits traits, reconcile_options options);
 
-  // What an earlier run left in the journal; before anything else. What the peer's list lacks of it may still come: the
-  // kernel sends what a killed program has written, also after a link was away. With `sources_may_keep` false it is
-  // removed without waiting for the sources: the journal is older than the VM's boot, so nothing that it names runs any
-  // more, and nothing is under way.
+  // What an earlier run left in the journal; before anything else. What the peer's first list lacks of it may still
+  // come for late_limit: the kernel sends what a killed program has written. Where a link was away, it may send that
+  // again only after the list. With `sources_may_keep` false it is removed without waiting for the sources: the journal
+  // is older than the VM's boot, so nothing that it names runs any more, and nothing is under way.
   void remember(const std::vector<forward>& journaled, bool sources_may_keep, time_point now);
 
   // The whole desired state. `settled`: sources whose silence means "nothing". A new epoch makes the peer be listed
@@ -139,7 +139,6 @@ class reconcile_fsm {
   std::string identity_;
   std::uint64_t epoch_ = 0;
   source_set settled_sources_;
-  time_point began_{};  // when the journal was read
   std::uint32_t random_;
 };
 

@@ -85,7 +85,7 @@ slot_event reconcile_fsm::listed_event(const slot& s, const held_forward* held, 
 void reconcile_fsm::adopt(slot_map::iterator at, const held_forward* held, time_point now, std::vector<forward>& lost) {
   auto& s = at->second;
   const bool under_way = held == nullptr && s.state() == slot_state::uncertain && s.from() == origin::journal;
-  if (under_way) s.late_until = began_ + options_.late_limit;
+  if (under_way && s.late_until == time_point{}) s.late_until = now + options_.late_limit;
   const auto event = listed_event(s, held, now);
   if (event == slot_event::listed_missing_late)
     return schedule(at, s.wanted ? std::max(s.retry.not_before, now) : s.late_until);

@@ -147,6 +147,20 @@ TEST_F(reconcile_fsm_ownership_test, the_last_request_of_a_killed_run_may_come_l
   EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
 }
 
+TEST_F(reconcile_fsm_ownership_test, the_last_request_of_a_killed_run_may_come_after_a_peer_that_was_away) {
+  fsm.remember({on(80)}, true, now);
+  want({});
+  now += seconds(70);
+  EXPECT_THAT(list(), IsEmpty()) << "its link is back, and the kernel may send the request again";
+  now += seconds(30);
+  fsm.peer_changed(now);
+  EXPECT_THAT(list(), IsEmpty());
+  now += seconds(29);
+  EXPECT_EQ(take(), "");
+  now += seconds(1);
+  EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ") << "a minute from the first list, not from the second";
+}
+
 TEST_F(reconcile_fsm_ownership_test, nothing_comes_late_of_what_the_peer_holds_after_a_crash) {
   fsm.remember({on(80)}, true, now);
   want({on(80)});
