@@ -27,7 +27,10 @@ ln -s "$programs"/* "$directory/wrong"
 rm "$directory/wrong/wsl-proxy"
 printf '#!/bin/sh\ncase "$*" in *-h) exit 2 ;; esac\nexec %q "$@"\n' "$programs/wsl-proxy" >"$directory/wrong/wsl-proxy"
 chmod 0755 "$directory/wrong/wsl-proxy"
-! scripts/package --quick --programs "$directory/wrong" --output "$directory/checked" 2>"$directory/said"
+if scripts/package --quick --programs "$directory/wrong" --output "$directory/checked" 2>"$directory/said"; then
+  echo 'FAILED: a package of a program that rejects its flags'
+  exit 1
+fi
 grep --quiet "wsl-proxy rejects" "$directory/said"
 [[ -z $(ls -A "$directory/checked") ]]
 echo 'ok: a package that fails its checks is not left behind'
