@@ -117,10 +117,10 @@ TEST_P(every_program, explains_itself) {
 }
 
 TEST_P(every_program, needs_descriptors) {
-  const auto few = support::run_command({.argv = {"/bin/sh", "-c", "ulimit -n 4; exec \"$0\" -version", path()}});
+  const auto few = support::run_command({.argv = {"/bin/sh", "-c", "ulimit -n 32; exec \"$0\" -version", path()}});
   EXPECT_EQ(few.exit_code, 1);
   EXPECT_THAT(few.text,
-              StartsWith(std::string(GetParam().name) + ": at most 4 descriptors are allowed, 64 are needed"));
+              StartsWith(std::string(GetParam().name) + ": at most 32 descriptors are allowed, 64 are needed"));
 }
 
 // A script sees by the exit code that it has no page, no completions, no version.
