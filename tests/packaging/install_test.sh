@@ -89,7 +89,7 @@ touch "$root/run/hang"
 install_package new >/dev/null 2>&1 &
 installer=$!
 eventually 'an upgrade hangs while it restarts a unit' runs 'sleep infinity'
-kill -KILL $(pids_of dpkg) $(pids_of /bin/sh) $(pids_of 'sleep infinity') || true
+kill_together $(pids_of dpkg) $(pids_of /bin/sh) $(pids_of 'sleep infinity')
 wait "$installer" 2>/dev/null || true
 rm "$root/run/hang"
 actions >/dev/null

@@ -61,7 +61,7 @@ touch "$root/run/hang"
 install_package new >/dev/null 2>&1 &
 installer=$!
 eventually 'an upgrade hangs while it restarts a service' runs 'sleep 0.1'
-kill -KILL $(pids_of dpkg) $(pids_of /bin/sh) $(pids_of /sbin/openrc-run) || true
+kill_together $(pids_of dpkg) $(pids_of /bin/sh) $(pids_of /sbin/openrc-run)
 wait "$installer" 2>/dev/null || true
 rm "$root/run/hang"
 refuse 'the killed upgrade starts it no more' started wsl-proxy

@@ -80,6 +80,11 @@ changed_files() {
 }
 
 # pids_of COMMAND: the processes of the root whose command line begins with it.
+# kill_together PID…: none of them sees the end of another one, and goes on.
+kill_together() {
+  kill -STOP "$@" || true
+  kill -KILL "$@" || true
+}
 runs() { [[ -n $(pids_of "$1") ]]; }
 pids_of() {
   local process words
