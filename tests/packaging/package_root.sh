@@ -79,12 +79,13 @@ changed_files() {
     sed --regexp-extended '\,^(var/lib/dpkg/|var/log/dpkg.log|var/cache/debconf/|tmp/),d' | sort
 }
 
-# pids_of COMMAND: the processes of the root whose command line begins with it.
 # kill_together PID…: none of them sees the end of another one, and goes on.
 kill_together() {
   kill -STOP "$@" || true
   kill -KILL "$@" || true
 }
+
+# pids_of COMMAND: the processes of the root whose command line begins with it.
 runs() { [[ -n $(pids_of "$1") ]]; }
 pids_of() {
   local process words

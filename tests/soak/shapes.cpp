@@ -25,7 +25,8 @@ container_shape docker_shape(unsigned slot, unsigned shape) {
     case 3: return of({{tcp, "", base, first_of_range, length_of_range}});
     case 4: return of({{tcp, "::1", base, web}});
     case 5: return of({{tcp, "::", base, web}});
-    case 6: return of({{tcp, "", 0, web}, {udp, "", 0, names}});
+    // Docker gives each family a number of its own choice: one container's of IPv6 may be another one's of IPv4.
+    case 6: return of({{tcp, "0.0.0.0", 0, web}, {udp, "0.0.0.0", 0, names}});
     case 7: return of({{udp, "127.0.0.1", base, names}, {tcp, "127.0.0.9", at(base, 1), web}});
     default:
       return {{},
@@ -81,8 +82,9 @@ std::string to_docker_argument(const port_run& run) {
   };
   const auto address = run.address.contains(':') ? "[" + run.address + "]" : run.address;
   auto suffix = fmt::format("{}/{}", range(run.inside), net::to_string(run.protocol));
-  if (run.number == 0) return suffix;
-  return fmt::format("{}{}{}:{}", address, address.empty() ? "" : ":", range(run.number), suffix);
+  const auto number = run.number == 0 ? "" : range(run.number);
+  const auto colon = [](const std::string& before) { return before.empty() ? "" : ":"; };
+  return fmt::format("{}{}{}{}{}", address, colon(address), number, colon(address + number), suffix);
 }
 
 std::string to_server_argument(const port_run& run) {

@@ -104,6 +104,7 @@ TEST(soak_expectation, arguments_say_what_a_shape_is) {
   EXPECT_EQ(to_docker_argument({tcp, "::1", 8080, 80}), "[::1]:8080:80/tcp");
   EXPECT_EQ(to_docker_argument({tcp, "", 8000, 1000, 20}), "8000-8019:1000-1019/tcp");
   EXPECT_EQ(to_docker_argument({tcp, "", 0, 80}), "80/tcp");
+  EXPECT_EQ(to_docker_argument({tcp, "0.0.0.0", 0, 80}), "0.0.0.0::80/tcp");
   EXPECT_EQ(to_server_argument({tcp, "", 9000, 0, 1, true}), "tcp6:9000");
   EXPECT_EQ(to_server_argument({udp, "127.0.0.1", 9000, 0, 2}), "udp:127.0.0.1/9000-9001");
 }
