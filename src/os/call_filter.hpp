@@ -34,8 +34,8 @@ struct code_range {
 [[nodiscard]] code_range calling_code();
 
 // Puts up the filter for all threads, for good, and catches SIGSYS. Sets no_new_privs first, as the kernel demands. No
-// thread may block SIGSYS: the kernel kills one that does at its first refused call, see catch_stop_signals(). An
-// error: there is no filter.
+// thread may block SIGSYS: the kernel kills one that does at its first refused call, see catch_stop_signals(). After an
+// error no filter is up.
 [[nodiscard]] base::result<> filter_calls(const allowed_calls& allowed);
 
 // Waits until the filter refuses a call of this program that it has not refused before, and returns its number. For one
