@@ -69,6 +69,23 @@ TEST_P(loopback_access, a_services_port_that_answers_at_the_primary_address_alon
   EXPECT_EQ(from_wsl(30080), std::nullopt);
 }
 
+// A killed network-setup makes it again under its name and with its address.
+TEST_P(loopback_access, a_veth_that_is_made_again_between_two_looks_reaches_relays) {
+  lab_->serve(lab_->rd, "node", {"tcp:30080", "udp:30081"});
+  lab_->engine.start();
+  const ports::forward service{key("0.0.0.0", 30080), 0, {}, "uid", ports::serving::every_address};
+  ports::forward datagrams = service;
+  datagrams.key = key("0.0.0.0", 30081, protocol::udp);
+  for (const auto& o : apply({{verb::add, service}, {verb::add, datagrams}})) EXPECT_EQ(o.kind, outcome_kind::done);
+  ASSERT_EQ(from_wsl(30080), "node\n");
+  lab_->rd.ip({"link", "delete", "veth0"});
+  lab_->connect_veth();
+  EXPECT_TRUE(notified());
+  list();
+  EXPECT_EQ(from_wsl(30080), "node\n");
+  EXPECT_EQ(from_wsl(30081, protocol::udp), "node x");
+}
+
 // An established connection looks new to connection tracking that starts in its middle.
 TEST_P(loopback_access, a_connection_that_is_older_than_connection_tracking_goes_on) {
   lab_->serve(lab_->rd, "local", {"tcp:192.168.127.2/9000"});

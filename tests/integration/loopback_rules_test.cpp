@@ -362,23 +362,6 @@ TEST_P(loopback_rules, a_lock_that_is_held_is_waited_for) {
   EXPECT_THAT(ours(chain), SizeIs(1));
 }
 
-// A killed network-setup makes it again under its name and with its address.
-TEST_P(loopback_rules, a_veth_that_is_made_again_between_two_looks_reaches_relays) {
-  lab_->serve(lab_->rd, "node", {"tcp:30080", "udp:30081"});
-  lab_->engine.start();
-  const ports::forward service{key("0.0.0.0", 30080), 0, {}, "uid", ports::serving::every_address};
-  ports::forward datagrams = service;
-  datagrams.key = key("0.0.0.0", 30081, protocol::udp);
-  for (const auto& o : apply({{verb::add, service}, {verb::add, datagrams}})) EXPECT_EQ(o.kind, outcome_kind::done);
-  ASSERT_EQ(from_wsl(30080), "node\n");
-  lab_->rd.ip({"link", "delete", "veth0"});
-  lab_->connect_veth();
-  EXPECT_TRUE(notified());
-  list();
-  EXPECT_EQ(from_wsl(30080), "node\n");
-  EXPECT_EQ(from_wsl(30081, protocol::udp), "node x");
-}
-
 TEST_P(loopback_rules, the_tap_may_come_later) {
   sink_.reset();
   lab_.reset();
