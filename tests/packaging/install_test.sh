@@ -121,7 +121,24 @@ check 'it keeps them' [ -d "$root/run/wsl-proxy.sock" -a -d "$root/var/log/host-
 check 'it keeps what a link leads to' [ -e "$root/home/user/file" ]
 refuse 'it removes the link' [ -L "$root/var/lib/rancher-desktop-guestagent" ]
 refuse 'it removes all else' [ -e "$root/run/privileged-service.sock" ]
-rm -r "$root/run/wsl-proxy.sock" "$root/var/log/host-switch.log.d" "$root/home/user"
+rm -r "$root/run/wsl-proxy.sock" "$root/var/log/host-switch.log.d"
+
+# The state directory has mounts: one of another file system, and one that is of the same one.
+state=$root/var/lib/rancher-desktop-guestagent
+check 'it can be installed again' install_package new
+mkdir -p "$state"/{volume,bound}
+touch "$state/host-switch.journal"
+mount -t tmpfs tmpfs "$state/volume"
+touch "$state/volume/file"
+mount --bind "$root/home/user" "$state/bound"
+check 'a purge works with mounts in its way' inside dpkg --purge guestagent >"$root/tmp/said" 2>&1
+check 'it keeps what is mounted' [ -e "$state/volume/file" -a -e "$root/home/user/file" ]
+for name in volume bound; do
+  check "it names $name" grep --quiet "cannot delete '/var/lib/rancher-desktop-guestagent/$name\b" "$root/tmp/said"
+done
+refuse 'it removes all else there' [ -e "$state/host-switch.journal" ]
+umount "$state"/{volume,bound}
+rm -r "$state" "$root/home/user"
 
 # The first packages had OpenRC's scripts as conffiles.
 check 'one of the first packages is installed' install_package first
