@@ -6,7 +6,8 @@ script_of() { printf '#!/sbin/openrc-run\n. /usr/share/guestagent/openrc/%s\n' "
 # remove_scripts: a script that the administrator has changed stays.
 remove_scripts() {
   for service in $services; do
-    rm -f "/etc/init.d/.$service.new"  # of a killed installation
+    new=/etc/init.d/.$service.new  # of a killed installation
+    [ -d "$new" ] || rm -f "$new"
     ! script_of "$service" | cmp --quiet - "/etc/init.d/$service" || rm "/etc/init.d/$service"
   done
 }
@@ -19,8 +20,13 @@ install_scripts() {
   case $(readlink -f /sbin/init) in */systemd) return 0 ;; esac
   for service in $services; do
     [ ! -e "/etc/init.d/$service" ] || continue
-    script_of "$service" >"/etc/init.d/.$service.new"
-    chmod 0755 "/etc/init.d/.$service.new"
-    mv "/etc/init.d/.$service.new" "/etc/init.d/$service"
+    new=/etc/init.d/.$service.new
+    if [ -d "$new" ]; then
+      echo "guestagent: $service has no OpenRC script: the directory $new is in its way" >&2
+      continue
+    fi
+    script_of "$service" >"$new"
+    chmod 0755 "$new"
+    mv "$new" "/etc/init.d/$service"
   done
 }

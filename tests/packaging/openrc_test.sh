@@ -125,6 +125,15 @@ check 'a purge works' inside dpkg --purge guestagent >/dev/null
 rm -f "$root"/etc/{vtunnel.yaml,init.d/wsl-proxy,default/rancher-desktop-guestagent.dpkg-*} "$root/usr/local/bin/wsl-init"
 check 'a purge leaves nothing' [ "$(changed_files)" = "$before" ]
 
+# A directory has the name under which a script is written.
+mkdir "$root/etc/init.d/.wsl-proxy.new"
+check 'installs with a directory in the way of a script' install_package new
+check 'it says so' grep --quiet 'wsl-proxy has no OpenRC script: the directory /etc/init.d/.wsl-proxy.new' "$root/tmp/dpkg.log"
+check 'the other scripts are there' is_new_script vtunnel-peer
+check 'a purge works' inside dpkg --purge guestagent >/dev/null
+check 'which keeps the directory' rmdir "$root/etc/init.d/.wsl-proxy.new"
+check 'and leaves nothing else' [ "$(changed_files)" = "$before" ]
+
 # A machine that has OpenRC installed, and systemd as its init.
 ln -s /lib/systemd/systemd "$root/sbin/init"
 check 'installs beside systemd' install_package new
