@@ -134,6 +134,14 @@ check 'a purge works' inside dpkg --purge guestagent >/dev/null
 check 'which keeps the directory' rmdir "$root/etc/init.d/.wsl-proxy.new"
 check 'and leaves nothing else' [ "$(changed_files)" = "$before" ]
 
+# update-rc.d enables a service for OpenRC and for sysvinit.
+check 'installs again' install_package new
+check 'a service is enabled for sysvinit' inside update-rc.d host-switch defaults >/dev/null 2>&1
+check 'which links it' [ -L "$root/etc/rc2.d/S01host-switch" -a -L "$root/etc/runlevels/default/host-switch" ]
+check 'a purge works' inside dpkg --purge guestagent >/dev/null
+check 'a purge disables it everywhere' nothing_is_enabled
+check 'a purge leaves nothing' [ "$(changed_files)" = "$before" ]
+
 # A machine that has OpenRC installed, and systemd as its init.
 ln -s /lib/systemd/systemd "$root/sbin/init"
 check 'installs beside systemd' install_package new

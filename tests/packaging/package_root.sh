@@ -73,10 +73,10 @@ say_policy() {
   chmod 0755 "$root/usr/sbin/policy-rc.d"
 }
 
-# The files and links of the root that differ from what it was, without those of dpkg itself.
+# The files and links of the root that differ from what it was, without those of dpkg and insserv themselves.
 changed_files() {
   find "$changes" \( -type f -o -type l -o -type c \) -printf '%P\n' |
-    sed --regexp-extended '\,^(var/lib/dpkg/|var/log/dpkg.log|var/cache/debconf/|tmp/),d' | sort
+    sed --regexp-extended '\,^(var/lib/dpkg/|var/log/dpkg.log|var/cache/debconf/|tmp/|etc/init.d/\.depend\.),d' | sort
 }
 
 # kill_together PID…: none of them sees the end of another one, and goes on.
