@@ -21,6 +21,19 @@ for package in "$directory"/new/*; do
 done
 rm -rf "$directory/again"
 
+# The packages were made, so the links of their documents are right. Wrong ones are found.
+mkdir "$directory/documents"
+printf '# A b\n[here](#a-b), [there](y.md#c), [twice\nover](../documents/x.md#a-b)\n' >"$directory/documents/x.md"
+printf '# C\n' >"$directory/documents/y.md"
+scripts/check_links "$directory"/documents/*
+printf '[here](#b) [there](y.md#d) `[code](#b)` [gone](z.md)\n' >"$directory/documents/z"
+if scripts/check_links "$directory"/documents/* >"$directory/said" || (($(wc -l <"$directory/said") != 3)); then
+  echo 'FAILED: links that lead nowhere are found:' && cat "$directory/said"
+  exit 1
+fi
+echo 'ok: links that lead nowhere are found'
+rm -r "$directory"/{documents,said}
+
 # A program that rejects the flags of its unit.
 mkdir "$directory/wrong"
 ln -s "$programs"/* "$directory/wrong"
