@@ -7,14 +7,13 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "base/text.hpp"
+#include "tests/support/fetch.hpp"
 #include "tests/support/unit_rights.hpp"
 
 namespace integration {
 namespace {
 
 namespace fs = std::filesystem;
-using namespace std::chrono_literals;
 using support::run_or_throw;
 
 constexpr const char* qemu = "/usr/bin/qemu-system-x86_64";
@@ -47,10 +46,11 @@ std::vector<std::string> libraries_of(const fs::path& program) {
 
 }  // namespace
 
-std::string guest_machine::missing() { return fs::exists(qemu) ? "" : fmt::format("{} is not installed", qemu); }
+std::string guest_machine::missing() {
+  return fs::exists(qemu) ? support::fetch_failure("guest_kernel") : fmt::format("{} is not installed", qemu);
+}
 
-guest_machine::guest_machine(const std::string& checks)
-    : kernel_(base::trim(run_or_throw({.argv = {source / "scripts/guest_kernel"}}, 120s))) {
+guest_machine::guest_machine(const std::string& checks) : kernel_(support::fetch("guest_kernel")) {
   for (const auto* name : {"bin", "modules", "proc", "dev", "run", "tmp", "etc"}) fs::create_directories(root_ / name);
   fs::copy_file("/usr/bin/busybox", root_ / "bin/busybox");
   fs::create_symlink("busybox", root_ / "bin/sh");

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/integration/page_lab.hpp"
+#include "tests/support/fetch.hpp"
 #include "tests/support/metrics_check.hpp"
 #include "tests/support/neighbour.hpp"
 #include "tests/support/promtool.hpp"
@@ -88,6 +89,7 @@ TEST_F(page_readers, silent_clients_and_open_pages_lock_no_reader_out) {
 }
 
 TEST_F(page_readers, promtool_finds_no_fault_in_the_metrics) {
+  if (const auto missing = support::fetch_failure("promtool"); !missing.empty()) GTEST_SKIP() << missing;
   lab_->docker().run("web", {"-p", "8080:80"});
   expect_published({"tcp 127.0.0.1:9990", "tcp 0.0.0.0:8080"});
   EXPECT_EQ(support::promtool_faults(support::http_get(lab_->rd(), page_at, "/metrics").value_or("")), "");

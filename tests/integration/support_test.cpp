@@ -4,13 +4,17 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <stdexcept>
 
 #include "tests/support/docker_engine.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/fetch.hpp"
 #include "tests/support/lab.hpp"
 #include "tests/support/neighbour.hpp"
 #include "tests/support/probe.hpp"
 #include "tests/support/socket_peer.hpp"
+#include "tests/support/temp_dir.hpp"
 #include "tests/support/unique_name.hpp"
 
 namespace {
@@ -43,6 +47,19 @@ TEST(eventually, a_check_that_looks_before_the_deadline_and_returns_after_it_is_
   };
   EXPECT_TRUE(eventually(30ms, slow));
   EXPECT_FALSE(eventually(30ms, [] { return false; }));
+}
+
+TEST(fetch, says_why_there_is_no_file) {
+  const temp_dir directory;
+  const auto script = (directory / "script").string();
+  std::ofstream(script) << "#!/bin/sh\necho 'no mirror' >&2\n[ -e \"$0.online\" ] && echo \"$0.file\"\n";
+  std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+  EXPECT_THAT(fetch_failure(script), testing::HasSubstr("no mirror"));
+  EXPECT_THROW((void)fetch(script), std::runtime_error);
+  EXPECT_NE(fetch_failure(script + ".file"), "") << "no script";
+  std::ofstream(script + ".online") << "";
+  EXPECT_EQ(fetch_failure(script), "");
+  EXPECT_EQ(fetch(script), script + ".file");
 }
 
 TEST(socket_peer, a_reset_is_neither_an_end_nor_the_lack_of_a_socket) {

@@ -7,8 +7,7 @@
 
 namespace support {
 
-// What `promtool check metrics` says; empty: there is no fault. The first call unpacks promtool (scripts/promtool).
-// Throws std::runtime_error if it cannot.
+// What `promtool check metrics` says; empty: there is no fault. Throws std::runtime_error without promtool (fetch.hpp).
 [[nodiscard]] std::string promtool_faults(std::string_view text);
 
 }  // namespace support

@@ -17,6 +17,7 @@
 #include "tests/support/echo_upstream.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/fetch.hpp"
 #include "tests/support/metrics_check.hpp"
 #include "tests/support/promtool.hpp"
 #include "tests/support/socket_peer.hpp"
@@ -182,6 +183,7 @@ TEST_P(each_proxy_test, counts_the_connections_and_bytes_of_each_port) {
 }
 
 TEST_P(each_proxy_test, promtool_finds_no_fault_in_the_metrics) {
+  if (const auto missing = support::fetch_failure("promtool"); !missing.empty()) GTEST_SKIP() << missing;
   const auto proxy = start({"-metrics-socket=" + metrics_.string()});
   ASSERT_TRUE(eventually(10s, [this] { return log().contains("ready"); })) << log();
   request(false, vm_);
