@@ -117,16 +117,18 @@ base::result<rules_file::checked> rules_file::check(const content& text, const r
 }
 
 bool rules_file::refuse(std::string why) {
-  const auto name = base::printable(path());
-  if (!why.starts_with(name)) why = name + ": " + why;  // errors of reading have it
+  why = base::printable(path()) + why;
   trouble_.note(base::fail(why));
   return std::exchange(state_.trouble, why) != why;
 }
 
 bool rules_file::take(base::result<checked> now) {
-  if (!now) return refuse(now.error().message());
+  if (!now) {
+    const auto why = now.error().message();  // of reading: it begins with the path
+    return refuse(base::printable(why.starts_with(path()) ? why.substr(path().size()) : ": " + why));
+  }
   auto& parsed = now->outcome;
-  if (!parsed) return refuse(describe(parsed.error()));
+  if (!parsed) return refuse(": " + describe(parsed.error()));
   trouble_.note({});
   state_ = {.active = std::move(parsed->rules), .warnings = std::move(parsed->warnings), .trouble = {}};
   for (const auto& w : state_.warnings) base::log::warn("rules", "{}", base::printable(to_string(w)));

@@ -73,7 +73,7 @@ class rules_file {
   async::task<content> read_settled();
   async::task<base::result<checked>> check_aside(content text);
   bool take(base::result<checked> now);  // whether the state has changed
-  bool refuse(std::string why);
+  bool refuse(std::string why);          // what follows the name of the file
 
   async::executor where_;
   place at_;

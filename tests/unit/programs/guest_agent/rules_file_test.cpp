@@ -76,6 +76,24 @@ TEST_F(rules_file_test, without_the_file_that_the_administrator_has_named_nothin
   EXPECT_EQ(opened.error().message(), path_ + ": No such file or directory");
 }
 
+// As it would forge lines of the log, and JSON cannot carry it.
+TEST_F(rules_file_test, an_error_has_the_file_s_name_once_and_printable) {
+  required_ = true;
+  const auto message = [&](const std::string& name) {
+    path_ = directory_ / name;
+    const auto opened = open();
+    return opened ? "" : opened.error().message();
+  };
+  const auto shown = [&](const std::string& name) { return (directory_ / name).string(); };
+  EXPECT_EQ(message("a\n\xff"), shown("a\\x0a\\xff") + ": No such file or directory");
+  std::filesystem::create_directory(directory_ / "d\t");
+  EXPECT_EQ(message("d\t"), shown("d\\x09") + " is not a regular file");
+  EXPECT_EQ(message(std::string(240, 'x')),
+            shown(std::string(240, 'x')).substr(0, 200) + "…: No such file or directory");
+  std::ofstream(directory_ / "r\n") << "rules: 5\n";
+  EXPECT_THAT(message("r\n"), testing::StartsWith(shown("r\\x0a") + ": line 1"));
+}
+
 // The second half is written when the first has been read.
 TEST_F(rules_file_test, a_file_that_is_still_written_at_the_start_counts_when_it_is_whole) {
   settle_ = 1s;
