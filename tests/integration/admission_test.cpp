@@ -74,7 +74,7 @@ class vtunnel_admission : public admission {
   }
   void start_peer(bool with_rule) {
     auto rights = support::rights_of_unit("vtunnel-peer");
-    if (!with_rule) rights.capabilities &= ~(std::uint64_t{1} << CAP_NET_ADMIN);
+    if (!with_rule) rights = rights.without(CAP_NET_ADMIN);
     start({support::program_directory() / "vtunnel", "peer", "--config-path", directory_ / "vtunnel.yaml"}, rights);
   }
   // The messages that have arrived so far, a letter for each.

@@ -1,21 +1,16 @@
 // What a program does without one of its rights: it names it, and does the rest.
 #include <fmt/format.h>
-#include <gmock/gmock.h>
 #include <linux/capability.h>
 #include <unistd.h>
 
 #include <charconv>
 
 #include "tests/integration/one_program_lab.hpp"
-#include "tests/support/eventually.hpp"
 #include "tests/support/probe.hpp"
 
 namespace integration {
 namespace {
 
-namespace fs = std::filesystem;
-using support::eventually;
-using testing::HasSubstr;
 using testing::Not;
 
 constexpr unsigned none = 64;  // lost: nothing
@@ -25,10 +20,7 @@ class lost_right : public one_program_lab {
   // Under its unit's rights but the lost one.
   void start(const std::string& unit, unsigned lost, const std::vector<std::string>& argv) {
     auto rights = support::rights_of_unit(unit);
-    if (lost != none) {
-      ASSERT_TRUE(rights.has(lost));
-      rights.capabilities &= ~(std::uint64_t{1} << lost);
-    }
+    if (lost != none) rights = rights.without(lost);
     launch_program({.argv = argv, .rights = rights});
   }
 };

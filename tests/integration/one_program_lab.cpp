@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "net/endpoint.hpp"
-#include "tests/support/eventually.hpp"
 #include "tests/support/probe.hpp"
 
 namespace integration {
@@ -17,7 +16,7 @@ void one_program_lab::SetUp() {
 
 void one_program_lab::launch_program(launch what) {
   program_.kill9();
-  std::filesystem::remove(at("log"));
+  fs::remove(at("log"));
   auto argv = std::move(what.through);
   what.argv[0] = support::program_directory() / what.argv[0];
   argv.insert(argv.end(), what.argv.begin(), what.argv.end());
@@ -29,7 +28,7 @@ void one_program_lab::launch_program(launch what) {
 }
 
 bool one_program_lab::has_logged(std::string_view words) const {
-  return support::eventually(patience, [&] { return log().contains(words); });
+  return eventually(patience, [&] { return log().contains(words); });
 }
 
 bool one_program_lab::listens(std::uint16_t tcp_port) const {

@@ -1,6 +1,7 @@
 // one_program_lab: one of the programs at a time, in a network namespace and with a directory of the test's own.
 #pragma once
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -12,11 +13,16 @@
 #include <vector>
 
 #include "tests/support/child_process.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/lab.hpp"
 #include "tests/support/netns.hpp"
 #include "tests/support/unit_rights.hpp"
 
 namespace integration {
+
+namespace fs = std::filesystem;
+using support::eventually;
+using testing::HasSubstr;
 
 class one_program_lab : public testing::Test {
  protected:

@@ -1,6 +1,7 @@
 // The harness itself, without our programs: it works as documented and leaves nothing behind.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -103,6 +104,8 @@ TEST_F(harness, a_child_has_the_rights_of_a_unit_and_no_others) {
        {"rancher-desktop-guestagent", "host-switch", "wsl-proxy", "privileged-service", "vtunnel-host", "vtunnel-peer"})
     EXPECT_TRUE(support::rights_of_unit(unit).no_new_privileges) << unit;
   EXPECT_THROW(static_cast<void>(support::rights_of_unit("nothing")), std::runtime_error);
+  EXPECT_FALSE(rights.without(CAP_NET_ADMIN).has(CAP_NET_ADMIN));
+  EXPECT_THROW(static_cast<void>(rights.without(CAP_SYS_BOOT)), std::invalid_argument);
   EXPECT_THROW(static_cast<void>(support::parse_unit_rights("CapabilityBoundingSet=CAP_NONE")), std::runtime_error);
   EXPECT_THROW(static_cast<void>(support::parse_unit_rights("[Service]\n")), std::runtime_error);
 }

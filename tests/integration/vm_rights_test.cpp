@@ -40,9 +40,7 @@ class vm_rights_test : public network_setup_lab {
     start({"-namespace-service", "engine.service"});
   }
   void start_without(unsigned capability) {
-    rights_ = support::rights_of_unit("network-setup");
-    ASSERT_TRUE(rights_->has(capability));
-    rights_->capabilities &= ~bit(capability);
+    rights_ = support::rights_of_unit("network-setup").without(capability);
     start_in_service();
   }
   [[nodiscard]] bool has_logged(std::string_view words) const {

@@ -117,6 +117,11 @@ unit_rights rights_of_unit(const std::string& unit) {
 }
 
 // A program that root executes gets what the bounding set leaves.
+unit_rights unit_rights::without(unsigned capability) const {
+  if (!has(capability)) throw std::invalid_argument(fmt::format("the unit has no {}", name_of_capability(capability)));
+  return {capabilities & ~(std::uint64_t{1} << capability), no_new_privileges};
+}
+
 bool unit_rights::apply() const {
   for (unsigned number = 0; number < names.size(); ++number)
     if (!has(number) && ::prctl(PR_CAPBSET_DROP, number, 0, 0, 0) != 0 && errno != EINVAL) return false;

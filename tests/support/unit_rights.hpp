@@ -17,6 +17,8 @@ struct unit_rights {
   bool no_new_privileges = false;
 
   [[nodiscard]] bool has(unsigned capability) const { return (capabilities >> capability & 1) != 0; }
+  // Throws std::invalid_argument if the unit does not have it.
+  [[nodiscard]] unit_rights without(unsigned capability) const;
   // In a child between fork and exec: system calls only. False: the kernel refused.
   [[nodiscard]] bool apply() const;
 };
