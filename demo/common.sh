@@ -130,8 +130,12 @@ expect_answer() {
   good "$(printf '%-5s %-22s %s' "$2" "${3/127.0.0.1/localhost}" "$4")"
 }
 
+expect_back() {  # PLACE ADDRESS:PORT TEXT
+  within 10 answers fetch "$@" || die "$1: ${2/127.0.0.1/localhost} does not answer again (expected: $3)"
+}
+
 expect_refused() {  # SECONDS PLACE ADDRESS:PORT
-  within "$1" refuses "$2" "$3" || die "$2: ${3/127.0.0.1/localhost} is still open"
+  within "$1" refuses "$2" "$3" || die "$2: ${3/127.0.0.1/localhost} is open"
 }
 
 # Repeats a request, without a process for each try, until an answer comes. Prints its time in µs since 1970.

@@ -37,10 +37,16 @@ start_engine() {  # PEERS
   good "$1 and dockerd $(docker version -f '{{.Server.Version}}') run"
 }
 
-run_four_containers() {
-  title "Containers, published in four ways"
+run_server() { docker run -d --name "$1" --hostname "$1" -p "$2" demo sh -c "$serve" >/dev/null; }  # NAME PORTS
+
+run_everywhere() {
   say "docker run -p 8080:80                      on every address"
   run_timed everywhere tcp 8080 -p 8080:80 demo sh -c "$serve"
+}
+
+run_four_containers() {
+  title "Containers, published in four ways"
+  run_everywhere
   say "docker run -p 127.0.0.1:8081:80            on loopback only"
   run_timed on-loopback tcp 8081 -p 127.0.0.1:8081:80 demo sh -c "$serve"
   say "docker run -p 5353:53/udp                  UDP"
@@ -51,6 +57,11 @@ run_four_containers() {
 
 shows() {
   control ports | grep -q "$1"
+}
+
+show_ports() {
+  title "guestagentctl ports"
+  control ports | sed 's/^/  /'
 }
 
 # The last listing that guestagentctl --watch has written.
@@ -77,8 +88,8 @@ show_way_out() {
   within 5 container_reads "hello from the host" everywhere 192.168.127.254 8090 / || die "a container does not reach the host's localhost"
   good "192.168.127.254:8090 is the host's localhost:8090"
   [[ $(by_container everywhere $gateway_ip 80 /services/forwarder/all) == *refused* ]] || die "a container reaches host-switch's API"
-  for place in host lan; do refuses $place $gateway_ip:80 || die "$place reaches host-switch's API"; done
-  refuses lan $lan_ip:80 || die "the API is open in the LAN"
+  for place in host lan; do expect_refused 0 $place $gateway_ip:80; done
+  expect_refused 0 lan $lan_ip:80
   good "host-switch's API answers the agent, and refuses containers, the host's users and the LAN"
 }
 
@@ -124,13 +135,12 @@ story_tunnel() {
   done
   expect_answer fetch host "[::1]:8080" "hello from everywhere"
   within 2 answers fetch lan $lan_ip:8080 "hello from everywhere" || die "8080 is not open in the host's LAN"
-  refuses lan $lan_ip:8081 || die "8081 was published on 127.0.0.1 and is open in the host's LAN"
+  expect_refused 0 lan $lan_ip:8081
   good "8080 is open in the host's LAN, 8081 is not: it was published on 127.0.0.1"
 
   show_way_out
 
-  title "guestagentctl ports"
-  control ports | sed 's/^/  /'
+  show_ports
 
   title "A container stops"
   as=watch start rd guestagentctl ports --watch "-socket=$work/status.sock"
@@ -146,10 +156,10 @@ story_tunnel() {
   for place in host wsl; do expect_answer fetch $place 127.0.0.1:8080 "hello from everywhere"; done
   say "meanwhile 'everywhere' is removed, and 'newcomer' takes a port"
   docker rm -f everywhere >/dev/null
-  docker run -d --name newcomer --hostname newcomer -p 127.0.0.1:8082:80 demo sh -c "$serve" >/dev/null
+  run_server newcomer 127.0.0.1:8082:80
   restarted=${EPOCHREALTIME/[.,]/}
   start_agent
-  for place in host wsl; do within 10 answers fetch $place 127.0.0.1:8082 "hello from newcomer" || die "$place: newcomer does not answer"; done
+  for place in host wsl; do expect_back $place 127.0.0.1:8082 "hello from newcomer"; done
   for place in host wsl; do expect_refused 10 $place 127.0.0.1:8080; done
   say_back "the agent" "$restarted"
   for place in host wsl; do
@@ -169,32 +179,30 @@ story_tunnel() {
 story_non_admin() {
   local place
   title "Everything on 127.0.0.1, and ports below 1024 restricted"
-  say "docker run -p 8080:80                      on every address"
-  run_timed everywhere tcp 8080 -p 8080:80 demo sh -c "$serve"
+  run_everywhere
   say "docker run -p 90:80                        a privileged port"
-  docker run -d --name low --hostname low -p 90:80 demo sh -c "$serve" >/dev/null
+  run_server low 90:80
   for place in host wsl; do expect_answer fetch $place 127.0.0.1:8080 "hello from everywhere"; done
-  refuses lan $lan_ip:8080 || die "8080 is open in the host's LAN"
+  expect_refused 0 lan $lan_ip:8080
   good "8080 is not open in the host's LAN, though it was published on every address"
   within 5 shows restricted || die "guestagentctl does not show port 90 as restricted"
-  for place in host wsl; do refuses $place 127.0.0.1:90 || die "$place: 90 is open"; done
+  for place in host wsl; do expect_refused 0 $place 127.0.0.1:90; done
   good "localhost:90 is refused"
 
-  title "guestagentctl ports"
-  control ports | sed 's/^/  /'
+  show_ports
 
   title "The same with -restrictPrivilegedPorts=false"
   kill_program rancher-desktop-guestagent
   start_agent -restrictPrivilegedPorts=false
   for place in host wsl; do expect_answer fetch $place 127.0.0.1:90 "hello from low"; done
-  refuses lan $lan_ip:90 || die "90 is open in the host's LAN"
+  expect_refused 0 lan $lan_ip:90
   good "90 is open on 127.0.0.1 only"
 }
 
 story_privileged() {
   local part
   run_four_containers
-  docker run -d --name low --hostname low -p 90:80 demo sh -c "$serve" >/dev/null
+  run_server low 90:80
 
   title "Requests to localhost on the host, through the privileged service"
   expect_answer fetch host 127.0.0.1:8080 "hello from everywhere"
@@ -203,21 +211,20 @@ story_privileged() {
   expect_answer fetch_udp host 127.0.0.1:5353 "hello from by-udp"
   expect_answer fetch host 127.0.0.1:30009 "hello from a-range"
   expect_answer fetch host 127.0.0.1:90 "hello from low"
-  refuses host $gateway_ip:8081 || die "8081 was published on 127.0.0.1 and is open on the host's network"
-  refuses wsl 127.0.0.1:8080 || die "8080 is open in the other distribution"
+  expect_refused 0 host $gateway_ip:8081
+  expect_refused 0 wsl 127.0.0.1:8080
   good "8081 is open on localhost only; the other distribution has no ports in this mode"
 
-  title "guestagentctl ports"
-  control ports | sed 's/^/  /'
+  show_ports
 
   title "Every part is killed with -9 while a container goes and another comes"
-  docker run -d --name web0 --hostname web0 -p 8100:80 demo sh -c "$serve" >/dev/null
+  run_server web0 8100:80
   expect_answer fetch host 127.0.0.1:8100 "hello from web0"
   local number=0 began
   for part in rancher-desktop-guestagent vtunnel-peer vtunnel-host privileged-service; do
     kill_program $part
     docker rm -f web$number >/dev/null
-    docker run -d --name web$((number + 1)) --hostname web$((number + 1)) -p $((8101 + number)):80 demo sh -c "$serve" >/dev/null
+    run_server web$((number + 1)) $((8101 + number)):80
     began=${EPOCHREALTIME/[.,]/}
     case $part in
       vtunnel-peer) start_vtunnel peer rd ;;
@@ -225,9 +232,9 @@ story_privileged() {
       privileged-service) start_privileged_service ;;
       *) start_agent ;;
     esac
-    within 10 answers fetch host 127.0.0.1:$((8101 + number)) "hello from web$((number + 1))" || die "web$((number + 1)) does not answer"
+    expect_back host 127.0.0.1:$((8101 + number)) "hello from web$((number + 1))"
     expect_refused 10 host 127.0.0.1:$((8100 + number))
-    within 10 answers fetch host 127.0.0.1:8080 "hello from everywhere" || die "8080 does not answer"
+    expect_back host 127.0.0.1:8080 "hello from everywhere"
     say_back $part "$began"
     number=$((number + 1))
   done
@@ -235,7 +242,7 @@ story_privileged() {
   title "The VM gets another address"
   ip -n "$(netns rd)" address del $tap_ip/24 dev eth0
   ip -n "$(netns rd)" address add 192.168.127.77/24 dev eth0
-  within 10 answers fetch host 127.0.0.1:8080 "hello from everywhere" || die "8080 does not answer at the new address"
-  within 10 answers fetch host 127.0.0.1:8081 "hello from on-loopback" || die "8081 does not answer at the new address"
+  expect_back host 127.0.0.1:8080 "hello from everywhere"
+  expect_back host 127.0.0.1:8081 "hello from on-loopback"
   good "the agent announced the new address: 8080 and 8081 answer again"
 }
