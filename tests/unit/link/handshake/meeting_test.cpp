@@ -39,6 +39,18 @@ class meeting_test : public testing::Test {
   [[nodiscard]] bool met() {
     return loop_.run_until([this] { return at_vm_ && at_host_; });
   }
+  // The host's connection to a VM of the test's own, which listens on.
+  base::unique_fd accept_host(bool offers) {
+    if (auto made = meeting_listener::open(point_.handshake_listener())) listener_.emplace(std::move(*made));
+    start_host(offers);
+    loop_.settle();
+    auto host = os::accept_pending(listener_.value().duplicate().get());
+    EXPECT_TRUE(host);
+    return host ? std::move(*host) : base::unique_fd();
+  }
+  [[nodiscard]] bool host_listens_for_data() {
+    return loop_.run_until([this] { return std::filesystem::exists(path_ + ".data"); });
+  }
   // A client of the VM's handshake port, with the VM already listening.
   base::unique_fd connect_guest() {
     EXPECT_TRUE(loop_.run_until([this] { return std::filesystem::exists(path_); }));
@@ -65,6 +77,7 @@ class meeting_test : public testing::Test {
   support::event_loop loop_;
   std::optional<vm_side> vm_;
   std::optional<host_side> host_;
+  std::optional<meeting_listener> listener_;
   std::optional<data_connection> at_vm_;
   base::unique_fd at_host_;
 };
@@ -107,15 +120,10 @@ TEST_F(meeting_test, an_original_host_meets_the_vm) {
 }
 
 TEST_F(meeting_test, an_original_vm_meets_the_host) {
-  auto listener = meeting_listener::open(point_.handshake_listener());
-  ASSERT_TRUE(listener);
-  start_host(true);
-  loop_.settle();
-  auto guest = os::accept_pending(listener->duplicate().get());
-  ASSERT_TRUE(guest);
-  send_phrase(guest->get(), network_phrase);
+  const auto guest = accept_host(true);
+  send_phrase(guest.get(), network_phrase);
   std::string ready;
-  ASSERT_TRUE(loop_.run_until([&] { return !(ready += received(*guest).value_or("")).empty(); }));
+  ASSERT_TRUE(loop_.run_until([&] { return !(ready += received(guest).value_or("")).empty(); }));
   EXPECT_EQ(ready.substr(0, 5), "READY");
   const auto data = os::connect_now({path_ + ".data"});
   ASSERT_TRUE(data);
@@ -179,39 +187,24 @@ TEST_F(meeting_test, a_host_without_a_data_port_makes_the_vm_start_over) {
 }
 
 TEST_F(meeting_test, a_vm_with_another_phrase_is_refused) {
-  auto listener = meeting_listener::open(point_.handshake_listener());
-  ASSERT_TRUE(listener);
-  start_host(true);
-  loop_.settle();
-  const auto guest = os::accept_pending(listener->duplicate().get());
-  ASSERT_TRUE(guest);
-  support::send_all(guest->get(), std::string(network_phrase.size(), 'x'));
-  EXPECT_TRUE(closed(*guest));
+  const auto guest = accept_host(true);
+  support::send_all(guest.get(), std::string(network_phrase.size(), 'x'));
+  EXPECT_TRUE(closed(guest));
   EXPECT_FALSE(std::filesystem::exists(path_ + ".data")) << "no port was opened for it";
 }
 
 TEST_F(meeting_test, a_silent_vm_is_given_up) {
-  auto listener = meeting_listener::open(point_.handshake_listener());
-  ASSERT_TRUE(listener);
-  start_host(true);
-  loop_.settle();
-  const auto guest = os::accept_pending(listener->duplicate().get());
-  ASSERT_TRUE(guest);
+  const auto guest = accept_host(true);
   loop_.pass_time(host_side::phrase_limit + 1s);
-  EXPECT_TRUE(closed(*guest));
+  EXPECT_TRUE(closed(guest));
 }
 
 // What is left of a former VM answers the phrase, but does not connect.
 TEST_F(meeting_test, a_missing_data_connection_makes_the_host_start_over) {
-  auto listener = meeting_listener::open(point_.handshake_listener());
-  ASSERT_TRUE(listener);
-  start_host(true);
-  loop_.settle();
-  auto former = os::accept_pending(listener->duplicate().get());
-  ASSERT_TRUE(former);
-  send_phrase(former->get(), network_phrase);
-  ASSERT_TRUE(loop_.run_until([this] { return std::filesystem::exists(path_ + ".data"); }));
-  listener = base::fail("closed");
+  const auto former = accept_host(true);
+  send_phrase(former.get(), network_phrase);
+  ASSERT_TRUE(host_listens_for_data());
+  listener_.reset();
   start_vm();
   loop_.settle();
   loop_.pass_time(host_side::data_limit + 1s);
@@ -274,18 +267,13 @@ TEST_F(meeting_test, a_host_that_closes_right_after_the_handshake_five_times_is_
 }
 
 TEST_F(meeting_test, a_phrase_in_pieces_is_the_phrase_and_what_follows_is_not_read) {
-  auto listener = meeting_listener::open(point_.handshake_listener());
-  ASSERT_TRUE(listener);
-  start_host(false);
-  loop_.settle();
-  const auto guest = os::accept_pending(listener->duplicate().get());
-  ASSERT_TRUE(guest);
+  const auto guest = accept_host(false);
   for (const char c : network_phrase.substr(0, network_phrase.size() - 1)) {
-    support::send_all(guest->get(), std::string(1, c));
+    support::send_all(guest.get(), std::string(1, c));
     loop_.settle();
   }
-  support::send_all(guest->get(), network_phrase.back() + std::string(1'000, 'x'));
-  ASSERT_TRUE(loop_.run_until([&] { return std::filesystem::exists(path_ + ".data"); }));
+  support::send_all(guest.get(), network_phrase.back() + std::string(1'000, 'x'));
+  ASSERT_TRUE(host_listens_for_data());
   const auto data = os::connect_now({path_ + ".data"});
   ASSERT_TRUE(data);
   EXPECT_TRUE(loop_.run_until([this] { return static_cast<bool>(at_host_); }));
@@ -315,14 +303,9 @@ TEST_F(meeting_test, a_vm_that_leaves_within_its_phrase_is_looked_for_again_afte
 }
 
 TEST_F(meeting_test, one_data_connection_is_taken_and_no_second_one) {
-  auto listener = meeting_listener::open(point_.handshake_listener());
-  ASSERT_TRUE(listener);
-  start_host(false);
-  loop_.settle();
-  const auto guest = os::accept_pending(listener->duplicate().get());
-  ASSERT_TRUE(guest);
-  send_phrase(guest->get(), network_phrase);
-  ASSERT_TRUE(loop_.run_until([&] { return std::filesystem::exists(path_ + ".data"); }));
+  const auto guest = accept_host(false);
+  send_phrase(guest.get(), network_phrase);
+  ASSERT_TRUE(host_listens_for_data());
   const auto first = os::connect_now({path_ + ".data"});
   ASSERT_TRUE(first);
   ASSERT_TRUE(loop_.run_until([this] { return static_cast<bool>(at_host_); }));
