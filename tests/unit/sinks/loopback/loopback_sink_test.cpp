@@ -5,24 +5,19 @@
 #include <gmock/gmock.h>
 #include <linux/netlink.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <cerrno>
-#include <csignal>
 #include <deque>
 #include <fstream>
 #include <optional>
 
 #include "async/task_group.hpp"
 #include "async/timeout.hpp"
-#include "base/text.hpp"
 #include "tests/support/child_process.hpp"
-#include "tests/support/netns.hpp"
 #include "tests/support/refused_call.hpp"
 #include "tests/support/run_task.hpp"
-#include "tests/support/temp_dir.hpp"
-#include "tests/unit/sinks/loopback/nat_text.hpp"
+#include "tests/unit/sinks/loopback/nat_place.hpp"
 
 namespace loopback {
 namespace {
@@ -34,31 +29,11 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-class loopback_sink_test : public testing::Test {
+class loopback_sink_test : public nat_place {
  protected:
   void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
-    if (::access("/usr/sbin/iptables-nft-restore", X_OK) != 0) GTEST_SKIP() << "iptables is not installed";
-    std::signal(SIGPIPE, SIG_IGN);  // as every program of ours does
-    place_.emplace("sink");
-    here_.emplace(*place_);
-    place_->ip({"link", "add", "tap0", "type", "bridge"});
-    place_->ip({"address", "add", "192.168.127.2/24", "dev", "tap0"});
-    restore("*nat\n:DOCKER -\n-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER\n" + published() + "COMMIT\n");
-    start();
-  }
-  static std::string published() {
-    return docker_rule("127.0.0.1", 8081, "172.17.0.2:80") + docker_rule("127.0.0.1", 8082, "172.17.0.2:80");
-  }
-  void restore(const std::string& lines) const {
-    std::ofstream(directory_ / "rules") << lines;
-    support::run_or_throw({.argv = {"iptables-nft-restore", "--noflush"}, .stdin_file = directory_ / "rules"});
-  }
-  // The engine's rule for port 8081 gets a match that this program does not know, so that only the program can copy it.
-  void need_the_program() const {
-    restore(
-        "*nat\n-I DOCKER -d 127.0.0.1/32 ! -i docker0 -p tcp -m tcp --dport 8081 -m addrtype --dst-type LOCAL -j DNAT "
-        "--to-destination 172.17.0.2:80\nCOMMIT\n");
+    nat_place::SetUp();
+    if (!IsSkipped()) start();
   }
   // The real program, unless the script `<name>.fault` exists.
   std::string wrapped(const std::string& program) const {
@@ -116,25 +91,8 @@ class loopback_sink_test : public testing::Test {
     co_await sink.close();
     co_return true;
   }
-  static std::vector<std::string> rules(const std::string& variant = "nft") {
-    std::vector<std::string> lines;
-    const auto text = support::run_or_throw({.argv = {"iptables-" + variant + "-save", "-t", "nat"}});
-    for (const auto line : base::split(text, '\n'))
-      if (line.starts_with("-A " + tag)) lines.emplace_back(line);
-    return lines;
-  }
-  static std::string route_localnet() {
-    std::string value;
-    std::ifstream("/proc/sys/net/ipv4/conf/tap0/route_localnet") >> value;
-    return value;
-  }
-
-  const ports::forward web_ = wanted_by("abc", key("127.0.0.1", 8081)),
-                       other_ = wanted_by("abc", key("127.0.0.1", 8082)), local_ = listener(key("127.0.0.1", 9000));
+  const ports::forward other_ = wanted_by("abc", key("127.0.0.1", 8082));
   std::vector<netfilter::nat_programs> more_programs_;
-  support::temp_dir directory_;
-  std::optional<support::netns> place_;
-  std::optional<support::inside> here_;
   boost::asio::io_context context_;
   std::optional<loopback_sink> sink_;
 };
@@ -164,7 +122,7 @@ TEST_F(loopback_sink_test, restore_fails_once_while_a_container_goes) {
   EXPECT_EQ(apply(verb::add, other_).kind, outcome_kind::done);
   fail("iptables-nft-restore", "rm $0.fault; echo 'Another app is currently holding the xtables lock' >&2; exit 4");
   EXPECT_EQ(apply(verb::remove, web_).kind, outcome_kind::done);
-  EXPECT_THAT(rules(), testing::ElementsAre(HasSubstr("--dport 8082")));
+  EXPECT_THAT(own_rules(), testing::ElementsAre(HasSubstr("--dport 8082")));
 }
 
 TEST_F(loopback_sink_test, a_lock_that_stays_held_is_reported_and_the_rest_goes_on_later) {
@@ -178,7 +136,7 @@ TEST_F(loopback_sink_test, a_lock_that_stays_held_is_reported_and_the_rest_goes_
   recover();
   ASSERT_TRUE(list());
   EXPECT_EQ(apply(verb::add, other_).kind, outcome_kind::done);
-  EXPECT_THAT(rules(), SizeIs(2));
+  EXPECT_THAT(own_rules(), SizeIs(2));
 }
 
 TEST_F(loopback_sink_test, a_program_that_hangs_is_reported) {
@@ -196,19 +154,19 @@ TEST_F(loopback_sink_test, an_unreadable_table_changes_nothing) {
   EXPECT_EQ(apply(verb::add, web_).kind, outcome_kind::done);
   EXPECT_EQ(apply(verb::add, local_).kind, outcome_kind::done);
   EXPECT_EQ(route_localnet(), "1");
-  const auto before = rules();
+  const auto before = own_rules();
   for (const auto* fault : {"exit 0", "kill -9 $$", "exit 1", "echo '*nat'; exit 0", "exec sleep 60"}) {
     sink_.reset();  // killed; the next one has read nothing yet
     start();
     fail("iptables-nft-save", fault);
     EXPECT_FALSE(list()) << fault;
-    EXPECT_EQ(rules(), before) << fault;
+    EXPECT_EQ(own_rules(), before) << fault;
     EXPECT_EQ(route_localnet(), "1") << fault;
     recover();
     const auto listed = list();
     ASSERT_TRUE(listed) << fault;
     EXPECT_THAT(listed->held, SizeIs(2)) << fault;
-    EXPECT_EQ(rules(), before) << fault;
+    EXPECT_EQ(own_rules(), before) << fault;
   }
 }
 
@@ -221,7 +179,7 @@ TEST_F(loopback_sink_test, a_stale_rule_goes_while_the_text_is_unreadable) {
   fail("iptables-nft-restore", "exit 1");
   fail("iptables-nft-save", "exit 1");
   EXPECT_EQ(apply(verb::remove, web_).kind, outcome_kind::unknown);
-  EXPECT_THAT(rules(), testing::ElementsAre(HasSubstr("--dport 8082")));
+  EXPECT_THAT(own_rules(), testing::ElementsAre(HasSubstr("--dport 8082")));
 }
 
 TEST_F(loopback_sink_test, route_localnet_goes_when_the_last_rule_that_needs_it_has_gone) {
@@ -231,7 +189,7 @@ TEST_F(loopback_sink_test, route_localnet_goes_when_the_last_rule_that_needs_it_
   EXPECT_EQ(apply(verb::remove, local_).kind, outcome_kind::unknown);
   recover();
   ASSERT_TRUE(list());
-  EXPECT_THAT(rules(), IsEmpty());
+  EXPECT_THAT(own_rules(), IsEmpty());
   EXPECT_EQ(route_localnet(), "0");
 }
 
@@ -251,7 +209,7 @@ TEST_F(loopback_sink_test, route_localnet_stays_off_where_nothing_can_guard_it) 
     ASSERT_TRUE(list());
     const auto outcome = apply(verb::add, local_);
     EXPECT_EQ(outcome.kind, outcome_kind::done) << outcome.reason;
-    EXPECT_THAT(rules("legacy"), testing::ElementsAre(HasSubstr("--to-destination :"))) << "relayed instead";
+    EXPECT_THAT(own_rules("legacy"), testing::ElementsAre(HasSubstr("--to-destination :"))) << "relayed instead";
     EXPECT_EQ(route_localnet(), "0");
   };
   if (!support::run_without({__NR_socket, 2, NETLINK_NETFILTER, EPROTONOSUPPORT}, body))
@@ -266,9 +224,9 @@ TEST_F(loopback_sink_test, a_rejected_rule_is_relayed_in_place_for_a_while) {
                                    "'*8081*) echo 'line 3 failed' >&2; exit 1;; esac; "
                                    "printf '%s\\n' \"$input\" | exec /usr/sbin/iptables-nft-restore \"$@\"");
   EXPECT_EQ(apply(verb::add, web_).kind, outcome_kind::done);
-  EXPECT_THAT(rules(), IsEmpty());
+  EXPECT_THAT(own_rules(), IsEmpty());
   EXPECT_EQ(apply(verb::add, other_).kind, outcome_kind::done) << "other ports have rules";
-  EXPECT_THAT(rules(), SizeIs(1));
+  EXPECT_THAT(own_rules(), SizeIs(1));
 }
 
 // The engine was switched to nft and has left its old chain in the legacy table. One failed reading of the nft table
@@ -284,17 +242,17 @@ TEST_F(loopback_sink_test, rules_stay_in_their_table_while_it_is_unreadable) {
   ASSERT_TRUE(list());
   EXPECT_EQ(apply(verb::add, web_).kind, outcome_kind::done);
   EXPECT_EQ(apply(verb::add, other_).kind, outcome_kind::done);
-  const auto before = rules();
+  const auto before = own_rules();
   EXPECT_THAT(before, SizeIs(2));
   restore("*nat\n-A DOCKER -p tcp --dport 1 -j RETURN\nCOMMIT\n");  // makes the last reading void
   fail("iptables-nft-restore", "exit 1");
   fail("iptables-nft-save", "exit 1");
   EXPECT_FALSE(list());
-  EXPECT_EQ(rules(), before);
-  EXPECT_THAT(rules("legacy"), IsEmpty());
+  EXPECT_EQ(own_rules(), before);
+  EXPECT_THAT(own_rules("legacy"), IsEmpty());
   recover();
   ASSERT_TRUE(list());
-  EXPECT_EQ(rules(), before);
+  EXPECT_EQ(own_rules(), before);
 }
 
 TEST_F(loopback_sink_test, a_table_that_cannot_be_read_at_the_end_keeps_no_other_from_being_cleaned) {
@@ -306,12 +264,12 @@ TEST_F(loopback_sink_test, a_table_that_cannot_be_read_at_the_end_keeps_no_other
   std::ofstream(directory_ / "old") << "*nat\n:" << tag << " -\n"
                                     << own_jumps << own_rule("listener", 9000, "127.0.0.1") << "COMMIT\n";
   support::run_or_throw({.argv = {"iptables-legacy-restore"}, .stdin_file = directory_ / "old"});
-  ASSERT_THAT(rules("legacy"), SizeIs(1));
+  ASSERT_THAT(own_rules("legacy"), SizeIs(1));
   restore("*nat\n-A DOCKER -p tcp --dport 1 -j RETURN\nCOMMIT\n");
   fail("iptables-nft-restore", "exit 1");
   fail("iptables-nft-save", "exit 1");
   EXPECT_TRUE(support::run_task(context_, end(*sink_)));
-  EXPECT_THAT(rules("legacy"), IsEmpty());
+  EXPECT_THAT(own_rules("legacy"), IsEmpty());
 }
 
 // Without nftables api_guard is a rule of iptables-legacy, which takes a program and time.
@@ -338,7 +296,7 @@ TEST_F(loopback_sink_test, an_end_at_any_moment_leaves_no_rules) {
       while (!watched) step(1);
       EXPECT_EQ(listed.wait_for(0s), std::future_status::ready);
       EXPECT_EQ(applied.wait_for(0s), std::future_status::ready);
-      EXPECT_THAT(rules("legacy"), IsEmpty()) << steps;
+      EXPECT_THAT(own_rules("legacy"), IsEmpty()) << steps;
       const auto filter = support::run_or_throw({.argv = {"iptables-legacy-save", "-t", "filter"}});
       EXPECT_THAT(filter, testing::Not(HasSubstr(tag))) << steps;
     }

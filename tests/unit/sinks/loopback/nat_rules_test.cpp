@@ -5,16 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <fstream>
 
-#include "base/text.hpp"
 #include "base/unique_fd.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/event_loop.hpp"
-#include "tests/support/netns.hpp"
-#include "tests/support/temp_dir.hpp"
-#include "tests/unit/sinks/loopback/nat_text.hpp"
+#include "tests/unit/sinks/loopback/nat_place.hpp"
 
 namespace loopback {
 namespace {
@@ -24,33 +20,11 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Key;
 
-class nat_rules_test : public testing::Test {
+class nat_rules_test : public nat_place {
  protected:
-  void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
-    if (::access("/usr/sbin/iptables-nft-restore", X_OK) != 0) GTEST_SKIP() << "iptables is not installed";
-    std::signal(SIGPIPE, SIG_IGN);  // as every program of ours does
-    place_.emplace("rules");
-    here_.emplace(*place_);
-    place_->ip({"link", "add", "tap0", "type", "bridge"});
-    place_->ip({"address", "add", "192.168.127.2/24", "dev", "tap0"});
-    restore("*nat\n:DOCKER -\n-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER\n" +
-            docker_rule("127.0.0.1", 8081, "172.17.0.2:80") + docker_rule("127.0.0.1", 8082, "172.17.0.2:80") +
-            "COMMIT\n");
-  }
   void TearDown() override {
     loop_.stop();
     rules_.reset();
-  }
-  void restore(const std::string& lines) const {
-    std::ofstream(directory_ / "rules") << lines;
-    support::run_or_throw({.argv = {"iptables-nft-restore", "--noflush"}, .stdin_file = directory_ / "rules"});
-  }
-  // The engine's rule for port 8081 gets a match that this program does not know, so that only the program can copy it.
-  void need_the_program() const {
-    restore(
-        "*nat\n-I DOCKER -d 127.0.0.1/32 ! -i docker0 -p tcp -m tcp --dport 8081 -m addrtype --dst-type LOCAL -j DNAT "
-        "--to-destination 172.17.0.2:80\nCOMMIT\n");
   }
   // A restore that reads as usual. It notes each change in the file `calls`, and fails.
   std::string failing_restore() const {
@@ -82,18 +56,6 @@ class nat_rules_test : public testing::Test {
     co_await rules_->remove_all();
     co_return true;
   }
-  static std::vector<std::string> lines() {
-    std::vector<std::string> found;
-    const auto text = support::run_or_throw({.argv = {"iptables-nft-save", "-t", "nat"}});
-    for (const auto line : base::split(text, '\n'))
-      if (line.starts_with("-A " + tag)) found.emplace_back(line);
-    return found;
-  }
-  std::string route_localnet() const {
-    std::string value;
-    std::ifstream("/proc/sys/net/ipv4/conf/tap0/route_localnet") >> value;
-    return value;
-  }
   // Holds a TCP port at the tap; nothing if it is in use.
   static base::unique_fd hold(std::uint16_t port) {
     base::unique_fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -102,10 +64,6 @@ class nat_rules_test : public testing::Test {
     return fd;
   }
 
-  const ports::forward web_ = wanted_by("abc", key("127.0.0.1", 8081)), local_ = listener(key("127.0.0.1", 9000));
-  support::temp_dir directory_;
-  std::optional<support::netns> place_;
-  std::optional<support::inside> here_;
   support::event_loop loop_;
   std::optional<nat_rules> rules_;
 };
@@ -114,16 +72,16 @@ TEST_F(nat_rules_test, live_rules_of_an_earlier_run_are_adopted_only_on_request)
   make({programs()});
   auto wanted = all_of({web_});
   ASSERT_TRUE(settle(wanted));
-  ASSERT_THAT(lines(), ElementsAre(HasSubstr("--dport 8081")));
+  ASSERT_THAT(own_rules(), ElementsAre(HasSubstr("--dport 8081")));
   make({programs()});  // the former program has crashed
   wanted_ports adopted;
   ASSERT_TRUE(settle(adopted, adopt_live::yes));
   EXPECT_THAT(adopted, ElementsAre(Key(web_.key)));
-  EXPECT_THAT(lines(), ElementsAre(HasSubstr("--dport 8081")));
+  EXPECT_THAT(own_rules(), ElementsAre(HasSubstr("--dport 8081")));
   wanted_ports none;
   ASSERT_TRUE(settle(none));
   EXPECT_THAT(none, IsEmpty());
-  EXPECT_THAT(lines(), IsEmpty());
+  EXPECT_THAT(own_rules(), IsEmpty());
 }
 
 TEST_F(nat_rules_test, a_table_that_is_right_is_not_written) {
@@ -171,7 +129,7 @@ TEST_F(nat_rules_test, relays_replace_the_rules_while_iptables_is_gone) {
   make({{netfilter::nat_variant::nft, save, restore}});
   auto wanted = all_of({local_});
   ASSERT_TRUE(settle(wanted));
-  ASSERT_EQ(lines().size(), 1U);
+  ASSERT_EQ(own_rules().size(), 1U);
   std::filesystem::remove(save);
   std::filesystem::remove(restore);
   wanted = all_of({local_, listener(key("127.0.0.1", 9001))});
@@ -180,12 +138,12 @@ TEST_F(nat_rules_test, relays_replace_the_rules_while_iptables_is_gone) {
   settled = settle(wanted);  // the first one adds the rule without a program, and the next cannot read it any more
   ASSERT_TRUE(settled) << settled.error().message();
   EXPECT_THAT(*settled, IsEmpty());
-  EXPECT_THAT(lines(), IsEmpty());
+  EXPECT_THAT(own_rules(), IsEmpty());
   EXPECT_FALSE(hold(9000)) << "a relay has it";
   EXPECT_FALSE(hold(9001));
   install();
   ASSERT_TRUE(settle(wanted));
-  EXPECT_EQ(lines().size(), 2U);
+  EXPECT_EQ(own_rules().size(), 2U);
   EXPECT_TRUE(hold(9000));
 }
 
@@ -237,10 +195,10 @@ TEST_F(nat_rules_test, at_the_end_no_rule_relay_or_setting_is_left) {
   make({programs()});
   auto wanted = all_of({web_, local_});
   ASSERT_TRUE(settle(wanted));
-  ASSERT_EQ(lines().size(), 2U);
+  ASSERT_EQ(own_rules().size(), 2U);
   ASSERT_EQ(route_localnet(), "1");
   EXPECT_TRUE(loop_.run(removed()));
-  EXPECT_THAT(lines(), IsEmpty());
+  EXPECT_THAT(own_rules(), IsEmpty());
   EXPECT_EQ(route_localnet(), "0");
   make({});
   ASSERT_TRUE(settle(wanted));
