@@ -2,62 +2,30 @@
 
 #include <gmock/gmock.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <filesystem>
 #include <vector>
 
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
 #include "os/process_facts.hpp"
+#include "tests/unit/sources/host_sockets/socket_holder.hpp"
 
 namespace host_sockets {
 namespace {
 
 const auto keep_all = [](inode_set&) {};
 
-std::uint32_t inode_of(int fd) {
-  struct stat about{};
-  ::fstat(fd, &about);
-  return static_cast<std::uint32_t>(about.st_ino);
-}
-
 base::unique_fd make_socket() { return base::unique_fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)); }
-
-// A process that inherits a socket, which the caller closes, and waits for its end.
-class holder {
- public:
-  holder() {
-    auto fd = make_socket();
-    inode_ = inode_of(fd.get());
-    pid_ = ::fork();
-    if (pid_ == 0)
-      for (;;) ::pause();
-  }
-  holder(holder&& other) noexcept : pid_(std::exchange(other.pid_, -1)), inode_(other.inode_) {}
-  ~holder() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  [[nodiscard]] pid_t pid() const { return pid_; }
-  [[nodiscard]] std::uint32_t inode() const { return inode_; }
-
- private:
-  pid_t pid_ = -1;
-  std::uint32_t inode_ = 0;
-};
 
 TEST(process_table, finds_a_holder_and_forgets_it) {
   process_table table;
   ASSERT_TRUE(table.refresh());
   const auto own = make_socket();
-  const holder other;
+  const socket_holder other;
   const auto unheld = inode_of(own.get()) + 1'000'000;
   ASSERT_TRUE(table.refresh());
   table.search({inode_of(own.get()), other.inode(), unheld}, {}, keep_all);
@@ -70,7 +38,7 @@ TEST(process_table, finds_a_holder_and_forgets_it) {
 
 TEST(process_table, a_process_is_told_from_an_earlier_one_of_its_number) {
   process_table table;
-  const holder other;
+  const socket_holder other;
   ASSERT_TRUE(table.refresh());
   const auto facts = os::read_process_facts(other.pid());
   ASSERT_TRUE(facts && *facts);
@@ -79,11 +47,11 @@ TEST(process_table, a_process_is_told_from_an_earlier_one_of_its_number) {
 }
 
 // Other programs of this machine start processes too, and each is read in every search while it is young.
-std::size_t count_young_but(const std::vector<holder>& ours) {
+std::size_t count_young_but(const std::vector<socket_holder>& ours) {
   std::size_t young = 0;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const auto pid = base::parse_number<pid_t>(entry.path().filename().native());
-    if (!pid || std::ranges::find(ours, *pid, &holder::pid) != ours.end()) continue;
+    if (!pid || std::ranges::find(ours, *pid, &socket_holder::pid) != ours.end()) continue;
     const auto facts = os::read_process_facts(*pid);
     if (facts && *facts && os::age_of((*facts)->start) < std::chrono::seconds(3)) ++young;
   }
@@ -96,7 +64,7 @@ TEST(process_table, the_cost_of_many_new_holders_is_linear) {
   ASSERT_TRUE(table.refresh());
   table.search({1}, {}, keep_all);
   const auto before = table.reads();
-  std::vector<holder> all;
+  std::vector<socket_holder> all;
   constexpr int count = 100;
   std::size_t expected = 20U * count;
   for (int i = 0; i < count; ++i) {

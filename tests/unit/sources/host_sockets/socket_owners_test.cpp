@@ -3,20 +3,14 @@
 #include "sources/host_sockets/socket_owners.hpp"
 
 #include <gtest/gtest.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "tests/support/loopback_socket.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "tests/unit/sources/host_sockets/socket_holder.hpp"
 
 namespace host_sockets {
 namespace {
@@ -25,41 +19,6 @@ using namespace std::chrono_literals;
 using time_point = socket_owners::time_point;
 
 constexpr std::uint32_t held_by_no_process = 0xfffffff0;
-
-// A listening socket that a child of the test holds alone, under this process name.
-class server {
- public:
-  explicit server(const char* name) {
-    auto listener = support::listen_on_loopback();
-    struct stat about{};
-    ::fstat(listener.fd.get(), &about);
-    inode_ = static_cast<std::uint32_t>(about.st_ino);
-    int ready[2];
-    if (::pipe(ready) != 0) throw std::runtime_error("pipe");
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      ::prctl(PR_SET_NAME, name);
-      if (::write(ready[1], "", 1) != 1) ::_exit(1);
-      for (;;) ::pause();
-    }
-    char byte = 0;
-    if (::read(ready[0], &byte, 1) != 1) throw std::runtime_error("the child did not get so far");
-    ::close(ready[0]), ::close(ready[1]);
-  }
-  server(const server&) = delete;
-  server& operator=(const server&) = delete;
-  ~server() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  [[nodiscard]] pid_t pid() const { return pid_; }
-  [[nodiscard]] std::uint32_t inode() const { return inode_; }
-
- private:
-  pid_t pid_ = -1;
-  std::uint32_t inode_ = 0;
-};
 
 class socket_owners_test : public testing::Test {
  protected:
@@ -86,7 +45,7 @@ class socket_owners_test : public testing::Test {
 };
 
 TEST_F(socket_owners_test, a_certain_owner_is_looked_up_once) {
-  const server other("other");
+  const socket_holder other("other");
   EXPECT_EQ(find(other.inode(), start_), owner::other);
   EXPECT_EQ(owners_.next_question(), time_point::max());
   const auto reads = owners_.processes().reads();
@@ -135,16 +94,16 @@ TEST_F(socket_owners_test, a_socket_that_is_no_longer_listed_is_forgotten) {
 }
 
 TEST_F(socket_owners_test, a_process_that_nerdctl_noted_reserves_ports) {
-  const server sleeps("sleep");
+  const socket_holder sleeps("sleep");
   note_reserver(std::to_string(sleeps.pid()));
   EXPECT_EQ(find(sleeps.inode(), start_), owner::reserver);
-  const server nerdctl("nerdctl");
+  const socket_holder nerdctl("nerdctl");
   EXPECT_EQ(find(nerdctl.inode(), start_), owner::reserver) << "itself, without a note";
 }
 
 // nerdctl starts the process first, and then writes its file.
 TEST_F(socket_owners_test, a_young_sleep_may_become_a_reserver) {
-  const server sleeps("sleep");
+  const socket_holder sleeps("sleep");
   EXPECT_EQ(find(sleeps.inode(), start_), owner::starting);
   EXPECT_EQ(owners_.next_question(), start_ + 20ms);
   note_reserver(std::to_string(sleeps.pid()));
@@ -153,7 +112,7 @@ TEST_F(socket_owners_test, a_young_sleep_may_become_a_reserver) {
 }
 
 TEST_F(socket_owners_test, an_unreadable_note_leaves_a_sleep_unknown_and_says_why) {
-  const server sleeps("sleep"), other("other");
+  const socket_holder sleeps("sleep"), other("other");
   note_reserver(std::string(33, '1'));
   EXPECT_EQ(find(other.inode(), start_), owner::other) << "a reserver is a sleep";
   EXPECT_EQ(owners_.trouble(), std::nullopt);
