@@ -12,29 +12,15 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::IsEmpty;
 
-class reconcile_fsm_wait_test : public testing::Test {
+class reconcile_fsm_wait_test : public reconcile_fsm_fixture {
  protected:
-  void want(std::initializer_list<forward> forwards) {
-    forward_map desired;
-    for (const auto& f : forwards) desired[f.key] = f;
-    fsm.want(desired, all_sources, 1, now);
-  }
   void list(std::vector<held_forward> held = {}) {
-    ASSERT_TRUE(fsm.should_list(now));
-    EXPECT_THAT(fsm.listed(peer_state{"", true, std::move(held)}, now), IsEmpty());
+    EXPECT_THAT(reconcile_fsm_fixture::list(std::move(held)), IsEmpty());
   }
   // Of a peer that cannot be asked.
   void look() {
     ASSERT_TRUE(fsm.should_list(now));
     EXPECT_THAT(fsm.listed(peer_state{"1", false, {}}, now), IsEmpty());
-  }
-  std::string take() {
-    const auto more = fsm.take(100, now);
-    taken.insert(taken.end(), more.begin(), more.end());
-    return text(more);
-  }
-  void finish(outcome_kind kind = outcome_kind::done, std::string reason = {}) {
-    for (const auto& op : std::exchange(taken, {})) fsm.finished(op, {kind, reason}, now);
   }
   // To the next moment at which something is due, unless something is already or that is further away than `most`.
   void pass_to_next(milliseconds most) {
@@ -50,10 +36,6 @@ class reconcile_fsm_wait_test : public testing::Test {
     want({on(80, loopback)});
     list();
   }
-
-  time_point now{seconds(1000)};
-  reconcile_fsm fsm{sink_traits{1, 100, true, false}, reconcile_options{}};
-  std::vector<operation> taken;
 };
 
 TEST_F(reconcile_fsm_wait_test, another_address_does_not_wait_for_what_may_come_late) {
