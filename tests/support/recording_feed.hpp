@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <string>
 
 #include "ports/source.hpp"
 
@@ -26,6 +27,13 @@ struct recording_feed : ports::source_feed {
     std::set<std::uint16_t> ports;
     for (const auto& b : last->bindings) ports.insert(b.host_port);
     return ports;
+  }
+
+  // Of the last snapshot, a line each: "OWNER: WHAT: WHY".
+  [[nodiscard]] std::string refusals() const {
+    std::string text;
+    for (const auto& r : last.value().refusals) text += r.owner + ": " + r.what + ": " + r.why + "\n";
+    return text;
   }
 
   std::optional<ports::snapshot> last;

@@ -52,14 +52,9 @@ class containerd_source_test : public testing::Test {
   // The container has no ports, and the reason is shown.
   void expect_refused(const std::string& id, const fake_containerd::label_map& labels, const std::string& where) {
     engine_->run("default", id, labels);
-    const auto shown = [&] { return refusals().contains(id + ": " + where + ": "); };
-    EXPECT_TRUE(loop_.run_until(shown)) << id << "\n" << refusals();
+    const auto shown = [&] { return feed_.refusals().contains(id + ": " + where + ": "); };
+    EXPECT_TRUE(loop_.run_until(shown)) << id << "\n" << feed_.refusals();
     EXPECT_EQ(feed_.host_ports(), std::set<std::uint16_t>{8080}) << id;
-  }
-  [[nodiscard]] std::string refusals() const {
-    std::string text;
-    for (const auto& r : feed_.last->refusals) text += r.owner + ": " + r.what + ": " + r.why + "\n";
-    return text;
   }
 
   support::event_loop loop_;
@@ -150,15 +145,16 @@ TEST_F(containerd_source_test, a_state_directory_that_hangs_delays_no_other_name
   engine_->run("default", "dead-too", {{"nerdctl/state-dir", dead.path()}});
   engine_->run("c", 8082);
   EXPECT_TRUE(publishes({8081, 8082}));
-  EXPECT_TRUE(loop_.run_until([this] { return refusals().contains("default/dead: container: "); })) << refusals();
+  EXPECT_TRUE(loop_.run_until([this] { return feed_.refusals().contains("default/dead: container: "); }))
+      << feed_.refusals();
   dead.release();
   for (const std::string name : {"dead", "dead-too"})
     EXPECT_TRUE(loop_.run_until([&] {
-      return refusals().contains(name +
-                                 ": container: the engine does not report its state, "
-                                 "retrying: network-config.json");
+      return feed_.refusals().contains(name +
+                                       ": container: the engine does not report its state, "
+                                       "retrying: network-config.json");
     })) << "it is asked again, and answers now: "
-        << refusals();
+        << feed_.refusals();
 }
 
 TEST_F(containerd_source_test, an_update_of_a_stopped_container_publishes_nothing) {
@@ -226,7 +222,7 @@ TEST_F(containerd_source_test, a_file_that_is_being_written_is_not_a_file_withou
   for (const std::string half : {"", R"({"portMappings":[)"}) {
     write(half);
     engine_->update("default", "a", {{"nerdctl/state-dir", directory_.path()}});
-    ASSERT_TRUE(loop_.run_until([this] { return refusals().contains("incomplete"); })) << refusals();
+    ASSERT_TRUE(loop_.run_until([this] { return feed_.refusals().contains("incomplete"); })) << feed_.refusals();
     EXPECT_EQ(feed_.host_ports(), std::set<std::uint16_t>{8080});
   }
   write(R"({"portMappings":[)" + mapping(8081) + "]}");
@@ -237,7 +233,7 @@ TEST_F(containerd_source_test, a_state_that_cannot_be_told_is_asked_for_after_th
   engine_->run("a", 8080);
   engine_->hang_shim("default", "a", true);
   start_both();
-  ASSERT_TRUE(loop_.run_until([this] { return refusals().contains("default/a"); })) << refusals();
+  ASSERT_TRUE(loop_.run_until([this] { return feed_.refusals().contains("default/a"); })) << feed_.refusals();
   engine_->hang_shim("default", "a", false);
   EXPECT_TRUE(publishes({8080}));
 }
@@ -318,7 +314,7 @@ TEST_F(containerd_source_test, ports_of_the_state_directory) {
   engine_->run("default", "absent", {{"nerdctl/state-dir", "/nowhere/at/all"}});
   engine_->run("b", 8081);
   EXPECT_TRUE(publishes({8080, 8081}));
-  EXPECT_EQ(refusals(), "") << "no file is no trouble";
+  EXPECT_EQ(feed_.refusals(), "") << "no file is no trouble";
 }
 
 TEST_F(containerd_source_test, a_state_directory_that_is_none_harms_only_itself) {

@@ -46,11 +46,6 @@ class docker_events_test : public testing::Test {
     engine_.run(id, port);
     engine_.silent = was;
   }
-  [[nodiscard]] std::string refusals() const {
-    std::string text;
-    for (const auto& r : feed_.last->refusals) text += r.owner + ": " + r.what + ": " + r.why + "\n";
-    return text;
-  }
 
   support::event_loop loop_;
   support::temp_dir directory_;
@@ -130,7 +125,7 @@ TEST_F(docker_events_test, podmans_list_is_not_believed_about_ports) {
   const auto lists = engine_.lists;
   ASSERT_TRUE(loop_.run_until([&] { return engine_.lists > lists + 1; }));
   EXPECT_TRUE(publishes({8080}));
-  EXPECT_EQ(refusals(), "");
+  EXPECT_EQ(feed_.refusals(), "");
 }
 
 TEST_F(docker_events_test, a_stream_without_a_header_is_no_reason_not_to_list) {
@@ -175,7 +170,7 @@ TEST_F(docker_events_test, questions_that_hang_hold_up_no_other) {
   auto passed = 0ms;
   for (; !loop_.run_until(new_is_known, 50ms) && passed < 60s; passed += 500ms) loop_.pass_time(500ms);
   EXPECT_LE(passed, 8s) << "nine questions, four at a time, two seconds each";
-  EXPECT_THAT(refusals(), testing::HasSubstr("0hung0: container: the engine does not report its state"));
+  EXPECT_THAT(feed_.refusals(), testing::HasSubstr("0hung0: container: the engine does not report its state"));
   engine_.run("newer", 8082);
   EXPECT_TRUE(publishes({8080, 8081, 8082}, 2s)) << "retries leave room";
   engine_.hung.clear();
@@ -184,7 +179,7 @@ TEST_F(docker_events_test, questions_that_hang_hold_up_no_other) {
     loop_.run_until([] { return false; }, 5ms);
   }
   EXPECT_EQ(feed_.last->bindings.size(), 12U);
-  EXPECT_EQ(refusals(), "");
+  EXPECT_EQ(feed_.refusals(), "");
 }
 
 // Of a swarm.
@@ -206,7 +201,7 @@ TEST_F(docker_events_test, ports_of_a_swarms_services_are_published) {
   EXPECT_EQ(feed_.last->bindings[0].host_address, net::address::any_v4());
   engine_.services["t"] = service("t", 9001, false);
   engine_.emit_text(R"({"Type":"service","Action":"create","Actor":{"ID":"t","Attributes":{"name":"web"}}})");
-  ASSERT_TRUE(loop_.run_until([this] { return refusals().contains("service/t"); }));
+  ASSERT_TRUE(loop_.run_until([this] { return feed_.refusals().contains("service/t"); }));
   engine_.services["t"] = service("t", 9001);
   EXPECT_TRUE(publishes({9000, 9001})) << "once its ports are assigned";
   engine_.services.erase("s");
@@ -231,7 +226,7 @@ TEST_F(docker_events_test, services_that_are_not_known_stay_and_harm_no_containe
   start(100ms);
   ASSERT_TRUE(publishes({9000}));
   engine_.swarm = R"({"LocalNodeState":"locked"})";
-  ASSERT_TRUE(loop_.run_until([this] { return refusals().contains("manager"); }));
+  ASSERT_TRUE(loop_.run_until([this] { return feed_.refusals().contains("manager"); }));
   engine_.run("a", 8080);
   EXPECT_TRUE(publishes({8080, 9000}));
   EXPECT_EQ(feed_.troubles, 0U);
