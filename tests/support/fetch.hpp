@@ -1,4 +1,4 @@
-// fetch: a file that one of the scripts in scripts/ gets from the network, once, as promtool. Offline there may be none.
+// fetch: a file that a script in scripts/ gets from the network, once, as promtool. Offline there may be none.
 #pragma once
 
 #include <string>
