@@ -16,12 +16,6 @@ constexpr std::uint16_t hardware_ethernet = 1;
 constexpr std::uint16_t protocol_ipv4 = static_cast<std::uint16_t>(ethernet::ethertype::ipv4);
 constexpr std::uint16_t sizes = 0x0604;  // of the two kinds of addresses
 
-net::mac_address read_mac(bytes_view bytes, std::size_t at) {
-  net::mac_address mac;
-  std::ranges::copy(bytes.subspan(at, mac.bytes.size()), mac.bytes.begin());
-  return mac;
-}
-
 }  // namespace
 
 std::optional<message> parse(bytes_view payload) {
@@ -32,9 +26,9 @@ std::optional<message> parse(bytes_view payload) {
   if (what != static_cast<std::uint16_t>(operation::request) && what != static_cast<std::uint16_t>(operation::reply))
     return std::nullopt;
   return message{.what = operation{what},
-                 .sender_mac = read_mac(payload, 8),
+                 .sender_mac = ethernet::read_mac(payload, 8),
                  .sender = {load_32(payload, 14)},
-                 .target_mac = read_mac(payload, 18),
+                 .target_mac = ethernet::read_mac(payload, 18),
                  .target = {load_32(payload, 24)}};
 }
 

@@ -9,15 +9,11 @@
 #include "netstack/bytes.hpp"
 
 namespace netstack::ethernet {
-namespace {
-
 net::mac_address read_mac(bytes_view bytes, std::size_t at) {
   net::mac_address mac;
   std::ranges::copy(bytes.subspan(at, mac.bytes.size()), mac.bytes.begin());
   return mac;
 }
-
-}  // namespace
 
 std::optional<frame> parse(bytes_view bytes) {
   if (bytes.size() < header_size) return std::nullopt;

@@ -1,6 +1,7 @@
 // Ethernet II frames without their check sequence, as a tap device and the links carry them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -21,6 +22,9 @@ struct frame {
 
   [[nodiscard]] bool is(ethertype t) const { return type == static_cast<std::uint16_t>(t); }
 };
+
+// The address at an offset of a buffer that is long enough.
+[[nodiscard]] net::mac_address read_mac(bytes_view bytes, std::size_t at);
 
 // nullopt for a frame that is shorter than its header.
 [[nodiscard]] std::optional<frame> parse(bytes_view bytes);

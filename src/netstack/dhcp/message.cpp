@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "netstack/bytes.hpp"
+#include "netstack/ethernet.hpp"
 #include "netstack/ipv4.hpp"
 
 namespace netstack::dhcp {
@@ -175,12 +176,11 @@ std::optional<request> parse(bytes_view payload) {
             .broadcast = (load_16(payload, at_flags) & broadcast_flag) != 0,
             .client_address = {load_32(payload, at_client)},
             .relay = {load_32(payload, at_relay)},
-            .hardware = {},
+            .hardware = ethernet::read_mac(payload, at_hardware),
             .requested = options->requested,
             .server = options->server,
             .most_size = options->most_size,
             .client_id = options->client_id.value_or(bytes_view{})};
-  std::ranges::copy(payload.subspan(at_hardware, size_of_mac), r.hardware.bytes.begin());
   return r;
 }
 
