@@ -13,25 +13,17 @@
 
 #include "kernel/netfilter/nft_message.hpp"
 #include "tests/unit/kernel/netfilter/rule_text.hpp"
+#include "tests/unit/kernel/raw_bytes.hpp"
 
 namespace netfilter {
 namespace {
 
-using bytes = std::vector<std::byte>;
+using namespace raw_bytes;
 
-bytes operator+(bytes a, const bytes& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
 bytes attribute(int type, const bytes& value) {
   bytes made;
   append(made, static_cast<std::uint16_t>(type), value, value.size());
   return made;
-}
-template <class T>
-bytes raw(const T& value) {
-  const auto view = std::as_bytes(std::span(&value, 1));
-  return {view.begin(), view.end()};
 }
 bytes number(int type, std::uint32_t value) { return attribute(type, raw(htonl(value))); }
 bytes value_of(int type, const bytes& value) { return attribute(type, attribute(NFTA_DATA_VALUE, value)); }

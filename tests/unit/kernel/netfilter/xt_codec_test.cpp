@@ -13,17 +13,12 @@
 #include <vector>
 
 #include "tests/unit/kernel/netfilter/rule_text.hpp"
+#include "tests/unit/kernel/raw_bytes.hpp"
 
 namespace netfilter {
 namespace {
 
-using bytes = std::vector<std::byte>;
-
-template <class T>
-bytes raw(const T& value) {
-  const auto view = std::as_bytes(std::span(&value, 1));
-  return {view.begin(), view.end()};
-}
+using namespace raw_bytes;
 
 // "-p tcp --dport 80".
 xt_tcp tcp_to_80() {

@@ -6,23 +6,15 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 
 #include "kernel/netlink/attributes.hpp"
+#include "tests/unit/kernel/raw_bytes.hpp"
 
 namespace netlink {
 namespace {
 
 using testing::IsEmpty;
 using testing::SizeIs;
-using bytes = std::vector<std::byte>;
+using namespace raw_bytes;
 
-bytes operator+(bytes a, const bytes& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-template <class T>
-bytes raw(const T& value) {
-  const auto view = std::as_bytes(std::span(&value, 1));
-  return {view.begin(), view.end()};
-}
 bytes padded(bytes b) {
   b.resize((b.size() + 3) & ~std::size_t{3});
   return b;

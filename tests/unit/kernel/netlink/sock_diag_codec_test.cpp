@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "kernel/netlink/attributes.hpp"
+#include "tests/unit/kernel/raw_bytes.hpp"
 
 namespace netlink {
 namespace {
@@ -15,20 +16,11 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
-using bytes = std::vector<std::byte>;
+using namespace raw_bytes;
 using net::protocol;
 
 constexpr std::uint8_t close_state = 7, listen_state = 10;
 
-bytes operator+(bytes a, const bytes& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-template <class T>
-bytes raw(const T& value) {
-  const auto view = std::as_bytes(std::span(&value, 1));
-  return {view.begin(), view.end()};
-}
 bytes message(int type, const bytes& body) {
   nlmsghdr header{};
   header.nlmsg_len = static_cast<std::uint32_t>(sizeof header + body.size());

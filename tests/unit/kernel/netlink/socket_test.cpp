@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "tests/support/socket_peer.hpp"
+#include "tests/unit/kernel/raw_bytes.hpp"
 
 namespace netlink {
 namespace {
@@ -21,7 +22,7 @@ using std::chrono::steady_clock;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using bytes = std::vector<std::byte>;
+using namespace raw_bytes;
 
 constexpr std::uint16_t object = NLMSG_MIN_TYPE + 1;
 
@@ -36,12 +37,7 @@ bytes message(const spec& s) {
     nlmsghdr head;
     std::int32_t value;
   } whole{{sizeof whole, s.type, s.flags, s.sequence, 0}, s.value};
-  const auto view = std::as_bytes(std::span(&whole, 1));
-  return {view.begin(), view.end()};
-}
-bytes operator+(bytes a, const bytes& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
+  return raw(whole);
 }
 bytes done(std::uint32_t sequence = 1, std::int32_t value = 0, std::uint16_t flags = 0) {
   return message({NLMSG_DONE, sequence, value, flags});
