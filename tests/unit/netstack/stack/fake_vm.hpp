@@ -38,6 +38,24 @@ struct sent_frame {
   [[nodiscard]] ipv4::packet packet() const { return ipv4::parse(frame().payload).value_or(ipv4::packet{}); }
 };
 
+inline bytes udp_datagram(endpoint from, endpoint to, const bytes& payload) {
+  bytes datagram(udp::header_size + payload.size());
+  std::ranges::copy(payload, datagram.begin() + udp::header_size);
+  udp::write_header(datagram, from.address, to.address, from.port, to.port);
+  return datagram;
+}
+
+inline bytes tcp_packet(endpoint from, endpoint to, tcp::segment s, const bytes& payload = {}, std::uint8_t ttl = 64) {
+  s.source_port = from.port;
+  s.destination_port = to.port;
+  const auto own = tcp::size_of_header(s.options);
+  bytes segment(own + payload.size());
+  std::ranges::copy(payload, segment.begin() + static_cast<std::ptrdiff_t>(own));
+  tcp::write_header(segment, from.address, to.address, s);
+  return make_packet({.source = from.address, .destination = to.address, .protocol = ipv4::protocol::tcp, .ttl = ttl},
+                     segment);
+}
+
 class fake_vm {
  public:
   explicit fake_vm(const stack_settings& settings = {}, bool located = true) : net(settings, now) {
@@ -71,12 +89,9 @@ class fake_vm {
   }
 
   void put_udp(endpoint from, endpoint to, const bytes& payload, std::uint8_t ttl = 64) {
-    bytes datagram(udp::header_size + payload.size());
-    std::ranges::copy(payload, datagram.begin() + udp::header_size);
-    udp::write_header(datagram, from.address, to.address, from.port, to.port);
     const ipv4::header_fields fields{
         .source = from.address, .destination = to.address, .protocol = ipv4::protocol::udp, .ttl = ttl, .id = ++id};
-    for (const auto& packet : cut(fields, datagram, 1'500)) put_packet(packet);
+    for (const auto& packet : cut(fields, udp_datagram(from, to, payload), 1'500)) put_packet(packet);
   }
 
   void put_icmp(ipv4::address to, const bytes& message, std::uint8_t ttl = 64) {
@@ -85,15 +100,8 @@ class fake_vm {
     for (const auto& packet : cut(fields, message, 1'500)) put_packet(packet);
   }
 
-  void put_tcp(endpoint from, endpoint to, tcp::segment s, const bytes& payload = {}, std::uint8_t ttl = 64) {
-    s.source_port = from.port;
-    s.destination_port = to.port;
-    const auto own = tcp::size_of_header(s.options);
-    bytes segment(own + payload.size());
-    std::ranges::copy(payload, segment.begin() + static_cast<std::ptrdiff_t>(own));
-    tcp::write_header(segment, from.address, to.address, s);
-    put_packet(make_packet(
-        {.source = from.address, .destination = to.address, .protocol = ipv4::protocol::tcp, .ttl = ttl}, segment));
+  void put_tcp(endpoint from, endpoint to, const tcp::segment& s, const bytes& payload = {}, std::uint8_t ttl = 64) {
+    put_packet(tcp_packet(from, to, s, payload, ttl));
   }
 
   // What the owner of the stack does in a turn: takes actions, ends the batch, writes frames.

@@ -72,21 +72,9 @@ inline bytes frame_of(const bytes& packet, const net::mac_address& from = vm_mac
   return frame;
 }
 
-inline bytes tcp_packet(endpoint from, endpoint to, tcp::segment s, const bytes& payload = {}) {
-  s.source_port = from.port;
-  s.destination_port = to.port;
-  const auto own = tcp::size_of_header(s.options);
-  bytes segment(own + payload.size());
-  std::ranges::copy(payload, segment.begin() + static_cast<std::ptrdiff_t>(own));
-  tcp::write_header(segment, from.address, to.address, s);
-  return make_packet({.source = from.address, .destination = to.address, .protocol = ipv4::protocol::tcp}, segment);
-}
-
 inline bytes udp_packet(endpoint from, endpoint to, const bytes& payload) {
-  bytes datagram(udp::header_size + payload.size());
-  std::ranges::copy(payload, datagram.begin() + udp::header_size);
-  udp::write_header(datagram, from.address, to.address, from.port, to.port);
-  return make_packet({.source = from.address, .destination = to.address, .protocol = ipv4::protocol::udp}, datagram);
+  return make_packet({.source = from.address, .destination = to.address, .protocol = ipv4::protocol::udp},
+                     udp_datagram(from, to, payload));
 }
 
 // All frames in one batch, as one read of a link gives them.
