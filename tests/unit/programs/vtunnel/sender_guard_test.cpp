@@ -66,6 +66,14 @@ class sender_guard_test : public testing::Test {
     EXPECT_EQ(::poll(&ended, 1, 10'000), 1);
     return server;
   }
+  void expect_only_a_present_client_of_ours(const sender_guard& guard) const {
+    EXPECT_FALSE(guard.admits(accept_closed().get()));
+    const auto own = connect();
+    EXPECT_TRUE(guard.admits(accept().get()));
+    const auto foreign = connect(support::unprivileged);
+    ASSERT_TRUE(foreign);
+    EXPECT_FALSE(guard.admits(accept().get()));
+  }
   // The same rule as the guard's: what another program, or a crash, does to it.
   static netfilter::endpoint_guard rule() {
     return netfilter::endpoint_guard(
@@ -102,12 +110,7 @@ TEST_F(sender_guard_test, a_client_from_before_the_rule_is_reset) {
 TEST_F(sender_guard_test, before_the_rule_only_a_client_that_is_there_is_admitted) {
   inside([this] {
     const sender_guard guard(entrance);
-    EXPECT_FALSE(guard.admits(accept_closed().get()));
-    const auto own = connect();
-    EXPECT_TRUE(guard.admits(accept().get()));
-    const auto foreign = connect(support::unprivileged);
-    ASSERT_TRUE(foreign);
-    EXPECT_FALSE(guard.admits(accept().get()));
+    expect_only_a_present_client_of_ours(guard);
   });
 }
 
@@ -144,12 +147,7 @@ TEST_F(sender_guard_test, a_wildcard_has_no_rule_and_a_warning) {
   inside([this] {
     sender_guard guard({net::address::any_v4(), entrance.port});
     guard.stand_before(listener_.get());
-    EXPECT_FALSE(guard.admits(accept_closed().get()));
-    const auto own = connect();
-    EXPECT_TRUE(guard.admits(accept().get()));
-    const auto foreign = connect(support::unprivileged);
-    ASSERT_TRUE(foreign);
-    EXPECT_FALSE(guard.admits(accept().get()));
+    expect_only_a_present_client_of_ours(guard);
   });
   EXPECT_THAT(testing::internal::GetCapturedStderr(),
               testing::AllOf(testing::HasSubstr("no rule for senders"), testing::HasSubstr("at=0.0.0.0:3030")));

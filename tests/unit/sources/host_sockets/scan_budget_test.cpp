@@ -9,6 +9,17 @@ using namespace std::chrono_literals;
 
 const scan_budget::time_point start{std::chrono::hours(1)};
 
+// As early as it may; each scan changes nothing. When the next one is due.
+scan_budget::time_point scan_in_vain(scan_budget& pace, int scans) {
+  auto now = start;
+  for (int i = 0; i < scans; ++i) {
+    pace.scan(now, 0ms);
+    pace.note_result(false);
+    now = pace.next(now, 0ms);
+  }
+  return now;
+}
+
 TEST(scan_budget, at_once_after_quiet) {
   scan_budget pace;
   pace.scan(start, 5ms);
@@ -73,12 +84,7 @@ TEST(scan_budget, looks_that_change_nothing_become_rare_in_a_burst) {
 
 TEST(scan_budget, a_change_ends_the_gap_at_once) {
   scan_budget pace;
-  auto now = start;
-  for (int i = 0; i < 50; ++i) {
-    pace.scan(now, 0ms);
-    pace.note_result(false);
-    now = pace.next(now, 0ms);
-  }
+  auto now = scan_in_vain(pace, 50);
   EXPECT_EQ(now - start, 4 * 2ms + (4 + 8 + 16 + 32 + 64 + 128 + 256) * 1ms + 39 * 500ms);
   pace.scan(now, 0ms);
   pace.note_result(true);
@@ -87,12 +93,7 @@ TEST(scan_budget, a_change_ends_the_gap_at_once) {
 
 TEST(scan_budget, a_second_without_a_look_ends_the_gap) {
   scan_budget pace;
-  auto now = start;
-  for (int i = 0; i < 50; ++i) {
-    pace.scan(now, 0ms);
-    pace.note_result(false);
-    now = pace.next(now, 0ms);
-  }
+  auto now = scan_in_vain(pace, 50);
   now += 1s;
   EXPECT_EQ(pace.next(now, 0ms), now) << "what happens first is seen at once";
   for (int i = 0; i < 3; ++i) {  // and so is what the kernel lists a moment later
