@@ -4,6 +4,7 @@
 
 #include "async/timeout.hpp"
 #include "tests/support/event_loop.hpp"
+#include "tests/unit/async/stubborn_task.hpp"
 
 namespace async {
 namespace {
@@ -49,33 +50,12 @@ TEST(first_of, passes_a_cancellation_on_to_both) {
   EXPECT_TRUE(b);
 }
 
-task<> end_slowly(const bool& let_go, std::vector<std::string>& ended) {
-  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  while (!let_go) co_await sleep_for(1ms);
-  ended.emplace_back("task");
-}
-struct note_at_the_end {
-  std::vector<std::string>& ended;
-  ~note_at_the_end() { ended.emplace_back("owner"); }
-};
-task<> race_then_note(const bool& let_go, std::vector<std::string>& ended) {
-  const note_at_the_end owner{ended};
-  co_await first_of(end_slowly(let_go, ended), end_at_once());
+task<> race_then_note(const bool& let_go, ends& ended) {
+  const note_owners_end owner{ended};
+  co_await first_of(stubborn_task(let_go, ended), end_at_once());
 }
 
-TEST(first_of, a_cancellation_does_not_cut_the_wait_for_the_other_short) {
-  support::event_loop loop;
-  bool let_go = false;
-  std::vector<std::string> ended;
-  task_group group(loop.executor());
-  group.spawn("owner", race_then_note(let_go, ended));
-  loop.run_until([] { return false; }, 5ms);
-  EXPECT_FALSE(loop.run(group.stop(clock::now() + 10ms)));
-  EXPECT_TRUE(ended.empty());
-  let_go = true;
-  EXPECT_TRUE(loop.run(group.stop(clock::now() + 5s)));
-  EXPECT_EQ(ended, (std::vector<std::string>{"task", "owner"}));
-}
+TEST(first_of, a_cancellation_does_not_cut_the_wait_for_the_other_short) { expect_owner_waits(race_then_note); }
 
 }  // namespace
 }  // namespace async

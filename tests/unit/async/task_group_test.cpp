@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "tests/support/event_loop.hpp"
+#include "tests/unit/async/stubborn_task.hpp"
 
 namespace async {
 namespace {
@@ -23,11 +24,6 @@ task<> hang(std::vector<std::string>& ended, std::string name) {
 }
 
 task<> end_at_once() { co_return; }
-
-task<> refuse_to_end(bool& let_go) {
-  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  while (!let_go) co_await sleep_for(1ms);
-}
 
 task<> fail() {
   co_await sleep_for(1ms);
@@ -49,7 +45,8 @@ TEST(task_group, says_when_a_task_did_not_end_in_time) {
   support::event_loop loop;
   task_group group(loop.executor());
   bool let_go = false;
-  group.spawn("stubborn", refuse_to_end(let_go));
+  ends ended;
+  group.spawn("stubborn", stubborn_task(let_go, ended));
   loop.run_until([] { return false; }, 5ms);
   EXPECT_FALSE(loop.run(group.stop(clock::now() + 10ms)));
   let_go = true;
@@ -91,33 +88,16 @@ TEST(task_group, an_owner_that_is_cancelled_ends_after_its_tasks) {
   EXPECT_EQ(ended, (std::vector<std::string>{"inner", "outer"}));
 }
 
-struct note_at_the_end {
-  std::vector<std::string>& ended;
-  ~note_at_the_end() { ended.emplace_back("owner"); }
-};
-task<> own_what_others_use(bool& let_go, std::vector<std::string>& ended) {
-  const note_at_the_end owner{ended};
+task<> own_what_others_use(const bool& let_go, ends& ended) {
+  const note_owners_end owner{ended};
   task_group mine(co_await asio::this_coro::executor);
-  mine.spawn("stubborn", [](bool& go, std::vector<std::string>& order) -> task<> {
-    co_await refuse_to_end(go);
-    order.emplace_back("task");
-  }(let_go, ended));
+  mine.spawn("stubborn", stubborn_task(let_go, ended));
   co_await mine.run_beside(end_at_once());
   ended.emplace_back("not reached: the owner was cancelled");
 }
 
 TEST(task_group, an_owner_that_is_cancelled_while_it_shuts_down_still_waits_for_its_tasks) {
-  support::event_loop loop;
-  bool let_go = false;
-  std::vector<std::string> ended;
-  task_group group(loop.executor());
-  group.spawn("owner", own_what_others_use(let_go, ended));
-  loop.run_until([] { return false; }, 5ms);
-  EXPECT_FALSE(loop.run(group.stop(clock::now() + 10ms)));
-  EXPECT_TRUE(ended.empty());
-  let_go = true;
-  EXPECT_TRUE(loop.run(group.stop(clock::now() + 5s)));
-  EXPECT_EQ(ended, (std::vector<std::string>{"task", "owner"}));
+  expect_owner_waits(own_what_others_use);
 }
 
 TEST(task_group, a_group_that_goes_cancels_what_runs) {
