@@ -237,8 +237,7 @@ TEST(resetting, after_the_hosts_bytes_the_vm_may_send_more_than_its_window) {
 
 TEST(resetting, a_syn_flood_with_resets_leaves_nothing) {
   scripted_peer p;
-  p.c.emplace(connection::accept(p.syn(), p.l, p.ours, p.now));
-  p.c->connected(p.now);
+  p.half_open();
   p.sent();
   p.give(p.rst(0));
   const auto e = p.c->take_events();

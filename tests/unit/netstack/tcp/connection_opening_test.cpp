@@ -41,8 +41,7 @@ TEST(opening, a_repeated_syn_is_one_connect_and_one_syn_ack) {
 
 TEST(opening, a_lost_syn_ack_is_repeated_for_a_repeated_syn_and_by_time) {
   scripted_peer p;
-  p.c.emplace(connection::accept(p.syn(), p.l, p.ours, p.now));
-  p.c->connected(p.now);
+  p.half_open();
   EXPECT_EQ(p.sent().size(), 1U);
   p.give(p.syn());
   EXPECT_EQ(p.sent().size(), 1U);
@@ -56,8 +55,7 @@ TEST(opening, a_lost_syn_ack_is_repeated_for_a_repeated_syn_and_by_time) {
 
 TEST(opening, a_vm_that_repeats_its_syn_for_ever_is_given_up_as_soon_as_a_silent_one) {
   scripted_peer p;
-  p.c.emplace(connection::accept(p.syn(), p.l, p.ours, p.now));
-  p.c->connected(p.now);
+  p.half_open();
   EXPECT_EQ(p.sent().size(), 1U);
   for (int i = 0; i < 310; ++i) {
     ASSERT_EQ(p.c->state(), state::syn_received) << i;
@@ -89,8 +87,7 @@ TEST(opening, ecn_is_not_accepted) {
   scripted_peer p;
   auto syn = p.syn();
   syn.flags.ece = syn.flags.cwr = true;
-  p.c.emplace(connection::accept(syn, p.l, p.ours, p.now));
-  p.c->connected(p.now);
+  p.half_open(syn);
   const auto sent = p.sent();
   ASSERT_EQ(sent.size(), 1U);
   EXPECT_FALSE(sent[0].header.flags.ece || sent[0].header.flags.cwr);
@@ -123,8 +120,7 @@ TEST(opening, options_that_are_absent_are_not_used) {
   scripted_peer p;
   auto syn = p.syn();
   syn.options = {};
-  p.c.emplace(connection::accept(syn, p.l, p.ours, p.now));
-  p.c->connected(p.now);
+  p.half_open(syn);
   const auto sent = p.sent();
   EXPECT_FALSE(sent.at(0).header.options.window_shift);
   EXPECT_FALSE(sent.at(0).header.options.sack_permitted);
@@ -207,8 +203,7 @@ TEST(opening, both_at_the_same_time) {
 
 TEST(opening, an_acknowledgement_of_another_number_is_reset) {
   scripted_peer p;
-  p.c.emplace(connection::accept(p.syn(), p.l, p.ours, p.now));
-  p.c->connected(p.now);
+  p.half_open();
   p.sent();
   p.give(p.acknowledgement(77));
   const auto sent = p.sent();

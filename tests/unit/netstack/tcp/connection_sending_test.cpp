@@ -69,8 +69,7 @@ TEST(sending, a_window_smaller_than_a_segment_is_used_if_it_never_was_larger) {
   scripted_peer p;
   auto syn = p.syn();
   syn.window = p.window = 700;
-  p.c.emplace(connection::accept(syn, p.l, p.ours, p.now));
-  p.c->connected(p.now);
+  p.half_open(syn);
   p.sent();
   p.give(p.acknowledgement(0));
   p.write(10'000);

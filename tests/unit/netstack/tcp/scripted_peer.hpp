@@ -59,9 +59,14 @@ class scripted_peer {
     return s;
   }
 
-  void accept() {
-    c.emplace(connection::accept(syn(), l, ours, now));
+  // Up to the SYN-ACK, which waits to be sent.
+  void half_open() { half_open(syn()); }
+  void half_open(const segment& from_peer) {
+    c.emplace(connection::accept(from_peer, l, ours, now));
     c->connected(now);
+  }
+  void accept() {
+    half_open();
     sent();
     give(acknowledgement(0));
     sent();
