@@ -28,6 +28,15 @@ class kernel_network_test : public testing::Test {
     support::connect({&*host_, "eth1", "10.0.0.1/24"}, {&*other_, "eth0", "10.0.0.2/24"});
     other_->ip({"route", "add", "192.168.127.0/24", "via", "10.0.0.1"});
   }
+  template <class Steps>
+  void with_network(Steps steps) const {
+    host_->run([&] {
+      support::event_loop loop;  // before the network, which watches addresses by it
+      kernel_network network(api);
+      steps(loop, network);
+      loop.stop();
+    });
+  }
   [[nodiscard]] static bool reaches(const support::netns& from) {
     return from.run([] {
       const auto fd = support::make_socket(SOCK_STREAM, api.ip);
@@ -48,22 +57,17 @@ class kernel_network_test : public testing::Test {
 };
 
 TEST_F(kernel_network_test, the_api_is_for_the_vm_alone) {
-  host_->run([&] {
-    support::event_loop loop;  // before the network, which watches addresses by it
-    kernel_network network(api);
+  with_network([&](support::event_loop& loop, kernel_network& network) {
     const auto listening = network.listen_for_api(loop.executor());
     ASSERT_TRUE(listening) << listening.error().message();
     EXPECT_TRUE(reaches(*vm_));
     EXPECT_FALSE(reaches(*other_)) << "it arrives at another interface";
-    loop.stop();
   });
 }
 
 TEST_F(kernel_network_test, the_api_is_there_before_its_address_and_moves_when_the_address_comes) {
   host_->ip({"address", "del", "192.168.127.1/24", "dev", "eth0"});
-  host_->run([&] {
-    support::event_loop loop;  // before the network, which watches addresses by it
-    kernel_network network(api);
+  with_network([&](support::event_loop& loop, kernel_network& network) {
     auto listening = network.listen_for_api(loop.executor());
     ASSERT_TRUE(listening) << listening.error().message();
     bool moved = false;
@@ -77,14 +81,11 @@ TEST_F(kernel_network_test, the_api_is_there_before_its_address_and_moves_when_t
     ASSERT_TRUE(listening) << listening.error().message();
     EXPECT_TRUE(reaches(*vm_));
     EXPECT_FALSE(reaches(*other_)) << "the new socket is not bound to the interface";
-    loop.stop();
   });
 }
 
 TEST_F(kernel_network_test, the_api_moves_with_its_address_and_with_no_other) {
-  host_->run([&] {
-    support::event_loop loop;  // before the network, which watches addresses by it
-    kernel_network network(api);
+  with_network([&](support::event_loop& loop, kernel_network& network) {
     const auto listening = network.listen_for_api(loop.executor());
     ASSERT_TRUE(listening) << listening.error().message();
     bool moved = false;
@@ -94,14 +95,11 @@ TEST_F(kernel_network_test, the_api_moves_with_its_address_and_with_no_other) {
     EXPECT_FALSE(moved) << "another address has changed";
     move_address(*host_, "eth0", "eth1");
     EXPECT_TRUE(loop.run_until([&] { return moved; }));
-    loop.stop();
   });
 }
 
 TEST_F(kernel_network_test, a_change_of_addresses_is_worth_another_try) {
-  host_->run([&] {
-    support::event_loop loop;  // before the network, which watches addresses by it
-    kernel_network network(api);
+  with_network([&](support::event_loop& loop, kernel_network& network) {
     const auto holder = network.open_api_socket({});
     ASSERT_TRUE(holder) << holder.error().message();
     EXPECT_EQ(kernel_network(api).listen_for_api(loop.executor()).error().code, std::errc::address_in_use);
@@ -114,7 +112,6 @@ TEST_F(kernel_network_test, a_change_of_addresses_is_worth_another_try) {
     loop.settle();
     loop.pass_time(10s);
     EXPECT_TRUE(loop.run_until([&] { return again; })) << "also without a change, after a while";
-    loop.stop();
   });
 }
 
