@@ -29,7 +29,7 @@ using testing::StartsWith;
 
 struct program {
   const char* name;
-  std::vector<std::string> serve;              // starts it as a daemon, with files in DIR; empty: it is not one
+  std::vector<std::string> serve;  // starts it as a daemon, with files in DIR; empty: it is not one, or needs a host
   std::map<std::string, std::string> flags{};  // with their defaults; "" for false and for none
 };
 void PrintTo(const program& p, std::ostream* to) { *to << p.name; }
@@ -82,6 +82,35 @@ const std::vector<program> programs{
       {"listen", ""},
       {"metrics-socket", ""},
       {"udpBuffer", "8388608"}}},
+};
+
+const std::vector<program> network_programs{
+    {"vm-switch",
+     {},
+     {{"debug", ""},
+      {"logfile", "/var/log/vm-switch.log"},
+      {"trace-packets", ""},
+      {"tap-interface", "eth0"},
+      {"tap-mac-address", "5a:94:ef:e4:0c:ee"},
+      {"subnet", "192.168.127.0/24"},
+      {"vsock-fd", "3"},
+      {"dhcp-script", ""},
+      {"mtu", "1500"}}},
+    {"network-setup",
+     {},
+     {{"debug", ""},
+      {"logfile", "/var/log/network-setup.log"},
+      {"trace-packets", ""},
+      {"tap-interface", "eth0"},
+      {"tap-mac-address", "5a:94:ef:e4:0c:ee"},
+      {"subnet", "192.168.127.0/24"},
+      {"dhcp-script", ""},
+      {"mtu", "1500"},
+      {"vm-switch-path", ""},
+      {"vm-switch-logfile", ""},
+      {"unshare-arg", ""},
+      {"namespace-service", "network-namespace.service"},
+      {"pid-file", "/run/wsl-init.pid"}}},
 };
 
 class every_program : public testing::TestWithParam<program> {
@@ -231,11 +260,21 @@ TEST_P(every_program, ends_with_0_when_asked_to) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(all, every_program, testing::ValuesIn(programs), [](const auto& one) {
+std::string name_of(const testing::TestParamInfo<program>& one) {
   std::string name = one.param.name;
   std::ranges::replace(name, '-', '_');
   return name;
-});
+}
+INSTANTIATE_TEST_SUITE_P(all, every_program, testing::ValuesIn(programs), name_of);
+INSTANTIATE_TEST_SUITE_P(network, every_program, testing::ValuesIn(network_programs), name_of);
+
+TEST(agent, must_run_as_root) {
+  if (const auto missing = support::lab::missing(); !missing.empty()) GTEST_SKIP() << missing;
+  const auto agent = support::program_directory() / "rancher-desktop-guestagent";
+  const auto ran = support::run_command({.argv = {agent, "-docker"}, .user = support::unprivileged});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.text, EndsWith("rancher-desktop-guestagent: agent must run as root\n"));
+}
 
 // The stream behind it must live as long as a client watches, and no longer than the agent.
 TEST(guestagentctl, watches_until_the_agent_stops) {

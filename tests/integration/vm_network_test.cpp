@@ -299,10 +299,12 @@ TEST_F(vm_network_test, with_systemd_the_namespace_is_the_service_s) {
   const support::netns engine("engine");
   const support::child_process service({.argv = {GUESTAGENT_ECHO_SERVER, "tcp:4000"}, .net_namespace = engine.path()});
   write_program("bin/systemctl", fmt::format("[ \"$4\" = engine.service ] && echo {}\n", service.pid()));
-  start_setup({"-namespace-service", "engine.service"});
+  start_setup({"-namespace-service", "engine.service", "-unshare-arg", at("init")});
   ASSERT_TRUE(host_->meet()) << log();
   EXPECT_TRUE(up()) << log();
   EXPECT_TRUE(engine.run([] { return netlink::find_interface("eth0").has_value(); }));
+  EXPECT_THAT(log(), testing::HasSubstr("-unshare-arg is ignored under systemd"));
+  EXPECT_FALSE(std::filesystem::exists(at("pid"))) << "no init of its own";
   EXPECT_EQ(setup_.stop(), 0) << log();  // before the service ends
 }
 

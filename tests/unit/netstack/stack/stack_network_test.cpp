@@ -23,6 +23,21 @@ TEST(stack_network, arp_is_answered_for_the_gateway_and_the_host_alone) {
   EXPECT_EQ(arp_in(all.only_frame()).sender, gateway);
 }
 
+TEST(stack_network, ipv6_and_other_kinds_of_frames_are_dropped_and_counted) {
+  fake_vm all;
+  bytes frame(60);
+  for (const auto& to : {gateway_mac, net::mac_address::broadcast()})
+    for (const auto kind : {ethernet::ethertype::ipv6, ethernet::ethertype{0x8100}, ethernet::ethertype{0x88cc}}) {
+      ethernet::write_header(frame, to, vm_mac, kind);
+      all.put(frame);
+    }
+  EXPECT_EQ(all.net.counters().ipv6, 2U);
+  EXPECT_EQ(all.net.counters().other_types, 4U);
+  EXPECT_EQ(all.net.counters().malformed, 0U);
+  EXPECT_TRUE(all.seen.empty());
+  EXPECT_TRUE(all.actions.empty());
+}
+
 TEST(stack_network, without_nat_the_host_has_no_address) {
   stack_settings settings;
   settings.nat.clear();

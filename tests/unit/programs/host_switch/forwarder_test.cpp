@@ -153,6 +153,19 @@ TEST_F(forwarder_test, tcp_and_udp_of_one_number_are_two_and_listed_in_order) {
           "\n");
 }
 
+TEST_F(forwarder_test, the_list_is_sorted_by_local_as_text_and_answers_any_method) {
+  for (const auto* local : {"127.0.0.3:20001", "127.0.0.20:20001", "127.0.0.3:9001", "127.0.0.3:20000"})
+    ASSERT_EQ(expose(local, ":9", std::string_view(local).ends_with('0') ? "udp" : "tcp").status, 200U) << local;
+  std::vector<std::string> listed;
+  for (const auto& f : forwards_.all()) listed.push_back(f.local);
+  EXPECT_THAT(listed, testing::ElementsAre("127.0.0.20:20001", "127.0.0.3:20000", "127.0.0.3:20001", "127.0.0.3:9001"));
+  for (const auto* method : {"POST", "PUT", "DELETE"}) {
+    const auto answer = forwards_.answer(request(method, "/services/forwarder/all"), "");
+    EXPECT_EQ(answer.status, 200U) << method;
+    EXPECT_EQ(answer.body, all()) << method;
+  }
+}
+
 TEST_F(forwarder_test, a_remote_is_an_address_of_the_vms_network_and_not_the_hosts) {
   const auto local = at(support::free_port());
   EXPECT_EQ(expose(local, "10.0.0.1:80").body, "invalid remote addr: remote 10.0.0.1 is not in 192.168.127.0/24\n");

@@ -42,6 +42,9 @@ class handshake_test : public testing::Test {
   std::optional<os::claimed_unix_path> listener_;
 };
 
+// What an original end sends and expects.
+TEST(vtunnel_phrase, is_the_originals) { EXPECT_EQ(seed_phrase, "github.com/rancher-sandbox/rancher-desktop-vtunnel"); }
+
 TEST_F(handshake_test, the_peer_answers_each_client) {
   listen();
   loop_.spawn(answer_handshakes(base::unique_fd(::dup(listener_->fd()))));

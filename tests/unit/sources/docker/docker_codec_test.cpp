@@ -132,6 +132,14 @@ TEST(docker_codec, lists_have_ports_as_numbers) {
   EXPECT_FALSE(parse_list("{}"));
 }
 
+// An engine reports nothing but what the filter names.
+TEST(docker_codec, the_filter_of_events_names_each_that_counts) {
+  EXPECT_EQ(events_filter(),
+            R"({"type":{"container":true,"network":true,"service":true},"event":{"connect":true,"create":true,)"
+            R"("destroy":true,"die":true,"died":true,"disconnect":true,"pause":true,"remove":true,"rename":true,)"
+            R"("restart":true,"restore":true,"start":true,"stop":true,"unpause":true,"update":true}})");
+}
+
 TEST(docker_codec, events_are_starts_ends_and_others) {
   const auto of = [](const std::string& what) {
     return parse_event(R"({"Action":")" + what + R"(","Actor":{"ID":"abc"}})").value();

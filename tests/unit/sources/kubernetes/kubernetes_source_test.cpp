@@ -88,7 +88,8 @@ TEST_F(kubernetes_source_test, bookmarks_move_the_version) {
   loop_.run_until([] { return false; }, 20ms);
   api_->end_watches();
   ASSERT_TRUE(loop_.run_until([this] { return api_->watches() == 2; }));
-  EXPECT_THAT(api_->last_target(), testing::HasSubstr("resourceVersion=102"));
+  EXPECT_EQ(api_->last_target(),
+            "/api/v1/services?watch=true&allowWatchBookmarks=true&timeoutSeconds=120&resourceVersion=102");
 }
 
 TEST_F(kubernetes_source_test, gone_means_to_list_anew) {
