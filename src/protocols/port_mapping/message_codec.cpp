@@ -16,6 +16,7 @@
 #include "base/result.hpp"
 #include "base/text.hpp"
 #include "json/json.hpp"
+#include "net/host_address.hpp"
 #include "net/protocol.hpp"
 #include "protocols/port_mapping/message.hpp"
 
@@ -93,10 +94,7 @@ std::optional<net::address> parse_host_ip(const json::value& entry) {
   const auto* field = json::find_any_case(entry, "HostIp");
   if (field == nullptr) return net::address::any_v4();
   const auto* text = field->if_string();
-  if (text == nullptr) return std::nullopt;
-  if (text->empty()) return net::address::any_v4();
-  if (*text == "localhost") return net::address::loopback_v4();
-  return net::address::parse(*text);
+  return text == nullptr ? std::nullopt : net::parse_host_address(*text);
 }
 
 std::optional<std::uint16_t> parse_host_port(const json::value& entry) {

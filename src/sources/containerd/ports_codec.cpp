@@ -8,7 +8,7 @@
 
 #include "base/text.hpp"
 #include "json/json.hpp"
-#include "net/address.hpp"
+#include "net/host_address.hpp"
 #include "net/protocol.hpp"
 #include "ports/owner_traits.hpp"
 #include "ports/serving.hpp"
@@ -47,8 +47,7 @@ void add_mapping(container& c, const json::value& mapping) {
   const auto name = find_text(mapping, "Protocol");
   const auto protocol = name.empty() ? net::protocol::tcp : net::parse_protocol(base::to_lower(name));
   if (!protocol) return refuse(c, mapping, "unknown Protocol");
-  const auto ip = find_text(mapping, "HostIP");
-  const auto address = ip.empty() ? net::address::any_v4() : net::address::parse(ip);
+  const auto address = net::parse_host_address(find_text(mapping, "HostIP"));
   if (!address) return refuse(c, mapping, "HostIP is not an address");
   if (c.bindings.size() >= max_bindings) return refuse(c, mapping, "too many ports");
   c.bindings.push_back({*protocol, *address, *host, *inside, c.id, c.name, ports::serving::nat_rule});

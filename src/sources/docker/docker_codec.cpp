@@ -15,7 +15,7 @@
 #include "base/result.hpp"
 #include "base/text.hpp"
 #include "json/json.hpp"
-#include "net/address.hpp"
+#include "net/host_address.hpp"
 #include "net/protocol.hpp"
 #include "ports/owner_traits.hpp"
 #include "ports/serving.hpp"
@@ -40,17 +40,10 @@ std::optional<std::pair<std::uint16_t, net::protocol>> parse_port_spec(std::stri
   return std::pair{*port, *protocol};
 }
 
-// An empty HostIp is the wildcard. No engine writes "localhost", but it is cheap to accept.
-std::optional<net::address> parse_host_ip(std::string_view text) {
-  if (text.empty()) return net::address::any_v4();
-  if (text == "localhost") return net::address::loopback_v4();
-  return net::address::parse(text);
-}
-
 void add_binding(container& c, std::string_view spec, std::string_view host_ip, std::string_view host_port) {
   const auto port = parse_port_spec(spec);
   if (!port) return c.refuse(spec, "not a container port");
-  const auto address = parse_host_ip(host_ip);
+  const auto address = net::parse_host_address(host_ip);
   if (!address) return c.refuse(host_ip, "not a host address");
   const auto number = base::parse_port(host_port);
   if (!number) return c.refuse(std::string(host_port) + " for " + std::string(spec), "not a host port");

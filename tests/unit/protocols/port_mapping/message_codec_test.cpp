@@ -67,12 +67,12 @@ TEST(message_codec, stays_below_the_limit_per_binding) {
 TEST(message_codec, decodes_both_forms) {
   const auto d = decode(
       R"({"remove":true,"ports":{"80/TCP":[{"HostIp":"127.0.0.1","HostPort":"8080"}],"53/Udp":[{"HostIp":"","HostPort":"53"}],
-                         "81":[{"HostPort":"81"}],"82/tcp":null,"83/tcp":[]},"connectAddrs":null,"x":[1]})");
+                         "81":[{"HostPort":"81"}],"84/tcp":[{"HostIp":"localhost","HostPort":"84"}],"82/tcp":null,"83/tcp":[]},"connectAddrs":null,"x":[1]})");
   ASSERT_TRUE(d) << d.error().message();
   EXPECT_TRUE(d->accepted.remove);
   EXPECT_THAT(d->accepted.bindings,
               ElementsAre(tcp(80, loopback, 8080), binding{net::protocol::udp, 53, {net::address::any_v4(), 53}},
-                          tcp(81, net::address::any_v4(), 81)));
+                          tcp(81, net::address::any_v4(), 81), tcp(84, loopback, 84)));
   EXPECT_THAT(d->refused, IsEmpty());
 }
 

@@ -31,6 +31,13 @@ TEST(ports_codec, the_label) {
                                                      "default/abc", "web", ports::serving::nat_rule, traits}));
 }
 
+TEST(ports_codec, localhost_is_loopback) {
+  const auto c = with_label(R"([{"HostPort":8080,"ContainerPort":80,"HostIP":"localhost"}])");
+  EXPECT_THAT(c.refusals, IsEmpty());
+  ASSERT_THAT(c.bindings, SizeIs(1));
+  EXPECT_EQ(c.bindings[0].host_address, net::address::loopback_v4());
+}
+
 TEST(ports_codec, rules_see_namespace_image_and_labels_but_not_nerdctls_own) {
   const container_record record{
       "abc", {{"nerdctl/ports", R"([{"HostPort":80,"ContainerPort":80}])"}, {"tier", "front"}}, "nginx:1"};
@@ -83,7 +90,7 @@ TEST(ports_codec, each_wrong_port_is_refused_alone) {
   const auto c = with_label(
       R"([{"HostPort":0,"ContainerPort":80},{"HostPort":70000,"ContainerPort":80},{"HostPort":-1,"ContainerPort":80},)"
       R"({"HostPort":"80; rm","ContainerPort":80},{"HostPort":81,"ContainerPort":0},{"HostPort":80.5,"ContainerPort":80},)"
-      R"({"HostPort":81,"ContainerPort":80,"Protocol":"carrier pigeon"},{"HostPort":81,"ContainerPort":80,"HostIP":"localhost"},)"
+      R"({"HostPort":81,"ContainerPort":80,"Protocol":"carrier pigeon"},{"HostPort":81,"ContainerPort":80,"HostIP":"example.com"},)"
       R"(7,null,{"HostPort":8080,"ContainerPort":80}])");
   ASSERT_THAT(c.bindings, SizeIs(1));
   EXPECT_EQ(c.bindings[0].host_port, 8080);

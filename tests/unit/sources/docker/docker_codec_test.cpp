@@ -65,8 +65,9 @@ TEST(docker_codec, labels_that_are_not_kept_are_named) {
   EXPECT_FALSE(ports::decode_traits(c.value()->bindings.at(0).traits).complete);
 }
 
-TEST(docker_codec, an_empty_host_ip_is_the_wildcard) {
+TEST(docker_codec, an_empty_host_ip_is_the_wildcard_and_localhost_is_loopback) {
   EXPECT_TRUE(parse(R"({"80/tcp":[{"HostIp":"","HostPort":"1"}]})").bindings[0].host_address.is_unspecified());
+  EXPECT_TRUE(parse(R"({"80/tcp":[{"HostIp":"localhost","HostPort":"1"}]})").bindings[0].host_address.is_loopback());
 }
 
 TEST(docker_codec, sctp_is_kept_for_the_policy_to_name) {
