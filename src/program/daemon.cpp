@@ -31,6 +31,7 @@ using namespace std::chrono_literals;
 constexpr auto shutdown_limit = 4300ms;
 constexpr auto stop_limit = 4700ms;
 constexpr auto exit_limit = 4800ms;
+static_assert(shutdown_limit < stop_limit && stop_limit < exit_limit && exit_limit < 5s);
 
 std::string with_space(const std::string& text) { return text.empty() ? text : " " + text; }
 

@@ -193,6 +193,7 @@ TEST_F(tcp_relay_test, a_target_that_refuses_is_a_reset_of_the_client) {
 }
 
 TEST_F(tcp_relay_test, a_target_that_never_answers_meets_the_timeout) {
+  EXPECT_EQ(relay_options{}.connect_timeout, std::chrono::seconds(10));
   target_ = support::bound_socket(SOCK_STREAM, {loopback, 0});
   ::listen(target_.get(), 0);  // a queue of one, which is filled now, so further connections are not answered
   const auto filling = connected_socket(SOCK_STREAM, support::local_endpoint(target_.get()));
