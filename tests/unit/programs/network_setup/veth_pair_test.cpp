@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <optional>
+#include <string>
 #include <system_error>
 
 #include "kernel/netlink/interface.hpp"
+#include "kernel/netlink/interface_addresses.hpp"
 #include "os/namespaces.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/netns.hpp"
@@ -70,6 +72,22 @@ TEST_F(veth_pair_test, is_made_and_removed) {
   EXPECT_TRUE(remove_veth_pair());
   EXPECT_EQ(index(), 0U);
   EXPECT_TRUE(remove_veth_pair());
+}
+
+// In text, such as "192.0.2.1/24".
+std::optional<std::string> ipv4_of(const char* interface) {
+  for (const auto& one : netlink::addresses_of(interface).value())
+    if (one.ip.is_v4()) return one.ip.to_string() + "/" + std::to_string(one.prefix_length);
+  return std::nullopt;
+}
+
+TEST_F(veth_pair_test, both_ends_have_the_addresses_that_wsl_proxy_and_the_agent_expect) {
+  ASSERT_TRUE(make_veth_pair(engine_.get()));
+  EXPECT_EQ(ipv4_of("veth-rd-wsl"), "192.168.143.2/24");
+  EXPECT_TRUE(os::in_net_namespace(engine_.get(), []() -> base::result<> {
+    EXPECT_EQ(ipv4_of("veth-rd-ns"), "192.168.143.1/24");
+    return {};
+  }));
 }
 
 TEST_F(veth_pair_test, is_made_again_when_another_program_removes_it) {

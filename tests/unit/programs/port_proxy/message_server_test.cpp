@@ -137,6 +137,7 @@ TEST_F(message_server_test, too_many_connections_cost_the_most_silent) {
   start({.max_connections = 3});
   std::vector<base::unique_fd> silent;
   for (int i = 0; i < 20; ++i) silent.push_back(connect());
+  EXPECT_TRUE(run_until([&] { return std::ranges::count_if(silent, closed_by_peer) == 17; })) << "three stay";
   send(add(1));
   ASSERT_TRUE(run_until([&] { return seen_.size() == 1; }));
   EXPECT_TRUE(run_until([&] { return std::ranges::count_if(silent, closed_by_peer) >= 17; }));

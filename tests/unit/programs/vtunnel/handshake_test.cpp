@@ -3,9 +3,12 @@
 #include <gmock/gmock.h>
 #include <sys/socket.h>
 
+#include <array>
+#include <string>
 #include <thread>
 
 #include "os/claimed_unix_path.hpp"
+#include "os/connect.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -52,6 +55,21 @@ TEST_F(handshake_test, the_peer_answers_each_client) {
     const auto done = shake();
     EXPECT_TRUE(done) << done.error().message();
   }
+}
+
+TEST_F(handshake_test, the_peer_says_the_phrase_and_no_more) {
+  listen();
+  loop_.spawn(answer_handshakes(base::unique_fd(::dup(listener_->fd()))));
+  const auto client = os::connect_now({path_.string()});
+  ASSERT_TRUE(client) << client.error().message();
+  std::string said;
+  EXPECT_TRUE(loop_.run_until([&] {
+    std::array<char, 256> bytes;
+    const auto got = ::recv(client->get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (got > 0) said.append(bytes.data(), static_cast<std::size_t>(got));
+    return got == 0;
+  })) << "it does not close";
+  EXPECT_EQ(said, seed_phrase);
 }
 
 TEST_F(handshake_test, without_a_listener_it_fails) {
