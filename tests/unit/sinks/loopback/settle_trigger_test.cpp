@@ -1,8 +1,13 @@
 #include "sinks/loopback/settle_trigger.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <string>
 
 #include "async/timeout.hpp"
+#include "tests/support/refused_call.hpp"
 #include "tests/support/run_task.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -37,6 +42,23 @@ class settle_trigger_test : public testing::Test {
   machine_state machine_;
   std::optional<settle_trigger> trigger_;
 };
+
+TEST_F(settle_trigger_test, says_at_its_start_if_the_kernel_announces_no_rules) {
+  const std::string words = "the kernel announces no rule changes, polling interval_s=600";
+  const auto said = [&](netfilter::nat_tables& tables) {
+    testing::internal::CaptureStderr();
+    const settle_trigger one(context_.get_executor(), {tables, localnet_, rejected_, rules_, machine_}, 10min);
+    return testing::internal::GetCapturedStderr().contains(words);
+  };
+  EXPECT_EQ(said(tables_), !tables_.announces_rules());
+  const auto body = [&] {
+    netfilter::nat_tables deaf{context_.get_executor(), {}, rules_.scope(), {}, "test"};
+    EXPECT_FALSE(deaf.announces_rules());
+    EXPECT_TRUE(said(deaf));
+  };
+  if (!support::run_without({__NR_setsockopt, 2, SO_ATTACH_FILTER, EPERM}, body))
+    GTEST_SKIP() << "the kernel takes no filter";
+}
 
 TEST_F(settle_trigger_test, while_nothing_changes_it_is_due_after_ten_intervals) {
   start(10min);

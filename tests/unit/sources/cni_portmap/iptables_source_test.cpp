@@ -6,15 +6,18 @@
 #include <gmock/gmock.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <fstream>
+#include <string_view>
 
 #include "tests/support/child_process.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/netns.hpp"
 #include "tests/support/recording_feed.hpp"
+#include "tests/support/refused_call.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace cni_portmap {
@@ -174,6 +177,25 @@ TEST_F(iptables_source_test, a_poll_takes_the_place_of_a_lock_that_tells_nothing
   expect_ports({8001});
   publish("iptables-legacy", 8002, "CNI-DN-b");
   expect_ports({8001, 8002});
+}
+
+TEST_F(iptables_source_test, a_poll_takes_the_place_of_announcements_that_the_kernel_denies) {
+  EXPECT_LE(iptables_options{}.poll, 2s);
+  const auto body = [this] {
+    testing::internal::CaptureStderr();
+    source_.emplace(loop_.executor(), iptables_options{.legacy = {.recheck = 600s}, .resync = 600s, .poll = 20ms});
+    loop_.spawn(source_->run(feed_));
+    publish("iptables-nft", 8001);
+    expect_ports({8001});
+    publish("iptables-nft", 8002, "CNI-DN-b");
+    expect_ports({8001, 8002});
+    const auto log = testing::internal::GetCapturedStderr();
+    const std::string_view words = "cannot watch nftables for changes, polling";
+    EXPECT_NE(log.find(words), std::string::npos) << log;
+    EXPECT_EQ(log.find(words), log.rfind(words)) << "once";
+  };
+  if (!support::run_without({__NR_setsockopt, 2, SO_ATTACH_FILTER, EPERM}, body))
+    GTEST_SKIP() << "the kernel takes no filter";
 }
 
 // 20,000 rules beside: what is not CNI's is not read.
