@@ -106,14 +106,6 @@ file_watch::file_watch(const async::executor& where, std::filesystem::path path)
   settle(async::call_within(patience, prepare()));
 }
 
-base::result<file_watch> file_watch::open(const async::executor& where, const std::filesystem::path& path) {
-  std::error_code wrong;
-  auto absolute = std::filesystem::absolute(path, wrong);
-  if (!wrong && path.empty()) wrong = std::make_error_code(std::errc::invalid_argument);
-  if (wrong) return base::fail(wrong, "watch " + path.string());
-  return file_watch(where, std::move(absolute));
-}
-
 file_watch::walk file_watch::prepare() {
   if (!kernel_) {
     auto opened = inotify::open(where_);

@@ -3,8 +3,8 @@
 //
 // Theory of operation. The path is followed component by component, as the kernel does. Every existing directory on the
 // way is watched (inotify) for the next name, and a symbolic link continues with its target. So the path may lie in
-// directories that do not exist yet, and any link on the way may be replaced. If inotify watches are used up, the path
-// is polled once a second; the log says so once.
+// directories that do not exist yet, and any link on the way may be replaced. Without inotify, or where its watches are
+// used up, the path is polled once a second; the log says so once.
 //
 // The way may lead into a file system that hangs, so it is followed on another thread. If that takes more than half a
 // second, the last result stays, and the walk is tried once a second; the log says so once.
@@ -38,8 +38,8 @@ struct file_identity {
 
 class file_watch {
  public:
-  // `path` is made absolute. Fails for an empty path. Blocks for half a second at most, on a file system that hangs.
-  static base::result<file_watch> open(const async::executor& where, const std::filesystem::path& path);
+  // `path` is absolute. Blocks for half a second at most, on a file system that hangs.
+  file_watch(const async::executor& where, std::filesystem::path path);
 
   // Returns at the first event since the last call. Cancelled: throws operation_aborted.
   async::task<> changed();
@@ -57,7 +57,6 @@ class file_watch {
   };
   class walk;
 
-  file_watch(const async::executor& where, std::filesystem::path path);
   walk prepare();
   async::task<> arm();
   void settle(base::result<way> found);

@@ -73,13 +73,13 @@ rules_file::rules_file(const async::executor& where, place at, const rules::know
       speed_(speed),
       state_{.active = std::make_shared<const rules::rule_set>(), .warnings = {}, .trouble = {}},
       seen_(std::nullopt),
+      watch_(where, at_.path),
       trouble_("rules", "the file is refused, the rules stay as they are file=" + base::printable(at_.path)) {}
 
 base::result<std::unique_ptr<rules_file>> rules_file::open(const async::executor& where, place at,
                                                            const rules::known_names& known, pace speed) {
-  std::unique_ptr<rules_file> made(new rules_file(where, std::move(at), known, speed));
   // Watched before it is read: no change is missed.
-  if (auto watch = os::file_watch::open(where, made->path())) made->watch_ = std::move(*watch);
+  std::unique_ptr<rules_file> made(new rules_file(where, std::move(at), known, speed));
   made->seen_ = async::call_within(speed.limit, [at = made->at_, speed] { return read_first(at, speed); });
   made->take(check(made->seen_, known));
   const auto& [active, warnings, trouble] = made->state_;
@@ -166,22 +166,17 @@ async::task<base::result<rules_file::checked>> rules_file::check_aside(content t
 
 // True: the file may have changed. False: it is time to look.
 async::task<bool> rules_file::wait_for_change() {
-  if (!watch_) {
-    co_await async::sleep_for(speed_.poll);
-    co_return false;
-  }
   if (is_absent(seen_)) {
-    co_await watch_->changed();
+    co_await watch_.changed();
     co_return true;
   }
   // A file that cannot be read may become readable without a change of its own. Another may change through a second
   // name, a mapping into memory, or on a host whose file system is mounted here: inotify does not see that.
-  const auto changed = co_await async::within(seen_ ? speed_.look : speed_.poll, watch_->changed());
+  const auto changed = co_await async::within(seen_ ? speed_.look : speed_.poll, watch_.changed());
   co_return changed.has_value();
 }
 
 async::task<> rules_file::follow(std::function<void()> changed) {
-  if (!watch_) base::log::warn("rules", "no inotify, polling file={}", base::printable(path()));
   while (true) {
     const bool noticed = co_await wait_for_change();
     if (!noticed && is_same(seen_, co_await read())) continue;

@@ -37,7 +37,7 @@ class rules_file {
     std::string path;
     bool required = false;  // its absence is trouble
   };
-  // How long the file has to stay the same, and how long away; how often it is read where it cannot be watched; how
+  // How long the file has to stay the same, and how long away; how often it is read while it cannot be read; how
   // long the first read, or a check of the rules, may take.
   struct pace {
     std::chrono::milliseconds settle{200}, gone{2'000}, poll{5'000}, limit{2'000};
@@ -82,7 +82,7 @@ class rules_file {
   rules_state state_;
   content seen_;  // what state_ was made of
   async::blocking_calls calls_{1};
-  std::optional<os::file_watch> watch_;
+  os::file_watch watch_;
   base::log::episode trouble_;
 };
 

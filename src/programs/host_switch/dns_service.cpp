@@ -10,7 +10,6 @@
 #include <expected>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -45,23 +44,12 @@ using wait_kind = async::asio::posix::stream_descriptor;
 constexpr std::size_t largest_record = 65'535 + translator::dns_record_head;
 constexpr int questions_at_once = 32;  // before other tasks have their turn
 constexpr async::clock::duration idle_stream = std::chrono::seconds(30);
-constexpr async::clock::duration unwatched_pause = std::chrono::seconds(30);
 constexpr async::clock::duration failed_pause =
     std::chrono::seconds(30);  // a file that could not be read is read again
 
 dns::client udp_client(netstack::bytes_view record) {
   const auto asker = translator::dns_asker_of(record);
   return {.address = asker.address, .port = asker.port, .connection = 0, .transport = dns::transport::udp};
-}
-
-// Returns when the file may have changed, or after a pause if it could not be watched.
-async::task<> changed(std::optional<os::file_watch>* watch, std::string path) {
-  if (!*watch) {
-    auto opened = os::file_watch::open(co_await async::asio::this_coro::executor, path);
-    if (!opened) co_return co_await async::sleep_for(unwatched_pause);
-    watch->emplace(std::move(*opened));
-  }
-  co_await (*watch)->changed();
 }
 
 }  // namespace
@@ -169,22 +157,22 @@ async::task<> dns_service::serve_streams(std::unique_ptr<os::acceptor> from) {
 }
 
 async::task<> dns_service::watch_resolver() {
-  std::optional<os::file_watch> watch;
+  os::file_watch watch(co_await async::asio::this_coro::executor, files_.resolv_conf);
   domains_(upstream_.search_domains());
   while (true) {
-    co_await changed(&watch, files_.resolv_conf);
+    co_await watch.changed();
     read_resolver();
     base::log::debug("dns", "resolver read again file={}", files_.resolv_conf);
   }
 }
 
 async::task<> dns_service::watch_hosts() {
-  std::optional<os::file_watch> watch;
+  os::file_watch watch(co_await async::asio::this_coro::executor, files_.hosts);
   while (true) {
     if (hosts_trouble_.active())
-      static_cast<void>(co_await async::within(failed_pause, changed(&watch, files_.hosts)));
+      static_cast<void>(co_await async::within(failed_pause, watch.changed()));
     else
-      co_await changed(&watch, files_.hosts);
+      co_await watch.changed();
     read_hosts();
   }
 }

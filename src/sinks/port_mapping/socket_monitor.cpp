@@ -4,14 +4,12 @@
 #include <chrono>
 #include <expected>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include "async/task.hpp"
 #include "async/timeout.hpp"
-#include "base/log.hpp"
 #include "base/result.hpp"
 #include "net/stream_address.hpp"
 #include "os/file_watch.hpp"
@@ -20,20 +18,12 @@
 namespace port_mapping_peer {
 namespace {
 
-constexpr std::chrono::milliseconds poll{1'000};  // if there are no events
-
-std::optional<os::file_watch> watch_for(const async::executor& where, const std::filesystem::path& path) {
-  auto watch = os::file_watch::open(where, path);
-  if (watch) return std::move(*watch);
-  base::log::warn("port-mapping", "inotify is not available, polling socket={} reason=\"{}\"", path.string(),
-                  watch.error().message());
-  return std::nullopt;
-}
+constexpr std::chrono::milliseconds poll{1'000};  // of a peer that took no message
 
 }  // namespace
 
 socket_monitor::socket_monitor(const async::executor& where, socket_monitor_options options)
-    : options_(std::move(options)), watch_(watch_for(where, options_.path)) {}
+    : options_(std::move(options)), watch_(where, options_.path) {}
 
 base::result<std::string> socket_monitor::identity() const {
   const auto file = os::identify(options_.path);
@@ -66,12 +56,8 @@ async::task<bool> socket_monitor::is_alive(bool /*refused*/) { co_return true; }
 // no message gives no event when it takes messages again.
 async::task<> socket_monitor::changed() {
   while (true) {
-    const std::chrono::milliseconds limit =
-        watch_ && suspected_.empty() ? options_.resync : std::min(options_.resync, poll);
-    if (watch_)
-      static_cast<void>(co_await async::within(limit, watch_->changed()));
-    else
-      co_await async::sleep_for(limit);
+    const auto limit = suspected_.empty() ? options_.resync : std::min(options_.resync, poll);
+    static_cast<void>(co_await async::within(limit, watch_.changed()));
     if (identity().value_or("") != seen_) co_return;
   }
 }

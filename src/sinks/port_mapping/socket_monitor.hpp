@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <optional>
 
 #include "os/file_watch.hpp"
 #include "sinks/port_mapping/peer_monitor.hpp"
@@ -33,7 +32,7 @@ class socket_monitor final : public peer_monitor {
   [[nodiscard]] base::result<std::string> identity() const;
 
   socket_monitor_options options_;
-  std::optional<os::file_watch> watch_;
+  os::file_watch watch_;
   std::string seen_;       // the identity at the last check(); empty: an error
   std::string suspected_;  // the identity at which the last message failed; empty: none did
   connect_addresses none_;

@@ -12,7 +12,6 @@
 #include "async/task_group.hpp"
 #include "async/timeout.hpp"
 #include "base/backoff.hpp"
-#include "base/log.hpp"
 #include "base/result.hpp"
 #include "os/file_watch.hpp"
 #include "ports/source.hpp"
@@ -49,13 +48,7 @@ engine_source::engine_source(const async::executor& where, ports::source_id id, 
       question_due_(where),
       list_due_(where),
       silent_events_(std::string(to_string(id)), "the engine does not answer the request for events") {
-  if (options_.socket.empty()) return;
-  auto watch = os::file_watch::open(where, options_.socket);
-  if (watch)
-    watch_ = std::move(*watch);
-  else
-    base::log::warn(to_string(id_), "no inotify, polling for the engine's socket reason=\"{}\"",
-                    watch.error().message());
+  if (!options_.socket.empty()) watch_.emplace(where, options_.socket);
 }
 
 // Until the engine's socket changes, or the time is over.

@@ -7,7 +7,6 @@
 
 #include "async/task.hpp"
 #include "async/timeout.hpp"
-#include "base/log.hpp"
 #include "base/result.hpp"
 #include "os/file_watch.hpp"
 #include "sources/kubernetes/kubeconfig.hpp"
@@ -17,22 +16,12 @@ namespace kubernetes {
 kubeconfig_watch::kubeconfig_watch(const async::executor& where, std::filesystem::path file)
     : where_(where), file_(std::move(file)), reader_(file_) {}
 
-// False: not watched, now and later.
-bool kubeconfig_watch::open_watch() {
-  auto watch = os::file_watch::open(where_, file_);
-  watchable_ = watch.has_value();
-  if (watch)
-    watch_ = std::move(*watch);
-  else
-    base::log::warn("kubernetes", "no inotify, polling for the kubeconfig reason=\"{}\"", watch.error().message());
-  return watchable_;
-}
-
 // A change before the watch was opened is caught by the second reading.
 async::task<base::result<cluster_access>> kubeconfig_watch::read() {
   auto access = co_await reader_.read();
   const bool answers = access || access.error().code != std::errc::timed_out;
-  if (!answers || watch_ || !watchable_ || !open_watch()) co_return access;
+  if (!answers || watch_) co_return access;
+  watch_.emplace(where_, file_);
   co_return co_await reader_.read();
 }
 

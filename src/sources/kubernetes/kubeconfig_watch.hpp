@@ -1,7 +1,7 @@
 // kubeconfig_watch: reads a kubeconfig and notices when it has to be read again. Owned by kubernetes_source.
 //
-// The kubeconfig's directories are watched once its file system has answered. Before that, and without inotify, and for
-// the files that the kubeconfig names, the caller reads again from time to time.
+// The kubeconfig's directories are watched once its file system has answered. Before that, and for the files that the
+// kubeconfig names, the caller reads again from time to time.
 #pragma once
 
 #include <chrono>
@@ -24,13 +24,10 @@ class kubeconfig_watch {
   [[nodiscard]] bool watched() const { return watch_.has_value(); }
 
  private:
-  bool open_watch();
-
   async::executor where_;
   std::filesystem::path file_;
   kubeconfig_reader reader_;
   std::optional<os::file_watch> watch_;
-  bool watchable_ = true;
 };
 
 }  // namespace kubernetes

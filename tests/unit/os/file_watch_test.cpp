@@ -26,9 +26,7 @@ async::task<> count_changes(file_watch& watch, int& changes) {
 class file_watch_test : public testing::Test {
  protected:
   void watch(const std::filesystem::path& path) {
-    auto opened = file_watch::open(loop_.executor(), path);
-    ASSERT_TRUE(opened) << opened.error().message();
-    watch_.emplace(std::move(*opened));
+    watch_.emplace(loop_.executor(), path);
     loop_.spawn(count_changes(*watch_, changes_));
     loop_.run_until([] { return false; }, 5ms);
   }
@@ -158,8 +156,6 @@ TEST_F(file_watch_test, links_in_a_circle_end) {
   EXPECT_TRUE(notified());
 }
 
-TEST_F(file_watch_test, an_empty_path_is_an_error) { EXPECT_FALSE(file_watch::open(loop_.executor(), "")); }
-
 // The loop goes on, and directories before the hanging file system are still watched.
 TEST_F(file_watch_test, a_link_into_a_file_system_that_hangs_is_looked_at_beside_the_loop) {
   support::hanging_directory dead;
@@ -195,7 +191,7 @@ TEST(file_watch_at_the_start, waits_half_a_second_for_a_file_system_that_hangs) 
   if (!dead.there()) GTEST_SKIP() << "needs root, and FUSE";
   support::event_loop loop;
   testing::internal::CaptureStderr();
-  EXPECT_TRUE(file_watch::open(loop.executor(), dead.path() / "file"));
+  const file_watch late(loop.executor(), dead.path() / "file");
   EXPECT_NE(testing::internal::GetCapturedStderr().find("cannot watch"), std::string::npos);
 }
 
@@ -206,10 +202,9 @@ int look_with_few(const std::string& what, const std::string& most) {
   const auto path = directory / "file";
   std::ofstream("/proc/sys/user/" + what) << most << std::flush;
   support::event_loop loop;
-  auto opened = file_watch::open(loop.executor(), path);
-  if (!opened) return 2;
+  file_watch opened(loop.executor(), path);
   int changes = 0;
-  loop.spawn(count_changes(*opened, changes));
+  loop.spawn(count_changes(opened, changes));
   loop.run_until([] { return false; }, 20ms);
   if (changes != 0) return 3;
   std::ofstream(path) << "x";
