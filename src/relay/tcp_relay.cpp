@@ -88,8 +88,8 @@ void tcp_relay::open(arrival from) {
     return reset_on_close(from.client.get());
   }
   auto& home = toward->connected ? relaying_ : connecting_;
-  if (!toward->connected && connecting_.empty())
-    loop_.every(connect_timeout_ / 4, [this] { return expire_connecting(); });
+  if (!toward->connected && !std::exchange(ticking_, true))
+    loop_.every(connect_timeout_ / 4, [this] { return ticking_ = expire_connecting(); });
   home.push_back(std::make_unique<tcp_connection>(*this, std::move(from.client), std::move(toward->fd),
                                                   from.target.tunnel, std::move(from.ticket)));
   count_.connections.fetch_add(1, std::memory_order_relaxed);

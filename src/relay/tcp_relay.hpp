@@ -70,6 +70,7 @@ class tcp_relay {
   std::atomic<std::size_t> load_{0};  // connections, and arrivals from other threads
   connections relaying_;
   connections connecting_;  // in the order of dialling
+  bool ticking_ = false;    // expire_connecting() runs
 };
 
 }  // namespace relay

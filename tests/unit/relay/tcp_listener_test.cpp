@@ -109,6 +109,18 @@ TEST(tcp_listener, a_client_beyond_the_share_is_reset_and_the_place_of_one_that_
   EXPECT_TRUE(s.serves(s.connect()));
 }
 
+// The kernel reports such a refusal after connect() has returned, so each connection waits for its target for a moment.
+TEST(tcp_listener, one_tick_watches_all_connections_that_wait_for_their_target) {
+  stage s;
+  s.start();
+  s.target.reset();
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(is_reset(s.connect())) << i;
+  EXPECT_EQ(s.count.connect_failures, 20U);
+  std::size_t ticking = 0;
+  s.loop.call([&] { ticking = s.loop.tickers(); });
+  EXPECT_EQ(ticking, 1U);
+}
+
 // The kernel refuses accept4() with these flags to the relay's thread, which inherits the filter of its maker.
 constexpr support::refused_call no_descriptor{SYS_accept4, 3, SOCK_NONBLOCK | SOCK_CLOEXEC, EMFILE};
 
