@@ -34,6 +34,7 @@ base::result<base::unique_fd> open_regular(const std::string& path) {
   struct stat about{};
   if (!fd || ::fstat(fd.get(), &about) != 0 || !S_ISREG(about.st_mode))
     return base::fail(std::errc::invalid_argument, "open " + path + ": not a regular file");
+  if ((about.st_mode & 077U) != 0 && ::fchmod(fd.get(), 0600) != 0) return base::fail_errno("protect " + path);
   return fd;
 }
 

@@ -111,6 +111,15 @@ TEST_F(pcap_file_test, its_owner_alone_reads_it) {
   EXPECT_EQ(there.st_mode & 0777U, 0600U);
 }
 
+TEST_F(pcap_file_test, a_file_that_others_could_read_is_closed_to_them) {
+  std::ofstream(path_) << "of an earlier recording";
+  ASSERT_EQ(::chmod(path_.c_str(), 0644), 0);
+  ASSERT_TRUE(pcap_file::create(path_));
+  struct stat there{};
+  ASSERT_EQ(::stat(path_.c_str(), &there), 0);
+  EXPECT_EQ(there.st_mode & 0777U, 0600U);
+}
+
 TEST_F(pcap_file_test, a_new_recording_replaces_the_file) {
   {
     auto file = pcap_file::create(path_);
