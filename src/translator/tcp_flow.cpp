@@ -13,6 +13,7 @@
 
 #include "net/endpoint.hpp"
 #include "netstack/bytes.hpp"
+#include "os/connect.hpp"
 #include "relay/sockets.hpp"
 #include "translator/tcp_flows.hpp"
 
@@ -81,7 +82,9 @@ void tcp_flow::on_event(unsigned /*which*/, std::uint32_t events) {
 void tcp_flow::on_connected() {
   if (const int error = relay::pending_error(fd_.get()); error != 0) return owner_.connect_failed(*this, error);
   net::socket_address peer;
-  if (::getpeername(fd_.get(), peer.get(), &peer.size) == 0) owner_.connected(*this);
+  if (::getpeername(fd_.get(), peer.get(), &peer.size) != 0) return;
+  if (os::is_self_connected(fd_.get())) return owner_.connect_failed(*this, ECONNREFUSED);
+  owner_.connected(*this);
 }
 
 void tcp_flow::relay() {

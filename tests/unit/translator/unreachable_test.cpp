@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <fstream>
 #include <optional>
 #include <utility>
@@ -95,6 +96,28 @@ TEST_F(unreachable_test, two_hundred_connects_without_an_answer_delay_no_other) 
     ASSERT_TRUE(soon([&] { return plane().statistics().half_open == 200; }));
     EXPECT_TRUE(vm_connection(machine, 40'000, by_alias(server)).connect());
     EXPECT_EQ(plane().statistics().half_open, 200U);
+    plane_.reset();
+  });
+}
+
+// With one port to choose from, a connection to that port takes it as its source. On a slow interface the kernel reports
+// it later, as under load.
+TEST_F(unreachable_test, a_connection_that_meets_itself_later_is_a_refusal) {
+  constexpr std::uint16_t port = 40'404;
+  host_->run([&] {
+    std::ofstream("/proc/sys/net/ipv4/ip_local_port_range") << port << ' ' << port;
+    const auto drain = support::bound_socket(SOCK_DGRAM, loopback(9));
+    start();
+    auto machine = join();
+    if (std::system("tc qdisc add dev lo root tbf rate 40kbit burst 1600 latency 10s") != 0) GTEST_SKIP() << "no tc";
+    const auto full = net::to_sockaddr(loopback(9));
+    const bytes filler(1'500);
+    ASSERT_EQ(::sendto(drain.get(), filler.data(), filler.size(), 0, full.get(), full.size), ssize_t(filler.size()));
+    vm_connection c(machine, 40'000, {host_alias, port});
+    c.syn();
+    EXPECT_TRUE(c.until([&] { return c.was_reset || c.connected; }));
+    EXPECT_TRUE(c.was_reset) << "it is connected to itself";
+    EXPECT_TRUE(is_quiet());
     plane_.reset();
   });
 }
