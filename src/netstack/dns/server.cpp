@@ -135,6 +135,13 @@ answer server::fail(const client& to, const query& q) const {
   return {.to = to, .bytes = write(q, {.code = rcode::server_failure}, limit(to, q))};
 }
 
+// The upstream does not know the hosts file's names. A resolver in the VM that caches its denial would take it for all
+// types of the name (RFC 8020).
+bool server::denies_a_known_name(const query& q, bytes_view message) const {
+  const auto code = static_cast<rcode>(load_16(message, 2) & header_bit::code);
+  return code == rcode::name_error && !hosts_.addresses_of(q.asked).empty();
+}
+
 std::optional<answer> server::on_upstream(token t, std::optional<bytes_view> bytes) {
   const auto asked = pending_.take(t);
   if (!asked) return std::nullopt;
@@ -144,6 +151,7 @@ std::optional<answer> server::on_upstream(token t, std::optional<bytes_view> byt
     return fail(asked->from, *q);
   }
   const auto most = limit(asked->from, *q);
+  if (denies_a_known_name(*q, *bytes)) return answer{.to = asked->from, .bytes = write(*q, {}, most)};
   if (bytes->size() > most) ++counted_.truncated;
   return answer{.to = asked->from, .bytes = relay(*bytes, *q, most)};
 }

@@ -10,7 +10,7 @@
 //               by another one (.254)
 //   policy      AAAA of an outside name has no records unless settings.aaaa: the network is IPv4 only
 //   upstream    everything else, of any type. The answer's bytes stay the same, except for its id and what a UDP
-//               client's size cuts off
+//               client's size cuts off. NXDOMAIN for a name of the hosts file becomes: no error, no records
 // Questions of classes other than IN, and zone transfers, are refused.
 #pragma once
 
@@ -96,6 +96,7 @@ class server {
   [[nodiscard]] outcome ask(const client& from, const query& q, bytes_view bytes, time_point now);
   [[nodiscard]] std::size_t limit(const client& to, const query& q) const;
   [[nodiscard]] answer fail(const client& to, const query& q) const;
+  [[nodiscard]] bool denies_a_known_name(const query& q, bytes_view message) const;
 
   settings settings_;
   zones zones_;

@@ -194,6 +194,21 @@ TEST_F(dns_server, the_hosts_file_has_aaaa_where_it_is_allowed) {
   EXPECT_TRUE(ask({.asked = "four", .type = record_type::aaaa}));
 }
 
+// systemd-resolved, for one, caches NXDOMAIN for every type of the name.
+TEST_F(dns_server, an_upstream_that_does_not_know_a_name_of_the_hosts_file_does_not_deny_it) {
+  server_.set_hosts(hosts_file::parse("10.0.0.9 printer.lan\n"));
+  const auto denied = [&](std::string_view name) {
+    const auto asked = ask({.asked = name, .type = 65, .udp_size = 1'232}).value();
+    return server_.on_upstream(asked.token, upstream_answer{.asked = asked.question, .code = 3}.write())->bytes;
+  };
+  const auto known = denied("Printer.LAN");
+  EXPECT_EQ(code_of(known), rcode::no_error);
+  EXPECT_EQ(load_16(known, 0), question{}.id);
+  EXPECT_EQ(answers_in(known), 0);
+  EXPECT_EQ(additional_in(known), 1) << "EDNS";
+  EXPECT_EQ(code_of(denied("scanner.lan")), rcode::name_error);
+}
+
 TEST_F(dns_server, localhost_is_the_machine_that_asks) {
   server_.set_hosts(hosts_file::parse("127.0.0.1 localhost\n"));
   EXPECT_EQ(addresses_in(answer_to({.asked = "localhost"})), std::vector{ipv4::address{0x7f000001}});
