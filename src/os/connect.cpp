@@ -77,17 +77,20 @@ async::task<base::result<base::unique_fd>> connect_socket(net::stream_address to
   } else if (error_number != 0 && error_number != EISCONN) {
     co_return base::fail(std::error_code(error_number, std::system_category()), context_of(to));
   }
-  if (is_self_connected(fd->get())) co_return base::fail(std::errc::connection_refused, context_of(to));
+  if (reset_if_self_connected(fd->get())) co_return base::fail(std::errc::connection_refused, context_of(to));
   co_return fd;
 }
 
 }  // namespace
 
-bool is_self_connected(int fd) {
+bool reset_if_self_connected(int fd) {
   net::socket_address own, peer;
   if (::getsockname(fd, own.get(), &own.size) != 0 || ::getpeername(fd, peer.get(), &peer.size) != 0) return false;
   const auto here = net::from_sockaddr(own);
-  return here && here == net::from_sockaddr(peer);
+  if (!here || here != net::from_sockaddr(peer)) return false;
+  const linger now{1, 0};
+  static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now));
+  return true;
 }
 
 async::task<base::result<base::unique_fd>> connect_to(net::stream_address to, async::clock::time_point deadline) {

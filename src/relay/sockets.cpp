@@ -189,7 +189,7 @@ base::result<dialled> dial(const net::socket_address& target) {
   if (family == AF_VSOCK) bind_privileged_port(fd.get());
   if (::connect(fd.get(), target.get(), target.size) != 0 && errno != EINPROGRESS) return base::fail_errno("");
   const bool connected = has_peer(fd.get());
-  if (connected && os::is_self_connected(fd.get())) return base::fail(std::errc::connection_refused, "");
+  if (connected && os::reset_if_self_connected(fd.get())) return base::fail(std::errc::connection_refused, "");
   return dialled{std::move(fd), connected};
 }
 

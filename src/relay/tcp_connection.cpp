@@ -53,7 +53,7 @@ void tcp_connection::reset() {
 
 void tcp_connection::connected() {
   const int target = sides_[1].fd.get();
-  if (pending_error(target) != 0 || os::is_self_connected(target)) return owner_.unreachable(*this);
+  if (pending_error(target) != 0 || os::reset_if_self_connected(target)) return owner_.unreachable(*this);
   owner_.answered(*this);
   start();
 }

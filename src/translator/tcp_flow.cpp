@@ -83,7 +83,7 @@ void tcp_flow::on_connected() {
   if (const int error = relay::pending_error(fd_.get()); error != 0) return owner_.connect_failed(*this, error);
   net::socket_address peer;
   if (::getpeername(fd_.get(), peer.get(), &peer.size) != 0) return;
-  if (os::is_self_connected(fd_.get())) return owner_.connect_failed(*this, ECONNREFUSED);
+  if (os::reset_if_self_connected(fd_.get())) return owner_.connect_failed(*this, ECONNREFUSED);
   owner_.connected(*this);
 }
 

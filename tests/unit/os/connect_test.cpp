@@ -11,6 +11,7 @@
 #include "tests/support/event_loop.hpp"
 #include "tests/support/loopback_socket.hpp"
 #include "tests/support/netns.hpp"
+#include "tests/support/socket_peer.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace os {
@@ -130,6 +131,7 @@ TEST_F(connect_test, a_connection_to_itself_is_refused) {
   const auto made = place.run([&] { return loop_.run(connect_to(itself, in(5s))); });
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code, std::errc::connection_refused);
+  EXPECT_NO_THROW(place.run([&] { support::bound_socket(SOCK_STREAM, itself); })) << "its server cannot have the port";
 }
 
 }  // namespace

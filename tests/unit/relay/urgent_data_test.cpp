@@ -115,6 +115,7 @@ TEST(self_connect, is_a_refusal) {
   const auto toward = place.run([&] { return dial(net::to_sockaddr(itself)); });
   ASSERT_FALSE(toward);
   EXPECT_EQ(toward.error().code, std::errc::connection_refused);
+  EXPECT_NO_THROW(place.run([&] { support::bound_socket(SOCK_STREAM, itself); })) << "its server cannot have the port";
 }
 
 }  // namespace
