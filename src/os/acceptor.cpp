@@ -20,9 +20,8 @@ namespace {
 
 using descriptor = async::asio::posix::stream_descriptor;
 
-constexpr unsigned turn = 64;  // connections before other tasks have their turn
-constexpr int most_broken =
-    64;  // connections in a row that accept(2) fails for, before it counts as the socket's failure
+constexpr unsigned turn = 64;    // connections before other tasks have their turn
+constexpr int most_broken = 64;  // failed connections in a row, before the failure counts as the socket's
 
 // accept(2) passes on errors of the one connection that it was about to return.
 bool concerns_one_connection(int error_number) {

@@ -18,9 +18,8 @@
 namespace netstack {
 
 struct stack_limits {
-  std::size_t flows = 16'384;  // TCP, all states; beyond it SYNs are refused and open() fails
-  std::size_t half_open =
-      1'024;  // connects in progress and SYN-ACKs without an answer; beyond it the oldest is dropped
+  std::size_t flows = 16'384;     // TCP, all states; beyond it SYNs are refused and open() fails
+  std::size_t half_open = 1'024;  // connecting, or without an answer to our SYN-ACK; then the oldest is dropped
   std::size_t time_wait = 1'024;  // ended connections that repeat an acknowledgement; beyond it the oldest is forgotten
   std::size_t send_memory = std::size_t{32} << 20U;     // rings toward the VM, all flows: beyond it none grows
   std::size_t receive_memory = std::size_t{32} << 20U;  // kept for slow sockets, all flows: windows shrink

@@ -12,8 +12,8 @@
 //   next_frame() until it returns false, then write them all: parts stay valid until the next call of another member
 //   on_time() when wake_at() has passed; check wake_at() again after each turn
 //
-// A VM can only harm its own traffic: every table has a bound in stack_limits, and each bound is counted in statistics
-// when it is reached.
+// Every table has a bound in stack_limits, and statistics count when one is reached. All VMs share the bounds
+// (SECURITY.md says what one VM can do to another).
 #pragma once
 
 #include <array>

@@ -44,8 +44,7 @@ using wait_kind = async::asio::posix::stream_descriptor;
 constexpr std::size_t largest_record = 65'535 + translator::dns_record_head;
 constexpr int questions_at_once = 32;  // before other tasks have their turn
 constexpr async::clock::duration idle_stream = std::chrono::seconds(30);
-constexpr async::clock::duration failed_pause =
-    std::chrono::seconds(30);  // a file that could not be read is read again
+constexpr async::clock::duration failed_pause = std::chrono::seconds(30);  // before an unreadable file is read again
 
 dns::client udp_client(netstack::bytes_view record) {
   const auto asker = translator::dns_asker_of(record);

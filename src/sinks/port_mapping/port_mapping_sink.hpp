@@ -72,8 +72,8 @@ class port_mapping_sink : public ports::sink {
   address_book book_;
   bool peer_closes_ = false;         // behind a tunnel: the receiver closed the last connection
   std::set<ports::port_key> moved_;  // keys that are removed under all former addresses
-  async::clock::time_point well_since_ =
-      async::clock::time_point::max();  // since when messages come through, with the same addresses
+  // Since when messages come through, with the same addresses.
+  async::clock::time_point well_since_ = async::clock::time_point::max();
   async::clock::time_point repeat_at_;  // for a tunnel: when to send everything again
 };
 
