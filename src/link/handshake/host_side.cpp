@@ -41,11 +41,13 @@ async::task<base::result<base::unique_fd>> host_side::meet_once() {
   if (!vm) co_return vm;
   const auto listener = meeting_listener::open(at_.data_listener());
   if (!listener) co_return std::unexpected(listener.error());
+  auto listening = listener->duplicate();
+  if (!listening) co_return listening;
   const auto message = ready_message(offers_offload_);
   if (::send(vm->get(), message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
     co_return base::fail_errno("handshake with " + at_.name());
   vm->reset();
-  auto accepted = co_await async::within(data_limit, accept_vm(listener->duplicate()));
+  auto accepted = co_await async::within(data_limit, accept_vm(std::move(*listening)));
   if (!accepted) accepted.error().context = "data connection of " + at_.name();
   co_return accepted;
 }

@@ -60,8 +60,10 @@ base::result<meeting_listener> meeting_listener::open(const net::stream_address&
   return made;
 }
 
-base::unique_fd meeting_listener::duplicate() const {
-  return base::unique_fd(::fcntl(file_ ? file_->fd() : fd_.get(), F_DUPFD_CLOEXEC, 0));
+base::result<base::unique_fd> meeting_listener::duplicate() const {
+  base::unique_fd copy(::fcntl(file_ ? file_->fd() : fd_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy) return base::fail_errno("copy a listening socket");
+  return copy;
 }
 
 }  // namespace handshake

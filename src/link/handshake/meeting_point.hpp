@@ -46,7 +46,7 @@ class meeting_listener {
   static base::result<meeting_listener> open(const net::stream_address& at);
 
   // A copy of the descriptor, for an acceptor.
-  [[nodiscard]] base::unique_fd duplicate() const;
+  [[nodiscard]] base::result<base::unique_fd> duplicate() const;
 
  private:
   base::unique_fd fd_;

@@ -91,10 +91,12 @@ async::task<> vm_side::until_ready() {
 async::task<base::result<>> vm_side::wait_for_host() {
   const auto listener = meeting_listener::open(at_.handshake_listener());
   if (!listener) co_return std::unexpected(listener.error());
+  auto listening = listener->duplicate();
+  if (!listening) co_return std::unexpected(listening.error());
   answer_.reset();
   guests_ = 0;
   const auto where = co_await async::asio::this_coro::executor;
-  os::socket_acceptor from(where, listener->duplicate(), component);
+  os::socket_acceptor from(where, std::move(*listening), component);
   async::task_group guests(where);
   guests.spawn("handshake", serve(from, guests));
   co_await guests.run_beside(until_ready());

@@ -1,7 +1,9 @@
 // Both sides of the handshake over UNIX sockets, with each other, with an original, and with peers that mean harm.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <filesystem>
 #include <optional>
@@ -12,6 +14,7 @@
 #include "os/connect.hpp"
 #include "tests/support/event_loop.hpp"
 #include "tests/support/netns.hpp"
+#include "tests/support/refused_call.hpp"
 #include "tests/support/socket_peer.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -44,7 +47,7 @@ class meeting_test : public testing::Test {
     if (auto made = meeting_listener::open(point_.handshake_listener())) listener_.emplace(std::move(*made));
     start_host(offers);
     loop_.settle();
-    auto host = os::accept_pending(listener_.value().duplicate().get());
+    auto host = os::accept_pending(listener_.value().duplicate().value().get());
     EXPECT_TRUE(host);
     return host ? std::move(*host) : base::unique_fd();
   }
@@ -103,6 +106,24 @@ TEST_F(meeting_test, either_side_may_come_first) {
   loop_.pass_time(2s);
   ASSERT_TRUE(met());
   EXPECT_FALSE(at_vm_->offers_offload);
+}
+
+// The kernel refuses the copy of the listening socket.
+constexpr support::refused_call no_descriptor{SYS_fcntl, 1, F_DUPFD_CLOEXEC, EMFILE};
+
+TEST_F(meeting_test, a_vm_out_of_descriptors_tries_again) {
+  if (!support::run_without(no_descriptor, [this] { start_vm(), loop_.settle(); })) GTEST_SKIP() << "no seccomp here";
+  start_host(true);
+  loop_.pass_time(2s);
+  EXPECT_TRUE(met());
+}
+
+TEST_F(meeting_test, a_host_out_of_descriptors_tries_again) {
+  start_vm();
+  loop_.settle();
+  if (!support::run_without(no_descriptor, [this] { start_host(true), loop_.settle(); })) GTEST_SKIP() << "no seccomp";
+  loop_.pass_time(2s);
+  EXPECT_TRUE(met());
 }
 
 TEST_F(meeting_test, an_original_host_meets_the_vm) {
@@ -254,7 +275,7 @@ TEST_F(meeting_test, of_two_hosts_the_first_that_says_ready_is_taken_and_the_oth
   ASSERT_TRUE(loop_.run_until([this] { return at_vm_.has_value(); }));
   EXPECT_TRUE(at_vm_->offers_offload);
   EXPECT_TRUE(closed(first));
-  EXPECT_TRUE(os::accept_pending(data->duplicate().get()));
+  EXPECT_TRUE(os::accept_pending(data->duplicate().value().get()));
 }
 
 TEST_F(meeting_test, a_host_that_closes_right_after_the_handshake_five_times_is_met_the_sixth_time) {
@@ -286,7 +307,7 @@ TEST_F(meeting_test, a_phrase_in_pieces_is_the_phrase_and_what_follows_is_not_re
 TEST_F(meeting_test, a_vm_that_leaves_within_its_phrase_is_looked_for_again_after_a_second) {
   auto listener = meeting_listener::open(point_.handshake_listener());
   ASSERT_TRUE(listener);
-  const auto copy = listener->duplicate();
+  const auto copy = listener->duplicate().value();
   start_host(false);
   for (int i = 0; i < 3; ++i) {
     loop_.settle();

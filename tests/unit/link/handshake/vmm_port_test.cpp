@@ -26,7 +26,7 @@ class vmm_port_test : public testing::Test {
     auto opened = meeting_listener::open(net::unix_path{path_});
     ASSERT_TRUE(opened);
     vmm_.emplace(std::move(*opened));
-    listening_ = vmm_->duplicate();
+    listening_ = vmm_->duplicate().value();
     auto keep = [](host_side& side, base::unique_fd& into) -> async::task<> { into = co_await side.meet(); };
     loop_.spawn(keep(host_, at_host_));
     ASSERT_NO_FATAL_FAILURE(accept_host());

@@ -20,7 +20,7 @@ class handshake_source_test : public link_source_fixture {
     auto opened = handshake::meeting_listener::open(point_.handshake_listener());
     ASSERT_TRUE(opened);
     listener_.emplace(std::move(*opened));
-    listening_ = listener_->duplicate();
+    listening_ = listener_->duplicate().value();
     ASSERT_TRUE(base::log::set_file(log_));
     serve(links::link_kind::handshake);
   }
