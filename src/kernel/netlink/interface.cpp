@@ -10,6 +10,7 @@
 
 #include "async/task.hpp"
 #include "base/result.hpp"
+#include "base/unique_fd.hpp"
 #include "kernel/netlink/link_codec.hpp"
 #include "kernel/netlink/socket.hpp"
 #include "net/address.hpp"
@@ -60,11 +61,13 @@ base::result<> add_address(const std::string& name, const net::address& ip, unsi
 base::result<interface_watch> interface_watch::open(const async::executor& where) {
   auto kernel = socket::open(NETLINK_ROUTE, {.groups = {RTNLGRP_LINK}});
   if (!kernel) return std::unexpected(kernel.error());
-  return interface_watch(where, std::move(*kernel));
+  base::unique_fd copy(::fcntl(kernel->fd(), F_DUPFD_CLOEXEC, 0));
+  if (!copy) return base::fail_errno("watch the interfaces");
+  return interface_watch(where, std::move(*kernel), std::move(copy));
 }
 
-interface_watch::interface_watch(const async::executor& where, socket kernel)
-    : kernel_(std::move(kernel)), readable_(where, ::fcntl(kernel_.fd(), F_DUPFD_CLOEXEC, 0)) {}
+interface_watch::interface_watch(const async::executor& where, socket kernel, base::unique_fd copy)
+    : kernel_(std::move(kernel)), readable_(where, copy.release()) {}
 
 async::task<> interface_watch::changed() {
   while (!kernel_.discard_notices()) {

@@ -8,6 +8,7 @@
 
 #include "async/task.hpp"
 #include "base/result.hpp"
+#include "base/unique_fd.hpp"
 #include "kernel/netlink/link_codec.hpp"
 #include "kernel/netlink/socket.hpp"
 
@@ -32,7 +33,7 @@ class interface_watch {
   async::task<> changed();
 
  private:
-  interface_watch(const async::executor& where, socket kernel);
+  interface_watch(const async::executor& where, socket kernel, base::unique_fd copy);
 
   socket kernel_;
   async::asio::posix::stream_descriptor readable_;  // a copy of its descriptor
