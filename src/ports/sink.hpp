@@ -96,8 +96,8 @@ struct sink_traits {
 class sink {
  public:
   virtual ~sink() = default;
-  [[nodiscard]] virtual std::string_view name()
-      const = 0;  // "host-switch": in the status, the log, the journal's file name
+  // "host-switch": in the status, the log, the journal's file name.
+  [[nodiscard]] virtual std::string_view name() const = 0;
   [[nodiscard]] virtual sink_traits traits() const = 0;
 
   // Asks the peer what it holds. An error: the peer is down (refused, no answer before the sink's own deadline …).

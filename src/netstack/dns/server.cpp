@@ -115,7 +115,7 @@ std::optional<response> server::answer_from_hosts(const query& q) const {
   response r;
   for (auto address : hosts_.addresses_of(q.asked)) {
     if (address.is_loopback() && address.is_v4() && settings_.host) address = ipv4::to_net(*settings_.host);
-    if (address.is_v4() == v4) r.answers.push_back(address_record(address));
+    if (address.is_v4() == v4 && !address.is_loopback()) r.answers.push_back(address_record(address));
   }
   return r.answers.empty() ? std::nullopt : std::optional(std::move(r));
 }

@@ -7,7 +7,7 @@
 //               zone's SOA
 //   localhost   the loopback addresses, which are the asking machine's own (RFC 6761)
 //   hosts file  A and AAAA of its names, PTR of its addresses. A loopback address means the host, which the VM reaches
-//               by another one (.254)
+//               by another one (.254), if at all
 //   policy      AAAA of an outside name has no records unless settings.aaaa: the network is IPv4 only
 //   upstream    everything else, of any type. The answer's bytes stay the same, except for its id and what a UDP
 //               client's size cuts off. NXDOMAIN for a name of the hosts file becomes: no error, no records

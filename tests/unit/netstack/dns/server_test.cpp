@@ -194,6 +194,15 @@ TEST_F(dns_server, the_hosts_file_has_aaaa_where_it_is_allowed) {
   EXPECT_TRUE(ask({.asked = "four", .type = record_type::aaaa}));
 }
 
+// Either would be the VM itself.
+TEST_F(dns_server, a_loopback_address_by_which_the_vm_does_not_reach_the_host_is_left_out) {
+  server_ = {settings{.host = {}, .aaaa = true, .random_id = [] { return std::uint16_t{0x1000}; }},
+             zones(gateway, std::nullopt)};
+  server_.set_hosts(hosts_file::parse("127.0.1.1 workstation\n10.0.0.9 workstation\n::1 workstation\n"));
+  EXPECT_EQ(addresses_in(answer_to({.asked = "workstation"})), std::vector{ipv4::address{0x0a000009}});
+  EXPECT_TRUE(ask({.asked = "workstation", .type = record_type::aaaa}));
+}
+
 // systemd-resolved, for one, caches NXDOMAIN for every type of the name.
 TEST_F(dns_server, an_upstream_that_does_not_know_a_name_of_the_hosts_file_does_not_deny_it) {
   server_.set_hosts(hosts_file::parse("10.0.0.9 printer.lan\n"));
