@@ -2,12 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <fstream>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "tests/support/child_process.hpp"
 #include "tests/support/netns.hpp"
 #include "tests/unit/translator/plane_fixture.hpp"
 
@@ -100,16 +100,18 @@ TEST_F(unreachable_test, two_hundred_connects_without_an_answer_delay_no_other) 
   });
 }
 
-// With one port to choose from, a connection to that port takes it as its source. On a slow interface the kernel reports
-// it later, as under load.
+// With one port to choose from, a connection to that port takes it as its source. On a slow interface the kernel
+// reports it later, as under load.
 TEST_F(unreachable_test, a_connection_that_meets_itself_later_is_a_refusal) {
   constexpr std::uint16_t port = 40'404;
+  support::run_or_throw(
+      {.argv = {"tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", "40kbit", "burst", "1600", "latency", "10s"},
+       .net_namespace = host_->path()});
   host_->run([&] {
     std::ofstream("/proc/sys/net/ipv4/ip_local_port_range") << port << ' ' << port;
     const auto drain = support::bound_socket(SOCK_DGRAM, loopback(9));
     start();
     auto machine = join();
-    if (std::system("tc qdisc add dev lo root tbf rate 40kbit burst 1600 latency 10s") != 0) GTEST_SKIP() << "no tc";
     const auto full = net::to_sockaddr(loopback(9));
     const bytes filler(1'500);
     ASSERT_EQ(::sendto(drain.get(), filler.data(), filler.size(), 0, full.get(), full.size), ssize_t(filler.size()));
