@@ -17,7 +17,7 @@ async::task<base::result<base::unique_fd>> connect_to(net::stream_address to, as
 // Connects to a UNIX socket without waiting. The full queue of a live server is resource_unavailable_try_again.
 [[nodiscard]] base::result<base::unique_fd> connect_now(const net::unix_path& to);
 
-// Whether a TCP socket is connected to itself. It means that nothing listens at the address. The socket's close then
+// Whether a socket is connected to itself. It means that nothing listens at the address. The close of a TCP socket then
 // resets the connection: an orderly end would keep the port from its server for a minute.
 [[nodiscard]] bool reset_if_self_connected(int fd);
 

@@ -199,6 +199,7 @@ base::result<base::unique_fd> open_flow(const net::endpoint& target) {
   set_buffers(fd.get(), flow_buffer_bytes);
   const auto address = net::to_sockaddr(target);
   if (::connect(fd.get(), address.get(), address.size) != 0) return base::fail_errno("");
+  if (os::reset_if_self_connected(fd.get())) return base::fail(std::errc::connection_refused, "");
   return fd;
 }
 

@@ -118,5 +118,19 @@ TEST(self_connect, is_a_refusal) {
   EXPECT_NO_THROW(place.run([&] { support::bound_socket(SOCK_STREAM, itself); })) << "its server cannot have the port";
 }
 
+// The client would get its own datagrams as answers.
+TEST(self_connect, of_a_udp_flow_is_a_refusal) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const support::netns place("self");
+  const net::endpoint itself{loopback, 40'404};
+  std::error_code why;
+  place.run([&] {
+    std::ofstream("/proc/sys/net/ipv4/ip_local_port_range") << "40404 40404";
+    const auto flow = open_flow(itself);
+    if (!flow) why = flow.error().code;
+  });
+  EXPECT_EQ(why, std::errc::connection_refused);
+}
+
 }  // namespace
 }  // namespace relay
