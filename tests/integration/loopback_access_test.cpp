@@ -100,6 +100,25 @@ TEST_P(loopback_access, a_connection_that_is_older_than_connection_tracking_goes
   EXPECT_GT(::recv(client.get(), answer.data(), answer.size(), MSG_DONTWAIT), 0);
 }
 
+// As `nc -l`, which takes one client.
+TEST_P(loopback_access, a_connection_goes_on_when_its_server_stops_listening) {
+  lab_->engine.start();
+  list();
+  auto listener = open_socket(lab_->rd, protocol::tcp, {net::address::loopback_v4(), 9000}, true);
+  add_listener(key("127.0.0.1", 9000));
+  auto client = open_socket(lab_->host, protocol::tcp, {tap, 9000}, false);
+  base::unique_fd server(::accept(listener.get(), nullptr, nullptr));
+  ASSERT_TRUE(server);
+  listener.reset();
+  remove(key("127.0.0.1", 9000));
+  EXPECT_THAT(ours(chain), IsEmpty());
+  ::send(client.get(), "x", 1, 0);
+  EXPECT_EQ(receive_once(server.get()), "x");
+  client.reset();
+  server.reset();
+  EXPECT_TRUE(eventually(5s, [&] { return list().empty() && route_localnet() == "0"; }));
+}
+
 // ip_forward is on in the lab, and route_localnet by the rule to 127.0.0.1.
 TEST_P(loopback_access, containers_and_the_lan_get_no_access_that_they_did_not_have) {
   const netns lan("lan");

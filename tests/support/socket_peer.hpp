@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -81,8 +82,13 @@ inline std::uint16_t free_port(int type = SOCK_STREAM) {
 
 // Not connected if the peer accepted the connection and reset it before connect() returned, which happens on a busy
 // machine: see is_reset().
-inline base::unique_fd connected_socket(int type, const net::endpoint& to) {
+inline base::unique_fd connected_socket(int type, const net::endpoint& to,
+                                        std::optional<net::address> from = std::nullopt) {
   auto fd = make_socket(type, to.ip);
+  if (from) {
+    const auto own = net::to_sockaddr({*from, 0});
+    if (::bind(fd.get(), own.get(), own.size) != 0) throw std::system_error(errno, std::system_category(), "bind");
+  }
   const auto address = net::to_sockaddr(to);
   if (::connect(fd.get(), address.get(), address.size) != 0 && errno != ECONNRESET)
     throw std::system_error(errno, std::system_category(), "connect " + net::to_string(to));

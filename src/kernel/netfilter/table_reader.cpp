@@ -38,7 +38,7 @@ using namespace std::chrono_literals;
 
 constexpr int attempts = 6;
 constexpr auto kernel_limit = 5s;
-constexpr std::string_view table_name = "nat";
+constexpr std::string_view table_name = "nat", jumping_chain = "PREROUTING";
 
 // Gives the rules their handles, and adds the chains that were not read but that a rule jumps to. False if the text and
 // the kernel differ in the number of rules.
@@ -70,17 +70,19 @@ bool is_passing(const base::error& e) {
   return e.code == std::errc::resource_unavailable_try_again || e.code == std::errc::timed_out;
 }
 
-// The rules of our chain in nftables that have our comment, and for which `wanted` holds.
-base::result<std::vector<rule_place>> find_tagged(const std::string& tag,
+// The rules of these chains in nftables that have our comment, and for which `wanted` holds.
+base::result<std::vector<rule_place>> find_tagged(const std::string& tag, const std::vector<std::string>& chains,
                                                   const std::function<bool(const nat_rule&)>& wanted) {
   auto kernel = nft_reader::open();
   if (!kernel) return std::unexpected(kernel.error());
-  const auto found = kernel->dump({family::ipv4, std::string(table_name), tag});
-  if (!found) return std::unexpected(found.error());
   std::vector<rule_place> places;
-  for (std::size_t i = 0; i < found->rules.size(); ++i) {
-    const auto& r = found->rules[i];
-    if (r.comment.starts_with(tag + ':') && wanted(r)) places.push_back({tag, found->handles[i]});
+  for (const auto& chain : chains) {
+    const auto found = kernel->dump({family::ipv4, std::string(table_name), chain});
+    if (!found) return std::unexpected(found.error());
+    for (std::size_t i = 0; i < found->rules.size(); ++i) {
+      const auto& r = found->rules[i];
+      if (r.comment.starts_with(tag + ':') && wanted(r)) places.push_back({chain, found->handles[i]});
+    }
   }
   return places;
 }
@@ -115,7 +117,7 @@ async::task<base::result<table_ptr>> table_reader::read() {
 async::task<base::result<table_change>> table_reader::leftovers() {
   if (!is_gone()) co_return table_change{};
   auto find = [tag = scope_.tag]() -> base::result<table_change> {
-    auto places = find_tagged(tag, [](const nat_rule&) { return true; });
+    auto places = find_tagged(tag, {std::string(jumping_chain), tag}, [](const nat_rule&) { return true; });
     if (!places) return std::unexpected(places.error());
     return table_change{.removals = std::move(*places)};
   };
@@ -140,7 +142,7 @@ async::task<base::result<nat_table>> table_reader::read_text() {
 }
 
 base::result<nft_nat_view> table_reader::read_view() const {
-  std::vector<std::string> chains{"PREROUTING", scope_.tag}, followed;
+  std::vector<std::string> chains{std::string(jumping_chain), scope_.tag}, followed;
   for (const auto& engine : scope_.engines) {
     followed.push_back(engine.jump);
     if (!engine.has_prefix()) chains.push_back(engine.rules);
@@ -290,7 +292,7 @@ async::task<std::optional<base::result<pid_t>>> table_reader::add_by_netlink(con
 
 base::result<> table_reader::remove_stale(const std::function<bool(const nat_rule&)>& is_stale) const {
   if (variant() != nat_variant::nft) return {};
-  const auto stale = find_tagged(scope_.tag, is_stale);
+  const auto stale = find_tagged(scope_.tag, {scope_.tag}, is_stale);
   if (!stale) return std::unexpected(stale.error());
   const auto removed = remove_nft_rules(table_name, *stale);
   return removed ? base::result<>{} : std::unexpected(removed.error());

@@ -8,7 +8,7 @@
 //
 // If the programs of iptables-nft are removed while this one runs, the kernel's table can no longer be read as text,
 // and not be changed where that takes the program. The reader then reports that the variant is absent, until the
-// programs are back. The rules of our chain stay until the owner has something in their place and removes the
+// programs are back. Our rules stay until the owner has something in their place and removes the
 // leftovers() by handle. Rules of iptables-legacy have no handles, and go only when the whole table is replaced: its
 // table is then an error, and everything stays, until the programs are back.
 #pragma once
@@ -57,7 +57,7 @@ class table_reader {
   // Whether the last reading found that the programs are gone; and whether they have come back since.
   [[nodiscard]] bool is_gone() const { return gone_.active(); }
   [[nodiscard]] bool is_back() const { return is_gone() && tool_.is_installed(); }
-  // The removal of the rules of our chain while the programs are gone; otherwise an empty change.
+  // The removal of our rules and jumps while the programs are gone; otherwise an empty change.
   async::task<base::result<table_change>> leftovers();
 
   // Removes those rules of our chain by handle for which `is_stale` holds. Needs no text. For iptables-nft alone;

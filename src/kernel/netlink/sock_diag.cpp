@@ -26,7 +26,7 @@ namespace netlink {
 namespace {
 
 constexpr std::chrono::milliseconds limit{500};
-constexpr std::size_t most_sockets = 100'000;
+constexpr std::size_t most_sockets = 100'000, most_connections = 1'000'000;
 
 using clock = std::chrono::steady_clock;
 
@@ -80,6 +80,22 @@ base::result<listening> list_listeners() {
     }
   if (found.unsupported.size() == 2) return base::fail(std::errc::no_such_file_or_directory, "sock_diag");
   return found;
+}
+
+base::result<bool> has_connection_into_loopback() {
+  const auto deadline = clock::now() + limit;
+  auto kernel = socket::open(NETLINK_SOCK_DIAG);
+  if (!kernel) return std::unexpected(kernel.error());
+  for (const int family : {AF_INET, AF_INET6}) {
+    const auto read = [](bytes_view datagram, bool& found) { found = found || leads_into_loopback(datagram); };
+    const auto found = kernel->dump<bool>({.request = connection_dump_request(family),
+                                           .name = "list of tcp connections",
+                                           .deadline = deadline,
+                                           .most_messages = most_connections},
+                                          read);
+    if (!found || *found) return found;
+  }
+  return false;
 }
 
 base::result<socket> watch_closed(net::protocol protocol, port_range ignored_ports) {

@@ -1,5 +1,5 @@
-// sock_diag: lists the listening sockets, and reports when one of them has closed. Uses the calling thread's network
-// namespace.
+// sock_diag: lists the listening sockets, reports when one of them has closed, and finds connections to loopback
+// addresses from elsewhere. Uses the calling thread's network namespace.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,11 @@ struct listening {
 // Fails as a whole: half a list must not pass for a list. Blocks while the kernel writes the list:
 // some 0.1 ms, and 1 ms more for each 1,000 sockets; half a second at most. More than 100,000 sockets are an error.
 [[nodiscard]] base::result<listening> list_listeners();
+
+// Whether a TCP connection is open between a loopback address and one that is not. For another machine, a rule that
+// translates addresses makes one, and it lasts while packets from there may be routed to loopback. Blocks while the
+// kernel lists all connections, half a second at most.
+[[nodiscard]] base::result<bool> has_connection_into_loopback();
 
 struct port_range {
   std::uint16_t first = 1, last = 0;  // both included; none by default

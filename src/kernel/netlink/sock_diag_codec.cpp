@@ -32,6 +32,15 @@ std::optional<diag_socket> parse_socket(bytes_view body, net::protocol protocol)
   return found;
 }
 
+// A socket that is left over in these states sends and receives nothing of use.
+constexpr std::uint32_t without_connection = 1U << state_time_wait | 1U << state_close | 1U << state_listen;
+
+bool is_into_loopback(const inet_diag_msg& socket) {
+  const auto at = endpoint_of(socket.idiag_family, socket.id.idiag_src, socket.id.idiag_sport);
+  const auto peer = endpoint_of(socket.idiag_family, socket.id.idiag_dst, socket.id.idiag_dport);
+  return at && peer && peer->port != 0 && at->ip.is_loopback() && !peer->ip.is_loopback();
+}
+
 }  // namespace
 
 std::vector<std::byte> listener_dump_request(net::protocol protocol, int family) {
@@ -45,6 +54,21 @@ std::vector<diag_socket> parse_listener_dump(std::span<const std::byte> datagram
   for_each_message(datagram, [&](const nlmsghdr& header, bytes_view body) {
     if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY) return;
     if (auto one = parse_socket(body, protocol)) found.push_back(*one);
+  });
+  return found;
+}
+
+std::vector<std::byte> connection_dump_request(int family) {
+  auto request = begin_request(family, IPPROTO_TCP, NLM_F_DUMP);
+  request.body.idiag_states = ~without_connection;
+  return bytes_of(request);
+}
+
+bool leads_into_loopback(std::span<const std::byte> datagram) {
+  bool found = false;
+  for_each_message(datagram, [&](const nlmsghdr& header, bytes_view body) {
+    const auto socket = header.nlmsg_type == SOCK_DIAG_BY_FAMILY ? read<inet_diag_msg>(body) : std::nullopt;
+    found = found || (socket && is_into_loopback(*socket));
   });
   return found;
 }

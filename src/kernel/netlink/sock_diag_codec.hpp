@@ -1,6 +1,6 @@
 // sock_diag_codec: the messages of NETLINK_SOCK_DIAG by which the kernel lists server sockets: TCP in LISTEN, and UDP
-// that is bound and not connected. The kernel leaves out all others, so ten thousand
-// connections cost nothing. Pure.
+// that is bound and not connected. The kernel leaves out all others, so ten thousand connections cost nothing. A
+// question of its own lists the connections. Pure.
 #pragma once
 
 #include <cstddef>
@@ -29,5 +29,11 @@ struct diag_socket {
 // One datagram of the answer to a request for `protocol`, which the kernel does not repeat. Sockets in other states,
 // connected ones, and truncated or malformed messages are skipped.
 [[nodiscard]] std::vector<diag_socket> parse_listener_dump(std::span<const std::byte> datagram, net::protocol protocol);
+
+// TCP connections that still need their packets, from the first one on. `family` as above.
+[[nodiscard]] std::vector<std::byte> connection_dump_request(int family);
+
+// Whether one of a datagram's sockets is connected, and is at a loopback address while its peer is not.
+[[nodiscard]] bool leads_into_loopback(std::span<const std::byte> datagram);
 
 }  // namespace netlink

@@ -18,6 +18,7 @@
 #include "kernel/netfilter/nat_rule.hpp"
 #include "kernel/netfilter/route_localnet.hpp"
 #include "kernel/netlink/conntrack.hpp"
+#include "kernel/netlink/sock_diag.hpp"
 #include "net/endpoint.hpp"
 #include "net/protocol.hpp"
 #include "ports/sink.hpp"
@@ -35,7 +36,7 @@ namespace {
 
 constexpr const char* component = "loopback";
 constexpr std::chrono::seconds settle_limit{15};
-constexpr std::chrono::seconds flow_limit{2};
+constexpr std::chrono::seconds kernel_limit{2};  // for a list of flows or connections
 constexpr int most_attempts = 6;
 constexpr std::chrono::milliseconds pause{20};  // times the attempt's number
 
@@ -54,7 +55,7 @@ nat_rules::nat_rules(const async::executor& where, nat_rules_options options)
 async::task<base::result<nat_rules::troubles>> nat_rules::settle(wanted_ports& wanted, adopt_live adopt) {
   trigger_.begin_settling();
   auto settled = co_await async::within(settle_limit, attempts(wanted, adopt));
-  trigger_.end_settling(settled && all_read_ && wanted.empty());
+  trigger_.end_settling(settled && all_read_ && wanted.empty() && !localnet_.may_be_on());
   if (!settled) remove_stale(wanted);
   co_return settled;
 }
@@ -88,8 +89,9 @@ async::task<base::result<nat_rules::troubles>> nat_rules::attempt(wanted_ports& 
   const auto plan = plan_rules(home.own, ways.served, relays_.numbers(), machine_, options_.rules);
   const auto changed = co_await change_all(views, &plan);
   if (!changed) co_return std::unexpected(changed.error());
+  co_await forget_flows(relays_.others());
   relays_.close_others();
-  if (!plan.localnet && localnet_.may_be_on()) co_await finish_localnet();
+  if (!plan.localnet && localnet_.may_be_on() && !co_await is_localnet_in_use()) co_await finish_localnet();
   settled_before_ = true;
   co_return failed;
 }
@@ -169,8 +171,8 @@ async::task<base::result<>> nat_rules::change(std::size_t index, rule_plan plan)
   co_return base::result<>{};
 }
 
-// Connection tracking keeps a UDP client that sent before its port's rule was there away from the rule. The kernel may
-// take long to list its flows.
+// Connection tracking keeps a UDP client that sent before its port's rule was there away from the rule, and leads one
+// that sent while it was there to the rule's relay for ever. The kernel may take long to list its flows.
 async::task<> nat_rules::forget_flows(std::vector<ports::port_key> keys) {
   std::set<net::endpoint> destinations;
   for (const auto& key : keys) {
@@ -179,7 +181,7 @@ async::task<> nat_rules::forget_flows(std::vector<ports::port_key> keys) {
   }
   if (destinations.empty()) co_return;
   auto forget = [destinations = std::move(destinations)] { return netlink::forget_udp_flows(destinations); };
-  const auto forgotten = co_await blocking_.run(forget, flow_limit);
+  const auto forgotten = co_await blocking_.run(forget, kernel_limit);
   if (!forgotten) base::log::debug(component, "cannot forget flows reason=\"{}\"", forgotten.error().message());
 }
 
@@ -196,6 +198,13 @@ void nat_rules::remove_stale(const wanted_ports& wanted) {
     });
   });
   if (!removed) base::log::debug(component, "cannot remove stale rules reason=\"{}\"", removed.error().message());
+}
+
+// A connection that a rule to a loopback address began outlives the rule: its server stopped listening, or iptables is
+// gone.
+async::task<bool> nat_rules::is_localnet_in_use() {
+  const auto found = co_await blocking_.run([] { return netlink::has_connection_into_loopback(); }, kernel_limit);
+  co_return found.value_or(true);
 }
 
 // Off when no table has a rule that needs it. A table that cannot be read may have one.

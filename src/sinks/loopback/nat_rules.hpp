@@ -66,6 +66,7 @@ class nat_rules {
   async::task<base::result<>> change(std::size_t index, rule_plan plan);
   async::task<base::result<>> leave(std::size_t index);
   async::task<> forget_flows(std::vector<ports::port_key> keys);
+  async::task<bool> is_localnet_in_use();
   async::task<> finish_localnet();
   void remove_stale(const wanted_ports& wanted);
   async::task<base::result<>> remove_once();

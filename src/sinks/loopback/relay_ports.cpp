@@ -99,12 +99,13 @@ base::result<> relay_ports::open_one(one& relay, const std::vector<peer_interfac
 relay_ports::troubles relay_ports::open(const std::vector<relayed_port>& wanted,
                                         const std::vector<peer_interface>& peers) {
   troubles failed;
-  for (auto& [key, relay] : relays_) relay.wanted = false;
+  for (auto& [id, relay] : relays_) relay.wanted = false;
   for (const auto& port : wanted) {
     auto reached = peers;
     std::erase_if(reached, [&port](const auto& peer) { return peer.address == port.target.ip; });
-    auto& relay = relays_[port.key];
-    const bool same = relay.port.target == port.target && relay.port.in_place == port.in_place;
+    const relay_id id{port.key, port.in_place};
+    auto& relay = relays_[id];
+    const bool same = relay.port.target == port.target;
     const bool elsewhere =
         std::ranges::any_of(relay.at, [&reached](const auto& peer) { return !contains(reached, peer); });
     if (!same || elsewhere) close(relay);
@@ -114,26 +115,33 @@ relay_ports::troubles relay_ports::open(const std::vector<relayed_port>& wanted,
     if (opened) continue;
     const auto kind = is_busy(opened) ? ports::outcome_kind::conflict : ports::outcome_kind::refused;
     failed.emplace(port.key, ports::outcome{kind, opened.error().message()});
-    relays_.erase(port.key);
+    relays_.erase(id);
   }
   return failed;
 }
 
+std::vector<ports::port_key> relay_ports::others() const {
+  std::vector<ports::port_key> keys;
+  for (const auto& [id, relay] : relays_)
+    if (!relay.wanted) keys.push_back(relay.port.key);
+  return keys;
+}
+
 void relay_ports::close_others() {
-  for (auto& [key, relay] : relays_)
+  for (auto& [id, relay] : relays_)
     if (!relay.wanted) close(relay);
   std::erase_if(relays_, [](const auto& item) { return !item.second.wanted; });
 }
 
 void relay_ports::close_all() {
-  for (auto& [key, relay] : relays_) close(relay);
+  for (auto& [id, relay] : relays_) close(relay);
   relays_.clear();
 }
 
 relay_numbers relay_ports::numbers() const {
   relay_numbers numbers;
-  for (const auto& [key, relay] : relays_)
-    if (!relay.at.empty() && !relay.port.in_place) numbers.emplace(key, relay.number);
+  for (const auto& [id, relay] : relays_)
+    if (!relay.at.empty() && !relay.port.in_place) numbers.emplace(relay.port.key, relay.number);
   return numbers;
 }
 

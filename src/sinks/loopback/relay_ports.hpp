@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "relay/listener_set.hpp"
@@ -25,9 +26,12 @@ class relay_ports {
   explicit relay_ports(relay::relay_options options) : listeners_(options) {}
 
   // Listens for these ports at each peer's address except the target's own. Returns the reason for each port that
-  // cannot be opened; it then has no listener at all. Other relays stay until close_others().
+  // cannot be opened; it then has no listener at all. Other relays stay until close_others(), also one of the same port
+  // that listens elsewhere: while a port goes from one to the other, both listen.
   troubles open(const std::vector<relayed_port>& wanted, const std::vector<peer_interface>& peers);
-  // Closes the relays that were not in the last open(); their connections continue.
+  // The ports of the relays that were not in the last open().
+  [[nodiscard]] std::vector<ports::port_key> others() const;
+  // Closes these relays; their TCP connections continue, their UDP flows end.
   void close_others();
   void close_all();
 
@@ -46,8 +50,10 @@ class relay_ports {
   base::result<> listen(one& relay, const peer_interface& peer);
   void close(one& relay);
 
+  using relay_id = std::pair<ports::port_key, bool>;  // whether it listens in place
+
   relay::listener_set listeners_;
-  std::map<ports::port_key, one> relays_;
+  std::map<relay_id, one> relays_;
 };
 
 }  // namespace loopback

@@ -29,7 +29,7 @@ class settle_trigger {
   };
   settle_trigger(const async::executor& where, const watched& watch, std::chrono::milliseconds resync);
 
-  // Around each settling. Idle: nothing is wanted, and no table has a rule of ours.
+  // Around each settling. Idle: nothing is wanted, no table has a rule of ours, and route_localnet is off.
   void begin_settling();
   void end_settling(bool idle);
 

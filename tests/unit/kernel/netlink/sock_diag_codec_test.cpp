@@ -34,6 +34,7 @@ struct socket_spec {
   std::uint8_t state = listen_state;
   std::uint32_t device = 0;
   std::uint16_t peer_port = 0;
+  const char* peer = "0.0.0.0";
 };
 bytes socket(const socket_spec& s, std::optional<bool> ipv6_only = std::nullopt) {
   inet_diag_msg body{};
@@ -43,6 +44,8 @@ bytes socket(const socket_spec& s, std::optional<bool> ipv6_only = std::nullopt)
   body.id.idiag_sport = htons(s.port);
   body.id.idiag_dport = htons(s.peer_port);
   std::memcpy(body.id.idiag_src, ip.data(), ip.is_v4() ? 4 : 16);
+  const auto peer = net::address::parse(s.peer).value();
+  std::memcpy(body.id.idiag_dst, peer.data(), peer.is_v4() ? 4 : 16);
   body.id.idiag_if = s.device;
   body.idiag_inode = 4711;
   auto whole = raw(body);
@@ -89,6 +92,28 @@ TEST(sock_diag_codec, asks_for_the_state_that_matters) {
       EXPECT_EQ(what.idiag_states, 1U << (p == protocol::tcp ? listen_state : close_state));
     });
   }
+}
+
+TEST(sock_diag_codec, a_connection_leads_into_loopback_if_its_other_end_is_elsewhere) {
+  constexpr std::uint8_t established = 1;
+  const auto inside = socket({"127.0.0.1", 80, established, 0, 4000, "127.0.0.1"}),
+             outside = socket({"192.0.2.2", 80, established, 0, 4000, "192.0.2.1"}),
+             across = socket({"127.0.0.1", 80, established, 0, 4000, "192.0.2.1"});
+  const auto listener = socket({"127.0.0.1", 80});
+  EXPECT_FALSE(leads_into_loopback(inside + outside + listener));
+  EXPECT_TRUE(leads_into_loopback(inside + across + outside));
+  const auto cut = std::span(across).first(across.size() - 1);
+  EXPECT_FALSE(leads_into_loopback(cut));
+  EXPECT_FALSE(leads_into_loopback(message(NLMSG_DONE, raw(std::int32_t{0}))));
+}
+
+TEST(sock_diag_codec, asks_for_connections_that_still_need_their_packets) {
+  for_each_message(connection_dump_request(AF_INET), [](const nlmsghdr&, bytes_view body) {
+    const auto what = read<inet_diag_req_v2>(body).value();
+    EXPECT_EQ(what.sdiag_protocol, IPPROTO_TCP);
+    for (const int state : {1, 2, 3, 4, 5, 8, 9, 11, 12}) EXPECT_TRUE(what.idiag_states & 1U << state) << state;
+    for (const int state : {6, 7, 10}) EXPECT_FALSE(what.idiag_states & 1U << state) << state;
+  });
 }
 
 TEST(sock_diag_codec, is_total) {

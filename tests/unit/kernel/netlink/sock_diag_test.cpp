@@ -34,6 +34,9 @@ class sock_diag_test : public testing::Test {
   static base::unique_fd open(int type, const char* at) {
     return support::bound_socket(type, net::parse_endpoint(at).value());
   }
+  static base::unique_fd dial(const char* from, const char* to) {
+    return support::connected_socket(SOCK_STREAM, *net::parse_endpoint(to), net::address::parse(from));
+  }
   static std::vector<std::string> listed() {
     std::vector<std::string> lines;
     for (const auto& s : list_listeners().value().sockets)
@@ -87,6 +90,21 @@ TEST_F(sock_diag_test, a_denied_question_is_an_error_and_not_an_empty_list) {
     });
     if (!ran) GTEST_SKIP() << "the kernel takes no filter";
     EXPECT_EQ(failed, std::errc::permission_denied) << call.number;
+  }
+}
+
+// Also to a socket of IPv6 that takes IPv4, as those of Java.
+TEST_F(sock_diag_test, finds_connections_from_elsewhere_to_loopback) {
+  place_->ip({"address", "add", "192.0.2.1/32", "dev", "lo"});
+  const auto other = open(SOCK_STREAM, "192.0.2.1:81");
+  for (const auto* at : {"127.0.0.1:80", "[::]:80"}) {
+    auto server = open(SOCK_STREAM, at);
+    const auto near = dial("127.0.0.2", "127.0.0.1:80"), outward = dial("192.0.2.1", "192.0.2.1:81");
+    EXPECT_FALSE(has_connection_into_loopback().value()) << at;
+    const auto across = dial("192.0.2.1", "127.0.0.1:80");
+    EXPECT_TRUE(has_connection_into_loopback().value()) << at;
+    server.reset();
+    EXPECT_FALSE(has_connection_into_loopback().value()) << at;
   }
 }
 

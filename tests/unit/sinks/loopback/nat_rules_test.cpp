@@ -10,6 +10,7 @@
 #include "base/unique_fd.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/event_loop.hpp"
+#include "tests/support/socket_peer.hpp"
 #include "tests/unit/sinks/loopback/nat_place.hpp"
 
 namespace loopback {
@@ -177,6 +178,23 @@ TEST_F(nat_rules_test, an_interval_notices_that_iptables_is_back) {
   EXPECT_TRUE(loop_.run_until([&] { return due; }));
   EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::Not(HasSubstr("no engine publishes")))
       << "it is unknown while iptables is gone";
+}
+
+// Its server may have stopped listening. The next settling after its end finds that.
+TEST_F(nat_rules_test, route_localnet_stays_while_a_connection_needs_it) {
+  make({programs()});
+  auto wanted = all_of({local_});
+  ASSERT_TRUE(settle(wanted));
+  const net::endpoint at{net::address::loopback_v4(), 9000};
+  auto server = support::bound_socket(SOCK_STREAM, at);
+  const auto client = support::connected_socket(SOCK_STREAM, at, net::address::v4(192, 168, 127, 2));
+  wanted.clear();
+  ASSERT_TRUE(settle(wanted));
+  EXPECT_THAT(lines(), IsEmpty());
+  EXPECT_EQ(route_localnet(), "1");
+  server.reset();
+  ASSERT_TRUE(settle(wanted));
+  EXPECT_EQ(route_localnet(), "0");
 }
 
 TEST_F(nat_rules_test, a_port_that_another_program_holds_is_a_trouble_of_its_own) {

@@ -88,6 +88,23 @@ TEST_F(relay_ports_test, others_stay_until_they_are_closed) {
   EXPECT_THAT(relays_.numbers(), IsEmpty());
 }
 
+// The rule that leads to the one goes, or comes, while both listen.
+TEST_F(relay_ports_test, a_port_that_moves_into_its_place_or_out_of_it_listens_at_both_until_others_close) {
+  EXPECT_THAT(relays_.open({to(key_)}, {near}), IsEmpty());
+  const auto number = relays_.numbers().at(key_);
+  EXPECT_THAT(relays_.open({to(key_, true)}, {near}), IsEmpty());
+  EXPECT_TRUE(listens(near_address, number) && listens(near_address, port_));
+  EXPECT_THAT(relays_.others(), ElementsAre(key_));
+  relays_.close_others();
+  EXPECT_FALSE(listens(near_address, number));
+  EXPECT_TRUE(listens(near_address, port_));
+  EXPECT_THAT(relays_.others(), IsEmpty());
+  EXPECT_THAT(relays_.open({to(key_)}, {near}), IsEmpty());
+  EXPECT_TRUE(listens(near_address, relays_.numbers().at(key_)) && listens(near_address, port_));
+  relays_.close_others();
+  EXPECT_FALSE(listens(near_address, port_));
+}
+
 TEST_F(relay_ports_test, only_the_peers_network_is_answered) {
   EXPECT_THAT(relays_.open({to(key_)}, {on_lo(near_address, "10.0.0.0")}), IsEmpty());
   EXPECT_FALSE(listens(near_address, relays_.numbers().at(key_)));
