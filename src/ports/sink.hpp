@@ -100,6 +100,10 @@ class sink {
   [[nodiscard]] virtual std::string_view name() const = 0;
   [[nodiscard]] virtual sink_traits traits() const = 0;
 
+  // Why it serves its ports in another way than it should; empty: it does not. The status then shows the peer as
+  // degraded. Valid until the next call of a function below.
+  [[nodiscard]] virtual std::string_view limitation() const { return {}; }
+
   // Asks the peer what it holds. An error: the peer is down (refused, no answer before the sink's own deadline …).
   virtual async::task<base::result<peer_state>> list() = 0;
 

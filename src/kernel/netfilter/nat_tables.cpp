@@ -53,6 +53,10 @@ async::task<base::result<table_change>> nat_tables::leftovers(std::size_t index)
   co_return co_await readers_[index].leftovers();
 }
 
+bool nat_tables::is_any_gone() const {
+  return std::ranges::any_of(readers_, [](const auto& table) { return table.is_gone(); });
+}
+
 base::result<> nat_tables::remove_stale(std::size_t index, const std::function<bool(const nat_rule&)>& is_stale) const {
   return readers_[index].remove_stale(is_stale);
 }

@@ -35,6 +35,7 @@ class nat_tables {
   // See table_reader.
   async::task<base::result<table_change>> leftovers(std::size_t index);
   [[nodiscard]] bool is_gone(std::size_t index) const { return readers_[index].is_gone(); }
+  [[nodiscard]] bool is_any_gone() const;
   base::result<> remove_stale(std::size_t index, const std::function<bool(const nat_rule&)>& is_stale) const;
 
   // Whether the kernel announces changes of rules at all.

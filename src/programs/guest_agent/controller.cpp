@@ -195,7 +195,8 @@ status_view controller::view() const {
                 std::chrono::system_clock::now(),
                 rules_trouble_};
   for (const auto& p : peers_)
-    v.peers.push_back({p.reconciler->peer().name(), p.role, &p.reconciler->machine(), p.reconciler->journal_trouble()});
+    v.peers.push_back({p.reconciler->peer().name(), p.role, &p.reconciler->machine(), p.reconciler->journal_trouble(),
+                       p.reconciler->peer().limitation()});
   return v;
 }
 

@@ -54,15 +54,21 @@ status_document::source describe_source(ports::source_id id, const ports::source
   return shown;
 }
 
+// At a peer that works.
+std::string what_is_lacking(const peer_view& peer) {
+  if (peer.journal_trouble.empty()) return std::string(peer.limitation);
+  return fmt::format("{}{}a crash may leave ports open, the journal is not written: {}", peer.limitation,
+                     peer.limitation.empty() ? "" : "; ", peer.journal_trouble);
+}
+
 status_document::peer describe_peer(const status_view& view, const peer_view& peer) {
   const auto& machine = *peer.machine;
   const auto applied = std::ranges::count_if(machine.slots(), [](const auto& item) {
     return item.second.state() == slot_state::ours || item.second.state() == slot_state::foreign;
   });
-  status_document::peer shown{.name{peer.name}, .applied = static_cast<std::uint64_t>(applied)};
-  const bool degraded = !peer.journal_trouble.empty();
-  if (degraded)
-    shown.reason = fmt::format("a crash may leave ports open, the journal is not written: {}", peer.journal_trouble);
+  status_document::peer shown{
+      .name{peer.name}, .reason = what_is_lacking(peer), .applied = static_cast<std::uint64_t>(applied)};
+  const bool degraded = !shown.reason.empty();
   const auto& trouble = machine.listing().trouble();
   if (!trouble) {
     shown.state = degraded ? "degraded" : to_string(machine.listing().status());

@@ -20,6 +20,7 @@ struct peer_view {
   ports::peer_role role = ports::peer_role::host;
   const ports::reconcile_fsm* machine = nullptr;
   std::string_view journal_trouble{};  // see reconciler::journal_trouble
+  std::string_view limitation{};       // see ports::sink
 };
 
 struct status_view {

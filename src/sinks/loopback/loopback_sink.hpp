@@ -33,6 +33,7 @@ class loopback_sink final : public ports::sink {
   [[nodiscard]] std::string_view name() const override { return "loopback"; }
   // All ports in one transaction. Not shared: a rule's comment shows whether it is ours.
   [[nodiscard]] ports::sink_traits traits() const override { return {.workers = 1, .batch = 4096, .shared = false}; }
+  [[nodiscard]] std::string_view limitation() const override { return rules_.limitation(); }
 
   async::task<base::result<ports::peer_state>> list() override;
   async::task<std::vector<ports::outcome>> apply(std::vector<ports::operation> batch) override;

@@ -6,6 +6,7 @@
 #include <expected>
 #include <memory>
 #include <set>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -237,6 +238,10 @@ async::task<> nat_rules::remove_all() {
   remove_stale({});
   relays_.close_all();
   co_await finish_localnet();
+}
+
+std::string_view nat_rules::limitation() const {
+  return tables_.is_any_gone() ? "iptables-nft has been removed: relays replace its rules" : "";
 }
 
 }  // namespace loopback

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 #include <set>
+#include <string_view>
 #include <vector>
 
 #include "async/blocking_calls.hpp"
@@ -50,6 +51,9 @@ class nat_rules {
   void hurry() { ending_ = true; }
   // Removes every rule of ours from every table, then restores route_localnet. Not during a settling.
   async::task<> remove_all();
+
+  // See ports::sink.
+  [[nodiscard]] std::string_view limitation() const;
 
   // Returns when a settling is due, see settle_trigger.
   async::task<> changed() { co_await trigger_.due(); }

@@ -32,7 +32,7 @@ class status_test : public testing::Test {
                      &table,
                      &plan,
                      {{"host-switch", ports::peer_role::host, &host, journal_trouble},
-                      {"loopback", ports::peer_role::loopback, &loopback}},
+                      {"loopback", ports::peer_role::loopback, &loopback, {}, limitation}},
                      now - seconds(60),
                      now,
                      std::chrono::system_clock::from_time_t(1'700'000'000)});
@@ -48,6 +48,7 @@ class status_test : public testing::Test {
   ports::port_table table;
   ports::exposure_plan plan;
   std::string journal_trouble;  // of host-switch
+  std::string limitation;       // of loopback
   ports::reconcile_fsm host{{}, {}}, loopback{{1, 10, false, false}, {}};
   const ports::binding web{net::protocol::tcp, net::address::any_v4(), 8080, 80, "id1", "web"};
   const ports::binding db{net::protocol::tcp, net::address::loopback_v4(), 5432, 5432, "id2", "db"};
@@ -121,6 +122,13 @@ TEST_F(status_test, a_peer_whose_journal_is_not_written_is_degraded) {
   EXPECT_EQ(shown().peers.at(0).reason, "no route; " + reason);
   journal_trouble.clear();
   EXPECT_EQ(shown().peers.at(0).reason, "no route");
+}
+
+TEST_F(status_test, a_peer_that_has_to_do_without_something_is_degraded) {
+  limitation = "no hammer";
+  EXPECT_EQ(shown().peers.at(1).state, "degraded");
+  EXPECT_EQ(shown().peers.at(1).reason, limitation);
+  EXPECT_NE(shown().peers.at(0).state, "degraded");
 }
 
 TEST_F(status_test, a_conflict_has_the_peers_reason_and_the_next_try) {
