@@ -106,14 +106,18 @@ std::string unit_of(const std::string& program, const std::vector<std::string>& 
   return program == "vtunnel" && !flags.empty() ? program + "-" + flags.front() : program;
 }
 
-child_process lab::start(const netns& where, const char* program, std::vector<std::string> flags) const {
+child_process lab::start(const netns& where, const char* program, std::vector<std::string> flags,
+                         std::vector<std::string> variables) const {
   const auto rights = rights_of_unit(unit_of(program, flags));
   flags.insert(flags.begin(), program_directory() / program);
-  return child_process(
-      {.argv = std::move(flags), .log = at(program) + ".log", .net_namespace = where.path(), .rights = rights});
+  return child_process({.argv = std::move(flags),
+                        .environment = std::move(variables),
+                        .log = at(program) + ".log",
+                        .net_namespace = where.path(),
+                        .rights = rights});
 }
 
-void lab::start_agent(const std::vector<std::string>& more_flags) {
+void lab::start_agent(const std::vector<std::string>& more_flags, const std::vector<std::string>& variables) {
   std::vector<std::string> flags{"-adminInstall=true",
                                  "-kubernetes=false",
                                  "-docker=true",
@@ -130,7 +134,7 @@ void lab::start_agent(const std::vector<std::string>& more_flags) {
                  {"-docker=false", "-containerd=true", "-containerdSock=" + containerd_->socket().string()});
   flags.insert(flags.end(), more_flags.begin(), more_flags.end());
   agent_.kill9();
-  agent_ = start(rd_, "rancher-desktop-guestagent", std::move(flags));
+  agent_ = start(rd_, "rancher-desktop-guestagent", std::move(flags), variables);
 }
 
 void lab::start_host_switch(const std::vector<std::string>& more_flags) {

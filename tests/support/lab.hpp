@@ -68,7 +68,7 @@ class lab {
 
   // Each starts one program with the product's flags and the rights of its systemd unit, and does not wait for it.
   // Starting it again ends the old one first.
-  void start_agent(const std::vector<std::string>& more_flags = {});
+  void start_agent(const std::vector<std::string>& more_flags = {}, const std::vector<std::string>& variables = {});
   void start_host_switch(const std::vector<std::string>& more_flags = {});
   void start_wsl_proxy();
   void start_vtunnel_peer();
@@ -100,7 +100,8 @@ class lab {
   [[nodiscard]] std::string logs() const;
 
  private:
-  [[nodiscard]] child_process start(const netns& where, const char* program, std::vector<std::string> flags) const;
+  [[nodiscard]] child_process start(const netns& where, const char* program, std::vector<std::string> flags,
+                                    std::vector<std::string> variables = {}) const;
   [[nodiscard]] std::string at(const char* name) const { return (directory_.path() / name).string(); }
   [[nodiscard]] std::string write_tunnel_config() const;
 
