@@ -213,7 +213,7 @@ void reconcile_fsm::finished(const operation& op, const outcome& result, time_po
   const bool late = now < s.late_until && (op.what == verb::add || (!s.wanted && !draining_));
   const auto event = event_of(op.what, result.kind, late);
   s.apply(event, result.kind == outcome_kind::unsent ? std::nullopt : std::optional(op.target), now);
-  if (event == slot_event::add_unknown) s.late_until = now + options_.late_limit;
+  if (event == slot_event::add_unknown) s.late_until = answers_ ? time_point::max() : now + options_.late_limit;
   if (result.kind == outcome_kind::done)
     finish_done(at, event, now);
   else

@@ -13,8 +13,9 @@
 //   ours       remove if no longer wanted, or if another value is wanted
 //   foreign    nothing while it is what is wanted
 //
-// An addition without an answer may be carried out late. For a while (late_limit) its slot stays uncertain although the
-// peer does not list the key, so that a late forward counts as ours. A removal is repeated at the end of that time. No
+// An addition without an answer may be carried out late. For a while from the next list on (late_limit) its slot stays
+// uncertain although the peer does not list the key, so that a late forward counts as ours: a link that was away may
+// carry the request only after the list. A removal is repeated at the end of that time. No
 // other slot waits for it, nor for a removal that the peer rejected. If the peer reports another address of the port as
 // busy, such a removal is tried at once.
 //
@@ -48,7 +49,7 @@ struct reconcile_options {
   base::backoff peer_retry{std::chrono::milliseconds(50), std::chrono::milliseconds(1000), 0.2};
   retry_paces key_retry{};
   std::chrono::milliseconds announced_peer_retry_cap{30'000};  // for a peer whose return is announced
-  std::chrono::milliseconds late_limit{60'000};                // how long after it an addition may still be carried out
+  std::chrono::milliseconds late_limit{60'000};                // how long after a list an addition may be carried out
   std::uint32_t seed = 1;                                      // of the jitter
 };
 

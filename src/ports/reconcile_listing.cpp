@@ -36,6 +36,13 @@ bool is_exact(const slot& s, const held_forward& held, time_point now) {
   return held.exact && (expected == nullptr || expected->remapped_from == held.remapped_from);
 }
 
+// Whether this is the first list since an addition was left without an answer, by this run or by a killed one. What the
+// killed one left has been carried out if the list has the key.
+bool begins_late_limit(const slot& s, const held_forward* held) {
+  const bool left = held == nullptr && s.state() == slot_state::uncertain && s.from() == origin::journal;
+  return s.late_until == time_point::max() || (left && s.late_until == time_point{});
+}
+
 }  // namespace
 
 bool reconcile_fsm::should_list(time_point now) {
@@ -84,8 +91,7 @@ slot_event reconcile_fsm::listed_event(const slot& s, const held_forward* held, 
 
 void reconcile_fsm::adopt(slot_map::iterator at, const held_forward* held, time_point now, std::vector<forward>& lost) {
   auto& s = at->second;
-  const bool under_way = held == nullptr && s.state() == slot_state::uncertain && s.from() == origin::journal;
-  if (under_way && s.late_until == time_point{}) s.late_until = now + options_.late_limit;
+  if (begins_late_limit(s, held)) s.late_until = now + options_.late_limit;
   const auto event = listed_event(s, held, now);
   if (event == slot_event::listed_missing_late)
     return schedule(at, s.wanted ? std::max(s.retry.not_before, now) : s.late_until);

@@ -110,7 +110,8 @@ struct slot {
   std::variant<absent, uncertain, ours, foreign> held;
   std::optional<verb> in_flight;
   retry_state retry;
-  time_point late_until{};  // until then an addition without an answer may still be carried out
+  // Until then an addition without an answer may still be carried out. max(): the peer has not been listed since.
+  time_point late_until{};
 
   [[nodiscard]] slot_state state() const { return static_cast<slot_state>(held.index()); }
   [[nodiscard]] const forward* applied() const;  // null: absent

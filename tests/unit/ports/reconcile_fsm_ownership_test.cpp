@@ -47,6 +47,27 @@ TEST_F(reconcile_fsm_ownership_test, an_addition_that_is_carried_out_late_is_our
   EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
 }
 
+// The kernel sends what was on its way when the link went.
+TEST_F(reconcile_fsm_ownership_test, an_addition_that_is_carried_out_after_a_peer_was_away_is_ours) {
+  want({on(80)});
+  list();
+  take();
+  finish(outcome_kind::unknown);
+  want({});
+  now += seconds(70);
+  EXPECT_THAT(list(), IsEmpty()) << "the journal keeps it";
+  EXPECT_EQ(take(), "");
+  now += seconds(20);
+  fsm.peer_changed(now);
+  list({{.key = on(80).key}});
+  EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ");
+  finish();
+  now += seconds(40);
+  EXPECT_EQ(take(), "-tcp 0.0.0.0:80 ") << "a minute from the first list";
+  finish();
+  EXPECT_THAT(fsm.slots(), IsEmpty());
+}
+
 TEST_F(reconcile_fsm_ownership_test, what_is_there_as_wanted_counts_as_applied_but_stays_foreign) {
   want({on(2222, loopback)});
   list({{on(2222, loopback).key}});

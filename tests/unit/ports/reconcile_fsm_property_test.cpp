@@ -123,7 +123,9 @@ class world {
   milliseconds longest_stay(const port_key& key) const {
     const auto at = fsm_.slots().find(key);
     auto late = at == fsm_.slots().end() ? now_ : std::max(now_, at->second.late_until);
-    if (at != fsm_.slots().end() && at->second.from() == origin::journal) late = now_ + milliseconds(60'000);
+    const bool from_list = late == time_point::max();
+    if (from_list || (at != fsm_.slots().end() && at->second.from() == origin::journal))
+      late = now_ + milliseconds(60'000);
     return longest_wait(key) + (draining_ ? milliseconds(0) : std::chrono::duration_cast<milliseconds>(late - now_));
   }
   // Each key that is wanted is exposed within its bound, and each that is not is withdrawn within its own.
