@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "async/clock.hpp"
+#include "async/rest.hpp"
 #include "async/task.hpp"
 #include "async/timeout.hpp"
 #include "base/log.hpp"
@@ -19,9 +20,9 @@ namespace netfilter {
 namespace {
 
 constexpr std::chrono::milliseconds lock_delay{200};  // from a change to the exit of the program that made it
-// Readings on suspicion take at most a hundredth of the time. Programs often run one after the other.
-constexpr int suspicion_share = 100;
-constexpr std::chrono::milliseconds least_suspicion{200};
+// Readings on suspicion of up to 100 ms take at most a hundredth of the time. Programs often run one after the other.
+constexpr async::rest_limits between_suspicions{
+    .share = 100, .least = std::chrono::milliseconds(200), .most = std::chrono::seconds(10)};
 
 }  // namespace
 
@@ -46,7 +47,7 @@ void legacy_watch::begin_reading() {
 }
 
 async::clock::time_point legacy_watch::suspicion_ends() const {
-  return read_at_ + std::max<async::clock::duration>(least_suspicion, suspicion_share * took_);
+  return read_at_ + async::rest_after(took_, between_suspicions);
 }
 
 // True if a reading is due. A difference counts once. While the sizes are unknown a change is suspected.

@@ -6,6 +6,7 @@
 
 #include "async/clock.hpp"
 #include "async/first_of.hpp"
+#include "async/rest.hpp"
 #include "async/task.hpp"
 #include "async/timeout.hpp"
 #include "base/log.hpp"
@@ -15,8 +16,8 @@
 namespace loopback {
 namespace {
 
-constexpr std::chrono::milliseconds shortest_pause{500}, longest_pause{2'000};
-constexpr int pause_share = 10;              // times the duration of the last settling
+constexpr async::rest_limits between_settlings{
+    .share = 10, .least = std::chrono::milliseconds(500), .most = std::chrono::seconds(2)};
 constexpr int intervals_to_one_reread = 10;  // of the whole tables, while nothing changes
 
 }  // namespace
@@ -40,8 +41,7 @@ void settle_trigger::end_settling(bool idle) {
 
 async::task<> settle_trigger::due() {
   co_await due_at_all();
-  co_await async::sleep_until(returned_ +
-                              std::clamp<async::clock::duration>(pause_share * took_, shortest_pause, longest_pause));
+  co_await async::sleep_until(returned_ + async::rest_after(took_, between_settlings));
   returned_ = async::clock::now();
 }
 

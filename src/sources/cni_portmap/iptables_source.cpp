@@ -1,11 +1,11 @@
 #include "sources/cni_portmap/iptables_source.hpp"
 
-#include <algorithm>
 #include <memory>
 #include <string_view>
 #include <utility>
 
 #include "async/clock.hpp"
+#include "async/rest.hpp"
 #include "async/task.hpp"
 #include "async/task_group.hpp"
 #include "base/backoff.hpp"
@@ -22,8 +22,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr base::backoff retry{50ms, 2000ms, 0.0};
-constexpr auto least_pause = 5ms;
-constexpr int pause_share = 3;  // times the duration of a reading: readings take a quarter of the time at most
+// Readings take a quarter of the time at most.
+constexpr async::rest_limits between_readings{.share = 3, .least = 5ms, .most = 2s};
 
 stopped_test test_of(std::shared_ptr<engine::stopped_containers> stopped) {
   if (!stopped) return {};
@@ -83,7 +83,7 @@ async::task<> iptables_source::follow(ports::source_feed& feed) {
     legacy_.end_reading();
     changed_.notify_all();
     const auto took = async::clock::now() - begin;
-    co_await async::sleep_for(std::max<async::clock::duration>(least_pause, pause_share * took));
+    co_await async::sleep_for(async::rest_after(took, between_readings));
     const auto end = begin + (failures_ > 0 ? retry.delay(failures_, 0) : rules_ ? options_.resync : options_.poll);
     while (!woken_ && async::clock::now() < end) co_await changed_.wait_until(end);
   }

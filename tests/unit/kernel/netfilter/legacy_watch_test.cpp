@@ -75,6 +75,19 @@ TEST_F(legacy_watch_test, with_the_lock_nothing_is_polled) {
   EXPECT_LE(notices_, 3) << "the change, and one reading on suspicion";
 }
 
+TEST_F(legacy_watch_test, a_machine_that_was_suspended_during_a_reading_is_suspicious_again_soon) {
+  start({.lock = lock_, .recheck = 600s});
+  add_chain("FOREIGN");
+  ASSERT_TRUE(loop_.run_until([&] { return notices_ > 0; }));
+  watch_->begin_reading();
+  async::clock::advance(1h);
+  watch_->end_reading();
+  const auto before = notices_;
+  support::run_or_throw({.argv = {"iptables-legacy", "-t", "nat", "-F", "FOREIGN"},
+                         .environment = {"XTABLES_LOCKFILE=" + lock_.string()}});
+  EXPECT_TRUE(loop_.run_until([&] { return notices_ > before; }));
+}
+
 // A kernel that denies the request may have any table: the size is unknown, and the error says why.
 TEST_F(legacy_watch_test, a_table_that_cannot_be_read_is_not_an_absent_one) {
   add_chain("FOREIGN");

@@ -219,6 +219,25 @@ TEST_F(iptables_source_test, kube_proxys_rules_beside) {
   expect_ports({});
 }
 
+// The machine sleeps for an hour in the first reading.
+struct suspended_feed : support::recording_feed {
+  void publish(ports::source_id id, ports::snapshot now) override {
+    if (!last) async::clock::advance(1h);
+    recording_feed::publish(id, std::move(now));
+  }
+};
+
+TEST_F(iptables_source_test, a_change_after_a_reading_in_which_the_machine_was_suspended_is_read_within_two_seconds) {
+  suspended_feed feed;
+  source_.emplace(loop_.executor(), iptables_options{.legacy = {.recheck = 600s}, .resync = 600s});
+  loop_.spawn(source_->run(feed));
+  ASSERT_TRUE(loop_.run_until([&] { return feed.last.has_value(); }));
+  publish("iptables-nft", 8001);
+  loop_.pass_time(2s);
+  EXPECT_TRUE(loop_.run_until([&] { return feed.host_ports() == std::set<std::uint16_t>{8001}; }));
+  loop_.stop();
+}
+
 // The engine says that a container stopped, and that it runs again; the rules stay as they are.
 TEST_F(iptables_source_test, a_container_that_does_not_run_publishes_nothing) {
   const auto stopped = std::make_shared<engine::stopped_containers>(loop_.executor());
