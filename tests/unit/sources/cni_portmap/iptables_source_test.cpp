@@ -148,6 +148,12 @@ TEST_F(iptables_source_test, what_cannot_be_read_is_not_nothing) {
   set_net_admin(true);
   expect_ports({8001, 8002});
   EXPECT_EQ(feed_.last->epoch, 2);
+  const auto publications = feed_.publications;
+  for (int i = 0; i < 5; ++i) {
+    loop_.pass_time(10s);
+    loop_.run_until([] { return false; }, 20ms);
+  }
+  EXPECT_EQ(feed_.publications, publications) << "the retries have ended";
 }
 
 // One for another: the table's size stays.
