@@ -37,9 +37,12 @@ std::optional<net::endpoint> peer_of(int fd) {
 
 }  // namespace
 
-base::result<base::unique_fd> accept_pending(int listening) {
+base::result<base::unique_fd> accept_pending(int listening, net::socket_address* from) {
   for (int broken = 0; broken < most_broken; ++broken) {
-    base::unique_fd fd(::accept4(listening, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (from != nullptr) from->size = sizeof from->storage;
+    auto* const address = from == nullptr ? nullptr : from->get();
+    auto* const size = from == nullptr ? nullptr : &from->size;
+    base::unique_fd fd(::accept4(listening, address, size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd) return fd;
     if (!concerns_one_connection(errno)) break;
   }

@@ -35,7 +35,8 @@ class acceptor {
 // Accepts one connection that waits at a listening, non-blocking socket. Skips connections that broke in the queue.
 // Errors: operation_would_block if none waits; any other means that the kernel cannot provide one now, for lack of
 // descriptors or memory.
-[[nodiscard]] base::result<base::unique_fd> accept_pending(int listening);
+// `from`: where the client's address goes.
+[[nodiscard]] base::result<base::unique_fd> accept_pending(int listening, net::socket_address* from = nullptr);
 
 inline constexpr std::chrono::milliseconds accept_pause{100};  // between two tries after such an error
 

@@ -11,12 +11,14 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "base/episode.hpp"
 #include "base/log.hpp"
 #include "base/unique_fd.hpp"
 #include "net/endpoint.hpp"
+#include "os/acceptor.hpp"
 #include "os/vsock.hpp"
 #include "relay/port_share.hpp"
 #include "relay/sockets.hpp"
@@ -54,10 +56,10 @@ void tcp_listener::on_event(unsigned /*which*/, std::uint32_t /*events*/) {
   for (int i = 0; i < accepted_at_once; ++i) {
     if (!owner_.reserve()) return pause(errno);
     net::socket_address from;
-    base::unique_fd client(::accept4(fd_.get(), from.get(), &from.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!client && out_of_resources(errno)) return pause(errno);
-    if (!client) return;
-    take(std::move(client), from);
+    auto client = os::accept_pending(fd_.get(), &from);
+    if (!client && client.error().code == std::errc::operation_would_block) return;
+    if (!client) return pause(client.error().code.value());
+    take(std::move(*client), from);
   }
 }
 

@@ -1,17 +1,17 @@
 #include "translator/exposed_tcp.hpp"
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
-#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include "base/unique_fd.hpp"
 #include "net/endpoint.hpp"
 #include "netstack/stack/flow_id.hpp"
+#include "os/acceptor.hpp"
 #include "relay/port_share.hpp"
 #include "relay/sockets.hpp"
 #include "translator/client_source.hpp"
@@ -46,10 +46,10 @@ void exposed_tcp::on_event(unsigned /*which*/, std::uint32_t /*events*/) {
   if (!fd_) return;
   for (int i = 0; i < accepted_at_once; ++i) {
     net::socket_address from;
-    base::unique_fd client(::accept4(fd_.get(), from.get(), &from.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!client && relay::out_of_resources(errno)) return pause();
-    if (!client) return;
-    take(std::move(client), from);
+    auto client = os::accept_pending(fd_.get(), &from);
+    if (!client && client.error().code == std::errc::operation_would_block) return;
+    if (!client) return pause();
+    take(std::move(*client), from);
   }
 }
 

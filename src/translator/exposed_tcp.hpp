@@ -2,8 +2,8 @@
 // client's SYN before accept() returns the client. So nothing is read from a client before the VM has answered too, and
 // a refusal becomes an immediate reset. Owned by plane; loop thread only.
 //
-// A client beyond its share of the descriptors is reset. Without free descriptors the listener pauses briefly instead
-// of spinning; clients wait in the kernel's queue.
+// A client beyond its share of the descriptors is reset. Without free descriptors, or if the kernel refuses for another
+// reason, the listener pauses briefly instead of spinning; clients wait in the kernel's queue.
 #pragma once
 
 #include <memory>

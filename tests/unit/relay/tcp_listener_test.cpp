@@ -146,6 +146,31 @@ TEST(tcp_listener, out_of_descriptors_it_pauses_and_the_client_stays_in_the_queu
   EXPECT_EQ(log.find("accept failed"), log.rfind("accept failed")) << log;
 }
 
+// Of one connection, and of all.
+TEST(tcp_listener, an_error_that_never_ends_is_a_pause) {
+  for (const auto error_number : {unsigned{EPERM}, unsigned{EACCES}}) {
+    testing::internal::CaptureStderr();
+    const auto refused = [error_number] {
+      auto call = no_descriptor;
+      call.error_number = error_number;
+      return call;
+    }();
+    const bool ran = support::run_without(refused, [] {
+      stage s;
+      s.start();
+      const auto client = s.connect();
+      EXPECT_TRUE(eventually([&] {
+        std::size_t ticking = 0;
+        s.loop.call([&] { ticking = s.loop.tickers(); });
+        return ticking == 1;
+      }));
+    });
+    const std::string log = testing::internal::GetCapturedStderr();
+    if (!ran) GTEST_SKIP() << "no seccomp filters here";
+    EXPECT_THAT(log, testing::HasSubstr("accept failed, retrying")) << error_number;
+  }
+}
+
 TEST(tcp_listener, a_pause_may_outlive_its_listener) {
   testing::internal::CaptureStderr();
   const bool ran = support::run_without(no_descriptor, [] {

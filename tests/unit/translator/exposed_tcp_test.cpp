@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 
 #include "tests/support/netns.hpp"
+#include "tests/support/refused_call.hpp"
 #include "tests/unit/translator/plane_fixture.hpp"
 
 namespace translator {
@@ -225,6 +227,21 @@ TEST_F(exposed_tcp_test, without_descriptors_clients_wait_in_the_queue_and_the_l
   EXPECT_FALSE(too_early);
   EXPECT_LT(used, 0.25) << "of half a second";
   EXPECT_TRUE(vm_connection::incoming(machine, 80));
+}
+
+TEST_F(exposed_tcp_test, a_listener_that_may_not_accept_does_not_spin) {
+  constexpr support::refused_call refused{SYS_accept4, 3, SOCK_NONBLOCK | SOCK_CLOEXEC, EACCES};
+  const bool ran = support::run_without(refused, [this] {
+    start();
+    auto machine = join();
+    const auto client = support::connected_socket(SOCK_STREAM, loopback(expose()));
+    const auto used_before = processor_seconds();
+    EXPECT_FALSE(vm_connection::incoming(machine, 80, 500ms));
+    const auto used = processor_seconds() - used_before;
+    EXPECT_LT(used, 0.05) << "of half a second";
+    plane_.reset();
+  });
+  if (!ran) GTEST_SKIP() << "no seccomp filters here";
 }
 
 // ---- -source-address client
