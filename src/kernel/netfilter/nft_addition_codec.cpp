@@ -25,6 +25,7 @@
 #include "kernel/netfilter/nft_message.hpp"
 #include "kernel/netfilter/nft_rule_writer.hpp"
 #include "kernel/netfilter/restore_line.hpp"
+#include "kernel/netlink/attributes.hpp"
 #include "net/cidr.hpp"
 #include "net/protocol.hpp"
 

@@ -4,7 +4,6 @@
 #include <net/if.h>
 
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <utility>
