@@ -21,6 +21,7 @@
 #include "os/acceptor.hpp"
 #include "os/vsock.hpp"
 #include "relay/port_share.hpp"
+#include "relay/port_traffic.hpp"
 #include "relay/sockets.hpp"
 #include "relay/stream_target.hpp"
 #include "relay/tcp_relay.hpp"
