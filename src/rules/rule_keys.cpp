@@ -5,10 +5,8 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <ranges>
-#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
