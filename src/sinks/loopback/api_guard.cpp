@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "async/change_within.hpp"
 #include "async/clock.hpp"
 #include "async/task.hpp"
 #include "async/timeout.hpp"
@@ -76,10 +77,7 @@ async::task<> api_guard::ensure() {
 async::task<> api_guard::keep() {
   while (true) {
     if (co_await resolve()) co_await ensure();
-    if (watch_)
-      static_cast<void>(co_await async::within(resync, watch_->changed()));
-    else
-      co_await async::sleep_for(resync);
+    co_await async::change_within(resync, watch_);
     co_await ensure();
   }
 }

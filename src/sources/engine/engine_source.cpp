@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "async/change_within.hpp"
 #include "async/clock.hpp"
 #include "async/task.hpp"
 #include "async/task_group.hpp"
@@ -51,14 +52,6 @@ engine_source::engine_source(const async::executor& where, ports::source_id id, 
   if (!options_.socket.empty()) watch_.emplace(where, options_.socket);
 }
 
-// Until the engine's socket changes, or the time is over.
-async::task<> engine_source::wait_for_engine(std::chrono::milliseconds at_most) {
-  if (watch_)
-    static_cast<void>(co_await async::within(at_most, watch_->changed()));
-  else
-    co_await async::sleep_for(at_most);
-}
-
 async::task<> engine_source::run(ports::source_feed& feed) {
   for (unsigned failures = 1;; ++failures) {
     published_ = false;
@@ -69,7 +62,7 @@ async::task<> engine_source::run(ports::source_feed& feed) {
     // The watch reports a socket that appears, but not one that exists and begins to accept.
     const bool absent = watch_ && !watch_->seen();
     doubt_stopped(absent);
-    co_await wait_for_engine(absent ? 30s : retry.delay(failures, 0));
+    co_await async::change_within(absent ? 30s : retry.delay(failures, 0), watch_);
   }
 }
 

@@ -77,7 +77,6 @@ class engine_source : public ports::source {
   async::task<> wait_for_subscription();
   async::task<> wait_for_next_list(std::chrono::milliseconds at_most);
   async::task<> ask_questions(unsigned slot);
-  async::task<> wait_for_engine(std::chrono::milliseconds at_most);
   void fail(base::error why);
   void trace_event(const std::string& container_id);
   void publish(ports::source_feed& feed);

@@ -5,8 +5,8 @@
 #include <system_error>
 #include <utility>
 
+#include "async/change_within.hpp"
 #include "async/task.hpp"
-#include "async/timeout.hpp"
 #include "base/result.hpp"
 #include "os/file_watch.hpp"
 #include "sources/kubernetes/kubeconfig.hpp"
@@ -26,10 +26,7 @@ async::task<base::result<cluster_access>> kubeconfig_watch::read() {
 }
 
 async::task<> kubeconfig_watch::changed(std::chrono::milliseconds at_most) {
-  if (watch_)
-    static_cast<void>(co_await async::within(at_most, watch_->changed()));
-  else
-    co_await async::sleep_for(at_most);
+  return async::change_within(at_most, watch_);
 }
 
 }  // namespace kubernetes
