@@ -106,7 +106,8 @@ void declare_sources(program::flag_set& flags, options& o) {
       "A `list` of ports whose listeners are not forwarded: ports and ranges, separated by commas, for one protocol "
       "with tcp: or udp: in front, otherwise for both, as in default,tcp:9100,7000-7999. The word default stands for " +
           std::string(host_sockets::ignore_list::defaults) +
-          "; an empty list names none. UDP on a port that the kernel gives to clients (net.ipv4.ip_local_port_range) is "
+          "; an empty list names none. UDP on a port that the kernel gives to clients (net.ipv4.ip_local_port_range) "
+          "is "
           "not forwarded, whatever the list says. With -privilegedService the port of -vtunnelAddr is always ignored.");
 }
 
