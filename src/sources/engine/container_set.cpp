@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/shared_text.hpp"
 #include "ports/snapshot.hpp"
 #include "sources/engine/container.hpp"
 #include "sources/engine/question_queue.hpp"
