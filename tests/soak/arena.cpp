@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-constexpr std::chrono::milliseconds start_limit = 30s, engine_return_limit = 180s;
+constexpr std::chrono::milliseconds start_limit = 30s, engine_return_limit = 120s;
 constexpr const char* disk_size = "size=1m,mode=700";
 
 std::size_t index(part which) { return static_cast<std::size_t>(which); }
@@ -43,7 +43,11 @@ void start_again(Engine& engine, Ask ask) {
       return false;
     }
   };
-  if (!support::eventually(engine_return_limit, answers)) throw std::runtime_error("an engine does not return");
+  if (support::eventually(engine_return_limit, answers)) return;
+  engine.kill9();  // as systemd does with one that does not start
+  engine.launch();
+  if (!support::eventually(engine_return_limit, answers))
+    throw std::runtime_error("an engine does not return:\n" + engine.log());
 }
 
 support::child_process hold(const support::netns& space) {

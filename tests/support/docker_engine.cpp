@@ -78,6 +78,7 @@ void docker_engine::make_image_archive() const {
 
 void docker_engine::launch() {
   const auto at = [this](const char* name) { return (directory_ / name).string(); };
+  fs::remove(at("pid"));  // of one that was killed: dockerd does not start if another process has its number by now
   daemon_ =
       child_process({.argv = {dockerd_program(), "--data-root", at("data"), "--exec-root", at("exec"), "-H",
                               "unix://" + socket().string(), "--pidfile", at("pid"), "--bip", options_.bridge_address,
