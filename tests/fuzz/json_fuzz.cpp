@@ -13,8 +13,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (parsed) {
     const auto text = json::serialize(*parsed);
     const auto again = json::parse(text, {.bytes = 256 << 20});
-    const bool infinite = text.find("Infinity") != std::string::npos;  // what 1e400 becomes
-    if (!infinite && (!again || again->kind() != parsed->kind())) std::abort();
+    // What Boost.JSON makes of 1e400 and of 0e2635 is not JSON.
+    const bool is_lost = text.find("Infinity") != std::string::npos || text.find("NaN") != std::string::npos;
+    if (!is_lost && (!again || again->kind() != parsed->kind())) std::abort();
     static_cast<void>(json::find_any_case(*parsed, "ports"));
   }
   // A document that stands alone is also the first one.

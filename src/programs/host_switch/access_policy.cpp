@@ -91,8 +91,9 @@ std::optional<http::response> access_policy::check_head(const http::request& req
 
 base::result<std::string> parse_host_name(std::string_view text) {
   const auto host = http::host_of(text);
-  if (!host || host->size() != text.size()) return base::fail("not the name or the address of a host");
-  return normalized(*host);
+  auto name = host && host->size() == text.size() ? normalized(*host) : std::string();
+  if (name.empty()) return base::fail("not the name or the address of a host");
+  return name;
 }
 
 }  // namespace host_switch

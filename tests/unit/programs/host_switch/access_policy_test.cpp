@@ -66,7 +66,7 @@ TEST(access_policy, is_not_for_browsers) {
 TEST(access_policy, further_hosts_are_names_or_addresses) {
   EXPECT_EQ(parse_host_name("Host.Example."), "host.example");
   EXPECT_EQ(parse_host_name("10.0.0.1"), "10.0.0.1");
-  for (const auto* text : {"", "a:80", "a/b", "http://a", "a b"}) EXPECT_FALSE(parse_host_name(text)) << text;
+  for (const auto* text : {"", ".", "a:80", "a/b", "http://a", "a b"}) EXPECT_FALSE(parse_host_name(text)) << text;
 }
 
 TEST(access_policy, in_the_virtual_network_a_client_names_itself_alone) {
