@@ -1,5 +1,5 @@
-// change_within: how a program follows what may have no watch, as a file where inotify is used up. It also looks
-// again after a while.
+// change_within: waits for a change of something that the kernel may not announce, such as rules. It returns after a
+// while in any case, for another look.
 #pragma once
 
 #include <optional>

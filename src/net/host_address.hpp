@@ -9,7 +9,7 @@
 
 namespace net {
 
-// Nothing: the text is no address.
+// std::nullopt if the text is not an address.
 [[nodiscard]] std::optional<address> parse_host_address(std::string_view text);
 
 }  // namespace net
